@@ -1,0 +1,136 @@
+"""What the twin publishes beside its predictions: shot results, alerts, dead letters, status."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from datetime import datetime
+from hashlib import sha256
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints
+
+from broker.errors import DETAIL_LIMIT, printable
+from broker.ids import Identifier
+from broker.messages.base import (
+    Code,
+    Count,
+    Evidence,
+    Label,
+    Message,
+    NotNegative,
+    Readings,
+    ShortText,
+    Words,
+)
+from broker.messages.prediction import Prediction
+from broker.timestamps import Timestamp
+from broker.topics import PressAddress
+
+PAYLOAD_KEPT = 4096
+"""Bytes of a refused payload that its dead letter carries."""
+
+TOPIC_KEPT = 1000
+"""Characters of the topic that a dead letter carries."""
+
+_BASE64_LIMIT = 4 * ((PAYLOAD_KEPT + 2) // 3)
+
+
+class ShotKpis(Message):
+    """A shot that has ended: what became of it, beside what was predicted."""
+
+    site: Identifier
+    press: Identifier
+    shot_id: Identifier
+    mold_id: Identifier
+    system_id: Identifier
+    outcome: Literal["demolded", "aborted", "superseded", "timed_out"]
+    started_at: Timestamp | None = None
+    poured_at: Timestamp | None = None
+    closed_at: Timestamp
+    t_demold_actual_s: NotNegative | None = None
+    """From the end of injection to demolding."""
+    prediction: Prediction | None = None
+    """The last one before the shot ended."""
+    T_core_max_C: float | None = None
+    """Measured."""
+    p_cavity_max_bar: float | None = None
+    """Measured, absolute."""
+    frames_count: Count
+    """Telemetry frames that belonged to the shot."""
+
+
+class Alert(Message):
+    """Something a person should know."""
+
+    ts: Timestamp
+    site: Identifier
+    press: Identifier
+    code: Code
+    severity: Literal["info", "warning", "critical"]
+    words: Words
+    shot_id: Identifier | None = None
+    mold_id: Identifier | None = None
+    evidence: Evidence = Field(default_factory=dict)
+
+
+class DeadLetter(Message):
+    """A payload that was refused, and why; the front of it is kept to look at."""
+
+    ts: Timestamp
+    site: Identifier
+    press: Identifier
+    topic: Annotated[str, StringConstraints(max_length=TOPIC_KEPT, pattern=r"^[^\x00]*$")]
+    """Where it arrived; cut and escaped for printing."""
+    reason: Code
+    """A `broker.errors.RefusalCode`, or a code of the agent."""
+    detail: Words
+    payload_base64: Annotated[
+        str, StringConstraints(max_length=_BASE64_LIMIT, pattern=r"^[A-Za-z0-9+/]*={0,2}$")
+    ]
+    """The first `PAYLOAD_KEPT` bytes."""
+    payload_bytes_count: Count
+    """Length of the whole payload."""
+    payload_sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    """Of the whole payload."""
+
+    @classmethod
+    def of(
+        cls,
+        payload: bytes,
+        *,
+        reason: str,
+        detail: str,
+        press: PressAddress,
+        topic: str,
+        ts: datetime,
+    ) -> Self:
+        """The dead letter of any `payload` on any `topic`, however broken both are.
+
+        For a `PayloadError`, `reason` is its `code` and `detail` its `detail`.
+        """
+        return cls(
+            ts=ts,
+            site=press.site,
+            press=press.press,
+            topic=printable(topic, TOPIC_KEPT),
+            reason=reason,
+            detail=printable(detail, DETAIL_LIMIT),
+            payload_base64=b64encode(payload[:PAYLOAD_KEPT]).decode("ascii"),
+            payload_bytes_count=len(payload),
+            payload_sha256=sha256(payload).hexdigest(),
+        )
+
+
+class TwinStatus(Message):
+    """The twin's birth and last will, retained."""
+
+    ts: Timestamp
+    site: Identifier
+    press: Identifier
+    agent_id: Identifier
+    state: Literal["online", "offline"]
+    reason: ShortText | None = None
+    version: Label | None = None
+    started_at: Timestamp | None = None
+    spool: Readings | None = None
+    """How full the spool is, each name with its unit."""

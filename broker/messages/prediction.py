@@ -1,0 +1,143 @@
+"""The prediction: when a part may be demolded, on what that rests, and how sure it is."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from broker.errors import RefusalCode
+from broker.ids import Identifier
+from broker.messages.base import (
+    NAMES_LIMIT,
+    Code,
+    Count,
+    Evidence,
+    Label,
+    Message,
+    Name,
+    Readings,
+    Revision,
+    Share,
+    WireModel,
+    Words,
+    refusal,
+)
+from broker.timestamps import Timestamp
+
+
+class Kpis(WireModel):
+    """What the simulation of a shot comes to. Times count from the end of injection."""
+
+    rho_moulded_kg_per_m3: float
+    rho_free_rise_kg_per_m3: float | None = None
+    p_max_bar: float
+    """Highest cavity pressure, absolute."""
+    T_core_max_C: float
+    t_T_core_max_s: float | None = None
+    t_cream_s: float | None = None
+    t_gel_s: float | None = None
+    t_rise_s: float | None = None
+    t_tack_free_s: float | None = None
+    H_demold_shore: float | None = None
+    H_24h_shore: float | None = None
+    alpha_demold: float | None = None
+    """Conversion at the demolding time, 0 to 1."""
+    vent_closure_time_s: float | None = None
+    fill_ratio: float
+    """Volume of the foam to volume of the cavity."""
+    nco_oh_index: float
+    """NCO to OH equivalents as a fraction (1.05)."""
+    water_from_polyol_kg: float
+    water_from_rh_kg: float
+    """Water the air's humidity adds."""
+    water_effective_kg: float
+
+
+class Interval(WireModel):
+    """Where a quantity lies with the probability `coverage`, in the quantity's own unit."""
+
+    low: float
+    high: float
+    coverage: Share
+
+    @model_validator(mode="after")
+    def _low_is_not_above_high(self) -> Self:
+        if self.low > self.high:
+            raise refusal(RefusalCode.INVALID_FIELD, "low is above high", "low")
+        return self
+
+
+class Binding(WireModel):
+    """Which condition sets the earliest and the latest demolding time."""
+
+    earliest: Label | None = None
+    latest: Label | None = None
+
+
+class Diagnostic(WireModel):
+    """Something about the shot that stands out: a code, words for people, the evidence."""
+
+    code: Code
+    words: Words
+    evidence: Evidence = Field(default_factory=dict)
+
+
+class Versions(WireModel):
+    """What computed the prediction; enough to compute it again."""
+
+    agent: Label
+    physics: Label
+    physics_hash: Label
+    parameters_hash: Label
+    model: Label | None = None
+    """The learned correction, or None for physics alone."""
+
+
+class Prediction(Message):
+    """When the part of a shot may be demolded; retained per mold, revised while it cures."""
+
+    site: Identifier
+    press: Identifier
+    shot_id: Identifier
+    mold_id: Identifier
+    system_id: Identifier
+    issued_at: Timestamp
+    basis: Literal["poured", "live", "final"]
+    """What it rests on: the recipe, the readings so far, or the whole shot."""
+    revision: Revision
+    """Counts the predictions of one shot from 1."""
+    status: Literal["predicted", "hold"]
+    """`hold`: no demolding time can be given; `diagnostics` say why."""
+    poured_at: Timestamp
+    """End of injection: all times in seconds count from here."""
+    t_demold_min_s: float | None = None
+    t_demold_opt_s: float | None = None
+    t_demold_max_s: float | None = None
+    demold_min_at: Timestamp | None = None
+    demold_opt_at: Timestamp | None = None
+    demold_max_at: Timestamp | None = None
+    intervals: Annotated[dict[Name, Interval], Field(max_length=NAMES_LIMIT)] = Field(
+        default_factory=dict
+    )
+    """By the name of the quantity: `t_demold_opt_s`."""
+    kpis: Kpis | None = None
+    quality_status: Literal["OK", "MARGINAL", "FAIL"] | None = None
+    pressure_status: Literal["SAFE", "NEAR_LIMIT", "OVER_LIMIT"] | None = None
+    defect_risk: Share | None = None
+    binding: Binding = Binding()
+    diagnostics: Annotated[list[Diagnostic], Field(max_length=NAMES_LIMIT)] = Field(
+        default_factory=list
+    )
+    substituted: Annotated[list[Label], Field(max_length=NAMES_LIMIT)] = Field(default_factory=list)
+    """Inputs that were not measured, and what stood in."""
+    assumed_parameters_count: Count
+    """Parameters of the material and mold that nobody measured."""
+    measured: Readings = Field(default_factory=dict)
+    """Latest readings of the running shot."""
+    simulated_now: Readings = Field(default_factory=dict)
+    """The simulation at the same moment, by the same names."""
+    versions: Versions
+    ml_status: Code
+    """`ok`, or why no learned correction was used."""
+    valid_until: Timestamp | None = None

@@ -1,0 +1,271 @@
+"""Hypothesis strategies: arbitrary JSON, and every message of the wire contract with extra fields."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Any
+
+from hypothesis import strategies as st
+
+from broker import messages
+from broker.messages.inbound import QUALITY_NAMES, RECIPE_NAMES
+from broker.sensors import UNIT_OF_SUFFIX
+from broker.timestamps import EARLIEST, LATEST
+from broker.values import INT_MAX, INT_MIN
+
+LETTERS = "ABCXYZabcxyz"
+WORD = LETTERS + "0189_"
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+int64 = st.integers(INT_MIN, INT_MAX)
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)
+identifiers = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", fullmatch=True)
+codes = st.from_regex(r"[a-z0-9][a-z0-9_.:-]{0,20}", fullmatch=True)
+numbers_of_kind = st.sampled_from(["", ".0", ".1", ".27"])
+names = st.builds(
+    lambda first, rest, number: first + rest + number,
+    st.sampled_from(LETTERS),
+    st.text(WORD, max_size=12),
+    numbers_of_kind,
+)
+sensor_names = st.builds(
+    lambda first, rest, suffix, number: first + rest + suffix + number,
+    st.sampled_from(LETTERS),
+    st.text(WORD, max_size=12),
+    st.sampled_from(sorted(UNIT_OF_SUFFIX)),
+    numbers_of_kind,
+)
+timestamps = st.datetimes(
+    EARLIEST.replace(tzinfo=None), LATEST.replace(tzinfo=None), timezones=st.just(UTC)
+)
+json_scalars = st.none() | st.booleans() | int64 | finite | texts
+json_values = st.recursive(
+    json_scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+    max_leaves=8,
+)
+"""Values that an extra field may hold."""
+
+wild_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from([2**63, -(2**63) - 1, 10**4000, "\ud800", "\x00", -1, 1e308]),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
+    max_leaves=10,
+)
+"""Anything Python's json module can write, allowed or not."""
+
+labels = texts.filter(bool)
+readings = st.dictionaries(names, finite, max_size=4)
+evidence = st.dictionaries(names, finite | texts, max_size=3)
+shares = st.floats(0, 1)
+percents = st.floats(0, 100)
+masses = st.floats(0, exclude_min=True, allow_infinity=False)
+temperatures = st.floats(-50, 250)
+counts = st.integers(0, INT_MAX)
+
+
+def _maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.none() | strategy
+
+
+def _model(model: type[messages.WireModel], **fields: st.SearchStrategy[Any]) -> Any:
+    """Instances of `model`; a field the strategy leaves out (`_maybe`) is often absent."""
+    known = {*model.model_fields, *RECIPE_NAMES, *QUALITY_NAMES, "RH_ambient"}
+    extras = st.dictionaries(texts.filter(lambda key: key not in known), json_values, max_size=2)
+    return st.builds(
+        lambda given, more: model.model_validate({**given, **more}),
+        st.fixed_dictionaries(fields),
+        extras,
+    )
+
+
+_LABEL = {"simulated": st.booleans()}
+_PLACE = {"site": identifiers, "press": identifiers}
+
+recipes = _model(
+    messages.Recipe,
+    m_polyol_kg=masses,
+    m_iso_kg=masses,
+    m_additives_kg=st.floats(0, allow_infinity=False),
+    T_polyol_C=_maybe(temperatures),
+    T_iso_C=_maybe(temperatures),
+    T_mold_C=_maybe(temperatures),
+    T_ambient_C=_maybe(temperatures),
+    RH_ambient_pct=_maybe(percents),
+    mixing_eff=_maybe(shares),
+    nco_oh_index=_maybe(st.floats(0.1, 10)),
+    blowing_agent_pct=_maybe(percents),
+)
+
+telemetry_frames = _model(
+    messages.TelemetryFrame,
+    **_LABEL,
+    ts=timestamps,
+    device_id=identifiers,
+    seq=st.integers(0, 2**53),
+    mold_id=_maybe(identifiers),
+    shot_id=_maybe(identifiers),
+    sensors=st.dictionaries(sensor_names, finite, min_size=1, max_size=5),
+    metrics=readings,
+    status=st.dictionaries(names, texts | st.booleans() | int64 | finite, max_size=4),
+)
+
+shot_events = _model(
+    messages.ShotEvent,
+    **_LABEL,
+    ts=timestamps,
+    shot_id=identifiers,
+    mold_id=identifiers,
+    event=st.sampled_from(["started", "poured", "demolded", "aborted"]),
+    system_id=identifiers,
+    recipe=recipes,
+)
+
+quality_records = _model(
+    messages.QualityRecord,
+    **_LABEL,
+    ts=timestamps,
+    shot_id=identifiers,
+    mold_id=_maybe(identifiers),
+    rho_moulded_kg_per_m3=_maybe(masses),
+    rho_free_rise_kg_per_m3=_maybe(masses),
+    H_demold_shore=_maybe(percents),
+    H_24h_shore=_maybe(percents),
+    defects=st.lists(labels, max_size=3),
+    defect_risk_operator=_maybe(shares),
+    note=_maybe(texts),
+)
+
+kpis = _model(
+    messages.Kpis,
+    **{
+        name: finite if field.is_required() else _maybe(finite)
+        for name, field in messages.Kpis.model_fields.items()
+    },
+)
+
+intervals = st.tuples(finite, finite, shares).flatmap(
+    lambda t: _model(
+        messages.Interval,
+        low=st.just(min(t[0], t[1])),
+        high=st.just(max(t[0], t[1])),
+        coverage=st.just(t[2]),
+    )
+)
+diagnostics = _model(messages.Diagnostic, code=codes, words=texts, evidence=evidence)
+
+predictions = _model(
+    messages.Prediction,
+    **_LABEL,
+    **_PLACE,
+    shot_id=identifiers,
+    mold_id=identifiers,
+    system_id=identifiers,
+    issued_at=timestamps,
+    basis=st.sampled_from(["poured", "live", "final"]),
+    revision=st.integers(1, INT_MAX),
+    status=st.sampled_from(["predicted", "hold"]),
+    poured_at=timestamps,
+    t_demold_min_s=_maybe(finite),
+    t_demold_opt_s=_maybe(finite),
+    t_demold_max_s=_maybe(finite),
+    demold_min_at=_maybe(timestamps),
+    demold_opt_at=_maybe(timestamps),
+    demold_max_at=_maybe(timestamps),
+    intervals=st.dictionaries(names, intervals, max_size=2),
+    kpis=_maybe(kpis),
+    quality_status=_maybe(st.sampled_from(["OK", "MARGINAL", "FAIL"])),
+    pressure_status=_maybe(st.sampled_from(["SAFE", "NEAR_LIMIT", "OVER_LIMIT"])),
+    defect_risk=_maybe(shares),
+    binding=_model(messages.Binding, earliest=_maybe(labels), latest=_maybe(labels)),
+    diagnostics=st.lists(diagnostics, max_size=2),
+    substituted=st.lists(labels, max_size=3),
+    assumed_parameters_count=counts,
+    measured=readings,
+    simulated_now=readings,
+    versions=_model(
+        messages.Versions,
+        agent=labels,
+        physics=labels,
+        physics_hash=labels,
+        parameters_hash=labels,
+        model=_maybe(labels),
+    ),
+    ml_status=codes,
+    valid_until=_maybe(timestamps),
+)
+
+shot_kpis = _model(
+    messages.ShotKpis,
+    **_LABEL,
+    **_PLACE,
+    shot_id=identifiers,
+    mold_id=identifiers,
+    system_id=identifiers,
+    outcome=st.sampled_from(["demolded", "aborted", "superseded", "timed_out"]),
+    started_at=_maybe(timestamps),
+    poured_at=_maybe(timestamps),
+    closed_at=timestamps,
+    t_demold_actual_s=_maybe(st.floats(0, allow_infinity=False)),
+    prediction=_maybe(predictions),
+    T_core_max_C=_maybe(finite),
+    p_cavity_max_bar=_maybe(finite),
+    frames_count=counts,
+)
+
+alerts = _model(
+    messages.Alert,
+    **_LABEL,
+    **_PLACE,
+    ts=timestamps,
+    code=codes,
+    severity=st.sampled_from(["info", "warning", "critical"]),
+    words=texts,
+    shot_id=_maybe(identifiers),
+    mold_id=_maybe(identifiers),
+    evidence=evidence,
+)
+
+dead_letters = _model(
+    messages.DeadLetter,
+    **_LABEL,
+    **_PLACE,
+    ts=timestamps,
+    topic=texts,
+    reason=codes,
+    detail=texts,
+    payload_base64=st.sampled_from(["", "AA==", "eyJ2IjoxfQ=="]),
+    payload_bytes_count=counts,
+    payload_sha256=st.just("0" * 64),
+)
+
+twin_statuses = _model(
+    messages.TwinStatus,
+    **_LABEL,
+    **_PLACE,
+    ts=timestamps,
+    agent_id=identifiers,
+    state=st.sampled_from(["online", "offline"]),
+    reason=_maybe(texts),
+    version=_maybe(labels),
+    started_at=_maybe(timestamps),
+    spool=_maybe(readings),
+)
+
+MESSAGES: dict[type[messages.Message], st.SearchStrategy[Any]] = {
+    messages.TelemetryFrame: telemetry_frames,
+    messages.ShotEvent: shot_events,
+    messages.QualityRecord: quality_records,
+    messages.Prediction: predictions,
+    messages.ShotKpis: shot_kpis,
+    messages.Alert: alerts,
+    messages.DeadLetter: dead_letters,
+    messages.TwinStatus: twin_statuses,
+}
+"""A strategy for every message."""

@@ -1,0 +1,40 @@
+"""The physics of a polyurethane shot: pure computation, SI units, no network, no clock.
+
+    from twin_core import load_scenario, simulate
+
+    result = simulate(load_scenario("configs/scenarios/baser_khakhar_1994_r11.yaml"))
+    result.T_core_K.max(), result.t_demold_min_s, result.audit.energy_residual_ratio
+
+The way of a computation: Scenario -> Setup -> OdeProblem -> solver -> Trajectory -> KPIs, demould
+window, assessment, audit -> SimulationResult.
+"""
+
+from twin_core.compiled import PHYSICS_HASH
+from twin_core.errors import BudgetExceeded, InputError, SolverError, TwinError
+from twin_core.files import load_mold, load_scenario, load_systems
+from twin_core.kpi import free_rise_density
+from twin_core.materials import MaterialSystem
+from twin_core.mold import Mold, Vents
+from twin_core.result import SimulationResult, simulate
+from twin_core.shot import Process, Quality, Scenario, SimulationOptions
+
+__all__ = [
+    "PHYSICS_HASH",
+    "BudgetExceeded",
+    "InputError",
+    "MaterialSystem",
+    "Mold",
+    "Process",
+    "Quality",
+    "Scenario",
+    "SimulationOptions",
+    "SimulationResult",
+    "SolverError",
+    "TwinError",
+    "Vents",
+    "free_rise_density",
+    "load_mold",
+    "load_scenario",
+    "load_systems",
+    "simulate",
+]

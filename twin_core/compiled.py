@@ -1,0 +1,55 @@
+"""The one door to numba, and the fingerprint of the physics.
+
+numba keeps compiled code on disk, but it watches only the file of the function itself: a change in
+a formula that is called from elsewhere would leave stale machine code in use. The cache therefore
+lies in a folder named after the hash of all source files of this package. This is, with ``files``,
+the only module here that looks at the disk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import ParamSpec, TypeVar, cast
+
+import numba
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _physics_hash() -> str:
+    digest = hashlib.sha256()
+    root = Path(__file__).parent
+    for source in sorted(root.rglob("*.py")):
+        digest.update(source.relative_to(root).as_posix().encode())
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _cache_folder() -> Path | None:
+    """A writable folder for compiled code, or None (then every start compiles afresh)."""
+    base = os.environ.get("CACHE_DIRECTORY") or os.environ.get("XDG_CACHE_HOME")
+    try:
+        folder = Path(base) if base else Path.home() / ".cache"
+        folder = folder / "pur-mold-twin" / "numba" / PHYSICS_HASH
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):  # read-only or no home
+        return None
+    return folder if os.access(folder, os.W_OK) else None
+
+
+PHYSICS_HASH = _physics_hash()
+"""First 16 hex digits of the SHA-256 over all sources here; part of every prediction."""
+
+_FOLDER = _cache_folder()
+if _FOLDER is not None and not os.environ.get("NUMBA_CACHE_DIR"):
+    numba.config.CACHE_DIR = str(_FOLDER)  # type: ignore[attr-defined]
+
+
+def compiled(function: Callable[P, T]) -> Callable[P, T]:
+    """Compile a function of numbers to machine code; division follows IEEE 754 (no exceptions)."""
+    decorate = numba.njit(cache=_FOLDER is not None, error_model="numpy")
+    return cast(Callable[P, T], decorate(function))

@@ -1,0 +1,142 @@
+"""Scenario, system and mold files. With ``compiled`` the only module here that reads the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from twin_core.errors import InputError
+from twin_core.materials import MaterialSystem
+from twin_core.mold import Mold
+from twin_core.shot import Scenario
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's parser where PyYAML came with it: ten times faster."""
+
+
+def configs_folder() -> Path:
+    """The catalogue that comes with the product: ``configs/`` of a checkout, or in the package."""
+    packaged = Path(__file__).parent / "configs"
+    return packaged if packaged.is_dir() else Path(__file__).parent.parent / "configs"
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file.
+
+    Raises:
+        InputError: the file is missing, unreadable, not YAML, or not a mapping.
+    """
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), _NoDuplicates)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise InputError(
+            f"{path}: cannot be read as YAML: {' '.join(str(error).split())}"
+        ) from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: must hold a mapping of fields, not {type(content).__name__}")
+    return content
+
+
+def parse(model: type[Model], content: object, where: str) -> Model:
+    """Validate plain data; the error names the place and every wrong field.
+
+    Raises:
+        InputError: with one line per wrong field.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise InputError("\n".join(describe(error, where))) from None
+
+
+def describe(error: ValidationError, where: str) -> Iterable[str]:
+    """One line per wrong field of a pydantic error: place, field, what is wrong."""
+    for item in error.errors(include_url=False):
+        path = ".".join(str(part) for part in item["loc"]) or "the whole"
+        message = item["msg"].removeprefix("Value error, ")
+        if item["type"] == "extra_forbidden":
+            message = "unknown field: correct its spelling or remove it"
+        elif item["type"] == "missing":
+            message = "is missing: add it"
+        elif isinstance(item.get("input"), (str, int, float, bool)):
+            message += f" (found {item['input']!r})"
+        yield f"{where}: {path}: {message}"
+
+
+def load_systems(path: Path) -> dict[str, MaterialSystem]:
+    """Material systems by id from one file, a file with a ``systems:`` list, or a folder of files.
+
+    Raises:
+        InputError: a file is wrong, or an id stands twice.
+    """
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder of material systems")
+    files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
+    found: dict[str, MaterialSystem] = {}
+    for file in files:
+        content = read_yaml(file)
+        entries = content["systems"] if isinstance(content.get("systems"), list) else [content]
+        for entry in entries:
+            system = parse(MaterialSystem, entry, str(file))
+            if system.system_id in found:
+                raise InputError(f"{file}: system_id {system.system_id} stands twice: rename one")
+            found[system.system_id] = system
+    return found
+
+
+def load_mold(path: Path) -> Mold:
+    """A mold from its file; the file's name is the default ``mold_id``."""
+    return parse(Mold, {"mold_id": path.stem, **read_yaml(path)}, str(path))
+
+
+def load_scenario(path: str | Path, systems: str | Path | None = None) -> Scenario:
+    """A scenario from its YAML file.
+
+    Args:
+        path: a file with ``process``, ``mold`` (inline, or the id of a mold in the catalogue),
+            and ``system_id`` or a whole material under ``system``; optional ``quality`` and
+            ``simulation``.
+        systems: file or folder with the material systems; None takes the catalogue.
+
+    Raises:
+        InputError: names the file and each wrong field.
+    """
+    path = Path(path)
+    content = {"scenario_id": path.stem, **read_yaml(path)}
+    system_id = content.pop("system_id", None)
+    if (system_id is None) == ("system" not in content):
+        raise InputError(f"{path}: give either system_id or a whole material under system")
+    if system_id is not None:
+        folder = Path(systems) if systems else configs_folder() / "systems"
+        known = load_systems(folder)
+        if system_id not in known:
+            listed = ", ".join(sorted(known)) or "none"
+            raise InputError(
+                f"{path}: system_id: no system {system_id!r} in {folder} (there are: {listed})"
+            )
+        content["system"] = known[system_id]
+    if isinstance(content.get("mold"), str):
+        content["mold"] = load_mold(configs_folder() / "molds" / f"{content['mold']}.yaml")
+    return parse(Scenario, content, str(path))
+
+
+class _NoDuplicates(_Loader):  # type: ignore[misc]
+    """A key that stands twice is an error, not the last one wins."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, (str, int)) and key in seen:
+                line = key_node.start_mark.line + 1
+                raise yaml.YAMLError(f"line {line}: {key!r} stands twice")
+            seen.add(key if isinstance(key, (str, int)) else id(key_node))
+        return dict(super().construct_mapping(node, deep))

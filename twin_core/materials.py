@@ -1,0 +1,193 @@
+"""A material system: what is poured, how it reacts, what blows it, and how it carries load.
+
+Every number is a ``Parameter`` with unit, kind and source. A system is one YAML file in
+``configs/systems/``; nothing about a material is written in code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from twin_core.parameters import In, Parameter, walk_parameters
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Components(_Part):
+    """Polyol blend and isocyanate as a data sheet gives them; index follows from the masses."""
+
+    basis: Literal["components"]
+    oh_number: Annotated[Parameter, In("mgKOH/g", gt=0, le=2000)]
+    polyol_functionality: Annotated[Parameter, In("1", gt=1, le=12)]
+    water_fraction: Annotated[Parameter, In("kg/kg", ge=0, le=0.2)]
+    """Water per kg of polyol blend, included in the metered polyol."""
+    blowing_agent_fraction: Annotated[Parameter, In("kg/kg", ge=0, lt=0.6)]
+    """Physical blowing agent per kg of polyol blend, included in the metered polyol."""
+    nco_content: Annotated[Parameter, In("%", gt=0, le=50)]
+    iso_functionality: Annotated[Parameter, In("1", gt=1, le=6)]
+
+
+class Mixture(_Part):
+    """A mixture as kinetic papers give it: concentrations per volume of polymer."""
+
+    basis: Literal["mixture"]
+    C_OH0: Annotated[Parameter, In("mol/m3", gt=0, le=3e4)]
+    C_NCO0: Annotated[Parameter, In("mol/m3", gt=0, le=3e4)]
+    C_W0: Annotated[Parameter, In("mol/m3", ge=0, le=3e4)]
+    blowing_agent_per_polymer: Annotated[Parameter, In("kg/kg", ge=0, lt=1)]
+    """L0: physical blowing agent per kg of everything else."""
+
+
+class Liquid(_Part):
+    """The reacting liquid without blowing agent."""
+
+    density: Annotated[Parameter, In("kg/m3", gt=500, le=2500)]
+    c_p: Annotated[Parameter, In("J/kg/K", gt=500, le=5000)]
+    entrained_air_fraction: Annotated[Parameter, In("m3/m3", gt=0, le=0.2)]
+    """Air stirred in on mixing, per volume of liquid: the nuclei of the cells."""
+
+
+class Gelling(_Part):
+    """Isocyanate with hydroxyl: r1 = A exp(-E/RT) f(X) n_OH n_NCO / V_liquid."""
+
+    law: Literal["second_order", "baser_khakhar"]
+    """``baser_khakhar`` multiplies by the published f(X) of the R-11 kinetics, else f = 1."""
+    A: Annotated[Parameter, In("m3/mol/s", gt=0)]
+    E: Annotated[Parameter, In("J/mol", ge=0, le=2e5)]
+    heat: Annotated[Parameter, In("J/mol", ge=0, le=3e5)]
+    """Heat released per mol of urethane."""
+
+
+class WaterReaction(_Part):
+    """Isocyanate with water: r2 = A exp(-E/RT) n_W, stopped smoothly when the NCO is used up."""
+
+    A: Annotated[Parameter, In("1/s", gt=0)]
+    E: Annotated[Parameter, In("J/mol", ge=0, le=2e5)]
+    heat: Annotated[Parameter, In("J/mol", ge=0, le=3e5)]
+    """Heat released per mol of water."""
+
+
+class CarbonDioxide(_Part):
+    """Solubility and transfer of the CO2 that the water makes."""
+
+    henry: Annotated[Parameter, In("mol/m3/Pa", ge=0, le=1e-2)]
+    k_transfer: Annotated[Parameter, In("1/s", gt=0, le=100)]
+    c_p: Annotated[Parameter, In("J/kg/K", gt=0, le=3000)]
+
+
+class GaussSolubility(_Part):
+    """w*(T) = base + height exp(-(T - centre)^2 / (2 width^2)) at 1 atm [kg/kg polymer]."""
+
+    law: Literal["gauss"]
+    base: Annotated[Parameter, In("kg/kg", ge=0)]
+    height: Annotated[Parameter, In("kg/kg", gt=0)]
+    centre: Annotated[Parameter, In("K", gt=0)]
+    width: Annotated[Parameter, In("K", gt=0)]
+
+
+class LineSolubility(_Part):
+    """Mole fraction x = x0 - (T - T0)/slope, clipped to [0, x0]; w* = x/(1-x) M_agent/M_polymer."""
+
+    law: Literal["line"]
+    x0: Annotated[Parameter, In("mol/mol", gt=0, lt=1)]
+    T0: Annotated[Parameter, In("K", gt=0)]
+    slope: Annotated[Parameter, In("K", gt=0)]
+    M_polymer: Annotated[Parameter, In("kg/mol", gt=0)]
+
+
+class BlowingAgent(_Part):
+    """A physical blowing agent."""
+
+    agent: str
+    M: Annotated[Parameter, In("kg/mol", gt=0.01, le=0.5)]
+    liquid_density: Annotated[Parameter, In("kg/m3", gt=300, le=3000)]
+    latent_heat: Annotated[Parameter, In("J/kg", ge=0, le=1e6)]
+    c_p_liquid: Annotated[Parameter, In("J/kg/K", gt=0, le=5000)]
+    c_p_gas: Annotated[Parameter, In("J/kg/K", gt=0, le=5000)]
+    k_transfer: Annotated[Parameter, In("1/s", gt=0, le=100)]
+    solubility: Annotated[GaussSolubility | LineSolubility, Field(discriminator="law")]
+
+
+class Gel(_Part):
+    """Gel point and what follows from it."""
+
+    conversion: Annotated[Parameter, In("1", gt=0, lt=1)] | None = None
+    """OH conversion at gel; left out: from the functionalities (Flory, Stockmayer)."""
+    transfer_decay_width: Annotated[Parameter, In("1", gt=0, le=1)] | None = None
+    """Past gel, gas transfer falls as exp(-(X - X_gel)/width); left out: it does not fall."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_allowed(cls, raw: object) -> object:
+        return {} if raw is None else raw
+
+
+class Mechanics(_Part):
+    """Cell-wall properties for Gibson-Ashby and the hardness proxy."""
+
+    E_solid: Annotated[Parameter, In("Pa", gt=0)]
+    strength_solid: Annotated[Parameter, In("Pa", gt=0)]
+    density_solid: Annotated[Parameter, In("kg/m3", gt=500, le=2500)]
+    strut_fraction: Annotated[Parameter, In("1", ge=0, le=1)]
+    poisson: Annotated[Parameter, In("1", ge=0, lt=0.5)]
+    cure_exponent: Annotated[Parameter, In("1", gt=0, le=10)]
+    T_glass_uncured: Annotated[Parameter, In("K", gt=100, le=600)]
+    T_glass_cured: Annotated[Parameter, In("K", gt=100, le=700)]
+    hardness_scale: Annotated[Parameter, In("1", gt=0, le=1e3)]
+    """Product factor of the Shore proxy; 1 until it is fitted to the product."""
+
+
+class MaterialSystem(_Part):
+    """One material system; see ``configs/systems/`` for examples with sources."""
+
+    system_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+    version: Annotated[int, Field(ge=1)]
+    description: str
+    composition: Annotated[Components | Mixture, Field(discriminator="basis")]
+    liquid: Liquid
+    gelling: Gelling
+    water_reaction: WaterReaction | None = None
+    carbon_dioxide: CarbonDioxide | None = None
+    blowing_agent: BlowingAgent | None = None
+    gel: Gel = Gel()
+    mechanics: Mechanics
+    sheet: dict[str, Parameter] = {}
+    """What the data sheet claims (times, densities): compared with, never fed into the model."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> MaterialSystem:
+        mix = self.composition
+        if isinstance(mix, Components):
+            water, agent = mix.water_fraction.value, mix.blowing_agent_fraction.value
+            where = "composition.water_fraction", "composition.blowing_agent_fraction"
+        else:
+            water, agent = mix.C_W0.value, mix.blowing_agent_per_polymer.value
+            where = "composition.C_W0", "composition.blowing_agent_per_polymer"
+            if self.gel.conversion is None:
+                raise ValueError("gel.conversion: a mixture has no functionalities, so give it")
+        if water > 0 and (self.water_reaction is None or self.carbon_dioxide is None):
+            raise ValueError(f"{where[0]} is {water}: give water_reaction and carbon_dioxide")
+        if agent > 0 and self.blowing_agent is None:
+            raise ValueError(f"{where[1]} is {agent}: give blowing_agent")
+        if water <= 0 and agent <= 0:
+            raise ValueError(f"{where[0]} and {where[1]} are both 0: nothing would blow this foam")
+        return self
+
+    def parameters(self) -> list[tuple[str, Parameter]]:
+        """All numbers that the model uses, as (path, parameter)."""
+        return walk_parameters(self)
+
+    def assumed(self) -> list[str]:
+        """Paths of the parameters that nobody measured, published or fitted."""
+        return [path for path, parameter in self.parameters() if parameter.kind == "assumed"]
+
+    def parameters_hash(self) -> str:
+        """First 16 hex digits of the SHA-256 over the values in use; part of every prediction."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""Models: a shot becomes an ODE problem; a solution becomes what an engineer reads."""

@@ -1,0 +1,63 @@
+"""Solubility of the blowing agents and their transfer into the cells."""
+
+from __future__ import annotations
+
+import math
+
+from twin_core.compiled import compiled
+from twin_core.units import P_ATM_PA
+
+GAUSS = 0
+LINE = 1
+SOLUBILITY_LAWS = {"gauss": GAUSS, "line": LINE}
+"""Names in the system files and the codes that the compiled right-hand side switches on."""
+
+
+@compiled
+def saturation(law: int, a: float, b: float, c: float, d: float, T: float) -> float:
+    """Agent that the polymer holds at 1 atm of its vapour, w* [kg/kg polymer], at ``T`` [K].
+
+    gauss: a + b exp(-(T - c)^2 / (2 d^2)), constant below T = c (Winkler's n-pentane, R-11 fit).
+    line: x = a - (T - b)/c clipped to [0, a], w* = x/(1 - x) d, d the ratio of molar masses
+    agent/polymer (Baser and Khakhar 1994). Both as used by the MoDeNa project.
+    """
+    if law == LINE:
+        x = min(max(a - (T - b) / c, 0.0), a)
+        return x / (1.0 - x) * d
+    distance = max(T - c, 0.0) / d
+    return a + b * math.exp(-0.5 * distance * distance)
+
+
+@compiled
+def bubble_area_factor(n_gas: float, n_nuclei: float) -> float:
+    """Relative bubble area (n_g / (n_g + 10 n_nuc))^(1/3): small bubbles take up gas slowly.
+
+    Smooth from the nuclei on, so that no switch at the onset of foaming costs solver steps.
+    """
+    gas = max(n_gas, 0.1 * n_nuclei)  # a solver may try a state that no foam can reach
+    return math.pow(gas / (gas + 10.0 * n_nuclei), 1.0 / 3.0)
+
+
+@compiled
+def gel_slowdown(X: float, X_gel: float, width: float) -> float:
+    """Factor on gas transfer past gel, exp(-(X - X_gel)/width); 1 before gel, or if width is 0."""
+    if width <= 0.0 or X_gel >= X:
+        return 1.0
+    return math.exp(-(X - X_gel) / width)
+
+
+@compiled
+def agent_transfer(
+    k: float, w_liquid: float, w_star: float, p_agent: float, m_liquid: float, M: float
+) -> float:
+    """Physical agent from liquid to cells [mol/s]: k (w_l - w* p/p_atm) m_liquid / M.
+
+    ``k`` in 1/s, mass fractions per kg polymer, ``p_agent`` [Pa] its partial pressure in the cells.
+    """
+    return k * (w_liquid - w_star * p_agent / P_ATM_PA) * m_liquid / M
+
+
+@compiled
+def co2_transfer(k: float, n_dissolved: float, henry: float, p_co2: float, V: float) -> float:
+    """CO2 from solution to cells [mol/s]: k (n - H p V), ``henry`` in mol/m3/Pa, ``V`` in m3."""
+    return k * (n_dissolved - henry * p_co2 * V)

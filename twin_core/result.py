@@ -1,0 +1,218 @@
+"""``simulate``: one scenario in, everything about the shot out, under the names users know."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from twin_core.assessment import Diagnostic, assess
+from twin_core.audit import Audit, audit
+from twin_core.compiled import PHYSICS_HASH
+from twin_core.demold import demold_window
+from twin_core.kpi import Kpis, kpis, mechanical_state
+from twin_core.models import lumped
+from twin_core.shot import Scenario
+from twin_core.simulation import integrate, output_grid
+from twin_core.solvers.base import Array, Statistics
+from twin_core.units import R_J_PER_MOL_K
+
+SERIES = [
+    "time_s",
+    "alpha",
+    "T_core_K",
+    "T_mold_K",
+    "rho_kg_per_m3",
+    "fill_ratio",
+    "n_CO2_mol",
+    "p_air_Pa",
+    "p_CO2_Pa",
+    "p_pentane_Pa",
+    "p_total_Pa",
+    "vent_eff",
+    "hardness_shore",
+]
+"""The arrays of a result, all of the same length."""
+
+CSV_COLUMNS = [
+    "time_s",
+    "alpha",
+    "T_core_K",
+    "T_mold_K",
+    "rho_kg_per_m3",
+    "p_total_Pa",
+    "p_air_Pa",
+    "p_CO2_Pa",
+    "p_pentane_Pa",
+    "vent_eff",
+    "hardness_shore",
+]
+"""Header of the exported profile, as the first generation wrote it."""
+
+
+@dataclass(frozen=True)
+class SimulationResult:
+    """One simulated shot. Arrays have shape (times,); times count from the end of injection.
+
+    The partial pressures are shares of the gas in the cavity and add up to ``p_total_Pa``;
+    ``p_air_Pa`` is headspace air and entrained air, ``p_pentane_Pa`` the physical blowing agent
+    whatever it is. ``fill_ratio`` is foam volume over cavity volume (1 in an open cup), and
+    ``hardness_shore`` a proxy. Pressures are absolute.
+    """
+
+    time_s: Array
+    alpha: Array
+    T_core_K: Array
+    T_mold_K: Array
+    rho_kg_per_m3: Array
+    fill_ratio: Array
+    n_CO2_mol: Array
+    p_air_Pa: Array
+    p_CO2_Pa: Array
+    p_pentane_Pa: Array
+    p_total_Pa: Array
+    vent_eff: Array
+    hardness_shore: Array
+
+    t_demold_min_s: float | None
+    t_demold_opt_s: float | None
+    t_demold_max_s: float | None
+    demold_binding: Mapping[str, str | None]
+    """Criterion that decides the ``earliest`` and the ``latest`` time."""
+    demold_margins: Mapping[str, float]
+    rho_moulded: float
+    """kg/m3; the free-rise density in an open cup."""
+    p_max_Pa: float
+    pressure_status: str
+    vent_closure_time_s: float | None
+    H_demold_shore: float | None
+    H_24h_shore: float
+    alpha_demold: float | None
+    quality_status: str
+    defect_risk: float
+    risks: Mapping[str, float]
+    diagnostics: list[Diagnostic]
+    water_from_polyol_kg: float
+    water_from_rh_kg: float
+    water_effective_kg: float
+    water_eff_fraction: float
+    water_risk_score: float
+    kpis: Kpis
+    audit: Audit
+    statistics: Statistics
+    scenario: Scenario
+    physics_hash: str = PHYSICS_HASH
+
+    def as_dict(self, *, series: bool = True) -> dict[str, Any]:
+        """Plain data for JSON; without the arrays when ``series`` is false."""
+        found: dict[str, Any] = {}
+        for item in dataclasses.fields(self):
+            value = getattr(self, item.name)
+            if item.name in SERIES:
+                if series:
+                    found[item.name] = value.tolist()
+            elif item.name == "scenario":
+                found["scenario_id"] = value.scenario_id
+                found["system_id"] = value.system.system_id
+                found["parameters_hash"] = value.system.parameters_hash()
+                found["assumed_parameters"] = value.system.assumed()
+            elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+                found[item.name] = dataclasses.asdict(value)
+            elif item.name == "diagnostics":
+                found[item.name] = [dataclasses.asdict(d) for d in value]
+            else:
+                found[item.name] = dict(value) if isinstance(value, Mapping) else value
+        return found
+
+    def at(self, t_s: float) -> dict[str, float]:
+        """The foam at one moment: T_core_C and p_total_bar are what a press can measure."""
+        return {
+            name: float(np.interp(t_s, self.time_s, getattr(self, name)))
+            for name in ("alpha", "T_core_K", "T_mold_K", "p_total_Pa", "rho_kg_per_m3")
+        }
+
+
+def simulate(scenario: Scenario, backend: str | None = None) -> SimulationResult:
+    """Simulate one shot.
+
+    Args:
+        scenario: see ``load_scenario``.
+        backend: name of the solver; None takes the scenario's.
+
+    Raises:
+        InputError: the scenario cannot be simulated as given.
+        SolverError: the integration failed; BudgetExceeded: it was stopped at its budget.
+    """
+    run = integrate(scenario, backend)
+    mech, k = mechanical_state(run), kpis(run)
+    window = demold_window(run, mech)
+    verdict = assess(run, k, window)
+    t_opt = window.t_opt_s
+    p_air, p_co2, p_agent = _partial_pressures(run.y, run.seen, run.solution.modes)
+    mold = run.setup.mold
+    fill = run.V_foam_m3 / mold.cavity_volume_m3 if mold.cavity_volume_m3 else np.ones_like(p_air)
+    _, stride = output_grid(scenario.simulation.t_end_s, scenario.simulation.dt_s)
+    keep = np.union1d(np.arange(0, len(run.t_s), stride), [len(run.t_s) - 1])
+    return SimulationResult(
+        time_s=run.t_s[keep],
+        alpha=run.alpha[keep],
+        T_core_K=run.T_K[keep],
+        T_mold_K=run.y[keep, lumped.T_MOLD],
+        rho_kg_per_m3=run.rho_kg_per_m3[keep],
+        fill_ratio=np.ones(len(keep)) if mold.open else fill[keep],
+        n_CO2_mol=run.y[keep, lumped.CO2_G],
+        p_air_Pa=p_air[keep],
+        p_CO2_Pa=p_co2[keep],
+        p_pentane_Pa=p_agent[keep],
+        p_total_Pa=run.P_Pa[keep],
+        vent_eff=run.seen[keep, lumped.VENT_],
+        hardness_shore=mech.hardness_shore[keep],
+        t_demold_min_s=window.t_min_s,
+        t_demold_opt_s=t_opt,
+        t_demold_max_s=window.t_max_s,
+        demold_binding={"earliest": window.binding_earliest, "latest": window.binding_latest},
+        demold_margins=window.margins_at_opt,
+        rho_moulded=k.rho_moulded_kg_per_m3,
+        p_max_Pa=k.p_max_Pa,
+        pressure_status=verdict.pressure_status,
+        vent_closure_time_s=k.vent_closure_time_s,
+        H_demold_shore=None if t_opt is None else _at(t_opt, run.t_s, mech.hardness_shore),
+        H_24h_shore=k.H_24h_shore,
+        alpha_demold=None if t_opt is None else _at(t_opt, run.t_s, run.alpha),
+        quality_status=verdict.quality_status,
+        defect_risk=verdict.defect_risk,
+        risks=verdict.risks,
+        diagnostics=verdict.diagnostics,
+        water_from_polyol_kg=k.water_from_polyol_kg,
+        water_from_rh_kg=k.water_from_rh_kg,
+        water_effective_kg=k.water_effective_kg,
+        water_eff_fraction=k.water_eff_fraction,
+        water_risk_score=k.water_risk_score,
+        kpis=k,
+        audit=audit(run),
+        statistics=run.solution.statistics,
+        scenario=scenario,
+    )
+
+
+def _at(t: float, times: Array, values: Array) -> float:
+    return float(np.interp(t, times, values))
+
+
+def _partial_pressures(
+    y: Array, seen: Array, modes: list[tuple[int, Any]]
+) -> tuple[Array, Array, Array]:
+    """Shares of air, CO2 and physical agent in the pressure of the gas that the foam feels."""
+    n_nuclei = float(modes[0][1]["n_nuclei"][0])
+    T_air = float(modes[0][1]["T_air"][0])
+    in_box = np.zeros(len(y))
+    for start, parameters in modes:
+        in_box[start:] = float(parameters["air_in_box"][0])
+    air = R_J_PER_MOL_K * (n_nuclei * y[:, lumped.T] + in_box * y[:, lumped.AIR] * T_air)
+    co2 = R_J_PER_MOL_K * y[:, lumped.CO2_G] * y[:, lumped.T]
+    agent = R_J_PER_MOL_K * y[:, lumped.BA_G] * y[:, lumped.T]
+    share = seen[:, lumped.P_] / (air + co2 + agent)
+    return air * share, co2 * share, agent * share

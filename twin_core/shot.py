@@ -1,0 +1,121 @@
+"""One shot as it is simulated: the recipe, the mold, the system, the quality asked for."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
+
+from twin_core.materials import MaterialSystem
+from twin_core.mold import Mold
+
+Temperature = Annotated[float, Field(ge=-50, le=250)]
+Density = Annotated[float, Field(gt=0, le=5e3)]
+Mass = Annotated[float, Field(gt=0, le=1e4)]
+
+
+def _field(name: str, *first_generation: str, default: Any = ...) -> Any:
+    """A field that is also accepted under its first-generation names."""
+    return Field(default=default, validation_alias=AliasChoices(name, *first_generation))
+
+
+class Process(BaseModel):
+    """What was metered and how warm it was.
+
+    The names of the first generation (``m_polyol, T_polyol_in_C, T_mold_init_C, RH_ambient`` …)
+    are accepted beside these; ``RH_ambient`` is a fraction, ``RH_ambient_pct`` per cent.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True
+    )
+
+    m_polyol_kg: Mass = _field("m_polyol_kg", "m_polyol")
+    m_iso_kg: Mass = _field("m_iso_kg", "m_iso")
+    m_additives_kg: Annotated[float, Field(ge=0, le=1e4)] = _field(
+        "m_additives_kg", "m_additives", default=0.0
+    )
+    """Inert liquids: they take heat and volume, and do not react."""
+    T_polyol_C: Temperature = _field("T_polyol_C", "T_polyol_in_C")
+    T_iso_C: Temperature = _field("T_iso_C", "T_iso_in_C")
+    T_mold_C: Temperature | None = _field("T_mold_C", "T_mold_init_C", default=None)
+    """Mold at the pour; left out: ambient."""
+    T_ambient_C: Temperature = 23.0
+    RH_ambient_pct: Annotated[float, Field(ge=0, le=100)] = 50.0
+    mixing_eff: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Mixed fraction of the stream: it multiplies both reaction rates."""
+    nco_oh_index: Annotated[float, Field(gt=0, le=10)] | None = None
+    """Declared index as a fraction (1.05, not 105); compared with the one from the masses."""
+    blowing_agent_pct: Annotated[float, Field(ge=0, lt=60)] | None = _field(
+        "blowing_agent_pct", "pentane_pct", default=None
+    )
+    """Overrides the system: per cent of the polyol blend (components) or of the rest (mixture)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _humidity_fraction(cls, raw: object) -> object:
+        if isinstance(raw, dict) and "RH_ambient" in raw:
+            if "RH_ambient_pct" in raw:
+                raise ValueError("RH_ambient and RH_ambient_pct are both given: keep one")
+            fraction = raw["RH_ambient"]
+            if not isinstance(fraction, (int, float)) or not 0 <= fraction <= 1:
+                raise ValueError(
+                    f"RH_ambient is a fraction 0..1, not {fraction!r}: "
+                    "write RH_ambient_pct for per cent"
+                )
+            raw = {k: v for k, v in raw.items() if k != "RH_ambient"}
+            raw["RH_ambient_pct"] = 100.0 * fraction
+        return raw
+
+
+class Quality(BaseModel):
+    """What the part must reach; a criterion left out is not applied."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    alpha_demold_min: Annotated[float, Field(gt=0, le=1)] = 0.75
+    H_demold_min_shore: Annotated[float, Field(ge=0, lt=100)] | None = None
+    H_24h_min_shore: Annotated[float, Field(ge=0, lt=100)] | None = None
+    rho_moulded_min_kg_per_m3: Density | None = _field(
+        "rho_moulded_min_kg_per_m3", "rho_moulded_min", default=None
+    )
+    rho_moulded_max_kg_per_m3: Density | None = _field(
+        "rho_moulded_max_kg_per_m3", "rho_moulded_max", default=None
+    )
+    p_max_allowable_bar: Annotated[float, Field(gt=0)] = 6.0
+    """Absolute."""
+    core_temp_max_C: float | None = None
+    defect_risk_max: Annotated[float, Field(ge=0, le=1)] = 0.1
+    gel_margin: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """OH conversion past gel that a part needs to hold its shape (assumed)."""
+    swell_max: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    """Largest elastic swell or shrink on opening; 1 to 2 per cent is customary."""
+
+
+class SimulationOptions(BaseModel):
+    """How to compute."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    backend: str = "solve_ivp"
+    dimension: Literal["0d"] = "0d"
+    t_end_s: Annotated[float, Field(gt=0, le=86_400)] = 600.0
+    dt_s: Annotated[float, Field(gt=0, le=60)] = 0.5
+    """Spacing of the output; the solver chooses its own steps."""
+    rtol: Annotated[float, Field(ge=1e-12, le=1e-3)] = 1e-7
+    max_evaluations: Annotated[int, Field(ge=100)] = 50_000
+
+
+class Scenario(BaseModel):
+    """Everything one simulation needs; the content of a scenario file once its system is found."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    scenario_id: str = "scenario"
+    description: str = ""
+    source: str = ""
+    system: MaterialSystem
+    process: Process
+    mold: Mold
+    quality: Quality = Quality()
+    simulation: SimulationOptions = SimulationOptions()

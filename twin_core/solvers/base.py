@@ -1,0 +1,192 @@
+"""What a solver is given, what it returns, and the walk through the modes of a shot.
+
+A backend integrates one smooth segment and finds the first terminal event in it. ``solve`` strings
+segments together: at a terminal event the problem may change its mode (vents close, a gelled foam
+stops growing) by other parameters for the same right-hand side. So no backend ever sees a kink, and
+a new backend is one class with one method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twin_core.errors import SolverError
+
+Array = NDArray[np.float64]
+Parameters = NDArray[np.void]
+"""One-element structured array; its fields belong to the model."""
+
+
+@dataclass(frozen=True)
+class OdeProblem:
+    """y' = rhs(t, y; parameters) with events, SI units throughout.
+
+    Attributes:
+        rhs: compiled ``rhs(t, y, parameters, dy_out)``.
+        events: compiled ``events(t, y, parameters, values_out)``; an event is a value rising
+            through zero.
+        event_names: one name per value.
+        terminal: names of the events that may change the mode.
+        transition: ``(name, y, parameters) -> parameters`` of the next mode.
+        parameters: of the first mode.
+        y0: initial state; ``scale``: size of each state, for the absolute tolerance.
+        t_end_s: end of the shot.
+    """
+
+    rhs: Callable[[float, Array, Parameters, Array], None]
+    events: Callable[[float, Array, Parameters, Array], None]
+    event_names: tuple[str, ...]
+    terminal: frozenset[str]
+    transition: Callable[[str, Array, Parameters], Parameters]
+    parameters: Parameters
+    y0: Array
+    scale: Array
+    t_end_s: float
+
+
+@dataclass(frozen=True)
+class Tolerances:
+    """Relative tolerance; the absolute one is ``rtol * scale`` times a safety of 1e-2."""
+
+    rtol: float = 1e-7
+
+    def absolute(self, scale: Array) -> Array:
+        """Absolute tolerance per state."""
+        return np.asarray(1e-2 * self.rtol * scale)
+
+
+@dataclass
+class Statistics:
+    """What a run cost."""
+
+    backend: str
+    evaluations: int = 0
+    steps: int = 0
+    segments: int = 0
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A terminal event found by a backend."""
+
+    name: str
+    t_s: float
+    y: Array
+
+
+@dataclass(frozen=True)
+class Segment:
+    """States at the wanted times up to the end or the hit, and the passing events on the way."""
+
+    y: Array
+    """Shape (times reached, states)."""
+    passed: dict[str, float]
+    hit: Hit | None
+    evaluations: int
+    steps: int
+    y_end: Array
+
+
+class Backend(Protocol):
+    """The whole interface of a solver."""
+
+    name: str
+
+    def integrate(
+        self,
+        problem: OdeProblem,
+        parameters: Parameters,
+        t0: float,
+        y0: Array,
+        save_at: Array,
+        active: frozenset[str],
+        tolerances: Tolerances,
+        budget: int,
+    ) -> Segment:
+        """Integrate from ``t0`` to ``problem.t_end_s`` or the first active terminal event.
+
+        Args:
+            save_at: ascending times in (t0, t_end] at which states are wanted.
+            active: events still to be looked for.
+            budget: evaluations of the right-hand side that are left.
+
+        Raises:
+            BudgetExceeded: the budget is used up.
+            SolverError: the integrator failed.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class OdeSolution:
+    """States on the wanted grid, the mode each belongs to, and the events in order of time."""
+
+    t_s: Array
+    y: Array
+    """Shape (times, states)."""
+    modes: list[tuple[int, Parameters]]
+    """(index of the first time of the mode, its parameters)."""
+    events: dict[str, float]
+    statistics: Statistics
+    y_at: dict[str, Array] = field(default_factory=dict)
+    """State at the terminal events."""
+
+
+def solve(
+    problem: OdeProblem,
+    backend: Backend,
+    save_at_s: Array,
+    tolerances: Tolerances,
+    budget: int,
+) -> OdeSolution:
+    """Integrate a problem through all its modes.
+
+    Args:
+        save_at_s: ascending times, the first is 0 and the last ``problem.t_end_s``.
+        budget: most evaluations of the right-hand side for the whole run.
+
+    Raises:
+        BudgetExceeded, SolverError: see ``Backend.integrate``.
+    """
+    statistics = Statistics(backend.name)
+    rows = [problem.y0[None, :]]
+    modes: list[tuple[int, Parameters]] = [(0, problem.parameters)]
+    events: dict[str, float] = {}
+    y_at: dict[str, Array] = {}
+    t, y, parameters, done = 0.0, problem.y0, problem.parameters, 1
+    while done < len(save_at_s):
+        active = frozenset(problem.event_names) - events.keys()
+        segment = backend.integrate(
+            problem,
+            parameters,
+            t,
+            y,
+            save_at_s[done:],
+            active,
+            tolerances,
+            budget - statistics.evaluations,
+        )
+        statistics.evaluations += segment.evaluations
+        statistics.steps += segment.steps
+        statistics.segments += 1
+        rows.append(segment.y)
+        done += len(segment.y)
+        events.update(segment.passed)
+        if segment.hit is None:
+            break
+        hit = segment.hit
+        events[hit.name] = hit.t_s
+        y_at[hit.name] = hit.y
+        t, y = hit.t_s, hit.y
+        parameters = problem.transition(hit.name, y, parameters)
+        modes.append((done, parameters))
+    states = np.concatenate(rows)
+    if len(states) != len(save_at_s) or not np.isfinite(states).all():
+        raise SolverError(f"backend {backend.name}: the solution is incomplete or not finite")
+    ordered = dict(sorted(events.items(), key=lambda item: item[1]))
+    return OdeSolution(save_at_s, states, modes, ordered, statistics, y_at)
