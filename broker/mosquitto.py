@@ -65,6 +65,7 @@ def render_config(
         "log_type error",
         "log_type warning",
         "log_type notice",
+        "log_type information",  # says when it listens
         "connection_messages false",
     ]
     if as_root:

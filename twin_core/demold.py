@@ -67,8 +67,9 @@ def demold_window(trajectory: Trajectory, mech: MechanicalState) -> DemoldWindow
     if t_min is None:
         failing = min(each, key=lambda name: float(each[name][-1]))
         return DemoldWindow(None, None, None, failing, None, {})
-    opening = max(each, key=lambda name: first_time(t, each[name]) or 0.0)
     first = int(np.flatnonzero(worst >= 0.0)[0])
+    # a criterion may be met at the pour, fail in between and decide at last: look just before
+    opening = min(each, key=lambda name: float(each[name][max(first - 1, 0)]))
     t_max, closing = float(t[-1]), "horizon"
     fail = first_time(t[first:], -worst[first:] - 1e-12)
     if fail is not None:

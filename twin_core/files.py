@@ -97,7 +97,9 @@ def load_mold(path: Path) -> Mold:
     return parse(Mold, {"mold_id": path.stem, **read_yaml(path)}, str(path))
 
 
-def load_scenario(path: str | Path, systems: str | Path | None = None) -> Scenario:
+def load_scenario(
+    path: str | Path, systems: str | Path | None = None, system_id: str | None = None
+) -> Scenario:
     """A scenario from its YAML file.
 
     Args:
@@ -105,15 +107,17 @@ def load_scenario(path: str | Path, systems: str | Path | None = None) -> Scenar
             and ``system_id`` or a whole material under ``system``; optional ``quality`` and
             ``simulation``.
         systems: file or folder with the material systems; None takes the catalogue.
+        system_id: simulate this system of ``systems`` instead of the file's own.
 
     Raises:
         InputError: names the file and each wrong field.
     """
     path = Path(path)
     content = {"scenario_id": path.stem, **read_yaml(path)}
-    system_id = content.pop("system_id", None)
-    if (system_id is None) == ("system" not in content):
+    own_id = content.pop("system_id", None)
+    if (own_id is None) == ("system" not in content):
         raise InputError(f"{path}: give either system_id or a whole material under system")
+    system_id = own_id if system_id is None else system_id
     if system_id is not None:
         folder = Path(systems) if systems else configs_folder() / "systems"
         known = load_systems(folder)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from twin_core.models import lumped
 from twin_core.mold import Mold
 from twin_core.physics import mechanics
 from twin_core.shot import Scenario
@@ -81,7 +82,10 @@ def kpis(trajectory: Trajectory) -> Kpis:
     mold = trajectory.setup.mold
     fill = 1.0 if mold.open else float(V.max()) / (mold.cavity_volume_m3 or 1.0)
     water = a.water_from_polyol_kg + a.water_from_rh_kg
-    reacted = float(1.0 - trajectory.y[-1, 2] / a.n_water_mol) if a.n_water_mol > 0 else 0.0
+    reacted = 0.0
+    if a.n_water_mol > 0:
+        left = float(trajectory.y[-1, lumped.W]) / a.n_water_mol
+        reacted = 1.0 - min(max(left, 0.0), 1.0)  # the tolerance of the solver may pass zero
     humid_share = a.water_from_rh_kg / a.water_from_polyol_kg if a.water_from_polyol_kg else 0.0
     return Kpis(
         rho_moulded_kg_per_m3=rho,
@@ -115,7 +119,7 @@ def free_rise_density(scenario: Scenario, backend_name: str | None = None) -> fl
         mold=scenario.mold.as_open_cup(),
         simulation=scenario.simulation,
     )
-    run = integrate(cup, backend_name)
+    run, _ = integrate(cup, backend_name)
     return float(run.rho_kg_per_m3.min())
 
 
@@ -132,10 +136,8 @@ def first_time(t: Array, value: Array) -> float | None:
 
 
 def _alpha_at_gel(trajectory: Trajectory) -> float:
-    t_gel = trajectory.events.get("gel")
-    if t_gel is None:
-        return 1.0  # never gelled: no stiffness
-    return float(np.interp(t_gel, trajectory.t_s, trajectory.alpha))
+    alpha = trajectory.alpha_at("gel")
+    return 1.0 if alpha is None else alpha  # never gelled: no stiffness
 
 
 def _vent_closure(mold: Mold, events: dict[str, float]) -> float | None:

@@ -16,7 +16,7 @@ from twin_core.demold import demold_window
 from twin_core.kpi import Kpis, kpis, mechanical_state
 from twin_core.models import lumped
 from twin_core.shot import Scenario
-from twin_core.simulation import integrate, output_grid
+from twin_core.simulation import integrate
 from twin_core.solvers.base import Array, Statistics
 from twin_core.units import R_J_PER_MOL_K
 
@@ -146,30 +146,30 @@ def simulate(scenario: Scenario, backend: str | None = None) -> SimulationResult
         InputError: the scenario cannot be simulated as given.
         SolverError: the integration failed; BudgetExceeded: it was stopped at its budget.
     """
-    run = integrate(scenario, backend)
+    run, shown = integrate(scenario, backend)
     mech, k = mechanical_state(run), kpis(run)
     window = demold_window(run, mech)
     verdict = assess(run, k, window)
     t_opt = window.t_opt_s
-    p_air, p_co2, p_agent = _partial_pressures(run.y, run.seen, run.solution.modes)
+    p_air, p_co2, p_agent = _partial_pressures(shown.y, shown.seen, shown.solution.modes)
     mold = run.setup.mold
-    fill = run.V_foam_m3 / mold.cavity_volume_m3 if mold.cavity_volume_m3 else np.ones_like(p_air)
-    _, stride = output_grid(scenario.simulation.t_end_s, scenario.simulation.dt_s)
-    keep = np.union1d(np.arange(0, len(run.t_s), stride), [len(run.t_s) - 1])
+    fill = np.ones_like(p_air)
+    if not mold.open and mold.cavity_volume_m3 is not None:
+        fill = shown.V_foam_m3 / mold.cavity_volume_m3
     return SimulationResult(
-        time_s=run.t_s[keep],
-        alpha=run.alpha[keep],
-        T_core_K=run.T_K[keep],
-        T_mold_K=run.y[keep, lumped.T_MOLD],
-        rho_kg_per_m3=run.rho_kg_per_m3[keep],
-        fill_ratio=np.ones(len(keep)) if mold.open else fill[keep],
-        n_CO2_mol=run.y[keep, lumped.CO2_G],
-        p_air_Pa=p_air[keep],
-        p_CO2_Pa=p_co2[keep],
-        p_pentane_Pa=p_agent[keep],
-        p_total_Pa=run.P_Pa[keep],
-        vent_eff=run.seen[keep, lumped.VENT_],
-        hardness_shore=mech.hardness_shore[keep],
+        time_s=shown.t_s,
+        alpha=shown.alpha,
+        T_core_K=shown.T_K,
+        T_mold_K=shown.y[:, lumped.T_MOLD],
+        rho_kg_per_m3=shown.rho_kg_per_m3,
+        fill_ratio=fill,
+        n_CO2_mol=shown.y[:, lumped.CO2_G],
+        p_air_Pa=p_air,
+        p_CO2_Pa=p_co2,
+        p_pentane_Pa=p_agent,
+        p_total_Pa=shown.P_Pa,
+        vent_eff=shown.seen[:, lumped.VENT_],
+        hardness_shore=mechanical_state(shown).hardness_shore,
         t_demold_min_s=window.t_min_s,
         t_demold_opt_s=t_opt,
         t_demold_max_s=window.t_max_s,

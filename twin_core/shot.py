@@ -9,6 +9,9 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 from twin_core.materials import MaterialSystem
 from twin_core.mold import Mold
 
+MOST_TIMES = 1_000_000
+"""Output times of one run; more would only fill the memory."""
+
 Temperature = Annotated[float, Field(ge=-50, le=250)]
 Density = Annotated[float, Field(gt=0, le=5e3)]
 Mass = Annotated[float, Field(gt=0, le=1e4)]
@@ -84,12 +87,22 @@ class Quality(BaseModel):
     )
     p_max_allowable_bar: Annotated[float, Field(gt=0)] = 6.0
     """Absolute."""
-    core_temp_max_C: float | None = None
+    core_temp_max_C: Annotated[float, Field(gt=0, le=500)] | None = None
     defect_risk_max: Annotated[float, Field(ge=0, le=1)] = 0.1
     gel_margin: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """OH conversion past gel that a part needs to hold its shape (assumed)."""
     swell_max: Annotated[float, Field(gt=0, lt=1)] = 0.02
     """Largest elastic swell or shrink on opening; 1 to 2 per cent is customary."""
+
+    @model_validator(mode="after")
+    def _density_range(self) -> Quality:
+        low, high = self.rho_moulded_min_kg_per_m3, self.rho_moulded_max_kg_per_m3
+        if low is not None and high is not None and low > high:
+            raise ValueError(
+                f"rho_moulded_min_kg_per_m3 is {low:g}, above rho_moulded_max_kg_per_m3 {high:g}: "
+                "no density could pass"
+            )
+        return self
 
 
 class SimulationOptions(BaseModel):
@@ -104,6 +117,16 @@ class SimulationOptions(BaseModel):
     """Spacing of the output; the solver chooses its own steps."""
     rtol: Annotated[float, Field(ge=1e-12, le=1e-3)] = 1e-7
     max_evaluations: Annotated[int, Field(ge=100)] = 50_000
+    """Budget of evaluations of the model; a run that needs more ends in an error, never hangs."""
+
+    @model_validator(mode="after")
+    def _not_too_many(self) -> SimulationOptions:
+        if self.t_end_s / self.dt_s > MOST_TIMES:
+            raise ValueError(
+                f"dt_s: {self.t_end_s:g} s at {self.dt_s:g} s are more than {MOST_TIMES} times: "
+                "raise dt_s"
+            )
+        return self
 
 
 class Scenario(BaseModel):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from twin_core.models import lumped, lumped_problem
 from twin_core.models.setup import Setup, prepare
@@ -14,8 +15,10 @@ from twin_core.shot import Scenario
 from twin_core.solvers import OdeSolution, backend, solve
 from twin_core.solvers.base import Array, Tolerances
 
-AUDIT_SPACING_S = 0.5
-"""Coarsest grid on which a run is kept, so that the energy audit stays sharp."""
+ANALYSIS_SPACING_S = 0.5
+"""Grid on which audit, KPIs and demould window are computed, whatever output is asked for."""
+FEWEST_INTERVALS = 200
+"""Of the analysis in a run that is shorter than these many spacings."""
 
 
 @dataclass(frozen=True)
@@ -64,31 +67,43 @@ class Trajectory:
     @cached_property
     def alpha(self) -> Array:
         """Degree of cure 0..1: conversion of the groups that run out first (NCO; or OH, water)."""
+        return self._alpha(self.y)
+
+    def alpha_at(self, event: str) -> float | None:
+        """Degree of cure at an event; None if it did not happen."""
+        y = self.solution.y_at.get(event)
+        return None if y is None else float(self._alpha(y[None, :])[0])
+
+    def _alpha(self, y: Array) -> Array:
         a = self.setup.amounts
         if a.index < 1.0:
-            return np.asarray(1.0 - self.y[:, lumped.NCO] / a.n_NCO_mol)
-        left = self.y[:, lumped.OH] + 2.0 * self.y[:, lumped.W]
+            return np.asarray(1.0 - y[:, lumped.NCO] / a.n_NCO_mol)
+        left = y[:, lumped.OH] + 2.0 * y[:, lumped.W]
         return np.asarray(1.0 - left / (a.n_OH_mol + 2.0 * a.n_water_mol))
 
+    def part(self, rows: NDArray[np.intp]) -> Trajectory:
+        """The same run on the chosen rows (ascending) of its grid."""
+        return Trajectory(self.scenario, self.setup, self.solution.part(rows), self.seen[rows])
 
-def output_grid(t_end_s: float, dt_s: float) -> tuple[Array, int]:
-    """Times of the run and the stride of the output in them; the end is always a time.
 
-    The spacing is exactly ``dt_s`` divided until it is fine enough for the audit; a last shorter
-    interval ends the run when ``dt_s`` does not divide the horizon.
+def grid(t_end_s: float, spacing_s: float) -> Array:
+    """Times from 0 at exactly this spacing; the end is always one, after a shorter last interval
+    when the spacing does not divide it.
     """
-    stride = math.ceil(dt_s / AUDIT_SPACING_S)
-    fine = dt_s / stride
-    count = math.floor(t_end_s / fine * (1 + 1e-12))
-    times: Array = np.arange(count + 1, dtype=np.float64) * fine
+    count = math.floor(t_end_s / spacing_s * (1 + 1e-12))
+    times: Array = np.arange(count + 1, dtype=np.float64) * spacing_s
     if t_end_s - times[-1] > 1e-9 * t_end_s:
-        return np.append(times, t_end_s), stride
+        return np.append(times, t_end_s)
     times[-1] = t_end_s
-    return times, stride
+    return times
 
 
-def integrate(scenario: Scenario, backend_name: str | None = None) -> Trajectory:
+def integrate(scenario: Scenario, backend_name: str | None = None) -> tuple[Trajectory, Trajectory]:
     """Run the model of a scenario.
+
+    Returns:
+        The run for analysis, on a grid that does not depend on the output asked for; and the same
+        run at the times of the output (every ``dt_s``).
 
     Args:
         backend_name: overrides ``scenario.simulation.backend``.
@@ -101,10 +116,14 @@ def integrate(scenario: Scenario, backend_name: str | None = None) -> Trajectory
     solver = backend(backend_name or options.backend)
     setup = prepare(scenario)
     problem = lumped_problem.problem(setup, options.t_end_s)
-    grid, _ = output_grid(options.t_end_s, options.dt_s)
-    solution = solve(problem, solver, grid, Tolerances(options.rtol), options.max_evaluations)
-    seen = np.empty((len(grid), len(lumped.OBSERVABLES)))
-    ends = [start for start, _ in solution.modes[1:]] + [len(grid)]
+    fine = min(ANALYSIS_SPACING_S, options.t_end_s / FEWEST_INTERVALS)
+    analysis, output = grid(options.t_end_s, fine), grid(options.t_end_s, options.dt_s)
+    times = np.union1d(analysis, output)
+    solution = solve(problem, solver, times, Tolerances(options.rtol), options.max_evaluations)
+    seen = np.empty((len(times), len(lumped.OBSERVABLES)))
+    ends = [start for start, _ in solution.modes[1:]] + [len(times)]
     for (start, parameters), end in zip(solution.modes, ends, strict=True):
         lumped.observe(solution.y[start:end], parameters, seen[start:end])
-    return Trajectory(scenario, setup, solution, seen)
+    run = Trajectory(scenario, setup, solution, seen)
+    rows = np.searchsorted(times, analysis), np.searchsorted(times, output)
+    return run.part(rows[0]), run.part(rows[1])

@@ -100,6 +100,16 @@ REFUSED: dict[str, tuple[bytes, RefusalCode, str | None]] = {
     "packed deep": (b"\x81\xa1a" * 50_000, RefusalCode.TOO_DEEP, None),
     "packed huge map": (b"\xdf\xff\xff\xff\xff", RefusalCode.TOO_MANY_ENTRIES, None),
     "packed huge array": (b"\x81\xa1x\xdd\xff\xff\xff\xff", RefusalCode.TOO_MANY_ENTRIES, None),
+    "packed huge arrays in each other": (  # each would be allocated before it is read
+        b"\x81\xa1x" + b"\xdd\x00\x01\x86\xa0" * 500 + b"\x00" * 100_000,
+        RefusalCode.TOO_MANY_ENTRIES,
+        None,
+    ),
+    "packed huge maps in each other": (
+        b"\xdf\x00\x00\x9c\x40\xa1a" * 500 + b"\x00" * 100_000,
+        RefusalCode.TOO_MANY_ENTRIES,
+        None,
+    ),
     "packed twice": (b"\x82\xa1a\x01\xa1a\x02", RefusalCode.DUPLICATE_KEY, "a"),
     "packed NaN": (packed(x=float("nan")), RefusalCode.NOT_FINITE, "x"),
     "packed infinity": (
@@ -165,20 +175,24 @@ def outcome(what: Channel | type[Message], payload: bytes, content_type: str | N
     try:
         message = decode(what, payload, content_type)
     except PayloadError as error:
-        assert error.code in RefusalCode
-        assert len(error.detail) <= DETAIL_LIMIT
-        letter = DeadLetter.of(
-            payload,
-            reason=error.code,
-            detail=error.detail,
-            press=PressAddress("s", "p"),
-            topic="t",
-            ts=datetime(2026, 1, 1, tzinfo=UTC),
-        )
-        assert decode(DeadLetter, encode(letter)) == letter
-    else:
-        for form in ("json", "msgpack"):
-            assert decode(type(message), encode(message, form)) == message
+        refused(payload, error)
+        return
+    for form in ("json", "msgpack"):
+        assert decode(type(message), encode(message, form)) == message
+
+
+def refused(payload: bytes, error: PayloadError) -> None:
+    """A refusal fits into a dead letter."""
+    assert len(error.detail) <= DETAIL_LIMIT
+    letter = DeadLetter.of(
+        payload,
+        reason=RefusalCode(error.code),
+        detail=error.detail,
+        press=PressAddress("s", "p"),
+        topic="t",
+        ts=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    assert decode(DeadLetter, encode(letter)) == letter
 
 
 @settings(max_examples=300, deadline=None)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from broker import MODELS, Channel, Message, Prediction, TelemetryFrame, decode, encode
-from broker.codec import CONTENT_TYPES
+from broker.codec import CONTENT_TYPES, detect_format
 from tests.support.payloads import telemetry
 from tests.support.strategies import MESSAGES
 
@@ -91,6 +91,20 @@ def test_json_is_read_with_any_content_type_but_that_of_messagepack(
 def test_messagepack_is_read_by_content_type_or_first_byte(content_type: str | None) -> None:
     payload = msgpack.packb(telemetry())
     assert decode(TelemetryFrame, payload, content_type).device_id == "plc-1"
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/msgpack", " Application/X-MsgPack ; q=1", "application/vnd.msgpack"],
+)
+def test_a_known_content_type_decides_alone(content_type: str) -> None:
+    assert detect_format(b"{}", content_type) == "msgpack"
+    assert detect_format(b"\x80", "APPLICATION/JSON;charset=utf-8") == "json"
+    assert (detect_format(b"{}"), detect_format(b"\x80"), detect_format(b"")) == (
+        "json",
+        "msgpack",
+        "json",
+    )
 
 
 def test_a_byte_order_mark_is_tolerated() -> None:

@@ -1,4 +1,4 @@
-"""Hypothesis strategies: arbitrary JSON, and every message of the wire contract with extra fields."""
+"""Hypothesis strategies: arbitrary JSON, and every message of the wire contract."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.none() | strategy
 
 
-def _model(model: type[messages.WireModel], **fields: st.SearchStrategy[Any]) -> Any:
+def _model(model: type[messages.WireModel], /, **fields: st.SearchStrategy[Any]) -> Any:
     """Instances of `model`; a field the strategy leaves out (`_maybe`) is often absent."""
     known = {*model.model_fields, *RECIPE_NAMES, *QUALITY_NAMES, "RH_ambient"}
     extras = st.dictionaries(texts.filter(lambda key: key not in known), json_values, max_size=2)

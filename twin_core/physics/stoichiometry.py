@@ -111,7 +111,7 @@ def gel_conversion(system: MaterialSystem, a: Amounts) -> float:
 
     As given by the system, else X_gel = sqrt(r / ((f - 1)(g - 1))) with r the NCO left after the
     water over the OH (Flory 1941, Stockmayer 1943; inverted to the OH scale as Macosko and Miller,
-    Macromolecules 9 (1976) 199).
+    Macromolecules 9 (1976) 199). The NCO ends before that when r (f - 1)(g - 1) <= 1: no gel.
     """
     if system.gel.conversion is not None:
         return system.gel.conversion.value
@@ -119,4 +119,6 @@ def gel_conversion(system: MaterialSystem, a: Amounts) -> float:
     assert isinstance(mix, Components)  # a mixture must give its gel conversion
     ratio = max(a.n_NCO_mol - 2.0 * a.n_water_mol, 0.0) / a.n_OH_mol
     branching = (mix.polyol_functionality.value - 1.0) * (mix.iso_functionality.value - 1.0)
+    if ratio * branching <= 1.0:
+        return 1.0
     return min(1.0, math.sqrt(ratio / branching))

@@ -9,7 +9,7 @@ a new backend is one class with one method.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -72,7 +72,7 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Hit:
-    """A terminal event found by a backend."""
+    """An event found by a backend, and the state there."""
 
     name: str
     t_s: float
@@ -85,7 +85,7 @@ class Segment:
 
     y: Array
     """Shape (times reached, states)."""
-    passed: dict[str, float]
+    passed: list[Hit]
     hit: Hit | None
     evaluations: int
     steps: int
@@ -134,7 +134,12 @@ class OdeSolution:
     events: dict[str, float]
     statistics: Statistics
     y_at: dict[str, Array] = field(default_factory=dict)
-    """State at the terminal events."""
+    """State at each event."""
+
+    def part(self, rows: NDArray[np.intp]) -> OdeSolution:
+        """The same solution on the chosen rows (ascending) of its grid."""
+        modes = [(int(np.searchsorted(rows, start)), p) for start, p in self.modes]
+        return replace(self, t_s=self.t_s[rows], y=self.y[rows], modes=modes)
 
 
 def solve(
@@ -176,12 +181,11 @@ def solve(
         statistics.segments += 1
         rows.append(segment.y)
         done += len(segment.y)
-        events.update(segment.passed)
-        if segment.hit is None:
-            break
         hit = segment.hit
-        events[hit.name] = hit.t_s
-        y_at[hit.name] = hit.y
+        for found in [*segment.passed, *([hit] if hit else [])]:
+            events[found.name], y_at[found.name] = found.t_s, found.y
+        if hit is None:
+            break
         t, y = hit.t_s, hit.y
         parameters = problem.transition(hit.name, y, parameters)
         modes.append((done, parameters))

@@ -60,7 +60,7 @@ class ScipyBackend:
             atol=tolerances.absolute(problem.scale),
         )
         rows: list[Array] = []
-        passed: dict[str, float] = {}
+        passed: list[Hit] = []
         before, saved, steps = values(t0, y0), 0, 0
         while solver.status == "running":
             message = solver.step()
@@ -71,7 +71,8 @@ class ScipyBackend:
             after = values(solver.t, solver.y)
             hits: list[Hit] = []
             for i, name in enumerate(names):
-                if name in active and name not in passed and before[i] < 0.0 <= after[i]:
+                open_ = name in active and all(name != h.name for h in passed)
+                if open_ and before[i] < 0.0 <= after[i]:
                     root = brentq(
                         _value_along(values, dense, i), solver.t_old, solver.t, xtol=1e-10
                     )
@@ -79,9 +80,7 @@ class ScipyBackend:
             before = after
             stop = min((h for h in hits if h.name in problem.terminal), key=_time, default=None)
             limit = solver.t if stop is None else stop.t_s
-            passed.update(
-                {h.name: h.t_s for h in hits if h.name not in problem.terminal and h.t_s <= limit}
-            )
+            passed.extend(h for h in hits if h.name not in problem.terminal and h.t_s <= limit)
             upto = int(np.searchsorted(save_at, limit, side="right" if stop is None else "left"))
             if upto > saved:
                 rows.append(np.asarray(dense(save_at[saved:upto])).T)

@@ -1,0 +1,160 @@
+# shellcheck shell=bash
+# Sourced by ./twin when something is missing; uses its variables and functions.
+# Makes .venv/ from requirements.lock and finds, installs or unpacks what that needs.
+
+LOG=$STATE/setup.log
+UNFINISHED=$STATE/unfinished # there while .venv/ is being changed: an interrupted set-up is redone
+
+make_environment() ( # a subshell: the lock and the settings end with it
+  local python=$VENV/bin/python uv=$VENV/bin/uv
+  take_the_lock
+  ! ready || exit 0 # another call did it while this one waited
+  : >"$LOG"
+  get_python
+  get_pip
+  get_certificates
+
+  if [ -e "$UNFINISHED" ] || [ "$(cat "$VENV/.twin-made-for" 2>&1)" != "$ROOT $PYTHON" ]; then
+    rm -rf "$VENV"
+  fi
+  touch "$UNFINISHED"
+  if [ ! -d "$VENV" ]; then
+    step "making .venv with $("$PYTHON" --version)" "$PYTHON" -m venv --without-pip "$VENV" || give_up
+    printf '%s\n' "$ROOT $PYTHON" >"$VENV/.twin-made-for"
+  fi
+  uv_settings
+  step "installing uv" env PIP_USER=0 "$python" "$ROOT/deploy/setup/run_pip.py" "$PIP_WHEEL" \
+    install --disable-pip-version-check --no-deps --only-binary :all: \
+    --require-hashes -r "$ROOT/deploy/setup/uv.txt" || give_up
+  step "installing the packages of requirements.lock" \
+    "$uv" pip sync --python "$python" --no-build --require-hashes "$ROOT/requirements.lock" || give_up
+  step "installing the project" \
+    "$uv" pip install --python "$python" --no-deps --no-build-isolation --editable "$ROOT" || give_up
+  fingerprint >"$STAMP"
+  rm -f "$UNFINISHED"
+  say "ready"
+)
+
+# Mosquitto for the tests. Unpacked even where it could be installed: the package would start and
+# enable a broker on port 1883. Without it the tests that need it are skipped (in CI they fail).
+get_mosquitto() (
+  take_the_lock
+  ! have mosquitto mosquitto_sub || exit 0
+  : >"$LOG"
+  unpack_debs mosquitto mosquitto mosquitto-clients ||
+    say "no mosquitto here; a person with rights can run: apt-get install mosquitto mosquitto-clients"
+)
+
+# One set-up at a time in this folder.
+take_the_lock() {
+  if ! mkdir -p "$STATE" 2>/dev/null || [ ! -w "$STATE" ] || { [ -e "$VENV" ] && [ ! -w "$VENV" ]; }; then
+    die "cannot write .venv and .twin in $ROOT as $(id -un): run a copy in a folder of yours, or as the owner"
+  fi
+  exec 9>"$STATE/setup.lock" || die "cannot open $STATE/setup.lock: run as its owner, or remove $STATE"
+  flock -n 9 && return
+  say "another call is setting up, waiting for it"
+  flock -w 1800 9 || die "the other set-up has not ended in 30 minutes; see $LOG"
+}
+
+# One line for the person, the output into the log; when it fails, the log's end.
+step() {
+  say "$1"
+  shift
+  "$@" >>"$LOG" 2>&1 && return
+  say "this failed: $*"
+  tail -n 15 "$LOG" | sed 's/^/  | /' >&2
+  return 1
+}
+
+give_up() { die "the set-up is not finished. The whole log: $LOG. Try again: ./twin goes on from here"; }
+
+# The first complete interpreter (its real path) of a version that the lock has wheels for.
+find_python() {
+  local candidates=(python3 /usr/bin/python3 python3.13 python3.12 python3.11 python3.14) python
+  candidates+=("$STATE/python/bin/python3") # unpacked by an earlier call
+  [ -z "${TWIN_PYTHON:-}" ] || candidates=("$TWIN_PYTHON")
+  for python in "${candidates[@]}"; do
+    "$python" - 2>/dev/null <<'PYTHON' && return
+import ctypes, os, sqlite3, ssl, sys, venv
+assert (3, 11) <= sys.version_info[:2] <= (3, 14)
+print(os.path.realpath(sys._base_executable))
+PYTHON
+  done
+  return 1
+}
+
+get_python() {
+  if ! PYTHON=$(find_python); then
+    [ -z "${TWIN_PYTHON:-}" ] || die "TWIN_PYTHON=$TWIN_PYTHON is no complete Python 3.11 to 3.14"
+    install_debs python3 python3-venv || unpack_debs python python3 python3-pip-whl || true
+    PYTHON=$(find_python) ||
+      die "needs Python 3.11 to 3.14; a person with rights can run: apt-get install python3 python3-venv"
+  fi
+  use_unpacked_libraries "$PYTHON"
+}
+
+# pip comes as one wheel, run from where it lies: only uv is installed with it.
+get_pip() {
+  if find_pip; then return; fi
+  install_debs python3-venv || unpack_debs pip python3-pip-whl || true
+  find_pip || die "needs pip's wheel; a person with rights can run: apt-get install python3-venv"
+}
+
+find_pip() {
+  local library
+  library=$("$PYTHON" -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')
+  for PIP_WHEEL in "$library"/ensurepip/_bundled/pip-*.whl {,"$STATE"/python,"$STATE"/pip}/usr/share/python-wheels/pip-*.whl; do
+    [ ! -e "$PIP_WHEEL" ] || return 0
+  done
+  return 1
+}
+
+# Certificate authorities to fetch packages with: those of this machine, else those of its distribution.
+get_certificates() {
+  local bundle=$STATE/certificates.crt
+  if [ -n "${SSL_CERT_FILE:-}" ] || system_certificates || install_debs ca-certificates; then return; fi
+  unpacked_certificates >"$bundle" || unpack_debs certificates ca-certificates || true
+  unpacked_certificates >"$bundle" ||
+    die "needs certificate authorities; a person with rights can run: apt-get install ca-certificates"
+  export SSL_CERT_FILE=$bundle
+}
+
+unpacked_certificates() { cat "$STATE"/*/usr/share/ca-certificates/mozilla/*.crt 2>/dev/null; }
+
+system_certificates() {
+  local bundle
+  for bundle in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/ca-bundle.pem /etc/ssl/cert.pem; do
+    [ ! -s "$bundle" ] || return 0
+  done
+  return 1
+}
+
+# uv: this machine's certificates, no downloaded interpreters, a cache where it can write.
+uv_settings() {
+  export UV_SYSTEM_CERTS=${UV_SYSTEM_CERTS:-1} UV_PYTHON_DOWNLOADS=never
+  if [ -z "${UV_CACHE_DIR:-}${XDG_CACHE_HOME:-}" ] && [ ! -w "${HOME:-/nonexistent}" ]; then
+    export UV_CACHE_DIR=$STATE/cache/uv PIP_CACHE_DIR=$STATE/cache/pip
+  fi
+}
+
+# Install packages for the whole machine, where this user may without being asked.
+install_debs() {
+  local rights=(env)
+  have apt-get || return 1
+  if [ "$(id -u)" != 0 ]; then
+    have sudo || return 1
+    rights=(sudo -n env)
+    "${rights[@]}" true 2>/dev/null || return 1
+  fi
+  rights+=(DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1)
+  step "reading the package lists (apt-get)" "${rights[@]}" apt-get -q update || true
+  step "installing $* (apt-get)" "${rights[@]}" \
+    apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@"
+}
+
+# Unpack packages into .twin/$1, where this user may not install them.
+unpack_debs() {
+  local folder=$1
+  shift
+  step "unpacking $* into .twin" "$ROOT/deploy/setup/unpack-debs" "$STATE/$folder" "$@"
+}

@@ -1,0 +1,5 @@
+"""``python -m edge_agent`` is ``pur-mold-twin``."""
+
+from edge_agent.cli import main
+
+main()

@@ -1,0 +1,40 @@
+"""Material systems, molds and quality limits by id: what the recipe's names mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge_agent.settings import Settings
+from twin_core.files import load_mold, load_systems
+from twin_core.materials import MaterialSystem
+from twin_core.mold import Mold
+from twin_core.shot import Quality
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Everything a recipe can refer to."""
+
+    systems: dict[str, MaterialSystem]
+    molds: dict[str, Mold]
+    quality: Quality
+    quality_by_mold: dict[str, Quality]
+
+    def quality_of(self, mold_id: str) -> Quality:
+        """What parts of a mold must reach."""
+        return self.quality_by_mold.get(mold_id, self.quality)
+
+
+def load_catalogue(settings: Settings) -> Catalogue:
+    """Read the catalogue's folders.
+
+    Raises:
+        InputError: a file is wrong; the message names it and the field.
+    """
+    molds = [load_mold(file) for file in sorted(settings.catalogue.molds.glob("*.yaml"))]
+    return Catalogue(
+        systems=load_systems(settings.catalogue.systems),
+        molds={mold.mold_id: mold for mold in molds},
+        quality=settings.quality,
+        quality_by_mold=settings.quality_by_mold,
+    )

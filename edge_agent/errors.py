@@ -1,0 +1,40 @@
+"""Errors of the agent, in the tree of ``twin_core.errors``.
+
+    TwinError
+    ├── InputError
+    │   └── SettingsError   the configuration is wrong; every wrong field is named
+    ├── LinkError           the broker cannot be reached or refused us (retryable)
+    │   └── PublishRefused  the broker will never take this message
+    └── StoreError          spool or history cannot be written or read (retryable)
+"""
+
+from __future__ import annotations
+
+from twin_core.errors import InputError, TwinError
+
+
+class SettingsError(InputError):
+    """A configuration file or environment variable that cannot be used."""
+
+    hint = "correct the named field; see configs/agent.yaml for an example"
+
+
+class LinkError(TwinError):
+    """The link to the broker is down or refused a request; tried again with back-off."""
+
+    retryable = True
+    hint = "check broker.host, broker.port and the broker's log"
+
+
+class PublishRefused(LinkError):
+    """The broker refused a message for good (its topic or payload); it becomes a dead letter."""
+
+    retryable = False
+    hint = "check the broker's access rules and size limits"
+
+
+class StoreError(TwinError):
+    """The spool or the history cannot be used just now; nothing is acknowledged meanwhile."""
+
+    retryable = True
+    hint = "check that the disk is mounted, writable and not full"

@@ -1,0 +1,65 @@
+"""Structured logs: events named in the past tense, a closed list of fields, ``shot_id`` bound.
+
+State changes are logged, not repetitions: what can be counted is a metric.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any, Literal
+
+import structlog
+
+FIELDS = frozenset(
+    """
+    event level timestamp site press shot_id mold_id system_id topic reason detail code hint
+    host port protocol path delay_s count version agent_id backlog_count error stage basis
+    revision outcome rejected_count signal speed exception
+    """.split()
+)
+"""Every field a log line may carry; another one is an error in tests and is dropped in production."""
+
+
+class UnknownLogField(AssertionError):
+    """A log call used a field that is not in ``FIELDS``."""
+
+
+def _only_known_fields(
+    _logger: Any, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    unknown = event.keys() - FIELDS
+    if unknown and __debug__ and "pytest" in sys.modules:
+        raise UnknownLogField(f"log fields {sorted(unknown)} are not in edge_agent.logs.FIELDS")
+    for name in unknown:
+        del event[name]
+    return event
+
+
+def configure(level: str = "info", style: Literal["json", "text"] = "json") -> None:
+    """Set up logging to stderr, once per process."""
+    render: Any = structlog.processors.JSONRenderer()
+    if style == "text":
+        render = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            _only_known_fields,
+            render,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[level.upper()]
+        ),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    logging.getLogger("mqtt").setLevel(logging.ERROR)
+
+
+def get_logger() -> Any:
+    """The logger of the agent."""
+    return structlog.get_logger()

@@ -1,0 +1,245 @@
+"""Inbox and outbox in one SQLite file: what is acknowledged is on disk, what is done is done once.
+
+WAL with ``synchronous=FULL``: a committed transaction survives a crash of the machine. All calls
+block; the agent makes them on one thread (``SpoolThread``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from broker.timestamps import format_timestamp, parse_timestamp
+from edge_agent.errors import StoreError
+from edge_agent.ports import Envelope, HistoryRow, InboxRow, Outgoing, Stored
+
+T = TypeVar("T")
+SCHEMA_VERSION = 1
+_TABLES = """
+CREATE TABLE inbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, received_at TEXT NOT NULL, topic TEXT NOT NULL,
+    payload BLOB NOT NULL, content_type TEXT);
+CREATE TABLE publish (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, created_at TEXT NOT NULL, press TEXT NOT NULL,
+    key TEXT NOT NULL UNIQUE, topic TEXT NOT NULL, payload BLOB NOT NULL, retain INTEGER NOT NULL);
+CREATE INDEX publish_press ON publish (press, id);
+CREATE TABLE forward (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, created_at TEXT NOT NULL, kind TEXT NOT NULL,
+    key TEXT NOT NULL, columns TEXT NOT NULL);
+CREATE TABLE retained (topic TEXT PRIMARY KEY, press TEXT NOT NULL, payload BLOB NOT NULL);
+CREATE TABLE state (scope TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
+    PRIMARY KEY (scope, key));
+"""
+
+
+@dataclass
+class Changes:
+    """Everything that one transaction does: see ``Spool.commit``."""
+
+    done: list[int] = field(default_factory=list)
+    """Inbox rows that are finished with."""
+    publish: list[Outgoing] = field(default_factory=list)
+    forward: list[HistoryRow] = field(default_factory=list)
+    state: dict[tuple[str, str], dict[str, Any] | None] = field(default_factory=dict)
+    """New value by (scope, key); None forgets it."""
+
+    def __bool__(self) -> bool:
+        return bool(self.done or self.publish or self.forward or self.state)
+
+
+@dataclass(frozen=True)
+class Depth:
+    """How many entries wait."""
+
+    inbox_count: int
+    publish_count: int
+    forward_count: int
+
+
+class Spool:
+    """The file. Every method is one transaction; sqlite errors become ``StoreError``."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._migrate()
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(f"{path}: the spool cannot be opened: {error}") from error
+
+    def append(self, envelopes: Sequence[Envelope]) -> None:
+        """Store what arrived; only after this may it be acknowledged."""
+        rows = [
+            (format_timestamp(e.received_at), e.topic, e.payload, e.content_type)
+            for e in envelopes
+        ]
+        with self._transaction() as db:
+            db.executemany(
+                "INSERT INTO inbox (received_at, topic, payload, content_type) VALUES (?,?,?,?)",
+                rows,
+            )
+
+    def inbox(self, after: int, limit: int) -> list[InboxRow]:
+        """The oldest unfinished rows with an id above ``after``."""
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT id, received_at, topic, payload, content_type FROM inbox WHERE id > ?"
+                " ORDER BY id LIMIT ?",
+                (after, limit),
+            ).fetchall()
+        return [InboxRow(r[0], Envelope(parse_timestamp(r[1]), r[2], r[3], r[4])) for r in rows]
+
+    def commit(self, changes: Changes, now: datetime) -> None:
+        """Results out, inbox done, state kept: all or nothing."""
+        at = format_timestamp(now)
+        with self._transaction() as db:
+            db.executemany("DELETE FROM inbox WHERE id = ?", [(i,) for i in changes.done])
+            db.executemany(
+                "INSERT OR IGNORE INTO publish (created_at, press, key, topic, payload, retain)"
+                " VALUES (?,?,?,?,?,?)",
+                [(at, m.press, m.key, m.topic, m.payload, m.retain) for m in changes.publish],
+            )
+            db.executemany(
+                "INSERT OR REPLACE INTO retained (topic, press, payload) VALUES (?,?,?)",
+                [(m.topic, m.press, m.payload) for m in changes.publish if m.retain],
+            )
+            db.executemany(
+                "INSERT INTO forward (created_at, kind, key, columns) VALUES (?,?,?,?)",
+                [(at, r.kind, r.key, json.dumps(r.columns)) for r in changes.forward],
+            )
+            for (scope, key), value in changes.state.items():
+                if value is None:
+                    db.execute("DELETE FROM state WHERE scope = ? AND key = ?", (scope, key))
+                else:
+                    db.execute(
+                        "INSERT OR REPLACE INTO state (scope, key, value) VALUES (?,?,?)",
+                        (scope, key, json.dumps(value)),
+                    )
+
+    def state(self, scope: str) -> dict[str, dict[str, Any]]:
+        """What was kept under a scope, by key."""
+        with self._reading() as db:
+            rows = db.execute("SELECT key, value FROM state WHERE scope = ?", (scope,)).fetchall()
+        return {key: json.loads(value) for key, value in rows}
+
+    def retained(self, press: str) -> list[tuple[str, bytes]]:
+        """The last retained message of every topic of a press: restored on every new session."""
+        with self._reading() as db:
+            return db.execute(
+                "SELECT topic, payload FROM retained WHERE press = ? ORDER BY topic", (press,)
+            ).fetchall()
+
+    def to_publish(self, press: str, limit: int) -> list[Stored[Outgoing]]:
+        """The oldest messages of a press that the broker has not accepted yet."""
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT id, created_at, press, key, topic, payload, retain FROM publish"
+                " WHERE press = ? ORDER BY id LIMIT ?",
+                (press, limit),
+            ).fetchall()
+        return [
+            Stored(r[0], parse_timestamp(r[1]), Outgoing(r[2], r[3], r[4], r[5], bool(r[6])))
+            for r in rows
+        ]
+
+    def to_forward(self, limit: int) -> list[Stored[HistoryRow]]:
+        """The oldest rows that the history has not taken yet."""
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT id, created_at, kind, key, columns FROM forward ORDER BY id LIMIT ?",
+                (limit,),
+            ).fetchall()
+        return [
+            Stored(r[0], parse_timestamp(r[1]), HistoryRow(r[2], r[3], json.loads(r[4])))
+            for r in rows
+        ]
+
+    def settle_published(self, ids: Sequence[int]) -> None:
+        """Forget messages that the broker accepted, or refused for good."""
+        self._delete("publish", ids)
+
+    def settle_forwarded(self, ids: Sequence[int]) -> None:
+        """Forget rows that the history took, or refused for good."""
+        self._delete("forward", ids)
+
+    def depth(self) -> Depth:
+        """How much waits."""
+        with self._reading() as db:
+            counts = [
+                db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+                for table in ("inbox", "publish", "forward")
+            ]
+        return Depth(*counts)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def _delete(self, table: str, ids: Sequence[int]) -> None:
+        with self._transaction() as db:
+            db.executemany(f"DELETE FROM {table} WHERE id = ?", [(i,) for i in ids])
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.path}: the spool cannot be written: {error}") from error
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        try:
+            yield self._db
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.path}: the spool cannot be read: {error}") from error
+
+    def _migrate(self) -> None:
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA_VERSION:
+            raise StoreError(
+                f"{self.path}: spool of version {version}, this program knows {SCHEMA_VERSION}: "
+                "update the program"
+            )
+        if version == 0:
+            self._db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version={SCHEMA_VERSION}; COMMIT")
+
+
+class SpoolThread:
+    """One thread that makes all calls to the spool, in order, off the event loop."""
+
+    def __init__(self, spool: Spool) -> None:
+        self.spool = spool
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="spool")
+
+    async def call(self, method: Callable[..., T], *arguments: Any) -> T:
+        """Run one method of the spool."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, method, *arguments)
+
+    def close(self) -> None:
+        """Finish what is running and close the file."""
+        self._pool.shutdown(wait=True)
+        self.spool.close()
+
+
+def new_key(kind: str) -> str:
+    """A key for a message that has no natural one; it is made once, before it is committed."""
+    return f"{kind}/{uuid.uuid4().hex}"
