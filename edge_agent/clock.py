@@ -1,4 +1,4 @@
-"""What time it is: the agent asks its clock, never the system, so that tests and demo can set it."""
+"""What time it is: the agent asks its clock, never the system; tests and demo set it."""
 
 from __future__ import annotations
 

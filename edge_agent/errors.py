@@ -1,11 +1,11 @@
 """Errors of the agent, in the tree of ``twin_core.errors``.
 
-    TwinError
-    ├── InputError
-    │   └── SettingsError   the configuration is wrong; every wrong field is named
-    ├── LinkError           the broker cannot be reached or refused us (retryable)
-    │   └── PublishRefused  the broker will never take this message
-    └── StoreError          spool or history cannot be written or read (retryable)
+TwinError
+├── InputError
+│   └── SettingsError   the configuration is wrong; every wrong field is named
+├── LinkError           the broker cannot be reached or refused us (retryable)
+│   └── PublishRefused  the broker will never take this message
+└── StoreError          spool or history cannot be written or read (retryable)
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the stages hand to each other, and the two things that can be exchanged: link and history."""
+"""What the stages hand to each other, and the history as something to exchange."""
 
 from __future__ import annotations
 

@@ -82,8 +82,7 @@ class Spool:
     def append(self, envelopes: Sequence[Envelope]) -> None:
         """Store what arrived; only after this may it be acknowledged."""
         rows = [
-            (format_timestamp(e.received_at), e.topic, e.payload, e.content_type)
-            for e in envelopes
+            (format_timestamp(e.received_at), e.topic, e.payload, e.content_type) for e in envelopes
         ]
         with self._transaction() as db:
             db.executemany(

@@ -80,7 +80,9 @@ class Shot(BaseModel):
     def contains(self, ts: datetime) -> bool:
         """Does a reading of this mold at this time belong to the shot?"""
         begun = self.begun_at
-        return begun is not None and begun <= ts and (self.closed_at is None or ts <= self.closed_at)
+        return (
+            begun is not None and begun <= ts and (self.closed_at is None or ts <= self.closed_at)
+        )
 
 
 def shot_key(press: PressAddress, shot_id: str) -> str:
@@ -122,7 +124,9 @@ class Assembler:
         signals = self._signals.setdefault(scope, {})
         for name in INPUT_SIGNALS:
             if name in frame.sensors:
-                _insert(signals.setdefault(name, []), Reading(ts=frame.ts, value=frame.sensors[name]))
+                _insert(
+                    signals.setdefault(name, []), Reading(ts=frame.ts, value=frame.sensors[name])
+                )
         shot = self._shot_of(press, frame)
         if shot is None:
             return None

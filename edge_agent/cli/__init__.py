@@ -1,0 +1,48 @@
+"""``pur-mold-twin``: each command is a module of this package, imported when it is called."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from edge_agent import __version__
+
+COMMANDS = {
+    "agent": "Run the agent beside the press.",
+    "demo": "Broker, agent and a virtual press on this machine, with a live table.",
+    "history": "Print what is stored of a shot, or the shots of a mold.",
+    "record": "Write what travels on topics into a JSON-lines file.",
+    "replay": "Publish a logged shot, or a recording, as a press would.",
+    "run-sim": "Simulate one scenario.",
+}
+"""Every command with its line in --help."""
+
+
+class _Lazy(click.Group):
+    """Imports a command when it is called: --help answers at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"edge_agent.cli.{cmd_name.replace('-', '_')}")
+        command = module.command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+
+@click.group(
+    cls=_Lazy,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: pur-mold-twin run-sim -s configs/scenarios/use_case_1.yaml",
+)
+@click.version_option(__version__, prog_name="pur-mold-twin")
+def main() -> None:
+    """Digital twin beside the polyurethane press: when can this mold be opened?"""

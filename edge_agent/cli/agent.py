@@ -1,0 +1,48 @@
+"""``pur-mold-twin agent``."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import click
+
+from edge_agent.errors import SettingsError
+from twin_core.errors import InputError, TwinError
+
+
+@click.command(
+    "agent", epilog="Example: TWIN_BROKER__HOST=broker pur-mold-twin agent -c configs/agent.yaml"
+)
+@click.option(
+    "-c", "--config", type=click.Path(path_type=Path), required=True, help="The YAML configuration."
+)
+def command(config: Path) -> None:
+    """Run the agent beside the press until SIGTERM or Ctrl-C.
+
+    Settings come from the file, over them environment variables TWIN_SECTION__FIELD. Exit codes:
+    0 stopped, 2 wrong configuration, 1 anything else.
+    """
+    from edge_agent.app import Agent
+    from edge_agent.clock import SystemClock
+    from edge_agent.logs import configure
+    from edge_agent.settings import load_settings
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await Agent(settings, SystemClock(), stop).run()
+
+    try:
+        settings = load_settings(config)
+        configure(settings.log.level, settings.log.style)
+        asyncio.run(run())
+    except TwinError as error:
+        for line in str(error).splitlines():
+            click.echo(f"error: {line}", err=True)
+        click.echo(f"hint: {error.hint}", err=True)
+        sys.exit(2 if isinstance(error, SettingsError | InputError) else 1)

@@ -1,0 +1,1 @@
+"""Links to the machines: one module a protocol."""

@@ -1,0 +1,276 @@
+"""The heart of the agent: inbox rows in, one transaction of results out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from broker.messages import (
+    Alert,
+    DeadLetter,
+    Prediction,
+    QualityRecord,
+    ShotEvent,
+    ShotKpis,
+    TelemetryFrame,
+)
+from edge_agent.catalogue import Catalogue
+from edge_agent.clock import Clock
+from edge_agent.errors import StoreError
+from edge_agent.logs import get_logger
+from edge_agent.ports import InboxRow
+from edge_agent.settings import Settings
+from edge_agent.spool import SpoolThread
+from edge_agent.stages import simulate as stage
+from edge_agent.stages.assemble import Assembler, Shot
+from edge_agent.stages.commit import SHOT_SCOPE, Committer
+from edge_agent.stages.decode import decode
+from twin_core import SimulationResult, simulate
+from twin_core.errors import TwinError
+
+BATCH = 256
+TICK_S = 5.0
+RETRY_S = 1.0
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """A simulation of a shot, kept while the shot cures; it can be computed again at any time."""
+
+    inputs: str
+    result: SimulationResult | None
+    substituted: list[str]
+    rho_free_rise: float | None
+    problem: TwinError | None
+
+
+class Pipeline:
+    """decode -> assemble -> simulate -> commit, for all presses of the agent."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        catalogue: Catalogue,
+        spool: SpoolThread,
+        clock: Clock,
+        committed: Callable[[], None],
+    ) -> None:
+        self._settings = settings
+        self._catalogue = catalogue
+        self._spool = spool
+        self._clock = clock
+        self._committed = committed
+        self._answers: dict[str, _Answer] = {}
+        kept = spool.spool.state(SHOT_SCOPE).values()
+        self._assembler = Assembler(
+            [Shot.model_validate(state) for state in kept],
+            settings.shots.signal_age_max_s,
+            settings.shots.timeout_s,
+        )
+        self.wake = asyncio.Event()
+
+    async def run(self) -> None:
+        """Work for ever; an idle agent only looks at the clock now and then."""
+        while True:
+            self.wake.clear()
+            if not await self.step():
+                try:
+                    await asyncio.wait_for(self.wake.wait(), TICK_S)
+                except TimeoutError:
+                    await self.tick()
+
+    async def drain(self) -> None:
+        """Finish everything that is in the inbox."""
+        while await self.step():
+            pass
+
+    async def step(self) -> bool:
+        """One batch of inbox rows; false when there were none."""
+        rows = await self._spool.call(self._spool.spool.inbox, 0, BATCH)
+        if not rows:
+            return False
+        committer = Committer(self._settings.topics, self._settings.broker.payload_format)
+        changed: dict[str, Shot] = {}
+        for row in rows:
+            self._take(row, committer, changed)
+            committer.done(row.id)
+        await self._settle(committer, changed)
+        return True
+
+    async def tick(self) -> None:
+        """Let time pass: shots time out, old ones are forgotten."""
+        committer = Committer(self._settings.topics, self._settings.broker.payload_format)
+        late, old = self._assembler.tick(self._clock.now())
+        for shot in old:
+            committer.forget(shot)
+        await self._settle(committer, {shot.key: shot for shot in late})
+
+    def _take(self, row: InboxRow, committer: Committer, changed: dict[str, Shot]) -> None:
+        decoded = decode(
+            row.envelope,
+            self._settings.topics,
+            self._settings.addresses()[0],
+            self._clock.now(),
+            self._settings.shots.future_skew_max_s,
+        )
+        if isinstance(decoded, DeadLetter):
+            committer.dead_letter(decoded, row.id)
+            get_logger().warning(
+                "message_refused",
+                stage="decode",
+                topic=row.envelope.topic[:200],
+                reason=decoded.reason,
+                detail=decoded.detail,
+            )
+            return
+        press = decoded.press
+        match decoded.message:
+            case TelemetryFrame() as frame:
+                shot = self._assembler.frame(press, frame)
+                committer.telemetry(press, frame, shot)
+                if shot is not None:
+                    changed[shot.key] = shot
+            case ShotEvent() as event:
+                changed |= {shot.key: shot for shot in self._assembler.event(press, event)}
+                get_logger().info(
+                    f"shot_{event.event}",
+                    stage="assemble",
+                    press=press.press,
+                    shot_id=event.shot_id,
+                    mold_id=event.mold_id,
+                )
+            case QualityRecord() as record:
+                committer.quality(press, record)
+
+    async def _settle(self, committer: Committer, changed: dict[str, Shot]) -> None:
+        """Simulate what changed, then commit until the disk takes it."""
+        for shot in changed.values():
+            if shot.poured_at is not None and not shot.finished:
+                await self._answer(shot, committer)
+            elif shot.closed_at is not None and not shot.finished:
+                shot.finished = True
+                committer.alert(_no_pour(shot, self._clock.now()))
+            committer.shot(shot)
+        if not committer.changes:
+            return
+        while True:
+            try:
+                await self._spool.call(
+                    self._spool.spool.commit, committer.changes, self._clock.now()
+                )
+                break
+            except StoreError as error:
+                get_logger().error("spool_write_failed", stage="commit", error=str(error))
+                await asyncio.sleep(RETRY_S)
+        self._committed()
+
+    async def _answer(self, shot: Shot, committer: Committer) -> None:
+        """Issue the predictions that a changed shot calls for."""
+        inputs = stage.inputs_of(shot)
+        answer = self._answers.get(shot.key)
+        if answer is None or answer.inputs != inputs:
+            answer = await asyncio.to_thread(self._simulate, shot, inputs)
+            self._answers[shot.key] = answer
+        news = shot.predicted_inputs != inputs
+        if shot.revision == 0:
+            committer.poured(shot)
+        if news and shot.closed_at is None:
+            shot.predicted_inputs = inputs
+            basis: stage.Basis = "poured" if shot.revision == 0 else "live"
+            self._issue(shot, answer, basis, committer, keep=True)
+        elif shot.closed_at is None and self._live_is_due(shot):
+            self._issue(shot, answer, "live", committer, keep=False)
+        if shot.closed_at is not None:
+            if shot.revision == 0:  # poured and ended in one batch: both predictions are wanted
+                shot.predicted_inputs = inputs
+                self._issue(shot, answer, "poured", committer, keep=True)
+            final = self._issue(shot, answer, "final", committer, keep=True)
+            committer.ended(_kpis(shot, final), shot)
+            shot.finished = True
+            del self._answers[shot.key]
+            get_logger().info("shot_finished", shot_id=shot.shot_id, outcome=shot.outcome)
+
+    def _live_is_due(self, shot: Shot) -> bool:
+        newest = max((r.ts for r in shot.latest.values()), default=None)
+        if newest is None or shot.live_at is None:
+            return newest is not None
+        return newest - shot.live_at >= timedelta(seconds=self._settings.shots.live_interval_s)
+
+    def _issue(
+        self, shot: Shot, answer: _Answer, basis: stage.Basis, committer: Committer, *, keep: bool
+    ) -> Prediction:
+        shot.revision += 1
+        shot.live_at = max((r.ts for r in shot.latest.values()), default=shot.poured_at)
+        now = self._clock.now()
+        if answer.result is None:
+            assert answer.problem is not None
+            prediction = stage.hold(shot, answer.problem, basis, now)
+        else:
+            prediction = stage.predict(
+                shot, answer.result, answer.substituted, answer.rho_free_rise, basis, now
+            )
+        committer.prediction(prediction, keep=keep)
+        if keep:
+            get_logger().info(
+                "shot_predicted",
+                stage="simulate",
+                shot_id=shot.shot_id,
+                mold_id=shot.mold_id,
+                basis=basis,
+                revision=shot.revision,
+            )
+        return prediction
+
+    def _simulate(self, shot: Shot, inputs: str) -> _Answer:
+        try:
+            scenario, substituted = stage.prepare(
+                shot, self._catalogue, self._settings.shots.horizon_s
+            )
+            result = simulate(scenario)
+        except TwinError as problem:
+            get_logger().warning(
+                "shot_not_simulated", shot_id=shot.shot_id, error=str(problem), hint=problem.hint
+            )
+            return _Answer(inputs, None, [], None, problem)
+        return _Answer(inputs, result, substituted, stage.simulate_free_rise(scenario), None)
+
+
+def _kpis(shot: Shot, prediction: Prediction) -> ShotKpis:
+    assert shot.poured_at is not None
+    assert shot.closed_at is not None
+    assert shot.outcome is not None
+    assert shot.system_id is not None
+    actual = (shot.closed_at - shot.poured_at).total_seconds()
+    return ShotKpis(
+        site=shot.site,
+        press=shot.press,
+        shot_id=shot.shot_id,
+        mold_id=shot.mold_id,
+        system_id=shot.system_id,
+        outcome=shot.outcome,
+        started_at=shot.started_at,
+        poured_at=shot.poured_at,
+        closed_at=shot.closed_at,
+        t_demold_actual_s=actual if shot.outcome == "demolded" and actual >= 0 else None,
+        prediction=prediction,
+        T_core_max_C=shot.T_core_max_C,
+        p_cavity_max_bar=shot.p_cavity_max_bar,
+        frames_count=shot.frames_count,
+        simulated=shot.simulated,
+    )
+
+
+def _no_pour(shot: Shot, now: datetime) -> Alert:
+    return Alert(
+        ts=now,
+        site=shot.site,
+        press=shot.press,
+        code="shot-without-pour",
+        severity="warning",
+        words="the shot ended and no pour was reported: nothing was simulated",
+        shot_id=shot.shot_id,
+        mold_id=shot.mold_id,
+        simulated=shot.simulated,
+    )
