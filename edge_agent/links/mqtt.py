@@ -170,8 +170,10 @@ class Session:
 
 
 @asynccontextmanager
-async def connect(settings: BrokerSettings, client_id: str, will: Will) -> AsyncIterator[Session]:
-    """Open a session that the broker keeps while we are away.
+async def connect(
+    settings: BrokerSettings, client_id: str, will: Will | None = None
+) -> AsyncIterator[Session]:
+    """Open a session: with a will, one that the broker keeps while we are away; else a passing one.
 
     Raises:
         LinkError: the broker cannot be reached, or refuses us.
@@ -184,7 +186,7 @@ async def connect(settings: BrokerSettings, client_id: str, will: Will) -> Async
             await client.__aexit__(None, None, None)
 
 
-async def _open(settings: BrokerSettings, client_id: str, will: Will) -> tuple[_Client, str]:
+async def _open(settings: BrokerSettings, client_id: str, will: Will | None) -> tuple[_Client, str]:
     versions = {"auto": ("5", "3.1.1"), "5": ("5",), "3.1.1": ("3.1.1",)}[settings.protocol]
     password = None
     if settings.password_file is not None:
@@ -211,17 +213,17 @@ async def _open(settings: BrokerSettings, client_id: str, will: Will) -> tuple[_
 def _client(
     settings: BrokerSettings,
     client_id: str,
-    will: Will,
+    will: Will | None,
     version: str,
     password: str | None,
     timeout: float,
 ) -> _Client:
-    options: dict[str, Any] = {"protocol": V311, "clean_session": False}
+    options: dict[str, Any] = {"protocol": V311, "clean_session": will is None}
     if version == "5":
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        properties.SessionExpiryInterval = settings.session_expiry_s
+        properties.SessionExpiryInterval = settings.session_expiry_s if will else 0
         properties.ReceiveMaximum = settings.receive_maximum
-        options = {"protocol": V5, "clean_start": False, "properties": properties}
+        options = {"protocol": V5, "clean_start": will is None, "properties": properties}
     client = _Client(
         settings.host,
         settings.port,
@@ -229,7 +231,7 @@ def _client(
         username=settings.username,
         password=password,
         keepalive=settings.keepalive_s,
-        will=aiomqtt.Will(will.topic, will.payload, qos=QOS, retain=True),
+        will=aiomqtt.Will(will.topic, will.payload, qos=QOS, retain=True) if will else None,
         timeout=timeout,
         socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         **options,
