@@ -80,7 +80,7 @@ class Bundle:
     def messages(self, poured_at: datetime) -> list[Timed]:
         """What a press would have sent, in order of time."""
         shot_id, mold_id, simulated = self.meta.shot_id, self.meta.mold_id, self.meta.simulated
-        common = {"shot_id": shot_id, "mold_id": mold_id, "simulated": simulated}
+        common: dict[str, Any] = {"shot_id": shot_id, "mold_id": mold_id, "simulated": simulated}
         before = poured_at - timedelta(seconds=1)
         warm = {
             name: value

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from broker.messages import Recipe, ShotEvent, TelemetryFrame
 from edge_agent.timed import Timed
@@ -98,7 +99,7 @@ def virtual_shot(
         )
     )
     opened_s = (foam.t_demold_opt_s or 600.0) + rng.uniform(5.0, 30.0)
-    common = {"shot_id": shot_id, "mold_id": mold_id, "simulated": True}
+    common: dict[str, Any] = {"shot_id": shot_id, "mold_id": mold_id, "simulated": True}
     started = poured_at - timedelta(seconds=LEAD_S)
     shown = {
         name: round(getattr(metered, name), 2)

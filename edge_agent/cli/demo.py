@@ -1,0 +1,133 @@
+"""``pur-mold-twin demo``."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edge_agent.cli.common import fail
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from edge_agent.clock import Clock
+    from edge_agent.demo import Board, DemoResult, Row
+
+
+@click.command("demo", epilog="Example: pur-mold-twin demo --once")
+@click.option("--once", is_flag=True, help="The measured shot and three virtual ones, then end.")
+@click.option(
+    "--speed",
+    type=click.FloatRange(1, 1000),
+    default=60.0,
+    show_default=True,
+    help="Times as fast as at a press.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the random variation.")
+@click.option("--embedded", is_flag=True, help="Use the embedded broker, not Mosquitto.")
+@click.option(
+    "--dir",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=None,
+    help="Where spool and history go; a new temporary folder by default.",
+)
+def command(once: bool, speed: float, seed: int, embedded: bool, folder: Path | None) -> None:
+    """Broker, agent and presses on this machine, in accelerated time, with a live table.
+
+    First a foaming run that was measured (R-11 in a cup, Baser and Khakhar 1994), then a virtual
+    press with two molds, simulated and labelled so. Ends with Ctrl-C, or by itself with --once.
+    Exit codes: 0 all shots got their prediction, 1 something went wrong.
+    """
+    from rich.console import Console
+    from rich.live import Live
+
+    from edge_agent.demo import run_demo
+    from edge_agent.logs import configure
+    from twin_core.errors import TwinError
+
+    configure("error", "text")
+    folder = folder or Path(tempfile.mkdtemp(prefix="pur-mold-twin-demo-"))
+    console = Console(width=None if sys.stdout.isatty() else 110)
+    begun = time.monotonic()
+
+    async def run() -> DemoResult:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        with Live(console=console, auto_refresh=False, transient=True) as live:
+
+            def show(board: Board, clock: Clock) -> None:
+                if console.is_terminal:
+                    live.update(_table(board, clock), refresh=True)
+
+            return await run_demo(folder, speed, 3 if once else None, seed, embedded, show, stop)
+
+    try:
+        result = asyncio.run(run())
+    except TwinError as error:
+        fail(error)
+    console.print(_table(result.board, None))
+    _compare(result)
+    console.print(f"history: {result.history_path}", soft_wrap=True)
+    console.print(f"broker:  {result.board.broker}", soft_wrap=True)
+    finished = result.board.finished()
+    console.print(f"{finished} shots finished in {time.monotonic() - begun:.0f} s")
+    if once and finished != 4:
+        click.echo(f"error: {finished} of 4 shots finished", err=True)
+        sys.exit(1)
+
+
+def _table(board: Board, clock: Clock | None) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE, title="PUR-MOLD-TWIN demo")
+    for name in ("mold", "shot", "state", "core °C", "demould", "quality", "pressure", "data"):
+        table.add_column(name, no_wrap=True)
+    for shot_id, row in list(board.rows.items())[-12:]:
+        p = row.prediction
+        if p is None:
+            continue
+        table.add_row(
+            p.mold_id,
+            shot_id,
+            row.kpis.outcome if row.kpis else p.status if p.status == "hold" else "curing",
+            "-" if row.T_core_C is None else f"{row.T_core_C:.1f}",
+            _countdown(row, clock),
+            p.quality_status or "-",
+            p.pressure_status or "-",
+            "simulated" if p.simulated else "measured",
+        )
+    return table
+
+
+def _countdown(row: Row, clock: Clock | None) -> str:
+    p = row.prediction
+    if p is None or p.t_demold_opt_s is None or p.demold_opt_at is None:
+        return "hold"
+    if row.kpis is not None or clock is None:
+        return f"from {p.t_demold_min_s:.0f} s, best {p.t_demold_opt_s:.0f} s"
+    left = (p.demold_opt_at - clock.now()).total_seconds()
+    return f"in {left:.0f} s" if left > 0 else "open now"
+
+
+def _compare(result: DemoResult) -> None:
+    """The prediction for the measured run beside the measurement."""
+    row = result.board.rows.get(result.bundle.meta.shot_id)
+    peak = result.bundle.peak("T_core_C")
+    if row is None or row.prediction is None or row.prediction.kpis is None or peak is None:
+        return
+    k = row.prediction.kpis
+    click.echo(
+        f"measured run {result.bundle.meta.shot_id}: peak core temperature "
+        f"{peak[1]:.1f} °C measured, {k.T_core_max_C:.1f} °C predicted "
+        f"({k.T_core_max_C - peak[1]:+.1f} K; published parameters, nothing fitted)"
+    )
