@@ -36,7 +36,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         content = yaml.load(path.read_text(encoding="utf-8"), _NoDuplicates)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, yaml.YAMLError, RecursionError) as error:
         raise InputError(
             f"{path}: cannot be read as YAML: {' '.join(str(error).split())}"
         ) from None
@@ -121,15 +121,20 @@ def load_scenario(
     if system_id is not None:
         folder = Path(systems) if systems else configs_folder() / "systems"
         known = load_systems(folder)
-        if system_id not in known:
-            listed = ", ".join(sorted(known)) or "none"
-            raise InputError(
-                f"{path}: system_id: no system {system_id!r} in {folder} (there are: {listed})"
-            )
+        _must_be_one_of(known, system_id, f"{path}: system_id: no system", folder)
         content["system"] = known[system_id]
     if isinstance(content.get("mold"), str):
-        content["mold"] = load_mold(configs_folder() / "molds" / f"{content['mold']}.yaml")
+        folder = configs_folder() / "molds"
+        molds = {file.stem: file for file in folder.glob("*.yaml")}
+        _must_be_one_of(molds, content["mold"], f"{path}: mold: no mold", folder)
+        content["mold"] = load_mold(molds[content["mold"]])
     return parse(Scenario, content, str(path))
+
+
+def _must_be_one_of(known: Iterable[str], name: object, what: str, folder: Path) -> None:
+    listed = sorted(known)
+    if name not in listed:
+        raise InputError(f"{what} {name!r} in {folder} (there are: {', '.join(listed) or 'none'})")
 
 
 class _NoDuplicates(_Loader):  # type: ignore[misc]

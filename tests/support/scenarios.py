@@ -1,4 +1,4 @@
-"""Scenarios for the tests of the simulation core: the catalogue's, a panel, and random valid ones."""
+"""Scenarios for tests of the simulation core: the catalogue, a panel, random valid ones."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def run(name: str) -> SimulationResult:
 
 
 def changed(base: Scenario, **parts: dict[str, Any]) -> Scenario:
-    """A scenario with other fields: ``changed(s, process={"T_iso_C": 30}, mold={...})``, validated."""
+    """A scenario with other fields: ``changed(s, process={"T_iso_C": 30})``, validated."""
     content: dict[str, Any] = {name: getattr(base, name) for name in Scenario.model_fields}
     for part, fields in parts.items():
         old = content[part]

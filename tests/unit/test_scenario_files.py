@@ -109,7 +109,7 @@ def test_another_folder_of_systems_and_another_system(tmp_path: Path) -> None:
 def test_a_mold_of_the_catalogue(tmp_path: Path) -> None:
     loaded = load_scenario(write(tmp_path, {**SHOT, "mold": "PANEL_500x500x50"}))
     assert loaded.mold.thickness_m == 0.05
-    with pytest.raises(InputError, match=r"NOWHERE\.yaml: no such file"):
+    with pytest.raises(InputError, match=r"shot\.yaml: mold: no mold 'NOWHERE' in .*: CUP, PANEL"):
         load_scenario(write(tmp_path, {**SHOT, "mold": "NOWHERE"}))
 
 
@@ -182,7 +182,11 @@ def test_all_wrong_fields_are_named_at_once(tmp_path: Path) -> None:
         ("", "must hold a mapping of fields, not NoneType"),
         ("a: !!python/object/apply:os.getcwd []", "cannot be read as YAML"),
         ("system_id: [1]\nprocess: {}\n", "system_id"),
-        ("? {a: 1}\n: 2\n", "cannot be read as YAML|unhashable"),
+        ("? {a: 1}\n: 2\n", "cannot be read as YAML"),
+        ("description: 2024-13-45\n", "cannot be read as YAML"),  # a date that is none
+        ("a: " + "1" * 5000, "cannot be read as YAML"),
+        ("[" * 5000, "cannot be read as YAML"),
+        ("1: 2\nsystem_id: SYSTEM_R1\n", "1: "),
     ],
 )
 def test_files_that_are_not_a_scenario(tmp_path: Path, text: str, message: str) -> None:
