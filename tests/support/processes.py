@@ -93,7 +93,8 @@ def wait_for(condition: Callable[[], bool], what: str, timeout_s: float = 30.0) 
 def mosquitto_sub(port: int, topic: str, count: int, timeout_s: int = 30) -> list[str]:
     """Payloads that an independent client reads."""
     done = subprocess.run(
-        f"mosquitto_sub -V 5 -h 127.0.0.1 -p {port} -t {topic} -q 1 -C {count} -W {timeout_s}".split(),
+        ["mosquitto_sub", "-V", "5", "-h", "127.0.0.1", "-p", str(port), "-q", "1"]  # noqa: RUF005
+        + ["-t", topic, "-C", str(count), "-W", str(timeout_s)],
         capture_output=True,
         text=True,
         timeout=timeout_s + 5,

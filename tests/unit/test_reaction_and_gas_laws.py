@@ -143,7 +143,8 @@ def vent(P: float, P_ambient: float = 1e5, area: float = 1e-5) -> float:
 
 
 def test_choked_vent_by_hand() -> None:
-    # m = C A P sqrt(gamma/(R_s T)) (2/(gamma+1))^((gamma+1)/(2(gamma-1))) = C A P 0.684731/sqrt(R_s T)
+    # m = C A P sqrt(gamma/(R_s T)) (2/(gamma+1))^((gamma+1)/(2(gamma-1)))
+    #   = C A P 0.684731/sqrt(R_s T)
     R_s = R_J_PER_MOL_K / M_AIR_KG_PER_MOL
     by_hand = 0.6 * 1e-5 * 3e5 * 0.684731 / math.sqrt(R_s * 313.0) / M_AIR_KG_PER_MOL
     # 1e-4: the laminar factor at 2 bar is sqrt(1 - 1e-4)
@@ -200,7 +201,7 @@ def test_wall_heat_by_hand() -> None:
 
 
 def test_slab_mode_is_the_decay_of_the_slab() -> None:
-    """The law reproduces the first mode of a slab between two cold walls: rate pi^2 k/(rho c d^2)."""
+    """The first mode of a slab between two cold walls decays at the rate pi^2 k/(rho c d^2)."""
     k, d, rho, c, area = 0.03, 0.05, 40.0, 1500.0, 2.0  # both walls together 2 m2 of a 1 m2 slab
     q = thermal.wall_heat_flow(k, d, area, 1.0, 301.0, 300.0)
     assert q / (rho * c * d) == pytest.approx(np.pi**2 * k / (rho * c * d * d))

@@ -102,7 +102,7 @@ def test_another_folder_of_systems_and_another_system(tmp_path: Path) -> None:
     shot = write(tmp_path, {**SHOT, "system_id": "MINE"})
     assert load_scenario(shot, folder).system.system_id == "MINE"
     assert load_scenario(shot, system_id="SYSTEM_M1").system.system_id == "SYSTEM_M1"
-    with pytest.raises(InputError, match="no system 'MINE'.*there are: R11_BASER"):
+    with pytest.raises(InputError, match=r"no system 'MINE'.*there are: R11_BASER"):
         load_scenario(shot)
 
 
