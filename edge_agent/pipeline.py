@@ -128,10 +128,9 @@ class Pipeline:
         press = decoded.press
         match decoded.message:
             case TelemetryFrame() as frame:
-                shot = self._assembler.frame(press, frame)
+                shot, touched = self._assembler.frame(press, frame)
                 committer.telemetry(press, frame, shot)
-                if shot is not None:
-                    changed[shot.key] = shot
+                changed |= {other.key: other for other in touched}
             case ShotEvent() as event:
                 changed |= {shot.key: shot for shot in self._assembler.event(press, event)}
                 get_logger().info(

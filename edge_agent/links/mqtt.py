@@ -21,7 +21,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from broker.codec import CONTENT_TYPES
+from broker.codec import CONTENT_TYPES, detect_format
 from edge_agent.errors import LinkError, PublishRefused
 from edge_agent.settings import BrokerSettings
 
@@ -111,10 +111,9 @@ class _Client(aiomqtt.Client):
 class Session:
     """An open connection; it ends with ``LinkError`` in whatever waits on it."""
 
-    def __init__(self, client: _Client, version: str, payload_format: str) -> None:
+    def __init__(self, client: _Client, version: str) -> None:
         self._client = client
         self.version = version
-        self._content_type = CONTENT_TYPES["msgpack" if payload_format == "msgpack" else "json"]
 
     async def subscribe(self, topics: Sequence[str]) -> None:
         """Subscribe with QoS 1.
@@ -163,7 +162,7 @@ class Session:
         properties = None
         if self.version == "5":
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-            properties.ContentType = self._content_type
+            properties.ContentType = CONTENT_TYPES[detect_format(payload)]
             if historical:
                 properties.UserProperty = [("historical", "true")]
         await self._client.publish_checked(topic, payload, retain, properties)
@@ -180,7 +179,7 @@ async def connect(
     """
     client, version = await _open(settings, client_id, will)
     try:
-        yield Session(client, version, settings.payload_format)
+        yield Session(client, version)
     finally:
         with suppress(aiomqtt.MqttError):  # it was lost already
             await client.__aexit__(None, None, None)

@@ -118,8 +118,8 @@ class Assembler:
                 shot.closed_at, shot.outcome = event.ts, ended
         return [*self._supersede(shot), shot]
 
-    def frame(self, press: PressAddress, frame: TelemetryFrame) -> Shot | None:
-        """Readings of a device: kept by mold or press, and given to the shot they belong to."""
+    def frame(self, press: PressAddress, frame: TelemetryFrame) -> tuple[Shot | None, list[Shot]]:
+        """Readings of a device: the shot they belong to, and all shots whose inputs they touch."""
         scope = f"{press}/{frame.mold_id}" if frame.mold_id else str(press)
         signals = self._signals.setdefault(scope, {})
         for name in INPUT_SIGNALS:
@@ -128,17 +128,16 @@ class Assembler:
                     signals.setdefault(name, []), Reading(ts=frame.ts, value=frame.sensors[name])
                 )
         shot = self._shot_of(press, frame)
+        touched = self._touched(press, frame)
         if shot is None:
-            return None
+            return None, touched
         shot.frames_count += 1
         for name, value in frame.sensors.items():
             if name not in shot.latest or shot.latest[name].ts <= frame.ts:
                 shot.latest[name] = Reading(ts=frame.ts, value=value)
         shot.T_core_max_C = _larger(shot.T_core_max_C, frame.sensors.get("T_core_C"))
         shot.p_cavity_max_bar = _larger(shot.p_cavity_max_bar, frame.sensors.get("p_cavity_bar"))
-        if shot.poured_at is not None and not shot.finished:
-            self._collect_inputs(shot)
-        return shot
+        return shot, [shot, *(other for other in touched if other is not shot)]
 
     def tick(self, now: datetime) -> tuple[list[Shot], list[Shot]]:
         """Shots that timed out, and shots to forget, as time goes by."""
@@ -163,6 +162,20 @@ class Assembler:
             if shot.address == press and shot.mold_id == frame.mold_id and shot.contains(frame.ts)
         ]
         return max(candidates, key=lambda shot: shot.begun_at or frame.ts, default=None)
+
+    def _touched(self, press: PressAddress, frame: TelemetryFrame) -> list[Shot]:
+        """Shots that were poured after these readings, which come late: their inputs may change."""
+        if frame.sensors.keys().isdisjoint(INPUT_SIGNALS):
+            return []
+        touched = []
+        for shot in self.shots.values():
+            mine = shot.address == press and frame.mold_id in {None, shot.mold_id}
+            if mine and not shot.finished and shot.poured_at is not None:
+                before = dict(shot.inputs)
+                self._collect_inputs(shot)
+                if shot.inputs != before:
+                    touched.append(shot)
+        return touched
 
     def _supersede(self, shot: Shot) -> list[Shot]:
         """An older shot that is still open in this mold has ended: nobody said so."""

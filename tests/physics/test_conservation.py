@@ -1,0 +1,102 @@
+"""Mass and energy close, for the catalogue and for random shots."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from tests.support.plain_python import interpreted
+from tests.support.scenarios import SCENARIO_FILES, panel, run, scenario, scenarios
+from twin_core import Scenario, SimulationResult, simulate
+from twin_core.models import lumped, lumped_problem
+from twin_core.models.setup import prepare
+from twin_core.simulation import integrate
+
+SPECIES = 1e-10
+"""Balances of matter are linear invariants: the method keeps them to rounding (1e-13 is seen)."""
+ENERGY = 1e-5
+"""Of the heat released: the quadrature of the audit, not the solver, sets it (4e-6 is seen)."""
+SIGN = 1e-6
+"""A hundred times the absolute tolerance of the solver relative to the size of a state."""
+
+RANDOM = settings(
+    max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
+def closes(result: SimulationResult) -> None:
+    assert result.audit.species_residual_ratio <= SPECIES
+    assert result.audit.energy_residual_ratio <= ENERGY
+    assert result.audit.heat_released_J > 0.0
+
+
+@pytest.mark.parametrize("name", [file.stem for file in SCENARIO_FILES])
+def test_catalogue_closes(name: str) -> None:
+    closes(run(name))
+
+
+@RANDOM
+@given(scenarios())
+def test_random_shots_close_and_stay_physical(shot: Scenario) -> None:
+    result = simulate(shot)
+    closes(result)
+    json.dumps(result.as_dict(), allow_nan=False)
+    assert np.diff(result.alpha).min() >= -SIGN  # cure never goes back
+    assert 0.0 <= result.alpha.min() <= result.alpha.max() <= 1.0
+    assert result.p_total_Pa.min() > 0.0
+    ambient = shot.mold.p_ambient_bar * 1e5
+    for series in (result.p_air_Pa, result.p_CO2_Pa, result.p_pentane_Pa):
+        assert series.min() >= -SIGN * ambient
+    assert 0.0 < result.fill_ratio.min() <= result.fill_ratio.max() <= 1.0 + 1e-12  # rounding
+    total = result.p_air_Pa + result.p_CO2_Pa + result.p_pentane_Pa
+    assert total == pytest.approx(result.p_total_Pa, rel=1e-12)  # rounding of a sum of three
+    if shot.mold.open:
+        assert result.p_total_Pa == pytest.approx(ambient, rel=1e-12)
+    assert 0.0 <= result.defect_risk <= 1.0
+    if result.t_demold_min_s is not None:
+        assert result.t_demold_opt_s is not None
+        assert result.t_demold_max_s is not None
+        assert result.t_demold_min_s <= result.t_demold_opt_s <= result.t_demold_max_s
+
+
+def test_state_stays_positive() -> None:
+    for base in (panel(1.15), scenario("baser_khakhar_1994_r11")):
+        analysis, _ = integrate(base)
+        scale = lumped_problem.problem(analysis.setup, 600.0).scale
+        amounts = [i for i in range(lumped.STATE_COUNT) if i not in (lumped.Q_WALL, lumped.VENTED)]
+        assert (analysis.y / scale)[:, amounts].min() >= -SIGN
+
+
+def test_adiabatic_peak_of_the_open_cup() -> None:
+    """An open cup loses no heat: its end temperature follows from the heat balance alone."""
+    result = run("cup_25C_system_r1")
+    a = result.audit
+    amounts = prepare(scenario("cup_25C_system_r1")).amounts
+    # all water reacts, the NCO left over meets the OH; index above one: all OH
+    by_hand = 68_500 * amounts.n_OH_mol + 81_500 * amounts.n_water_mol
+    # after 600 s the second-order reaction lacks its last per mille
+    assert a.heat_released_J == pytest.approx(by_hand, rel=2e-3)
+    rise = result.T_core_K[-1] - result.T_core_K[0]
+    # 1800 J/kg/K for all but the CO2 (836.6), which is 2 % of the mass
+    assert rise == pytest.approx(by_hand / (0.187 * 1800), rel=0.01)
+
+
+def test_compiled_and_interpreted_model_agree() -> None:
+    """Machine code and plain Python are the same model, at states all along two shots."""
+    for base in (panel(1.15), scenario("baser_khakhar_1994_r11")):
+        setup = prepare(base)
+        fast = lumped_problem.problem(setup, 600.0)
+        states = integrate(base)[0].y[::100]
+        compiled = np.empty_like(states)
+        for row, out in zip(states, compiled, strict=True):
+            fast.rhs(0.0, row, fast.parameters, out)
+        with interpreted(), np.errstate(all="ignore"):
+            slow = lumped_problem.problem(setup, 600.0)
+            plain = np.empty_like(states)
+            for row, out in zip(states, plain, strict=True):
+                lumped.rhs(0.0, row, slow.parameters, out)
+        # contraction of a multiplication and an addition may differ in the last digits
+        assert compiled == pytest.approx(plain, rel=1e-9, abs=1e-15)

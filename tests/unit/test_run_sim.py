@@ -1,0 +1,173 @@
+"""``pur-mold-twin run-sim``: what it prints, writes, refuses."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from edge_agent.cli.run_sim import NOT_YET, command
+from tests.support.scenarios import CONFIGS, SCENARIO_FILES, panel, run
+from twin_core.demold import margins
+from twin_core.kpi import mechanical_state
+from twin_core.result import CSV_COLUMNS, SERIES
+from twin_core.simulation import integrate
+
+PANEL = str(CONFIGS / "scenarios" / "panel_packed.yaml")
+USE_CASE_1 = str(CONFIGS / "scenarios" / "use_case_1.yaml")
+
+KPI_ROWS = """quality_status pressure_status t_demold_min_s t_demold_opt_s t_demold_max_s p_max
+    rho_moulded H_demold H_24h defect_risk"""
+
+
+def run_sim(*arguments: str | Path, exit_code: int = 0) -> Result:
+    result = CliRunner().invoke(command, [str(argument) for argument in arguments])
+    assert result.exit_code == exit_code, result.output + repr(result.exception)
+    return result
+
+
+def test_table_has_the_kpi_rows_and_fits_80_columns() -> None:
+    for file in SCENARIO_FILES:
+        text = run_sim("-s", file).stdout
+        rows = [line.split()[0] for line in text.splitlines() if line.strip()]
+        for name in KPI_ROWS.split():
+            assert name in rows
+        assert max(len(line) for line in text.splitlines()) <= 80
+        assert "Audit: species within" in text
+
+
+def test_table_says_what_binds_and_what_is_wrong() -> None:
+    text = " ".join(run_sim("-s", USE_CASE_1).stdout.split())
+    assert "Demould window: opened by hardness, ended by the end of the run" in text
+    assert (
+        "INDEX_MISMATCH: the masses give another isocyanate index than was declared "
+        "(declared_ratio 1.05, from_masses_ratio 1.263)"
+    ) in text
+    assumed = len(run("use_case_1").scenario.system.assumed())
+    assert f"Parameters: {assumed} of " in text
+
+
+def test_json_is_alone_on_stdout_and_complete() -> None:
+    result = run_sim("--scenario", PANEL, "--output", "json")
+    assert result.stderr == ""
+    found = json.loads(result.stdout, parse_constant=pytest.fail)
+    assert found == json.loads(json.dumps(run("panel_packed").as_dict()))
+    for name in SERIES:
+        assert len(found[name]) == len(found["time_s"])
+
+
+def test_saved_json_is_the_printed_one(tmp_path: Path) -> None:
+    file = tmp_path / "shot.json"
+    printed = run_sim("-s", PANEL, "--output", "json", "--save-json", file)
+    assert file.read_text() == printed.stdout
+
+
+def test_csv_has_the_first_generations_header(tmp_path: Path) -> None:
+    file = tmp_path / "shot.csv"
+    run_sim("-s", PANEL, "--export-csv", file)
+    with file.open(newline="") as lines:
+        rows = list(csv.reader(lines))
+    assert rows[0] == CSV_COLUMNS
+    result = run("panel_packed")
+    assert len(rows) == len(result.time_s) + 1
+    last = dict(zip(rows[0], map(float, rows[-1]), strict=True))
+    for name in CSV_COLUMNS:  # ten digits are written
+        assert last[name] == pytest.approx(getattr(result, name)[-1], rel=1e-9)
+
+
+def test_another_system_and_another_catalogue(tmp_path: Path) -> None:
+    text = run_sim("-s", PANEL, "-y", "SYSTEM_M1", "--output", "json").stdout
+    assert json.loads(text)["system_id"] == "SYSTEM_M1"
+    single = CONFIGS / "systems" / "SYSTEM_R1.yaml"
+    run_sim("-s", PANEL, "-c", single)
+    error = run_sim("-s", PANEL, "-c", single, "-y", "SYSTEM_M1", exit_code=2).stderr
+    assert error.startswith(f"error: {PANEL}: system_id: no system 'SYSTEM_M1' in ")
+
+
+def test_quality_file_overrides_field_by_field(tmp_path: Path) -> None:
+    quality = tmp_path / "quality.yaml"
+    quality.write_text("rho_moulded_max: 90\ncore_temp_max_C: 150\nH_demold_min_shore: 10\n")
+    found = json.loads(run_sim("-s", USE_CASE_1, "-q", quality, "--output", "json").stdout)
+    assert [d["code"] for d in found["diagnostics"]] == ["INDEX_MISMATCH"]
+    assert found["quality_status"] == "OK"
+    assert "hardness_24h" in found["risks"]  # kept from the scenario
+    quality.write_text("hardness: 10\n")
+    error = run_sim("-s", USE_CASE_1, "-q", quality, exit_code=2).stderr
+    assert (
+        error == f"error: {quality}: hardness: unknown field: correct its spelling or remove it\n"
+    )
+
+
+def test_operator_gets_a_plain_answer() -> None:
+    good = run_sim("-s", PANEL, "--mode", "operator").stdout
+    assert good.splitlines() == [
+        "Open: from 1 min 31 s after the end of injection; best at 1 min 32 s.",
+        "Why not earlier: the foam is still too soft.",
+        "Good part expected: yes.",
+        "Calculated, not measured.",
+    ]
+    bad = run_sim("-s", USE_CASE_1, "--mode", "operator").stdout
+    assert "Good part expected: no." in bad
+    assert "  - the core exceeds its temperature limit: scorch" in bad
+
+
+def test_operator_hears_of_no_window_late_ends_and_close_limits(tmp_path: Path) -> None:
+    quality = tmp_path / "quality.yaml"
+    ask = ("-s", PANEL, "-q", quality, "--mode", "operator")
+    quality.write_text("H_demold_min_shore: 99\n")
+    text = run_sim(*ask).stdout
+    assert "Open: not within 15 min 0 s.\nWhy not: the foam is still too soft.\n" in text
+    quality.write_text("p_max_allowable_bar: 1.17\n")
+    text = run_sim(*ask).stdout
+    assert "Good part expected: just, at least one limit is close." in text
+    assert "  - close to the limit: pressure" in text
+
+
+def test_every_criterion_has_words() -> None:
+    analysis, _ = integrate(panel(1.15))
+    quality = analysis.scenario.quality.model_copy(update={"H_demold_min_shore": 20.0})
+    with_all = analysis.scenario.model_copy(update={"quality": quality})
+    analysis, _ = integrate(with_all)
+    assert set(margins(analysis, mechanical_state(analysis))) == set(NOT_YET)
+
+
+@pytest.mark.parametrize("option", ["--save-json", "--export-csv"])
+def test_files_that_cannot_be_written(tmp_path: Path, option: str) -> None:
+    for file in (tmp_path / "no" / "folder" / "x", tmp_path):
+        error = run_sim("-s", PANEL, option, file, exit_code=2).stderr
+        assert error.startswith(f"error: {file}: cannot be written: ")
+
+
+def test_input_errors_end_with_2(tmp_path: Path) -> None:
+    missing = tmp_path / "missing.yaml"
+    result = run_sim("-s", missing, exit_code=2)
+    assert result.stderr == f"error: {missing}: no such file\n"
+    assert result.stdout == ""
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(Path(PANEL).read_text().replace("m_iso_kg: 0.53", "m_iso_kg: -1\n  speed: 2"))
+    lines = run_sim("-s", wrong, exit_code=2).stderr.splitlines()
+    assert [line.startswith(f"error: {wrong}: process.") for line in lines] == [True, True]
+    assert "must be one of: " in run_sim("-s", PANEL, "--backend", "euler", exit_code=2).stderr
+    assert "Missing option" in run_sim(exit_code=2).stderr
+
+
+def test_solver_errors_end_with_1(tmp_path: Path) -> None:
+    scarce = tmp_path / "scarce.yaml"
+    text = Path(PANEL).read_text().replace("t_end_s: 900", "t_end_s: 900, max_evaluations: 100")
+    scarce.write_text(text)
+    result = run_sim("-s", scarce, exit_code=1)
+    assert result.stdout == ""
+    first, second = result.stderr.splitlines()
+    assert first.startswith(f"error: {scarce}: more than the allowed evaluations")
+    assert second.startswith("hint: ")
+
+
+def test_help_shows_an_example_on_lines_of_its_own() -> None:
+    text = run_sim("--help").stdout
+    assert "\n    pur-mold-twin run-sim --scenario configs/scenarios/panel_packed.yaml\n" in text
+    assert max(len(line) for line in text.splitlines()) <= 80
+    for option in (parameter.opts[-1] for parameter in command.params):
+        assert option in text
