@@ -1,0 +1,195 @@
+"""What docs/physics and docs/nomenclature.md say, read from the code."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from pydantic import BaseModel
+
+from broker.sensors import WELL_KNOWN_SENSORS
+from edge_agent.cli.run_sim import command
+from tests.support.scenarios import ROOT
+from twin_core import (
+    Mold,
+    Process,
+    Quality,
+    Scenario,
+    SimulationOptions,
+    SimulationResult,
+    Vents,
+    load_scenario,
+    materials,
+)
+from twin_core.assessment import DIAGNOSTICS
+from twin_core.audit import Audit
+from twin_core.kpi import Kpis
+from twin_core.parameters import In
+from twin_core.result import SERIES
+
+DOCS = ROOT / "docs"
+PAGES = [DOCS / "nomenclature.md", *sorted((DOCS / "physics").glob("*.md"))]
+
+
+def tables(page: Path) -> dict[str, dict[str, list[str]]]:
+    """Heading -> name in the first column -> the other columns."""
+    found: dict[str, dict[str, list[str]]] = {}
+    heading = ""
+    for line in page.read_text().splitlines():
+        if line.startswith("#"):
+            heading = line.lstrip("# ").strip("`")
+        elif line.startswith("| `"):
+            first, *rest = [cell.strip() for cell in line.strip("|").split("|")]
+            name = first.strip("`")
+            assert name not in found.setdefault(heading, {}), f"{heading}: {name} stands twice"
+            found[heading][name] = rest
+    return found
+
+
+SCENARIOS = tables(DOCS / "physics" / "scenarios.md")
+NAMES = tables(DOCS / "nomenclature.md")
+
+MODELS: list[type[BaseModel]] = [
+    *(Scenario, Process, Mold, Vents, Quality, SimulationOptions, materials.MaterialSystem),
+    *(materials.Components, materials.Mixture, materials.Liquid, materials.Gelling),
+    *(materials.WaterReaction, materials.CarbonDioxide, materials.BlowingAgent),
+    *(materials.GaussSolubility, materials.LineSolubility, materials.Gel, materials.Mechanics),
+]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_reference_of_files_is_complete(model: type[BaseModel]) -> None:
+    rows = SCENARIOS[model.__name__]
+    assert set(rows) == set(model.model_fields)
+    for name, field in model.model_fields.items():
+        unit, default, _ = rows[name]
+        accepted = [item for item in field.metadata if isinstance(item, In)]
+        if "In(" in repr(field.annotation):
+            accepted = [item for item in _annotations(field.annotation) if isinstance(item, In)]
+        if accepted:
+            assert unit == accepted[0].unit, name
+        if default == "required":
+            assert field.is_required(), name
+        elif default not in {"-", "empty", "all defaults", "name of the file"}:
+            assert default == str(field.default), name
+
+
+def _annotations(annotation: Any) -> list[Any]:
+    parts = [*getattr(annotation, "__metadata__", ()), *getattr(annotation, "__args__", ())]
+    return [*parts, *(found for part in parts for found in _annotations(part))]
+
+
+def test_no_model_is_left_out() -> None:
+    parts = {
+        value.__name__
+        for value in vars(materials).values()
+        if isinstance(value, type) and issubclass(value, materials._Part)
+    } - {"_Part"}
+    assert parts <= {model.__name__ for model in MODELS}
+
+
+def test_first_generation_names_are_mentioned() -> None:
+    text = (DOCS / "physics" / "scenarios.md").read_text()
+    for model in (Process, Quality):
+        for name, field in model.model_fields.items():
+            for choice in getattr(field.validation_alias, "choices", []):
+                assert f"`{choice}`" in text, name
+
+
+def test_the_example_of_the_reference_runs(tmp_path: Path) -> None:
+    text = (DOCS / "physics" / "scenarios.md").read_text()
+    path = tmp_path / "example.yaml"
+    path.write_text(re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)[0])
+    assert load_scenario(path).scenario_id == "my_panel"
+
+
+def test_nomenclature_is_complete() -> None:
+    result = {field.name for field in dataclasses.fields(SimulationResult)}
+    assert set(NAMES["Result of a simulation: arrays"]) == set(SERIES)
+    assert set(NAMES["Result of a simulation: scalars"]) == result - set(SERIES)
+    assert set(NAMES["KPIs"]) == {field.name for field in dataclasses.fields(Kpis)}
+    assert set(NAMES["Audit"]) == {field.name for field in dataclasses.fields(Audit)}
+    assert set(NAMES["Process"]) == set(Process.model_fields)
+    assert set(NAMES["Mold"]) == set(Mold.model_fields)
+    assert set(NAMES["Quality"]) == set(Quality.model_fields)
+    assert set(NAMES["Simulation options"]) == set(SimulationOptions.model_fields)
+    assert set(NAMES["Diagnostics"]) == set(DIAGNOSTICS)
+    for name in Vents.model_fields:
+        assert f"`{name}`" in NAMES["Mold"]["vents"][-1]
+
+
+def test_nomenclature_has_the_sensors_of_the_wire() -> None:
+    rows = NAMES["Sensors on the wire"]
+    assert {name: row[0] for name, row in rows.items()} == {
+        name: sensor.unit for name, sensor in WELL_KNOWN_SENSORS.items()
+    }
+
+
+UNIT_OF_ENDING = {
+    "_K": "K",
+    "_C": "°C",
+    "_s": "s",
+    "_Pa": "Pa",
+    "_bar": "bar",
+    "_kg": "kg",
+    "_m3": "m3",
+    "_kg_per_m3": "kg/m3",
+    "_kg_per_s": "kg/s",
+    "_shore": "Shore",
+    "_J": "J",
+    "_mol": "mol",
+    "_pct": "%",
+    "_m2": "m2",
+    "_m": "m",
+    "_ratio": "1",
+    "_fraction": "1",
+}
+
+
+def test_units_in_the_tables_are_those_in_the_names() -> None:
+    endings = sorted(UNIT_OF_ENDING, key=len, reverse=True)
+    checked = 0
+    for page in (NAMES, SCENARIOS):
+        for heading, rows in page.items():
+            if heading in {model.__name__ for model in MODELS[6:]} or heading == "Diagnostics":
+                continue  # parameters carry their unit with the value
+            for name, (unit, *_) in rows.items():
+                if ending := next((end for end in endings if name.endswith(end)), None):
+                    if re.search(r"_per_.*_K$|_per_K$", name):
+                        continue  # W/K and the like
+                    assert unit == UNIT_OF_ENDING[ending], f"{heading}: {name}"
+                    checked += 1
+    assert checked > 100
+
+
+def quoted() -> list[tuple[str, list[str]]]:
+    """Commands in the pages, with the lines quoted from what they print."""
+    found = []
+    for page in PAGES:
+        for block in re.findall(r"(?:^    .*\n)+", page.read_text(), re.MULTILINE):
+            lines = [line.strip() for line in block.splitlines()]
+            if lines[0].startswith("$ pur-mold-twin run-sim "):
+                found.append((lines[0].removeprefix("$ pur-mold-twin run-sim "), lines[1:]))
+    return found
+
+
+@pytest.mark.parametrize(("arguments", "lines"), quoted(), ids=lambda value: str(value)[:60])
+def test_quoted_output_is_what_the_command_prints(arguments: str, lines: list[str]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        printed = CliRunner().invoke(command, shlex.split(arguments)).stdout
+    plain = [" ".join(line.split()) for line in printed.splitlines()]
+    for line in lines:
+        if line.startswith("Audit: "):  # rounding differs from machine to machine
+            assert any(row.startswith("Audit: species within ") for row in plain)
+        else:
+            assert line in plain
+
+
+def test_there_are_quoted_commands() -> None:
+    assert len(quoted()) >= 3
