@@ -209,7 +209,11 @@ class MosquittoProcess:
         )
         with (self._directory / _LOG).open("wb") as log:
             return subprocess.Popen(
-                [program, "-c", config], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [program, "-c", config],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                process_group=0,  # Ctrl-C in the terminal ends the clients first, then us it
             )
 
     async def _close(self) -> None:

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from broker.ids import Identifier
-from broker.messages import QualityRecord, Recipe, ShotEvent, TelemetryFrame
+from broker.messages import Prediction, QualityRecord, Recipe, ShotEvent, TelemetryFrame
 from edge_agent.timed import Timed
 from twin_core.errors import InputError
 from twin_core.files import parse, read_yaml
@@ -76,6 +76,22 @@ class Bundle:
             return None
         value, t = max(values)
         return t, value
+
+    def compared_with(self, prediction: Prediction) -> str:
+        """The peaks that were measured beside those of the agent's prediction, one line each."""
+        k, kind = prediction.kpis, "simulated" if self.meta.simulated else "measured"
+        lines = []
+        for sensor, words, unit, predicted in (
+            ("T_core_C", "peak core temperature", "°C", k and k.T_core_max_C),
+            ("p_cavity_bar", "peak cavity pressure", "bar", k and k.p_max_bar),
+        ):
+            peak = self.peak(sensor)
+            if peak is not None and predicted is not None:
+                lines.append(
+                    f"{self.meta.shot_id}: {words} {peak[1]:.4g} {unit} {kind}, "
+                    f"{predicted:.4g} {unit} predicted ({predicted - peak[1]:+.2g} {unit})"
+                )
+        return "\n".join(lines)
 
     def messages(self, poured_at: datetime) -> list[Timed]:
         """What a press would have sent, in order of time."""

@@ -11,12 +11,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from broker.codec import decode
+from broker.errors import PayloadError
+from broker.messages import Prediction
 from broker.timestamps import format_timestamp, parse_timestamp
 from broker.topics import PressAddress, TopicSpace
-from edge_agent.bundle import load_bundle
+from edge_agent.bundle import Bundle
 from edge_agent.clock import AcceleratedClock
 from edge_agent.errors import StoreError
-from edge_agent.links.mqtt import connect
+from edge_agent.links.mqtt import Session, connect
 from edge_agent.settings import BrokerSettings
 from edge_agent.spool import new_key
 from edge_agent.timed import play
@@ -30,22 +33,27 @@ def _client_id(purpose: str) -> str:
 
 
 async def replay_bundle(
-    path: Path,
+    bundle: Bundle,
     settings: BrokerSettings,
     prefix: str,
     site: str,
     press: str,
     speed: float,
+    wait_s: float,
     progress: Progress,
-) -> None:
+) -> Prediction | None:
     """Publish a logged shot. Its times are moved so that the last message is due now, at the end.
 
+    Returns:
+        The agent's final prediction for it, or None when none came within ``wait_s`` of the wall
+        after the last message.
+
     Raises:
-        InputError: the bundle or an address is wrong. LinkError: the broker is not reached.
+        InputError: an address is wrong. LinkError: the broker is not reached.
     """
-    bundle = load_bundle(path)
     try:
         address, topics = PressAddress(site, press), TopicSpace(prefix)
+        answers = topics.prediction(address, bundle.meta.mold_id)
     except ValueError as error:
         raise InputError(str(error)) from None
     behind = (
@@ -54,9 +62,35 @@ async def replay_bundle(
     clock = AcceleratedClock(speed, datetime.now(UTC) - behind)
     messages = bundle.messages(clock.now())
     async with connect(settings, _client_id("replay")) as session:
+        await session.subscribe([answers])
         for sent, message in enumerate(messages, start=1):
             await play([message], session, topics, address, clock)
             progress(sent, len(messages))
+        try:
+            async with asyncio.timeout(wait_s):
+                return await _final_prediction(session, topics, bundle.meta.shot_id, messages[0].ts)
+        except TimeoutError:
+            return None
+
+
+async def _final_prediction(
+    session: Session, topics: TopicSpace, shot_id: str, begun: datetime
+) -> Prediction:
+    """Wait for it; a retained one of an earlier replay of the same shot does not count."""
+    while True:
+        batch = await session.next_batch(256)
+        session.acknowledge(batch)
+        for message in batch:
+            try:
+                found = decode(topics.parse(message.topic).channel, message.payload)
+            except PayloadError:
+                continue
+            if (
+                isinstance(found, Prediction)
+                and (found.shot_id, found.basis) == (shot_id, "final")
+                and found.poured_at >= begun
+            ):
+                return found
 
 
 async def replay_recording(

@@ -89,7 +89,9 @@ def _table(board: Board, clock: Clock | None) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE, title="PUR-MOLD-TWIN demo")
+    table = Table(
+        box=box.SIMPLE, title="PUR-MOLD-TWIN demo", collapse_padding=True, pad_edge=False
+    )
     for name in ("mold", "shot", "state", "core °C", "demould", "quality", "pressure", "data"):
         table.add_column(name, no_wrap=True)
     for shot_id, row in list(board.rows.items())[-12:]:
@@ -114,7 +116,7 @@ def _countdown(row: Row, clock: Clock | None) -> str:
     if p is None or p.t_demold_opt_s is None or p.demold_opt_at is None:
         return "hold"
     if row.kpis is not None or clock is None:
-        return f"from {p.t_demold_min_s:.0f} s, best {p.t_demold_opt_s:.0f} s"
+        return f"at {p.t_demold_opt_s:.0f} s"
     left = (p.demold_opt_at - clock.now()).total_seconds()
     return f"in {left:.0f} s" if left > 0 else "open now"
 
@@ -122,12 +124,6 @@ def _countdown(row: Row, clock: Clock | None) -> str:
 def _compare(result: DemoResult) -> None:
     """The prediction for the measured run beside the measurement."""
     row = result.board.rows.get(result.bundle.meta.shot_id)
-    peak = result.bundle.peak("T_core_C")
-    if row is None or row.prediction is None or row.prediction.kpis is None or peak is None:
-        return
-    k = row.prediction.kpis
-    click.echo(
-        f"measured run {result.bundle.meta.shot_id}: peak core temperature "
-        f"{peak[1]:.1f} °C measured, {k.T_core_max_C:.1f} °C predicted "
-        f"({k.T_core_max_C - peak[1]:+.1f} K; published parameters, nothing fitted)"
-    )
+    if row is not None and row.prediction is not None:
+        click.echo(result.bundle.compared_with(row.prediction))
+        click.echo("(published parameters, nothing fitted)")

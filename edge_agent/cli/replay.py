@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from edge_agent.cli.common import broker_options, fail, settings_of
+
+if TYPE_CHECKING:
+    from broker.messages import Prediction
 
 
 @click.command(
@@ -26,15 +30,32 @@ from edge_agent.cli.common import broker_options, fail, settings_of
 @click.option("--site", default="plant1", show_default=True, help="Site in the topics (bundle).")
 @click.option("--press", default="press1", show_default=True, help="Press in the topics (bundle).")
 @click.option("--prefix", default="pur/v1", show_default=True, help="Topic prefix (bundle).")
+@click.option(
+    "--wait",
+    "wait_s",
+    type=click.FloatRange(min=0),
+    default=10.0,
+    show_default=True,
+    help="Seconds to wait for the agent's final prediction (bundle).",
+)
 @broker_options
 def command(
-    source: Path, speed: float, site: str, press: str, prefix: str, host: str, port: int
+    source: Path,
+    speed: float,
+    site: str,
+    press: str,
+    prefix: str,
+    wait_s: float,
+    host: str,
+    port: int,
 ) -> None:
     """Publish SOURCE: the folder of a logged shot, or a JSON-lines file made by record.
 
+    After a logged shot, the agent's prediction is printed beside the measurement.
     The times of a logged shot are moved so that it ends now; those of a recording are kept as they
     are in its payloads. Exit codes: 0 sent, 2 bad input, 1 broker not reached.
     """
+    from edge_agent.bundle import load_bundle
     from edge_agent.replay import replay_bundle, replay_recording
     from twin_core.errors import TwinError
 
@@ -44,12 +65,29 @@ def command(
         click.echo(f"\r{sent}/{total} messages", err=True, nl=sent == total)
 
     try:
-        if source.is_dir():
-            run = replay_bundle(source, settings, prefix, site, press, speed, progress)
+        if not source.is_dir():
+            asyncio.run(replay_recording(source, settings, speed, progress))
+            return
+        bundle = load_bundle(source)
+        prediction = asyncio.run(
+            replay_bundle(bundle, settings, prefix, site, press, speed, wait_s, progress)
+        )
+        if prediction is None:
+            click.echo(f"no agent gave a final prediction within {wait_s:g} s", err=True)
         else:
-            run = replay_recording(source, settings, speed, progress)
-        asyncio.run(run)
+            click.echo(_window(prediction))
+            click.echo(bundle.compared_with(prediction))
     except TwinError as error:
         fail(error)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _window(p: Prediction) -> str:
+    if p.t_demold_min_s is None:
+        reasons = ", ".join(d.code for d in p.diagnostics) or "no reason given"
+        return f"{p.shot_id}: no demould window ({reasons})"
+    return (
+        f"{p.shot_id}: demould from {p.t_demold_min_s:.0f} s, best {p.t_demold_opt_s:.0f} s, "
+        f"until {p.t_demold_max_s:.0f} s"
+    )

@@ -66,8 +66,8 @@ REFUSED: dict[str, tuple[bytes, RefusalCode, str | None]] = {
     "array": (b"[1]", RefusalCode.NOT_AN_OBJECT, None),
     "number": (b"3.5", RefusalCode.NOT_AN_OBJECT, None),
     "null": (b"null", RefusalCode.NOT_AN_OBJECT, None),
-    "deep array": (b"[" * 100_000, RefusalCode.TOO_DEEP, None),
-    "deep object": (b'{"a":' * 40_000, RefusalCode.TOO_DEEP, None),
+    "deep array": (b"[" * 100_000 + b"]" * 100_000, RefusalCode.TOO_DEEP, None),
+    "deep object": (b'{"a":' * 30_000 + b"1" + b"}" * 30_000, RefusalCode.TOO_DEEP, None),
     "one level too deep": (
         raw(x=nested(DEPTH_LIMIT)),
         RefusalCode.TOO_DEEP,

@@ -74,6 +74,7 @@ async def test_measured_bundle_is_replayed_and_predicted(agent: AgentProcess, po
         subprocess.run, command, cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert replay.returncode == 0, replay.stderr
+    assert "peak core temperature 139.1 °C measured, 142" in replay.stdout, replay.stdout
     await asyncio.to_thread(wait_for, lambda: agent.count("shot") == 1, "the shot")
     topic = "pur/v1/test/p1/twin/mold/CUP/prediction"
     (line,) = await asyncio.to_thread(mosquitto_sub, port, topic, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -100,8 +101,16 @@ async def test_without_mosquitto_the_error_says_so(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.needs("mosquitto")
 def test_mosquitto_is_found_without_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An ordinary user's PATH has no /usr/sbin, where Debian puts it."""
+    searched: list[str] = []
+
+    def which(program: str, path: str) -> str | None:
+        searched.extend(path.split(os.pathsep))
+        return "/usr/sbin/" + program if "/usr/sbin" in searched else None
+
     monkeypatch.setenv("PATH", "/nonexistent")
-    assert find_mosquitto() is not None
+    monkeypatch.setattr("shutil.which", which)
+    assert find_mosquitto() == Path("/usr/sbin/mosquitto")
 
 
 def test_the_local_configuration_listens_on_this_machine_only() -> None:
