@@ -80,13 +80,15 @@ class Bundle:
     def compared_with(self, prediction: Prediction) -> str:
         """The peaks that were measured beside those of the agent's prediction, one line each."""
         k, kind = prediction.kpis, "simulated" if self.meta.simulated else "measured"
+        if k is None:
+            return f"{self.meta.shot_id}: the prediction has no key figures"
         lines = []
         for sensor, words, unit, predicted in (
-            ("T_core_C", "peak core temperature", "°C", k and k.T_core_max_C),
-            ("p_cavity_bar", "peak cavity pressure", "bar", k and k.p_max_bar),
+            ("T_core_C", "peak core temperature", "°C", k.T_core_max_C),
+            ("p_cavity_bar", "peak cavity pressure", "bar", k.p_max_bar),
         ):
             peak = self.peak(sensor)
-            if peak is not None and predicted is not None:
+            if peak is not None:
                 lines.append(
                     f"{self.meta.shot_id}: {words} {peak[1]:.4g} {unit} {kind}, "
                     f"{predicted:.4g} {unit} predicted ({predicted - peak[1]:+.2g} {unit})"

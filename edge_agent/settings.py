@@ -79,7 +79,7 @@ class ShotSettings(_Section):
     signal_age_max_s: Annotated[float, Field(gt=0)] = 600.0
     """A reading older than this at the pour does not count as measured."""
     horizon_s: Annotated[float, Field(gt=0, le=86_400)] = 1800.0
-    """How far a shot is simulated."""
+    """How far a shot is compared with its readings; windows end at ``quality.t_cycle_max_s``."""
 
 
 class LogSettings(_Section):

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, get_args
 
+import numpy as np
+
+from twin_core import demold, kpi
+from twin_core.compiled import compiled
 from twin_core.demold import DemoldWindow
 from twin_core.kpi import Kpis
+from twin_core.physics.stoichiometry import condensate
 from twin_core.simulation import Trajectory
-from twin_core.units import bar
+from twin_core.solvers.base import Array
+from twin_core.units import ZERO_CELSIUS_K, bar, celsius
 
 QualityStatus = Literal["OK", "MARGINAL", "FAIL"]
 PressureStatus = Literal["SAFE", "NEAR_LIMIT", "OVER_LIMIT"]
@@ -21,6 +27,10 @@ MARGINAL_BELOW = 0.05
 INDEX_TOLERANCE = 0.02
 LOW_INDEX = 0.9
 CLOSE_TO_GEL_SHARE = 0.95
+COLD_BELOW_C = 15.0
+"""Components colder than this mix badly and react late; suppliers ask for 18 to 25 (assumed)."""
+EARLY_CLOSURE_SHARE = 0.9
+"""Vents that close while more than a tenth of the cavity is empty close early."""
 RISK_SPAN = 0.1
 """Risk of one criterion: 0 with ten per cent in hand, 1/2 at the limit, 1 at ten per cent over."""
 
@@ -34,6 +44,10 @@ DIAGNOSTICS = {
     "DENSITY_LOW": "moulded density is below its range",
     "DENSITY_HIGH": "moulded density is above its range",
     "HARDNESS_24H_LOW": "hardness after 24 h stays below its minimum",
+    "COLD_COMPONENTS": "a component is too cold to mix and react as it should",
+    "CONDENSATION": "the mold is below the dew point: water settles on it",
+    "EARLY_VENT_CLOSURE": "the foam gelled and shut the vents while air was in the cavity",
+    "SHEET_CONTRADICTS_ITSELF": "the data sheet's density does not follow from its own chemistry",
     "HUMIDITY": "humid air adds water that the recipe does not know of",
     "NO_GEL": "the network does not reach its gel point within the run",
     "NO_DEMOLD_WINDOW": "no moment within the run meets every criterion for opening",
@@ -50,6 +64,15 @@ class Diagnostic:
     evidence: dict[str, float | str] = field(default_factory=dict)
 
 
+MARGINS = tuple(
+    "demold_window pressure fill core_temperature density_min density_max hardness_24h".split()
+)
+"""Criteria of the whole shot; those without a limit are left out."""
+VERDICT = ("defect_risk", "quality_status", "pressure_status", *MARGINS)
+RISK, QUALITY, PRESSURE, SHOT_MARGINS = range(4)
+"""What ``verdict`` writes: the risk, the numbers of the statuses, the margins (NaN: left out)."""
+
+
 @dataclass(frozen=True)
 class Assessment:
     """The verdict on a shot; ``risks`` shows what each criterion adds to ``defect_risk``."""
@@ -62,55 +85,61 @@ class Assessment:
     diagnostics: list[Diagnostic]
 
 
-def assess(trajectory: Trajectory, k: Kpis, window: DemoldWindow) -> Assessment:
-    """Judge a finished run against ``scenario.quality``.
+@compiled
+def risk_of(margin: float) -> float:
+    """Risk of one criterion, clip((0.1 - margin)/0.2, 0, 1)."""
+    return min(1.0, max(0.0, (RISK_SPAN - margin) / (2.0 * RISK_SPAN)))
 
-    defect_risk = 1 - product(1 - risk_i), risk_i = clip((0.1 - margin_i)/0.2, 0, 1). FAIL: a margin
-    is negative; MARGINAL: one is under five per cent, or the risk exceeds ``defect_risk_max``.
+
+@compiled
+def verdict(k: Array, window: Array, c: Any, out: Array) -> None:
+    """``VERDICT`` on a shot from its key figures, its window and its limits, into ``out``.
+
+    defect_risk = 1 - product(1 - risk_i). FAIL: a margin is negative; MARGINAL: one is under five
+    per cent, or the risk exceeds the allowed one.
     """
-    margins = _margins(trajectory, k, window)
-    risks = {
-        name: min(1.0, max(0.0, (RISK_SPAN - m) / (2.0 * RISK_SPAN))) for name, m in margins.items()
-    }
-    sound = 1.0
-    for risk in risks.values():
-        sound *= 1.0 - risk
-    worst = min(margins.values())
-    status: QualityStatus = "OK"
+    m = out[SHOT_MARGINS:]
+    m[:] = np.nan
+    m[0] = -1.0 if np.isnan(window[demold.T_MIN]) else 1.0
+    used = k[kpi.P_MAX] / c.p_limit
+    m[1] = 1.0 - used
+    if not np.isnan(c.V_cavity):
+        # full is full: a filled mold has a margin, a short shot misses by what is empty
+        m[2] = 1.0 if k[kpi.FILL] >= FULL_SHARE else k[kpi.FILL] / FULL_SHARE - 1.0
+    limit_C = c.T_core_max - ZERO_CELSIUS_K
+    m[3] = 1.0 - k[kpi.T_CORE_MAX] / limit_C
+    m[4] = k[kpi.RHO] / c.rho_min - 1.0
+    m[5] = 1.0 - k[kpi.RHO] / c.rho_max
+    m[6] = k[kpi.H_24H] / c.H_24h_min - 1.0
+    sound, worst = 1.0, np.inf
+    for i in range(m.size):
+        if not np.isnan(m[i]):
+            sound *= 1.0 - risk_of(m[i])
+            worst = min(worst, m[i])
+    out[RISK] = 1.0 - sound
+    out[QUALITY] = 0.0
     if worst < 0.0:
-        status = "FAIL"
-    elif worst < MARGINAL_BELOW or 1.0 - sound > trajectory.scenario.quality.defect_risk_max:
-        status = "MARGINAL"
-    share = bar(k.p_max_Pa) / trajectory.scenario.quality.p_max_allowable_bar
-    pressure: PressureStatus = "SAFE" if share < NEAR_PRESSURE_SHARE else "NEAR_LIMIT"
-    if share > 1.0:
-        pressure = "OVER_LIMIT"
+        out[QUALITY] = 2.0
+    elif worst < MARGINAL_BELOW or out[RISK] > c.risk_max:
+        out[QUALITY] = 1.0
+    out[PRESSURE] = 2.0 if used > 1.0 else 1.0 if used >= NEAR_PRESSURE_SHARE else 0.0
+
+
+def assess(trajectory: Trajectory, k: Kpis, window: DemoldWindow, numbers: Array) -> Assessment:
+    """Put what ``verdict`` wrote into words, with the diagnostics."""
+    margins = {
+        name: float(m)
+        for name, m in zip(MARGINS, numbers[SHOT_MARGINS:], strict=True)
+        if not np.isnan(m)
+    }
     return Assessment(
-        quality_status=status,
-        pressure_status=pressure,
-        defect_risk=1.0 - sound,
-        risks=risks,
+        quality_status=get_args(QualityStatus)[int(numbers[QUALITY])],
+        pressure_status=get_args(PressureStatus)[int(numbers[PRESSURE])],
+        defect_risk=float(numbers[RISK]),
+        risks={name: risk_of(m) for name, m in margins.items()},
         margins=margins,
         diagnostics=_diagnose(trajectory, k, window),
     )
-
-
-def _margins(trajectory: Trajectory, k: Kpis, window: DemoldWindow) -> dict[str, float]:
-    q = trajectory.scenario.quality
-    found = {"demold_window": 1.0 if window.t_min_s is not None else -1.0}
-    found["pressure"] = 1.0 - bar(k.p_max_Pa) / q.p_max_allowable_bar
-    if not trajectory.setup.mold.open:
-        # full is full: a filled mold has a margin, a short shot misses by what is empty
-        found["fill"] = 1.0 if k.fill_ratio >= FULL_SHARE else k.fill_ratio / FULL_SHARE - 1.0
-    if q.core_temp_max_C is not None:
-        found["core_temperature"] = 1.0 - k.T_core_max_C / q.core_temp_max_C
-    if q.rho_moulded_min_kg_per_m3 is not None:
-        found["density_min"] = k.rho_moulded_kg_per_m3 / q.rho_moulded_min_kg_per_m3 - 1.0
-    if q.rho_moulded_max_kg_per_m3 is not None:
-        found["density_max"] = 1.0 - k.rho_moulded_kg_per_m3 / q.rho_moulded_max_kg_per_m3
-    if q.H_24h_min_shore:
-        found["hardness_24h"] = k.H_24h_shore / q.H_24h_min_shore - 1.0
-    return found
 
 
 def _diagnose(trajectory: Trajectory, k: Kpis, window: DemoldWindow) -> list[Diagnostic]:
@@ -135,6 +164,18 @@ def _chemistry(trajectory: Trajectory, k: Kpis) -> Iterator[Diagnostic]:
     if k.t_gel_s is None:
         reached = float(trajectory.X_OH[-1])
         yield _say("NO_GEL", gel_conversion_ratio=k.X_gel, reached_conversion_ratio=reached)
+    coldest = min(process.T_polyol_C, process.T_iso_C)
+    if coldest < COLD_BELOW_C:
+        yield _say("COLD_COMPONENTS", coldest_C=coldest, limit_C=COLD_BELOW_C)
+    wall = min(trajectory.setup.T_mold_K)
+    if not trajectory.setup.mold.open and k.water_from_rh_kg > 0.0:
+        a_square_metre = condensate(
+            process.RH_ambient_pct / 100.0, trajectory.setup.T_ambient_K, wall, 1.0, 1.0
+        )
+        if a_square_metre > 0.0:
+            yield _say(
+                "CONDENSATION", T_mold_C=celsius(wall), RH_ambient_pct=process.RH_ambient_pct
+            )
     if k.water_risk_score > 0.5:
         humidity = process.RH_ambient_pct
         yield _say("HUMIDITY", water_from_rh_kg=k.water_from_rh_kg, RH_ambient_pct=humidity)
@@ -145,6 +186,9 @@ def _filling(trajectory: Trajectory, k: Kpis) -> Iterator[Diagnostic]:
         return
     if k.fill_ratio < FULL_SHARE:
         yield _say("SHORT_SHOT", fill_ratio=k.fill_ratio, t_gel_s=k.t_gel_s)
+        if k.vent_closure_time_s is not None and k.fill_ratio < EARLY_CLOSURE_SHARE:
+            closed = k.vent_closure_time_s
+            yield _say("EARLY_VENT_CLOSURE", vent_closure_time_s=closed, fill_ratio=k.fill_ratio)
     elif k.t_gel_s and k.t_mold_full_s and k.t_mold_full_s > CLOSE_TO_GEL_SHARE * k.t_gel_s:
         yield _say("FILL_CLOSE_TO_GEL", t_mold_full_s=k.t_mold_full_s, t_gel_s=k.t_gel_s)
 

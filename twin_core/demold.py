@@ -1,23 +1,40 @@
 """The demould window: from when, best when, until when, and what decides.
 
 A criterion is a margin over time: zero at its limit, positive when met, one tenth when met by ten
-per cent. The window opens when the last criterion is met and closes when the first fails again.
+per cent. The window opens when the last criterion is met and closes when the first fails again, at
+the latest when nobody would wait any longer (``t_cycle_max_s``).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from twin_core.kpi import MechanicalState, first_time
-from twin_core.simulation import Trajectory
+from twin_core import part
+from twin_core.compiled import compiled
+from twin_core.models import state as s
 from twin_core.solvers.base import Array
 
+CRITERIA = tuple("cure gel hardness strength swell shrink wall_temperature pressure".split())
+"""cure, gel: every layer. hardness: Shore proxy. strength: collapse stress with its safety over the
+pressure difference. swell, shrink: (P - P_ambient)(1 - 2 nu)/E. wall_temperature: outer layers.
+pressure: what the mold may hold. Those without a limit, and the last five in an open cup, are left
+out."""
+CURE, GEL, HARDNESS, STRENGTH, SWELL, SHRINK, WALL, PRESSURE = range(8)
+CYCLE = 8
+"""Binding at the late end when no criterion ends the window before the longest cycle."""
 COMFORT_MARGIN = 0.1
 """The best time is the first at which every margin has this much in hand."""
 STRENGTH_FACTOR = 0.5
 """Share of the collapse stress that the inner pressure may use (a safety of two; assumed)."""
+NONE = -1.0
+
+WINDOW = ("t_min", "t_opt", "t_max", "earliest", "latest", *CRITERIA)
+T_MIN, T_OPT, T_MAX, EARLIEST, LATEST, MARGINS = range(6)
+"""What ``window`` writes: times [s] or NaN, numbers of the binding criteria or -1, and from
+``MARGINS`` on the margins at the best time, NaN where not applied."""
 
 
 @dataclass(frozen=True)
@@ -30,56 +47,114 @@ class DemoldWindow:
     binding_earliest: str | None
     """Criterion met last; with no window, the one that fails by most at the end."""
     binding_latest: str | None
-    """Criterion that ends the window, or ``horizon`` when none does within the run."""
+    """Criterion that ends the window, or ``cycle`` when none does before the longest cycle."""
     margins_at_opt: dict[str, float]
 
+    @classmethod
+    def of(cls, numbers: Array) -> DemoldWindow:
+        """From what ``window`` wrote."""
+        t_min, t_opt, t_max = (None if np.isnan(t) else float(t) for t in numbers[: T_MAX + 1])
+        earliest, latest = (
+            None if k < 0 else (*CRITERIA, "cycle")[int(k)] for k in numbers[EARLIEST : LATEST + 1]
+        )
+        margins = zip(CRITERIA, numbers[MARGINS:].tolist(), strict=True)
+        at_opt = {name: margin for name, margin in margins if not np.isnan(margin)}
+        return cls(t_min, t_opt, t_max, earliest, latest, at_opt)
 
-def margins(trajectory: Trajectory, mech: MechanicalState) -> dict[str, Array]:
-    """Margin over time of every criterion that applies.
 
-    cure: alpha over its minimum. gel: OH conversion past gel over the margin asked for.
-    hardness: Shore proxy over its minimum. strength: collapse stress with its safety over the
-    pressure difference. swell and shrink: (P - P_ambient)(1 - 2 nu)/E against the limit.
+@compiled
+def margins_row(seen: Array, borne: Array, X_gel: float, c: Any, out: Array) -> None:
+    """Margin of every criterion at one time; infinite where it does not apply."""
+    out[:] = np.inf
+    out[CURE] = seen[s.ALPHA_MIN_] / c.alpha_min - 1.0
+    out[GEL] = seen[s.X_MIN_] / (X_gel + c.gel_margin * (1.0 - X_gel)) - 1.0
+    if c.H_min > 0.0:
+        out[HARDNESS] = borne[part.HARDNESS_] / c.H_min - 1.0
+    if np.isnan(c.V_cavity):
+        return
+    over = seen[s.P_] - c.P_ambient
+    strain = over * (1.0 - 2.0 * c.poisson) / borne[part.E_]
+    strong = max(STRENGTH_FACTOR * borne[part.STRENGTH_], 1e-9 * c.E_solid)
+    out[STRENGTH] = 1.0 - abs(over) / strong
+    out[SWELL] = 1.0 - strain / c.swell_max
+    out[SHRINK] = 1.0 + strain / c.swell_max
+    if c.T_wall_max > 0.0:
+        out[WALL] = 1.0 - (seen[s.T_WALL_] - c.T_ambient) / (c.T_wall_max - c.T_ambient)
+    out[PRESSURE] = 1.0 - seen[s.P_] / c.p_limit
+
+
+@compiled
+def first_time(t: Array, value: Array, start: int, sign: float, level: float) -> float:
+    """First time from row ``start`` on at which sign * (value - level) >= 0, linear between rows;
+    NaN if it never is.
     """
-    q, setup = trajectory.scenario.quality, trajectory.setup
-    found = {"cure": trajectory.alpha / q.alpha_demold_min - 1.0}
-    gel_at = setup.X_gel + q.gel_margin * (1.0 - setup.X_gel)
-    found["gel"] = trajectory.X_OH / gel_at - 1.0
-    if q.H_demold_min_shore:
-        found["hardness"] = mech.hardness_shore / q.H_demold_min_shore - 1.0
-    if not setup.mold.open:
-        over = trajectory.P_Pa - setup.P_ambient_Pa
-        tiny = 1e-9 * setup.system.mechanics.E_solid.value
-        poisson = setup.system.mechanics.poisson.value
-        strain = over * (1.0 - 2.0 * poisson) / np.maximum(mech.E_Pa, tiny)
-        load = np.abs(over) / np.maximum(STRENGTH_FACTOR * mech.strength_Pa, tiny)
-        found["strength"] = 1.0 - load
-        found["swell"] = 1.0 - strain / q.swell_max
-        found["shrink"] = 1.0 + strain / q.swell_max
-    return found
+    for i in range(start, t.size):
+        now = sign * (value[i] - level)
+        if now >= 0.0:
+            if i == start:
+                return float(t[i])
+            before = sign * (value[i - 1] - level)
+            return float(t[i - 1] - before / (now - before) * (t[i] - t[i - 1]))
+    return np.nan
 
 
-def demold_window(trajectory: Trajectory, mech: MechanicalState) -> DemoldWindow:
-    """Earliest, best and latest time to open the mold."""
-    t, each = trajectory.t_s, margins(trajectory, mech)
-    worst = np.min(np.stack(list(each.values())), axis=0)
-    t_min = first_time(t, worst)
-    if t_min is None:
-        failing = min(each, key=lambda name: float(each[name][-1]))
-        return DemoldWindow(None, None, None, failing, None, {})
-    first = int(np.flatnonzero(worst >= 0.0)[0])
+@compiled
+def _least(row: Array) -> int:
+    best = 0
+    for k in range(1, row.size):
+        if row[k] < row[best]:
+            best = k
+    return best
+
+
+@compiled
+def _best_time(t: Array, worst: Array, first: int, last: int, t_min: float) -> float:
+    """First time with comfort, else the best there is, between rows ``first`` and ``last``."""
+    for i in range(first, last + 1):
+        if worst[i] >= COMFORT_MARGIN:
+            if i == 0:
+                return float(t[0])
+            share = (COMFORT_MARGIN - worst[i - 1]) / (worst[i] - worst[i - 1])
+            return float(t[i - 1] + share * (t[i] - t[i - 1]))
+    best = first
+    for i in range(first, last + 1):
+        if worst[i] > worst[best]:
+            best = i
+    return max(float(t[best]), t_min)
+
+
+@compiled
+def window(
+    t: Array, seen: Array, borne: Array, rows: int, X_gel: float, c: Any, out: Array
+) -> None:
+    """``WINDOW`` of the first ``rows`` rows of a run, into ``out``."""
+    each, worst = np.empty((rows, len(CRITERIA))), np.empty(rows)
+    for i in range(rows):
+        margins_row(seen[i], borne[i], X_gel, c, each[i])
+        worst[i] = each[i, _least(each[i])]
+    out[:] = np.nan
+    out[LATEST] = NONE
+    first = 0
+    while first < rows and worst[first] < 0.0:
+        first += 1
+    if first == rows:
+        out[EARLIEST] = _least(each[rows - 1])
+        return
+    t_min = first_time(t[:rows], worst, 0, 1.0, 0.0)
     # a criterion may be met at the pour, fail in between and decide at last: look just before
-    opening = min(each, key=lambda name: float(each[name][max(first - 1, 0)]))
-    t_max, closing = float(t[-1]), "horizon"
-    fail = first_time(t[first:], -worst[first:] - 1e-12)
-    if fail is not None:
-        at = int(np.searchsorted(t, fail))
-        t_max, closing = fail, min(each, key=lambda name: float(each[name][at]))
-    inside = np.flatnonzero((t >= t_min) & (t <= t_max))
-    t_opt = t_min
-    if len(inside):
-        comfortable = first_time(t[inside], worst[inside] - COMFORT_MARGIN)
-        best = int(inside[np.argmax(worst[inside])])
-        t_opt = float(t[best]) if comfortable is None else max(comfortable, t_min)
-    at_opt = {name: float(np.interp(t_opt, t, margin)) for name, margin in each.items()}
-    return DemoldWindow(t_min, t_opt, t_max, opening, closing, at_opt)
+    out[EARLIEST] = _least(each[max(first - 1, 0)])
+    after = first
+    while after < rows and worst[after] >= 0.0:
+        after += 1
+    t_max, out[LATEST] = t[rows - 1], CYCLE
+    if after < rows:
+        t_max, out[LATEST] = first_time(t[:rows], worst, first, -1.0, 0.0), _least(each[after])
+    t_opt = _best_time(t, worst, first, after - 1, t_min)
+    out[T_MIN], out[T_OPT], out[T_MAX] = t_min, t_opt, t_max
+    i = 1
+    while i < rows - 1 and t[i] < t_opt:
+        i += 1
+    share = (t_opt - t[i - 1]) / (t[i] - t[i - 1])
+    for k in range(len(CRITERIA)):
+        if each[i, k] < np.inf:
+            out[MARGINS + k] = each[i - 1, k] + share * (each[i, k] - each[i - 1, k])

@@ -1,159 +1,153 @@
-"""What an engineer reads off a shot: times, densities, peaks, water."""
+"""What an engineer reads off a shot: times, densities, peaks, water; one row of numbers a shot."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
-from twin_core.models import lumped
-from twin_core.mold import Mold
-from twin_core.physics import mechanics
-from twin_core.shot import Scenario
-from twin_core.simulation import Trajectory, integrate
+from twin_core import demold, part
+from twin_core.compiled import compiled
+from twin_core.models import state as s
+from twin_core.models.observe import foam_mass
 from twin_core.solvers.base import Array
-from twin_core.units import celsius
+from twin_core.units import ZERO_CELSIUS_K
 
 RISE_SHARE = 0.98
-"""Rise time: foam height reaches this share of its largest value."""
-TACK_FREE_MARGIN = 0.1
-"""Tack-free: OH conversion this far past gel (assumed; a lumped foam has no surface of its own)."""
+"""Rise time: foam volume reaches this share of its largest value."""
 
 
 @dataclass(frozen=True)
 class Kpis:
-    """Key figures of one shot; times count from the end of injection."""
+    """Key figures of one shot; times count from the end of injection.
+
+    Taken up to the longest cycle (``quality.t_cycle_max_s``), whatever the output's length.
+    """
 
     rho_moulded_kg_per_m3: float
     """Foam mass over the largest foam volume; in an open cup this is the free-rise density."""
+    rho_core_kg_per_m3: float
+    """Middle layer, and the outer five per cent of the mass on either side, at the largest volume;
+    both are the mean in 0D."""
+    rho_skin_kg_per_m3: float
     fill_ratio: float
     p_max_Pa: float
     t_p_max_s: float
     T_core_max_C: float
     t_T_core_max_s: float
     t_cream_s: float | None
+    """Foam volume has grown by five per cent."""
     t_gel_s: float | None
+    """Mean OH conversion of the layers reaches the gel point."""
     t_rise_s: float | None
+    """98 per cent of the largest foam volume."""
     t_tack_free_s: float | None
+    """The least cured layer is past gel by the system's margin, 0.1 where it gives none."""
     t_mold_full_s: float | None
+    """One per cent of the cavity is air."""
     vent_closure_time_s: float | None
+    """Foam has reached the vents, or gelled before."""
     nco_oh_index: float
     X_gel: float
     H_24h_shore: float
     water_from_polyol_kg: float
     water_from_rh_kg: float
+    """From the air in the cavity and from a mold wall below the dew point."""
     water_effective_kg: float
-    """Water that has reacted to CO2 by the end of the run."""
+    """Water that has reacted to CO2."""
     water_eff_fraction: float
     water_risk_score: float
     """Humidity's share of the water, 1 at ten per cent of the recipe's or more (assumed scale)."""
 
-
-@dataclass(frozen=True)
-class MechanicalState:
-    """Load-bearing over time: cure factor, modulus [Pa], strength [Pa], hardness proxy [Shore]."""
-
-    cure: Array
-    E_Pa: Array
-    strength_Pa: Array
-    hardness_shore: Array
-
-
-def mechanical_state(trajectory: Trajectory) -> MechanicalState:
-    """Stiffness, strength and hardness proxy of the foam at every time of the run."""
-    m, rho = trajectory.setup.system.mechanics, trajectory.rho_kg_per_m3
-    cure = mechanics.cure_factor(m, trajectory.alpha, _alpha_at_gel(trajectory), trajectory.T_K)
-    E = mechanics.modulus(m, rho, cure)
-    return MechanicalState(
-        cure=cure,
-        E_Pa=E,
-        strength_Pa=mechanics.strength(m, rho, cure),
-        hardness_shore=mechanics.shore_proxy(m, E),
-    )
+    @classmethod
+    def of(cls, numbers: Array) -> Kpis:
+        """From what ``key_figures`` wrote."""
+        values = [float(number) for number in numbers]
+        optional = {
+            name: None if np.isnan(value) else value
+            for name, value in zip(KPIS, values, strict=True)
+        }
+        return cls(**optional)  # type: ignore[arg-type]
 
 
-def kpis(trajectory: Trajectory) -> Kpis:
-    """Key figures of a finished run."""
-    t, T, P = trajectory.t_s, trajectory.T_K, trajectory.P_Pa
-    V, events, a = trajectory.V_foam_m3, trajectory.events, trajectory.setup.amounts
-    hottest, highest = int(np.argmax(T)), int(np.argmax(P))
-    mass = float(trajectory.rho_kg_per_m3[-1] * V[-1])
-    rho = mass / float(V.max())
-    mold = trajectory.setup.mold
-    fill = 1.0 if mold.open else float(V.max()) / (mold.cavity_volume_m3 or 1.0)
-    water = a.water_from_polyol_kg + a.water_from_rh_kg
+KPIS = tuple(item.name for item in fields(Kpis))
+"""Columns that ``key_figures`` writes, NaN for what did not happen."""
+(RHO, RHO_CORE, RHO_SKIN, FILL, P_MAX, T_P_MAX, T_CORE_MAX, T_T_CORE_MAX) = range(8)
+(CREAM, GEL, RISE, TACK_FREE, FULL, VENTS, INDEX, X_GEL, H_24H) = range(8, 17)
+(WATER_POLYOL, WATER_RH, WATER_USED, WATER_SHARE, WATER_RISK) = range(17, 22)
+
+
+@compiled
+def _peak(t: Array, value: Array, rows: int) -> tuple[float, float]:
+    """Time and value of the largest entry; between rows by a parabola through three of them."""
+    i = 0
+    for k in range(1, rows):
+        if value[k] > value[i]:
+            i = k
+    if i == 0 or i == rows - 1:
+        return t[i], value[i]
+    left, right = t[i - 1] - t[i], t[i + 1] - t[i]
+    down_l = (value[i - 1] - value[i]) / left
+    down_r = (value[i + 1] - value[i]) / right
+    bend = (down_r - down_l) / (right - left)
+    if bend >= 0.0:
+        return t[i], value[i]
+    slope = down_l - bend * left
+    at = min(max(-0.5 * slope / bend, left), right)
+    return t[i] + at, value[i] + (slope + bend * at) * at
+
+
+@compiled
+def key_figures(
+    t: Array, y: Array, seen: Array, rows: int, p: Any, events: Array, alpha_gel: float, c: Any,
+    out: Array,
+) -> None:  # fmt: skip
+    """``KPIS`` of the first ``rows`` rows of a run, into ``out``.
+
+    Args:
+        p: parameters of any mode; c: record of limits.
+        events: times of ``EVENTS``, NaN where it did not happen.
+        alpha_gel: mean degree of cure at gel.
+    """
+    last = rows - 1
+    n = s.layer_count(y.shape[1])
+    largest = 0
+    for i in range(1, rows):
+        if seen[i, s.V_] > seen[largest, s.V_]:
+            largest = i
+    V_max = _peak(t, seen[:, s.V_], rows)[1]
+    mass, W = 0.0, 0.0
+    for i in range(n):
+        mass += p.share[i] * foam_mass(y[last, 5 * i + s.CO2], y[last, 5 * i + s.BA], p)
+        W += p.share[i] * y[last, 5 * i + s.W]
+    out[RHO] = mass / V_max
+    out[RHO_CORE] = seen[largest, s.RHO_CORE_]
+    out[RHO_SKIN] = seen[largest, s.RHO_SKIN_]
+    out[FILL] = 1.0 if np.isnan(c.V_cavity) else min(V_max / c.V_cavity, 1.0)
+    out[T_P_MAX], out[P_MAX] = _peak(t, seen[:, s.P_], rows)
+    out[T_T_CORE_MAX], T_max = _peak(t, seen[:, s.T_CORE_], rows)
+    out[T_CORE_MAX] = T_max - ZERO_CELSIUS_K
+    out[CREAM], out[GEL], out[FULL] = events[s.CREAM], events[s.GEL], events[s.FULL]
+    out[RISE] = demold.first_time(t[:rows], seen[:, s.V_], 0, 1.0, RISE_SHARE * V_max)
+    sticky = p.X_gel + c.tack_free_margin
+    out[TACK_FREE] = demold.first_time(t[:rows], seen[:, s.X_MIN_], 0, 1.0, sticky)
+    out[VENTS] = np.nan
+    if c.has_vents > 0.0:
+        closed, gelled = events[s.CLOSED], events[s.GEL]
+        out[VENTS] = closed if closed <= gelled or np.isnan(gelled) else gelled
+    out[INDEX] = p.n_NCO0 / (p.n_OH0 + 2.0 * p.n_W0)
+    out[X_GEL] = p.X_gel
+    out[H_24H] = 0.0
+    if not np.isnan(events[s.GEL]):
+        out[H_24H] = part.hardness_24h(out[RHO_SKIN], alpha_gel, p.mixed, c)
+    out[WATER_POLYOL], out[WATER_RH] = c.water_from_polyol, c.water_from_rh
     reacted = 0.0
-    if a.n_water_mol > 0:
-        left = float(trajectory.y[-1, lumped.W]) / a.n_water_mol
-        reacted = 1.0 - min(max(left, 0.0), 1.0)  # the tolerance of the solver may pass zero
-    humid_share = a.water_from_rh_kg / a.water_from_polyol_kg if a.water_from_polyol_kg else 0.0
-    return Kpis(
-        rho_moulded_kg_per_m3=rho,
-        fill_ratio=min(fill, 1.0),
-        p_max_Pa=float(P[highest]),
-        t_p_max_s=float(t[highest]),
-        T_core_max_C=celsius(float(T[hottest])),
-        t_T_core_max_s=float(t[hottest]),
-        t_cream_s=events.get("cream"),
-        t_gel_s=events.get("gel"),
-        t_rise_s=first_time(t, V - RISE_SHARE * V.max()),
-        t_tack_free_s=first_time(t, trajectory.X_OH - trajectory.setup.X_gel - TACK_FREE_MARGIN),
-        t_mold_full_s=events.get("mold_full"),
-        vent_closure_time_s=_vent_closure(mold, events),
-        nco_oh_index=a.index,
-        X_gel=trajectory.setup.X_gel,
-        H_24h_shore=_hardness_24h(trajectory, rho),
-        water_from_polyol_kg=a.water_from_polyol_kg,
-        water_from_rh_kg=a.water_from_rh_kg,
-        water_effective_kg=reacted * water,
-        water_eff_fraction=reacted,
-        water_risk_score=min(1.0, 10.0 * humid_share),
-    )
-
-
-def free_rise_density(scenario: Scenario, backend_name: str | None = None) -> float:
-    """Density [kg/m3] that the same pour reaches in an open cup, from a run of its own."""
-    cup = Scenario(
-        system=scenario.system,
-        process=scenario.process,
-        mold=scenario.mold.as_open_cup(),
-        simulation=scenario.simulation,
-    )
-    run, _ = integrate(cup, backend_name)
-    return float(run.rho_kg_per_m3.min())
-
-
-def first_time(t: Array, value: Array) -> float | None:
-    """First time at which ``value`` is >= 0, interpolated linearly; None if it never is."""
-    above = np.flatnonzero(value >= 0.0)
-    if len(above) == 0:
-        return None
-    i = int(above[0])
-    if i == 0:
-        return float(t[0])
-    share = -value[i - 1] / (value[i] - value[i - 1])
-    return float(t[i - 1] + share * (t[i] - t[i - 1]))
-
-
-def _alpha_at_gel(trajectory: Trajectory) -> float:
-    alpha = trajectory.alpha_at("gel")
-    return 1.0 if alpha is None else alpha  # never gelled: no stiffness
-
-
-def _vent_closure(mold: Mold, events: dict[str, float]) -> float | None:
-    """Vents close when foam reaches them or at gel, whichever comes first."""
-    if mold.open or mold.vents.area_m2 == 0:
-        return None
-    return min((events[name] for name in ("vent_closed", "gel") if name in events), default=None)
-
-
-def _hardness_24h(trajectory: Trajectory, rho: float) -> float:
-    """Hardness proxy after 24 h: fully cured, at ambient temperature (assumed); 0 if not gelled."""
-    if "gel" not in trajectory.events:
-        return 0.0
-    m = trajectory.setup.system.mechanics
-    one = np.ones(1)
-    cure = mechanics.cure_factor(
-        m, one, _alpha_at_gel(trajectory), one * trajectory.setup.T_ambient_K
-    )
-    return float(mechanics.shore_proxy(m, mechanics.modulus(m, one * rho, cure))[0])
+    if p.n_W0 > 0.0:
+        # the tolerance of the solver may pass zero; what is not mixed does not react
+        reacted = p.mixed * (1.0 - min(max(W / p.n_W0, 0.0), 1.0))
+    out[WATER_USED] = reacted * (c.water_from_polyol + c.water_from_rh)
+    out[WATER_SHARE] = reacted
+    out[WATER_RISK] = 0.0
+    if c.water_from_polyol > 0.0:
+        out[WATER_RISK] = min(1.0, 10.0 * c.water_from_rh / c.water_from_polyol)

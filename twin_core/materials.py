@@ -64,6 +64,37 @@ class Gelling(_Part):
     """Heat released per mol of urethane."""
 
 
+class KamalGelling(_Part):
+    """Autocatalytic: r1 = n_OH (k1 + k2 X^m) (1 - X)^(n-1), faded out with the NCO."""
+
+    law: Literal["kamal"]
+    A: Annotated[Parameter, In("1/s", ge=0)]
+    E: Annotated[Parameter, In("J/mol", ge=0, le=2e5)]
+    A_auto: Annotated[Parameter, In("1/s", ge=0)]
+    E_auto: Annotated[Parameter, In("J/mol", ge=0, le=2e5)]
+    order_auto: Annotated[Parameter, In("1", ge=0, le=5)]
+    """m, of the conversion reached."""
+    order_left: Annotated[Parameter, In("1", ge=1, le=5)]
+    """n, of what is left."""
+    heat: Annotated[Parameter, In("J/mol", ge=0, le=3e5)]
+    """Released per mol of urethane."""
+
+
+class Vitrification(_Part):
+    """Both reactions slow down as the glass temperature passes that of the foam.
+
+    (1 + w a_T)^-beta with a_T after Williams, Landel and Ferry and Tg after DiBenedetto.
+    """
+
+    w: Annotated[Parameter, In("1", gt=0)]
+    beta: Annotated[Parameter, In("1", gt=0, le=5)]
+    C1: Annotated[Parameter, In("1", gt=0, le=100)]
+    C2: Annotated[Parameter, In("K", gt=0, le=500)]
+    T_glass_uncured: Annotated[Parameter, In("K", gt=100, le=600)]
+    T_glass_cured: Annotated[Parameter, In("K", gt=100, le=700)]
+    shape: Annotated[Parameter, In("1", gt=0, le=5)]
+
+
 class WaterReaction(_Part):
     """Isocyanate with water: r2 = A exp(-E/RT) n_W, stopped smoothly when the NCO is used up."""
 
@@ -101,6 +132,18 @@ class LineSolubility(_Part):
     M_polymer: Annotated[Parameter, In("kg/mol", gt=0)]
 
 
+class RaoultSolubility(_Part):
+    """w* = M_agent/(M_polymer activity) p/p_sat, log10(p_sat/bar) = A - B/(T + C) (Antoine)."""
+
+    law: Literal["raoult"]
+    A: Annotated[Parameter, In("1", gt=0)]
+    B: Annotated[Parameter, In("K", gt=0)]
+    C: Annotated[Parameter, In("K")]
+    activity: Annotated[Parameter, In("1", gt=0, le=100)]
+    """Activity coefficient of the agent in the polymer, dilute."""
+    M_polymer: Annotated[Parameter, In("kg/mol", gt=0)]
+
+
 class BlowingAgent(_Part):
     """A physical blowing agent."""
 
@@ -111,7 +154,9 @@ class BlowingAgent(_Part):
     c_p_liquid: Annotated[Parameter, In("J/kg/K", gt=0, le=5000)]
     c_p_gas: Annotated[Parameter, In("J/kg/K", gt=0, le=5000)]
     k_transfer: Annotated[Parameter, In("1/s", gt=0, le=100)]
-    solubility: Annotated[GaussSolubility | LineSolubility, Field(discriminator="law")]
+    solubility: Annotated[
+        GaussSolubility | LineSolubility | RaoultSolubility, Field(discriminator="law")
+    ]
 
 
 class Gel(_Part):
@@ -121,11 +166,37 @@ class Gel(_Part):
     """OH conversion at gel; left out: from the functionalities (Flory, Stockmayer)."""
     transfer_decay_width: Annotated[Parameter, In("1", gt=0, le=1)] | None = None
     """Past gel, gas transfer falls as exp(-(X - X_gel)/width); left out: it does not fall."""
+    tack_free_margin: Annotated[Parameter, In("1", gt=0, lt=1)] | None = None
+    """OH conversion past gel at which the foam no longer sticks; left out: 0.1 (assumed)."""
 
     @model_validator(mode="before")
     @classmethod
     def _empty_is_allowed(cls, raw: object) -> object:
         return {} if raw is None else raw
+
+
+class Foaming(_Part):
+    """How the cells begin, and what an open cup keeps of its gas."""
+
+    nucleation_time: Annotated[Parameter, In("s", gt=0, le=600)] | None = None
+    """Cells appear around this time; left out: at once."""
+    gas_retention: Annotated[Parameter, In("1", gt=0, le=1)] | None = None
+    """Share of the gas that stays in a foam with a free surface; left out: all. A closed mold keeps
+    all of it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_allowed(cls, raw: object) -> object:
+        return {} if raw is None else raw
+
+
+class Rheology(_Part):
+    """Viscosity of the reacting liquid, A exp(E/RT) (X_gel/(X_gel - X))^(a + b X)."""
+
+    A: Annotated[Parameter, In("Pa.s", gt=0)]
+    E: Annotated[Parameter, In("J/mol", ge=0, le=2e5)]
+    a: Annotated[Parameter, In("1", ge=-20, le=20)]
+    b: Annotated[Parameter, In("1", ge=-20, le=20)]
 
 
 class Mechanics(_Part):
@@ -151,11 +222,15 @@ class MaterialSystem(_Part):
     description: str
     composition: Annotated[Components | Mixture, Field(discriminator="basis")]
     liquid: Liquid
-    gelling: Gelling
+    gelling: Annotated[Gelling | KamalGelling, Field(discriminator="law")]
+    vitrification: Vitrification | None = None
     water_reaction: WaterReaction | None = None
     carbon_dioxide: CarbonDioxide | None = None
     blowing_agent: BlowingAgent | None = None
+    foaming: Foaming = Foaming()
     gel: Gel = Gel()
+    rheology: Rheology | None = None
+    """Left out: Castro and Macosko's polyurethane."""
     mechanics: Mechanics
     sheet: dict[str, Parameter] = {}
     """What the data sheet claims (times, densities): compared with, never fed into the model."""

@@ -31,9 +31,9 @@ class Vents(BaseModel):
 class Mold(BaseModel):
     """A mold cavity with its thermal mass, or, with ``open: true``, a cup in free rise.
 
-    An open cup needs no dimensions and loses no heat; a closed mold needs ``cavity_volume_m3``,
-    ``surface_area_m2`` and ``mass_kg``. ``thickness_m`` defaults to that of a slab with this volume
-    and surface.
+    An open cup needs no dimensions and loses no heat unless told so; a closed mold needs
+    ``cavity_volume_m3``, ``surface_area_m2`` and ``mass_kg``. ``thickness_m`` defaults to that of a
+    slab with this volume and surface.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -51,6 +51,10 @@ class Mold(BaseModel):
     heater_W_per_K: NonNegative = 0.0
     """Conductance to the tempering medium at ``T_set_C``; 0 = mold without tempering."""
     T_set_C: Annotated[float, Field(ge=-20, le=200)] | None = None
+    T_set_2_C: Annotated[float, Field(ge=-20, le=200)] | None = None
+    """Of the second half; left out: as ``T_set_C``."""
+    cup_loss_W_per_K_kg: NonNegative = 0.0
+    """Heat that an open cup loses to the ambient, per kelvin and kg of foam."""
     p_ambient_bar: Annotated[float, Field(ge=0.5, le=1.2)] = P_ATM_PA / PA_PER_BAR
     vents: Vents = Vents()
 

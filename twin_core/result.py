@@ -9,16 +9,18 @@ from typing import Any
 
 import numpy as np
 
+from twin_core import part
 from twin_core.assessment import Diagnostic, assess
 from twin_core.audit import Audit, audit
 from twin_core.compiled import PHYSICS_HASH
-from twin_core.demold import demold_window
-from twin_core.kpi import Kpis, kpis, mechanical_state
-from twin_core.models import lumped
+from twin_core.demold import DemoldWindow
+from twin_core.kpi import Kpis
+from twin_core.models import observe
+from twin_core.models import state as s
 from twin_core.shot import Scenario
-from twin_core.simulation import integrate
+from twin_core.simulation import Trajectory, integrate
 from twin_core.solvers.base import Array, Statistics
-from twin_core.units import R_J_PER_MOL_K
+from twin_core.summary import summarize
 
 SERIES = [
     "time_s",
@@ -34,6 +36,7 @@ SERIES = [
     "p_total_Pa",
     "vent_eff",
     "hardness_shore",
+    "viscosity_Pa_s",
 ]
 """The arrays of a result, all of the same length."""
 
@@ -51,6 +54,17 @@ CSV_COLUMNS = [
     "hardness_shore",
 ]
 """Header of the exported profile, as the first generation wrote it."""
+
+
+@dataclass(frozen=True)
+class LayerProfiles:
+    """The layers of a 1D run from wall to wall: ``x_ratio`` (layers,), where in the thickness the
+    middle of each lies at the end; the others (times, layers)."""
+
+    x_ratio: Array
+    T_K: Array
+    alpha: Array
+    rho_kg_per_m3: Array
 
 
 @dataclass(frozen=True)
@@ -76,6 +90,10 @@ class SimulationResult:
     p_total_Pa: Array
     vent_eff: Array
     hardness_shore: Array
+    viscosity_Pa_s: Array
+    """Of the liquid in the middle; 1e6 stands for gelled."""
+    layers: LayerProfiles | None
+    """None in 0D."""
 
     t_demold_min_s: float | None
     t_demold_opt_s: float | None
@@ -114,6 +132,10 @@ class SimulationResult:
             if item.name in SERIES:
                 if series:
                     found[item.name] = value.tolist()
+            elif item.name == "layers":
+                if series and value is not None:
+                    profiles = dataclasses.asdict(value).items()
+                    found["layers"] = {name: array.tolist() for name, array in profiles}
             elif item.name == "scenario":
                 found["scenario_id"] = value.scenario_id
                 found["system_id"] = value.system.system_id
@@ -147,29 +169,29 @@ def simulate(scenario: Scenario, backend: str | None = None) -> SimulationResult
         SolverError: the integration failed; BudgetExceeded: it was stopped at its budget.
     """
     run, shown = integrate(scenario, backend)
-    mech, k = mechanical_state(run), kpis(run)
-    window = demold_window(run, mech)
-    verdict = assess(run, k, window)
-    t_opt = window.t_opt_s
-    p_air, p_co2, p_agent = _partial_pressures(shown.y, shown.seen, shown.solution.modes)
-    mold = run.setup.mold
-    fill = np.ones_like(p_air)
-    if not mold.open and mold.cavity_volume_m3 is not None:
-        fill = shown.V_foam_m3 / mold.cavity_volume_m3
+    summary = summarize(run)
+    k, window = Kpis.of(summary.kpis), DemoldWindow.of(summary.window)
+    verdict = assess(run, k, window, summary.verdict)
+    t_opt, seen, borne = window.t_opt_s, shown.seen, shown.borne
+    fill = np.ones(len(seen))
+    if scenario.mold.cavity_volume_m3 is not None and not scenario.mold.open:
+        fill = shown.V_foam_m3 / scenario.mold.cavity_volume_m3
     return SimulationResult(
         time_s=shown.t_s,
         alpha=shown.alpha,
         T_core_K=shown.T_K,
-        T_mold_K=shown.y[:, lumped.T_MOLD],
+        T_mold_K=seen[:, s.T_MOLD_],
         rho_kg_per_m3=shown.rho_kg_per_m3,
         fill_ratio=fill,
-        n_CO2_mol=shown.y[:, lumped.CO2_G],
-        p_air_Pa=p_air,
-        p_CO2_Pa=p_co2,
-        p_pentane_Pa=p_agent,
+        n_CO2_mol=seen[:, s.N_CO2_],
+        p_air_Pa=seen[:, s.P_AIR_],
+        p_CO2_Pa=seen[:, s.P_CO2_],
+        p_pentane_Pa=seen[:, s.P_AGENT_],
         p_total_Pa=shown.P_Pa,
-        vent_eff=shown.seen[:, lumped.VENT_],
-        hardness_shore=mechanical_state(shown).hardness_shore,
+        vent_eff=seen[:, s.VENT_],
+        hardness_shore=borne[:, part.HARDNESS_],
+        viscosity_Pa_s=borne[:, part.VISCOSITY_],
+        layers=_profiles(shown),
         t_demold_min_s=window.t_min_s,
         t_demold_opt_s=t_opt,
         t_demold_max_s=window.t_max_s,
@@ -179,9 +201,9 @@ def simulate(scenario: Scenario, backend: str | None = None) -> SimulationResult
         p_max_Pa=k.p_max_Pa,
         pressure_status=verdict.pressure_status,
         vent_closure_time_s=k.vent_closure_time_s,
-        H_demold_shore=None if t_opt is None else _at(t_opt, run.t_s, mech.hardness_shore),
+        H_demold_shore=None if t_opt is None else _at(t_opt, run, run.borne[:, part.HARDNESS_]),
         H_24h_shore=k.H_24h_shore,
-        alpha_demold=None if t_opt is None else _at(t_opt, run.t_s, run.alpha),
+        alpha_demold=None if t_opt is None else _at(t_opt, run, run.alpha),
         quality_status=verdict.quality_status,
         defect_risk=verdict.defect_risk,
         risks=verdict.risks,
@@ -198,21 +220,28 @@ def simulate(scenario: Scenario, backend: str | None = None) -> SimulationResult
     )
 
 
-def _at(t: float, times: Array, values: Array) -> float:
-    return float(np.interp(t, times, values))
+def _at(t_s: float, run: Trajectory, values: Array) -> float:
+    return float(np.interp(t_s, run.t_s, values))
 
 
-def _partial_pressures(
-    y: Array, seen: Array, modes: list[tuple[int, Any]]
-) -> tuple[Array, Array, Array]:
-    """Shares of air, CO2 and physical agent in the pressure of the gas that the foam feels."""
-    n_nuclei = float(modes[0][1]["n_nuclei"][0])
-    T_air = float(modes[0][1]["T_air"][0])
-    in_box = np.zeros(len(y))
-    for start, parameters in modes:
-        in_box[start:] = float(parameters["air_in_box"][0])
-    air = R_J_PER_MOL_K * (n_nuclei * y[:, lumped.T] + in_box * y[:, lumped.AIR] * T_air)
-    co2 = R_J_PER_MOL_K * y[:, lumped.CO2_G] * y[:, lumped.T]
-    agent = R_J_PER_MOL_K * y[:, lumped.BA_G] * y[:, lumped.T]
-    share = seen[:, lumped.P_] / (air + co2 + agent)
-    return air * share, co2 * share, agent * share
+def _profiles(shown: Trajectory) -> LayerProfiles | None:
+    layers = s.layered(shown.y)
+    n = layers.shape[1]
+    if n == 1:
+        return None
+    profile = layer_profile(shown)
+    thickness = profile[-1, :, 2] * shown.problem.parameters[0]["share"][:n]
+    edges = np.concatenate(([0.0], np.cumsum(thickness))) / thickness.sum()
+    return LayerProfiles(
+        x_ratio=0.5 * (edges[1:] + edges[:-1]),
+        T_K=layers[:, :, s.T],
+        alpha=profile[:, :, 0],
+        rho_kg_per_m3=profile[:, :, 1],
+    )
+
+
+def layer_profile(run: Trajectory) -> Array:
+    """(times, layers, 3): degree of cure, density [kg/m3], volume per share of the mass [m3]."""
+    found = np.empty((*s.layered(run.y).shape[:2], 3))
+    observe.observe_layers(run.y, run.P_Pa, run.problem.parameters, found)
+    return found

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from twin_core.materials import MaterialSystem
 from twin_core.mold import Mold
 
+MOST_LAYERS = 64
 MOST_TIMES = 1_000_000
 """Output times of one run; more would only fill the memory."""
 
@@ -43,10 +44,15 @@ class Process(BaseModel):
     T_iso_C: Temperature = _field("T_iso_C", "T_iso_in_C")
     T_mold_C: Temperature | None = _field("T_mold_C", "T_mold_init_C", default=None)
     """Mold at the pour; left out: ambient."""
+    T_mold_2_C: Temperature | None = None
+    """Second half of the mold at the pour; left out: as ``T_mold_C``."""
+    t_mold_open_s: Annotated[float, Field(ge=0, le=86_400)] = 60.0
+    """How long the mold stood open before the pour: moisture settles on a cold one."""
     T_ambient_C: Temperature = 23.0
     RH_ambient_pct: Annotated[float, Field(ge=0, le=100)] = 50.0
     mixing_eff: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Mixed fraction of the stream: it multiplies both reaction rates."""
+    """Mixed fraction of the stream. The rest never meets its partner: it keeps mass and heat, and
+    does not react, so rates and final cure fall with it."""
     nco_oh_index: Annotated[float, Field(gt=0, le=10)] | None = None
     """Declared index as a fraction (1.05, not 105); compared with the one from the masses."""
     blowing_agent_pct: Annotated[float, Field(ge=0, lt=60)] | None = _field(
@@ -93,6 +99,11 @@ class Quality(BaseModel):
     """OH conversion past gel that a part needs to hold its shape (assumed)."""
     swell_max: Annotated[float, Field(gt=0, lt=1)] = 0.02
     """Largest elastic swell or shrink on opening; 1 to 2 per cent is customary."""
+    T_wall_max_C: Annotated[float, Field(gt=0, le=500)] | None = None
+    """Hottest outer layer at opening, so that the skin holds; 1D tells it apart from the core."""
+    t_cycle_max_s: Annotated[float, Field(gt=0, le=86_400)] = 1800.0
+    """Longest time anybody would wait: the demould window ends there, and key figures are taken up
+    to it, whatever ``t_end_s`` the output has."""
 
     @model_validator(mode="after")
     def _density_range(self) -> Quality:
@@ -105,14 +116,21 @@ class Quality(BaseModel):
         return self
 
 
+def _dimension(raw: object) -> object:
+    return "1d" if raw == "1d_experimental" else raw  # the name of the first generation
+
+
 class SimulationOptions(BaseModel):
     """How to compute."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    backend: str = "solve_ivp"
-    dimension: Literal["0d"] = "0d"
+    backend: str = "manual"
+    dimension: Annotated[Literal["0d", "1d"], BeforeValidator(_dimension)] = "0d"
+    layers: Annotated[int, Field(ge=2, le=MOST_LAYERS)] = 12
+    """Of the 1D model, graded to the walls."""
     t_end_s: Annotated[float, Field(gt=0, le=86_400)] = 600.0
+    """End of the output."""
     dt_s: Annotated[float, Field(gt=0, le=60)] = 0.5
     """Spacing of the output; the solver chooses its own steps."""
     rtol: Annotated[float, Field(ge=1e-12, le=1e-3)] = 1e-7

@@ -3,40 +3,43 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from twin_core.models import lumped, lumped_problem
+from twin_core.backends import backend
+from twin_core.limits import limits_record
+from twin_core.models import observe, problem
+from twin_core.models import state as s
 from twin_core.models.setup import Setup, prepare
+from twin_core.part import PART, cure_at_gel, part
 from twin_core.shot import Scenario
-from twin_core.solvers import OdeSolution, backend, solve
-from twin_core.solvers.base import Array, Tolerances
+from twin_core.solvers.base import Array, OdeProblem, OdeSolution, Parameters, Tolerances
 
 ANALYSIS_SPACING_S = 0.5
-"""Grid on which audit, KPIs and demould window are computed, whatever output is asked for."""
-FEWEST_INTERVALS = 200
-"""Of the analysis in a run that is shorter than these many spacings."""
+ANALYSIS_GROWTH = 0.01
+"""The grid of key figures and demould window: half a second, later one per cent of the time; the
+same for every run, whatever output is asked for."""
 
 
 @dataclass(frozen=True)
 class Trajectory:
-    """A shot over time, SI; ``y`` has shape (times, states), ``seen`` (times, observables)."""
+    """A shot over time, SI; on the grid of the analysis, of the output, or of both.
+
+    ``y`` has shape (times, states), ``seen`` (times, observables), ``borne`` (times, part).
+    """
 
     scenario: Scenario
     setup: Setup
-    solution: OdeSolution
+    problem: OdeProblem
+    limits: Parameters
+    t_s: Array
+    y: Array
     seen: Array
-
-    @property
-    def t_s(self) -> Array:
-        return self.solution.t_s
-
-    @property
-    def y(self) -> Array:
-        return self.solution.y
+    borne: Array
+    solution: OdeSolution
 
     @property
     def events(self) -> dict[str, float]:
@@ -44,47 +47,52 @@ class Trajectory:
         return self.solution.events
 
     @property
+    def event_times(self) -> Array:
+        """Times [s] of ``EVENTS``, NaN where it did not happen."""
+        return np.array([self.events.get(name, np.nan) for name in s.EVENTS])
+
+    @property
     def T_K(self) -> Array:
-        return self.y[:, lumped.T]
+        """Middle layer."""
+        return self.seen[:, s.T_CORE_]
 
     @property
     def P_Pa(self) -> Array:
-        return self.seen[:, lumped.P_]
+        return self.seen[:, s.P_]
 
     @property
     def V_foam_m3(self) -> Array:
-        return self.seen[:, lumped.VF_]
+        return self.seen[:, s.V_]
 
     @property
     def rho_kg_per_m3(self) -> Array:
-        return self.seen[:, lumped.RHO_]
+        return self.seen[:, s.RHO_]
 
-    @cached_property
+    @property
     def X_OH(self) -> Array:
-        """Conversion of the hydroxyl groups."""
-        return np.asarray(1.0 - self.y[:, lumped.OH] / self.setup.amounts.n_OH_mol)
+        """Mean conversion of the hydroxyl groups that are mixed."""
+        return self.seen[:, s.X_]
+
+    @property
+    def alpha(self) -> Array:
+        """Mean degree of cure 0..1: conversion of the groups that run out first."""
+        return self.seen[:, s.ALPHA_]
 
     @cached_property
-    def alpha(self) -> Array:
-        """Degree of cure 0..1: conversion of the groups that run out first (NCO; or OH, water)."""
-        return self._alpha(self.y)
+    def alpha_gel(self) -> float:
+        """Mean degree of cure at gel; 1 if it does not gel: no stiffness."""
+        y = self.solution.y_at.get("gel")
+        return 1.0 if y is None else cure_at_gel(y, self.problem.parameters[0])
 
-    def alpha_at(self, event: str) -> float | None:
-        """Degree of cure at an event; None if it did not happen."""
-        y = self.solution.y_at.get(event)
-        return None if y is None else float(self._alpha(y[None, :])[0])
-
-    def _alpha(self, y: Array) -> Array:
-        a = self.setup.amounts
-        if a.index < 1.0:
-            left = y[:, lumped.NCO] / a.n_NCO_mol
-        else:
-            left = (y[:, lumped.OH] + 2.0 * y[:, lumped.W]) / (a.n_OH_mol + 2.0 * a.n_water_mol)
-        return np.clip(1.0 - left, 0.0, 1.0)  # the tolerance of the solver may pass zero
-
-    def part(self, rows: NDArray[np.intp]) -> Trajectory:
+    def rows(self, chosen: NDArray[np.intp]) -> Trajectory:
         """The same run on the chosen rows (ascending) of its grid."""
-        return Trajectory(self.scenario, self.setup, self.solution.part(rows), self.seen[rows])
+        return replace(
+            self,
+            t_s=self.t_s.take(chosen),
+            y=self.y.take(chosen, axis=0),
+            seen=self.seen.take(chosen, axis=0),
+            borne=self.borne.take(chosen, axis=0),
+        )
 
 
 def grid(t_end_s: float, spacing_s: float) -> Array:
@@ -99,18 +107,26 @@ def grid(t_end_s: float, spacing_s: float) -> Array:
     return times
 
 
+@lru_cache(maxsize=32)
 def analysis_grid(t_end_s: float) -> Array:
-    """Times for audit and KPIs: dense after the pour, where a hot agent may flash, then even."""
-    spacing = min(ANALYSIS_SPACING_S, t_end_s / FEWEST_INTERVALS)
-    return np.union1d(grid(t_end_s, spacing), np.geomspace(1e-3, 8.0, 150) * spacing)
+    """Times for key figures: dense after the pour, where a hot agent may flash, then ever wider."""
+    first = np.geomspace(1e-3, 8.0, 60) * ANALYSIS_SPACING_S
+    even_until = ANALYSIS_SPACING_S / ANALYSIS_GROWTH
+    even = np.arange(0.0, even_until, ANALYSIS_SPACING_S)
+    count = max(math.ceil(math.log(max(t_end_s / even_until, 1.0)) / ANALYSIS_GROWTH), 1)
+    later = np.geomspace(even_until, max(t_end_s, even_until), count + 1)
+    times = np.unique(np.concatenate((even, first, later, [t_end_s])))
+    found: Array = times[times <= t_end_s]
+    found.flags.writeable = False
+    return found
 
 
 def integrate(scenario: Scenario, backend_name: str | None = None) -> tuple[Trajectory, Trajectory]:
     """Run the model of a scenario.
 
     Returns:
-        The run for analysis, on a grid that does not depend on the output asked for; and the same
-        run at the times of the output (every ``dt_s``).
+        The run for analysis, up to ``quality.t_cycle_max_s`` on a grid that does not depend on the
+        output asked for; and the same run at the times of the output (every ``dt_s``).
 
     Args:
         backend_name: overrides ``scenario.simulation.backend``.
@@ -122,14 +138,30 @@ def integrate(scenario: Scenario, backend_name: str | None = None) -> tuple[Traj
     options = scenario.simulation
     solver = backend(backend_name or options.backend)
     setup = prepare(scenario)
-    problem = lumped_problem.problem(setup, options.t_end_s)
-    analysis, output = analysis_grid(options.t_end_s), grid(options.t_end_s, options.dt_s)
+    layers = 1 if options.dimension == "0d" else options.layers
+    analysis = analysis_grid(scenario.quality.t_cycle_max_s)
+    output = grid(options.t_end_s, options.dt_s)
     times = np.union1d(analysis, output)
-    solution = solve(problem, solver, times, Tolerances(options.rtol), options.max_evaluations)
-    seen = np.empty((len(times), len(lumped.OBSERVABLES)))
-    ends = [start for start, _ in solution.modes[1:]] + [len(times)]
+    ode = problem.problem(setup, float(times[-1]), layers)
+    solution = solver.solve(ode, times, Tolerances(options.rtol), options.max_evaluations)
+    seen = _seen(solution) if solution.seen is None else solution.seen
+    limits = limits_record(scenario, setup)
+    run = Trajectory(
+        scenario, setup, ode, limits, times, solution.y, seen, np.empty((0, 0)), solution
+    )
+    borne = np.empty((len(times), len(PART)))
+    part(solution.y, seen, ode.parameters, limits, run.alpha_gel, borne)
+    run = replace(run, borne=borne)
+    return (
+        run.rows(np.searchsorted(times, analysis)),
+        run.rows(np.searchsorted(times, output)),
+    )
+
+
+def _seen(solution: OdeSolution) -> Array:
+    """Observables of a solution that only has states and modes."""
+    seen = np.empty((len(solution.t_s), len(s.OBSERVABLES)))
+    ends = [start for start, _ in solution.modes[1:]] + [len(solution.t_s)]
     for (start, parameters), end in zip(solution.modes, ends, strict=True):
-        lumped.observe(solution.y[start:end], parameters, seen[start:end])
-    run = Trajectory(scenario, setup, solution, seen)
-    rows = np.searchsorted(times, analysis), np.searchsorted(times, output)
-    return run.part(rows[0]), run.part(rows[1])
+        observe.observe(solution.y[start:end], parameters, seen[start:end])
+    return seen

@@ -134,6 +134,8 @@ NOT_YET = {
     "strength": "the foam could be torn by its inner pressure",
     "swell": "the part would swell on opening",
     "shrink": "the part would shrink on opening",
+    "wall_temperature": "the skin is still too hot",
+    "pressure": "the pressure in the mold is above its limit",
 }
 """Words for each criterion of the demould window while it is not met."""
 
@@ -146,13 +148,16 @@ def operator_answer(result: SimulationResult) -> str:
     closed_by = result.demold_binding["latest"]
     t_min, t_opt, t_max = result.t_demold_min_s, result.t_demold_opt_s, result.t_demold_max_s
     if t_min is None or t_opt is None or t_max is None:
-        lines = [f"Open: not within {_minutes(float(result.time_s[-1]))}.", f"Why not: {why}."]
+        lines = [
+            f"Open: not within {_minutes(result.scenario.quality.t_cycle_max_s)}.",
+            f"Why not: {why}.",
+        ]
     else:
         lines = [
             f"Open: from {_minutes(t_min)} after the end of injection; best at {_minutes(t_opt)}.",
             f"Why not earlier: {why}.",
         ]
-        if closed_by is not None and closed_by != "horizon":
+        if closed_by is not None and closed_by != "cycle":
             lines.append(
                 f"Not later than {_minutes(t_max, math.floor)}: then {NOT_YET[closed_by]}."
             )
@@ -262,7 +267,7 @@ def _binding_line(result: SimulationResult) -> str:
     earliest, latest = result.demold_binding["earliest"], result.demold_binding["latest"]
     if result.t_demold_min_s is None:
         return f"Demould window: none within the run; {earliest} misses by most"
-    end = "the end of the run" if latest == "horizon" else latest
+    end = "the longest cycle" if latest == "cycle" else latest
     return f"Demould window: opened by {earliest}, ended by {end}"
 
 

@@ -1,51 +1,79 @@
-"""One 0D shot against its peer in the same run: LSODA on the plain-Python right-hand side.
+"""One shot, and what it costs beside its peers in the same run.
 
-Absolute times belong to a machine; the ratio of the two does not. Run with
-``pytest tests/benchmarks --benchmark-enable``; the ratio stands in ``extra_info``.
+Absolute times belong to a machine; ratios do not. ``./twin bench`` prints them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from statistics import median
 from time import perf_counter
 
 import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
+from scipy.integrate import solve_ivp
 
-from tests.support.plain_python import interpreted
-from tests.support.scenarios import scenario
-from twin_core.models import lumped_problem
+from tests.support.plain_python import plain_rhs
+from tests.support.scenarios import changed, scenario
+from twin_core import Scenario, simulate
+from twin_core.models import problem
+from twin_core.models import state as s
 from twin_core.models.setup import prepare
-from twin_core.simulation import analysis_grid
-from twin_core.solvers import OdeSolution, backend, solve
-from twin_core.solvers.base import Tolerances
+from twin_core.solvers.base import Array, Tolerances
 
-ROUNDS = 20
-PEER_ROUNDS = 3
-
-
-def integrate(name: str) -> OdeSolution:
-    """The integration alone, without KPIs."""
-    base = scenario(name)
-    t_end = base.simulation.t_end_s
-    problem = lumped_problem.problem(prepare(base), t_end)
-    tolerances = Tolerances(base.simulation.rtol)
-    return solve(problem, backend("solve_ivp"), analysis_grid(t_end), tolerances, 50_000)
+ROUNDS, PEER_ROUNDS = 50, 5
+OUTPUT = {"t_end_s": 600.0, "dt_s": 1.0}
+"""601 output times."""
 
 
-@pytest.mark.parametrize("name", ["baser_khakhar_1994_r11", "panel_packed"])
-def test_0d_shot(benchmark: BenchmarkFixture, name: str) -> None:
-    found = benchmark.pedantic(integrate, (name,), rounds=ROUNDS, warmup_rounds=2)
+def shot(name: str, **options: object) -> Scenario:
+    return changed(scenario(name), simulation=OUTPUT | options)
+
+
+def median_s(function: Callable[[], object], rounds: int) -> float:
     times = []
-    with interpreted(), np.errstate(all="ignore"):
-        for _ in range(PEER_ROUNDS):
-            start = perf_counter()
-            plain = integrate(name)
-            times.append(perf_counter() - start)
-    # the same shot, to the solver's tolerance: both took the same way
-    assert plain.y[-1] == pytest.approx(found.y[-1], rel=1e-6, abs=1e-9)
-    benchmark.extra_info["evaluations"] = found.statistics.evaluations
-    benchmark.extra_info["peer"] = "LSODA, right-hand side in plain Python"
-    benchmark.extra_info["peer_s"] = min(times)
-    if benchmark.stats is not None:  # None when benchmarks are disabled
-        benchmark.extra_info["peer_over_compiled_ratio"] = min(times) / benchmark.stats.stats.min
+    for _ in range(rounds):
+        start = perf_counter()
+        function()
+        times.append(perf_counter() - start)
+    return median(times)
+
+
+def plain_lsoda(base: Scenario) -> Array:
+    """SciPy's LSODA on the right-hand side in plain Python, without events, 601 output times."""
+    ode = problem.problem(prepare(base), 600.0)
+    found = solve_ivp(
+        plain_rhs(ode),
+        (0.0, 600.0),
+        ode.y0,
+        method="LSODA",
+        rtol=1e-7,
+        atol=Tolerances(1e-7).absolute(ode.scale),
+        t_eval=np.linspace(0.0, 600.0, 601),
+    )
+    return np.asarray(found.y.T)
+
+
+@pytest.mark.parametrize("name", ["panel_packed", "cup_25C_system_r1", "baser_khakhar_1994_r11"])
+def test_full_shot_beside_plain_lsoda(benchmark: BenchmarkFixture, name: str) -> None:
+    """Events, KPIs, window, verdict, audit and output, from a scenario to a result."""
+    base = shot(name)
+    found = benchmark.pedantic(simulate, (base,), rounds=ROUNDS, warmup_rounds=2)
+    peer_s = median_s(lambda: plain_lsoda(base), PEER_ROUNDS)
+    plain = plain_lsoda(base)
+    # before the modes of a closed mold set in, both are the same shot
+    assert found.T_core_K[:50] == pytest.approx(plain[:50, s.T], rel=1e-5)
+    if benchmark.stats is not None:
+        benchmark.extra_info["peer_ms"] = 1e3 * peer_s
+        benchmark.extra_info["ratio"] = peer_s / benchmark.stats.stats.median
+        print(f"\n{name}: LSODA in plain Python over manual: {benchmark.extra_info['ratio']:.1f}")
+
+
+def test_one_dimension_beside_none(benchmark: BenchmarkFixture) -> None:
+    deep, flat = shot("panel_packed", dimension="1d", layers=12), shot("panel_packed")
+    benchmark.pedantic(simulate, (deep,), rounds=ROUNDS, warmup_rounds=2)
+    if benchmark.stats is not None:
+        ratio = benchmark.stats.stats.median / median_s(lambda: simulate(flat), ROUNDS)
+        benchmark.extra_info["ratio"] = ratio
+        print(f"\n1D with 12 layers over 0D: {ratio:.1f}")

@@ -12,7 +12,8 @@ from scipy.integrate import Radau, solve_ivp
 
 from tests.support.scenarios import CONFIGS, run, scenario
 from twin_core import Mold, Process, Scenario, load_scenario, simulate
-from twin_core.models import lumped, lumped_problem
+from twin_core.models import problem as ode
+from twin_core.models import state
 from twin_core.models.setup import prepare
 from twin_core.solvers.base import Array
 
@@ -104,7 +105,7 @@ def test_another_method_gives_the_same_shot(name: str) -> None:
     """Radau at 1e-10, on the same equations: what the solver of every day costs in accuracy."""
     base = scenario(name)
     assert base.mold.open  # one mode: a single integration is the whole run
-    problem = lumped_problem.problem(prepare(base), base.simulation.t_end_s)
+    problem = ode.problem(prepare(base), base.simulation.t_end_s)
 
     def fun(t: float, y: Array) -> Array:
         dy = np.empty_like(y)
@@ -123,7 +124,7 @@ def test_another_method_gives_the_same_shot(name: str) -> None:
     found = run(name)
     at = np.searchsorted(found.time_s, exact.t)
     # rtol 1e-7 of 400 K, a hundred times over for the steep part of the curve
-    assert found.T_core_K[at] == pytest.approx(exact.y[lumped.T], abs=5e-3)
+    assert found.T_core_K[at] == pytest.approx(exact.y[state.T], abs=5e-3)
 
 
 def test_the_published_line_of_solubility_changes_little() -> None:

@@ -1,25 +1,105 @@
-"""The model's right-hand side without numba: the same source, run by the interpreter."""
+"""The 0D model once more, in plain Python: the peer in benchmarks, and a second opinion.
+
+Written from the equations of docs/physics/model.md, without the product's functions.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-import pytest
 
-from twin_core.models import lumped
-from twin_core.physics import blowing, gas, kinetics, thermal, vents
+from twin_core.solvers.base import Array, OdeProblem
+
+R = 8.314462618
 
 
-@contextmanager
-def interpreted() -> Iterator[None]:
-    """Within it every compiled function of the model is its plain Python source."""
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (lumped, blowing, gas, kinetics, thermal, vents):
-            for name, function in list(vars(module).items()):
-                if hasattr(function, "py_func"):
-                    patch.setattr(module, name, function.py_func)
-        # records, so that p.T_air works in the interpreter as it does in compiled code
-        patch.setattr(lumped, "PARAMETERS", np.dtype((np.record, lumped.PARAMETERS)))
-        yield
+def plain_rhs(ode: OdeProblem) -> Callable[[float, Array], list[float]]:
+    """rhs(t, y) of the first mode of a 0D problem with gauss or line solubility."""
+    record = ode.parameters[0]
+    p: dict[str, Any] = {
+        name: record[name].item() for name in record.dtype.names or () if name != "share"
+    }
+    get = p.__getitem__
+    A1, E1, dH1, A2, E2, dH2 = map(get, ("A1", "E1", "dH1", "A2", "E2", "dH2"))
+    OH0, NCO0, W0, BA0, X_gel = map(get, ("n_OH0", "n_NCO0", "n_W0", "n_BA0", "X_gel"))
+    m, rho, c, nuc, width = map(
+        get, ("m_liquid", "rho_liquid", "c_liquid", "n_nuclei", "gel_width")
+    )
+    henry, k_C, c_C, k_B, M_B = map(get, ("henry", "k_CO2", "c_CO2", "k_agent", "M_agent"))
+    rho_B, c_Bl, c_Bg, latent = map(get, ("rho_agent", "c_agent_l", "c_agent_g", "latent"))
+    a, b, cc, d = map(get, ("s_a", "s_b", "s_c", "s_d"))
+    is_open, P_amb, V_m, T_a = map(get, ("is_open", "P_ambient", "V_mold", "T_air"))
+    A_v, C_d, area, thick = map(get, ("vent_area", "vent_discharge", "area", "thickness"))
+    C_m, UA, T_amb, UA_h, T_h = map(
+        get, ("C_mold", "UA_ambient", "T_ambient", "UA_heater", "T_heater_1")
+    )
+    law, line, vents_open = p["gelling_law"], p["solubility_law"] == 1, p["vent_open"] > 0
+
+    def rhs(t: float, y: Array) -> list[float]:
+        OH, W, CO2, BA, T, T1, T2, air, _ = y.tolist()
+        X = 1 - OH / OH0
+        NCO = NCO0 - (OH0 - OH) - 2 * (W0 - W)
+        V_p = (m - 0.04401 * CO2) / rho
+        V_l = V_p + (BA0 - BA) * M_B / rho_B
+        n = CO2 + BA + nuc
+        P = P_amb if is_open else R * (n * T + air * T_a) / (V_m - V_l)
+        V_f = V_l + n * R * T / P
+        f = 1.0
+        if law == 1 and X >= 0.5:
+            f = 2.013 - 2.027 * X if X < 0.87 else 3.461 * X - 2.761
+        r1 = A1 * math.exp(-E1 / (R * T)) * f * OH * NCO / V_l
+        r2 = A2 * math.exp(-E2 / (R * T)) * W * NCO / (NCO + 1e-3 * NCO0) if A2 else 0.0
+        act = (n / (n + 10 * nuc)) ** (1 / 3)
+        if width and X > X_gel:
+            act *= math.exp(-(X - X_gel) / width)
+        to_C = k_C * act * (W0 - W - CO2 - henry * P * CO2 / n * V_p)
+        to_B = 0.0
+        if k_B:
+            if line:
+                x = min(max(a - (T - b) / cc, 0.0), a)
+                w = x / (1 - x) * d
+            else:
+                w = a + b * math.exp(-0.5 * (max(T - cc, 0.0) / d) ** 2)
+            to_B = k_B * act * ((BA0 - BA) * M_B / m - w * P * BA / n / 101325) * m / M_B
+        vented = 0.0
+        if vents_open:
+            free = min(1.0, max(0.0, (1 - V_f / V_m) / 0.01))
+            dP = P - P_amb
+            if dP and free:
+                up = max(P, P_amb)
+                ratio = max(min(P, P_amb) / up, 0.5283)
+                R_s = R / 0.028965
+                psi = 2 * 1.4 / (0.4 * R_s * T_a) * (ratio ** (2 / 1.4) - ratio ** (2.4 / 1.4))
+                vented = C_d * A_v * free * up / 0.028965 * math.sqrt(psi)
+                vented *= math.copysign(math.sqrt(abs(dP) / (abs(dP) + 20)), dP)
+        q1 = q2 = 0.0
+        if area:
+            dens = (m + M_B * BA0) / V_f
+            k = (
+                (8.7006e-8 * dens + 8.4674e-5) * dens + 0.0116
+                if dens > 48
+                else (9.3738e-6 * dens - 7.3511e-4) * dens + 0.02956
+            )
+            per_K = math.pi**2 / 4 * k / (thick / 2) * area / 2 * min(1.0, V_f / V_m)
+            q1, q2 = per_K * (T - T1), per_K * (T - T2)
+        C = (m - 0.04401 * CO2) * c + 0.04401 * CO2 * c_C + M_B * ((BA0 - BA) * c_Bl + BA * c_Bg)
+        heat = dH1 * r1 + dH2 * r2 - latent * M_B * to_B - q1 - q2
+        if not is_open:
+            V_g = V_m - V_l
+            dV = -0.04401 * to_C / rho - to_B * M_B / rho_B
+            heat += V_f * (R * ((to_C + to_B) * T - vented * T_a) + P * dV) / V_g
+            C -= V_f * n * R / V_g
+        d1 = (2 * q1 - UA * (T1 - T_amb) + UA_h * (T_h - T1)) / C_m if C_m else 0.0
+        d2 = (2 * q2 - UA * (T2 - T_amb) + UA_h * (T_h - T2)) / C_m if C_m else 0.0
+        return [-r1, -r2, to_C, to_B, heat / C, d1, d2, -vented, q1 + q2]
+
+    return rhs
+
+
+def plain_states(ode: OdeProblem, states: Array) -> Array:
+    """Derivatives at each state."""
+    rhs = plain_rhs(ode)
+    return np.array([rhs(0.0, y) for y in states])

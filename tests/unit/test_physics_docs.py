@@ -57,6 +57,8 @@ NAMES = tables(DOCS / "nomenclature.md")
 MODELS: list[type[BaseModel]] = [
     *(Scenario, Process, Mold, Vents, Quality, SimulationOptions, materials.MaterialSystem),
     *(materials.Components, materials.Mixture, materials.Liquid, materials.Gelling),
+    *(materials.KamalGelling, materials.Vitrification, materials.Foaming, materials.Rheology),
+    materials.RaoultSolubility,
     *(materials.WaterReaction, materials.CarbonDioxide, materials.BlowingAgent),
     *(materials.GaussSolubility, materials.LineSolubility, materials.Gel, materials.Mechanics),
 ]
@@ -132,6 +134,8 @@ def test_nomenclature_has_the_sensors_of_the_wire() -> None:
 
 UNIT_OF_ENDING = {
     "_K": "K",
+    "_Pa_s": "Pa.s",
+    "_W_per_K_kg": "W/K/kg",
     "_C": "°C",
     "_s": "s",
     "_Pa": "Pa",

@@ -46,11 +46,37 @@ def test_baser_khakhar_factor() -> None:
         assert factor(joint) == pytest.approx(factor(joint - 1e-12), abs=6e-4)
 
 
+def second_order(law: int) -> float:
+    """k = 1, 70 % converted, 2 mol OH, 3 mol NCO in 4 m3."""
+    return kinetics.gelling_rate(law, 1.0, 0.0, 0, 0, 0, 0, 300.0, 0.7, 2.0, 3.0, 5.0, 4.0)
+
+
+def test_kamal_by_hand() -> None:
+    # k1 = 0.1, k2 = 2, m = 0.5, n = 1.5 at X = 0.36, plenty of NCO
+    law = (kinetics.KAMAL, 0.1, 0.0, 2.0, 0.0, 0.5, 1.5)
+    rate = kinetics.gelling_rate(*law, 300.0, 0.36, 6.4, 50.0, 50.0, 1.0)
+    # (0.1 + 2 * 0.6) * 0.8 * 6.4, the limiter 1/1.001
+    assert rate == pytest.approx(1.3 * 0.8 * 6.4 / 1.001)
+    assert kinetics.gelling_rate(*law, 300.0, 0.36, 6.4, 0.0, 50.0, 1.0) == 0.0
+    assert kinetics.gelling_rate(*law, 300.0, 1.0 + 1e-9, -1e-9, 50.0, 50.0, 1.0) <= 0.0
+
+
+def test_vitrification_slows_to_a_stop() -> None:
+    def factor(T: float, X: float = 1.0) -> float:
+        # w 1, beta 1, WLF 17.4 and 51.6 K, Tg from 250 to 400 K
+        return kinetics.diffusion_factor(X, T, 1.0, 1.0, 17.4, 51.6, 250.0, 400.0, 0.5)
+
+    assert factor(400.0) == pytest.approx(0.5)  # at Tg a_T is 1
+    assert factor(460.0) > 0.999
+    assert factor(380.0) < 1e-6
+    assert factor(300.0) == factor(200.0) < 1e-30
+    assert factor(400.0, X=0.5) > factor(400.0)
+
+
 def test_gelling_rate_by_hand_and_orders() -> None:
-    # k = 1, 2 mol OH, 3 mol NCO in 4 m3
-    rate = kinetics.gelling_rate(kinetics.SECOND_ORDER, 1.0, 0.0, 300.0, 0.7, 2.0, 3.0, 4.0)
+    rate = second_order(kinetics.SECOND_ORDER)
     assert rate == 1.5
-    slowed = kinetics.gelling_rate(kinetics.BASER_KHAKHAR, 1.0, 0.0, 300.0, 0.7, 2.0, 3.0, 4.0)
+    slowed = second_order(kinetics.BASER_KHAKHAR)
     assert slowed == pytest.approx(1.5 * 0.5941)
 
 
@@ -92,6 +118,22 @@ def test_solubility_falls_with_temperature(T: float, warmer: float) -> None:
         assert blowing.saturation(law, *numbers, T + warmer) <= blowing.saturation(law, *numbers, T)
 
 
+def test_raoult_is_the_vapour_pressure() -> None:
+    # n-pentane: 1.01 bar at its normal boiling point 309.2 K (Antoine)
+    at = lambda T: blowing.saturation(blowing.RAOULT, 3.9892, 1070.617, -40.454, 0.2, T)  # noqa: E731
+    assert at(309.2) == pytest.approx(0.2, rel=0.01)
+    assert at(330.0) < at(309.2) < at(290.0)
+
+
+def test_nucleation_is_an_onset() -> None:
+    at = [blowing.nucleation_factor(t, 20.0) for t in (0.0, 10.0, 20.0, 30.0, 40.0)]
+    assert at[0] < 0.003
+    assert at[2] == 0.5
+    assert at[4] > 0.997
+    assert at == sorted(at)
+    assert blowing.nucleation_factor(0.0, 0.0) == 1.0
+
+
 def test_bubble_area_factor() -> None:
     assert blowing.bubble_area_factor(1.0, 1.0) == pytest.approx((1 / 11) ** (1 / 3))
     assert blowing.bubble_area_factor(1e6, 1.0) == pytest.approx(1.0, rel=1e-5)
@@ -120,7 +162,7 @@ def test_transfer_is_zero_at_equilibrium_and_turns_round() -> None:
 
 def test_closure_by_hand() -> None:
     # 1 mol at 300 K and 2 mol at 350 K in 0.05 m3
-    P = gas.cavity_pressure(1.0, 300.0, 2.0, 350.0, 0.06, 0.01)
+    P = gas.cavity_pressure(1.0 * 300.0, 2.0 * 350.0, 0.06, 0.01)
     assert pytest.approx(8.314462618 * 1000.0 / 0.05) == P
     assert gas.foam_volume(1.0, 300.0, P, 0.01) == pytest.approx(0.01 + 0.05 * 0.3)
 
@@ -129,7 +171,7 @@ def test_closure_by_hand() -> None:
 @given(st.floats(1e-3, 10), st.floats(280, 450), st.floats(0, 10), st.floats(1e-4, 0.05))
 def test_foam_and_headspace_fill_the_box(n: float, T: float, n_air: float, V_l: float) -> None:
     T_air, V_box = 313.0, 0.06
-    P = gas.cavity_pressure(n, T, n_air, T_air, V_box, V_l)
+    P = gas.cavity_pressure(n * T, n_air * T_air, V_box, V_l)
     V_air = n_air * R_J_PER_MOL_K * T_air / P
     # rounding of a sum of volumes
     assert gas.foam_volume(n, T, P, V_l) + V_air == pytest.approx(V_box, rel=1e-12)

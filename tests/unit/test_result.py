@@ -33,7 +33,7 @@ FIRST_GENERATION_CSV = (
 
 def test_names_of_the_first_generation() -> None:
     names = {field.name for field in dataclasses.fields(SimulationResult)}
-    assert SERIES == FIRST_GENERATION_SERIES
+    assert [*FIRST_GENERATION_SERIES, "viscosity_Pa_s"] == SERIES
     assert names >= {*FIRST_GENERATION_SERIES, *FIRST_GENERATION_SCALARS, "audit"}
     assert ",".join(CSV_COLUMNS) == FIRST_GENERATION_CSV
 
@@ -75,8 +75,10 @@ def test_scalars_agree_with_the_arrays(name: str) -> None:
     k = result.kpis
     # the scalars come from their own, finer grid: within the curvature of half a second
     assert result.p_max_Pa == pytest.approx(result.p_total_Pa.max(), rel=1e-5)
-    assert k.T_core_max_C + 273.15 == pytest.approx(result.T_core_K.max(), rel=1e-5)
-    assert result.rho_moulded == pytest.approx(result.rho_kg_per_m3.min(), rel=1e-5)
+    # and from a longer run: an adiabatic cup goes on creeping after the output ends
+    whole = simulate(changed(result.scenario, simulation={"t_end_s": 1800.0}))
+    assert k.T_core_max_C + 273.15 == pytest.approx(whole.T_core_K.max(), rel=1e-5)
+    assert result.rho_moulded == pytest.approx(whole.rho_kg_per_m3.min(), rel=1e-5)
     assert result.rho_moulded == k.rho_moulded_kg_per_m3
     assert result.vent_closure_time_s == k.vent_closure_time_s
     assert result.t_demold_min_s is not None
@@ -139,22 +141,28 @@ def test_scalars_do_not_depend_on_the_horizon_once_all_is_over() -> None:
     short, long = (
         simulate(changed(base, simulation={"t_end_s": t_end})) for t_end in (300.0, 1800.0)
     )
-    for name in ("t_demold_min_s", "t_demold_opt_s", "rho_moulded", "p_max_Pa", "H_24h_shore"):
-        # the solver chooses other steps near its end: its own tolerance
-        assert getattr(long, name) == pytest.approx(getattr(short, name), rel=1e-6), name
+    for name in (
+        "t_demold_min_s",
+        "t_demold_opt_s",
+        "t_demold_max_s",
+        "rho_moulded",
+        "p_max_Pa",
+        "H_24h_shore",
+    ):
+        assert getattr(long, name) == getattr(short, name), name
 
 
 def test_budget_of_evaluations() -> None:
     tight = changed(scenario("panel_packed"), simulation={"max_evaluations": 100})
-    with pytest.raises(BudgetExceeded, match=r"t = .* s .*raise simulation\.max_evaluations"):
+    with pytest.raises(BudgetExceeded, match=r"t = .* s.*raise simulation\.max_evaluations"):
         simulate(tight)
 
 
 def test_window_names_what_decides() -> None:
     easy = changed(panel(1.15), quality={"H_demold_min_shore": None, "alpha_demold_min": 0.99})
     result = simulate(easy)
-    assert result.demold_binding == {"earliest": "cure", "latest": "horizon"}
-    assert result.t_demold_max_s == easy.simulation.t_end_s
+    assert result.demold_binding == {"earliest": "cure", "latest": "cycle"}
+    assert result.t_demold_max_s == easy.quality.t_cycle_max_s
     # swell is met at the pour, where all is at ambient pressure; it must not count as met then
     hard = simulate(changed(easy, quality={"alpha_demold_min": 0.5, "swell_max": 1e-5}))
     assert hard.demold_binding["earliest"] == "swell"
@@ -175,7 +183,7 @@ def test_window_closes_when_the_part_would_shrink() -> None:
     base = changed(panel(1.15), simulation={"t_end_s": 7200.0, "dt_s": 5.0})
     end = simulate(base).p_total_Pa[-1]
     assert end < 1.013e5  # cooled, it is below ambient pressure
-    result = simulate(changed(base, quality={"swell_max": 5e-5}))
+    result = simulate(changed(base, quality={"swell_max": 5e-5, "t_cycle_max_s": 7200.0}))
     assert result.demold_binding["latest"] == "shrink"
     assert result.t_demold_min_s is not None
     assert result.t_demold_max_s is not None

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from twin_core import BudgetExceeded, SolverError
-from twin_core.solvers import OdeProblem, backend, solve
+from twin_core.backends import backend
+from twin_core.solvers import OdeProblem, OdeSolution
 from twin_core.solvers.base import Array, Parameters, Tolerances
 
 GRID = np.linspace(0.0, 10.0, 101)
@@ -48,8 +49,12 @@ def ramp(terminal: tuple[str, ...] = ("two",), rate: float = 0.5) -> OdeProblem:
     )
 
 
+def walk(problem: OdeProblem, grid: Array = GRID, budget: int = 10_000) -> OdeSolution:
+    return backend("solve_ivp").solve(problem, grid, TOLERANCES, budget)
+
+
 def test_modes_events_and_states() -> None:
-    found = solve(ramp(), backend("solve_ivp"), GRID, TOLERANCES, 10_000)
+    found = walk(ramp())
     assert list(found.events) == ["one", "two", "late"]
     assert list(found.events.values()) == pytest.approx([2.0, 4.0, 8.0], abs=CLOSE)
     exact = np.where(GRID <= 4.0, 0.5 * GRID, 2.0 + 0.25 * (GRID - 4.0))
@@ -64,35 +69,27 @@ def test_modes_events_and_states() -> None:
 
 
 def test_every_event_happens_once_and_may_change_the_mode() -> None:
-    found = solve(ramp(("one", "two")), backend("solve_ivp"), GRID, TOLERANCES, 10_000)
+    found = walk(ramp(("one", "two")))
     # rate 0.5 to 1, 0.25 to 2, then 0.125
     assert found.events == pytest.approx({"one": 2.0, "two": 6.0, "late": 8.0}, abs=CLOSE)
     assert found.y[-1, 0] == pytest.approx(2.5, abs=CLOSE)
     assert found.statistics.segments == 3
 
 
-def test_part_keeps_the_modes() -> None:
-    found = solve(ramp(), backend("solve_ivp"), GRID, TOLERANCES, 10_000)
-    part = found.part(np.array([0, 10, 60, 100]))
-    assert part.t_s == pytest.approx([0, 1, 6, 10])
-    assert [start for start, _ in part.modes] == [0, 2]
-    assert part.events == found.events
-
-
 def test_the_output_grid_does_not_change_the_solution() -> None:
-    coarse = solve(ramp(), backend("solve_ivp"), np.array([0.0, 10.0]), TOLERANCES, 10_000)
-    fine = solve(ramp(), backend("solve_ivp"), GRID, TOLERANCES, 10_000)
+    coarse = walk(ramp(), np.array([0.0, 10.0]))
+    fine = walk(ramp())
     assert coarse.events == fine.events
     assert coarse.y[-1, 0] == fine.y[-1, 0]
 
 
 def test_budget_ends_the_run_with_a_clear_message() -> None:
     with pytest.raises(BudgetExceeded, match=r"by t = .* s .*raise simulation\.max_evaluations"):
-        solve(ramp(), backend("solve_ivp"), GRID, TOLERANCES, 5)
+        walk(ramp(), budget=5)
     assert not BudgetExceeded.retryable
     assert "max_evaluations" in BudgetExceeded.hint
 
 
 def test_a_solution_that_is_not_finite_is_an_error() -> None:
     with pytest.raises(SolverError):
-        solve(ramp(rate=float("nan")), backend("solve_ivp"), GRID, TOLERANCES, 1_000)
+        walk(ramp(rate=float("nan")))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 
 from twin_core.compiled import compiled
-from twin_core.units import P_ATM_PA
+from twin_core.units import P_ATM_PA, PA_PER_BAR
 
 GAUSS = 0
 LINE = 1
-SOLUBILITY_LAWS = {"gauss": GAUSS, "line": LINE}
+RAOULT = 2
+SOLUBILITY_LAWS = {"gauss": GAUSS, "line": LINE, "raoult": RAOULT}
 """Names in the system files and the codes that the compiled right-hand side switches on."""
 
 
@@ -20,7 +21,11 @@ def saturation(law: int, a: float, b: float, c: float, d: float, T: float) -> fl
     gauss: a + b exp(-(T - c)^2 / (2 d^2)), constant below T = c (Winkler's n-pentane, R-11 fit).
     line: x = a - (T - b)/c clipped to [0, a], w* = x/(1 - x) d, d the ratio of molar masses
     agent/polymer (Baser and Khakhar 1994). Both as used by the MoDeNa project.
+    raoult: w* = d p_atm / p_sat, log10(p_sat/bar) = a - b/(T + c) (Antoine), d the ratio of molar
+    masses over the activity coefficient in the polymer; dilute, so linear in the pressure.
     """
+    if law == RAOULT:
+        return d * P_ATM_PA / (PA_PER_BAR * math.pow(10.0, a - b / (T + c)))
     if law == LINE:
         x = min(max(a - (T - b) / c, 0.0), a)
         return x / (1.0 - x) * d
@@ -36,6 +41,18 @@ def bubble_area_factor(n_gas: float, n_nuclei: float) -> float:
     """
     gas = max(n_gas, 0.1 * n_nuclei)  # a solver may try a state that no foam can reach
     return math.pow(gas / (gas + 10.0 * n_nuclei), 1.0 / 3.0)
+
+
+@compiled
+def nucleation_factor(t: float, t_nucleation: float) -> float:
+    """Share of the cells that have appeared, (1 + tanh(3 (t - t_n)/t_n))/2; 1 if ``t_n`` is 0.
+
+    The smooth onset of Sandia's PMDI-10 model (Goma), here on the gas transfer and three times as
+    steep (assumed), so that nothing foams at the pour.
+    """
+    if t_nucleation <= 0.0:
+        return 1.0
+    return 0.5 * (1.0 + math.tanh(3.0 * (t - t_nucleation) / t_nucleation))
 
 
 @compiled

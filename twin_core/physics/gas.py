@@ -7,15 +7,13 @@ from twin_core.units import R_J_PER_MOL_K
 
 
 @compiled
-def cavity_pressure(
-    n_cells: float, T: float, n_air: float, T_air: float, V_box: float, V_liquid: float
-) -> float:
-    """P = R (n_g T + n_air T_air) / (V_box - V_liquid) [Pa].
+def cavity_pressure(nT_cells: float, nT_air: float, V_box: float, V_liquid: float) -> float:
+    """P = R (sum n_g T + n_air T_air) / (V_box - V_liquid) [Pa], from sums in mol K.
 
     Free rise, filling, full, overpacked and short shots are all this one explicit relation.
     Once a foam has gelled short of the walls, its own volume is the box and there is no air in it.
     """
-    return R_J_PER_MOL_K * (n_cells * T + n_air * T_air) / (V_box - V_liquid)
+    return R_J_PER_MOL_K * (nT_cells + nT_air) / (V_box - V_liquid)
 
 
 @compiled

@@ -23,9 +23,14 @@ HUMID_AIR_UPTAKE_FRACTION = 0.5
 """Part of the headspace's water vapour that ends in the foam. Assumed: no measurement was found."""
 
 
+VAPOUR_TRANSFER_M_PER_S = 4e-3
+"""From the air of the hall to a mold wall: h/(rho c_p) with h = 5 W/m2/K of free convection (Lewis
+relation). Assumed; it decides only what a wall below the dew point collects."""
+
+
 @dataclass(frozen=True)
 class Amounts:
-    """What is in the mixture at the pour."""
+    """What is in the mixture at the pour; groups and water in mol as far as they are mixed."""
 
     n_OH_mol: float
     n_NCO_mol: float
@@ -63,13 +68,29 @@ def humid_air_water(relative_humidity: float, T_ambient: float, V_headspace: flo
     return HUMID_AIR_UPTAKE_FRACTION * n_water * M_H2O_KG_PER_MOL
 
 
+def condensate(
+    relative_humidity: float, T_ambient: float, T_wall: float, area: float, t_open: float
+) -> float:
+    """Water [kg] that settles on a mold wall below the dew point while the mold stands open.
+
+    m = k (c - c_sat(T_wall)) area t, c = p M/(R T) the vapour of the hall; nothing settles on a
+    wall above its dew point. ``area`` in m2, ``t_open`` in s.
+    """
+    vapour = relative_humidity * saturation_vapour_pressure(T_ambient) / T_ambient
+    excess = max(vapour - saturation_vapour_pressure(T_wall) / T_wall, 0.0)
+    per_area = VAPOUR_TRANSFER_M_PER_S * excess * M_H2O_KG_PER_MOL / R_J_PER_MOL_K * t_open
+    return per_area * area
+
+
 def amounts(system: MaterialSystem, process: Process, water_from_rh_kg: float) -> Amounts:
     """Reacting amounts of a pour.
 
     Components: n_OH = m_polyol OH#/56100, n_NCO = m_iso %NCO/(100 * 0.04202),
     n_W = m_polyol w/0.018015; water and blowing agent are part of the metered polyol.
     Mixture: concentrations times the polymer volume, whatever the ratio of the masses.
+    Groups and water count as far as they are mixed; what is not stays inert.
     """
+    mixed = process.mixing_eff
     mix = system.composition
     total = process.m_polyol_kg + process.m_iso_kg + process.m_additives_kg
     extra = water_from_rh_kg / M_H2O_KG_PER_MOL
@@ -84,9 +105,9 @@ def amounts(system: MaterialSystem, process: Process, water_from_rh_kg: float) -
         m_agent = share * process.m_polyol_kg
         water = mix.water_fraction.value * process.m_polyol_kg
         return Amounts(
-            n_OH_mol=process.m_polyol_kg * 1e3 * mix.oh_number.value / MG_KOH_PER_MOL,
-            n_NCO_mol=process.m_iso_kg * mix.nco_content.value / 100.0 / M_NCO_KG_PER_MOL,
-            n_water_mol=water / M_H2O_KG_PER_MOL + extra,
+            n_OH_mol=mixed * process.m_polyol_kg * 1e3 * mix.oh_number.value / MG_KOH_PER_MOL,
+            n_NCO_mol=mixed * process.m_iso_kg * mix.nco_content.value / 100.0 / M_NCO_KG_PER_MOL,
+            n_water_mol=mixed * (water / M_H2O_KG_PER_MOL + extra),
             m_agent_kg=m_agent,
             m_liquid_kg=total - m_agent + water_from_rh_kg,
             water_from_polyol_kg=water,
@@ -96,9 +117,9 @@ def amounts(system: MaterialSystem, process: Process, water_from_rh_kg: float) -
     m_liquid = total / (1.0 + share)
     volume = m_liquid / system.liquid.density.value
     return Amounts(
-        n_OH_mol=mix.C_OH0.value * volume,
-        n_NCO_mol=mix.C_NCO0.value * volume,
-        n_water_mol=mix.C_W0.value * volume + extra,
+        n_OH_mol=mixed * mix.C_OH0.value * volume,
+        n_NCO_mol=mixed * mix.C_NCO0.value * volume,
+        n_water_mol=mixed * (mix.C_W0.value * volume + extra),
         m_agent_kg=total - m_liquid,
         m_liquid_kg=m_liquid + water_from_rh_kg,
         water_from_polyol_kg=mix.C_W0.value * volume * M_H2O_KG_PER_MOL,

@@ -9,7 +9,7 @@ a new backend is one class with one method.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -36,6 +36,8 @@ class OdeProblem:
         parameters: of the first mode.
         y0: initial state; ``scale``: size of each state, for the absolute tolerance.
         t_end_s: end of the shot.
+        jacobian: ``jacobian(t, y, parameters, J_out)``, J_out[i, j] = d rhs_i / d y_j; dense, for
+            all layers share one pressure.
     """
 
     rhs: Callable[[float, Array, Parameters, Array], None]
@@ -47,6 +49,7 @@ class OdeProblem:
     y0: Array
     scale: Array
     t_end_s: float
+    jacobian: Callable[[float, Array, Parameters, Array], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,11 @@ class Statistics:
 
     backend: str
     evaluations: int = 0
+    """Of the model, with those for derivatives."""
     steps: int = 0
     segments: int = 0
+    rejected: int = 0
+    """Steps taken again, where the backend says so."""
 
 
 @dataclass(frozen=True)
@@ -129,17 +135,44 @@ class OdeSolution:
     t_s: Array
     y: Array
     """Shape (times, states)."""
-    modes: list[tuple[int, Parameters]]
-    """(index of the first time of the mode, its parameters)."""
     events: dict[str, float]
     statistics: Statistics
     y_at: dict[str, Array] = field(default_factory=dict)
     """State at each event."""
+    modes: list[tuple[int, Parameters]] = field(default_factory=list)
+    """(index of the first time of the mode, its parameters); empty where ``seen`` is given."""
+    seen: Array | None = None
+    """Observables on the grid, from a backend that looks at them on the way."""
 
-    def part(self, rows: NDArray[np.intp]) -> OdeSolution:
-        """The same solution on the chosen rows (ascending) of its grid."""
-        modes = [(int(np.searchsorted(rows, start)), p) for start, p in self.modes]
-        return replace(self, t_s=self.t_s[rows], y=self.y[rows], modes=modes)
+
+class Solver(Protocol):
+    """What a backend is to those who want a solution."""
+
+    name: str
+
+    def solve(
+        self, problem: OdeProblem, save_at_s: Array, tolerances: Tolerances, budget: int
+    ) -> OdeSolution:
+        """Integrate a problem through all its modes.
+
+        Args:
+            save_at_s: ascending times, the first is 0 and the last ``problem.t_end_s``.
+            budget: most evaluations of the right-hand side for the whole run.
+
+        Raises:
+            BudgetExceeded, SolverError: the integration ended early.
+        """
+        ...
+
+
+class Walking:
+    """Makes a ``Solver`` of a ``Backend``."""
+
+    def solve(
+        self: Backend, problem: OdeProblem, save_at_s: Array, tolerances: Tolerances, budget: int
+    ) -> OdeSolution:
+        """See ``Solver.solve``."""
+        return solve(problem, self, save_at_s, tolerances, budget)
 
 
 def solve(
@@ -193,4 +226,4 @@ def solve(
     if len(states) != len(save_at_s) or not np.isfinite(states).all():
         raise SolverError(f"backend {backend.name}: the solution is incomplete or not finite")
     ordered = dict(sorted(events.items(), key=lambda item: item[1]))
-    return OdeSolution(save_at_s, states, modes, ordered, statistics, y_at)
+    return OdeSolution(save_at_s, states, ordered, statistics, y_at, modes)

@@ -9,10 +9,10 @@ from scipy.integrate import LSODA
 from scipy.optimize import brentq
 
 from twin_core.errors import BudgetExceeded, SolverError
-from twin_core.solvers.base import Array, Hit, OdeProblem, Parameters, Segment, Tolerances
+from twin_core.solvers.base import Array, Hit, OdeProblem, Parameters, Segment, Tolerances, Walking
 
 
-class ScipyBackend:
+class ScipyBackend(Walking):
     """LSODA switches between a stiff and a non-stiff method by itself: both phases of a shot."""
 
     name = "solve_ivp"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from twin_core.errors import InputError
-from twin_core.solvers.base import Backend
+from twin_core.models.manual import ManualBackend
+from twin_core.solvers.base import Solver
 from twin_core.solvers.scipy_ivp import ScipyBackend
 
-BACKENDS: dict[str, type[Backend]] = {"solve_ivp": ScipyBackend}
+BACKENDS: dict[str, type[Solver]] = {"manual": ManualBackend, "solve_ivp": ScipyBackend}
 
 
-def backend(name: str) -> Backend:
+def backend(name: str) -> Solver:
     """The backend of this name.
 
     Raises:

@@ -1,0 +1,79 @@
+"""What a run is judged by, as one record for compiled code: walls of the cells, limits, the shot.
+
+A limit that is not set is NaN.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from twin_core.models.setup import Setup
+from twin_core.physics.rheology import CASTRO_MACOSKO
+from twin_core.shot import Scenario
+from twin_core.solvers.base import Parameters
+from twin_core.units import kelvin, pascal
+
+TACK_FREE_MARGIN = 0.1
+"""OH conversion past gel of a foam that no longer sticks, where the system says nothing: assumed; a
+cup test measures the surface, which no model of the core sees."""
+
+LIMITS = np.dtype(
+    [
+        (name, np.float64)
+        for name in (
+            "E_solid strength_solid rho_solid strut_fraction poisson cure_exponent "
+            "T_glass_uncured T_glass_cured hardness_scale eta_A eta_E eta_a eta_b tack_free_margin "
+            "alpha_min H_min gel_margin swell_max T_wall_max p_limit t_cycle_max "
+            "rho_min rho_max T_core_max H_24h_min risk_max "
+            "T_ambient P_ambient V_cavity has_vents water_from_polyol water_from_rh"
+        ).split()
+    ]
+)
+"""SI. ``V_cavity`` is NaN in an open cup."""
+
+
+def limits_record(scenario: Scenario, setup: Setup) -> Parameters:
+    """The record of one scenario, shape (1,)."""
+    q, m, mold, a = scenario.quality, setup.system.mechanics, setup.mold, setup.amounts
+    rheology, tack = setup.system.rheology, setup.system.gel.tack_free_margin
+    eta = (
+        CASTRO_MACOSKO
+        if rheology is None
+        else {name: getattr(rheology, name).value for name in CASTRO_MACOSKO}
+    )
+    numbers: dict[str, float | None] = {
+        "E_solid": m.E_solid.value,
+        "strength_solid": m.strength_solid.value,
+        "rho_solid": m.density_solid.value,
+        "strut_fraction": m.strut_fraction.value,
+        "poisson": m.poisson.value,
+        "cure_exponent": m.cure_exponent.value,
+        "T_glass_uncured": m.T_glass_uncured.value,
+        "T_glass_cured": m.T_glass_cured.value,
+        "hardness_scale": m.hardness_scale.value,
+        "tack_free_margin": TACK_FREE_MARGIN if tack is None else tack.value,
+        "alpha_min": q.alpha_demold_min,
+        "H_min": q.H_demold_min_shore or None,
+        "gel_margin": q.gel_margin,
+        "swell_max": q.swell_max,
+        "T_wall_max": None if q.T_wall_max_C is None else kelvin(q.T_wall_max_C),
+        "p_limit": pascal(q.p_max_allowable_bar),
+        "t_cycle_max": q.t_cycle_max_s,
+        "rho_min": q.rho_moulded_min_kg_per_m3,
+        "rho_max": q.rho_moulded_max_kg_per_m3,
+        "T_core_max": None if q.core_temp_max_C is None else kelvin(q.core_temp_max_C),
+        "H_24h_min": q.H_24h_min_shore or None,
+        "risk_max": q.defect_risk_max,
+        "T_ambient": setup.T_ambient_K,
+        "P_ambient": setup.P_ambient_Pa,
+        "V_cavity": None if mold.open else mold.cavity_volume_m3,
+        "has_vents": float(not mold.open and mold.vents.area_m2 > 0.0),
+        "water_from_polyol": a.water_from_polyol_kg,
+        "water_from_rh": a.water_from_rh_kg,
+    }
+    numbers |= {f"eta_{name}": value for name, value in eta.items()}
+    record = np.empty(1, LIMITS)
+    for name in LIMITS.names or ():
+        value = numbers[name]
+        record[name] = np.nan if value is None else value
+    return record

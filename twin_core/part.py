@@ -1,0 +1,84 @@
+"""What the part can bear at each time: stiffness, strength, hardness; and how the liquid flows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from twin_core.compiled import compiled
+from twin_core.models import foam as f
+from twin_core.models import observe
+from twin_core.models import state as s
+from twin_core.physics import gas, mechanics, rheology
+from twin_core.solvers.base import Array, Parameters
+
+PART = ("cure", "E", "strength", "hardness", "viscosity")
+CURE_, E_, STRENGTH_, HARDNESS_, VISCOSITY_ = range(5)
+"""Columns: least cure factor of the layers, modulus [Pa] across the thickness (layers in series),
+collapse stress [Pa] of the weakest layer, Shore proxy of the softer outer layer, viscosity [Pa s]
+of the middle layer's liquid."""
+
+
+@compiled
+def cure_at_gel(y: Array, p: Any) -> float:
+    """Mean degree of cure of a state."""
+    n = s.layer_count(y.size)
+    alpha = 0.0
+    for i in range(n):
+        alpha += p.share[i] * observe.degree_of_cure(y[5 * i + s.OH], y[5 * i + s.W], p)
+    return alpha
+
+
+@compiled
+def part_row(y: Array, p: Any, P: float, c: Any, alpha_gel: float, out: Array) -> None:
+    """``PART`` of one state at pressure ``P``; ``c`` is a record of limits."""
+    n = s.layer_count(y.size)
+    least, weakest, soft, thickness, hardness = 1.0, np.inf, 0.0, 0.0, np.inf
+    for i in range(n):
+        j = 5 * i
+        OH, W, CO2, BA, T = y[j], y[j + 1], y[j + 2], y[j + 3], y[j + 4]
+        V_liquid, n_cells = f.volumes(CO2, BA, p)
+        V = gas.foam_volume(n_cells, T, P, V_liquid)
+        rho = observe.foam_mass(CO2, BA, p) / V
+        cure = mechanics.cure_factor(
+            observe.degree_of_cure(OH, W, p), alpha_gel, T, c.cure_exponent,
+            c.T_glass_uncured, c.T_glass_cured,
+        )  # fmt: skip
+        E = mechanics.modulus(rho, cure, c.E_solid, c.rho_solid, c.strut_fraction)
+        least = min(least, cure)
+        weakest = min(
+            weakest,
+            mechanics.strength(rho, cure, c.strength_solid, c.rho_solid, c.strut_fraction),
+        )
+        thickness += p.share[i] * V
+        soft += p.share[i] * V / max(E, 1e-9 * c.E_solid)
+        if i == 0 or i == n - 1:
+            hardness = min(hardness, mechanics.shore_proxy(E, c.hardness_scale))
+        if i == n // 2:
+            out[VISCOSITY_] = rheology.viscosity(
+                1.0 - OH / p.n_OH0, T, p.X_gel, c.eta_A, c.eta_E, c.eta_a, c.eta_b
+            )
+    out[CURE_] = least
+    out[E_] = thickness / soft
+    out[STRENGTH_] = weakest
+    out[HARDNESS_] = hardness
+
+
+@compiled
+def part(
+    y: Array, seen: Array, params: Parameters, limits: Parameters, alpha_gel: float, out: Array
+) -> None:
+    """``part_row`` for every row; the mode of ``params`` does not matter."""
+    for i in range(y.shape[0]):
+        part_row(y[i], params[0], seen[i, s.P_], limits[0], alpha_gel, out[i])
+
+
+@compiled
+def hardness_24h(rho: float, alpha_gel: float, mixed: float, c: Any) -> float:
+    """Shore proxy after 24 h: all that is mixed has cured, at ambient temperature (assumed)."""
+    cure = mechanics.cure_factor(
+        mixed, alpha_gel, c.T_ambient, c.cure_exponent, c.T_glass_uncured, c.T_glass_cured
+    )
+    E = mechanics.modulus(rho, cure, c.E_solid, c.rho_solid, c.strut_fraction)
+    return mechanics.shore_proxy(E, c.hardness_scale)
