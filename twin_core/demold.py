@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from twin_core import part
-from twin_core.compiled import compiled
+from twin_core.compiled import allocating, compiled
 from twin_core.models import state as s
 from twin_core.solvers.base import Array
 
@@ -123,7 +123,7 @@ def _best_time(t: Array, worst: Array, first: int, last: int, t_min: float) -> f
     return max(float(t[best]), t_min)
 
 
-@compiled
+@allocating
 def window(
     t: Array, seen: Array, borne: Array, rows: int, X_gel: float, c: Any, out: Array
 ) -> None:

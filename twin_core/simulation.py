@@ -107,7 +107,6 @@ def grid(t_end_s: float, spacing_s: float) -> Array:
     return times
 
 
-@lru_cache(maxsize=32)
 def analysis_grid(t_end_s: float) -> Array:
     """Times for key figures: dense after the pour, where a hot agent may flash, then ever wider."""
     first = np.geomspace(1e-3, 8.0, 60) * ANALYSIS_SPACING_S
@@ -117,8 +116,18 @@ def analysis_grid(t_end_s: float) -> Array:
     later = np.geomspace(even_until, max(t_end_s, even_until), count + 1)
     times = np.unique(np.concatenate((even, first, later, [t_end_s])))
     found: Array = times[times <= t_end_s]
-    found.flags.writeable = False
     return found
+
+
+@lru_cache(maxsize=32)
+def grids(
+    t_cycle_max_s: float, t_end_s: float, dt_s: float
+) -> tuple[Array, NDArray[np.intp], NDArray[np.intp]]:
+    """All times of a run, and the rows of the analysis and of the output among them."""
+    analysis, output = analysis_grid(t_cycle_max_s), grid(t_end_s, dt_s)
+    times = np.union1d(analysis, output)
+    times.flags.writeable = False
+    return times, np.searchsorted(times, analysis), np.searchsorted(times, output)
 
 
 def integrate(scenario: Scenario, backend_name: str | None = None) -> tuple[Trajectory, Trajectory]:
@@ -139,9 +148,7 @@ def integrate(scenario: Scenario, backend_name: str | None = None) -> tuple[Traj
     solver = backend(backend_name or options.backend)
     setup = prepare(scenario)
     layers = 1 if options.dimension == "0d" else options.layers
-    analysis = analysis_grid(scenario.quality.t_cycle_max_s)
-    output = grid(options.t_end_s, options.dt_s)
-    times = np.union1d(analysis, output)
+    times, analysis, output = grids(scenario.quality.t_cycle_max_s, options.t_end_s, options.dt_s)
     ode = problem.problem(setup, float(times[-1]), layers)
     solution = solver.solve(ode, times, Tolerances(options.rtol), options.max_evaluations)
     seen = _seen(solution) if solution.seen is None else solution.seen
@@ -152,10 +159,7 @@ def integrate(scenario: Scenario, backend_name: str | None = None) -> tuple[Traj
     borne = np.empty((len(times), len(PART)))
     part(solution.y, seen, ode.parameters, limits, run.alpha_gel, borne)
     run = replace(run, borne=borne)
-    return (
-        run.rows(np.searchsorted(times, analysis)),
-        run.rows(np.searchsorted(times, output)),
-    )
+    return run.rows(analysis), run.rows(output)
 
 
 def _seen(solution: OdeSolution) -> Array:

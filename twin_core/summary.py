@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from twin_core import assessment, demold, kpi
-from twin_core.compiled import compiled
+from twin_core.compiled import allocating
 from twin_core.shot import Scenario
 from twin_core.simulation import Trajectory, integrate
 from twin_core.solvers.base import Array, Parameters
@@ -23,7 +23,7 @@ class Summary:
     verdict: Array
 
 
-@compiled
+@allocating
 def summary_rows(
     t: Array, y: Array, seen: Array, borne: Array, rows: int, params: Parameters, events: Array,
     alpha_gel: float, limits: Parameters, kpis: Array, window: Array, verdict: Array,

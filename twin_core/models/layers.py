@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from twin_core.compiled import compiled
+from twin_core.compiled import allocating, compiled
 from twin_core.models import foam as f
 from twin_core.models import state as s
 from twin_core.physics import gas, thermal, vents
@@ -120,7 +120,7 @@ def _wall_rate(q: float, T: float, T_heater: float, p: Any) -> float:
     )
 
 
-@compiled
+@allocating
 def rhs(t: float, y: Array, params: Parameters, dy: Array) -> None:
     """Time derivative of the state."""
     p = params[0]
@@ -155,7 +155,7 @@ def event_values(t: float, y: Array, params: Parameters, out: Array) -> None:
     event_row(y, n, pressure(y, n, params[0]), params[0], out)
 
 
-@compiled
+@allocating
 def enter_mode(event: int, y: Array, params: Parameters) -> None:
     """Change ``params`` to the mode after gel or vent closure.
 

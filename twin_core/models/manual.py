@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from twin_core.errors import BudgetExceeded, SolverError
-from twin_core.models import layers, march
+from twin_core.models import account, layers, march
 from twin_core.models import state as s
 from twin_core.solvers.base import Array, OdeProblem, OdeSolution, Statistics, Tolerances
 
@@ -32,7 +32,7 @@ class ManualBackend:
         """
         if problem.rhs is not layers.rhs:
             raise SolverError("backend manual is compiled with the foam model and solves no other")
-        record = new_record(save_at_s, problem.y0.size)
+        record = new_record(save_at_s, problem.y0.size, problem.t_end_s)
         outcome, reached = march.march(
             problem.parameters.copy(),
             problem.y0,
@@ -51,13 +51,14 @@ class ManualBackend:
             t_s=save_at_s,
             y=y,
             seen=record.seen,
+            heat=record.heat,
             events={s.EVENTS[i]: float(event_t[i]) for i in happened},
             statistics=Statistics(self.name, *(int(counts[i]) for i in (0, 1, 3, 2))),
             y_at={s.EVENTS[i]: event_y[i] for i in happened},
         )
 
 
-def new_record(save_at_s: Array, states: int) -> march.Record:
+def new_record(save_at_s: Array, states: int, heat_until_s: float) -> march.Record:
     """Space to write a run down."""
     events = len(s.EVENTS)
     return march.Record(
@@ -67,6 +68,8 @@ def new_record(save_at_s: Array, states: int) -> march.Record:
         event_t=np.empty(events),
         event_y=np.empty((events, states)),
         counts=np.empty(4, np.int64),
+        heat=np.empty(account.ACCOUNTS),
+        heat_until=heat_until_s,
     )
 
 

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from twin_core.compiled import compiled
-from twin_core.models import layers, newton, observe
+from twin_core.compiled import allocating, compiled, copy
+from twin_core.models import account, layers, newton, observe
 from twin_core.models import state as s
 from twin_core.solvers import rosenbrock as ros
 from twin_core.solvers.base import Array, Parameters
@@ -39,6 +39,9 @@ class Record(NamedTuple):
     event_y: Array
     counts: Any
     """(4,), evaluations of the model, steps, rejected steps, segments."""
+    heat: Array
+    """``account.ACCOUNTS`` up to ``heat_until``, or to the end."""
+    heat_until: float
 
 
 @compiled
@@ -60,7 +63,7 @@ def _stages(
     for stage in range(ros.STAGES):
         r = k[stage]
         if stage == 0:
-            r[:] = dy
+            copy(dy, r)
         else:
             ros.stage_state(stage, y, k, y1)
             evaluate(t + ros.TIME[stage] * h, y1, n, p, space.trial, space.q, r)
@@ -73,7 +76,7 @@ def _stages(
         y1[m] += k[ros.STAGES - 1, m]
 
 
-@compiled
+@allocating
 def _events(
     t: float, h: float, y: Array, y1: Array, weights: Array, n: int, p: Any, breaks: Any,
     before: Array, after: Array, space: newton.Space, record: Record,
@@ -92,7 +95,7 @@ def _events(
     return x_break, breaking
 
 
-@compiled
+@allocating
 def _root(
     event: int, y0: Array, y1: Array, weights: Array, n: int, p: Any, h: float, v0: float,
     v1: float, probe: Array,
@@ -123,7 +126,7 @@ def _root(
     return x1
 
 
-@compiled
+@allocating
 def march(
     params: Parameters, y0: Array, scale: Array, rtol: float, t_end: float, breaks: Any,
     budget: int, record: Record,
@@ -144,11 +147,12 @@ def march(
     y, y1, dy, by_time = y0.copy(), y0.copy(), np.empty(ns), np.zeros(ns)
     before, after = np.empty(EVENT_COUNT), np.empty(EVENT_COUNT)
     record.event_t[:] = np.nan
+    record.heat[:] = 0.0
     counts[:] = 0
     counts[SEGMENTS] = 1
     t, h, saved, grow = 0.0, min(ros.FIRST_STEP_S, t_end), 0, True
     if record.save_at[0] <= 0.0:
-        record.y[0] = y
+        copy(y, record.y[0])
         observe.observe_row(y, p, record.seen[0])
         saved = 1
     P = evaluate(t, y, n, p, space.work, space.q, dy)
@@ -172,7 +176,7 @@ def march(
                 h = t_end - t
             _stages(t, h, y, dy, by_time, moving, n, p, space, k, y1)
             counts[EVALUATIONS] += ros.STAGES - 1
-            error = ros.error_norm(k[ros.STAGES - 1], y, y1, scale, rtol)
+            error = ros.error_norm(k[ros.STAGES - 1], scale, rtol)
             factor = ros.step_factor(error)
             if error <= 1.0:
                 break
@@ -187,15 +191,22 @@ def march(
             t, h, y, y1, weights, n, p, breaks, before, after, space, record
         )
         reached = t1 if breaking < 0 else t + x_break * h
+        if t < record.heat_until:
+            share = min(1.0, (record.heat_until - t) / h)
+            if breaking >= 0:
+                share = min(share, x_break)
+            account.add_step(share, y, y1, weights, n, p, space.changed, record.heat)
+            ros.dense_state(share, y, y1, weights, space.changed)
+            account.settle(space.changed, n, p, record.heat)
         while saved < record.save_at.size and record.save_at[saved] <= reached:
             x = min((record.save_at[saved] - t) / h, 1.0)
             ros.dense_state(x, y, y1, weights, record.y[saved])
             observe.observe_row(record.y[saved], p, record.seen[saved])
             saved += 1
         if breaking < 0:
-            y[:] = y1
+            copy(y1, y)
         else:
-            y[:] = record.event_y[breaking]
+            copy(record.event_y[breaking], y)
             layers.enter_mode(breaking, y, params)
             counts[SEGMENTS] += 1
         t = reached

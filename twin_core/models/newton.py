@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from twin_core.compiled import compiled
+from twin_core.compiled import allocating, compiled, copy
 from twin_core.models import foam as f
 from twin_core.models import layers
 from twin_core.models import state as s
@@ -80,7 +80,7 @@ class Space(NamedTuple):
     unknowns: Array
 
 
-@compiled
+@allocating
 def space(ns: int) -> Space:
     """For so many states."""
     n = s.layer_count(ns)
@@ -114,7 +114,8 @@ def differentiate(
     nb, ns = n + s.TAIL_STATES, y.size
     work, trial, q, changed = space.work, space.trial, space.q, space.changed
     local, border, by_pressure = space.local, space.border, space.by_pressure
-    trial[:] = work
+    for i in range(n):
+        copy(work[i], trial[i])
     for column in range(ns - 2):  # air acts through the pressure alone, the heat on nothing
         i, kept = column // s.LAYER_STATES, y[column]
         d = DIFFERENCE * max(abs(kept), SMALLEST * scale[column])
@@ -131,7 +132,7 @@ def differentiate(
             for row in range(AMOUNTS):
                 at = 5 * i + row
                 local[i, row, column - 5 * i] = (changed[at] - dy[at]) / d
-            trial[i] = work[i]
+            copy(work[i], trial[i])
         y[column] = kept
     if p.is_open <= 0.0:
         d = DIFFERENCE * P
@@ -143,10 +144,9 @@ def differentiate(
 
 
 @compiled
-def _invert(m: Array) -> None:
+def _invert(m: Array, order: Any) -> None:
     """Inverse of a small well-scaled matrix in place: Gauss and Jordan with row exchange."""
     n = m.shape[0]
-    order = np.empty(n, np.int64)
     for k in range(n):
         best = k
         for i in range(k + 1, n):
@@ -195,7 +195,7 @@ def factor(a: float, n: int, space: Space) -> None:
             for column in range(AMOUNTS):
                 m[row, column] = -local[i, row, column]
             m[row, row] += a
-        _invert(m)
+        _invert(m, space.order)
         for row in range(AMOUNTS):
             to_T, to_P = 0.0, 0.0
             for column in range(AMOUNTS):
@@ -215,7 +215,7 @@ def factor(a: float, n: int, space: Space) -> None:
 
 @compiled
 def _lu(m: Array, order: Any) -> None:
-    """LU with row exchange in place."""
+    """LU with row exchange in place; the diagonal of U as reciprocals."""
     n = m.shape[0]
     for k in range(n):
         best = k
@@ -226,9 +226,9 @@ def _lu(m: Array, order: Any) -> None:
         if best != k:
             for j in range(n):
                 m[k, j], m[best, j] = m[best, j], m[k, j]
-        pivot = 1.0 / m[k, k]
+        m[k, k] = 1.0 / m[k, k]
         for i in range(k + 1, n):
-            m[i, k] *= pivot
+            m[i, k] *= m[k, k]
             entry = m[i, k]
             for j in range(k + 1, n):
                 m[i, j] -= entry * m[k, j]
@@ -251,7 +251,7 @@ def _lu_solve(m: Array, order: Any, g: Array) -> None:
         total = g[i]
         for j in range(i + 1, n):
             total -= m[i, j] * g[j]
-        g[i] = total / m[i, i]
+        g[i] = total * m[i, i]
 
 
 @compiled
@@ -288,7 +288,7 @@ def solve(r: Array, n: int, space: Space) -> None:
         r[border_column(b, n)] = g[b]
 
 
-@compiled
+@allocating
 def jacobian(t: float, y: Array, params: Parameters, scale: Array, out: Array) -> None:
     """The whole dense J of ``layers.rhs``, ``out`` (states, states), for solvers that want it."""
     p, ns = params[0], y.size

@@ -16,6 +16,8 @@ from twin_core.units import R_J_PER_MOL_K
 
 LARGEST_LIQUID_SHARE = 0.98
 """Of the cavity: beyond it there is no room to foam into."""
+WARMING_K = 20.0
+"""A change of temperature that matters; the absolute temperature would ask too little."""
 SLAB_MODE = 0.25 * np.pi**2
 """A slab as one lump loses heat by its first mode, (pi/2)^2 times its mid-plane resistance (Carslaw
 and Jaeger 1959); several layers resolve the profile themselves."""
@@ -63,12 +65,12 @@ def initial_state(setup: Setup, parameters: Parameters, n: int) -> Array:
 
 
 def scales(setup: Setup, parameters: Parameters, n: int) -> Array:
-    """Size of each state."""
+    """How large a change of each state is that matters."""
     p = parameters[0]
     scale = np.empty(s.LAYER_STATES * n + s.TAIL_STATES)
-    s.layered(scale)[:] = *([p["n_OH0"]] * 4), setup.T_pour_K
+    s.layered(scale)[:] = *([p["n_OH0"]] * 4), WARMING_K
     heat = p["m_liquid"] * p["c_liquid"] * 10.0  # of a change by 10 K
-    s.tail(scale)[:] = *([setup.T_pour_K] * 2), max(p["n_air0"], 1e-3 * p["n_OH0"]), heat
+    s.tail(scale)[:] = WARMING_K, WARMING_K, max(p["n_air0"], 1e-3 * p["n_OH0"]), heat
     return scale
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from twin_core.compiled import compiled
 from twin_core.units import P_ATM_PA, PA_PER_BAR
 
@@ -40,7 +42,7 @@ def bubble_area_factor(n_gas: float, n_nuclei: float) -> float:
     Smooth from the nuclei on, so that no switch at the onset of foaming costs solver steps.
     """
     gas = max(n_gas, 0.1 * n_nuclei)  # a solver may try a state that no foam can reach
-    return math.pow(gas / (gas + 10.0 * n_nuclei), 1.0 / 3.0)
+    return float(np.cbrt(gas / (gas + 10.0 * n_nuclei)))
 
 
 @compiled

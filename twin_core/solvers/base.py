@@ -34,7 +34,7 @@ class OdeProblem:
         terminal: names of the events that may change the mode.
         transition: ``(name, y, parameters) -> parameters`` of the next mode.
         parameters: of the first mode.
-        y0: initial state; ``scale``: size of each state, for the absolute tolerance.
+        y0: initial state; ``scale``: a change of each state that matters, for the tolerance.
         t_end_s: end of the shot.
         jacobian: ``jacobian(t, y, parameters, J_out)``, J_out[i, j] = d rhs_i / d y_j; dense, for
             all layers share one pressure.
@@ -143,6 +143,8 @@ class OdeSolution:
     """(index of the first time of the mode, its parameters); empty where ``seen`` is given."""
     seen: Array | None = None
     """Observables on the grid, from a backend that looks at them on the way."""
+    heat: Array | None = None
+    """Heat account of the run, from a backend that keeps it along its dense output."""
 
 
 class Solver(Protocol):
