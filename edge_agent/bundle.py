@@ -82,8 +82,8 @@ class Bundle:
         k, kind = prediction.kpis, "simulated" if self.meta.simulated else "measured"
         lines = []
         for sensor, words, unit, predicted in (
-            ("T_core_C", "peak core temperature", "°C", k and k.T_core_max_C),
-            ("p_cavity_bar", "peak cavity pressure", "bar", k and k.p_max_bar),
+            ("T_core_C", "peak core temperature", "°C", None if k is None else k.T_core_max_C),
+            ("p_cavity_bar", "peak cavity pressure", "bar", None if k is None else k.p_max_bar),
         ):
             peak = self.peak(sensor)
             if peak is not None and predicted is not None:

@@ -89,9 +89,7 @@ def _table(board: Board, clock: Clock | None) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(
-        box=box.SIMPLE, title="PUR-MOLD-TWIN demo", collapse_padding=True, pad_edge=False
-    )
+    table = Table(box=box.SIMPLE, title="PUR-MOLD-TWIN demo", collapse_padding=True, pad_edge=False)
     for name in ("mold", "shot", "state", "core °C", "demould", "quality", "pressure", "data"):
         table.add_column(name, no_wrap=True)
     for shot_id, row in list(board.rows.items())[-12:]:
