@@ -72,10 +72,7 @@ def command(
     from twin_core import InputError, TwinError, load_scenario, simulate
 
     try:
-        if report is not None:
-            from edge_agent.report.files import check_report_file
-
-            check_report_file(report)
+        _check_report(report)
         loaded = _with_quality(load_scenario(scenario, systems, system), quality)
         result = simulate(_with_dimension(loaded, dimension), backend)
         log = _logged(measured, result)
@@ -106,6 +103,19 @@ def _fail(message: str, exit_code: int) -> NoReturn:
     for line in message.splitlines():
         click.echo(line if line.startswith("hint: ") else f"error: {line}", err=True)
     sys.exit(exit_code)
+
+
+def _check_report(path: Path | None) -> None:
+    """End early, with words, when the report could not be written later."""
+    if path is None:
+        return
+    from edge_agent.errors import MissingExtra
+    from edge_agent.report.files import check_report_file
+
+    try:
+        check_report_file(path)
+    except MissingExtra as error:
+        _fail(f"{error}\nhint: {error.hint}", 1)
 
 
 def _with_quality(scenario: Scenario, path: Path | None) -> Scenario:

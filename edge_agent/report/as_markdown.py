@@ -21,8 +21,9 @@ from edge_agent.report.content import (
 )
 from edge_agent.report.plot import Plot
 
-SPECIAL = re.compile(r"([\\`*\[\]|~$])|(?<!\w)(_)|(_)(?!\w)")
-AT_START = re.compile(r"^(\s*)([#>+=-]|\d+[.)])")
+SPECIAL = re.compile(r"[\\`*#\[\]|~$]|(?<![^\W_])_|_(?![^\W_])")
+AT_START = re.compile(r"^(\s*\d*)([>+=.)-])")
+"""What would make a paragraph a list, a quotation or a rule."""
 
 
 def markdown(page: Page, address: Callable[[Plot], str]) -> str:
@@ -50,7 +51,7 @@ def inline(words: Words) -> str:
 
 def _inline(part: Inline) -> str:
     if isinstance(part, Code):
-        flat = " ".join(part.words.replace("|", "\\|").split())
+        flat = " ".join(part.words.split())
         fence = "`" * (1 + max((len(run) for run in re.findall(r"`+", flat)), default=0))
         edge = " " if "`" in flat else ""
         return f"{fence}{edge}{flat}{edge}{fence}"
@@ -82,9 +83,13 @@ def _block(block: Block, address: Callable[[Plot], str]) -> str:
 def _table(table: Table) -> str:
     lines = [_line([escape(name) for name in table.columns])]
     lines.append(_line(["---:" if name in table.numeric else "---" for name in table.columns]))
-    lines.extend(_line([inline(cell) for cell in row]) for row in table.rows)
+    lines.extend(_line([_cell(cell) for cell in row]) for row in table.rows)
     caption = f"{escape(table.caption)}\n\n" if table.caption else ""
     return caption + "\n".join(lines)
+
+
+def _cell(words: Words) -> str:
+    return re.sub(r"(?<!\\)\|", r"\\|", inline(words))  # a bar in a name, too, ends a cell
 
 
 def _line(cells: list[str]) -> str:

@@ -69,8 +69,8 @@ def compare(
 
 
 def steepest_slope(t: Array, y: Array) -> float:
-    """Largest slope between neighbouring points."""
-    return float(np.max(np.diff(y) / np.diff(t)))
+    """Largest slope, by central differences over points that may be unevenly spaced."""
+    return float(np.max(np.gradient(y, t)))
 
 
 def best_shift(
