@@ -17,7 +17,7 @@ Examples:
   pur-mold-twin run-sim --scenario configs/scenarios/panel_packed.yaml
   pur-mold-twin run-sim -s shot.yaml --mode operator
   pur-mold-twin run-sim -s shot.yaml -y SYSTEM_M1 --save-json shot.json
-  pur-mold-twin run-sim -s shot.yaml --report shot.html --measured logs/shot-17
+  pur-mold-twin run-sim -s shot.yaml --report shot.html --measured logs/17
 
 Ends with 0 when the shot was simulated (good or not), 2 when the input cannot be simulated as
 given, 1 when the solver failed or a report needs matplotlib (pip install 'pur-mold-twin[report]').

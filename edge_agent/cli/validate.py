@@ -14,7 +14,7 @@ Example:
   pur-mold-twin validate --out docs/validation.md
 
 Ends with 0 when the page was written, 2 when a file cannot be read or written, 1 when a run failed
-or matplotlib is missing (pip install 'pur-mold-twin[report]').
+or matplotlib is not installed.
 """
 
 
