@@ -26,6 +26,8 @@ MEASURED = "#000000"
 WINDOW, BEST, MARK, LIMIT = "#009E73", "#00694D", "#777777", "#B00020"
 MARK_DISTANCE = 0.05
 """Least distance of two event labels, as a share of the width."""
+MOST_POINTS = 150
+"""More points than these are drawn as a thin line."""
 TICK_DISTANCE = 0.055
 """Least distance of two ticks on a stretched time axis, as a share of the width."""
 STYLE: dict[str, Any] = {
@@ -104,13 +106,14 @@ def _draw(plot: Plot) -> Figure:
 
 def _curve(axes: Axes, curve: Curve) -> Any:
     points = curve.kind == "points"
+    apart = points and len(curve.x) <= MOST_POINTS
     (line,) = axes.plot(
         curve.x,
         curve.y,
-        linestyle=LINES[curve.kind],
+        linestyle=LINES[curve.kind] if apart or not points else "-",
         color=MEASURED if points else PALETTE[curve.colour % len(PALETTE)],
-        linewidth=1.6,
-        marker="o" if points else None,
+        linewidth=1.0 if points else 1.6,
+        marker="o" if apart else None,
         markersize=3.5,
         markerfacecolor="white",
         label=curve.label,

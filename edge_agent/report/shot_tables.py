@@ -108,7 +108,12 @@ def window_table(result: SimulationResult) -> Table:
     earliest, latest = binding.get("earliest"), binding.get("latest")
     rows = [
         ("earliest", fixed(result.t_demold_min_s), "s", decides.get(earliest or "", "-")),
-        ("best", fixed(result.t_demold_opt_s), "s", "every margin has 0.1 in hand, or the best"),
+        (
+            "best",
+            fixed(result.t_demold_opt_s),
+            "s",
+            "first with every margin at 0.1, else the largest",
+        ),
         ("latest", fixed(result.t_demold_max_s), "s", decides.get(latest or "", "-")),
     ]
     return Table.of("open|value|unit|decided by", rows)
