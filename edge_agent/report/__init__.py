@@ -4,7 +4,7 @@
     plot       what a plot shows, as plain data
     comparison how far a simulation is from a measured or published series
     shot       SimulationResult -> page        (shot_plots, shot_tables, sources, operator)
-    validation measured and published runs -> page   (validation_runs)
+    validation measured and published runs -> page   (validation_runs, validation_peers)
     drawing    plot -> PNG or SVG, the only module that needs matplotlib
     as_html, as_markdown   page -> text
     files      page -> file; the suffix decides

@@ -131,11 +131,9 @@ def margins_table(result: SimulationResult) -> Table:
 def risks_table(result: SimulationResult) -> Table:
     """What each criterion adds to the risk, the largest first."""
     risks = sorted(result.risks.items(), key=lambda item: -item[1])
-    rows: list[tuple[Words, ...]] = [
-        (Code(name), name.replace("_", " "), fixed(risk, 3)) for name, risk in risks
-    ]
-    rows.append(("all together", "1 - product(1 - risk)", fixed(result.defect_risk, 3)))
-    return Table.of("criterion|about|risk, 0..1", rows, "risk, 0..1")
+    rows: list[tuple[Words, ...]] = [(Code(name), fixed(risk, 3)) for name, risk in risks]
+    rows.append(("all together: 1 - product(1 - risk)", fixed(result.defect_risk, 3)))
+    return Table.of("criterion|risk, 0..1", rows, "risk, 0..1")
 
 
 def diagnostics_table(result: SimulationResult) -> Table:
@@ -158,6 +156,6 @@ def audit_table(result: SimulationResult) -> Table:
     for name, value in dataclasses.asdict(result.audit).items():
         heat = name.endswith("_J")
         words = name.removesuffix("_J").removesuffix("_ratio").replace("_", " ")
-        figure = f"{value / 1e3:.3f}" if heat else f"{value:.1e}"
+        figure = fixed(value / 1e3, 3) if heat else f"{value:.1e}"
         rows.append((words, figure, "kJ" if heat else "1, relative", Code(name)))
     return Table.of("balance|value|unit|name", rows)

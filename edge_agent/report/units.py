@@ -29,8 +29,11 @@ def unit_of(name: str) -> str:
 
 
 def fixed(value: float | None, digits: int = 1) -> str:
-    """With this many digits behind the point; ``-`` when there is no value."""
-    return "-" if value is None else f"{value:.{digits}f}"
+    """With this many digits behind the point, zero without a sign; ``-`` for no value."""
+    if value is None:
+        return "-"
+    words = f"{value:.{digits}f}"
+    return words if float(words) else words.lstrip("-")
 
 
 def shown(value: object) -> str:

@@ -1,14 +1,13 @@
-"""The page on validation: each number on it is computed from the runs, none is typed."""
+"""The page on validation: every result on it is computed, none is typed."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from edge_agent.report.comparison import best_shift, compare, rms, steepest_slope
+from edge_agent.report.comparison import best_shift, rms, steepest_slope
 from edge_agent.report.content import (
     Block,
     Code,
-    Items,
     Link,
     Page,
     Plots,
@@ -18,21 +17,15 @@ from edge_agent.report.content import (
     Words,
 )
 from edge_agent.report.measured import measured
-from edge_agent.report.plot import Array, Curve, Plot
+from edge_agent.report.plot import Curve, Plot
+from edge_agent.report.validation_peers import TIME, pufoam_section, rf1_section, said_of_itself
 from edge_agent.report.validation_runs import (
     R1_INDEX,
     R11,
-    Peer,
-    Published,
     densities,
     measured_r11,
-    modena_rf1,
-    pufoam,
-    pufoam_excess_K,
 )
 from twin_core.units import ZERO_CELSIUS_K, kelvin
-
-TIME = "time, s"
 
 
 def validation_page() -> Page:
@@ -55,8 +48,8 @@ def validation_page() -> Page:
         _standing(),
         _r11(),
         _density(),
-        _pufoam(pufoam()),
-        _rf1(modena_rf1()),
+        pufoam_section(),
+        rf1_section(),
     )
     return Page("Validation", lead, sections)
 
@@ -186,7 +179,7 @@ def _density() -> Section:
     return Section(
         "Compared: free-rise density of water-blown foam",
         (
-            _head(published, 2),
+            said_of_itself(published, 2),
             Text(
                 "The publisher fitted the correlation to measurements and does not give them, nor "
                 "what the water is a per cent of; here it is taken of the whole foam. Simulated: "
@@ -201,127 +194,6 @@ def _density() -> Section:
             Plots((plot,)),
         ),
     )
-
-
-def _pufoam(peer: Peer) -> Section:
-    p, r = peer.published, peer.result
-    T = p["T_massavg_K"]
-    excess = pufoam_excess_K(peer)
-    rows = [
-        _peer_row("temperature", peer, T, r.T_core_K, "K", 1),
-        _peer_row("degree of cure", peer, peer.alpha, r.alpha, "", 3),
-    ]
-    reaches = [
-        float(np.interp(-RISEN_KG_PER_M3, -density, t))
-        for density, t in ((p["rho_mean_kg_m3"], peer.time_s), (r.rho_kg_per_m3, r.time_s))
-    ]
-    end = peer.time_s[-1]
-    return Section(
-        "Compared, not validated: PUFoam's cup with water and n-pentane",
-        (
-            _head(p, 3),
-            Text(
-                "A simulation by others, not a measurement. Ours: WATER_N_PENTANE, the same "
-                "published kinetics, in an adiabatic open cup at 1 bar from 300 K. PUFoam's "
-                "figures are means over its foam, until it fills the domain and stops reacting at "
-                f"{end:.0f} s. Its degree of cure is computed from its conversions."
-            ),
-            Text(
-                "Its result is not energy consistent and no reference for accuracy: its mean "
-                f"temperature exceeds the adiabatic value of its own conversions by up to "
-                f"{np.max(excess):.0f} K (at {peer.time_s[int(np.argmax(excess))]:.0f} s)."
-            ),
-            _peer_table("PUFoam", peer, rows),
-            Text(
-                f"The foam falls to {RISEN_KG_PER_M3:g} kg/m3 after {reaches[0]:.1f} s in PUFoam "
-                f"and after {reaches[1]:.1f} s here."
-            ),
-            Plots(
-                (
-                    _peer_plot("pufoam_T", "Temperature", peer, T, r.T_core_K, "PUFoam", "K"),
-                    _peer_plot("pufoam_alpha", CURE, peer, peer.alpha, r.alpha, "PUFoam", "0..1"),
-                )
-            ),
-        ),
-    )
-
-
-def _rf1(peer: Peer) -> Section:
-    p, r = peer.published, peer.result
-    rows = [
-        _peer_row("temperature", peer, p["T_K"], r.T_core_K, "K", 1),
-        _peer_row("degree of cure", peer, peer.alpha, r.alpha, "", 3),
-    ]
-    half = [float(np.interp(0.5, curve, t)) for curve, t in (
-        (peer.alpha, peer.time_s), (r.alpha, r.time_s)
-    )]  # fmt: skip
-    return Section(
-        "A difference, not a validation: MoDeNa's RF-1 kinetics",
-        (
-            _head(p, 3),
-            Text(
-                "RF-1 resolves the catalyst and starts slowly; the model's laws (Winkler's, of "
-                "WATER_N_PENTANE) do not. Both run here on the same concentrations, from 300 K, "
-                "adiabatic, without blowing agent; they were made for different recipes. RF-1's "
-                "time is counted from the start of its reaction. Its degree of cure is computed "
-                "from its conversions of hydroxyl and water."
-            ),
-            _peer_table("RF-1", peer, rows),
-            Text(
-                f"Half of the groups have reacted after {half[0]:.0f} s in RF-1 and after "
-                f"{half[1]:.0f} s here. Heats of reaction and concentrations are the same in both, "
-                "so the end can agree where the way there does not."
-            ),
-            Plots(
-                (
-                    _peer_plot("rf1_T", "Temperature", peer, p["T_K"], r.T_core_K, "RF-1", "K"),
-                    _peer_plot("rf1_alpha", CURE, peer, peer.alpha, r.alpha, "RF-1", "0..1"),
-                )
-            ),
-        ),
-    )
-
-
-CURE = "Degree of cure"
-RISEN_KG_PER_M3 = 100.0
-"""Density at which a foam has risen far enough to compare when."""
-
-
-def _peer_row(
-    what: str, peer: Peer, given: Array, simulated: Array, unit: str, digits: int
-) -> tuple[Words, ...]:
-    c = compare(peer.time_s, given, peer.result.time_s, simulated)
-    assert c is not None
-    end = given[-1], float(np.interp(peer.time_s[-1], peer.result.time_s, simulated))
-    values = (*end, c.rmse, c.largest)
-    return (what, *(f"{value:.{digits}f}" for value in values), unit or "1")
-
-
-def _peer_table(name: str, peer: Peer, rows: list[tuple[Words, ...]]) -> Table:
-    end = f"at {peer.time_s[-1]:.0f} s"
-    columns = f"quantity|{name} {end}|ours {end}|RMSE|largest difference|unit"
-    return Table.of(columns, rows, columns.removeprefix("quantity|").removesuffix("|unit"))
-
-
-def _peer_plot(
-    name: str, title: str, peer: Peer, given: Array, simulated: Array, label: str, unit: str
-) -> Plot:
-    return Plot(
-        name=f"validation_{name}",
-        title=f"{title}, {label} and ours",
-        caption="Both are simulated.",
-        x_label=TIME,
-        y_label=f"{title.lower()}, {unit}",
-        curves=(
-            Curve("ours, simulated", peer.result.time_s, simulated, 1),
-            Curve(f"{label}, simulated", peer.time_s, given, 6, "dashed"),
-        ),
-    )
-
-
-def _head(published: Published, lines: int) -> Items:
-    """What the data file says of itself."""
-    return Items(published.head[:lines])
 
 
 def _K(T_C: float) -> str:

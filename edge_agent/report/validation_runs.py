@@ -83,18 +83,18 @@ def measured_r11() -> tuple[Bundle, SimulationResult]:
 
 
 def pufoam() -> Peer:
-    """PUFoam's cup, up to where its foam has filled the domain and it stops reacting."""
+    """PUFoam's cup, until its foam has filled the domain and stops reacting; means of its core."""
     published = load_published("peer_pufoam_cup_testcase.csv")
     reacting = np.flatnonzero(np.diff(published["XOH"]) > 0)
     published = published.until(int(reacting[-1]) + 1)
     system = _system("WATER_N_PENTANE")
     result = simulate(_cup(system, 300.0, float(published["t_s"][-1]), p_bar=1.0))
-    alpha = alpha_of(system, published["XOH"], published["XW"])
+    alpha = alpha_of(system, published["XOH_core"], published["XW_core"])
     return Peer(published, published["t_s"], alpha, result)
 
 
 def pufoam_excess_K(peer: Peer) -> Array:
-    """By how much its mean temperature exceeds what its own conversions can heat it to [K].
+    """Its mass-averaged temperature less what its own conversions can heat it to [K].
 
     Adiabatic: heat of both reactions less the evaporation of the pentane that it counts as gas,
     over the heat capacity of the polymer.

@@ -85,7 +85,7 @@ def test_the_numbers_are_those_of_the_result() -> None:
     assert window["latest"][2] == "nothing: the run ends"
     assert set(result.demold_margins) < set(window)
     risks = cells(page, "Risks")
-    assert risks["all together"][1] == f"{result.defect_risk:.3f}"
+    assert risks["all together: 1 - product(1 - risk)"] == [f"{result.defect_risk:.3f}"]
     assert set(result.risks) < set(risks)
     found = cells(page, "Diagnostics")
     assert found["INDEX_MISMATCH"][1].startswith("declared_ratio 1.05, from_masses_ratio 1.2")
@@ -200,9 +200,9 @@ def test_layers_are_drawn_when_the_result_has_them() -> None:
     plots = layer_plots(full)
     assert [plot.name for plot in plots] == ["layers_T", "layers_alpha", "layers_rho"]
     assert all(svg(plot) for plot in plots)
-    assert [curve.label for curve in plots[0].curves] == [
-        *("gel, 65 s", "best time, 91 s", "hottest core, 149 s", "end, 900 s")
-    ]
+    words = [curve.label.partition(",")[0] for curve in plots[0].curves]
+    assert sorted(words) == ["best time", "end", "gel", "hottest core"]
+    assert plots[0].curves[-1].label == "end, 900 s"
     coldest = time_plots(full, None)[0].curves[2]
     assert coldest.label == "coldest layer, simulated"
     assert coldest.y == pytest.approx(0.8 * result.T_core_K - 273.15)
@@ -282,4 +282,4 @@ def test_units_and_numbers_as_words() -> None:
     assert [shown(value) for value in (None, "", True, 0.1 + 0.2, 3, "x")] == [
         *("-", "-", "yes", "0.3", "3", "x")
     ]
-    assert (fixed(None), fixed(1.25, 1)) == ("-", "1.2")
+    assert [fixed(value) for value in (None, 1.25, -0.01, -1.25)] == ["-", "1.2", "0.0", "-1.2"]
