@@ -3,6 +3,7 @@
 TwinError
 ├── InputError
 │   └── SettingsError   the configuration is wrong; every wrong field is named
+├── MissingExtra        something was asked for that needs packages which are not installed
 ├── LinkError           the broker cannot be reached or refused us (retryable)
 │   └── PublishRefused  the broker will never take this message
 └── StoreError          spool or history cannot be written or read (retryable)
@@ -17,6 +18,14 @@ class SettingsError(InputError):
     """A configuration file or environment variable that cannot be used."""
 
     hint = "correct the named field; see configs/agent.yaml for an example"
+
+
+class MissingExtra(TwinError):
+    """A package of an extra is not installed; ``hint`` is the command that installs it."""
+
+    def __init__(self, message: str, extra: str) -> None:
+        super().__init__(message)
+        self.hint = f"pip install 'pur-mold-twin[{extra}]'"
 
 
 class LinkError(TwinError):

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import sys
-import textwrap
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
+    from edge_agent.report.measured import Measured
     from twin_core import Scenario, SimulationResult
 
 EXAMPLE = """\b
@@ -21,9 +17,10 @@ Examples:
   pur-mold-twin run-sim --scenario configs/scenarios/panel_packed.yaml
   pur-mold-twin run-sim -s shot.yaml --mode operator
   pur-mold-twin run-sim -s shot.yaml -y SYSTEM_M1 --save-json shot.json
+  pur-mold-twin run-sim -s shot.yaml --report shot.html --measured logs/17
 
 Ends with 0 when the shot was simulated (good or not), 2 when the input cannot be simulated as
-given, 1 when the solver failed.
+given, 1 when the solver failed or a report needs matplotlib (pip install 'pur-mold-twin[report]').
 """
 
 File = click.Path(path_type=Path)
@@ -35,6 +32,7 @@ File = click.Path(path_type=Path)
 @click.option("-c", "--systems", type=File, help="File or folder of systems. [default: catalogue]")
 @click.option("-q", "--quality", type=File, help="YAML file; its fields override the quality.")
 @click.option("--backend", help="Solver. [default: the scenario's, solve_ivp]")
+@click.option("--dimension", help="Model: 0d or 1d. [default: the scenario's, 0d]")
 @click.option(
     "--output", type=click.Choice(["json", "table"]), default="table", show_default=True,
     help="What to print; json has all arrays.",
@@ -45,16 +43,27 @@ File = click.Path(path_type=Path)
 )  # fmt: skip
 @click.option("--save-json", type=File, help="Write the full result to this file.")
 @click.option("--export-csv", type=File, help="Write the profile over time to this file.")
+@click.option(
+    "--report", type=File,
+    help="Write a report with plots and sources to this file, .html or .md; it is one file.",
+)  # fmt: skip
+@click.option(
+    "--measured", type=File,
+    help="Folder of a logged shot to compare with, in the report and in the table.",
+)  # fmt: skip
 def command(
     scenario: Path,
     system: str | None,
     systems: Path | None,
     quality: Path | None,
     backend: str | None,
+    dimension: str | None,
     output: str,
     mode: str,
     save_json: Path | None,
     export_csv: Path | None,
+    report: Path | None,
+    measured: Path | None,
 ) -> None:
     """Simulate one shot: when it can be opened, and whether it is good.
 
@@ -63,8 +72,10 @@ def command(
     from twin_core import InputError, TwinError, load_scenario, simulate
 
     try:
+        _check_report(report)
         loaded = _with_quality(load_scenario(scenario, systems, system), quality)
-        result = simulate(loaded, backend)
+        result = simulate(_with_dimension(loaded, dimension), backend)
+        log = _logged(measured, result)
     except InputError as error:
         _fail(str(error), 2)
     except TwinError as error:
@@ -74,18 +85,37 @@ def command(
         _write(save_json, text)
     if export_csv is not None:
         _write(export_csv, _as_csv(result))
+    if report is not None:
+        _write(report, _as_report(result, log, report.suffix))
     if output == "json":
         click.echo(text, nl=False)
     elif mode == "operator":
-        click.echo(operator_answer(result), nl=False)
+        from edge_agent.report.operator import operator_answer
+
+        click.echo("\n".join(operator_answer(result)))
     else:
-        _print_tables(result)
+        from edge_agent.cli.shot_tables import print_tables
+
+        print_tables(result, log)
 
 
 def _fail(message: str, exit_code: int) -> NoReturn:
     for line in message.splitlines():
         click.echo(line if line.startswith("hint: ") else f"error: {line}", err=True)
     sys.exit(exit_code)
+
+
+def _check_report(path: Path | None) -> None:
+    """End early, with words, when the report could not be written later."""
+    if path is None:
+        return
+    from edge_agent.errors import MissingExtra
+    from edge_agent.report.files import check_report_file
+
+    try:
+        check_report_file(path)
+    except MissingExtra as error:
+        _fail(f"{error}\nhint: {error.hint}", 1)
 
 
 def _with_quality(scenario: Scenario, path: Path | None) -> Scenario:
@@ -98,6 +128,34 @@ def _with_quality(scenario: Scenario, path: Path | None) -> Scenario:
     given = parse(Quality, read_yaml(path), str(path)).model_dump(exclude_unset=True)
     both = scenario.quality.model_dump(exclude_unset=True) | given
     return scenario.model_copy(update={"quality": parse(Quality, both, str(path))})
+
+
+def _with_dimension(scenario: Scenario, dimension: str | None) -> Scenario:
+    """The scenario with another model, checked as if it stood in the file."""
+    if dimension is None:
+        return scenario
+    from twin_core import SimulationOptions
+    from twin_core.files import parse
+
+    given = scenario.simulation.model_dump(exclude_unset=True) | {"dimension": dimension}
+    options = parse(SimulationOptions, given, f"--dimension {dimension}")
+    return scenario.model_copy(update={"simulation": options})
+
+
+def _logged(folder: Path | None, result: SimulationResult) -> Measured | None:
+    if folder is None:
+        return None
+    from edge_agent.bundle import load_bundle
+    from edge_agent.report.measured import measured
+
+    return measured(load_bundle(folder), result)
+
+
+def _as_report(result: SimulationResult, measured: Measured | None, suffix: str) -> str:
+    from edge_agent.report.files import page_text
+    from edge_agent.report.shot import shot_page
+
+    return page_text(shot_page(result, measured), suffix)
 
 
 def _as_json(result: SimulationResult) -> str:
@@ -123,157 +181,3 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         _fail(f"{path}: cannot be written: {error.strerror or error}", 2)
-
-
-# --- for an operator ---------------------------------------------------------------------------
-
-NOT_YET = {
-    "cure": "the foam is not cured enough",
-    "gel": "the foam is too little past its gel point to hold its shape",
-    "hardness": "the foam is still too soft",
-    "strength": "the foam could be torn by its inner pressure",
-    "swell": "the part would swell on opening",
-    "shrink": "the part would shrink on opening",
-    "wall_temperature": "the skin is still too hot",
-    "pressure": "the pressure in the mold is above its limit",
-}
-"""Words for each criterion of the demould window while it is not met."""
-
-GOOD = {"OK": "yes", "MARGINAL": "just, at least one limit is close", "FAIL": "no"}
-
-
-def operator_answer(result: SimulationResult) -> str:
-    """When can it be opened, why not earlier, is it good: in plain lines."""
-    why = NOT_YET[result.demold_binding["earliest"] or ""]
-    closed_by = result.demold_binding["latest"]
-    t_min, t_opt, t_max = result.t_demold_min_s, result.t_demold_opt_s, result.t_demold_max_s
-    if t_min is None or t_opt is None or t_max is None:
-        lines = [
-            f"Open: not within {_minutes(result.scenario.quality.t_cycle_max_s)}.",
-            f"Why not: {why}.",
-        ]
-    else:
-        lines = [
-            f"Open: from {_minutes(t_min)} after the end of injection; best at {_minutes(t_opt)}.",
-            f"Why not earlier: {why}.",
-        ]
-        if closed_by is not None and closed_by != "cycle":
-            lines.append(
-                f"Not later than {_minutes(t_max, math.floor)}: then {NOT_YET[closed_by]}."
-            )
-    lines.append(f"Good part expected: {GOOD[result.quality_status]}.")
-    lines.extend(f"  - {diagnostic.words}" for diagnostic in result.diagnostics)
-    close = [name.replace("_", " ") for name, risk in result.risks.items() if risk > 0]
-    if close and result.quality_status == "MARGINAL":
-        lines.append(f"  - close to the limit: {', '.join(close)}")
-    lines.append("Calculated, not measured.")
-    return "\n".join(lines) + "\n"
-
-
-def _minutes(seconds: float, rounded: Callable[[float], int] = math.ceil) -> str:
-    """``91.4`` -> ``1 min 32 s``: rounded up, so that nobody opens early."""
-    whole = rounded(seconds)
-    return f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{whole} s"
-
-
-def _evidence(evidence: dict[str, float | str]) -> str:
-    pairs = (
-        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in evidence.items()
-    )
-    return ", ".join(pairs)
-
-
-# --- for an expert -----------------------------------------------------------------------------
-
-
-def _print_tables(result: SimulationResult) -> None:
-    from rich.console import Console
-
-    console = Console(highlight=False, markup=False)
-    system, cost = result.scenario.system, result.statistics
-    console.print(
-        f"{result.scenario.scenario_id}: {system.system_id} in {result.scenario.mold.mold_id}"
-    )
-    console.print(_kpi_table(result))
-    console.print(_times_table(result))
-    lines = [_binding_line(result), f"Diagnostics: {len(result.diagnostics) or 'none'}"]
-    lines.extend(f"  {d.code}: {d.words} ({_evidence(d.evidence)})" for d in result.diagnostics)
-    lines.append(_audit_line(result))
-    lines.append(
-        f"Parameters: {len(system.assumed())} of {len(system.parameters())} are assumed; "
-        f"physics {result.physics_hash}"
-    )
-    lines.append(f"Solver: {cost.backend}, {cost.evaluations} evaluations, {cost.steps} steps")
-    for line in lines:
-        console.print(textwrap.fill(line, console.width, subsequent_indent="    "))
-
-
-def _table(*columns: str) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    for i, name in enumerate(columns):
-        table.add_column(name, justify="right" if i == 1 else "left", no_wrap=True)
-    return table
-
-
-def _number(value: float | None, digits: int = 1) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
-
-
-def _kpi_table(result: SimulationResult) -> Table:
-    from twin_core.units import bar
-
-    table = _table("KPI", "value", "unit")
-    for row in (
-        ("quality_status", result.quality_status, ""),
-        ("pressure_status", result.pressure_status, ""),
-        ("t_demold_min_s", _number(result.t_demold_min_s), "s"),
-        ("t_demold_opt_s", _number(result.t_demold_opt_s), "s"),
-        ("t_demold_max_s", _number(result.t_demold_max_s), "s"),
-        ("p_max", _number(bar(result.p_max_Pa), 3), "bar, absolute"),
-        ("rho_moulded", _number(result.rho_moulded), "kg/m3"),
-        ("H_demold", _number(result.H_demold_shore), "Shore, proxy"),
-        ("H_24h", _number(result.H_24h_shore), "Shore, proxy"),
-        ("defect_risk", _number(result.defect_risk, 3), "0..1"),
-    ):
-        table.add_row(*row)
-    return table
-
-
-def _times_table(result: SimulationResult) -> Table:
-    k = result.kpis
-    table = _table("shot", "value", "unit")
-    for row in (
-        ("cream time", _number(k.t_cream_s), "s"),
-        ("gel time", _number(k.t_gel_s), "s"),
-        ("rise time", _number(k.t_rise_s), "s"),
-        ("tack-free time", _number(k.t_tack_free_s), "s"),
-        ("mold full", _number(k.t_mold_full_s), "s"),
-        ("vents closed", _number(k.vent_closure_time_s), "s"),
-        ("peak core temperature", _number(k.T_core_max_C), f"C at {_number(k.t_T_core_max_s)} s"),
-        ("fill ratio", _number(k.fill_ratio, 3), "0..1"),
-        ("isocyanate index", _number(k.nco_oh_index, 3), "NCO/OH, from the masses"),
-        ("gel conversion", _number(k.X_gel, 3), "of the OH groups"),
-        ("water from humid air", _number(1e3 * k.water_from_rh_kg, 3), "g"),
-    ):
-        table.add_row(*row)
-    return table
-
-
-def _binding_line(result: SimulationResult) -> str:
-    earliest, latest = result.demold_binding["earliest"], result.demold_binding["latest"]
-    if result.t_demold_min_s is None:
-        return f"Demould window: none within the run; {earliest} misses by most"
-    end = "the longest cycle" if latest == "cycle" else latest
-    return f"Demould window: opened by {earliest}, ended by {end}"
-
-
-def _audit_line(result: SimulationResult) -> str:
-    a = result.audit
-    return (
-        f"Audit: species within {a.species_residual_ratio:.1e}, energy within "
-        f"{a.energy_residual_ratio:.1e} of {a.heat_released_J / 1e3:.1f} kJ released"
-    )

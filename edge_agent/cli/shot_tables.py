@@ -1,0 +1,76 @@
+"""A simulated shot as tables on the terminal, for an expert."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from edge_agent.report.shot_tables import Row, evidence, kpi_rows, shot_rows
+from edge_agent.report.sources import assumed_count
+
+if TYPE_CHECKING:
+    from edge_agent.report.measured import Measured
+    from twin_core import SimulationResult
+
+
+def print_tables(result: SimulationResult, measured: Measured | None) -> None:
+    """Key figures, times, what binds, findings, balances, the comparison with a log."""
+    console = Console(highlight=False, markup=False)
+    scenario, cost = result.scenario, result.statistics
+    console.print(f"{scenario.scenario_id}: {scenario.system.system_id} in {scenario.mold.mold_id}")
+    console.print(_table("KPI", [(row.name, row) for row in kpi_rows(result)]))
+    console.print(_table("shot", [(row.words, row) for row in shot_rows(result)]))
+    lines = [_binding_line(result), f"Diagnostics: {len(result.diagnostics) or 'none'}"]
+    lines.extend(f"  {d.code}: {d.words} ({evidence(d.evidence)})" for d in result.diagnostics)
+    lines.append(_audit_line(result))
+    lines.append(
+        f"Parameters: {assumed_count(scenario.system)} are assumed; physics {result.physics_hash}"
+    )
+    lines.append(f"Solver: {cost.backend}, {cost.evaluations} evaluations, {cost.steps} steps")
+    lines.extend(_measured_lines(measured) if measured else [])
+    for line in lines:
+        console.print(textwrap.fill(line, console.width, subsequent_indent="    "))
+
+
+def _table(title: str, rows: list[tuple[str, Row]]) -> Table:
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for name in (title, "value", "unit"):
+        table.add_column(name, justify="right" if name == "value" else "left", no_wrap=True)
+    for words, row in rows:
+        table.add_row(words, row.value, row.unit)
+    return table
+
+
+def _binding_line(result: SimulationResult) -> str:
+    earliest, latest = result.demold_binding["earliest"], result.demold_binding["latest"]
+    if result.t_demold_min_s is None:
+        return f"Demould window: none within the run; {earliest} misses by most"
+    end = "the longest cycle" if latest == "cycle" else latest
+    return f"Demould window: opened by {earliest}, ended by {end}"
+
+
+def _audit_line(result: SimulationResult) -> str:
+    a = result.audit
+    return (
+        f"Audit: species within {a.species_residual_ratio:.1e}, energy within "
+        f"{a.energy_residual_ratio:.1e} of {a.heat_released_J / 1e3:.1f} kJ released"
+    )
+
+
+def _measured_lines(measured: Measured) -> list[str]:
+    lines = [f"Log {measured.shot_id}, {measured.kind}:"]
+    for series in measured.series:
+        c, unit, difference = series.comparison, series.unit, series.difference_unit
+        if c is None:
+            lines.append(f"  {series.words}: fewer than two points in the simulated time")
+            continue
+        lines.append(
+            f"  {series.words}: RMSE {c.rmse:.3g} {difference} over {c.points} points; peak "
+            f"{c.peak_given:.4g} {unit} {measured.kind}, {c.peak_simulated:.4g} {unit} simulated "
+            f"({c.peak_difference:+.2g} {difference})"
+        )
+    return [*lines, *(f"  {note}" for note in measured.notes)]

@@ -1,0 +1,120 @@
+"""A logged shot beside the simulation of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge_agent.bundle import Bundle
+from edge_agent.report.comparison import Comparison, compare
+from edge_agent.report.plot import Array
+from twin_core import InputError, SimulationResult
+from twin_core.units import PA_PER_BAR, ZERO_CELSIUS_K
+
+SENSORS = {
+    "T_core_C": ("core temperature", "°C", "K"),
+    "p_cavity_bar": ("cavity pressure", "bar", "bar"),
+}
+"""What is compared: sensor -> words, unit of the value, unit of a difference."""
+QUALITY = {
+    "rho_moulded": ("rho_moulded", "moulded density", "kg/m3"),
+    "H_demold": ("H_demold_shore", "hardness on opening", "Shore"),
+    "H_24h": ("H_24h_shore", "hardness after 24 h", "Shore"),
+}
+"""Name in ``qc.yaml`` -> name in the result, words, unit."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One sensor of a logged shot and how far the simulation is from it."""
+
+    sensor: str
+    time_s: Array
+    value: Array
+    kind: str
+    """``measured``, or ``logged, simulated`` when the log says that a simulation made it."""
+    comparison: Comparison | None
+
+    @property
+    def words(self) -> str:
+        """What the sensor measures."""
+        return SENSORS[self.sensor][0]
+
+    @property
+    def unit(self) -> str:
+        """Of the values."""
+        return SENSORS[self.sensor][1]
+
+    @property
+    def difference_unit(self) -> str:
+        """Of the RMSE and of differences."""
+        return SENSORS[self.sensor][2]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a logged shot has to compare with."""
+
+    shot_id: str
+    kind: str
+    series: tuple[Series, ...]
+    quality: tuple[tuple[str, float], ...]
+    """What was measured on the part, of ``QUALITY``."""
+    notes: tuple[str, ...]
+    """Where the log and the scenario are not the same shot."""
+
+    def of(self, sensor: str) -> Series | None:
+        """The series of a sensor, if it was logged."""
+        return next((series for series in self.series if series.sensor == sensor), None)
+
+
+def measured(bundle: Bundle, result: SimulationResult) -> Measured:
+    """Compare a logged shot with a simulation.
+
+    Raises:
+        InputError: the log holds none of the series that can be compared.
+    """
+    kind = "logged, simulated" if bundle.meta.simulated else "measured"
+    found = []
+    for sensor in SENSORS:
+        rows = sorted((t, row[sensor]) for t, row in bundle.series.items() if sensor in row)
+        if rows:
+            t, value = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
+            difference = compare(t, value, result.time_s, simulated(result, sensor))
+            found.append(Series(sensor, t, value, kind, difference))
+    if not found:
+        raise InputError(
+            f"{bundle.path}: no {' or '.join(SENSORS)} in it: nothing to compare with; "
+            "add sensors_core_temp.csv or sensors_pressure.csv"
+        )
+    part = {name: (bundle.quality or {}).get(name) for name in QUALITY}
+    numbers = ((name, float(v)) for name, v in part.items() if isinstance(v, (int, float)))
+    notes = tuple(_notes(bundle, result))
+    return Measured(bundle.meta.shot_id, kind, tuple(found), tuple(numbers), notes)
+
+
+def simulated(result: SimulationResult, sensor: str) -> Array:
+    """The simulated course of a sensor, in its unit."""
+    if sensor == "T_core_C":
+        return result.T_core_K - ZERO_CELSIUS_K
+    return result.p_total_Pa / PA_PER_BAR
+
+
+def _notes(bundle: Bundle, result: SimulationResult) -> list[str]:
+    scenario, meta = result.scenario, bundle.meta
+    notes = []
+    for field, logged, used in (
+        ("system_id", meta.system_id, scenario.system.system_id),
+        ("mold_id", meta.mold_id, scenario.mold.mold_id),
+    ):
+        if field in meta.model_fields_set and logged != used:
+            notes.append(f"{field}: {logged} in the log, {used} simulated.")
+    for name in type(scenario.process).model_fields:
+        logged_value = getattr(bundle.recipe, name, None)
+        used_value = getattr(scenario.process, name)
+        if logged_value is None or used_value is None:
+            continue
+        if not np.isclose(logged_value, used_value, rtol=1e-6, atol=1e-9):
+            notes.append(f"{name}: {logged_value:g} in the log, {used_value:g} simulated.")
+    return notes

@@ -1,0 +1,92 @@
+"""What a person at the press needs to know of a shot, in plain words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from twin_core import SimulationResult
+from twin_core.units import bar
+
+NOT_YET = {
+    "cure": "the foam is not cured enough",
+    "gel": "the foam is not firm enough to hold its shape",
+    "hardness": "the foam is still too soft",
+    "strength": "the foam could be torn by its inner pressure",
+    "swell": "the part would swell on opening",
+    "shrink": "the part would shrink on opening",
+    "wall_temperature": "the skin is still too hot",
+    "pressure": "the pressure in the mold is above its limit",
+}
+"""Words for each criterion of the demould window while it is not met."""
+
+GOOD = {"OK": "yes", "MARGINAL": "just, at least one limit is close", "FAIL": "no"}
+PRESSURE = {
+    "SAFE": "fine",
+    "NEAR_LIMIT": "close to what the mold may take",
+    "OVER_LIMIT": "too high for the mold",
+}
+
+ADVICE = {
+    "NO_GEL": "The foam will not set. Leave the mold closed and check the dosing.",
+    "OVERPRESSURE": "The pressure gets too high. Pour less, and clean the vents.",
+    "SHORT_SHOT": "The mold will not be full. Check the poured amount, and clean the vents.",
+    "EARLY_VENT_CLOSURE": "The foam set before it filled the mold. Warm mold and components less.",
+    "COLD_COMPONENTS": "A component is too cold. Warm it before the next shot.",
+    "CONDENSATION": "The mold is cold and wet. Warm it, wipe it, and close it early.",
+    "INDEX_LOW": "Too little isocyanate. Check its pump before the next shot.",
+    "NO_DEMOLD_WINDOW": "There is no good moment to open. Call the process engineer.",
+    "CORE_TOO_HOT": "The core gets too hot and may scorch. Pour cooler, and cut a part open.",
+    "INDEX_MISMATCH": "The two liquids were not dosed as the recipe says. Check both pumps.",
+    "FILL_CLOSE_TO_GEL": "The mold fills only just in time. Look for empty corners.",
+    "DENSITY_LOW": "The part will be too light. Check the poured amount.",
+    "DENSITY_HIGH": "The part will be too heavy. Check the poured amount.",
+    "HARDNESS_24H_LOW": "The part will stay too soft. Check the dosing before the next shot.",
+    "SHEET_CONTRADICTS_ITSELF": "The data sheet is in doubt. Tell the process engineer.",
+    "HUMIDITY": "Humid air adds water. Dry the mold, and keep it closed until the pour.",
+}
+"""What to do about each diagnostic; the most important first."""
+MOST_ADVICE = 2
+
+
+def operator_answer(result: SimulationResult) -> list[str]:
+    """When it can be opened and why not earlier, is it good, what to do: a line each."""
+    lines = [*_opening(result), f"Good part expected: {GOOD[result.quality_status]}."]
+    allowed = result.scenario.quality.p_max_allowable_bar
+    share = math.ceil(100.0 * bar(result.p_max_Pa) / allowed)
+    lines.append(f"Pressure: {PRESSURE[result.pressure_status]}, {share} % of the limit.")
+    lines.extend(f"To do: {words}" for words in advice(result))
+    close = [name.replace("_", " ") for name, risk in result.risks.items() if risk > 0]
+    if close and result.quality_status == "MARGINAL":
+        lines.append(f"Close to its limit: {', '.join(close)}.")
+    return [*lines, "Calculated, not measured."]
+
+
+def advice(result: SimulationResult) -> list[str]:
+    """The one or two things to do that matter most."""
+    order = list(ADVICE)
+    found = {d.code: ADVICE.get(d.code, f"{d.words}.") for d in result.diagnostics}
+    known = sorted(found, key=lambda code: order.index(code) if code in order else len(order))
+    return [found[code] for code in known][:MOST_ADVICE]
+
+
+def _opening(result: SimulationResult) -> list[str]:
+    t_min, t_opt, t_max = result.t_demold_min_s, result.t_demold_opt_s, result.t_demold_max_s
+    earliest, latest = result.demold_binding["earliest"], result.demold_binding["latest"]
+    why = NOT_YET.get(earliest or "", earliest)
+    if t_min is None or t_opt is None or t_max is None:
+        return [f"Open: not within {_minutes(result.scenario.quality.t_cycle_max_s)}.", f"Why not: {why}."]
+    lines = [
+        f"Open: from {_minutes(t_min)} after the end of injection; best at {_minutes(t_opt)}.",
+        f"Why not earlier: {why}.",
+    ]
+    if latest is not None and latest != "cycle":
+        then = NOT_YET.get(latest, latest)
+        lines.append(f"Not later than {_minutes(t_max, math.floor)}: then {then}.")
+    return lines
+
+
+def _minutes(seconds: float, rounded: Callable[[float], int] = math.ceil) -> str:
+    """``91.4`` -> ``1 min 32 s``: rounded up, so that nobody opens early."""
+    whole = rounded(seconds)
+    return f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{whole} s"

@@ -1,0 +1,161 @@
+"""The numbers of a shot as rows: KPIs, times, inputs, window, risks, diagnostics, audit."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from edge_agent.report.content import Code, Table, Words
+from edge_agent.report.units import fixed, shown, unit_of
+from twin_core import SimulationResult
+from twin_core.units import bar
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure: its name in files, what it is, its value and unit."""
+
+    name: str
+    words: str
+    value: str
+    unit: str
+
+
+def kpi_rows(result: SimulationResult) -> list[Row]:
+    """The figures that decide, under the names that users know."""
+    r = result
+    return [
+        Row("quality_status", "quality", r.quality_status, ""),
+        Row("pressure_status", "pressure", r.pressure_status, ""),
+        Row("t_demold_min_s", "earliest time to open", fixed(r.t_demold_min_s), "s"),
+        Row("t_demold_opt_s", "best time to open", fixed(r.t_demold_opt_s), "s"),
+        Row("t_demold_max_s", "latest time to open", fixed(r.t_demold_max_s), "s"),
+        Row("p_max", "peak pressure", fixed(bar(r.p_max_Pa), 3), "bar, absolute"),
+        Row("rho_moulded", density_words(r), fixed(r.rho_moulded), "kg/m3"),
+        Row("H_demold", "hardness at the best time", fixed(r.H_demold_shore), "Shore, proxy"),
+        Row("H_24h", "hardness after 24 h", fixed(r.H_24h_shore), "Shore, proxy"),
+        Row("defect_risk", "risk of a defect", fixed(r.defect_risk, 3), "0..1"),
+    ]
+
+
+def density_words(result: SimulationResult) -> str:
+    """What ``rho_moulded`` is: in an open cup nothing is molded."""
+    return "free-rise density" if result.scenario.mold.open else "moulded density"
+
+
+def shot_rows(result: SimulationResult) -> list[Row]:
+    """Times, peaks and balances of the shot."""
+    k = result.kpis
+    peak = f"C at {fixed(k.t_T_core_max_s)} s"
+    index = fixed(k.nco_oh_index, 3)
+    water_g = 1e3 * k.water_from_rh_kg
+    return [
+        Row("t_cream_s", "cream time", fixed(k.t_cream_s), "s"),
+        Row("t_gel_s", "gel time", fixed(k.t_gel_s), "s"),
+        Row("t_rise_s", "rise time", fixed(k.t_rise_s), "s"),
+        Row("t_tack_free_s", "tack-free time", fixed(k.t_tack_free_s), "s"),
+        Row("t_mold_full_s", "mold full", fixed(k.t_mold_full_s), "s"),
+        Row("vent_closure_time_s", "vents closed", fixed(k.vent_closure_time_s), "s"),
+        Row("T_core_max_C", "peak core temperature", fixed(k.T_core_max_C), peak),
+        Row("fill_ratio", "fill ratio", fixed(k.fill_ratio, 3), "0..1"),
+        Row("nco_oh_index", "isocyanate index", index, "NCO/OH, from the masses"),
+        Row("X_gel", "gel conversion", fixed(k.X_gel, 3), "of the OH groups"),
+        Row("water_from_rh_kg", "water from humid air", fixed(water_g, 3), "g"),
+    ]
+
+
+def rows_table(rows: list[Row], caption: str) -> Table:
+    """Rows with all four columns."""
+    cells = [(row.words, row.value, row.unit, Code(row.name)) for row in rows]
+    return Table.of("figure|value|unit|name", cells, caption=caption)
+
+
+def fields_table(model: BaseModel, caption: str) -> Table:
+    """Every field of a model with value and unit; parts inside it are named with a dot."""
+    return Table.of("field|value|unit", _fields(model, ""), caption=caption)
+
+
+def _fields(model: BaseModel, prefix: str) -> list[tuple[Words, ...]]:
+    rows: list[tuple[Words, ...]] = []
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if isinstance(value, BaseModel):
+            rows.extend(_fields(value, f"{prefix}{name}."))
+        else:
+            unit = unit_of(name) if value is not None else ""
+            rows.append((Code(prefix + name), shown(value), unit))
+    return rows
+
+
+CRITERIA = {
+    "cure": "degree of cure",
+    "gel": "conversion past the gel point",
+    "hardness": "hardness (proxy)",
+    "strength": "strength against the inner pressure",
+    "swell": "swelling on opening",
+    "shrink": "shrinking on opening",
+    "cycle": "the longest cycle anybody would wait",
+}
+"""What each criterion of the demould window is about."""
+
+
+def window_table(result: SimulationResult) -> Table:
+    """When the mold can be opened, and what decides it."""
+    binding = result.demold_binding
+    decides = {name: CRITERIA.get(name, name) for name in binding.values() if name is not None}
+    earliest, latest = binding.get("earliest"), binding.get("latest")
+    rows = [
+        ("earliest", fixed(result.t_demold_min_s), "s", decides.get(earliest or "", "-")),
+        (
+            "best",
+            fixed(result.t_demold_opt_s),
+            "s",
+            "first with every margin at 0.1, else the largest",
+        ),
+        ("latest", fixed(result.t_demold_max_s), "s", decides.get(latest or "", "-")),
+    ]
+    return Table.of("open|value|unit|decided by", rows)
+
+
+def margins_table(result: SimulationResult) -> Table:
+    """Margin of every criterion at the best time."""
+    rows = [
+        (Code(name), CRITERIA.get(name, name), fixed(margin, 3))
+        for name, margin in sorted(result.demold_margins.items(), key=lambda item: item[1])
+    ]
+    return Table.of("criterion|about|margin at the best time", rows, "margin at the best time")
+
+
+def risks_table(result: SimulationResult) -> Table:
+    """What each criterion adds to the risk, the largest first."""
+    risks = sorted(result.risks.items(), key=lambda item: -item[1])
+    rows: list[tuple[Words, ...]] = [(Code(name), fixed(risk, 3)) for name, risk in risks]
+    rows.append(("all together: 1 - product(1 - risk)", fixed(result.defect_risk, 3)))
+    return Table.of("criterion|risk, 0..1", rows, "risk, 0..1")
+
+
+def diagnostics_table(result: SimulationResult) -> Table:
+    """Findings with the numbers behind them."""
+    rows = [(Code(d.code), d.words, evidence(d.evidence)) for d in result.diagnostics]
+    return Table.of("finding|words|evidence", rows)
+
+
+def evidence(found: dict[str, float | str]) -> str:
+    """``{"fill_ratio": 0.9}`` -> ``fill_ratio 0.9``."""
+    return ", ".join(
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in found.items()
+    )
+
+
+def audit_table(result: SimulationResult) -> Table:
+    """Balances of matter and energy, and where the heat went."""
+    rows: list[tuple[Words, ...]] = []
+    for name, value in dataclasses.asdict(result.audit).items():
+        heat = name.endswith("_J")
+        words = name.removesuffix("_J").removesuffix("_ratio").replace("_", " ")
+        figure = fixed(value / 1e3, 3) if heat else f"{value:.1e}"
+        rows.append((words, figure, "kJ" if heat else "1, relative", Code(name)))
+    return Table.of("balance|value|unit|name", rows)
