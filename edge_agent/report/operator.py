@@ -75,7 +75,8 @@ def _opening(result: SimulationResult) -> list[str]:
     earliest, latest = result.demold_binding["earliest"], result.demold_binding["latest"]
     why = NOT_YET.get(earliest or "", earliest)
     if t_min is None or t_opt is None or t_max is None:
-        return [f"Open: not within {_minutes(result.scenario.quality.t_cycle_max_s)}.", f"Why not: {why}."]
+        longest = _minutes(result.scenario.quality.t_cycle_max_s)
+        return [f"Open: not within {longest}.", f"Why not: {why}."]
     lines = [
         f"Open: from {_minutes(t_min)} after the end of injection; best at {_minutes(t_opt)}.",
         f"Why not earlier: {why}.",

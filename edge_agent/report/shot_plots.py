@@ -9,6 +9,7 @@ import numpy as np
 from edge_agent.report.measured import Measured
 from edge_agent.report.plot import Array, Curve, Limit, Plot
 from twin_core import SimulationResult
+from twin_core.physics.rheology import GELLED_PA_S
 from twin_core.units import PA_PER_BAR, ZERO_CELSIUS_K
 
 TIME = "time from the end of injection, s (start stretched)"
@@ -89,14 +90,11 @@ def _temperatures(result: SimulationResult, measured: Measured | None) -> Plot:
 def _cure(result: SimulationResult) -> Plot:
     curves = [Curve("degree of cure, simulated", result.time_s, result.alpha, 2)]
     caption = "Degree of cure: the share of the scarcer reactive groups that has reacted."
-    viscosity = getattr(result, "viscosity_Pa_s", None)
-    if viscosity is not None:
-        with np.errstate(invalid="ignore"):
-            liquid = np.isfinite(viscosity) & (viscosity > 0)
-        if liquid.any():
-            t = result.time_s[liquid]
-            curves.append(Curve("viscosity, simulated", t, viscosity[liquid], 3, "dashed", True))
-            caption += " The viscosity ends where the foam stops flowing."
+    liquid = result.viscosity_Pa_s < GELLED_PA_S
+    if liquid.any():
+        t, viscosity = result.time_s[liquid], result.viscosity_Pa_s[liquid]
+        curves.append(Curve("viscosity, simulated", t, viscosity, 3, "dashed", True))
+        caption += " The viscosity ends where the foam stops flowing."
     return _plot(
         result,
         name="cure",

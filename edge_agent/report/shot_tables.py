@@ -96,6 +96,8 @@ CRITERIA = {
     "strength": "strength against the inner pressure",
     "swell": "swelling on opening",
     "shrink": "shrinking on opening",
+    "wall_temperature": "hottest outer layer",
+    "pressure": "pressure in the mold",
     "cycle": "the longest cycle anybody would wait",
 }
 """What each criterion of the demould window is about."""
