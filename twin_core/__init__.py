@@ -9,6 +9,7 @@ The way of a computation: Scenario -> Setup -> OdeProblem -> solver -> Trajector
 window, assessment, audit -> SimulationResult.
 """
 
+from twin_core.batch import BatchResult, simulate_many
 from twin_core.compiled import PHYSICS_HASH
 from twin_core.errors import BudgetExceeded, InputError, SolverError, TwinError
 from twin_core.files import load_mold, load_scenario, load_systems
@@ -20,6 +21,7 @@ from twin_core.summary import free_rise_density
 
 __all__ = [
     "PHYSICS_HASH",
+    "BatchResult",
     "BudgetExceeded",
     "InputError",
     "MaterialSystem",
@@ -37,4 +39,5 @@ __all__ = [
     "load_scenario",
     "load_systems",
     "simulate",
+    "simulate_many",
 ]

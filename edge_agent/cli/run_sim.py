@@ -17,6 +17,7 @@ Examples:
   pur-mold-twin run-sim --scenario configs/scenarios/panel_packed.yaml
   pur-mold-twin run-sim -s shot.yaml --mode operator
   pur-mold-twin run-sim -s shot.yaml -y SYSTEM_M1 --save-json shot.json
+  pur-mold-twin run-sim -s shot.yaml --samples 500
   pur-mold-twin run-sim -s shot.yaml --report shot.html --measured logs/17
 
 Ends with 0 when the shot was simulated (good or not), 2 when the input cannot be simulated as
@@ -31,7 +32,7 @@ File = click.Path(path_type=Path)
 @click.option("-y", "--system", help="Simulate this system instead of the scenario's.")
 @click.option("-c", "--systems", type=File, help="File or folder of systems. [default: catalogue]")
 @click.option("-q", "--quality", type=File, help="YAML file; its fields override the quality.")
-@click.option("--backend", help="Solver. [default: the scenario's, solve_ivp]")
+@click.option("--backend", help="Solver. [default: the scenario's, manual]")
 @click.option("--dimension", help="Model: 0d or 1d. [default: the scenario's, 0d]")
 @click.option(
     "--output", type=click.Choice(["json", "table"]), default="table", show_default=True,
@@ -51,6 +52,14 @@ File = click.Path(path_type=Path)
     "--measured", type=File,
     help="Folder of a logged shot to compare with, in the report and in the table.",
 )  # fmt: skip
+@click.option(
+    "--samples", type=click.IntRange(1),
+    help="Monte Carlo instead of one shot: distributions of the key figures over this many.",
+)  # fmt: skip
+@click.option(
+    "--vary", "varied", multiple=True, metavar="PATH=LOW:HIGH|SIGMA",
+    help="What varies with --samples. [default: the assumed spread of a usual production]",
+)  # fmt: skip
 def command(
     scenario: Path,
     system: str | None,
@@ -64,6 +73,8 @@ def command(
     export_csv: Path | None,
     report: Path | None,
     measured: Path | None,
+    samples: int | None,
+    varied: tuple[str, ...],
 ) -> None:
     """Simulate one shot: when it can be opened, and whether it is good.
 
@@ -74,7 +85,11 @@ def command(
     try:
         _check_report(report)
         loaded = _with_quality(load_scenario(scenario, systems, system), quality)
-        result = simulate(_with_dimension(loaded, dimension), backend)
+        loaded = _with_dimension(loaded, dimension)
+        if samples is not None:
+            _monte_carlo(loaded, samples, varied, output, export_csv)
+            return
+        result = simulate(loaded, backend)
         log = _logged(measured, result)
     except InputError as error:
         _fail(str(error), 2)
@@ -97,6 +112,23 @@ def command(
         from edge_agent.cli.shot_tables import print_tables
 
         print_tables(result, log)
+
+
+def _monte_carlo(
+    scenario: Scenario, count: int, varied: tuple[str, ...], output: str, export_csv: Path | None
+) -> None:
+    from edge_agent.cli import variation as v
+    from twin_core.sweep import samples, usual_variation
+
+    ranges = v.parse_vary(scenario, varied) or usual_variation(scenario)
+    values = samples(ranges, count, "random")
+    result = v.run_all(scenario, ranges, values)
+    if export_csv is not None:
+        _write(export_csv, v.as_csv(ranges, values, result))
+    if output == "json":
+        click.echo(v.as_json(scenario, ranges, result), nl=False)
+    else:
+        v.print_distributions(scenario, ranges, result)
 
 
 def _fail(message: str, exit_code: int) -> NoReturn:
