@@ -229,7 +229,7 @@ def _versions(result: SimulationResult) -> Section:
                     "Validated and verified parts of the model: ",
                     Code("docs/validation.md"),
                     "; equations and their limits: ",
-                    Code("docs/physics/model.md"),
+                    Code("docs/physics.md"),
                     ".",
                 )
             ),

@@ -47,7 +47,7 @@ def test_peak_of_the_measured_run(capsys: pytest.CaptureFixture[str]) -> None:
             f"RMSE {rmse:.1f} K, nothing fitted"
         )
     assert result.T_core_K.max() == pytest.approx(T.max(), abs=PEAK_K)
-    # a guard, not a claim: the whole curve runs early, see docs/physics/model.md
+    # a guard, not a claim: the whole curve runs early, see docs/physics.md
     assert rmse < 12.0
 
 

@@ -1,6 +1,6 @@
 """The 0D model once more, in plain Python: the peer in benchmarks, and a second opinion.
 
-Written from the equations of docs/physics/model.md, without the product's functions.
+Written from the equations of docs/physics.md, without the product's functions.
 """
 
 from __future__ import annotations

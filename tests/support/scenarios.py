@@ -149,3 +149,21 @@ def scenarios(draw: st.DrawFn) -> Scenario:
         ),
         simulation=SimulationOptions(t_end_s=number(20.0, 900.0)),
     )
+
+
+@cache
+def cases() -> dict[str, Scenario]:
+    """The shots that every backend is held to."""
+    nominal = scenario("panel_packed")
+    cold = {"T_polyol_C": 12.0, "T_iso_C": 12.0, "T_mold_C": 15.0, "T_ambient_C": 10.0}
+    return {
+        "nominal": nominal,
+        "cold": changed(nominal, process=cold),
+        "humid": changed(nominal, process={"RH_ambient_pct": 95.0, "T_ambient_C": 30.0}),
+        "no vents": changed(nominal, mold={"vents": {"count": 0}}),
+        "1D": changed(nominal, simulation={"dimension": "1d", "layers": 12}),
+        "R-11 cup": scenario("baser_khakhar_1994_r11"),
+        "pentane cup": changed(
+            scenario("cup_25C_system_r1").model_copy(update={"system": catalogue()["SYSTEM_M1"]})
+        ),
+    }

@@ -33,7 +33,7 @@ from twin_core.parameters import In
 from twin_core.result import SERIES
 
 DOCS = ROOT / "docs"
-PAGES = [DOCS / "nomenclature.md", *sorted((DOCS / "physics").glob("*.md"))]
+PAGES = [DOCS / "nomenclature.md", DOCS / "physics.md", *sorted((DOCS / "physics").glob("*.md"))]
 
 
 def tables(page: Path) -> dict[str, dict[str, list[str]]]:
