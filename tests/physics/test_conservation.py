@@ -22,7 +22,7 @@ SIGN = 1e-6
 """A hundred times the absolute tolerance of the solver relative to the size of a state."""
 
 RANDOM = settings(
-    max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 
 
