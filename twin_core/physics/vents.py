@@ -32,11 +32,9 @@ def vent_flow(area: float, discharge: float, P: float, P_ambient: float, T: floa
     upstream = max(P, P_ambient)
     ratio = max(min(P, P_ambient) / upstream, CRITICAL_RATIO)
     R_specific = R_J_PER_MOL_K / M_AIR_KG_PER_MOL
+    expanded = math.pow(ratio, 1.0 / GAMMA_AIR)
     velocity_term = math.sqrt(
-        2.0
-        * GAMMA_AIR
-        / ((GAMMA_AIR - 1.0) * R_specific * T)
-        * (ratio ** (2.0 / GAMMA_AIR) - ratio ** ((GAMMA_AIR + 1.0) / GAMMA_AIR))
+        2.0 * GAMMA_AIR / ((GAMMA_AIR - 1.0) * R_specific * T) * expanded * (expanded - ratio)
     )
     smooth = math.sqrt(abs(dP) / (abs(dP) + LAMINAR_PA))
     flow = discharge * area * upstream / M_AIR_KG_PER_MOL * velocity_term * smooth
