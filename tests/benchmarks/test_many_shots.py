@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
-from statistics import median
-from time import perf_counter
 
-import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
@@ -58,12 +54,8 @@ def test_shots_per_second_and_core(benchmark: BenchmarkFixture, name: str) -> No
 
 
 def test_memory_of_a_sweep_and_first_simulation(benchmark: BenchmarkFixture) -> None:
-    if benchmark.disabled:
-        pytest.skip("a measurement: run by ./twin bench")
-    first = median([python(FIRST) for _ in range(3)])
+    first = benchmark.pedantic(python, (FIRST,), rounds=1)
+    megabytes = python(SWEEP)
     print(f"\nimport and first simulation, warm cache: {first:.2f} s")
-    print(f"memory of 10,000 shots: {python(SWEEP):.0f} MB")
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > 0
-    start = perf_counter()
-    benchmark.pedantic(np.sum, (np.ones(3),), rounds=1)
-    assert perf_counter() > start
+    print(f"memory of 10,000 shots: {megabytes:.0f} MB")
+    assert megabytes < 500.0  # asked for
