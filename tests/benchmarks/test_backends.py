@@ -20,18 +20,19 @@ EXACT_RTOL = 1e-11
 ROUNDS = 11
 HEAD = """# Backends
 
-Written by `TWIN_WRITE_DOCS=1 ./twin bench -k backends`. Times are medians on one core of the machine
-that ran it, from a scenario to a result with key figures; only their ratios mean something elsewhere.
-Deviations are the largest over the whole run, against `manual` at a relative tolerance of 1e-11. All
-ran at 1e-7. `manual` is the default: compiled with the model, no call back into Python.
+Written by `TWIN_WRITE_DOCS=1 ./twin bench -k backends`. Times are medians on one core of the
+machine that ran it, from a scenario to a result with key figures; only their ratios mean something
+elsewhere. Deviations are the largest over the whole run, against `manual` at a relative tolerance
+of 1e-11. All ran at 1e-7. `manual` is the default: compiled with the model, no call back into
+Python.
 
 | case | backend | time, ms | times manual | evaluations | T, K | P, relative | demould, s |
 |---|---|---|---|---|---|---|---|
 """
 TAIL = """
-An evaluation of `manual` counts the derivatives too, seven a step. The jacobian of the layers is dense,
-because all share one pressure, so `sundials` is given it whole. `jax` is a reserved name: nothing is
-built for it.
+An evaluation of `manual` counts the derivatives too, seven a step. The Jacobian of the layers is
+dense, because all share one pressure, so `sundials` is given it whole. `jax` is a reserved name:
+nothing is built for it.
 """
 
 
