@@ -147,6 +147,10 @@ class OdeSolution:
     """Heat account of the run, from a backend that keeps it along its dense output."""
 
 
+SHORTEST = 1e-12
+"""Length of the last mode over that of the shot: less is not integrated."""
+
+
 class Solver(Protocol):
     """What a backend is to those who want a solution."""
 
@@ -217,15 +221,46 @@ def solve(
         rows.append(segment.y)
         done += len(segment.y)
         hit = segment.hit
-        for found in [*segment.passed, *([hit] if hit else [])]:
+        hits = [*segment.passed, *([hit] if hit else [])]
+        if hit is not None:
+            left = active - {found.name for found in hits}
+            hits.extend(_ties(problem, parameters, t, y, hit, left))
+        for found in hits:
             events[found.name], y_at[found.name] = found.t_s, found.y
         if hit is None:
             break
         t, y = hit.t_s, hit.y
-        parameters = problem.transition(hit.name, y, parameters)
+        for found in hits:
+            if found.name in problem.terminal:
+                parameters = problem.transition(found.name, y, parameters)
         modes.append((done, parameters))
+        if t >= problem.t_end_s * (1.0 - SHORTEST):
+            rows.append(np.repeat(y[None, :], len(save_at_s) - done, axis=0))
+            break
     states = np.concatenate(rows)
     if len(states) != len(save_at_s) or not np.isfinite(states).all():
         raise SolverError(f"backend {backend.name}: the solution is incomplete or not finite")
     ordered = dict(sorted(events.items(), key=lambda item: item[1]))
     return OdeSolution(save_at_s, states, ordered, statistics, y_at, modes)
+
+
+def _ties(
+    problem: OdeProblem,
+    parameters: Parameters,
+    t0: float,
+    y0: Array,
+    hit: Hit,
+    left: frozenset[str],
+) -> list[Hit]:
+    """Events that happen together with the hit and were not reported: rounding put them just after
+    it. They were below zero at the start of the segment and are not any more, so the next segment
+    would miss them.
+    """
+    before, after = np.empty(len(problem.event_names)), np.empty(len(problem.event_names))
+    problem.events(t0, y0, parameters, before)
+    problem.events(hit.t_s, hit.y, parameters, after)
+    return [
+        Hit(name, hit.t_s, hit.y)
+        for i, name in enumerate(problem.event_names)
+        if name in left and before[i] < 0.0 <= after[i]
+    ]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
-from scipy.integrate import LSODA
-from scipy.optimize import brentq
+from scipy.integrate import LSODA, DenseOutput
 
-from twin_core.errors import BudgetExceeded, SolverError
-from twin_core.solvers.base import Array, Hit, OdeProblem, Parameters, Segment, Tolerances, Walking
+from twin_core.errors import SolverError
+from twin_core.solvers.base import Array, OdeProblem, Parameters, Segment, Tolerances, Walking
+from twin_core.solvers.stepping import CountedRhs, walk
 
 
 class ScipyBackend(Walking):
-    """LSODA switches between a stiff and a non-stiff method by itself: both phases of a shot."""
+    """LSODA switches between a stiff and a non-stiff method by itself: both phases of a shot.
+
+    It never uses the model's Jacobian, so it stays a check of the backends that do.
+    """
 
     name = "solve_ivp"
 
@@ -29,77 +30,43 @@ class ScipyBackend(Walking):
         budget: int,
     ) -> Segment:
         """See ``Backend.integrate``."""
-        rhs, names = problem.rhs, problem.event_names
-        count = 0
+        rhs = CountedRhs(problem, parameters, budget)
+        return walk(_Lsoda(rhs, t0, y0, tolerances), rhs, t0, y0, save_at, active)
+
+
+class _Lsoda:
+    """LSODA as a ``Stepper``."""
+
+    def __init__(self, rhs: CountedRhs, t0: float, y0: Array, tolerances: Tolerances) -> None:
+        self._along: DenseOutput | None = None
 
         def fun(t: float, y: Array) -> Array:
-            nonlocal count
-            count += 1
-            if count > budget:
-                raise BudgetExceeded(
-                    f"more than the allowed evaluations of the model by t = {t:.3f} s "
-                    f"({budget} were left for this segment); raise simulation.max_evaluations "
-                    "or check the scenario for extreme values"
-                )
             dy = np.empty_like(y)
-            rhs(t, y, parameters, dy)
+            rhs(t, y, dy)
             return dy
 
-        def values(t: float, y: Array) -> Array:
-            out = np.empty(len(names))
-            problem.events(t, y, parameters, out)
-            return out
-
-        solver = LSODA(
+        t_end = rhs.problem.t_end_s
+        self._solver = LSODA(
             fun,
             t0,
             y0,
-            problem.t_end_s,
-            first_step=min(1e-3, problem.t_end_s - t0),
+            t_end,
+            first_step=min(1e-3, t_end - t0),
             rtol=tolerances.rtol,
-            atol=tolerances.absolute(problem.scale),
+            atol=tolerances.absolute(rhs.problem.scale),
         )
-        rows: list[Array] = []
-        passed: list[Hit] = []
-        before, saved, steps = values(t0, y0), 0, 0
-        while solver.status == "running":
-            message = solver.step()
-            if solver.status == "failed":
-                raise SolverError(f"LSODA failed at t = {solver.t:.3f} s: {message}")
-            steps += 1
-            dense = solver.dense_output()
-            after = values(solver.t, solver.y)
-            hits: list[Hit] = []
-            for i, name in enumerate(names):
-                open_ = name in active and all(name != h.name for h in passed)
-                if open_ and before[i] < 0.0 <= after[i]:
-                    root = brentq(
-                        _value_along(values, dense, i), solver.t_old, solver.t, xtol=1e-10
-                    )
-                    hits.append(Hit(name, float(root), np.asarray(dense(root))))
-            before = after
-            stop = min((h for h in hits if h.name in problem.terminal), key=_time, default=None)
-            limit = solver.t if stop is None else stop.t_s
-            passed.extend(h for h in hits if h.name not in problem.terminal and h.t_s <= limit)
-            upto = int(np.searchsorted(save_at, limit, side="right" if stop is None else "left"))
-            if upto > saved:
-                rows.append(np.asarray(dense(save_at[saved:upto])).T)
-                saved = upto
-            if stop is not None:
-                return Segment(_stack(rows, y0), passed, stop, count, steps, stop.y)
-        return Segment(_stack(rows, y0), passed, None, count, steps, np.asarray(solver.y))
 
+    def step(self) -> tuple[float, Array]:
+        solver = self._solver
+        before = solver.t
+        message = solver.step()
+        if solver.status == "failed" or not solver.t > before:
+            words = message or "time stands still"
+            raise SolverError(f"LSODA failed at t = {solver.t:.3f} s: {words}")
+        self._along = None
+        return solver.t, np.asarray(solver.y)
 
-def _value_along(
-    values: Callable[[float, Array], Array], dense: Callable[[float], Array], i: int
-) -> Callable[[float], float]:
-    """Value of the event number ``i`` along one step."""
-    return lambda t: float(values(t, dense(t))[i])
-
-
-def _time(hit: Hit) -> float:
-    return hit.t_s
-
-
-def _stack(rows: list[Array], like: Array) -> Array:
-    return np.concatenate(rows) if rows else np.empty((0, len(like)))
+    def dense(self, times: Array) -> Array:
+        if self._along is None:
+            self._along = self._solver.dense_output()
+        return np.asarray(self._along(times)).T
