@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twin_core.errors import InputError
 from twin_core.models.manual import ManualBackend
 from twin_core.solvers.base import Solver
 from twin_core.solvers.scipy_ivp import ScipyBackend
+from twin_core.solvers.sundials import SundialsBackend
 
-BACKENDS: dict[str, type[Solver]] = {"manual": ManualBackend, "solve_ivp": ScipyBackend}
+BACKENDS: dict[str, Callable[[], Solver]] = {
+    "manual": ManualBackend,
+    "solve_ivp": ScipyBackend,
+    "sundials": SundialsBackend,
+}
+
+RESERVED = frozenset({"jax"})
+"""Names kept for backends that are not built."""
 
 
 def backend(name: str) -> Solver:
     """The backend of this name.
 
     Raises:
-        InputError: there is none; the message lists those there are.
+        InputError: there is none, its name is only reserved, or the library that it needs is not
+            installed; the message says which there are.
     """
-    try:
+    if name in BACKENDS:
         return BACKENDS[name]()
-    except KeyError:
-        known = ", ".join(sorted(BACKENDS))
-        raise InputError(f"simulation.backend is {name!r}, must be one of: {known}") from None
+    known = ", ".join(sorted(BACKENDS))
+    if name in RESERVED:
+        raise InputError(
+            f"simulation.backend is {name!r}: this name is reserved and not built; "
+            f"must be one of: {known}"
+        )
+    raise InputError(f"simulation.backend is {name!r}, must be one of: {known}")
