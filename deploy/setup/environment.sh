@@ -23,6 +23,7 @@ make_environment() ( # a subshell: the lock and the settings end with it
     printf '%s\n' "$ROOT $PYTHON" >"$VENV/.twin-made-for"
   fi
   uv_settings
+  rm -f "$SUNDIALS_STAMP" # not in the lock: the next step removes it
   step "installing uv" env PIP_USER=0 "$python" "$ROOT/deploy/setup/run_pip.py" "$PIP_WHEEL" \
     install --disable-pip-version-check --no-deps --only-binary :all: \
     --require-hashes -r "$ROOT/deploy/setup/uv.txt" || give_up
@@ -30,7 +31,7 @@ make_environment() ( # a subshell: the lock and the settings end with it
     "$uv" pip sync --python "$python" --no-build --require-hashes "$ROOT/requirements.lock" || give_up
   step "installing the project" \
     "$uv" pip install --python "$python" --no-deps --no-build-isolation --editable "$ROOT" || give_up
-  fingerprint >"$STAMP"
+  environment >"$STAMP"
   rm -f "$UNFINISHED"
   say "ready"
 )
@@ -44,6 +45,53 @@ get_mosquitto() (
   unpack_debs mosquitto mosquitto mosquitto-clients ||
     say "no mosquitto here; a person with rights can run: apt-get install mosquitto mosquitto-clients"
 )
+
+# SUNDIALS for the tests of the backend `sundials`: the wheel, and scikits.odes where it can be built.
+# One is enough for the product; each has its adapter, so the tests take both. Without any the tests
+# that need it are skipped (in CI they fail).
+get_sundials() (
+  local got=
+  take_the_lock
+  ! sundials_ready || exit 0
+  : >"$LOG"
+  uv_settings
+  if add_packages "installing scikit-sundae (a wheel)" --no-build --requirements "$ROOT/deploy/setup/sundae.txt"; then
+    got=1
+  fi
+  if can_build_odes &&
+    add_packages "building scikits.odes (about a minute)" --requirements "$ROOT/deploy/setup/sundials.txt" \
+      --build-constraints "$ROOT/deploy/setup/sundials-build.txt" &&
+    step "trying scikits.odes" "$VENV/bin/python" -c 'import scikits_odes_sundials.cvode'; then
+    got=1
+  fi
+  [ -n "$got" ] || say "no SUNDIALS here: tests of the backend sundials are skipped; see $LOG"
+  [ -z "$got" ] || sundials >"$SUNDIALS_STAMP"
+)
+
+add_packages() {
+  local words=$1
+  shift
+  step "$words" "$VENV/bin/uv" pip install --python "$VENV/bin/python" --no-deps --require-hashes "$@"
+}
+
+# A compiler, Python's headers and SUNDIALS 6: are they here, or may they be installed?
+can_build_odes() {
+  local headers debs=(libsundials-dev gfortran gcc libc6-dev)
+  "$VENV/bin/python" -c 'import sys; sys.exit(sys.version_info >= (3, 13))' || return 1 # Cython 0.29
+  headers=$("$VENV/bin/python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
+  if [ -e "$headers/Python.h" ]; then
+    if have gcc gfortran && grep -qs 'SUNDIALS_VERSION_MAJOR 6' /usr/include/sundials/sundials_config.h; then
+      return 0
+    fi
+  elif [ "${headers#/usr/include/python}" != "$headers" ]; then
+    debs+=("${headers##*/}-dev")
+  else
+    return 1
+  fi
+  apt_rights || return 1
+  read_package_lists
+  apt-cache policy libsundials-dev | grep -q 'Candidate: 6\.' && install_debs "${debs[@]}"
+}
 
 # One set-up at a time in this folder.
 take_the_lock() {
@@ -139,17 +187,25 @@ uv_settings() {
 
 # Install packages for the whole machine, where this user may without being asked.
 install_debs() {
-  local rights=(env)
-  have apt-get || return 1
-  if [ "$(id -u)" != 0 ]; then
-    have sudo || return 1
-    rights=(sudo -n env)
-    "${rights[@]}" true 2>/dev/null || return 1
-  fi
-  rights+=(DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1)
-  step "reading the package lists (apt-get)" "${rights[@]}" apt-get -q update || true
-  step "installing $* (apt-get)" "${rights[@]}" \
+  apt_rights || return 1
+  read_package_lists
+  step "installing $* (apt-get)" "${RIGHTS[@]}" \
     apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends "$@"
+}
+
+apt_rights() {
+  local settings=(DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1)
+  have apt-get || return 1
+  RIGHTS=(env "${settings[@]}")
+  [ "$(id -u)" != 0 ] || return 0
+  if ! have sudo || ! sudo -n true 2>/dev/null; then return 1; fi
+  RIGHTS=(sudo -n env "${settings[@]}")
+}
+
+read_package_lists() {
+  [ -z "${LISTS_READ:-}" ] || return 0
+  step "reading the package lists (apt-get)" "${RIGHTS[@]}" apt-get -q update || true
+  LISTS_READ=1
 }
 
 # Unpack packages into .twin/$1, where this user may not install them.
