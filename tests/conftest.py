@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import os
 import shutil
+from importlib.util import find_spec
 
 import pytest
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip tests whose program is not on the machine, with the reason; in CI they fail instead."""
+    """Skip tests whose program or module is not here, with the reason; in CI they fail instead."""
     for item in items:
         for marker in item.iter_markers("needs"):
-            missing = [name for name in marker.args if _find(name) is None]
+            missing = [need for need in marker.args if not _have(need)]
             if missing and os.environ.get("CI", "").lower() not in {"1", "true"}:
                 reason = f"not on this machine: {', '.join(missing)} (./twin test installs it)"
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 
-def _find(program: str) -> str | None:
+def _have(need: str) -> bool:
+    """Is a program, or after ``python:`` a module, on this machine; with ``|`` one of several?"""
     path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
-    return shutil.which(program, path=path)
+    for one in need.split("|"):
+        kind, _, module = one.partition(":")
+        found = find_spec(module) if kind == "python" else shutil.which(one, path=path)
+        if found is not None:
+            return True
+    return False

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
 
+from tests.support.backends import GENERAL, NAMED, solver
 from tests.support.scenarios import cases, changed
-from twin_core import BudgetExceeded, InputError, SimulationResult, simulate
-from twin_core.backends import BACKENDS, backend
+from twin_core import BudgetExceeded, SimulationResult, simulate
+from twin_core.models.problem import problem
+from twin_core.models.setup import prepare
+from twin_core.solvers.base import Tolerances
 
 TIGHT = 1e-8
 TEMPERATURE_K, PRESSURE, DEMOLD_S = 1e-3, 1e-5, 0.05
 """Asked of every pair of backends at ``TIGHT``."""
-OTHERS = sorted(set(BACKENDS) - {"manual"})
 
 
 @cache
@@ -24,7 +27,7 @@ def tight(case: str, name: str) -> SimulationResult:
     return simulate(changed(base, simulation=options), name)
 
 
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("name", [one for one in NAMED if one.values != ("manual",)])
 @pytest.mark.parametrize("case", cases())
 def test_backends_agree(case: str, name: str) -> None:
     ours, theirs = tight(case, "manual"), tight(case, name)
@@ -42,14 +45,14 @@ def test_backends_agree(case: str, name: str) -> None:
     assert [d.code for d in ours.diagnostics] == [d.code for d in theirs.diagnostics]
 
 
-@pytest.mark.parametrize("name", sorted(BACKENDS))
+@pytest.mark.parametrize("name", NAMED)
 def test_a_budget_ends_every_run(name: str) -> None:
     scarce = changed(cases()["nominal"], simulation={"max_evaluations": 200})
     with pytest.raises(BudgetExceeded, match=r"raise simulation\.max_evaluations"):
         simulate(scarce, name)
 
 
-@pytest.mark.parametrize("name", sorted(BACKENDS))
+@pytest.mark.parametrize("name", NAMED)
 def test_statistics_say_what_it_cost(name: str) -> None:
     found = tight("nominal", name).statistics
     assert found.backend == name
@@ -66,6 +69,16 @@ def test_the_tolerance_is_what_it_says() -> None:
         assert found.p_max_Pa == pytest.approx(exact.p_max_Pa, rel=100 * rtol)
 
 
-def test_an_unknown_backend_lists_those_there_are() -> None:
-    with pytest.raises(InputError, match=r"must be one of: .*manual.*solve_ivp"):
-        backend("euler")
+@pytest.mark.parametrize("name", GENERAL)
+@pytest.mark.parametrize("n_layers", [1, 5])
+def test_a_solver_takes_the_model_with_and_without_its_jacobian(name: str, n_layers: int) -> None:
+    ode = problem(prepare(cases()["nominal"]), 200.0, n_layers)
+    times = np.linspace(0.0, 200.0, 401)
+    ours, *theirs = (
+        solver(which).solve(one, times, Tolerances(TIGHT), 500_000)
+        for which, one in (("manual", ode), (name, ode), (name, replace(ode, jacobian=None)))
+    )
+    for found in theirs:
+        assert list(found.events) == list(ours.events)
+        assert found.events == pytest.approx(ours.events, abs=1e-4)
+        assert np.abs((found.y - ours.y) / ode.scale).max() < PRESSURE
