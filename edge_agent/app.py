@@ -54,6 +54,7 @@ class Agent:
         """Run until told to stop, then drain, flush and say goodbye."""
         log = get_logger()
         log.info("agent_started", agent_id=self._settings.agent_id, version=__version__)
+        warming = asyncio.create_task(asyncio.to_thread(self._pipeline.warm_up))
         work = asyncio.create_task(self._pipeline.run())
         forwarder = asyncio.create_task(forward(self._spool, self._history, self._forward_wake))
         links = [asyncio.create_task(self._link(a)) for a in self._settings.addresses()]
@@ -62,9 +63,9 @@ class Agent:
         done, _ = await asyncio.wait(everything, return_when=asyncio.FIRST_COMPLETED)
         self._stop.set()
         await asyncio.gather(*links, return_exceptions=True)
-        for task in everything:
+        for task in (*everything, warming):
             task.cancel()
-        await asyncio.gather(*everything, return_exceptions=True)
+        await asyncio.gather(*everything, warming, return_exceptions=True)
         with suppress(StoreError):
             while await forward_batch(self._spool, self._history):
                 pass

@@ -222,6 +222,11 @@ class Pipeline:
             )
         return prediction
 
+    def warm_up(self) -> None:
+        """Be ready for the first shot; blocks, for some seconds on a new machine."""
+        stage.warm_up(self._catalogue)
+        get_logger().info("simulation_ready", stage="simulate")
+
     def _simulate(self, shot: Shot, inputs: str) -> _Answer:
         try:
             scenario, substituted = stage.prepare(
