@@ -75,7 +75,7 @@ def prepare(shot: Shot, catalogue: Catalogue, horizon_s: float) -> tuple[Scenari
 
 
 def warm_up(catalogue: Catalogue) -> None:
-    """Simulate anything once: on a new machine the model is compiled then, not at the first shot."""
+    """Simulate anything once: a new machine compiles the model then, not at the first shot."""
     for system in catalogue.systems.values():
         process = Process(m_polyol_kg=0.1, m_iso_kg=0.1, T_polyol_C=25.0, T_iso_C=25.0)
         cup = Mold(open=True)
