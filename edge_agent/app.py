@@ -19,8 +19,9 @@ from edge_agent.history.sqlite import SqliteHistory
 from edge_agent.links.mqtt import Session, Will, connect
 from edge_agent.logs import get_logger
 from edge_agent.pipeline import Pipeline
+from edge_agent.salvage import open_spool
 from edge_agent.settings import Settings
-from edge_agent.spool import Spool, SpoolThread
+from edge_agent.spool import SpoolThread
 from edge_agent.stages.forward import forward, forward_batch
 from edge_agent.stages.publish import publish
 from edge_agent.stages.receive import receive
@@ -43,7 +44,16 @@ class Agent:
         self._clock = clock
         self._stop = stop
         catalogue = load_catalogue(settings)
-        self._spool = SpoolThread(Spool(settings.spool.path))
+        spool, salvage = open_spool(settings.spool.path, clock.now())
+        if salvage is not None:
+            get_logger().error(
+                "spool_salvaged",
+                path=str(salvage.damaged),
+                reason="; ".join(salvage.problems),
+                count=sum(salvage.saved.values()),
+                hint="the damaged file is kept; send it to support, then delete it",
+            )
+        self._spool = SpoolThread(spool)
         self._history = SqliteHistory(settings.history.path)
         self._pipeline = Pipeline(settings, catalogue, self._spool, clock, self._committed)
         self._publish_wake = {address: asyncio.Event() for address in settings.addresses()}

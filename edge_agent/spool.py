@@ -40,6 +40,15 @@ CREATE TABLE state (scope TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
     PRIMARY KEY (scope, key));
 """
 
+SPOOL_TABLES = {
+    "inbox": ("id", "received_at", "topic", "payload", "content_type"),
+    "publish": ("id", "created_at", "press", "key", "topic", "payload", "retain"),
+    "forward": ("id", "created_at", "kind", "key", "columns"),
+    "retained": ("topic", "press", "payload"),
+    "state": ("scope", "key", "value"),
+}
+"""Columns by table."""
+
 
 @dataclass
 class Changes:
@@ -172,6 +181,32 @@ class Spool:
     def settle_forwarded(self, ids: Sequence[int]) -> None:
         """Forget rows that the history took, or refused for good."""
         self._delete("forward", ids)
+
+    def restore(self, rows: dict[str, list[tuple[object, ...]]]) -> dict[str, int]:
+        """Take rows saved from a damaged spool, in one transaction; returns how many by table.
+
+        A row that does not fit (a damaged value) is left out.
+        """
+        saved = dict.fromkeys(rows, 0)
+        with self._transaction() as db:
+            for table, found in rows.items():
+                marks = ",".join("?" * len(SPOOL_TABLES[table]))
+                for row in found:
+                    try:
+                        db.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)
+                    except sqlite3.IntegrityError:
+                        continue
+                    saved[table] += 1
+        return saved
+
+    def oldest(self) -> dict[str, str | None]:
+        """When the oldest waiting entry of each queue came, by queue."""
+        with self._reading() as db:
+            return {
+                "inbox": db.execute("SELECT min(received_at) FROM inbox").fetchone()[0],
+                "publish": db.execute("SELECT min(created_at) FROM publish").fetchone()[0],
+                "forward": db.execute("SELECT min(created_at) FROM forward").fetchone()[0],
+            }
 
     def depth(self) -> Depth:
         """How much waits."""
