@@ -199,15 +199,6 @@ class Spool:
                     saved[table] += 1
         return saved
 
-    def oldest(self) -> dict[str, str | None]:
-        """When the oldest waiting entry of each queue came, by queue."""
-        with self._reading() as db:
-            return {
-                "inbox": db.execute("SELECT min(received_at) FROM inbox").fetchone()[0],
-                "publish": db.execute("SELECT min(created_at) FROM publish").fetchone()[0],
-                "forward": db.execute("SELECT min(created_at) FROM forward").fetchone()[0],
-            }
-
     def depth(self) -> Depth:
         """How much waits."""
         with self._reading() as db:
