@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -72,14 +73,18 @@ class Pipeline:
         self.wake = asyncio.Event()
 
     async def run(self) -> None:
-        """Work for ever; an idle agent only looks at the clock now and then."""
+        """Work for ever, and look at the clock now and then, busy or idle."""
+        now = asyncio.get_running_loop().time
+        ticked = now()
         while True:
             self.wake.clear()
-            if not await self.step():
-                try:
+            busy = await self.step()
+            if now() - ticked >= TICK_S:
+                await self.tick()
+                ticked = now()
+            if not busy:
+                with suppress(TimeoutError):
                     await asyncio.wait_for(self.wake.wait(), TICK_S)
-                except TimeoutError:
-                    await self.tick()
 
     async def drain(self) -> None:
         """Finish everything that is in the inbox."""
