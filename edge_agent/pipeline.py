@@ -17,6 +17,7 @@ from broker.messages import (
     ShotKpis,
     TelemetryFrame,
 )
+from broker.topics import PressAddress
 from edge_agent.catalogue import Catalogue
 from edge_agent.clock import Clock
 from edge_agent.errors import StoreError
@@ -24,6 +25,7 @@ from edge_agent.logs import get_logger
 from edge_agent.ports import InboxRow
 from edge_agent.settings import Settings
 from edge_agent.spool import SpoolThread
+from edge_agent.spool_limit import News, SpoolLimit
 from edge_agent.stages import simulate as stage
 from edge_agent.stages.assemble import Assembler, Shot
 from edge_agent.stages.commit import SHOT_SCOPE, Committer
@@ -70,6 +72,7 @@ class Pipeline:
             settings.shots.signal_age_max_s,
             settings.shots.timeout_s,
         )
+        self._limit = SpoolLimit(spool, settings.spool.limit_mb)
         self.wake = asyncio.Event()
 
     async def run(self) -> None:
@@ -105,9 +108,15 @@ class Pipeline:
         return True
 
     async def tick(self) -> None:
-        """Let time pass: shots time out, old ones are forgotten."""
+        """Let time pass: the spool is kept in size, shots time out, old ones are forgotten."""
         committer = Committer(self._settings.topics, self._settings.broker.payload_format)
-        late, old = self._assembler.tick(self._clock.now())
+        now = self._clock.now()
+        with suppress(StoreError):  # the disk is away: the commit below waits for it
+            news = await self._limit.check(now)
+            if news is not None:
+                for press in self._settings.addresses():
+                    committer.alert(_spool_alert(press, news, now))
+        late, old = self._assembler.tick(now)
         for shot in old:
             committer.forget(shot)
         await self._settle(committer, {shot.key: shot for shot in late})
@@ -268,6 +277,17 @@ def _kpis(shot: Shot, prediction: Prediction) -> ShotKpis:
         p_cavity_max_bar=shot.p_cavity_max_bar,
         frames_count=shot.frames_count,
         simulated=shot.simulated,
+    )
+
+
+def _spool_alert(press: PressAddress, news: News, now: datetime) -> Alert:
+    return Alert(
+        ts=now,
+        site=press.site,
+        press=press.press,
+        code=news.code,
+        severity=news.severity,
+        words=news.words,
     )
 
 

@@ -32,6 +32,8 @@ def command() -> None:
 @click.argument("path", type=File)
 def status(path: Path) -> None:
     """How much waits at PATH, since when, and how large the file is. Exit codes: 0, 2 bad file."""
+    from edge_agent.spool import THINNED
+
     with _opened(path) as db:
         size = sum(
             part.stat().st_size
@@ -46,6 +48,15 @@ def status(path: Path) -> None:
         ):
             count, oldest = db.execute(f"SELECT count(*), min({since}) FROM {table}").fetchone()
             click.echo(f"{table:8} {count:8} waiting" + (f", oldest {oldest}" if oldest else ""))
+        thinned = db.execute(
+            "SELECT value FROM state WHERE scope = ? AND key = ?", THINNED
+        ).fetchone()
+        if thinned is not None:
+            counted = json.loads(thinned[0])
+            click.echo(
+                f"given up {counted['count']:8} raw frames for lack of room, from "
+                f"{counted['first_at']} to {counted['last_at']}"
+            )
         for table, words in (
             ("retained", "retained messages"),
             ("state", "open shots and the like"),
