@@ -19,8 +19,9 @@ from edge_agent.history.sqlite import SqliteHistory
 from edge_agent.links.mqtt import Session, Will, connect
 from edge_agent.logs import get_logger
 from edge_agent.pipeline import Pipeline
+from edge_agent.salvage import open_spool
 from edge_agent.settings import Settings
-from edge_agent.spool import Spool, SpoolThread
+from edge_agent.spool import SpoolThread
 from edge_agent.stages.forward import forward, forward_batch
 from edge_agent.stages.publish import publish
 from edge_agent.stages.receive import receive
@@ -43,7 +44,16 @@ class Agent:
         self._clock = clock
         self._stop = stop
         catalogue = load_catalogue(settings)
-        self._spool = SpoolThread(Spool(settings.spool.path))
+        spool, salvage = open_spool(settings.spool.path, clock.now())
+        if salvage is not None:
+            get_logger().error(
+                "spool_salvaged",
+                path=str(salvage.damaged),
+                reason="; ".join(salvage.problems),
+                count=sum(salvage.saved.values()),
+                hint="the damaged file is kept; send it to support, then delete it",
+            )
+        self._spool = SpoolThread(spool)
         self._history = SqliteHistory(settings.history.path)
         self._pipeline = Pipeline(settings, catalogue, self._spool, clock, self._committed)
         self._publish_wake = {address: asyncio.Event() for address in settings.addresses()}
@@ -54,6 +64,7 @@ class Agent:
         """Run until told to stop, then drain, flush and say goodbye."""
         log = get_logger()
         log.info("agent_started", agent_id=self._settings.agent_id, version=__version__)
+        warming = asyncio.create_task(asyncio.to_thread(self._pipeline.warm_up))
         work = asyncio.create_task(self._pipeline.run())
         forwarder = asyncio.create_task(forward(self._spool, self._history, self._forward_wake))
         links = [asyncio.create_task(self._link(a)) for a in self._settings.addresses()]
@@ -62,9 +73,9 @@ class Agent:
         done, _ = await asyncio.wait(everything, return_when=asyncio.FIRST_COMPLETED)
         self._stop.set()
         await asyncio.gather(*links, return_exceptions=True)
-        for task in everything:
+        for task in (*everything, warming):
             task.cancel()
-        await asyncio.gather(*everything, return_exceptions=True)
+        await asyncio.gather(*everything, warming, return_exceptions=True)
         with suppress(StoreError):
             while await forward_batch(self._spool, self._history):
                 pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,6 +17,7 @@ from broker.messages import (
     ShotKpis,
     TelemetryFrame,
 )
+from broker.topics import PressAddress
 from edge_agent.catalogue import Catalogue
 from edge_agent.clock import Clock
 from edge_agent.errors import StoreError
@@ -23,6 +25,7 @@ from edge_agent.logs import get_logger
 from edge_agent.ports import InboxRow
 from edge_agent.settings import Settings
 from edge_agent.spool import SpoolThread
+from edge_agent.spool_limit import News, SpoolLimit
 from edge_agent.stages import simulate as stage
 from edge_agent.stages.assemble import Assembler, Shot
 from edge_agent.stages.commit import SHOT_SCOPE, Committer
@@ -69,17 +72,22 @@ class Pipeline:
             settings.shots.signal_age_max_s,
             settings.shots.timeout_s,
         )
+        self._limit = SpoolLimit(spool, settings.spool.limit_mb)
         self.wake = asyncio.Event()
 
     async def run(self) -> None:
-        """Work for ever; an idle agent only looks at the clock now and then."""
+        """Work for ever, and look at the clock now and then, busy or idle."""
+        now = asyncio.get_running_loop().time
+        ticked = now()
         while True:
             self.wake.clear()
-            if not await self.step():
-                try:
+            busy = await self.step()
+            if now() - ticked >= TICK_S:
+                await self.tick()
+                ticked = now()
+            if not busy:
+                with suppress(TimeoutError):
                     await asyncio.wait_for(self.wake.wait(), TICK_S)
-                except TimeoutError:
-                    await self.tick()
 
     async def drain(self) -> None:
         """Finish everything that is in the inbox."""
@@ -100,9 +108,15 @@ class Pipeline:
         return True
 
     async def tick(self) -> None:
-        """Let time pass: shots time out, old ones are forgotten."""
+        """Let time pass: the spool is kept in size, shots time out, old ones are forgotten."""
         committer = Committer(self._settings.topics, self._settings.broker.payload_format)
-        late, old = self._assembler.tick(self._clock.now())
+        now = self._clock.now()
+        with suppress(StoreError):  # the disk is away: the commit below waits for it
+            news = await self._limit.check(now)
+            if news is not None:
+                for press in self._settings.addresses():
+                    committer.alert(_spool_alert(press, news, now))
+        late, old = self._assembler.tick(now)
         for shot in old:
             committer.forget(shot)
         await self._settle(committer, {shot.key: shot for shot in late})
@@ -222,6 +236,11 @@ class Pipeline:
             )
         return prediction
 
+    def warm_up(self) -> None:
+        """Be ready for the first shot; blocks, for some seconds on a new machine."""
+        stage.warm_up(self._catalogue)
+        get_logger().info("simulation_ready", stage="simulate")
+
     def _simulate(self, shot: Shot, inputs: str) -> _Answer:
         try:
             scenario, substituted = stage.prepare(
@@ -258,6 +277,17 @@ def _kpis(shot: Shot, prediction: Prediction) -> ShotKpis:
         p_cavity_max_bar=shot.p_cavity_max_bar,
         frames_count=shot.frames_count,
         simulated=shot.simulated,
+    )
+
+
+def _spool_alert(press: PressAddress, news: News, now: datetime) -> Alert:
+    return Alert(
+        ts=now,
+        site=press.site,
+        press=press.press,
+        code=news.code,
+        severity=news.severity,
+        words=news.words,
     )
 
 

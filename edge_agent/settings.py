@@ -52,6 +52,8 @@ class SpoolSettings(_Section):
     """Inbox and outbox on disk."""
 
     path: Path = Path("var/spool.db")
+    limit_mb: Annotated[float, Field(ge=1)] = 2048.0
+    """Beyond it raw telemetry that waits for the history is thinned out; shots never are."""
 
 
 class HistorySettings(_Section):

@@ -24,6 +24,10 @@ from edge_agent.ports import Envelope, HistoryRow, InboxRow, Outgoing, Stored
 
 T = TypeVar("T")
 SCHEMA_VERSION = 1
+THIN_AT_ONCE = 10_000
+"""Frames looked at in one transaction: it must stay short."""
+THINNED = ("spool", "thinned")
+"""State that counts the raw frames given up for lack of room."""
 _TABLES = """
 CREATE TABLE inbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT, received_at TEXT NOT NULL, topic TEXT NOT NULL,
@@ -39,6 +43,15 @@ CREATE TABLE retained (topic TEXT PRIMARY KEY, press TEXT NOT NULL, payload BLOB
 CREATE TABLE state (scope TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
     PRIMARY KEY (scope, key));
 """
+
+SPOOL_TABLES = {
+    "inbox": ("id", "received_at", "topic", "payload", "content_type"),
+    "publish": ("id", "created_at", "press", "key", "topic", "payload", "retain"),
+    "forward": ("id", "created_at", "kind", "key", "columns"),
+    "retained": ("topic", "press", "payload"),
+    "state": ("scope", "key", "value"),
+}
+"""Columns by table."""
 
 
 @dataclass
@@ -70,6 +83,8 @@ class Spool:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.full = False
+        """Set by who watches the limit: nothing more is taken in."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
@@ -80,7 +95,13 @@ class Spool:
             raise StoreError(f"{path}: the spool cannot be opened: {error}") from error
 
     def append(self, envelopes: Sequence[Envelope]) -> None:
-        """Store what arrived; only after this may it be acknowledged."""
+        """Store what arrived; only after this may it be acknowledged.
+
+        Raises:
+            StoreError: the disk cannot be written, or the spool is ``full``.
+        """
+        if self.full:
+            raise StoreError(f"{self.path}: the spool is full and nothing in it may be thinned")
         rows = [
             (format_timestamp(e.received_at), e.topic, e.payload, e.content_type) for e in envelopes
         ]
@@ -172,6 +193,63 @@ class Spool:
     def settle_forwarded(self, ids: Sequence[int]) -> None:
         """Forget rows that the history took, or refused for good."""
         self._delete("forward", ids)
+
+    def restore(self, rows: dict[str, list[tuple[object, ...]]]) -> dict[str, int]:
+        """Take rows saved from a damaged spool, in one transaction; returns how many by table.
+
+        A row that does not fit (a damaged value) is left out.
+        """
+        saved = dict.fromkeys(rows, 0)
+        with self._transaction() as db:
+            for table, found in rows.items():
+                marks = ",".join("?" * len(SPOOL_TABLES[table]))
+                for row in found:
+                    try:
+                        db.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)
+                    except sqlite3.IntegrityError:
+                        continue
+                    saved[table] += 1
+        return saved
+
+    def used_bytes(self) -> int:
+        """Size of what is in the file; freed pages are used again before it grows."""
+        with self._reading() as db:
+            pages, free, size = (
+                db.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+        return int((pages - free) * size)
+
+    def thin_telemetry(self, now: datetime) -> int:
+        """Drop every second raw frame among the oldest ``THIN_AT_ONCE`` that wait for the history.
+
+        Done again, the oldest lose more. Shots, predictions, quality records and dead letters never
+        go. What went is counted under the state ``THINNED``. Returns how many frames went.
+        """
+        with self._transaction() as db:
+            rows = db.execute(
+                "SELECT id, created_at, kind, key, columns FROM forward WHERE kind = 'telemetry'"
+                " ORDER BY id LIMIT ?",
+                (THIN_AT_ONCE,),
+            ).fetchall()
+            # written anew: taking single rows out of a page would not free it
+            db.executemany("DELETE FROM forward WHERE id = ?", [(row[0],) for row in rows])
+            db.executemany("INSERT INTO forward VALUES (?,?,?,?,?)", rows[::2])
+            gone = len(rows) // 2
+            if gone:
+                row = db.execute("SELECT value FROM state WHERE scope = ? AND key = ?", THINNED)
+                before = json.loads((row.fetchone() or ("{}",))[0])
+                at = format_timestamp(now)
+                counted = {
+                    "count": before.get("count", 0) + gone,
+                    "first_at": before.get("first_at", at),
+                    "last_at": at,
+                }
+                db.execute(
+                    "INSERT OR REPLACE INTO state (scope, key, value) VALUES (?,?,?)",
+                    (*THINNED, json.dumps(counted)),
+                )
+        return gone
 
     def depth(self) -> Depth:
         """How much waits."""

@@ -7,6 +7,7 @@ the latest when nobody would wait any longer (``t_cycle_max_s``).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,12 +54,12 @@ class DemoldWindow:
     @classmethod
     def of(cls, numbers: Array) -> DemoldWindow:
         """From what ``window`` wrote."""
-        t_min, t_opt, t_max = (None if np.isnan(t) else float(t) for t in numbers[: T_MAX + 1])
+        t_min, t_opt, t_max = (None if math.isnan(t) else t for t in numbers[: T_MAX + 1].tolist())
         earliest, latest = (
             None if k < 0 else (*CRITERIA, "cycle")[int(k)] for k in numbers[EARLIEST : LATEST + 1]
         )
         margins = zip(CRITERIA, numbers[MARGINS:].tolist(), strict=True)
-        at_opt = {name: margin for name, margin in margins if not np.isnan(margin)}
+        at_opt = {name: margin for name, margin in margins if not math.isnan(margin)}
         return cls(t_min, t_opt, t_max, earliest, latest, at_opt)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -63,12 +64,8 @@ class Kpis:
     @classmethod
     def of(cls, numbers: Array) -> Kpis:
         """From what ``key_figures`` wrote."""
-        values = [float(number) for number in numbers]
-        optional = {
-            name: None if np.isnan(value) else value
-            for name, value in zip(KPIS, values, strict=True)
-        }
-        return cls(**optional)  # type: ignore[arg-type]
+        values = (None if math.isnan(value) else value for value in numbers.tolist())
+        return cls(*values)  # type: ignore[arg-type]
 
 
 KPIS = tuple(item.name for item in fields(Kpis))

@@ -15,6 +15,7 @@ COMMANDS = {
     "record": "Write what travels on topics into a JSON-lines file.",
     "replay": "Publish a logged shot, or a recording, as a press would.",
     "run-sim": "Simulate one scenario.",
+    "spool": "look into the spool of an agent: status, export, verify",
     "sweep": "many variations of a shot: distributions and sensitivities",
     "validate": "Compare the model with published runs, and write the page.",
 }

@@ -51,6 +51,10 @@ def shot_rows(result: SimulationResult) -> list[Row]:
     peak = f"C at {fixed(k.t_T_core_max_s)} s"
     index = fixed(k.nco_oh_index, 3)
     water_g = 1e3 * k.water_from_rh_kg
+    deep = [
+        Row("rho_core_kg_per_m3", "core density", fixed(k.rho_core_kg_per_m3), "kg/m3"),
+        Row("rho_skin_kg_per_m3", "skin density", fixed(k.rho_skin_kg_per_m3), "kg/m3"),
+    ]
     return [
         Row("t_cream_s", "cream time", fixed(k.t_cream_s), "s"),
         Row("t_gel_s", "gel time", fixed(k.t_gel_s), "s"),
@@ -63,6 +67,7 @@ def shot_rows(result: SimulationResult) -> list[Row]:
         Row("nco_oh_index", "isocyanate index", index, "NCO/OH, from the masses"),
         Row("X_gel", "gel conversion", fixed(k.X_gel, 3), "of the OH groups"),
         Row("water_from_rh_kg", "water from humid air", fixed(water_g, 3), "g"),
+        *(deep if result.layers is not None else []),
     ]
 
 

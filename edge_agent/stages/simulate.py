@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -10,7 +11,7 @@ from broker.messages import Binding, Diagnostic, Kpis, Prediction, Versions
 from edge_agent import __version__
 from edge_agent.catalogue import Catalogue
 from edge_agent.stages.assemble import INPUT_SIGNALS, Shot
-from twin_core import PHYSICS_HASH, SimulationResult, free_rise_density
+from twin_core import PHYSICS_HASH, Mold, SimulationResult, free_rise_density, simulate
 from twin_core.errors import InputError, TwinError
 from twin_core.files import parse
 from twin_core.shot import Process, Scenario, SimulationOptions
@@ -71,6 +72,16 @@ def prepare(shot: Shot, catalogue: Catalogue, horizon_s: float) -> tuple[Scenari
         simulation=SimulationOptions(t_end_s=horizon_s),
     )
     return scenario, substituted
+
+
+def warm_up(catalogue: Catalogue) -> None:
+    """Simulate anything once: a new machine compiles the model then, not at the first shot."""
+    for system in catalogue.systems.values():
+        process = Process(m_polyol_kg=0.1, m_iso_kg=0.1, T_polyol_C=25.0, T_iso_C=25.0)
+        cup = Mold(open=True)
+        with suppress(TwinError):
+            simulate(Scenario(scenario_id="warm_up", system=system, process=process, mold=cup))
+            return
 
 
 def predict(

@@ -54,9 +54,9 @@ def test_peak_of_the_measured_run(capsys: pytest.CaptureFixture[str]) -> None:
 def test_steepest_slope_of_the_measured_run() -> None:
     time, T = measured()
     found = run(NAME)
-    slope = np.max(np.diff(found.T_core_K) / np.diff(found.time_s))
-    # differences of digitised points scatter: 15 %
-    assert slope == pytest.approx(np.max(np.diff(T) / np.diff(time)), rel=0.15)
+    slope = np.gradient(found.T_core_K, found.time_s).max()
+    # central differences of the digitised points, 12 s apart; asked for is 3 %
+    assert slope == pytest.approx(np.gradient(T, time).max(), rel=0.03)
 
 
 def test_the_bundle_and_the_scenario_are_the_same_shot() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from twin_core.errors import InputError
@@ -23,6 +25,7 @@ SLAB_MODE = 0.25 * np.pi**2
 and Jaeger 1959); several layers resolve the profile themselves."""
 
 
+@lru_cache(maxsize=64)
 def graded_shares(n: int) -> Array:
     """Mass shares of ``n`` layers from wall to wall, thin at both: differences of (1 - cos)/2."""
     return np.asarray(np.diff(0.5 * (1.0 - np.cos(np.pi * np.arange(n + 1) / n))))

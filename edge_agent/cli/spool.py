@@ -1,0 +1,134 @@
+"""``pur-mold-twin spool``: what waits in the spool of an agent."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edge_agent.cli.common import fail
+
+File = click.Path(path_type=Path)
+EXAMPLE = """\b
+Examples:
+  pur-mold-twin spool status var/spool.db
+  pur-mold-twin spool verify var/spool.db
+  pur-mold-twin spool export var/spool.db inbox > inbox.jsonl
+"""
+
+
+@click.group("spool", epilog=EXAMPLE)
+def command() -> None:
+    """Look into the spool of an agent, also while it runs. Nothing is changed."""
+
+
+@command.command("status", epilog="Example: pur-mold-twin spool status var/spool.db")
+@click.argument("path", type=File)
+def status(path: Path) -> None:
+    """How much waits at PATH, since when, and how large the file is. Exit codes: 0, 2 bad file."""
+    from edge_agent.spool import THINNED
+
+    with _opened(path) as db:
+        size = sum(
+            part.stat().st_size
+            for part in (path, path.with_name(path.name + "-wal"))
+            if part.exists()
+        )
+        click.echo(f"{path}: {size / 1e6:.1f} MB")
+        for table, since in (
+            ("inbox", "received_at"),
+            ("publish", "created_at"),
+            ("forward", "created_at"),
+        ):
+            count, oldest = db.execute(f"SELECT count(*), min({since}) FROM {table}").fetchone()
+            click.echo(f"{table:8} {count:8} waiting" + (f", oldest {oldest}" if oldest else ""))
+        thinned = db.execute(
+            "SELECT value FROM state WHERE scope = ? AND key = ?", THINNED
+        ).fetchone()
+        if thinned is not None:
+            counted = json.loads(thinned[0])
+            click.echo(
+                f"given up {counted['count']:8} raw frames for lack of room, from "
+                f"{counted['first_at']} to {counted['last_at']}"
+            )
+        for table, words in (
+            ("retained", "retained messages"),
+            ("state", "open shots and the like"),
+        ):
+            (count,) = db.execute(f"SELECT count(*) FROM {table}").fetchone()
+            click.echo(f"{table:8} {count:8} {words}")
+
+
+@command.command("verify", epilog="Example: pur-mold-twin spool verify var/spool.db")
+@click.argument("path", type=File)
+def verify(path: Path) -> None:
+    """Check every page and index of the spool at PATH.
+
+    Exit codes: 0 sound, 1 damaged, 2 bad file.
+    """
+    from edge_agent.salvage import problems_of
+    from twin_core.errors import TwinError
+
+    _must_exist(path)
+    try:
+        problems = problems_of(path, thorough=True)
+    except TwinError as error:
+        fail(error)
+    for problem in problems:
+        click.echo(f"{path}: {problem}", err=True)
+    if problems:
+        click.echo(
+            "the agent will set it aside at its next start and save what is readable", err=True
+        )
+        sys.exit(1)
+    click.echo(f"{path}: sound")
+
+
+@command.command(
+    "export", epilog="Example: pur-mold-twin spool export var/spool.db forward > rows.jsonl"
+)
+@click.argument("path", type=File)
+@click.argument("queue", type=click.Choice(["inbox", "publish", "forward", "retained", "state"]))
+def export(path: Path, queue: str) -> None:
+    """Print a QUEUE of the spool at PATH as JSON lines. Exit codes: 0, 2 bad file."""
+    from edge_agent.spool import SPOOL_TABLES
+
+    names = SPOOL_TABLES[queue]
+    with _opened(path) as db:
+        for row in db.execute(f"SELECT {', '.join(names)} FROM {queue} ORDER BY rowid"):
+            click.echo(json.dumps({n: _plain(v) for n, v in zip(names, row, strict=True)}))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        try:
+            return value.decode("utf-8")
+        except UnicodeDecodeError:
+            return {"base64": base64.b64encode(value).decode("ascii")}
+    return value
+
+
+def _must_exist(path: Path) -> None:
+    if not path.is_file():
+        click.echo(f"error: {path}: no such spool file", err=True)
+        sys.exit(2)
+
+
+def _opened(path: Path) -> closing[sqlite3.Connection]:
+    _must_exist(path)
+    try:
+        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error as error:
+        click.echo(f"error: {path}: cannot be read as a spool: {error}", err=True)
+        sys.exit(2)
+    if version == 0:
+        click.echo(f"error: {path}: not the spool of an agent", err=True)
+        sys.exit(2)
+    return closing(db)
