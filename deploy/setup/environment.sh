@@ -76,7 +76,7 @@ add_packages() {
 
 # A compiler, Python's headers and SUNDIALS 6: are they here, or may they be installed?
 can_build_odes() {
-  local headers debs=(libsundials-dev gfortran gcc libc6-dev)
+  local headers version debs=(libsundials-dev gfortran gcc libc6-dev)
   "$VENV/bin/python" -c 'import sys; sys.exit(sys.version_info >= (3, 13))' || return 1 # Cython 0.29
   headers=$("$VENV/bin/python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
   if [ -e "$headers/Python.h" ]; then
@@ -90,7 +90,8 @@ can_build_odes() {
   fi
   apt_rights || return 1
   read_package_lists
-  apt-cache policy libsundials-dev | grep -q 'Candidate: 6\.' && install_debs "${debs[@]}"
+  version=$(LC_ALL=C apt-cache policy libsundials-dev)
+  [[ $version == *"Candidate: 6."* ]] && install_debs "${debs[@]}"
 }
 
 # One set-up at a time in this folder.
