@@ -18,7 +18,7 @@ Kind = Literal["measured", "supplier", "literature", "fitted", "inferred", "assu
 class Parameter(BaseModel):
     """One number: value, unit, kind, source and (one-sigma) spread in the same unit.
 
-    ``start`` is the value that a fit replaced: the next fit starts there, so that it gives the same.
+    ``start`` is the value that a fit replaced. The next fit starts there, and so ends the same.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -15,6 +15,9 @@ NEEDED: dict[str, type[BaseModel]] = {"composition": Components, "gelling": Gell
 """Parts with several forms: the one that a data sheet is completed to."""
 
 
+PARTS = tuple("composition liquid gelling water_reaction carbon_dioxide mechanics".split())
+
+
 class SheetOnly(BaseModel):
     """What a data sheet says, and nothing else; unknown numbers are left out.
 
@@ -63,7 +66,7 @@ def required_numbers() -> list[tuple[str, str]]:
     A physical blowing agent adds its own part; how much there is must be known in any case.
     """
     found: list[tuple[str, str]] = []
-    for name in ("composition", "liquid", "gelling", "water_reaction", "carbon_dioxide"):
+    for name in PARTS:
         model = NEEDED.get(name) or _model(MaterialSystem.model_fields[name].annotation)
         found += _numbers(model, f"{name}.")
     return found + _numbers(
