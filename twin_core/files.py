@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import yaml
+from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
+from twin_core.cure import CureChemistry, CureSeries
 from twin_core.errors import InputError
 from twin_core.materials import MaterialSystem
 from twin_core.mold import Mold
@@ -166,6 +170,41 @@ def load_scenario(
         _must_be_one_of(molds, content["mold"], f"{path}: mold: no mold", folder)
         content["mold"] = load_mold(molds[content["mold"]])
     return parse(Scenario, content, str(path))
+
+
+def load_cure(path: Path) -> tuple[CureChemistry, list[CureSeries]]:
+    """A cure chemistry and its measured series, from files beside it.
+
+    Raises:
+        InputError: a file is wrong; the message names it.
+    """
+    chemistry = parse(CureChemistry, read_yaml(path), str(path))
+    series = []
+    for given in chemistry.series:
+        rows = read_columns(path.parent / given.file, ("t_s", "c_OH"))
+        series.append(CureSeries(given, rows[:, 0], rows[:, 1]))
+    return chemistry, series
+
+
+def read_columns(path: Path, names: tuple[str, ...]) -> NDArray[np.float64]:
+    """Columns of a CSV file by their names; lines that begin with # are left out.
+
+    Raises:
+        InputError: the file or a column is missing, or a cell is not a number.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from None
+    table = list(csv.reader(line for line in lines if line.strip() and line[0] != "#"))
+    header = [cell.strip() for cell in table[0]] if table else []
+    if missing := [name for name in names if name not in header]:
+        raise InputError(f"{path}: the header has no column {', '.join(missing)}")
+    at = [header.index(name) for name in names]
+    try:
+        return np.array([[float(row[i]) for i in at] for row in table[1:]]).reshape(-1, len(names))
+    except (ValueError, IndexError) as error:
+        raise InputError(f"{path}: every row must have {', '.join(names)}: {error}") from None
 
 
 def _must_be_one_of(known: Iterable[str], name: object, what: str, folder: Path) -> None:

@@ -252,9 +252,9 @@ def _estimates(
             path=u.path,
             unit=u.unit,
             before=u.start,
-            value=u.value(x[i]),
-            low=u.value(x[i] - reach[i]),
-            high=u.value(x[i] + reach[i]),
+            value=u.value(float(x[i])),
+            low=u.value(float(x[i] - reach[i])),
+            high=u.value(float(x[i] + reach[i])),
             at_bound=bool(x[i] - low[i] < edge[i] or high[i] - x[i] < edge[i]),
         )
         for i, u in enumerate(unknowns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from twin_core.calibration.levers import number, replaced
+from twin_core.calibration.levers import System, number, replaced
 from twin_core.materials import MaterialSystem
 from twin_core.parameters import Parameter
 
@@ -28,8 +28,8 @@ def rounded(value: float, digits: int = DIGITS) -> float:
 
 
 def fitted_number(
-    start: MaterialSystem, fitted: MaterialSystem, path: str, sigma: float | None, source: str
-) -> tuple[Change, MaterialSystem]:
+    start: System, fitted: System, path: str, sigma: float | None, source: str
+) -> tuple[Change, System]:
     """One fitted number, and the system that holds it with its origin.
 
     ``sigma``: one standard deviation of its logarithm.
