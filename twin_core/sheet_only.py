@@ -69,9 +69,7 @@ def required_numbers() -> list[tuple[str, str]]:
     for name in PARTS:
         model = NEEDED.get(name) or _model(MaterialSystem.model_fields[name].annotation)
         found += _numbers(model, f"{name}.")
-    return found + _numbers(
-        _model(MaterialSystem.model_fields["mechanics"].annotation), "mechanics."
-    )
+    return found
 
 
 def _model(annotation: Any) -> type[BaseModel]:

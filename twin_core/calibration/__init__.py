@@ -6,6 +6,15 @@ rates of a cure without foam to measured conversion.
 """
 
 from twin_core.calibration.cup import SheetFit, fit_sheet
+from twin_core.calibration.cure import CureFit, fit_cure
 from twin_core.calibration.measured import MeasuredFit, Observation, fit_measured
 
-__all__ = ["MeasuredFit", "Observation", "SheetFit", "fit_measured", "fit_sheet"]
+__all__ = [
+    "CureFit",
+    "MeasuredFit",
+    "Observation",
+    "SheetFit",
+    "fit_cure",
+    "fit_measured",
+    "fit_sheet",
+]

@@ -113,6 +113,10 @@ class MeasuredFit:
     simulated_before: list[Array]
     """At the measured times, one array per observation."""
     simulated_after: list[Array]
+    rho_end_kg_per_m3: tuple[float, float]
+    """Density at the end of the run, before and after: a fit to temperature must not distort it."""
+    converged: bool
+    message: str
 
 
 class _Unknown:
@@ -122,18 +126,21 @@ class _Unknown:
         self.path, self.unit = path, "s"
         self.lever: Lever | None = None
         self.low, self.high = -OFFSET_LIMIT_S / OFFSET_SCALE_S, OFFSET_LIMIT_S / OFFSET_SCALE_S
+        self.before = 0.0
         if path == OFFSET:
             self.start = 0.0
         elif path == CUP_LOSS:
             if not scenario.mold.open:
                 raise InputError(f"{path}: the mold of the scenario is not an open cup")
             self.unit = "W/K/kg"
-            self.start = scenario.mold.cup_loss_W_per_K_kg or FIRST_LOSS
+            self.before = scenario.mold.cup_loss_W_per_K_kg
+            self.start = self.before or FIRST_LOSS
             self.low, self.high = -FACTOR_LIMIT, FACTOR_LIMIT
         else:
             self.lever = Lever(path, 10.0 if path.endswith("_time") else 0.5)
             bound = limits(scenario.system, path)
             self.unit, self.start = bound.unit, self.lever.start(scenario.system)
+            self.before = self.start
             wide = ENERGY_LIMIT if path.endswith((".E", ".E_auto", ".heat")) else FACTOR_LIMIT
             top = bound.le if bound.le is not None else bound.lt
             self.low, self.high = -wide, wide
@@ -215,6 +222,9 @@ def fit_measured(
         after=[_agreement(o, s) for o, s in zip(observations, at_after, strict=True)],
         simulated_before=at_before,
         simulated_after=at_after,
+        rho_end_kg_per_m3=(float(before.rho_kg_per_m3[-1]), float(after.rho_kg_per_m3[-1])),
+        converged=bool(found.success) and 2.0 * found.cost <= float(np.sum(residuals(x0) ** 2)),
+        message=str(found.message),
     )
 
 
@@ -251,7 +261,7 @@ def _estimates(
         Estimate(
             path=u.path,
             unit=u.unit,
-            before=u.start,
+            before=u.before,
             value=u.value(float(x[i])),
             low=u.value(float(x[i] - reach[i])),
             high=u.value(float(x[i] + reach[i])),
