@@ -160,8 +160,10 @@ def load_scenario(
     if system_id is not None:
         folder = Path(systems) if systems else configs_folder() / "systems"
         known = load_systems(folder)
-        if system_id not in known and system_id in (sheets := load_sheets(folder)):
-            raise sheets[system_id].refusal()
+        if isinstance(system_id, str) and system_id not in known:
+            sheets = load_sheets(folder)
+            if system_id in sheets:
+                raise sheets[system_id].refusal()
         _must_be_one_of(known, system_id, f"{path}: system_id: no system", folder)
         content["system"] = known[system_id]
     if isinstance(content.get("mold"), str):

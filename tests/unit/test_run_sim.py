@@ -89,7 +89,11 @@ def test_quality_file_overrides_field_by_field(tmp_path: Path) -> None:
     quality = tmp_path / "quality.yaml"
     quality.write_text("rho_moulded_max: 90\ncore_temp_max_C: 150\nH_demold_min_shore: 10\n")
     found = json.loads(run_sim("-s", USE_CASE_1, "-q", quality, "--output", "json").stdout)
-    assert [d["code"] for d in found["diagnostics"]] == ["INDEX_MISMATCH", "SHORT_SHOT"]
+    assert [d["code"] for d in found["diagnostics"]] == [
+        "INDEX_MISMATCH",
+        "SHEET_CONTRADICTS_ITSELF",
+        "SHORT_SHOT",
+    ]
     assert found["quality_status"] == "FAIL"
     assert "hardness_24h" in found["risks"]  # kept from the scenario
     quality.write_text("hardness: 10\n")
@@ -102,9 +106,10 @@ def test_quality_file_overrides_field_by_field(tmp_path: Path) -> None:
 def test_operator_gets_a_plain_answer() -> None:
     good = run_sim("-s", PANEL, "--mode", "operator").stdout
     assert good.splitlines() == [
-        "Open: from 1 min 31 s after the end of injection; best at 1 min 32 s.",
+        "Open: from 1 min 28 s after the end of injection; best at 1 min 29 s.",
         "Why not earlier: the foam is still too soft.",
         "Good part expected: yes.",
+        "  - the data sheet's density does not follow from its own chemistry",
         "Calculated, not measured.",
     ]
     bad = run_sim("-s", USE_CASE_1, "--mode", "operator").stdout

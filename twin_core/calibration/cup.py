@@ -338,7 +338,9 @@ def _tack_free(cup: _Cup, system: MaterialSystem) -> MaterialSystem | None:
     target = cup.targets["t_tack_free_s"]
     run = integrate(cup.scenario(system))[0]
     X_gel = run.setup.X_gel
-    margin = float(np.interp(target, run.t_s, run.X_OH)) - X_gel
+    if X_gel >= 1.0:
+        return None
+    margin = (float(np.interp(target, run.t_s, run.X_OH)) - X_gel) / (1.0 - X_gel)
     if not 0.0 < margin < 1.0:
         return None
     return TACK_FREE.turn(system, margin / TACK_FREE.start(system))
