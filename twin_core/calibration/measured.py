@@ -37,6 +37,8 @@ FIRST_LOSS = 0.3
 """W/K/kg from which a cup's loss is fitted when the scenario gives none."""
 FACTOR_LIMIT = math.log(100.0)
 ENERGY_LIMIT = math.log(1.3)
+WIDEST = math.log(1e6)
+"""Half an interval, at most: beyond it the data say nothing of the number."""
 STEP = 2e-3
 """Of the derivatives, in units of the unknowns (a fifth of a per cent): DESIGN asks for >= 1e-3."""
 NOT_SIMULATED = 1e3
@@ -263,8 +265,8 @@ def _estimates(
             unit=u.unit,
             before=u.before,
             value=u.value(float(x[i])),
-            low=u.value(float(x[i] - reach[i])),
-            high=u.value(float(x[i] + reach[i])),
+            low=u.value(float(x[i]) - min(float(reach[i]), WIDEST)),
+            high=u.value(float(x[i]) + min(float(reach[i]), WIDEST)),
             at_bound=bool(x[i] - low[i] < edge[i] or high[i] - x[i] < edge[i]),
         )
         for i, u in enumerate(unknowns)
