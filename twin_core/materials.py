@@ -167,7 +167,8 @@ class Gel(_Part):
     transfer_decay_width: Annotated[Parameter, In("1", gt=0, le=1)] | None = None
     """Past gel, gas transfer falls as exp(-(X - X_gel)/width); left out: it does not fall."""
     tack_free_margin: Annotated[Parameter, In("1", gt=0, lt=1)] | None = None
-    """OH conversion past gel at which the foam no longer sticks; left out: 0.1 (assumed)."""
+    """Share of the OH left at gel that has reacted when the foam no longer sticks; left out: 0.2
+    (assumed)."""
 
     @model_validator(mode="before")
     @classmethod
