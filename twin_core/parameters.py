@@ -50,7 +50,7 @@ class In:
         return core_schema.chain_schema(
             [
                 core_schema.no_info_before_validator_function(self._accept_number, handler(source)),
-                core_schema.no_info_plain_validator_function(self._check),
+                core_schema.no_info_plain_validator_function(self.check),
             ]
         )
 
@@ -59,7 +59,8 @@ class In:
             return raw
         return {"value": raw, "unit": self.unit, "kind": "assumed", "source": "plain number"}
 
-    def _check(self, parameter: Parameter) -> Parameter:
+    def check(self, parameter: Parameter) -> Parameter:
+        """The parameter, or a ValueError that says what is wrong with its unit or value."""
         value = parameter.value
         if parameter.unit != self.unit:
             raise ValueError(

@@ -22,14 +22,6 @@ from twin_core.units import M_H2O_KG_PER_MOL as M_WATER
 
 FREE_RISE = "rho_free_rise_kg_per_m3"
 CUP_TIMES = ("t_cream_s", "t_gel_s", "t_rise_s", "t_tack_free_s")
-SHEET_UNITS = {
-    **dict.fromkeys(CUP_TIMES, "s"),
-    FREE_RISE: "kg/m3",
-    "T_components_C": "°C",
-    "nco_oh_index": "1",
-    "iso_per_polyol": "kg/kg",
-}
-"""Entries of ``sheet`` that calculations read, and the unit each must have; others are kept."""
 
 TIME_TOLERANCE = 0.05
 DENSITY_TOLERANCE = 0.03
@@ -49,19 +41,8 @@ class CupRecipe:
 
 
 def sheet_number(sheet: Mapping[str, Parameter], name: str) -> float | None:
-    """A number of the sheet in the unit of ``SHEET_UNITS``; None where the sheet says nothing.
-
-    Raises:
-        InputError: it stands there in another unit.
-    """
-    if name not in sheet:
-        return None
-    if sheet[name].unit != SHEET_UNITS[name]:
-        raise InputError(
-            f"sheet.{name}: unit is {sheet[name].unit!r}, must be {SHEET_UNITS[name]!r}: "
-            "convert the value"
-        )
-    return sheet[name].value
+    """An entry of ``materials.SHEET`` in its unit; None where the sheet says nothing."""
+    return sheet[name].value if name in sheet else None
 
 
 def iso_per_polyol(mix: Components, index: float) -> float:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from twin_core.errors import InputError
-from twin_core.materials import Components, Gelling, MaterialSystem
+from twin_core.materials import Components, Gelling, MaterialSystem, check_sheet
 from twin_core.parameters import In, Parameter, accepted
 
 NEEDED: dict[str, type[BaseModel]] = {"composition": Components, "gelling": Gelling}
@@ -38,6 +38,7 @@ class SheetOnly(BaseModel):
 
     @model_validator(mode="after")
     def _known_fits_the_model(self) -> SheetOnly:
+        check_sheet(self.sheet)
         units = dict(required_numbers())
         for path, parameter in self.known.items():
             if path not in units:

@@ -109,6 +109,20 @@ def test_a_heavier_sheet_keeps_less_gas() -> None:
     assert found.missed == []
 
 
+def test_a_fast_rise_needs_a_faster_transfer_of_gas() -> None:
+    """Where neither the water reaction nor the energy of the gelling reaches the rise time."""
+    data = catalogue()["SYSTEM_M1"].model_dump()
+    times = {"t_cream_s": 8.0, "t_gel_s": 37.0, "t_rise_s": 73.0, "t_tack_free_s": 120.0}
+    for name, value in times.items():
+        data["sheet"][name]["value"] = value
+    found = fit(MaterialSystem.model_validate(data), "fast")
+    assert found.missed == []
+    assert "blowing_agent.k_transfer" in [c.path for c in found.changes]
+    assert any("no rate of the water reaction" in note for note in found.notes)
+    again = fit(found.system, "fast")
+    assert again.system is found.system
+
+
 def test_what_no_fit_can_reach_is_missed_by_name() -> None:
     data = catalogue()["SYSTEM_R1"].model_dump()
     data["sheet"]["t_rise_s"]["value"] = 40.0  # before it gels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -107,8 +108,12 @@ def test_the_recipe_of_the_cup_test() -> None:
         {"system": by_index, "process": cup_recipe(by_index).process, "mold": {"open": True}}
     )
     assert simulate(cup).kpis.nco_oh_index == pytest.approx(1.1)
-    with pytest.raises(InputError, match=r"sheet\.T_components_C: unit is 'K', must be '°C'"):
-        cup_recipe(with_sheet(system, T_components_C=number(296, "K")))
+    for wrong, message in (
+        (number(296, "K"), "sheet.T_components_C: unit is 'K', must be '°C': convert the value"),
+        (number(-300, "°C"), "sheet.T_components_C: value -300 °C is out of range"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            with_sheet(system, T_components_C=wrong)
     with pytest.raises(InputError, match="a data sheet is about components"):
         cup_recipe(catalogue()["WATER_N_PENTANE"])
 

@@ -11,7 +11,7 @@ from scipy.optimize import least_squares
 
 from twin_core.calibration import statistics
 from twin_core.calibration.levers import Lever, touched, unfitted
-from twin_core.calibration.record import Change, fitted_number
+from twin_core.calibration.record import Change, fitted_number, same
 from twin_core.cure import CureChemistry, CureSeries
 from twin_core.solvers.base import Array
 from twin_core.units import kelvin
@@ -66,7 +66,7 @@ def fit_cure(chemistry: CureChemistry, series: Sequence[CureSeries], source: str
     for path in touched(start, levers):
         change, fitted = fitted_number(start, fitted, path, by_path[path], source)
         changes.append(change)
-    if fitted.model_dump() != chemistry.model_dump():
+    if not same(fitted.model_dump(), chemistry.model_dump()):
         fitted = fitted.model_copy(update={"version": chemistry.version + 1})
     else:
         fitted = chemistry

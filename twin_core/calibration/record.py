@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from twin_core.calibration.levers import System, number, replaced
@@ -9,6 +10,8 @@ from twin_core.materials import MaterialSystem
 from twin_core.parameters import Parameter
 
 DIGITS = 6
+SAME = 1e-3
+"""Relative; a fit ends within it wherever it runs."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +58,20 @@ def fitted_number(
     return Change(path, new.unit, before, value, spread), replaced(fitted, path, written)
 
 
+def same(one: object, other: object) -> bool:
+    """Whether two dumped models say the same, but for spreads and rounding."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(
+            same(one[name], other[name]) for name in one if name != "spread"
+        )
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=SAME)
+    return one == other
+
+
 def next_version(given: MaterialSystem, fitted: MaterialSystem) -> MaterialSystem:
     """The fitted system, validated: with the next version, or as given when nothing changed."""
     new = MaterialSystem.model_validate(fitted.model_dump() | {"version": given.version})
-    if new.model_dump() == given.model_dump():
+    if same(new.model_dump(), given.model_dump()):
         return given
     return new.model_copy(update={"version": given.version + 1})

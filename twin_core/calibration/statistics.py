@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from twin_core.solvers.base import Array
 
@@ -19,7 +19,7 @@ def covariance(J: Array) -> Array:
 
 def t_quantile(freedom: int) -> float:
     """Two-sided 95 % factor on sigma for so many degrees of freedom."""
-    return float(student.ppf(0.975, max(freedom, 1)))
+    return float(stdtrit(max(freedom, 1), 0.975))
 
 
 def correlations(C: Array) -> Array:
