@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edge_agent.settings import Settings
-from twin_core.files import load_mold, load_systems
+from twin_core.files import load_mold, load_sheets, load_systems
 from twin_core.materials import MaterialSystem
 from twin_core.mold import Mold
+from twin_core.sheet_only import SheetOnly
 from twin_core.shot import Quality
 
 
@@ -19,6 +20,8 @@ class Catalogue:
     molds: dict[str, Mold]
     quality: Quality
     quality_by_mold: dict[str, Quality]
+    sheets: dict[str, SheetOnly] = field(default_factory=dict)
+    """Systems that cannot be simulated, for want of numbers."""
 
     def quality_of(self, mold_id: str) -> Quality:
         """What parts of a mold must reach."""
@@ -37,4 +40,5 @@ def load_catalogue(settings: Settings) -> Catalogue:
         molds={mold.mold_id: mold for mold in molds},
         quality=settings.quality,
         quality_by_mold=settings.quality_by_mold,
+        sheets=load_sheets(settings.catalogue.systems),
     )

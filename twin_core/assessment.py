@@ -13,6 +13,7 @@ from twin_core.compiled import compiled
 from twin_core.demold import DemoldWindow
 from twin_core.kpi import Kpis
 from twin_core.physics.stoichiometry import condensate
+from twin_core.sheet import contradiction
 from twin_core.simulation import Trajectory
 from twin_core.solvers.base import Array
 from twin_core.units import ZERO_CELSIUS_K, bar, celsius
@@ -164,6 +165,13 @@ def _chemistry(trajectory: Trajectory, k: Kpis) -> Iterator[Diagnostic]:
     if k.t_gel_s is None:
         reached = float(trajectory.X_OH[-1])
         yield _say("NO_GEL", gel_conversion_ratio=k.X_gel, reached_conversion_ratio=reached)
+    found = contradiction(trajectory.scenario.system)
+    if found is not None:
+        yield _say(
+            "SHEET_CONTRADICTS_ITSELF",
+            rho_free_rise_kg_per_m3=found.sheet_kg_per_m3,
+            lightest_kg_per_m3=found.lightest.rho_kg_per_m3,
+        )
     coldest = min(process.T_polyol_C, process.T_iso_C)
     if coldest < COLD_BELOW_C:
         yield _say("COLD_COMPONENTS", coldest_C=coldest, limit_C=COLD_BELOW_C)

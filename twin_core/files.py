@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import yaml
+from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
+from twin_core.cure import CureChemistry, CureSeries
 from twin_core.errors import InputError
 from twin_core.materials import MaterialSystem
 from twin_core.mold import Mold
+from twin_core.sheet_only import SheetOnly
 from twin_core.shot import Scenario
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -74,21 +79,55 @@ def describe(error: ValidationError, where: str) -> Iterable[str]:
 def load_systems(path: Path) -> dict[str, MaterialSystem]:
     """Material systems by id from one file, a file with a ``systems:`` list, or a folder of files.
 
+    Those of which only the data sheet is known are left out: ``load_sheets`` has them.
+
     Raises:
         InputError: a file is wrong, or an id stands twice.
     """
+    return {
+        system.system_id: system
+        for file, entry in _entries(path).values()
+        if "sheet_only" not in entry
+        for system in [parse(MaterialSystem, entry, str(file))]
+    }
+
+
+def load_sheets(path: Path) -> dict[str, SheetOnly]:
+    """Systems of which only the data sheet is known, from the same places.
+
+    Raises:
+        InputError: a file is wrong, or an id stands twice.
+    """
+    return {
+        sheet.system_id: sheet
+        for file, entry in _entries(path).values()
+        if "sheet_only" in entry
+        for sheet in [parse(SheetOnly, entry, str(file))]
+    }
+
+
+def file_of(path: Path, system_id: str) -> Path:
+    """The file in which a system of ``load_systems`` or ``load_sheets`` stands."""
+    return _entries(path)[system_id][0]
+
+
+def _entries(path: Path) -> dict[object, tuple[Path, dict[str, Any]]]:
     if not path.exists():
         raise InputError(f"{path}: no such file or folder of material systems")
     files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
-    found: dict[str, MaterialSystem] = {}
+    found: dict[object, tuple[Path, dict[str, Any]]] = {}
     for file in files:
         content = read_yaml(file)
         entries = content["systems"] if isinstance(content.get("systems"), list) else [content]
         for entry in entries:
-            system = parse(MaterialSystem, entry, str(file))
-            if system.system_id in found:
-                raise InputError(f"{file}: system_id {system.system_id} stands twice: rename one")
-            found[system.system_id] = system
+            if not isinstance(entry, dict):
+                raise InputError(f"{file}: systems: must be a list of systems, not {entry!r}")
+            system_id = entry.get("system_id")
+            if isinstance(system_id, str) and system_id in found:
+                raise InputError(f"{file}: system_id {system_id} stands twice: rename one")
+            # without an id it is refused by name when it is parsed
+            key = system_id if isinstance(system_id, str) else (str(file), len(found))
+            found[key] = file, entry
     return found
 
 
@@ -121,6 +160,10 @@ def load_scenario(
     if system_id is not None:
         folder = Path(systems) if systems else configs_folder() / "systems"
         known = load_systems(folder)
+        if isinstance(system_id, str) and system_id not in known:
+            sheets = load_sheets(folder)
+            if system_id in sheets:
+                raise sheets[system_id].refusal()
         _must_be_one_of(known, system_id, f"{path}: system_id: no system", folder)
         content["system"] = known[system_id]
     if isinstance(content.get("mold"), str):
@@ -129,6 +172,41 @@ def load_scenario(
         _must_be_one_of(molds, content["mold"], f"{path}: mold: no mold", folder)
         content["mold"] = load_mold(molds[content["mold"]])
     return parse(Scenario, content, str(path))
+
+
+def load_cure(path: Path) -> tuple[CureChemistry, list[CureSeries]]:
+    """A cure chemistry and its measured series, from files beside it.
+
+    Raises:
+        InputError: a file is wrong; the message names it.
+    """
+    chemistry = parse(CureChemistry, read_yaml(path), str(path))
+    series = []
+    for given in chemistry.series:
+        rows = read_columns(path.parent / given.file, ("t_s", "c_OH"))
+        series.append(CureSeries(given, rows[:, 0], rows[:, 1]))
+    return chemistry, series
+
+
+def read_columns(path: Path, names: tuple[str, ...]) -> NDArray[np.float64]:
+    """Columns of a CSV file by their names; lines that begin with # are left out.
+
+    Raises:
+        InputError: the file or a column is missing, or a cell is not a number.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from None
+    table = list(csv.reader(line for line in lines if line.strip() and line[0] != "#"))
+    header = [cell.strip() for cell in table[0]] if table else []
+    if missing := [name for name in names if name not in header]:
+        raise InputError(f"{path}: the header has no column {', '.join(missing)}")
+    at = [header.index(name) for name in names]
+    try:
+        return np.array([[float(row[i]) for i in at] for row in table[1:]]).reshape(-1, len(names))
+    except (ValueError, IndexError) as error:
+        raise InputError(f"{path}: every row must have {', '.join(names)}: {error}") from None
 
 
 def _must_be_one_of(known: Iterable[str], name: object, what: str, folder: Path) -> None:

@@ -44,7 +44,7 @@ class Kpis:
     t_rise_s: float | None
     """98 per cent of the largest foam volume."""
     t_tack_free_s: float | None
-    """The least cured layer is past gel by the system's margin, 0.1 where it gives none."""
+    """The least cured layer is past gel by the system's margin, 0.2 where it has none."""
     t_mold_full_s: float | None
     """One per cent of the cavity is air."""
     vent_closure_time_s: float | None
@@ -127,7 +127,7 @@ def key_figures(
     out[T_CORE_MAX] = T_max - ZERO_CELSIUS_K
     out[CREAM], out[GEL], out[FULL] = events[s.CREAM], events[s.GEL], events[s.FULL]
     out[RISE] = demold.first_time(t[:rows], seen[:, s.V_], 0, 1.0, RISE_SHARE * V_max)
-    sticky = p.X_gel + c.tack_free_margin
+    sticky = p.X_gel + c.tack_free_margin * (1.0 - p.X_gel)
     out[TACK_FREE] = demold.first_time(t[:rows], seen[:, s.X_MIN_], 0, 1.0, sticky)
     out[VENTS] = np.nan
     if c.has_vents > 0.0:

@@ -13,9 +13,9 @@ from twin_core.shot import Scenario
 from twin_core.solvers.base import Parameters
 from twin_core.units import kelvin, pascal
 
-TACK_FREE_MARGIN = 0.1
-"""OH conversion past gel of a foam that no longer sticks, where the system says nothing: assumed; a
-cup test measures the surface, which no model of the core sees."""
+TACK_FREE_MARGIN = 0.2
+"""Share of the OH left at gel that has reacted when a foam no longer sticks, where the system says
+nothing: assumed; a cup test measures the surface, which no model of the core sees."""
 
 LIMITS = np.dtype(
     [

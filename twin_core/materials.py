@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -167,7 +168,8 @@ class Gel(_Part):
     transfer_decay_width: Annotated[Parameter, In("1", gt=0, le=1)] | None = None
     """Past gel, gas transfer falls as exp(-(X - X_gel)/width); left out: it does not fall."""
     tack_free_margin: Annotated[Parameter, In("1", gt=0, lt=1)] | None = None
-    """OH conversion past gel at which the foam no longer sticks; left out: 0.1 (assumed)."""
+    """Share of the OH left at gel that has reacted when the foam no longer sticks; left out: 0.2
+    (assumed)."""
 
     @model_validator(mode="before")
     @classmethod
@@ -214,6 +216,25 @@ class Mechanics(_Part):
     """Product factor of the Shore proxy; 1 until it is fitted to the product."""
 
 
+SHEET = {
+    **dict.fromkeys(("t_cream_s", "t_gel_s", "t_rise_s", "t_tack_free_s"), In("s", gt=0, le=3600)),
+    "rho_free_rise_kg_per_m3": In("kg/m3", gt=0, le=2500),
+    "T_components_C": In("°C", ge=-50, le=250),
+    "nco_oh_index": In("1", gt=0, le=10),
+    "iso_per_polyol": In("kg/kg", gt=0, le=100),
+}
+"""Entries of a sheet's cup test that calculations read; others are kept as they are."""
+
+
+def check_sheet(sheet: Mapping[str, Parameter]) -> None:
+    """Raise a ValueError that names an entry of ``SHEET`` with a wrong unit or value."""
+    for name in SHEET.keys() & sheet.keys():
+        try:
+            SHEET[name].check(sheet[name])
+        except ValueError as error:
+            raise ValueError(f"sheet.{name}: {error}") from None
+
+
 class MaterialSystem(_Part):
     """One material system; see ``configs/systems/`` for examples with sources."""
 
@@ -237,6 +258,7 @@ class MaterialSystem(_Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> MaterialSystem:
+        check_sheet(self.sheet)
         mix = self.composition
         if isinstance(mix, Components):
             water, agent = mix.water_fraction.value, mix.blowing_agent_fraction.value

@@ -7,7 +7,7 @@ as ``assumed`` and is reported so.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import core_schema
@@ -16,7 +16,10 @@ Kind = Literal["measured", "supplier", "literature", "fitted", "inferred", "assu
 
 
 class Parameter(BaseModel):
-    """One number: value, unit, kind, source and (one-sigma) spread in the same unit."""
+    """One number: value, unit, kind, source and (one-sigma) spread in the same unit.
+
+    ``start`` is the value that a fit replaced. The next fit starts there, and so ends the same.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -25,6 +28,7 @@ class Parameter(BaseModel):
     kind: Kind
     source: Annotated[str, Field(min_length=3)]
     spread: Annotated[float, Field(ge=0)] | None = None
+    start: float | None = None
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class In:
         return core_schema.chain_schema(
             [
                 core_schema.no_info_before_validator_function(self._accept_number, handler(source)),
-                core_schema.no_info_plain_validator_function(self._check),
+                core_schema.no_info_plain_validator_function(self.check),
             ]
         )
 
@@ -55,7 +59,8 @@ class In:
             return raw
         return {"value": raw, "unit": self.unit, "kind": "assumed", "source": "plain number"}
 
-    def _check(self, parameter: Parameter) -> Parameter:
+    def check(self, parameter: Parameter) -> Parameter:
+        """The parameter, or a ValueError that says what is wrong with its unit or value."""
         value = parameter.value
         if parameter.unit != self.unit:
             raise ValueError(
@@ -70,6 +75,22 @@ class In:
             if not holds:
                 raise ValueError(f"value {value:g} {self.unit} is out of range, must be {words}")
         return parameter
+
+
+def accepted(model: type[BaseModel], name: str) -> In:
+    """The unit and bounds of a parameter field; KeyError if the field holds no parameter."""
+    field = model.model_fields[name]
+    found = [item for item in [*field.metadata, *_annotated(field.annotation)] if type(item) is In]
+    if not found:
+        raise KeyError(name)
+    return found[0]
+
+
+def _annotated(annotation: Any) -> list[Any]:
+    inner = [*getattr(annotation, "__metadata__", ())]
+    for part in getattr(annotation, "__args__", ()):
+        inner += _annotated(part)
+    return inner
 
 
 def walk_parameters(model: BaseModel, prefix: str = "") -> list[tuple[str, Parameter]]:

@@ -82,16 +82,17 @@ def read_path(scenario: Scenario, path: str) -> float:
 
 
 def usual_variation(scenario: Scenario) -> dict[str, Range | Spread]:
-    """The spread of a usual production around a scenario, and of parameters that state theirs."""
+    """The spread of a usual production around a scenario.
+
+    The material stays as it is: fitted parameters are correlated, so their spreads are not
+    independent. One can be named in a sweep of one's own.
+    """
     found: dict[str, Range | Spread] = {}
     for path, sigma in USUAL_SPREADS.items():
         if path == "process.T_mold_C" and scenario.process.T_mold_C is None:
             continue
         mean = read_path(scenario, path)
         found[path] = Spread(mean, sigma * mean if path in RELATIVE else sigma)
-    for path, parameter in scenario.system.parameters():
-        if parameter.spread and not path.startswith("sheet."):
-            found[f"system.{path}"] = Spread(parameter.value, parameter.spread)
     return found
 
 

@@ -42,11 +42,12 @@ ADVICE = {
     "DENSITY_LOW": "The part will be too light. Check the poured amount.",
     "DENSITY_HIGH": "The part will be too heavy. Check the poured amount.",
     "HARDNESS_24H_LOW": "The part will stay too soft. Check the dosing before the next shot.",
-    "SHEET_CONTRADICTS_ITSELF": "The data sheet is in doubt. Tell the process engineer.",
     "HUMIDITY": "Humid air adds water. Dry the mold, and keep it closed until the pour.",
 }
 """What to do about each diagnostic; the most important first."""
 MOST_ADVICE = 2
+FOR_OTHERS = {"SHEET_CONTRADICTS_ITSELF"}
+"""True of every shot of a material: a matter for the process engineer, not for the press."""
 
 
 def operator_answer(result: SimulationResult) -> list[str]:
@@ -65,7 +66,11 @@ def operator_answer(result: SimulationResult) -> list[str]:
 def advice(result: SimulationResult) -> list[str]:
     """The one or two things to do that matter most."""
     order = list(ADVICE)
-    found = {d.code: ADVICE.get(d.code, f"{d.words}.") for d in result.diagnostics}
+    found = {
+        d.code: ADVICE.get(d.code, f"{d.words}.")
+        for d in result.diagnostics
+        if d.code not in FOR_OTHERS
+    }
     known = sorted(found, key=lambda code: order.index(code) if code in order else len(order))
     return [found[code] for code in known][:MOST_ADVICE]
 

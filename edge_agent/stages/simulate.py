@@ -38,6 +38,8 @@ def prepare(shot: Shot, catalogue: Catalogue, horizon_s: float) -> tuple[Scenari
         InputError: mold or system are unknown, or the recipe cannot be simulated.
     """
     assert shot.recipe is not None
+    if shot.system_id in catalogue.sheets:
+        raise catalogue.sheets[shot.system_id].refusal()
     if shot.system_id not in catalogue.systems:
         known = ", ".join(sorted(catalogue.systems))
         raise InputError(f"system_id {shot.system_id!r} is not in the catalogue (known: {known})")

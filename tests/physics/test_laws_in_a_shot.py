@@ -53,7 +53,7 @@ def test_autocatalysis_starts_slowly_and_ends_steeply() -> None:
 
 
 def test_nucleation_delays_the_cream_not_the_gel() -> None:
-    early = simulate(CUP).kpis
+    early = simulate(with_parts(CUP, foaming={})).kpis
     late = simulate(with_parts(CUP, foaming={"nucleation_time": 20.0})).kpis
     assert late.t_cream_s is not None
     assert early.t_cream_s is not None
@@ -63,11 +63,12 @@ def test_nucleation_delays_the_cream_not_the_gel() -> None:
 
 
 def test_gas_that_an_open_cup_loses() -> None:
+    whole = with_parts(CUP, foaming={})
     lossy = with_parts(CUP, foaming={"gas_retention": 0.7})
-    assert simulate(lossy).rho_moulded > 1.2 * simulate(CUP).rho_moulded
+    assert simulate(lossy).rho_moulded > 1.2 * simulate(whole).rho_moulded
     assert simulate(lossy).audit.species_residual_ratio < 1e-12
     # a closed mold keeps it
-    closed = panel(1.15)
+    closed = with_parts(panel(1.15), foaming={})
     kept = with_parts(closed, foaming={"gas_retention": 0.7})
     assert simulate(kept).p_max_Pa == simulate(closed).p_max_Pa
 

@@ -36,6 +36,7 @@ def plain_rhs(ode: OdeProblem) -> Callable[[float, Array], list[float]]:
     C_m, UA, T_amb, UA_h, T_h = map(
         get, ("C_mold", "UA_ambient", "T_ambient", "UA_heater", "T_heater_1")
     )
+    t_n = p["t_nucleation"]
     law, line, vents_open = p["gelling_law"], p["solubility_law"] == 1, p["vent_open"] > 0
 
     def rhs(t: float, y: Array) -> list[float]:
@@ -53,6 +54,8 @@ def plain_rhs(ode: OdeProblem) -> Callable[[float, Array], list[float]]:
         r1 = A1 * math.exp(-E1 / (R * T)) * f * OH * NCO / V_l
         r2 = A2 * math.exp(-E2 / (R * T)) * W * NCO / (NCO + 1e-3 * NCO0) if A2 else 0.0
         act = (n / (n + 10 * nuc)) ** (1 / 3)
+        if t_n:
+            act *= (1 + math.tanh(6 * (t - t_n) / t_n)) / 2
         if width and X > X_gel:
             act *= math.exp(-(X - X_gel) / width)
         to_C = k_C * act * (W0 - W - CO2 - henry * P * CO2 / n * V_p)

@@ -25,7 +25,7 @@ from twin_core import (
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / "configs"
 SCENARIO_FILES = sorted((CONFIGS / "scenarios").glob("*.yaml"))
-SYSTEM_IDS = sorted(path.stem for path in (CONFIGS / "systems").glob("*.yaml"))
+SYSTEM_IDS = sorted(load_systems(CONFIGS / "systems"))
 
 
 @cache

@@ -26,8 +26,8 @@ def test_figures_are_those_of_single_runs() -> None:
             found = batch[name][i]
             if expected is None:
                 assert np.isnan(found), name
-            elif name == "t_p_max_s" and shot.mold.open:
-                continue  # the pressure is the same all the time
+            elif name in ("t_p_max_s", "t_T_core_max_s") and shot.mold.open:
+                continue  # one pressure, and an adiabatic end that creeps up for ever
             elif name.startswith("t_") and "max" in name:
                 assert found == pytest.approx(expected, rel=5e-3), name  # flat maxima
             else:

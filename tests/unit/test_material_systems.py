@@ -12,7 +12,7 @@ from tests.support.scenarios import CONFIGS, SYSTEM_IDS, catalogue
 from twin_core import InputError, MaterialSystem, load_systems
 from twin_core.files import parse
 
-SYSTEM_FILES = sorted((CONFIGS / "systems").glob("*.yaml"))
+SYSTEM_FILES = [CONFIGS / "systems" / f"{system_id}.yaml" for system_id in SYSTEM_IDS]
 
 
 def raw(system_id: str = "SYSTEM_M1") -> dict[str, Any]:

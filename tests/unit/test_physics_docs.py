@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from pydantic import BaseModel
 
 from broker.sensors import WELL_KNOWN_SENSORS
-from edge_agent.cli.run_sim import command
+from edge_agent.cli import main
 from tests.support.scenarios import ROOT
 from twin_core import (
     Mold,
@@ -31,9 +31,13 @@ from twin_core.audit import Audit
 from twin_core.kpi import Kpis
 from twin_core.parameters import In
 from twin_core.result import SERIES
+from twin_core.sheet_only import SheetOnly
 
 DOCS = ROOT / "docs"
-PAGES = [DOCS / "nomenclature.md", DOCS / "physics.md", *sorted((DOCS / "physics").glob("*.md"))]
+PAGES = [
+    *(DOCS / "nomenclature.md", DOCS / "physics.md", DOCS / "calibration-of-systems.md"),
+    *sorted((DOCS / "physics").glob("*.md")),
+]
 
 
 def tables(page: Path) -> dict[str, dict[str, list[str]]]:
@@ -61,6 +65,7 @@ MODELS: list[type[BaseModel]] = [
     materials.RaoultSolubility,
     *(materials.WaterReaction, materials.CarbonDioxide, materials.BlowingAgent),
     *(materials.GaussSolubility, materials.LineSolubility, materials.Gel, materials.Mechanics),
+    SheetOnly,
 ]
 
 
@@ -177,8 +182,10 @@ def quoted() -> list[tuple[str, list[str]]]:
     for page in PAGES:
         for block in re.findall(r"(?:^    .*\n)+", page.read_text(), re.MULTILINE):
             lines = [line.strip() for line in block.splitlines()]
-            if lines[0].startswith("$ pur-mold-twin run-sim "):
-                found.append((lines[0].removeprefix("$ pur-mold-twin run-sim "), lines[1:]))
+            while len(lines) > 1 and lines[0].endswith("\\"):  # a command over several lines
+                lines[:2] = [f"{lines[0][:-1].strip()} {lines[1]}"]
+            if lines[0].startswith(("$ pur-mold-twin run-sim ", "$ pur-mold-twin calibrate ")):
+                found.append((lines[0].removeprefix("$ pur-mold-twin "), lines[1:]))
     return found
 
 
@@ -186,7 +193,7 @@ def quoted() -> list[tuple[str, list[str]]]:
 def test_quoted_output_is_what_the_command_prints(arguments: str, lines: list[str]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
-        printed = CliRunner().invoke(command, shlex.split(arguments)).stdout
+        printed = CliRunner().invoke(main, shlex.split(arguments)).stdout
     plain = [" ".join(line.split()) for line in printed.splitlines()]
     for line in lines:
         if line.startswith("Audit: "):  # rounding differs from machine to machine

@@ -89,7 +89,11 @@ def test_quality_file_overrides_field_by_field(tmp_path: Path) -> None:
     quality = tmp_path / "quality.yaml"
     quality.write_text("rho_moulded_max: 90\ncore_temp_max_C: 150\nH_demold_min_shore: 10\n")
     found = json.loads(run_sim("-s", USE_CASE_1, "-q", quality, "--output", "json").stdout)
-    assert [d["code"] for d in found["diagnostics"]] == ["INDEX_MISMATCH", "SHORT_SHOT"]
+    assert [d["code"] for d in found["diagnostics"]] == [
+        "INDEX_MISMATCH",
+        "SHEET_CONTRADICTS_ITSELF",
+        "SHORT_SHOT",
+    ]
     assert found["quality_status"] == "FAIL"
     assert "hardness_24h" in found["risks"]  # kept from the scenario
     quality.write_text("hardness: 10\n")

@@ -47,14 +47,15 @@ def bubble_area_factor(n_gas: float, n_nuclei: float) -> float:
 
 @compiled
 def nucleation_factor(t: float, t_nucleation: float) -> float:
-    """Share of the cells that have appeared, (1 + tanh(3 (t - t_n)/t_n))/2; 1 if ``t_n`` is 0.
+    """Share of the cells that have appeared, (1 + tanh(6 (t - t_n)/t_n))/2; 1 if ``t_n`` is 0.
 
-    The smooth onset of Sandia's PMDI-10 model (Goma), here on the gas transfer and three times as
-    steep (assumed), so that nothing foams at the pour.
+    The smooth onset of Sandia's PMDI-10 model (Goma), here on the gas transfer and six times as
+    steep (assumed), so that nothing foams at the pour: at three times, the 0.25 % of the transfer
+    that is left there made a liquid rich in pentane rise by 5 % within seconds.
     """
     if t_nucleation <= 0.0:
         return 1.0
-    return 0.5 * (1.0 + math.tanh(3.0 * (t - t_nucleation) / t_nucleation))
+    return 0.5 * (1.0 + math.tanh(6.0 * (t - t_nucleation) / t_nucleation))
 
 
 @compiled

@@ -1,0 +1,82 @@
+"""``pur-mold-twin calibrate``: fit a material to its data sheet or to measurements."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from edge_agent.cli.common import fail
+
+EXAMPLE = """\b
+Examples:
+  pur-mold-twin calibrate --system SYSTEM_R1 --dry-run
+  pur-mold-twin calibrate --system SYSTEM_R1 --out my_systems --plot cup.png
+  pur-mold-twin calibrate --measured configs/bundles/baser_khakhar_1994_r11
+      --scenario configs/scenarios/baser_khakhar_1994_r11.yaml
+      --fit time_offset_s --fit blowing_agent.k_transfer
+      --fit mold.cup_loss_W_per_K_kg --dry-run
+
+Ends with 0 when the fit meets its targets, 1 when it failed or misses some (it says which and by
+how much), 2 when the input cannot be used as given.
+"""
+
+File = click.Path(path_type=Path)
+
+
+@click.command("calibrate", epilog=EXAMPLE)
+@click.option("-y", "--system", help="System to fit. [default: the scenario's]")
+@click.option("-c", "--systems", type=File, help="File or folder of systems. [default: catalogue]")
+@click.option("--like", help="Borrow what a data sheet does not say from this system, as assumed.")
+@click.option("--infer-water", is_flag=True, help="Infer the water from the free-rise density.")
+@click.option("--measured", type=File, help="Folder of a logged shot to fit to.")
+@click.option("--series", type=File, multiple=True, help="CSV file: time_s and one quantity.")
+@click.option("-s", "--scenario", type=File, help="Scenario of what was measured.")
+@click.option("--fit", "paths", multiple=True, help="Number to fit, by its path; repeat.")
+@click.option("--weight", multiple=True, help="Weight of a quantity: rho_kg_per_m3=2; repeat.")
+@click.option("--cure", type=File, help="Fit a cure without foam to the series it names.")
+@click.option("-o", "--out", type=File, help="File or folder to write. [default: ID-vN.yaml here]")
+@click.option("--plot", type=File, help="Draw before and after into this PNG (needs matplotlib).")
+@click.option("--dry-run", is_flag=True, help="Write no file.")
+@click.option("--force", is_flag=True, help="Overwrite a file that is there.")
+def command(
+    system: str | None,
+    systems: Path | None,
+    like: str | None,
+    infer_water: bool,
+    measured: Path | None,
+    series: tuple[Path, ...],
+    scenario: Path | None,
+    paths: tuple[str, ...],
+    weight: tuple[str, ...],
+    cure: Path | None,
+    out: Path | None,
+    plot: Path | None,
+    dry_run: bool,
+    force: bool,
+) -> None:
+    """Fit a material to its data sheet, or to what was measured of a shot.
+
+    A sheet's cup test (cream, gel, rise, tack-free time, free-rise density) fits rates and gas;
+    measured temperature, density and pressure fit any numbers. Fitted numbers go into a new system
+    file with the next version.
+    """
+    from edge_agent.cli import calibrate_run as run
+    from twin_core.errors import InputError, TwinError
+
+    output = run.Output(out, plot, dry_run, force)
+    try:
+        if cure is not None:
+            ok = run.cure(cure, output)
+        elif measured is not None or series or paths:
+            if scenario is None:
+                raise InputError("--measured, --series and --fit need --scenario FILE")
+            ok = run.measured(scenario, systems, system, measured, series, paths, weight, output)
+        elif system is None:
+            raise InputError("nothing to fit: give --system ID, --measured FOLDER or --cure FILE")
+        else:
+            ok = run.sheet(system, systems, like, infer_water, output)
+    except TwinError as error:
+        fail(error)
+    sys.exit(0 if ok else 1)

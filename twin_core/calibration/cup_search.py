@@ -1,0 +1,298 @@
+"""How a sheet's cup test is met: which number decides what, and how it is found.
+
+Each number of the sheet has the number of the system that decides it: gel the gelling rate, rise
+the water reaction (where that cannot reach it, the activation energy of the gelling or the transfer
+of gas into the cells), cream the nucleation time, density the share of gas that a cup keeps,
+tack-free its margin past gel. They are found one after another, however far away they start, and
+polished together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from scipy.optimize import brentq, least_squares
+
+from twin_core.calibration import statistics
+from twin_core.calibration.levers import Lever, limits
+from twin_core.errors import InputError, TwinError
+from twin_core.kpi import Kpis
+from twin_core.materials import MaterialSystem
+from twin_core.mold import Mold
+from twin_core.sheet import (
+    CUP_TIMES,
+    DENSITY_TOLERANCE,
+    FREE_RISE,
+    TIME_TOLERANCE,
+    Contradiction,
+    cup_recipe,
+    sheet_number,
+)
+from twin_core.shot import Scenario, SimulationOptions
+from twin_core.simulation import integrate
+from twin_core.solvers.base import Array
+from twin_core.summary import summarize
+
+GELLING = Lever("gelling.A")
+ACTIVATION = Lever("gelling.E")
+WATER = Lever("water_reaction.A")
+AGENT = Lever("blowing_agent.k_transfer")
+CO2 = Lever("carbon_dioxide.k_transfer")
+NUCLEATION = Lever("foaming.nucleation_time", 10.0)
+TACK_FREE = Lever("gel.tack_free_margin", 0.1)
+RETENTION = Lever("foaming.gas_retention", 1.0)
+ALL = (GELLING, ACTIVATION, WATER, AGENT, CO2, NUCLEATION, TACK_FREE, RETENTION)
+
+NEVER_S = 3600.0
+"""Stands for a time that does not come within the run."""
+FAR = 14.0
+"""Largest logarithm of a factor: from a millionth to a million times the start."""
+RISE_LEVERS: dict[Lever, Array] = {
+    WATER: np.linspace(-2.5, 2.5, 11),
+    ACTIVATION: np.log(np.linspace(0.7, 1.7, 11)),
+    AGENT: np.linspace(-2.0, 4.0, 13),
+    CO2: np.linspace(-2.0, 4.0, 13),
+}
+"""What decides the rise, in the order of trying, with the logarithms of the factors looked at."""
+STEP = 2e-3
+"""Of the derivatives, relative: the default of the optimiser is below the noise of the times."""
+ROUNDS = 3
+SETTLED = 0.1
+"""Share of its tolerance within which a density needs no loss of gas to be explained."""
+
+
+class CupTest:
+    """The cup test of one sheet."""
+
+    def __init__(self, system: MaterialSystem) -> None:
+        recipe = cup_recipe(system)
+        self.process, self.notes = recipe.process, list(recipe.notes)
+        self.targets = {
+            name: value
+            for name in (*CUP_TIMES, FREE_RISE)
+            if (value := sheet_number(system.sheet, name)) is not None
+        }
+        if not self.targets:
+            wanted = ", ".join((*CUP_TIMES, FREE_RISE))
+            raise InputError(
+                f"system {system.system_id}: its sheet gives none of {wanted}: nothing to fit to"
+            )
+
+    def scenario(self, system: MaterialSystem, t_end_s: float = 10.0) -> Scenario:
+        options = SimulationOptions(t_end_s=t_end_s)
+        return Scenario.model_construct(
+            **(
+                {name: field.default for name, field in Scenario.model_fields.items()}
+                | {"system": system, "process": self.process, "simulation": options}
+                | {"mold": Mold(mold_id="CUP", open=True)}
+            )
+        )
+
+    def kpis(self, system: MaterialSystem) -> Kpis:
+        return Kpis.of(summarize(integrate(self.scenario(system))[0]).kpis)
+
+    def off(self, system: MaterialSystem, name: str) -> float:
+        """Logarithm of simulated over target."""
+        try:
+            value = reading(self.kpis(system), name)
+        except TwinError:
+            value = None
+        return math.log((NEVER_S if value is None else max(value, 1e-3)) / self.targets[name])
+
+
+def reading(k: Kpis, name: str) -> float | None:
+    """The key figure that a number of the sheet stands for."""
+    value = k.rho_moulded_kg_per_m3 if name == FREE_RISE else getattr(k, name)
+    return None if value is None else float(value)
+
+
+def has(system: MaterialSystem, lever: Lever) -> bool:
+    """Whether a lever has something to turn in this system."""
+    try:
+        lever.start(system)
+    except InputError:
+        return False
+    return True
+
+
+def staged(
+    cup: CupTest, system: MaterialSystem, against: Contradiction | None
+) -> tuple[MaterialSystem, list[tuple[Lever, str]], list[Lever]]:
+    """One number of the sheet after another, round and round; which lever serves which, and those
+    that were moved to bring the rise within reach.
+    """
+    pairs: dict[str, Lever] = {}
+    helpers: list[Lever] = []
+    start = system
+    for _ in range(ROUNDS):
+        if "t_gel_s" in cup.targets:
+            system = _gelled(cup, system)
+            pairs["t_gel_s"] = GELLING
+        if "t_rise_s" in cup.targets:
+            system, lever = _risen(cup, system, pairs.get("t_rise_s"), helpers)
+            if lever is not None:
+                pairs["t_rise_s"] = lever
+        if "t_cream_s" in cup.targets:
+            later = _solved(cup, system, NUCLEATION, "t_cream_s")
+            if later is not None:
+                system, pairs["t_cream_s"] = later, NUCLEATION
+        dense = FREE_RISE in cup.targets and against is None
+        if dense and abs(cup.off(system, FREE_RISE)) > SETTLED * DENSITY_TOLERANCE:
+            heavier = _solved(cup, system, RETENTION, FREE_RISE, at_most=0.0)
+            if heavier is not None:
+                system, pairs[FREE_RISE] = heavier, RETENTION
+    if "t_tack_free_s" in cup.targets:
+        free = _tack_free(cup, system)
+        if free is not None:
+            system, pairs["t_tack_free_s"] = free, TACK_FREE
+    if not pairs:
+        return start, [], []
+    return system, [(lever, name) for name, lever in pairs.items()], helpers
+
+
+def _gelled(cup: CupTest, system: MaterialSystem) -> MaterialSystem:
+    found = _solved(cup, system, GELLING, "t_gel_s")
+    return system if found is None else found
+
+
+def _solved(
+    cup: CupTest, system: MaterialSystem, lever: Lever, name: str, at_most: float = FAR
+) -> MaterialSystem | None:
+    """The system with a lever turned until one number of the sheet comes out, None if it cannot."""
+
+    def off(x: float) -> float:
+        return cup.off(lever.turn(system, math.exp(x)), name)
+
+    x = _root(off, -FAR, _room(system, lever, at_most))
+    return None if x is None else lever.turn(system, math.exp(x))
+
+
+def _room(system: MaterialSystem, lever: Lever, at_most: float) -> float:
+    """Logarithm of the largest factor that the bounds of the number allow."""
+    bound = limits(system, lever.path)
+    top = bound.le if bound.le is not None else bound.lt
+    if top is None:
+        return at_most
+    return min(FAR, math.log(top * (1.0 - 1e-9) / lever.start(system)))
+
+
+def _root(f: Callable[[float], float], low: float, high: float) -> float | None:
+    """The zero of ``f`` nearest to 0 between ``low`` and ``high``; the search widens from 0."""
+    middle = min(max(0.0, low), high)
+    f0 = f(middle)
+    left = right = middle
+    f_left = f_right = f0
+    width = 0.25
+    while left > low or right < high:
+        if right < high:
+            step = min(right + width, high)
+            f_step = f(step)
+            if f_right * f_step <= 0.0:
+                return float(brentq(f, right, step, xtol=1e-7))
+            right, f_right = step, f_step
+        if left > low:
+            step = max(left - width, low)
+            f_step = f(step)
+            if f_left * f_step <= 0.0:
+                return float(brentq(f, step, left, xtol=1e-7))
+            left, f_left = step, f_step
+        width *= 1.6
+    return middle if f0 == 0.0 else None
+
+
+def _risen(
+    cup: CupTest, system: MaterialSystem, used: Lever | None, helpers: list[Lever]
+) -> tuple[MaterialSystem, Lever | None]:
+    """The rise time with the gel time kept: by the first lever that reaches it alone; else the one
+    that comes closest goes there, and becomes a helper, and another does the rest.
+    """
+    order = [x for x in RISE_LEVERS if has(system, x) and x not in helpers]
+    if "t_gel_s" not in cup.targets and ACTIVATION in order:
+        order.remove(ACTIVATION)  # the rate at the pour could not follow
+    if used is not None:
+        order.sort(key=lambda x: x is not used)
+    closest: tuple[float, Lever, MaterialSystem] | None = None
+    for lever in order:
+        met, off, at_best = _by_scan(cup, system, lever)
+        if met is not None:
+            return met, lever
+        if closest is None or off < closest[0]:
+            closest = off, lever, at_best
+    if closest is None or helpers:
+        return system, None
+    _, helper, nearest = closest
+    found, last = _risen(cup, nearest, None, [helper])
+    if last is None:
+        return system, None
+    helpers.append(helper)
+    return found, last
+
+
+def _by_scan(
+    cup: CupTest, system: MaterialSystem, lever: Lever
+) -> tuple[MaterialSystem | None, float, MaterialSystem]:
+    """Rise met by one lever, or None; how close it comes (logarithm), and the system there."""
+
+    def at(x: float) -> MaterialSystem:
+        turned = lever.turn(system, math.exp(x))
+        return _gelled(cup, turned) if "t_gel_s" in cup.targets else turned
+
+    def off(x: float) -> float:
+        return cup.off(at(x), "t_rise_s")
+
+    grid = RISE_LEVERS[lever]
+    grid = grid[grid <= _room(system, lever, FAR)]
+    values = np.array([off(float(x)) for x in grid])
+    change = np.flatnonzero(values[:-1] * values[1:] <= 0.0)
+    if change.size:
+        i = int(change[np.argmin(np.abs(grid[change] + grid[change + 1]))])
+        return at(float(brentq(off, grid[i], grid[i + 1], xtol=1e-6))), 0.0, system
+    nearest = int(np.argmin(np.abs(values)))
+    return None, float(abs(values[nearest])), at(float(grid[nearest]))
+
+
+def _tack_free(cup: CupTest, system: MaterialSystem) -> MaterialSystem | None:
+    """The margin is the conversion that the foam has at the sheet's time."""
+    target = cup.targets["t_tack_free_s"]
+    run = integrate(cup.scenario(system))[0]
+    X_gel = run.setup.X_gel
+    if X_gel >= 1.0:
+        return None
+    margin = (float(np.interp(target, run.t_s, run.X_OH)) - X_gel) / (1.0 - X_gel)
+    if not 0.0 < margin < 1.0:
+        return None
+    return TACK_FREE.turn(system, margin / TACK_FREE.start(system))
+
+
+def polished(
+    cup: CupTest, system: MaterialSystem, pairs: list[tuple[Lever, str]]
+) -> tuple[MaterialSystem, Array]:
+    """All together by least squares in the logarithms; and the covariance of the logarithms."""
+    if not pairs:
+        return system, np.empty((0, 0))
+    levers, names = [lever for lever, _ in pairs], [name for _, name in pairs]
+    sigma = np.array([DENSITY_TOLERANCE if n == FREE_RISE else TIME_TOLERANCE for n in names])
+    top = np.array([_room(system, lever, 1.0) for lever in levers])
+
+    def turned(x: Array) -> MaterialSystem:
+        found = system
+        for lever, value in zip(levers, np.minimum(x, top), strict=True):
+            found = lever.turn(found, math.exp(value))
+        return found
+
+    def residuals(x: Array) -> Array:
+        k = cup.kpis(turned(x))
+        values = [reading(k, name) or NEVER_S for name in names]
+        return np.asarray(
+            [math.log(v / cup.targets[n]) for v, n in zip(values, names, strict=True)] / sigma
+        )
+
+    def jacobian(x: Array) -> Array:
+        steps = STEP * np.eye(len(x))
+        columns = [residuals(x + h) - residuals(x - h) for h in steps]
+        return np.column_stack(columns) / (2.0 * STEP)
+
+    found = least_squares(residuals, np.zeros(len(levers)), jac=jacobian, max_nfev=12)
+    return turned(found.x), statistics.covariance(jacobian(found.x))
