@@ -20,6 +20,15 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class _Optional(_Part):
+    """A part that a file may leave empty."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_allowed(cls, raw: object) -> object:
+        return {} if raw is None else raw
+
+
 class Components(_Part):
     """Polyol blend and isocyanate as a data sheet gives them; index follows from the masses."""
 
@@ -160,7 +169,7 @@ class BlowingAgent(_Part):
     ]
 
 
-class Gel(_Part):
+class Gel(_Optional):
     """Gel point and what follows from it."""
 
     conversion: Annotated[Parameter, In("1", gt=0, lt=1)] | None = None
@@ -171,13 +180,8 @@ class Gel(_Part):
     """Share of the OH left at gel that has reacted when the foam no longer sticks; left out: 0.2
     (assumed)."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _empty_is_allowed(cls, raw: object) -> object:
-        return {} if raw is None else raw
 
-
-class Foaming(_Part):
+class Foaming(_Optional):
     """How the cells begin, and what an open cup keeps of its gas."""
 
     nucleation_time: Annotated[Parameter, In("s", gt=0, le=600)] | None = None
@@ -185,11 +189,6 @@ class Foaming(_Part):
     gas_retention: Annotated[Parameter, In("1", gt=0, le=1)] | None = None
     """Share of the gas that stays in a foam with a free surface; left out: all. A closed mold keeps
     all of it."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty_is_allowed(cls, raw: object) -> object:
-        return {} if raw is None else raw
 
 
 class Rheology(_Part):

@@ -144,18 +144,24 @@ def differentiate(
 
 
 @compiled
+def _bring_up(m: Array, k: int, order: Any) -> None:
+    """Exchange row ``k`` with the one below that has the largest entry in column ``k``."""
+    n, best = m.shape[0], k
+    for i in range(k + 1, n):
+        if abs(m[i, k]) > abs(m[best, k]):
+            best = i
+    order[k] = best
+    if best != k:
+        for j in range(n):
+            m[k, j], m[best, j] = m[best, j], m[k, j]
+
+
+@compiled
 def _invert(m: Array, order: Any) -> None:
     """Inverse of a small well-scaled matrix in place: Gauss and Jordan with row exchange."""
     n = m.shape[0]
     for k in range(n):
-        best = k
-        for i in range(k + 1, n):
-            if abs(m[i, k]) > abs(m[best, k]):
-                best = i
-        order[k] = best
-        if best != k:
-            for j in range(n):
-                m[k, j], m[best, j] = m[best, j], m[k, j]
+        _bring_up(m, k, order)
         pivot = 1.0 / m[k, k]
         m[k, k] = 1.0
         for j in range(n):
@@ -218,14 +224,7 @@ def _lu(m: Array, order: Any) -> None:
     """LU with row exchange in place; the diagonal of U as reciprocals."""
     n = m.shape[0]
     for k in range(n):
-        best = k
-        for i in range(k + 1, n):
-            if abs(m[i, k]) > abs(m[best, k]):
-                best = i
-        order[k] = best
-        if best != k:
-            for j in range(n):
-                m[k, j], m[best, j] = m[best, j], m[k, j]
+        _bring_up(m, k, order)
         m[k, k] = 1.0 / m[k, k]
         for i in range(k + 1, n):
             m[i, k] *= m[k, k]
