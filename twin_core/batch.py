@@ -43,8 +43,8 @@ class BatchResult:
     """Key figures of many shots; NaN (empty words) where there is none, or the shot has an error.
 
     Attributes:
-        figures: by name, arrays of shape (shots,): those of ``Kpis``, ``t_demold_min_s``,
-            ``t_demold_opt_s``, ``t_demold_max_s``, ``defect_risk``.
+        figures: by name, arrays of shape (shots,): those of ``Kpis`` and the numbers of a
+            ``SimulationResult`` under its names: ``t_demold_min_s``, ``rho_moulded`` and so on.
         words: by name, arrays of text: ``quality_status``, ``pressure_status``,
             ``binding_earliest``, ``binding_latest``.
         errors: by number of the shot, why it could not be simulated.
@@ -60,8 +60,13 @@ class BatchResult:
     def __len__(self) -> int:
         return len(self.figures["defect_risk"])
 
-    def __getitem__(self, name: str) -> Array:
-        return self.figures[name]
+    def __getitem__(self, name: str) -> Any:
+        """An array over the shots: a figure, a word, or (shots, times) of a profile."""
+        for found in (self.figures, self.words, self.profiles):
+            if name in found:
+                return found[name]
+        known = ", ".join((*self.figures, *self.words, *self.profiles))
+        raise KeyError(f"{name}: there is {known}")
 
 
 def simulate_many(
@@ -184,7 +189,10 @@ class _Rows:
         figures = {name: self.kpis[:, i] for i, name in enumerate(kpi.KPIS)}
         for name in ("t_min", "t_opt", "t_max"):
             figures[f"t_demold_{name[2:]}_s"] = self.window[:, demold.WINDOW.index(name)]
+        figures["H_demold_shore"] = self.window[:, demold.HARDNESS_AT]
+        figures["alpha_demold"] = self.window[:, demold.ALPHA_AT]
         figures["defect_risk"] = self.verdict[:, assessment.RISK]
+        figures["rho_moulded"] = figures["rho_moulded_kg_per_m3"]
         criteria = (*demold.CRITERIA, "cycle")
         words = {
             "quality_status": _named(

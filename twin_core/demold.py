@@ -32,10 +32,11 @@ STRENGTH_FACTOR = 0.5
 """Share of the collapse stress that the inner pressure may use (a safety of two; assumed)."""
 NONE = -1.0
 
-WINDOW = ("t_min", "t_opt", "t_max", "earliest", "latest", *CRITERIA)
-T_MIN, T_OPT, T_MAX, EARLIEST, LATEST, MARGINS = range(6)
-"""What ``window`` writes: times [s] or NaN, numbers of the binding criteria or -1, and from
-``MARGINS`` on the margins at the best time, NaN where not applied."""
+WINDOW = ("t_min", "t_opt", "t_max", "earliest", "latest", "hardness", "alpha", *CRITERIA)
+T_MIN, T_OPT, T_MAX, EARLIEST, LATEST, HARDNESS_AT, ALPHA_AT, MARGINS = range(8)
+"""What ``window`` writes: times [s] or NaN, numbers of the binding criteria or -1, hardness and
+mean degree of cure at the best time, and from ``MARGINS`` on the margins there, NaN where not
+applied."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,9 @@ class DemoldWindow:
     binding_latest: str | None
     """Criterion that ends the window, or ``cycle`` when none does before the longest cycle."""
     margins_at_opt: dict[str, float]
+    hardness_at_opt: float | None
+    """Shore proxy."""
+    alpha_at_opt: float | None
 
     @classmethod
     def of(cls, numbers: Array) -> DemoldWindow:
@@ -60,7 +64,10 @@ class DemoldWindow:
         )
         margins = zip(CRITERIA, numbers[MARGINS:].tolist(), strict=True)
         at_opt = {name: margin for name, margin in margins if not math.isnan(margin)}
-        return cls(t_min, t_opt, t_max, earliest, latest, at_opt)
+        hardness, alpha = (
+            None if t_opt is None else float(numbers[k]) for k in (HARDNESS_AT, ALPHA_AT)
+        )
+        return cls(t_min, t_opt, t_max, earliest, latest, at_opt, hardness, alpha)
 
 
 @compiled
@@ -156,6 +163,10 @@ def window(
     while i < rows - 1 and t[i] < t_opt:
         i += 1
     share = (t_opt - t[i - 1]) / (t[i] - t[i - 1])
+    H0, H1 = borne[i - 1, part.HARDNESS_], borne[i, part.HARDNESS_]
+    alpha0, alpha1 = seen[i - 1, s.ALPHA_], seen[i, s.ALPHA_]
+    out[HARDNESS_AT] = H0 + share * (H1 - H0)
+    out[ALPHA_AT] = alpha0 + share * (alpha1 - alpha0)
     for k in range(len(CRITERIA)):
         if each[i, k] < np.inf:
             out[MARGINS + k] = each[i - 1, k] + share * (each[i, k] - each[i - 1, k])

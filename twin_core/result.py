@@ -172,7 +172,7 @@ def simulate(scenario: Scenario, backend: str | None = None) -> SimulationResult
     summary = summarize(run)
     k, window = Kpis.of(summary.kpis), DemoldWindow.of(summary.window)
     verdict = assess(run, k, window, summary.verdict)
-    t_opt, seen, borne = window.t_opt_s, shown.seen, shown.borne
+    seen, borne = shown.seen, shown.borne
     fill = np.ones(len(seen))
     if scenario.mold.cavity_volume_m3 is not None and not scenario.mold.open:
         fill = shown.V_foam_m3 / scenario.mold.cavity_volume_m3
@@ -193,7 +193,7 @@ def simulate(scenario: Scenario, backend: str | None = None) -> SimulationResult
         viscosity_Pa_s=borne[:, part.VISCOSITY_],
         layers=_profiles(shown),
         t_demold_min_s=window.t_min_s,
-        t_demold_opt_s=t_opt,
+        t_demold_opt_s=window.t_opt_s,
         t_demold_max_s=window.t_max_s,
         demold_binding={"earliest": window.binding_earliest, "latest": window.binding_latest},
         demold_margins=window.margins_at_opt,
@@ -201,9 +201,9 @@ def simulate(scenario: Scenario, backend: str | None = None) -> SimulationResult
         p_max_Pa=k.p_max_Pa,
         pressure_status=verdict.pressure_status,
         vent_closure_time_s=k.vent_closure_time_s,
-        H_demold_shore=None if t_opt is None else _at(t_opt, run, run.borne[:, part.HARDNESS_]),
+        H_demold_shore=window.hardness_at_opt,
         H_24h_shore=k.H_24h_shore,
-        alpha_demold=None if t_opt is None else _at(t_opt, run, run.alpha),
+        alpha_demold=window.alpha_at_opt,
         quality_status=verdict.quality_status,
         defect_risk=verdict.defect_risk,
         risks=verdict.risks,
@@ -218,10 +218,6 @@ def simulate(scenario: Scenario, backend: str | None = None) -> SimulationResult
         statistics=run.solution.statistics,
         scenario=scenario,
     )
-
-
-def _at(t_s: float, run: Trajectory, values: Array) -> float:
-    return float(np.interp(t_s, run.t_s, values))
 
 
 def _profiles(shown: Trajectory) -> LayerProfiles | None:

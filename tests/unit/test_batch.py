@@ -32,9 +32,12 @@ def test_figures_are_those_of_single_runs() -> None:
                 assert found == pytest.approx(expected, rel=5e-3), name  # flat maxima
             else:
                 assert found == pytest.approx(expected, rel=CLOSE, abs=0.01), name
-        for name in ("t_demold_min_s", "t_demold_opt_s", "t_demold_max_s", "defect_risk"):
+        for name in (
+            *("t_demold_min_s", "t_demold_opt_s", "t_demold_max_s", "defect_risk"),
+            *("H_demold_shore", "alpha_demold", "rho_moulded"),
+        ):
             assert batch[name][i] == pytest.approx(getattr(one, name), rel=CLOSE, abs=0.02), name
-        assert batch.words["quality_status"][i] == one.quality_status
+        assert batch["quality_status"][i] == one.quality_status
         assert batch.words["pressure_status"][i] == one.pressure_status
         assert batch.words["binding_earliest"][i] == one.demold_binding["earliest"]
         assert batch.words["binding_latest"][i] == one.demold_binding["latest"]
@@ -73,7 +76,9 @@ def test_profiles_on_request() -> None:
     shots = [panel(1.15), panel(1.5)]
     assert not simulate_many(shots).profiles
     batch = simulate_many(shots, profiles=True)
-    assert batch.profiles["T_core_K"].shape == (2, len(batch.time_s))
+    assert batch["T_core_K"].shape == (2, len(batch.time_s))
+    with pytest.raises(KeyError, match="nothing: there is rho_moulded"):
+        batch["nothing"]
     assert batch.profiles["p_total_Pa"].max(axis=1) == pytest.approx(batch["p_max_Pa"], rel=1e-4)
 
 
