@@ -30,12 +30,12 @@ from edge_agent.stages import simulate as stage
 from edge_agent.stages.assemble import Assembler, Shot
 from edge_agent.stages.commit import SHOT_SCOPE, Committer
 from edge_agent.stages.decode import decode
+from edge_agent.stages.receive import until_written
 from twin_core import SimulationResult, simulate
 from twin_core.errors import TwinError
 
 BATCH = 256
 TICK_S = 5.0
-RETRY_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -168,15 +168,8 @@ class Pipeline:
             committer.shot(shot)
         if not committer.changes:
             return
-        while True:
-            try:
-                await self._spool.call(
-                    self._spool.spool.commit, committer.changes, self._clock.now()
-                )
-                break
-            except StoreError as error:
-                get_logger().error("spool_write_failed", stage="commit", error=str(error))
-                await asyncio.sleep(RETRY_S)
+        spool, now = self._spool, self._clock.now()
+        await until_written("commit", spool.call, spool.spool.commit, committer.changes, now)
         self._committed()
 
     async def _answer(self, shot: Shot, committer: Committer) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from edge_agent.clock import Clock
 from edge_agent.errors import StoreError
@@ -17,6 +18,23 @@ RETRY_S = 1.0
 """Pause when the spool cannot be written; the broker keeps what is not acknowledged."""
 
 
+async def until_written(stage: str, call: Callable[..., Awaitable[None]], *arguments: Any) -> None:
+    """Try a write until the disk takes it; the trouble and its end are logged once each."""
+    failed = False
+    while True:
+        try:
+            await call(*arguments)
+        except StoreError as error:
+            if not failed:
+                get_logger().error("spool_write_failed", stage=stage, error=str(error))
+            failed = True
+            await asyncio.sleep(RETRY_S)
+        else:
+            if failed:
+                get_logger().info("spool_write_recovered", stage=stage)
+            return
+
+
 async def receive(
     session: Session, spool: SpoolThread, clock: Clock, stored: Callable[[], None]
 ) -> None:
@@ -26,12 +44,6 @@ async def receive(
         envelopes = [
             Envelope(clock.now(), item.topic, item.payload, item.content_type) for item in batch
         ]
-        while True:
-            try:
-                await spool.call(spool.spool.append, envelopes)
-                break
-            except StoreError as error:
-                get_logger().error("spool_write_failed", stage="receive", error=str(error))
-                await asyncio.sleep(RETRY_S)
+        await until_written("receive", spool.call, spool.spool.append, envelopes)
         session.acknowledge(batch)
         stored()
