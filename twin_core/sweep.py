@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Literal
 
 import numpy as np
@@ -251,6 +252,6 @@ def _problem(variation: Variation) -> dict[str, Any]:
 
 def _salib(module: str) -> Any:
     try:
-        return __import__(f"SALib.{module}", fromlist=["sobol"])
+        return import_module(f"SALib.{module}")
     except ImportError:
         raise InputError("sensitivities need SALib: pip install 'pur-mold-twin[sweep]'") from None

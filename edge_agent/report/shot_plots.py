@@ -65,7 +65,7 @@ def _points(measured: Measured | None, sensor: str) -> tuple[Curve, ...]:
 
 
 def _temperatures(result: SimulationResult, measured: Measured | None) -> Plot:
-    t, layers, q = result.time_s, getattr(result, "layers", None), result.scenario.quality
+    t, layers, q = result.time_s, result.layers, result.scenario.quality
     curves = [
         Curve("core, simulated", t, result.T_core_K - ZERO_CELSIUS_K, 1),
         Curve("mold, simulated", t, result.T_mold_K - ZERO_CELSIUS_K, 0),
@@ -176,7 +176,7 @@ def _hardness(result: SimulationResult) -> Plot:
 
 def layer_plots(result: SimulationResult) -> tuple[Plot, ...]:
     """Profiles through the thickness at telling moments; none for a run without layers."""
-    layers: Any = getattr(result, "layers", None)
+    layers = result.layers
     if layers is None:
         return ()
     x = np.asarray(layers.x_ratio, dtype=np.float64)

@@ -141,10 +141,13 @@ LABELLED: dict[str, tuple[dict[str, dict[str, Any]], str]] = {
 
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input_is_refused_at_once(name: str) -> None:
-    start = time.perf_counter()
-    with pytest.raises((TwinError, ValueError)):
-        simulate(changed(scenario("panel_packed"), **BAD[name]))
-    assert time.perf_counter() - start < 1.0  # 0.1 s is asked for; a busy machine may stall
+    spent = []
+    for _ in range(3):
+        start = time.perf_counter()
+        with pytest.raises((TwinError, ValueError)):
+            simulate(changed(scenario("panel_packed"), **BAD[name]))
+        spent.append(time.perf_counter() - start)
+    assert min(spent) < 0.1  # asked for; the best of three, for a busy machine may stall
 
 
 @pytest.mark.parametrize("name", LABELLED)
