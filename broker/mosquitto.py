@@ -1,7 +1,7 @@
 """A Mosquitto of one's own on the loop-back address, for tests and the demo.
 
-Production brokers are configured in `deploy/`; this one is anonymous and listens on 127.0.0.1
-only.
+It is anonymous and listens on 127.0.0.1 only. A broker for a plant gets its configuration from
+`broker.configuration`; given that file, it runs here for a test.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
 from contextlib import suppress
 from pathlib import Path
@@ -48,11 +49,13 @@ def render_config(
     persistence_dir: Path | None = None,
     max_queued_messages: int = MAX_QUEUED_MESSAGES,
     max_packet_bytes: int = MAX_PACKET_BYTES,
+    autosave_changes: int | None = None,
     as_root: bool = False,
 ) -> str:
     """The configuration of a local broker on `port`.
 
     Sessions and retained messages survive an orderly restart when there is a `persistence_dir`.
+    With `autosave_changes` they are saved after as many changes, and a kill loses no more.
     `as_root` keeps Mosquitto from dropping to a user that may not read the files of root.
     """
     lines = [
@@ -72,6 +75,8 @@ def render_config(
         lines.append("user root")
     if persistence_dir is not None:
         lines += ["persistence true", f"persistence_location {persistence_dir}/"]
+        if autosave_changes is not None:
+            lines += ["autosave_on_changes true", f"autosave_interval {autosave_changes}"]
     return "\n".join(lines) + "\n"
 
 
@@ -80,7 +85,8 @@ class MosquittoProcess:
 
     It listens on 127.0.0.1, on `port` or on a free one, which it keeps over restarts.
     Configuration, log and (with `persistence`) the store are in `directory`, or in a temporary one
-    that goes with it.
+    that goes with it. Given a `config` file it runs that one, which must listen on `port`, and the
+    other arguments but `directory` mean nothing.
     """
 
     def __init__(
@@ -90,10 +96,14 @@ class MosquittoProcess:
         directory: Path | None = None,
         persistence: bool = False,
         max_queued_messages: int = MAX_QUEUED_MESSAGES,
+        autosave_changes: int | None = None,
+        config: Path | None = None,
     ) -> None:
+        self._config = config
         self._port = port
         self._persistence = persistence
         self._max_queued_messages = max_queued_messages
+        self._autosave_changes = autosave_changes
         self._directory = directory
         self._temporary: TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -167,6 +177,11 @@ class MosquittoProcess:
             await asyncio.to_thread(self._process.wait, STOP_TIMEOUT_S)
         await self.kill()
 
+    def reload(self) -> None:
+        """Have it read rules, passwords and certificates again (SIGHUP)."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGHUP)
+
     async def restart(self) -> None:
         """End it in order if it runs, and start it on the same port."""
         await self.terminate()
@@ -183,7 +198,7 @@ class MosquittoProcess:
         self._process = self._spawn(program, port)
         deadline = monotonic() + START_TIMEOUT_S
         # Another broker may answer on a port that was taken: ours says in its log that it listens.
-        while not (_LISTENING in self.log_tail() and await answers(port)):
+        while not (_LISTENING in self.log_tail() and (self._config or await answers(port))):
             if not self.is_running or monotonic() > deadline:
                 await self.kill()
                 raise BrokerStartError(
@@ -195,26 +210,33 @@ class MosquittoProcess:
         if self._directory is None:
             self._temporary = TemporaryDirectory(prefix="mosquitto-")
             self._directory = Path(self._temporary.name)
-        data = self._directory / "data"
-        data.mkdir(parents=True, exist_ok=True)
-        config = self._directory / "mosquitto.conf"
-        config.write_text(
-            render_config(
-                port,
-                persistence_dir=data if self._persistence else None,
-                max_queued_messages=self._max_queued_messages,
-                as_root=os.geteuid() == 0,
-            ),
-            encoding="utf-8",
-        )
+        self._directory.mkdir(parents=True, exist_ok=True)
+        config = self._config or self._write_config(self._directory, port)
         with (self._directory / _LOG).open("wb") as log:
             return subprocess.Popen(
-                [program, "-c", config],
+                # -v says when it listens, whatever a given configuration logs
+                [program, "-c", config, *(["-v"] if self._config else [])],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 process_group=0,  # Ctrl-C in the terminal ends the clients first, then us it
             )
+
+    def _write_config(self, directory: Path, port: int) -> Path:
+        data = directory / "data"
+        data.mkdir(exist_ok=True)
+        config = directory / "mosquitto.conf"
+        config.write_text(
+            render_config(
+                port,
+                persistence_dir=data if self._persistence else None,
+                max_queued_messages=self._max_queued_messages,
+                autosave_changes=self._autosave_changes,
+                as_root=os.geteuid() == 0,
+            ),
+            encoding="utf-8",
+        )
+        return config
 
     async def _close(self) -> None:
         await self.terminate()

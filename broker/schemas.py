@@ -89,16 +89,21 @@ def _index() -> str:
 
 def _topic(channel: Channel) -> str:
     space, example = TopicSpace(), PressAddress("SITE", "PRESS")
-    topic = (
-        space.prediction(example, "MOLD")
-        if channel is Channel.PREDICTION
-        else getattr(space, channel.replace("-", "_"))(example)
-    )
+    of_press = getattr(space, channel.replace("-", "_"))
+    match channel:
+        case Channel.PREDICTION | Channel.HANDOVER:
+            topic = of_press(example, "MOLD")
+        case Channel.AGENT:
+            topic = space.agent(PressAddress("SITE", "GROUP"), "AGENT")
+        case _:
+            topic = of_press(example)
     return (
         str(topic)
         .replace("SITE", "{site}")
         .replace("PRESS", "{press}")
         .replace("MOLD", "{mold_id}")
+        .replace("GROUP", "{group}")
+        .replace("AGENT", "{agent_id}")
     )
 
 

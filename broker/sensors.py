@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 UNIT_OF_SUFFIX: Mapping[str, str] = MappingProxyType(
@@ -67,6 +68,7 @@ def base_name(name: str) -> str:
     return name.partition(".")[0]
 
 
+@lru_cache(maxsize=1024)
 def has_unit(name: str) -> bool:
     """Whether `name` is a sensor name: letters, digits and `_`, ending in a known unit."""
     return _SENSOR_NAME.fullmatch(name) is not None

@@ -6,16 +6,21 @@ With the default prefix `pur/v1`, for one press:
     pur/v1/{site}/{press}/shot                            ShotEvent        from the press
     pur/v1/{site}/{press}/quality                         QualityRecord    from laboratory, vision
     pur/v1/{site}/{press}/twin/mold/{mold_id}/prediction  Prediction       retained
+    pur/v1/{site}/{press}/twin/mold/{mold_id}/handover    Handover         retained
     pur/v1/{site}/{press}/twin/kpi                        ShotKpis
     pur/v1/{site}/{press}/twin/alert                      Alert
     pur/v1/{site}/{press}/twin/dead-letter                DeadLetter
     pur/v1/{site}/{press}/twin/status                     TwinStatus       retained, and last will
+    pur/v1/{site}/{group}/twin/agent/{agent_id}           AgentStatus      retained, and last will
+
+A group of agents that share presses is addressed like a press of its site.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from broker.errors import PayloadError, RefusalCode
 from broker.ids import is_identifier, require_identifier
@@ -37,6 +42,8 @@ class Channel(StrEnum):
     ALERT = "alert"
     DEAD_LETTER = "dead-letter"
     STATUS = "status"
+    HANDOVER = "handover"
+    AGENT = "agent"
 
 
 INBOUND_CHANNELS = (Channel.TELEMETRY, Channel.SHOT, Channel.QUALITY)
@@ -46,6 +53,7 @@ _TWIN_CHANNELS = {
     channel.value: channel
     for channel in (Channel.KPI, Channel.ALERT, Channel.DEAD_LETTER, Channel.STATUS)
 }
+_MOLD_CHANNELS = {channel.value: channel for channel in (Channel.PREDICTION, Channel.HANDOVER)}
 _PRESS_CHANNELS = {channel.value: channel for channel in INBOUND_CHANNELS}
 
 
@@ -66,11 +74,12 @@ class PressAddress:
 
 @dataclass(frozen=True, slots=True)
 class TopicAddress:
-    """What a topic says: which press, which channel and, for predictions, which mold."""
+    """What a topic says: which press or group, which channel, and which mold or agent if one."""
 
     press: PressAddress
     channel: Channel
     mold_id: str | None = None
+    agent_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +119,24 @@ class TopicSpace:
         require_identifier("mold_id", mold_id)
         return f"{self.prefix}/{press}/twin/mold/{mold_id}/{Channel.PREDICTION}"
 
+    def handover(self, press: PressAddress, mold_id: str) -> str:
+        """Where the agent of a press keeps the `Handover` of a mold."""
+        require_identifier("mold_id", mold_id)
+        return f"{self.prefix}/{press}/twin/mold/{mold_id}/{Channel.HANDOVER}"
+
+    def agent(self, group: PressAddress, agent_id: str) -> str:
+        """Where an agent of a group keeps its `AgentStatus`, and its last will."""
+        require_identifier("agent_id", agent_id)
+        return f"{self.prefix}/{group}/twin/{Channel.AGENT}/{agent_id}"
+
+    def agents(self, group: PressAddress) -> str:
+        """The topic filter of all agents of a group."""
+        return f"{self.prefix}/{group}/twin/{Channel.AGENT}/+"
+
+    def handovers(self, press: PressAddress) -> str:
+        """The topic filter of the shots that an agent hands over with a press."""
+        return f"{self.prefix}/{press}/twin/mold/+/{Channel.HANDOVER}"
+
     def kpi(self, press: PressAddress) -> str:
         """Where the twin sends `ShotKpis`."""
         return self._of_twin(press, Channel.KPI)
@@ -126,10 +153,23 @@ class TopicSpace:
         """Where the twin keeps its `TwinStatus`, and its last will."""
         return self._of_twin(press, Channel.STATUS)
 
+    def predictions(self, press: PressAddress) -> str:
+        """The topic filter of the predictions for all molds of one press."""
+        return f"{self.prefix}/{press}/twin/mold/+/{Channel.PREDICTION}"
+
+    def twin(self, press: PressAddress) -> str:
+        """The topic filter of all that the twin says about one press."""
+        return f"{self.prefix}/{press}/twin/#"
+
     def subscriptions(self, press: PressAddress) -> list[str]:
         """The topic filters an agent subscribes to for one press: no wildcard, no overlap."""
         return [self._of_press(press, channel) for channel in INBOUND_CHANNELS]
 
+    def shared(self, group: str, press: PressAddress) -> list[str]:
+        """The same as shared subscriptions: a message goes to one subscriber of the group."""
+        return [f"$share/{group}/{topic}" for topic in self.subscriptions(press)]
+
+    @lru_cache(maxsize=4096)  # noqa: B019 (there are few topic spaces, and few topics)
     def parse(self, topic: str) -> TopicAddress:
         """What `topic` says; raises PayloadError `unknown-topic` when it is outside the grammar."""
         head = self.prefix + "/"
@@ -139,8 +179,8 @@ class TopicSpace:
         press, _, tail = rest.partition("/")
         if not (is_identifier(site) and is_identifier(press)):
             raise _unknown(topic, f"expected {self.prefix}/{{site}}/{{press}}/… with valid ids")
-        channel, mold_id = _parse_tail(topic, tail)
-        return TopicAddress(PressAddress(site, press), channel, mold_id)
+        channel, mold_id, agent_id = _parse_tail(topic, tail)
+        return TopicAddress(PressAddress(site, press), channel, mold_id, agent_id)
 
     def _of_press(self, press: PressAddress, channel: Channel) -> str:
         return f"{self.prefix}/{press}/{channel}"
@@ -149,14 +189,16 @@ class TopicSpace:
         return f"{self.prefix}/{press}/twin/{channel}"
 
 
-def _parse_tail(topic: str, tail: str) -> tuple[Channel, str | None]:
+def _parse_tail(topic: str, tail: str) -> tuple[Channel, str | None, str | None]:
     match tail.split("/"):
         case [name] if name in _PRESS_CHANNELS:
-            return _PRESS_CHANNELS[name], None
+            return _PRESS_CHANNELS[name], None, None
         case ["twin", name] if name in _TWIN_CHANNELS:
-            return _TWIN_CHANNELS[name], None
-        case ["twin", "mold", mold_id, Channel.PREDICTION.value] if is_identifier(mold_id):
-            return Channel.PREDICTION, mold_id
+            return _TWIN_CHANNELS[name], None, None
+        case ["twin", "mold", mold_id, name] if name in _MOLD_CHANNELS and is_identifier(mold_id):
+            return _MOLD_CHANNELS[name], mold_id, None
+        case ["twin", Channel.AGENT.value, agent_id] if is_identifier(agent_id):
+            return Channel.AGENT, None, agent_id
     raise _unknown(topic, "expected " + ", ".join(c.value for c in INBOUND_CHANNELS) + " or twin/…")
 
 

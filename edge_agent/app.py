@@ -3,39 +3,53 @@
 from __future__ import annotations
 
 import asyncio
-import random
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
 from typing import Any
 
-from broker.codec import encode
-from broker.messages import TwinStatus
-from broker.topics import PressAddress
 from edge_agent import __version__
 from edge_agent.catalogue import load_catalogue
 from edge_agent.clock import Clock
-from edge_agent.errors import LinkError, StoreError
-from edge_agent.history.sqlite import SqliteHistory
-from edge_agent.links.mqtt import Session, Will, connect
-from edge_agent.logs import get_logger
+from edge_agent.errors import StoreError
+from edge_agent.health import LOOP, Vitals, application, serving
+from edge_agent.history import open_store
+from edge_agent.logs import configure, flush_repeats, get_logger
+from edge_agent.metrics import Metrics, SpoolCollector
 from edge_agent.pipeline import Pipeline
+from edge_agent.ports import Envelope, Outgoing
+from edge_agent.preview import preview
+from edge_agent.reload import Renewal, renewal
 from edge_agent.salvage import open_spool
+from edge_agent.service import Service
+from edge_agent.sessions import Sessions
 from edge_agent.settings import Settings
+from edge_agent.sharing import Sharing
 from edge_agent.spool import SpoolThread
-from edge_agent.stages.forward import forward, forward_batch
-from edge_agent.stages.publish import publish
-from edge_agent.stages.receive import receive
+from edge_agent.spool_figures import SpoolReader
+from edge_agent.stages.forward import Forwarder
+from edge_agent.unsaved import Unsaved
+from edge_agent.watch import STUCK_AFTER_S, Watch
+from twin_core.errors import InputError
 
-RECONNECT_FIRST_S = 0.5
-FLUSH_TIMEOUT_S = 5.0
-"""How long an ending agent waits for the broker to take what is left; the rest stays on disk."""
+BEAT_S = CHECKPOINT_S = 1.0
 
 
 class Agent:
     """Composes the stages. ``run`` works until ``stop`` is set."""
 
-    def __init__(self, settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        stop: asyncio.Event,
+        load: Callable[[], Settings] | None = None,
+        service: Service | None = None,
+    ) -> None:
         """Open spool, history and catalogue.
+
+        Args:
+            load: reads the configuration again, for ``reload``.
+            service: the service manager, told how it goes.
 
         Raises:
             InputError, StoreError: something on disk cannot be used.
@@ -54,112 +68,162 @@ class Agent:
                 hint="the damaged file is kept; send it to support, then delete it",
             )
         self._spool = SpoolThread(spool)
-        self._history = SqliteHistory(settings.history.path)
-        self._pipeline = Pipeline(settings, catalogue, self._spool, clock, self._committed)
-        self._publish_wake = {address: asyncio.Event() for address in settings.addresses()}
-        self._forward_wake = asyncio.Event()
-        self._started_at = clock.now()
+        self._history = open_store(settings.history)
+        self._metrics = Metrics()
+        self._metrics.registry.register(
+            SpoolCollector(SpoolReader(settings.spool.path), settings.spool.limit_mb, clock)
+        )
+        unsaved = Unsaved(settings, clock, self._preview)
+        self._pipeline = Pipeline(
+            settings, catalogue, self._spool, clock, self._committed, self._metrics, unsaved
+        )
+        self._forwarder = Forwarder(settings, self._spool, self._history, clock, self._metrics)
+        self._load, self._hup = load, asyncio.Event()
+        self._service = service or Service({})
+        stuck_after_s = self._service.watchdog_s or STUCK_AFTER_S
+        self._vitals = Vitals(spool, self._metrics.watches, stuck_after_s)
+        self._sessions = Sessions(
+            settings,
+            self._spool,
+            clock,
+            self._pipeline.wake,
+            self._metrics,
+            self._vitals,
+            self._pipeline.holdings,
+            unsaved,
+        )
+        self._sharing: Sharing | None = None
+        if settings.group is not None:
+            self._sharing = Sharing(
+                settings, settings.group, clock, self._sessions, self._metrics, self._vitals
+            )
+
+    def reload(self) -> None:
+        """Read the configuration again soon; a wrong one changes nothing."""
+        self._hup.set()
 
     async def run(self) -> None:
-        """Run until told to stop, then drain, flush and say goodbye."""
+        """Run until told to stop, then drain, flush and say goodbye.
+
+        Raises:
+            SettingsError: ``health.port`` cannot be had.
+        """
+        try:
+            pages = application(self._vitals, self._metrics.registry)
+            with serving(self._settings.health, pages) as port:
+                if port is not None:
+                    host = self._settings.health.host
+                    get_logger().info("health_listening", host=host, port=port)
+                await self._run()
+        finally:
+            self._spool.close()
+            await self._history.close()
+            self._service.close()
+
+    async def _run(self) -> None:
         log = get_logger()
         log.info("agent_started", agent_id=self._settings.agent_id, version=__version__)
-        warming = asyncio.create_task(asyncio.to_thread(self._pipeline.warm_up))
+        warming = asyncio.create_task(self._pipeline.warm_up())
         work = asyncio.create_task(self._pipeline.run())
-        forwarder = asyncio.create_task(forward(self._spool, self._history, self._forward_wake))
-        links = [asyncio.create_task(self._link(a)) for a in self._settings.addresses()]
+        forwarder = asyncio.create_task(self._forwarder.run())
+        self._sessions.start()
+        beating = asyncio.create_task(self._beat(warming))
+        reloading = asyncio.create_task(self._reloads())
         stopping = asyncio.create_task(self._stop.wait())
-        everything: list[asyncio.Task[Any]] = [work, forwarder, *links, stopping]
+        failing = asyncio.create_task(self._sessions.failed.wait())
+        tidying = asyncio.create_task(self._tidy())
+        loops: list[asyncio.Task[Any]] = [work, forwarder, beating, reloading, tidying]
+        if self._sharing is not None:
+            sharing = asyncio.create_task(self._sharing.run())
+            loops.append(sharing)
+        everything = [*loops, stopping, failing]
         done, _ = await asyncio.wait(everything, return_when=asyncio.FIRST_COMPLETED)
         self._stop.set()
-        await asyncio.gather(*links, return_exceptions=True)
+        self._service.stopping()
+        reloading.cancel()
+        if self._sharing is not None:
+            await self._sharing.leave(sharing)
+        faults = await self._sessions.end_all()
         for task in (*everything, warming):
             task.cancel()
         await asyncio.gather(*everything, warming, return_exceptions=True)
         with suppress(StoreError):
-            while await forward_batch(self._spool, self._history):
+            while await self._forwarder.batch():
                 pass
         depth = await self._spool.call(self._spool.spool.depth)
-        self._spool.close()
-        self._history.close()
         log.info("agent_stopped", backlog_count=depth.publish_count + depth.forward_count)
-        for task in done - {stopping}:
-            task.result()  # a fault in the agent itself: do not end as if all were well
+        flush_repeats()
+        faults += [error for task in done if (error := task.exception()) is not None]
+        if faults:
+            raise faults[0]  # a fault in the agent itself: do not end as if all were well
 
     def _committed(self) -> None:
-        for wake in self._publish_wake.values():
-            wake.set()
-        self._forward_wake.set()
+        self._sessions.wake()
+        self._forwarder.wake.set()
 
-    async def _link(self, press: PressAddress) -> None:
-        """Keep a session for one press; every failure is tried again, later and later."""
-        log = get_logger().bind(press=press.press)
-        delay = RECONNECT_FIRST_S
-        while not self._stop.is_set():
+    async def _preview(self, held: Sequence[Envelope]) -> list[Outgoing]:
+        return await preview(self._pipeline, held)
+
+    async def _beat(self, warming: asyncio.Task[None]) -> None:
+        """Say that we are ready, then that we are alive as long as everything moves."""
+        watch, hanging = self._metrics.watches.add(Watch(LOOP)), False
+        every_s = min(BEAT_S, (self._service.watchdog_s or BEAT_S) / 4)
+        self._service.status("compiling the model")
+        while True:
+            watch.progress()
+            if warming.done() and not self._vitals.warm:
+                warming.result()  # a fault of the program: end
+                self._vitals.warm = True
+                self._service.ready(self._words())
+            stuck = self._vitals.stuck()
+            if not stuck:
+                self._service.alive()
+            if bool(stuck) != hanging:
+                hanging = bool(stuck)
+                write = get_logger().error if hanging else get_logger().info
+                words = "; ".join(stuck) or "everything moves again"
+                write("agent_stuck" if hanging else "agent_recovered", reason=words)
+                self._service.status(words)
+            flush_repeats()
+            await asyncio.sleep(every_s)
+
+    async def _tidy(self) -> None:
+        """Keep the spool's log short without holding up a commit."""
+        while True:
+            await asyncio.sleep(CHECKPOINT_S)
+            with suppress(StoreError):  # the disk is away: a commit says so
+                await asyncio.to_thread(self._spool.spool.checkpoint)
+
+    def _words(self) -> str:
+        return f"for {', '.join(self._settings.presses)} of {self._settings.site}"
+
+    async def _reloads(self) -> None:
+        """Put a new configuration into force as a whole, or say why not and keep the old one."""
+        while True:
+            await self._hup.wait()
+            self._hup.clear()
+            if self._load is None:
+                continue
+            self._service.reloading()
             try:
-                will = Will(
-                    self._settings.topics.status(press), self._status(press, "connection lost")
-                )
-                client_id = f"pur-twin-{self._settings.agent_id}-{press.site}-{press.press}"
-                async with connect(self._settings.broker, client_id, will) as session:
-                    log.info("link_connected", protocol=session.version)
-                    await self._session(press, session)
-                    delay = RECONNECT_FIRST_S
-            except LinkError as error:
-                pause = random.uniform(0.5, 1.0) * delay
-                log.warning("link_lost", error=str(error), delay_s=round(pause, 2))
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stop.wait(), pause)
-                delay = min(2.0 * delay, self._settings.broker.reconnect_max_s)
+                new = await asyncio.to_thread(renewal, self._settings, self._load)
+            except InputError as error:
+                problems = "; ".join(str(error).splitlines())
+                get_logger().error("configuration_refused", detail=problems, hint=error.hint)
+                words = f"{self._words()}; the new configuration was refused: see the log"
+            else:
+                await self._renew(new)
+                words = self._words()
+            if self._vitals.warm:
+                self._service.ready(words)
 
-    async def _session(self, press: PressAddress, session: Session) -> None:
-        """One session: subscribe, birth, restore what is retained, then work until it ends."""
-        topics = self._settings.topics
-        await session.subscribe(topics.subscriptions(press))
-        await session.publish(topics.status(press), self._status(press), retain=True)
-        for topic, payload in await self._spool.call(self._spool.spool.retained, str(press)):
-            await session.publish(topic, payload, retain=True)
-        wake = self._publish_wake[press]
-        sender = asyncio.create_task(publish(session, self._spool, press, wake, self._clock.now()))
-        receiver = asyncio.create_task(
-            receive(session, self._spool, self._clock, self._pipeline.wake.set)
-        )
-        stopping = asyncio.create_task(self._stop.wait())
-        try:
-            await asyncio.wait({sender, receiver, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            receiver.cancel()
-            if self._stop.is_set():
-                await self._goodbye(press, session)
-        finally:
-            for task in (sender, receiver, stopping):
-                task.cancel()
-            ended = await asyncio.gather(sender, receiver, stopping, return_exceptions=True)
-        for problem in ended:
-            if isinstance(problem, Exception):
-                raise problem
-
-    async def _goodbye(self, press: PressAddress, session: Session) -> None:
-        """Let what was received be finished and published, then say that we go."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(FLUSH_TIMEOUT_S):
-                while True:
-                    depth = await self._spool.call(self._spool.spool.depth)
-                    if depth.inbox_count == 0 and depth.publish_count == 0:
-                        break
-                    await asyncio.sleep(0.02)
-        payload = self._status(press, "shut down")
-        await session.publish(self._settings.topics.status(press), payload, retain=True)
-
-    def _status(self, press: PressAddress, offline_reason: str | None = None) -> bytes:
-        now: datetime = self._clock.now()
-        status = TwinStatus(
-            ts=now,
-            site=press.site,
-            press=press.press,
-            agent_id=self._settings.agent_id,
-            state="online" if offline_reason is None else "offline",
-            reason=offline_reason,
-            version=__version__,
-            started_at=self._started_at,
-        )
-        return encode(status, self._settings.broker.payload_format)
+    async def _renew(self, new: Renewal) -> None:
+        old, self._settings = self._settings, new.settings
+        if new.settings.log != old.log:
+            configure(new.settings.log.level, new.settings.log.style)
+        self._pipeline.renew(new.settings, new.catalogue)
+        if self._sharing is not None:
+            self._sharing.renew(new.settings)
+        await self._sessions.renew(new.settings, reconnect=new.reconnect)
+        changed = ", ".join(new.changed) or "the catalogue was read again"
+        get_logger().info("configuration_reloaded", detail=changed)

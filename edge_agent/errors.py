@@ -5,6 +5,7 @@ TwinError
 │   └── SettingsError   the configuration is wrong; every wrong field is named
 ├── MissingExtra        something was asked for that needs packages which are not installed
 ├── LinkError           the broker cannot be reached or refused us (retryable)
+│   ├── CredentialsError  a certificate, key or password file cannot be used just now
 │   └── PublishRefused  the broker will never take this message
 └── StoreError          spool or history cannot be written or read (retryable)
 """
@@ -33,6 +34,12 @@ class LinkError(TwinError):
 
     retryable = True
     hint = "check broker.host, broker.port and the broker's log"
+
+
+class CredentialsError(LinkError):
+    """A file of ``broker.tls`` or ``broker.password_file`` cannot be used; a new one may come."""
+
+    hint = "correct the named file or field; it is read again at every connect"
 
 
 class PublishRefused(LinkError):

@@ -3,34 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from broker.messages import (
-    Alert,
     DeadLetter,
     Prediction,
     QualityRecord,
     ShotEvent,
-    ShotKpis,
     TelemetryFrame,
 )
 from broker.topics import PressAddress
 from edge_agent.catalogue import Catalogue
 from edge_agent.clock import Clock
 from edge_agent.errors import StoreError
+from edge_agent.holdings import Holdings
 from edge_agent.logs import get_logger
+from edge_agent.metrics import Laps, Metrics
+from edge_agent.notices import kpis_of, no_pour, spool_alert
 from edge_agent.ports import InboxRow
 from edge_agent.settings import Settings
 from edge_agent.spool import SpoolThread
-from edge_agent.spool_limit import News, SpoolLimit
+from edge_agent.spool_limit import SpoolLimit
 from edge_agent.stages import simulate as stage
 from edge_agent.stages.assemble import Assembler, Shot
 from edge_agent.stages.commit import SHOT_SCOPE, Committer
 from edge_agent.stages.decode import decode
 from edge_agent.stages.receive import until_written
+from edge_agent.unsaved import Unsaved
+from edge_agent.warm import warm_apart
+from edge_agent.watch import Watch
 from twin_core import SimulationResult, simulate
 from twin_core.errors import TwinError
 
@@ -59,33 +64,52 @@ class Pipeline:
         spool: SpoolThread,
         clock: Clock,
         committed: Callable[[], None],
+        metrics: Metrics | None = None,
+        unsaved: Unsaved | None = None,
     ) -> None:
         self._settings = settings
         self._catalogue = catalogue
         self._spool = spool
         self._clock = clock
         self._committed = committed
+        self._topics, self._fallback = settings.topics, settings.addresses()[0]
+        self._metrics = metrics or Metrics()
+        self._watch = self._metrics.watches.add(Watch("pipeline"))
+        self._unsaved = unsaved
         self._answers: dict[str, _Answer] = {}
+        self._warm = False
         kept = spool.spool.state(SHOT_SCOPE).values()
         self._assembler = Assembler(
             [Shot.model_validate(state) for state in kept],
             settings.shots.signal_age_max_s,
             settings.shots.timeout_s,
         )
+        self.holdings = Holdings(
+            settings.agent_id, settings.group is not None, self._assembler, spool, clock
+        )
         self._limit = SpoolLimit(spool, settings.spool.limit_mb)
         self.wake = asyncio.Event()
+
+    def renew(self, settings: Settings, catalogue: Catalogue) -> None:
+        """Go on with other settings; shots that cure are simulated again at their next reading."""
+        self._settings, self._catalogue = settings, catalogue
+        self._fallback = settings.addresses()[0]
+        self._answers.clear()
+        self._assembler.renew(settings.shots.signal_age_max_s, settings.shots.timeout_s)
 
     async def run(self) -> None:
         """Work for ever, and look at the clock now and then, busy or idle."""
         now = asyncio.get_running_loop().time
         ticked = now()
         while True:
+            self._watch.progress()
             self.wake.clear()
             busy = await self.step()
             if now() - ticked >= TICK_S:
                 await self.tick()
                 ticked = now()
             if not busy:
+                self._watch.rest()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self.wake.wait(), TICK_S)
 
@@ -96,41 +120,53 @@ class Pipeline:
 
     async def step(self) -> bool:
         """One batch of inbox rows; false when there were none."""
-        rows = await self._spool.call(self._spool.spool.inbox, 0, BATCH)
+        rows = self._spool.spool.inbox(0, BATCH)
         if not rows:
             return False
-        committer = Committer(self._settings.topics, self._settings.broker.payload_format)
-        changed: dict[str, Shot] = {}
-        for row in rows:
-            self._take(row, committer, changed)
-            committer.done(row.id)
-        await self._settle(committer, changed)
+        async with self.holdings.lock:
+            committer = Committer(self._topics, self._settings.broker.payload_format)
+            changed: dict[str, Shot] = {}
+            self._metrics.taken(rows)
+            laps = Laps(self._metrics)
+            for row in rows:
+                self._take(row, committer, changed, laps)
+                committer.done(row.id)
+                laps.lap("assemble")
+            laps.observe()
+            await self._settle(committer, changed)
         return True
 
     async def tick(self) -> None:
         """Let time pass: the spool is kept in size, shots time out, old ones are forgotten."""
-        committer = Committer(self._settings.topics, self._settings.broker.payload_format)
-        now = self._clock.now()
-        with suppress(StoreError):  # the disk is away: the commit below waits for it
-            news = await self._limit.check(now)
-            if news is not None:
-                for press in self._settings.addresses():
-                    committer.alert(_spool_alert(press, news, now))
-        late, old = self._assembler.tick(now)
-        for shot in old:
-            committer.forget(shot)
-        await self._settle(committer, {shot.key: shot for shot in late})
+        async with self.holdings.lock:
+            committer = Committer(self._topics, self._settings.broker.payload_format)
+            now = self._clock.now()
+            with suppress(StoreError):  # the disk is away: the commit below waits for it
+                news = await self._limit.check(now)
+                if news is not None:
+                    for press in filter(self.holdings.__contains__, self._settings.addresses()):
+                        committer.alert(spool_alert(press, news, now))
+            late, old = self._assembler.tick(now, self.holdings)
+            for shot in old:
+                committer.forget(shot)
+            await self._settle(committer, {shot.key: shot for shot in late})
 
-    def _take(self, row: InboxRow, committer: Committer, changed: dict[str, Shot]) -> None:
+    def _take(
+        self, row: InboxRow, committer: Committer, changed: dict[str, Shot], laps: Laps
+    ) -> None:
         decoded = decode(
             row.envelope,
-            self._settings.topics,
-            self._settings.addresses()[0],
+            self._topics,
+            self._fallback,
             self._clock.now(),
             self._settings.shots.future_skew_max_s,
         )
+        laps.lap("decode")
         if isinstance(decoded, DeadLetter):
+            if PressAddress(decoded.site, decoded.press) not in self.holdings:
+                return  # not acknowledged
             committer.dead_letter(decoded, row.id)
+            self._metrics.refused(decoded.reason)
             get_logger().warning(
                 "message_refused",
                 stage="decode",
@@ -141,11 +177,13 @@ class Pipeline:
             return
         press = decoded.press
         match decoded.message:
+            case TelemetryFrame() as frame if press not in self.holdings:
+                committer.telemetry(press, frame, self._assembler.shot_of(press, frame))
             case TelemetryFrame() as frame:
                 shot, touched = self._assembler.frame(press, frame)
                 committer.telemetry(press, frame, shot)
                 changed |= {other.key: other for other in touched}
-            case ShotEvent() as event:
+            case ShotEvent() as event if press in self.holdings:
                 changed |= {shot.key: shot for shot in self._assembler.event(press, event)}
                 get_logger().info(
                     f"shot_{event.event}",
@@ -164,20 +202,43 @@ class Pipeline:
                 await self._answer(shot, committer)
             elif shot.closed_at is not None and not shot.finished:
                 shot.finished = True
-                committer.alert(_no_pour(shot, self._clock.now()))
+                self._metrics.shots.labels(shot.outcome).inc()
+                committer.alert(no_pour(shot, self._clock.now()))
             committer.shot(shot)
-        if not committer.changes:
+        changes = committer.changes
+        if not changes:
             return
         spool, now = self._spool, self._clock.now()
-        await until_written("commit", spool.call, spool.spool.commit, committer.changes, now)
+        call = self._watch.tries(spool.call)
+
+        seen = max(changes.done, default=0)
+
+        async def refused() -> None:
+            nonlocal seen
+            if self._unsaved is not None:
+                await self._unsaved.unwritten(changes.publish)
+                with suppress(StoreError):
+                    rows = spool.spool.inbox(seen, BATCH)  # what still found room there
+                    if rows:
+                        seen = rows[-1].id
+                        await self._unsaved.refused([row.envelope for row in rows])
+
+        write = spool.spool.commit
+        with self._metrics.stage_seconds.labels("commit").time():
+            failed = await until_written("commit", call, write, changes, now, refused=refused)
+        self._metrics.committed(changes)
         self._committed()
+        if failed and self._unsaved is not None:
+            await self._unsaved.taken()
 
     async def _answer(self, shot: Shot, committer: Committer) -> None:
         """Issue the predictions that a changed shot calls for."""
         inputs = stage.inputs_of(shot)
         answer = self._answers.get(shot.key)
         if answer is None or answer.inputs != inputs:
-            answer = await asyncio.to_thread(self._simulate, shot, inputs)
+            self._watch.progress()
+            with self._metrics.stage_seconds.labels("simulate").time():
+                answer = await self._simulated(shot, inputs)
             self._answers[shot.key] = answer
         news = shot.predicted_inputs != inputs
         if shot.revision == 0:
@@ -193,9 +254,10 @@ class Pipeline:
                 shot.predicted_inputs = inputs
                 self._issue(shot, answer, "poured", committer, keep=True)
             final = self._issue(shot, answer, "final", committer, keep=True)
-            committer.ended(_kpis(shot, final), shot)
+            committer.ended(kpis_of(shot, final), shot)
             shot.finished = True
-            del self._answers[shot.key]
+            self._answers.pop(shot.key, None)
+            self._metrics.shots.labels(shot.outcome).inc()
             get_logger().info("shot_finished", shot_id=shot.shot_id, outcome=shot.outcome)
 
     def _live_is_due(self, shot: Shot) -> bool:
@@ -218,6 +280,7 @@ class Pipeline:
                 shot, answer.result, answer.substituted, answer.rho_free_rise, basis, now
             )
         committer.prediction(prediction, keep=keep)
+        self._metrics.predictions.labels(basis).inc()
         if keep:
             get_logger().info(
                 "shot_predicted",
@@ -229,10 +292,22 @@ class Pipeline:
             )
         return prediction
 
-    def warm_up(self) -> None:
-        """Be ready for the first shot; blocks, for some seconds on a new machine."""
-        stage.warm_up(self._catalogue)
+    async def warm_up(self) -> None:
+        """Be ready for the first shot; for some seconds on a new machine."""
+        await warm_apart(self._settings.catalogue.systems)
+        await asyncio.to_thread(stage.warm_up, self._catalogue.systems.values())
+        gc.freeze()  # what was loaded stays: looking through it again would hold up predictions
+        self._warm = True
         get_logger().info("simulation_ready", stage="simulate")
+
+    async def _simulated(self, shot: Shot, inputs: str) -> _Answer:
+        """A simulation at once: it is bounded, and when cores are busy a thread costs more.
+
+        Before the model is compiled it would hold up everything for seconds: then in a thread.
+        """
+        if self._warm:
+            return self._simulate(shot, inputs)
+        return await asyncio.to_thread(self._simulate, shot, inputs)
 
     def _simulate(self, shot: Shot, inputs: str) -> _Answer:
         try:
@@ -246,53 +321,3 @@ class Pipeline:
             )
             return _Answer(inputs, None, [], None, problem)
         return _Answer(inputs, result, substituted, stage.simulate_free_rise(scenario), None)
-
-
-def _kpis(shot: Shot, prediction: Prediction) -> ShotKpis:
-    assert shot.poured_at is not None
-    assert shot.closed_at is not None
-    assert shot.outcome is not None
-    assert shot.system_id is not None
-    actual = (shot.closed_at - shot.poured_at).total_seconds()
-    return ShotKpis(
-        site=shot.site,
-        press=shot.press,
-        shot_id=shot.shot_id,
-        mold_id=shot.mold_id,
-        system_id=shot.system_id,
-        outcome=shot.outcome,
-        started_at=shot.started_at,
-        poured_at=shot.poured_at,
-        closed_at=shot.closed_at,
-        t_demold_actual_s=actual if shot.outcome == "demolded" and actual >= 0 else None,
-        prediction=prediction,
-        T_core_max_C=shot.T_core_max_C,
-        p_cavity_max_bar=shot.p_cavity_max_bar,
-        frames_count=shot.frames_count,
-        simulated=shot.simulated,
-    )
-
-
-def _spool_alert(press: PressAddress, news: News, now: datetime) -> Alert:
-    return Alert(
-        ts=now,
-        site=press.site,
-        press=press.press,
-        code=news.code,
-        severity=news.severity,
-        words=news.words,
-    )
-
-
-def _no_pour(shot: Shot, now: datetime) -> Alert:
-    return Alert(
-        ts=now,
-        site=shot.site,
-        press=shot.press,
-        code="shot-without-pour",
-        severity="warning",
-        words="the shot ended and no pour was reported: nothing was simulated",
-        shot_id=shot.shot_id,
-        mold_id=shot.mold_id,
-        simulated=shot.simulated,
-    )

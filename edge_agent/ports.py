@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -43,11 +43,10 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class HistoryRow:
-    """A row for the history: columns by name; ``key`` is unique per kind."""
+    """A row for the history: its table, and its columns by name as a JSON object."""
 
     kind: RowKind
-    key: str
-    columns: dict[str, Any]
+    document: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +64,13 @@ class Receipt:
 
     accepted: list[int] = field(default_factory=list)
     rejected: dict[int, str] = field(default_factory=dict)
-    """Reason by entry; the spool turns them into dead letters."""
+    """Reason by entry; they become dead letters."""
 
 
 class HistoryStore(Protocol):
-    """A history. Delivering the same row twice is harmless: keys are idempotent."""
+    """A history that takes rows. The same row twice is harmless: every table has a natural key."""
 
-    def deliver(self, rows: Sequence[Stored[HistoryRow]]) -> Receipt:
+    async def deliver(self, rows: Sequence[Stored[HistoryRow]]) -> Receipt:
         """Write a batch in one transaction.
 
         Raises:
@@ -79,14 +78,14 @@ class HistoryStore(Protocol):
         """
         ...
 
-    def shot(self, shot_id: str) -> dict[str, list[dict[str, Any]]]:
-        """All that is stored of a shot: rows by table."""
+    async def upkeep(self, now: datetime) -> bool:
+        """Some of the work that keeps it small and quick; true when there is more to do.
+
+        Raises:
+            StoreError: not now.
+        """
         ...
 
-    def shots(self, mold_id: str | None, since: datetime, limit: int) -> list[dict[str, Any]]:
-        """Shots poured since then, newest first, with their latest prediction."""
-        ...
-
-    def close(self) -> None:
+    async def close(self) -> None:
         """Release the store."""
         ...

@@ -1,7 +1,9 @@
 """Inbox and outbox in one SQLite file: what is acknowledged is on disk, what is done is done once.
 
-WAL with ``synchronous=FULL``: a committed transaction survives a crash of the machine. All calls
-block; the agent makes them on one thread (``SpoolThread``).
+WAL with ``synchronous=FULL``: a committed transaction survives a crash of the machine. Calls block;
+the agent makes them on one thread (``SpoolThread``). ``inbox``, ``newest`` and ``to_publish`` are
+for the event loop: they read beside the writer, in microseconds; a hop to a thread and back costs
+milliseconds when the cores are busy.
 """
 
 from __future__ import annotations
@@ -10,9 +12,9 @@ import asyncio
 import json
 import sqlite3
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -23,7 +25,9 @@ from edge_agent.errors import StoreError
 from edge_agent.ports import Envelope, HistoryRow, InboxRow, Outgoing, Stored
 
 T = TypeVar("T")
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+WAL_PAGES_MAX = 16_384
+"""64 MB: a commit tidies up the log itself only if ``checkpoint`` did not get to it."""
 THIN_AT_ONCE = 10_000
 """Frames looked at in one transaction: it must stay short."""
 THINNED = ("spool", "thinned")
@@ -38,16 +42,22 @@ CREATE TABLE publish (
 CREATE INDEX publish_press ON publish (press, id);
 CREATE TABLE forward (
     id INTEGER PRIMARY KEY AUTOINCREMENT, created_at TEXT NOT NULL, kind TEXT NOT NULL,
-    key TEXT NOT NULL, columns TEXT NOT NULL);
+    document TEXT NOT NULL);
+CREATE INDEX forward_results ON forward (id) WHERE kind <> 'telemetry';
 CREATE TABLE retained (topic TEXT PRIMARY KEY, press TEXT NOT NULL, payload BLOB NOT NULL);
 CREATE TABLE state (scope TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
     PRIMARY KEY (scope, key));
+"""
+_TO_VERSION_2 = """
+ALTER TABLE forward DROP COLUMN key;
+ALTER TABLE forward RENAME COLUMN columns TO document;
+CREATE INDEX forward_results ON forward (id) WHERE kind <> 'telemetry';
 """
 
 SPOOL_TABLES = {
     "inbox": ("id", "received_at", "topic", "payload", "content_type"),
     "publish": ("id", "created_at", "press", "key", "topic", "payload", "retain"),
-    "forward": ("id", "created_at", "kind", "key", "columns"),
+    "forward": ("id", "created_at", "kind", "document"),
     "retained": ("topic", "press", "payload"),
     "state": ("scope", "key", "value"),
 }
@@ -60,13 +70,15 @@ class Changes:
 
     done: list[int] = field(default_factory=list)
     """Inbox rows that are finished with."""
+    forwarded: list[int] = field(default_factory=list)
+    """Rows that the history took, or refused for good."""
     publish: list[Outgoing] = field(default_factory=list)
     forward: list[HistoryRow] = field(default_factory=list)
     state: dict[tuple[str, str], dict[str, Any] | None] = field(default_factory=dict)
     """New value by (scope, key); None forgets it."""
 
     def __bool__(self) -> bool:
-        return bool(self.done or self.publish or self.forward or self.state)
+        return bool(self.done or self.forwarded or self.publish or self.forward or self.state)
 
 
 @dataclass(frozen=True)
@@ -90,7 +102,11 @@ class Spool:
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
+            self._db.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES_MAX}")
             self._migrate()
+            self._reader = self._db
+            if path.name != ":memory:":
+                self._reader = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"{path}: the spool cannot be opened: {error}") from error
 
@@ -112,20 +128,24 @@ class Spool:
             )
 
     def inbox(self, after: int, limit: int) -> list[InboxRow]:
-        """The oldest unfinished rows with an id above ``after``."""
-        with self._reading() as db:
-            rows = db.execute(
+        """The oldest unfinished rows with an id above ``after``; quick, and never waits."""
+        with self._reading():
+            rows = self._reader.execute(
                 "SELECT id, received_at, topic, payload, content_type FROM inbox WHERE id > ?"
                 " ORDER BY id LIMIT ?",
                 (after, limit),
             ).fetchall()
-        return [InboxRow(r[0], Envelope(parse_timestamp(r[1]), r[2], r[3], r[4])) for r in rows]
+        return [
+            InboxRow(row, Envelope(datetime.fromisoformat(at), topic, payload, content_type))
+            for row, at, topic, payload, content_type in rows
+        ]
 
     def commit(self, changes: Changes, now: datetime) -> None:
         """Results out, inbox done, state kept: all or nothing."""
         at = format_timestamp(now)
         with self._transaction() as db:
             db.executemany("DELETE FROM inbox WHERE id = ?", [(i,) for i in changes.done])
+            db.executemany("DELETE FROM forward WHERE id = ?", [(i,) for i in changes.forwarded])
             db.executemany(
                 "INSERT OR IGNORE INTO publish (created_at, press, key, topic, payload, retain)"
                 " VALUES (?,?,?,?,?,?)",
@@ -136,8 +156,8 @@ class Spool:
                 [(m.topic, m.press, m.payload) for m in changes.publish if m.retain],
             )
             db.executemany(
-                "INSERT INTO forward (created_at, kind, key, columns) VALUES (?,?,?,?)",
-                [(at, r.kind, r.key, json.dumps(r.columns)) for r in changes.forward],
+                "INSERT INTO forward (created_at, kind, document) VALUES (?,?,?)",
+                [(at, r.kind, r.document) for r in changes.forward],
             )
             for (scope, key), value in changes.state.items():
                 if value is None:
@@ -162,9 +182,9 @@ class Spool:
             ).fetchall()
 
     def to_publish(self, press: str, limit: int) -> list[Stored[Outgoing]]:
-        """The oldest messages of a press that the broker has not accepted yet."""
-        with self._reading() as db:
-            rows = db.execute(
+        """The oldest messages that the broker has not accepted yet; quick, and never waits."""
+        with self._reading():
+            rows = self._reader.execute(
                 "SELECT id, created_at, press, key, topic, payload, retain FROM publish"
                 " WHERE press = ? ORDER BY id LIMIT ?",
                 (press, limit),
@@ -175,24 +195,35 @@ class Spool:
         ]
 
     def to_forward(self, limit: int) -> list[Stored[HistoryRow]]:
-        """The oldest rows that the history has not taken yet."""
+        """Rows that the history has not taken: results first, then raw telemetry, each in order."""
         with self._reading() as db:
-            rows = db.execute(
-                "SELECT id, created_at, kind, key, columns FROM forward ORDER BY id LIMIT ?",
-                (limit,),
-            ).fetchall()
-        return [
-            Stored(r[0], parse_timestamp(r[1]), HistoryRow(r[2], r[3], json.loads(r[4])))
-            for r in rows
-        ]
+            rows: list[tuple[Any, ...]] = []
+            for which in ("<>", "="):
+                rows += db.execute(
+                    "SELECT id, created_at, kind, document FROM forward"
+                    f" WHERE kind {which} 'telemetry' ORDER BY id LIMIT ?",
+                    (limit - len(rows),),
+                ).fetchall()
+        return [Stored(r[0], parse_timestamp(r[1]), HistoryRow(r[2], r[3])) for r in rows]
+
+    def exchange(self, press: str, retained: Mapping[str, bytes]) -> None:
+        """Nothing waits to be said about a press any more, and this is what is retained of it."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM publish WHERE press = ?", (press,))
+            db.execute("DELETE FROM retained WHERE press = ?", (press,))
+            rows = [(topic, press, payload) for topic, payload in retained.items()]
+            db.executemany("INSERT INTO retained (topic, press, payload) VALUES (?,?,?)", rows)
+
+    def newest(self) -> int:
+        """Id of the newest inbox row, finished or not; quick, and never waits."""
+        with self._reading():
+            row = self._reader.execute("SELECT seq FROM sqlite_sequence WHERE name = 'inbox'")
+            return int((row.fetchone() or (0,))[0])
 
     def settle_published(self, ids: Sequence[int]) -> None:
         """Forget messages that the broker accepted, or refused for good."""
-        self._delete("publish", ids)
-
-    def settle_forwarded(self, ids: Sequence[int]) -> None:
-        """Forget rows that the history took, or refused for good."""
-        self._delete("forward", ids)
+        with self._transaction() as db:
+            db.executemany("DELETE FROM publish WHERE id = ?", [(i,) for i in ids])
 
     def restore(self, rows: dict[str, list[tuple[object, ...]]]) -> dict[str, int]:
         """Take rows saved from a damaged spool, in one transaction; returns how many by table.
@@ -228,13 +259,13 @@ class Spool:
         """
         with self._transaction() as db:
             rows = db.execute(
-                "SELECT id, created_at, kind, key, columns FROM forward WHERE kind = 'telemetry'"
+                "SELECT id, created_at, kind, document FROM forward WHERE kind = 'telemetry'"
                 " ORDER BY id LIMIT ?",
                 (THIN_AT_ONCE,),
             ).fetchall()
             # written anew: taking single rows out of a page would not free it
             db.executemany("DELETE FROM forward WHERE id = ?", [(row[0],) for row in rows])
-            db.executemany("INSERT INTO forward VALUES (?,?,?,?,?)", rows[::2])
+            db.executemany("INSERT INTO forward VALUES (?,?,?,?)", rows[::2])
             gone = len(rows) // 2
             if gone:
                 row = db.execute("SELECT value FROM state WHERE scope = ? AND key = ?", THINNED)
@@ -260,13 +291,18 @@ class Spool:
             ]
         return Depth(*counts)
 
+    def checkpoint(self) -> None:
+        """Move what is committed from the log into the file, beside the writer; from any thread.
+
+        Otherwise a commit does it now and then, and a prediction waits for that.
+        """
+        with self._reading(), closing(sqlite3.connect(self.path)) as db:
+            db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
     def close(self) -> None:
         """Close the file."""
+        self._reader.close()
         self._db.close()
-
-    def _delete(self, table: str, ids: Sequence[int]) -> None:
-        with self._transaction() as db:
-            db.executemany(f"DELETE FROM {table} WHERE id = ?", [(i,) for i in ids])
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -296,6 +332,8 @@ class Spool:
                 f"{self.path}: spool of version {version}, this program knows {SCHEMA_VERSION}: "
                 "update the program"
             )
+        if version == 1:
+            self._db.executescript(f"BEGIN; {_TO_VERSION_2} PRAGMA user_version=2; COMMIT")
         if version == 0:
             self._db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version={SCHEMA_VERSION}; COMMIT")
 

@@ -7,13 +7,24 @@ from collections.abc import Callable
 from twin_core.errors import InputError
 from twin_core.models.manual import ManualBackend
 from twin_core.solvers.base import Solver
-from twin_core.solvers.scipy_ivp import ScipyBackend
-from twin_core.solvers.sundials import SundialsBackend
+
+
+def _scipy() -> Solver:
+    from twin_core.solvers.scipy_ivp import ScipyBackend  # 50 MB that an agent need not carry
+
+    return ScipyBackend()
+
+
+def _sundials() -> Solver:
+    from twin_core.solvers.sundials import SundialsBackend
+
+    return SundialsBackend()
+
 
 BACKENDS: dict[str, Callable[[], Solver]] = {
     "manual": ManualBackend,
-    "solve_ivp": ScipyBackend,
-    "sundials": SundialsBackend,
+    "solve_ivp": _scipy,
+    "sundials": _sundials,
 }
 
 RESERVED = frozenset({"jax"})

@@ -47,8 +47,20 @@ PHYSICS_HASH = _physics_hash()
 """First 16 hex digits of the SHA-256 over all sources here; part of every prediction."""
 
 _FOLDER = _cache_folder()
+_WHOLE = "whole"
 if _FOLDER is not None and not os.environ.get("NUMBA_CACHE_DIR"):
     numba.config.CACHE_DIR = str(_FOLDER)  # type: ignore[attr-defined]
+
+
+def is_kept() -> bool:
+    """Does the disk hold the compiled model, whole (``keep`` was called)?"""
+    return _FOLDER is not None and (_FOLDER / _WHOLE).exists()
+
+
+def keep() -> None:
+    """Note that everything that a simulation needs has been compiled."""
+    if _FOLDER is not None:
+        (_FOLDER / _WHOLE).touch()
 
 
 def compiled(function: Callable[P, T]) -> Callable[P, T]:

@@ -11,7 +11,14 @@ from types import MappingProxyType
 
 from broker.messages.base import SCHEMA_VERSION, Message, WireModel
 from broker.messages.inbound import QualityRecord, Recipe, ShotEvent, TelemetryFrame
-from broker.messages.outbound import Alert, DeadLetter, ShotKpis, TwinStatus
+from broker.messages.outbound import (
+    AgentStatus,
+    Alert,
+    DeadLetter,
+    Handover,
+    ShotKpis,
+    TwinStatus,
+)
 from broker.messages.prediction import (
     Binding,
     Diagnostic,
@@ -38,6 +45,8 @@ OUTBOUND: Mapping[Channel, type[Message]] = MappingProxyType(
         Channel.ALERT: Alert,
         Channel.DEAD_LETTER: DeadLetter,
         Channel.STATUS: TwinStatus,
+        Channel.HANDOVER: Handover,
+        Channel.AGENT: AgentStatus,
     }
 )
 """What the twin publishes."""
@@ -50,10 +59,12 @@ __all__ = [
     "MODELS",
     "OUTBOUND",
     "SCHEMA_VERSION",
+    "AgentStatus",
     "Alert",
     "Binding",
     "DeadLetter",
     "Diagnostic",
+    "Handover",
     "Interval",
     "Kpis",
     "Message",

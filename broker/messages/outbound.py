@@ -32,6 +32,12 @@ PAYLOAD_KEPT = 4096
 TOPIC_KEPT = 1000
 """Characters of the topic that a dead letter carries."""
 
+PRESSES_LIMIT = 2000
+"""Presses that a group can share."""
+
+DOCUMENT_LIMIT = 100_000
+"""Characters of the state of a shot."""
+
 _BASE64_LIMIT = 4 * ((PAYLOAD_KEPT + 2) // 3)
 
 
@@ -134,3 +140,37 @@ class TwinStatus(Message):
     started_at: Timestamp | None = None
     spool: Readings | None = None
     """How full the spool is, each name with its unit."""
+
+
+class AgentStatus(Message):
+    """An agent of a group that shares presses, retained, and its last will."""
+
+    ts: Timestamp
+    site: Identifier
+    group: Identifier
+    agent_id: Identifier
+    state: Literal["online", "leaving", "offline"]
+    """`leaving`: it takes no press any more, and hands over those that it holds."""
+    presses: Annotated[list[Identifier], Field(max_length=PRESSES_LIMIT)] = Field(
+        default_factory=list
+    )
+    """What it holds: no other agent of the group touches these."""
+    reason: ShortText | None = None
+    version: Label | None = None
+
+
+class Handover(Message):
+    """The latest shot of a mold as its agent follows it, for the agent that comes after; retained.
+
+    Only agents that share presses send it.
+    """
+
+    ts: Timestamp
+    site: Identifier
+    press: Identifier
+    mold_id: Identifier
+    shot_id: Identifier
+    agent_id: Identifier
+    """Who follows the shot."""
+    document: Annotated[str, StringConstraints(max_length=DOCUMENT_LIMIT, pattern=r"^[^\x00]*$")]
+    """Its state: JSON that only agents read, and of which nothing is promised."""

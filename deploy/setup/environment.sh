@@ -46,6 +46,30 @@ get_mosquitto() (
     say "no mosquitto here; a person with rights can run: apt-get install mosquitto mosquitto-clients"
 )
 
+# What checks the files of deploy/: promtool and systemd-analyze. Unpacked for the same reason: the
+# package prometheus would start a service. Without them their tests are skipped (in CI they fail).
+get_checkers() (
+  local packages=()
+  take_the_lock
+  have promtool || packages+=(prometheus)
+  have systemd-analyze || packages+=(systemd)
+  [ ${#packages[@]} -gt 0 ] || exit 0
+  : >"$LOG"
+  unpack_debs checkers "${packages[@]}" ||
+    say "no promtool or systemd-analyze here; their packages are prometheus and systemd"
+)
+
+# Node-RED, which a benchmark stands beside; without npm that benchmark is skipped.
+get_node_red() (
+  take_the_lock
+  : >"$LOG"
+  if ! have npm; then
+    say "no npm here: the benchmark beside Node-RED is skipped"
+  else
+    step "installing Node-RED (npm)" npm install --no-audit --no-fund --no-save --prefix "$STATE/node-red" node-red@4 || true
+  fi
+)
+
 # SUNDIALS for the tests of the backend `sundials`: the wheel, and scikits.odes where it can be built.
 # One is enough for the product; each has its adapter, so the tests take both. Without any the tests
 # that need it are skipped (in CI they fail).

@@ -20,7 +20,7 @@ from twin_core.errors import InputError, TwinError
     "-c", "--config", type=click.Path(path_type=Path), required=True, help="The YAML configuration."
 )
 def command(config: Path) -> None:
-    """Run the agent beside the press until SIGTERM or Ctrl-C.
+    """Run the agent beside the press until SIGTERM or Ctrl-C; SIGHUP reads CONFIG again.
 
     Settings come from the file, over them environment variables TWIN_SECTION__FIELD. Exit codes:
     0 stopped, 2 wrong configuration, 1 anything else.
@@ -28,6 +28,7 @@ def command(config: Path) -> None:
     from edge_agent.app import Agent
     from edge_agent.clock import SystemClock
     from edge_agent.logs import configure
+    from edge_agent.service import Service
     from edge_agent.settings import load_settings
 
     async def run() -> None:
@@ -35,7 +36,10 @@ def command(config: Path) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        await Agent(settings, SystemClock(), stop).run()
+        loop.add_signal_handler(signal.SIGHUP, lambda: None)  # until there is an agent to be told
+        agent = Agent(settings, SystemClock(), stop, lambda: load_settings(config), Service())
+        loop.add_signal_handler(signal.SIGHUP, agent.reload)
+        await agent.run()
 
     try:
         settings = load_settings(config)

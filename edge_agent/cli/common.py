@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import click
 
@@ -14,6 +16,17 @@ if TYPE_CHECKING:
     from edge_agent.settings import BrokerSettings
 
 F = TypeVar("F", bound=Callable[..., object])
+
+_TLS = {
+    "ca_file": "Authority of the broker's certificate; turns TLS on.",
+    "cert_file": "Certificate to show.",
+    "key_file": "Key of the certificate.",
+}
+_LOGIN = {
+    **_TLS,
+    "username": "User at the broker.",
+    "password_file": "File that holds the password.",
+}
 
 
 def broker_options(function: F) -> F:
@@ -32,11 +45,41 @@ def broker_options(function: F) -> F:
     return function
 
 
-def settings_of(host: str, port: int) -> BrokerSettings:
-    """Broker settings from the options."""
-    from edge_agent.settings import BrokerSettings
+def login_options(function: F) -> F:
+    """TLS and password, one argument ``login`` for ``settings_of``."""
 
-    return BrokerSettings(host=host, port=port)
+    @functools.wraps(function)
+    def with_login(**options: Any) -> object:
+        login = {name: options.pop(name) for name in _LOGIN}
+        return function(login=login, **options)
+
+    decorated: Any = with_login
+    for name, words in reversed(_LOGIN.items()):
+        kind = str if name == "username" else click.Path(path_type=Path)
+        decorated = click.option(f"--{name.replace('_', '-')}", type=kind, help=words)(decorated)
+    return cast("F", decorated)
+
+
+def settings_of(host: str, port: int, login: dict[str, Any] | None = None) -> BrokerSettings:
+    """Broker settings from the options.
+
+    Raises:
+        SettingsError: what they say of TLS or the password does not fit together.
+    """
+    from pydantic import ValidationError
+
+    from edge_agent.errors import SettingsError
+    from edge_agent.settings import BrokerSettings
+    from twin_core.files import describe
+
+    given = {name: value for name, value in (login or {}).items() if value is not None}
+    tls = {name: given.pop(name) for name in _TLS if name in given}
+    try:
+        return BrokerSettings.model_validate(
+            {"host": host, "port": port, **given, "tls": {**tls, "enabled": bool(tls)}}
+        )
+    except ValidationError as error:
+        raise SettingsError("\n".join(describe(error, "options"))) from None
 
 
 def fail(error: TwinError) -> NoReturn:

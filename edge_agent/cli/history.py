@@ -1,17 +1,24 @@
-"""``pur-mold-twin history``: what is stored."""
+"""``pur-mold-twin history``: what is stored, in SQLite or TimescaleDB."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from edge_agent.cli.common import fail
 
+if TYPE_CHECKING:
+    from edge_agent.history.read import HistoryReader
+    from edge_agent.settings import HistorySettings
+
+T = TypeVar("T")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -22,31 +29,34 @@ def _age(_ctx: click.Context, _param: click.Parameter, value: str) -> timedelta:
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
-@click.command(
-    "history", epilog="Example: pur-mold-twin history --mold PANEL_500x500x50 --since 7d"
+@click.group(
+    "history",
+    invoke_without_command=True,
+    epilog="Example: pur-mold-twin history --mold PANEL_500x500x50 --since 7d",
 )
 @click.option("--shot", "shot_id", help="Everything stored of this shot.")
-@click.option("--mold", "mold_id", help="Shots of this mold.")
+@click.option("--mold", "mold_id", help="Only this mold.")
 @click.option(
     "--since", callback=_age, default="24h", show_default=True, help="How far back: 30m, 24h, 7d."
 )
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @click.option(
     "--history",
-    "path",
-    type=click.Path(path_type=Path),
-    default=Path("var/history.db"),
+    "where",
+    default="var/history.db",
     show_default=True,
-    help="The history file.",
+    help="The history: a file, or postgresql://user:password@host/database.",
 )
-@click.option("-c", "--config", type=click.Path(path_type=Path), help="Take the file from here.")
+@click.option("-c", "--config", type=click.Path(path_type=Path), help="Take the history from here.")
 @click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.pass_context
 def command(
+    ctx: click.Context,
     shot_id: str | None,
     mold_id: str | None,
     since: timedelta,
     limit: int,
-    path: Path,
+    where: str,
     config: Path | None,
     output: str,
 ) -> None:
@@ -54,32 +64,103 @@ def command(
 
     Exit codes: 0 found, 1 nothing found or no history, 2 wrong options.
     """
-    from edge_agent.history.sqlite import SqliteHistory
-    from edge_agent.settings import load_settings
-    from twin_core.errors import TwinError
+    ctx.obj = (where, config, since, mold_id, shot_id)
+    if ctx.invoked_subcommand is not None:
+        return
 
-    try:
-        if config is not None:
-            path = load_settings(config).history.path
-        store = SqliteHistory(path, read_only=True)
+    async def ask(reader: HistoryReader) -> Any:
         if shot_id is not None:
-            found: Any = store.shot(shot_id)
-            rows = sum(len(table) for table in found.values())
-        else:
-            found = store.shots(mold_id, datetime.now(UTC) - since, limit)
-            rows = len(found)
-        store.close()
-    except TwinError as error:
-        fail(error)
+            return await reader.shot(shot_id)
+        return await reader.shots(mold_id, datetime.now(UTC) - since, limit)
+
+    found = _answer(where, config, ask)
     if output == "json":
         click.echo(json.dumps(found, indent=2))
     elif shot_id is not None:
         _print_shot(found)
     else:
         _print_shots(found)
-    if rows == 0:
+    rows = found if isinstance(found, list) else [row for table in found.values() for row in table]
+    if not rows:
         click.echo("nothing found", err=True)
         raise SystemExit(1)
+
+
+@command.command(
+    "export", epilog="Example: pur-mold-twin history --since 30d export --parquet var/export"
+)
+@click.option(
+    "--parquet",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Folder for one file a table.",
+)
+@click.pass_context
+def export(ctx: click.Context, folder: Path) -> None:
+    """Write the tables as Parquet files, each sensor a column; options of `history` choose rows.
+
+    Exit codes: 0 written, 1 no history, 2 wrong options.
+    """
+    from edge_agent.history.parquet import export as write
+    from edge_agent.history.read import Which
+
+    where, config, since, mold_id, shot_id = ctx.obj
+    which = Which(None if shot_id else datetime.now(UTC) - since, mold_id, shot_id)
+
+    def progress(table: str, count: int) -> None:
+        click.echo(f"{table}: {count} rows", err=True)
+
+    counts = _answer(where, config, lambda reader: write(reader, which, folder, progress))
+    for name, count in counts.items():
+        click.echo(f"{folder / name}.parquet: {count} rows")
+
+
+@command.command("upgrade", epilog="Example: pur-mold-twin history -c agent.yaml upgrade")
+@click.pass_context
+def upgrade(ctx: click.Context) -> None:
+    """Bring a database to the schema of this program; the agent does it, too, where it may.
+
+    Exit codes: 0 done or nothing to do, 1 the database refuses, 2 wrong options.
+    """
+    from edge_agent.history import migrations
+    from twin_core.errors import TwinError
+
+    try:
+        url = _settings(ctx.obj[0], ctx.obj[1]).address()
+        if url is None:
+            raise click.UsageError("a SQLite history needs no upgrade: the agent makes its tables")
+        asyncio.run(migrations.upgrade(url))
+    except TwinError as error:
+        fail(error)
+    click.echo(f"schema {migrations.HEAD}")
+
+
+def _settings(where: str, config: Path | None) -> HistorySettings:
+    from edge_agent.settings import HistorySettings, load_settings
+
+    if config is not None:
+        return load_settings(config).history
+    if where.startswith(("postgresql://", "postgres://")):
+        return HistorySettings(url=where)
+    return HistorySettings(path=Path(where))
+
+
+def _answer(where: str, config: Path | None, ask: Callable[[HistoryReader], Awaitable[T]]) -> T:
+    from edge_agent.history.read import open_reader
+    from twin_core.errors import TwinError
+
+    async def run() -> T:
+        reader = open_reader(_settings(where, config))
+        try:
+            return await ask(reader)
+        finally:
+            await reader.close()
+
+    try:
+        return asyncio.run(run())
+    except TwinError as error:
+        fail(error)
 
 
 def _print_shot(tables: dict[str, list[dict[str, Any]]]) -> None:

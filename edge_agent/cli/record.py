@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import signal
 from pathlib import Path
+from typing import Any
 
 import click
 
-from edge_agent.cli.common import broker_options, fail, settings_of
+from edge_agent.cli.common import broker_options, fail, login_options, settings_of
 
 
 @click.command("record", epilog="Example: pur-mold-twin record -t 'pur/v1/#' capture.jsonl")
@@ -30,19 +31,28 @@ from edge_agent.cli.common import broker_options, fail, settings_of
     help="Stop after about this many messages.",
 )
 @broker_options
-def command(file: Path, topics: tuple[str, ...], count: int | None, host: str, port: int) -> None:
+@login_options
+def command(
+    file: Path,
+    topics: tuple[str, ...],
+    count: int | None,
+    host: str,
+    port: int,
+    login: dict[str, Any],
+) -> None:
     """Append every message on the topics to FILE until Ctrl-C, for replay.
 
-    Exit codes: 0 recorded, 1 broker or file failed.
+    Exit codes: 0 recorded, 2 wrong options, 1 broker or file failed.
     """
     from edge_agent.replay import record
     from twin_core.errors import TwinError
 
     async def run() -> int:
+        settings = settings_of(host, port, login)
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        return await record(file, settings_of(host, port), list(topics), stop, count)
+        return await record(file, settings, list(topics), stop, count)
 
     try:
         written = asyncio.run(run())

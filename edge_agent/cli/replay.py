@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge_agent.cli.common import broker_options, fail, settings_of
+from edge_agent.cli.common import broker_options, fail, login_options, settings_of
 
 if TYPE_CHECKING:
     from broker.messages import Prediction
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     help="Seconds to wait for the agent's final prediction (bundle).",
 )
 @broker_options
+@login_options
 def command(
     source: Path,
     speed: float,
@@ -48,6 +49,7 @@ def command(
     wait_s: float,
     host: str,
     port: int,
+    login: dict[str, Any],
 ) -> None:
     """Publish SOURCE: the folder of a logged shot, or a JSON-lines file made by record.
 
@@ -59,12 +61,11 @@ def command(
     from edge_agent.replay import replay_bundle, replay_recording
     from twin_core.errors import TwinError
 
-    settings = settings_of(host, port)
-
     def progress(sent: int, total: int) -> None:
         click.echo(f"\r{sent}/{total} messages", err=True, nl=sent == total)
 
     try:
+        settings = settings_of(host, port, login)
         if not source.is_dir():
             asyncio.run(replay_recording(source, settings, speed, progress))
             return

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from broker.messages import DeadLetter, Prediction, QualityRecord, ShotKpis, TelemetryFrame
 from broker.topics import PressAddress
-from edge_agent.ports import HistoryRow
+from edge_agent.ports import HistoryRow, RowKind
 
-ColumnType = Literal["text", "time", "real", "integer", "json"]
+ColumnType = Literal["text", "time", "real", "integer", "flag", "json"]
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,22 @@ class Table:
     columns: dict[str, ColumnType]
     key: tuple[str, ...]
     replace: bool = False
+
+    @property
+    def on_conflict(self) -> str:
+        """What an INSERT does with a row that is there: the same SQL in SQLite and PostgreSQL."""
+        key = names(self.key)
+        if not self.replace:
+            return f"ON CONFLICT ({key}) DO NOTHING"
+        # a shot is written when poured and again when it has ended
+        others = [name for name in self.columns if name not in self.key]
+        updates = ", ".join(f'"{name}" = excluded."{name}"' for name in others)
+        return f"ON CONFLICT ({key}) DO UPDATE SET {updates} WHERE excluded.outcome IS NOT NULL"
+
+
+def names(columns: Iterable[str]) -> str:
+    """Names of columns in SQL; quoted, for PostgreSQL would make small letters of all."""
+    return ", ".join(f'"{name}"' for name in columns)
 
 
 TABLES = {
@@ -36,7 +54,7 @@ TABLES = {
             "sensors": "json",
             "metrics": "json",
             "status": "json",
-            "simulated": "integer",
+            "simulated": "flag",
         },
         ("site", "press", "device_id", "ts", "seq"),
     ),
@@ -57,7 +75,7 @@ TABLES = {
             "p_cavity_max_bar": "real",
             "frames_count": "integer",
             "recipe": "json",
-            "simulated": "integer",
+            "simulated": "flag",
         },
         ("site", "press", "shot_id"),
         replace=True,
@@ -82,7 +100,7 @@ TABLES = {
             "pressure_status": "text",
             "defect_risk": "real",
             "document": "json",
-            "simulated": "integer",
+            "simulated": "flag",
         },
         ("site", "press", "shot_id", "basis", "revision"),
     ),
@@ -101,7 +119,7 @@ TABLES = {
             "defects": "json",
             "defect_risk_operator": "real",
             "document": "json",
-            "simulated": "integer",
+            "simulated": "flag",
         },
         ("site", "press", "shot_id", "ts"),
     ),
@@ -127,14 +145,19 @@ TABLES = {
 
 def telemetry_row(press: PressAddress, frame: TelemetryFrame, shot_id: str | None) -> HistoryRow:
     """The row of a telemetry frame; ``shot_id`` as assembled, where the frame does not name it."""
-    columns = frame.model_dump(mode="json", include=set(TABLES["telemetry"].columns))
-    columns |= {"site": press.site, "press": press.press, "shot_id": frame.shot_id or shot_id}
-    return _row("telemetry", columns)
+    shot = frame.shot_id or shot_id
+    # ids need no escaping in JSON; the rest is written by pydantic at once: this is done often
+    head = f'{{"site":"{press.site}","press":"{press.press}","shot_id":'
+    head += "null," if shot is None else f'"{shot}",'
+    return HistoryRow("telemetry", head + frame.model_dump_json(include=_OF_A_FRAME)[1:])
 
 
-def shot_row(kpis: dict[str, Any]) -> HistoryRow:
+_OF_A_FRAME = set(TABLES["telemetry"].columns) - {"site", "press", "shot_id"}
+
+
+def shot_row(columns: dict[str, Any]) -> HistoryRow:
     """The row of a shot, poured or ended, from its columns."""
-    return _row("shot", kpis)
+    return _row("shot", columns)
 
 
 def shot_columns(kpis: ShotKpis) -> dict[str, Any]:
@@ -163,6 +186,5 @@ def dead_letter_row(letter_id: str, letter: DeadLetter) -> HistoryRow:
     return _row("dead_letter", columns | {"id": letter_id})
 
 
-def _row(kind: Any, columns: dict[str, Any]) -> HistoryRow:
-    key = "/".join(str(columns[name]) for name in TABLES[kind].key)
-    return HistoryRow(kind, key, columns)
+def _row(kind: RowKind, columns: dict[str, Any]) -> HistoryRow:
+    return HistoryRow(kind, json.dumps(columns, ensure_ascii=False))

@@ -6,6 +6,7 @@ mold, or timed out. Messages may come twice, late, out of order, or not at all.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -96,11 +97,20 @@ class Assembler:
     def __init__(self, shots: list[Shot], signal_age_max_s: float, timeout_s: float) -> None:
         self.shots = {shot.key: shot for shot in shots}
         self._signals: dict[str, dict[str, list[Reading]]] = {}
+        self.renew(signal_age_max_s, timeout_s)
+
+    def renew(self, signal_age_max_s: float, timeout_s: float) -> None:
+        """Go on with other limits."""
         self._age_max = timedelta(seconds=signal_age_max_s)
         self._timeout = timedelta(seconds=timeout_s)
+        self._newest: dict[PressAddress, datetime] = {}
+        """The press's time, as far as its messages told it."""
+        self._quiet: dict[PressAddress, tuple[datetime, datetime]] = {}
+        """That time at the last tick, and since when it has not moved."""
 
     def event(self, press: PressAddress, event: ShotEvent) -> list[Shot]:
         """A step of a shot, in whatever order steps arrive."""
+        self._hear(press, event.ts)
         shot = self.shots.get(shot_key(press, event.shot_id)) or Shot(
             site=press.site, press=press.press, shot_id=event.shot_id, mold_id=event.mold_id
         )
@@ -120,6 +130,7 @@ class Assembler:
 
     def frame(self, press: PressAddress, frame: TelemetryFrame) -> tuple[Shot | None, list[Shot]]:
         """Readings of a device: the shot they belong to, and all shots whose inputs they touch."""
+        self._hear(press, frame.ts)
         scope = f"{press}/{frame.mold_id}" if frame.mold_id else str(press)
         signals = self._signals.setdefault(scope, {})
         for name in INPUT_SIGNALS:
@@ -127,7 +138,7 @@ class Assembler:
                 _insert(
                     signals.setdefault(name, []), Reading(ts=frame.ts, value=frame.sensors[name])
                 )
-        shot = self._shot_of(press, frame)
+        shot = self.shot_of(press, frame)
         touched = self._touched(press, frame)
         if shot is None:
             return None, touched
@@ -139,21 +150,44 @@ class Assembler:
         shot.p_cavity_max_bar = _larger(shot.p_cavity_max_bar, frame.sensors.get("p_cavity_bar"))
         return shot, [shot, *(other for other in touched if other is not shot)]
 
-    def tick(self, now: datetime) -> tuple[list[Shot], list[Shot]]:
-        """Shots that timed out, and shots to forget, as time goes by."""
+    def tick(
+        self, now: datetime, presses: Container[PressAddress] | None = None
+    ) -> tuple[list[Shot], list[Shot]]:
+        """Shots (on these presses) that timed out, and shots to forget, as time goes by.
+
+        What counts is the press's own time: a backlog of yesterday is not late. Only a press that
+        says nothing any more is judged by ``now``.
+        """
+        for press, newest in self._newest.items():
+            if self._quiet.get(press, (newest, now))[0] != newest:
+                del self._quiet[press]
+            self._quiet.setdefault(press, (newest, now))
         late, old = [], []
         for shot in self.shots.values():
+            if presses is not None and shot.address not in presses:
+                continue
             begun = shot.begun_at
-            if shot.closed_at is None and begun is not None and now - begun > self._timeout:
-                shot.closed_at, shot.outcome = now, "timed_out"
-                late.append(shot)
-            elif shot.closed_at is not None and now - shot.closed_at > LINGER:
+            if shot.closed_at is None and begun is not None:
+                if self._passed(shot, begun, now) > self._timeout:
+                    shot.closed_at, shot.outcome = begun + self._timeout, "timed_out"
+                    late.append(shot)
+            elif shot.closed_at is not None and self._passed(shot, shot.closed_at, now) > LINGER:
                 old.append(shot)
         for shot in old:
             del self.shots[shot.key]
         return late, old
 
-    def _shot_of(self, press: PressAddress, frame: TelemetryFrame) -> Shot | None:
+    def _passed(self, shot: Shot, since: datetime, now: datetime) -> timedelta:
+        """Time since then: by what the press said last, or since it says nothing."""
+        newest, quiet_since = self._quiet.setdefault(shot.address, (since, now))
+        return max(newest - since, min(now - since, now - quiet_since))
+
+    def _hear(self, press: PressAddress, ts: datetime) -> None:
+        if press not in self._newest or self._newest[press] < ts:
+            self._newest[press] = ts
+
+    def shot_of(self, press: PressAddress, frame: TelemetryFrame) -> Shot | None:
+        """The shot that a frame belongs to, if it is known."""
         if frame.shot_id is not None:
             return self.shots.get(shot_key(press, frame.shot_id))
         candidates = [

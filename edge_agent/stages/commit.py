@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from datetime import datetime
 from typing import Any
 
 from broker.codec import Format, encode
@@ -16,12 +18,14 @@ from broker.messages import (
 )
 from broker.topics import PressAddress, TopicSpace
 from edge_agent.history import schema
-from edge_agent.ports import Outgoing
+from edge_agent.ports import HistoryRow, Outgoing, Stored
 from edge_agent.spool import Changes, new_key
 from edge_agent.stages.assemble import Shot
 
 SHOT_SCOPE = "shot"
 """Scope of the shots in the spool's state."""
+REFUSED_BY_HISTORY = "refused-by-history"
+"""Reason of a dead letter: the database will never take this row."""
 
 
 class Committer:
@@ -78,14 +82,33 @@ class Committer:
 
     def dead_letter(self, letter: DeadLetter, inbox_id: int) -> None:
         """A refused payload: to the dead-letter topic and table."""
+        letter_id = self._publish_letter(letter, f"{inbox_id}")
+        self.changes.forward.append(schema.dead_letter_row(letter_id, letter))
+
+    def rejected(self, row: Stored[HistoryRow], reason: str, now: datetime) -> None:
+        """A row that the history will never take: a dead letter, with the row as its payload."""
+        columns = json.loads(row.entry.document)
+        letter = DeadLetter.of(
+            row.entry.document.encode(),
+            reason=REFUSED_BY_HISTORY,
+            detail=reason,
+            press=PressAddress(columns["site"], columns["press"]),
+            topic=f"history/{row.entry.kind}",
+            ts=now,
+        )
+        letter_id = self._publish_letter(letter, f"forward/{row.id}")
+        if row.entry.kind != "dead_letter":  # else the table would refuse it again
+            self.changes.forward.append(schema.dead_letter_row(letter_id, letter))
+
+    def _publish_letter(self, letter: DeadLetter, origin: str) -> str:
         press = PressAddress(letter.site, letter.press)
         digest = hashlib.sha256(
-            f"{inbox_id}/{letter.ts.isoformat()}/{letter.payload_sha256}".encode()
+            f"{origin}/{letter.ts.isoformat()}/{letter.payload_sha256}".encode()
         )
         letter_id = digest.hexdigest()[:32]
         topic = self._topics.dead_letter(press)
         self._publish(press, f"dead-letter/{letter_id}", topic, letter)
-        self.changes.forward.append(schema.dead_letter_row(letter_id, letter))
+        return letter_id
 
     def shot(self, shot: Shot) -> None:
         """The state of a shot, to go on from after a restart."""

@@ -4,22 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from edge_agent.clock import Clock
 from edge_agent.errors import StoreError
 from edge_agent.links.mqtt import Session
+from edge_agent.links.quick_paho import Incoming
 from edge_agent.logs import get_logger
-from edge_agent.ports import Envelope
 from edge_agent.spool import SpoolThread
+from edge_agent.stages.hold import Fallback, envelopes_of, hold
+from edge_agent.watch import Watch
 
 BATCH = 256
 RETRY_S = 1.0
-"""Pause when the spool cannot be written; the broker keeps what is not acknowledged."""
+"""Pause when the spool cannot be written."""
 
 
-async def until_written(stage: str, call: Callable[..., Awaitable[None]], *arguments: Any) -> None:
-    """Try a write until the disk takes it; the trouble and its end are logged once each."""
+async def until_written(
+    stage: str,
+    call: Callable[..., Awaitable[None]],
+    *arguments: Any,
+    refused: Callable[[], Awaitable[None]] | None = None,
+) -> bool:
+    """Try a write until the disk takes it; the trouble and its end are logged once each.
+
+    Args:
+        refused: called after every try that the disk does not take.
+
+    Returns:
+        Was there trouble?
+    """
     failed = False
     while True:
         try:
@@ -28,22 +43,43 @@ async def until_written(stage: str, call: Callable[..., Awaitable[None]], *argum
             if not failed:
                 get_logger().error("spool_write_failed", stage=stage, error=str(error))
             failed = True
+            if refused is not None:
+                await refused()
             await asyncio.sleep(RETRY_S)
         else:
             if failed:
                 get_logger().info("spool_write_recovered", stage=stage)
-            return
+            return failed
 
 
 async def receive(
-    session: Session, spool: SpoolThread, clock: Clock, stored: Callable[[], None]
+    session: Session,
+    spool: SpoolThread,
+    clock: Clock,
+    stored: Callable[[], None],
+    watch: Watch | None = None,
+    fallback: Fallback | None = None,
+    settled: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
-    """Take messages from a session until it ends: a batch is one transaction, then acknowledged."""
+    """Take messages from a session until it ends: a batch is one transaction, then acknowledged.
+
+    Args:
+        settled: waits until more than the inbox knows of a batch, before it is acknowledged.
+    """
+    watch = watch or Watch("receive")
+    call = watch.tries(spool.call)
+    coming: asyncio.Task[list[Incoming]] | None = None
     while True:
-        batch = await session.next_batch(BATCH)
-        envelopes = [
-            Envelope(clock.now(), item.topic, item.payload, item.content_type) for item in batch
-        ]
-        await until_written("receive", spool.call, spool.spool.append, envelopes)
-        session.acknowledge(batch)
-        stored()
+        batch = await (coming or session.next_batch(BATCH))
+        coming = None
+        with watch.work():
+            envelopes = envelopes_of(batch, clock.now())
+            try:
+                await call(spool.spool.append, envelopes)
+            except StoreError as error:
+                append = partial(call, spool.spool.append)
+                coming = await hold(session, append, clock, batch, error, fallback)
+            stored()
+            if settled is not None:
+                await settled()
+            session.acknowledge(batch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -11,7 +12,14 @@ from broker.messages import Binding, Diagnostic, Kpis, Prediction, Versions
 from edge_agent import __version__
 from edge_agent.catalogue import Catalogue
 from edge_agent.stages.assemble import INPUT_SIGNALS, Shot
-from twin_core import PHYSICS_HASH, Mold, SimulationResult, free_rise_density, simulate
+from twin_core import (
+    PHYSICS_HASH,
+    MaterialSystem,
+    Mold,
+    SimulationResult,
+    free_rise_density,
+    simulate,
+)
 from twin_core.errors import InputError, TwinError
 from twin_core.files import parse
 from twin_core.shot import Process, Scenario, SimulationOptions
@@ -71,14 +79,18 @@ def prepare(shot: Shot, catalogue: Catalogue, horizon_s: float) -> tuple[Scenari
         process=parse(Process, process, "shot"),
         mold=mold,
         quality=catalogue.quality_of(shot.mold_id),
-        simulation=SimulationOptions(t_end_s=horizon_s),
+        simulation=SimulationOptions(t_end_s=horizon_s, dt_s=max(OUTPUT_S, horizon_s / 1000)),
     )
     return scenario, substituted
 
 
-def warm_up(catalogue: Catalogue) -> None:
+OUTPUT_S = 2.0
+"""Spacing of the curves that readings are compared with; key figures do not depend on it."""
+
+
+def warm_up(systems: Iterable[MaterialSystem]) -> None:
     """Simulate anything once: a new machine compiles the model then, not at the first shot."""
-    for system in catalogue.systems.values():
+    for system in systems:
         process = Process(m_polyol_kg=0.1, m_iso_kg=0.1, T_polyol_C=25.0, T_iso_C=25.0)
         cup = Mold(open=True)
         with suppress(TwinError):

@@ -32,13 +32,17 @@ TOPICS = {
     "pur/v1/plant-1/press_7/twin/alert": Channel.ALERT,
     "pur/v1/plant-1/press_7/twin/dead-letter": Channel.DEAD_LETTER,
     "pur/v1/plant-1/press_7/twin/status": Channel.STATUS,
+    "pur/v1/plant-1/press_7/twin/mold/M.1/handover": Channel.HANDOVER,
+    "pur/v1/plant-1/press_7/twin/agent/a-1": Channel.AGENT,
 }
 
 
+OF_A_MOLD = {Channel.PREDICTION, Channel.HANDOVER}
+
+
 def format_topic(space: TopicSpace, address: TopicAddress) -> str:
-    if address.mold_id is not None:
-        return space.prediction(address.press, address.mold_id)
-    topic: str = getattr(space, address.channel.replace("-", "_"))(address.press)
+    more = [one for one in (address.mold_id, address.agent_id) if one is not None]
+    topic: str = getattr(space, address.channel.replace("-", "_"))(address.press, *more)
     return topic
 
 
@@ -47,7 +51,8 @@ def test_the_topics_are_these(topic: str) -> None:
     address = SPACE.parse(topic)
     assert address.press == PRESS
     assert address.channel is TOPICS[topic]
-    assert address.mold_id == ("M.1" if address.channel is Channel.PREDICTION else None)
+    assert address.mold_id == ("M.1" if address.channel in OF_A_MOLD else None)
+    assert address.agent_id == ("a-1" if address.channel is Channel.AGENT else None)
     assert format_topic(SPACE, address) == topic
 
 
@@ -58,6 +63,7 @@ def test_every_channel_has_a_topic_and_a_model() -> None:
 
 def test_an_agent_subscribes_to_the_three_inbound_topics() -> None:
     assert SPACE.subscriptions(PRESS) == list(TOPICS)[:3]
+    assert SPACE.shared("line", PRESS) == [f"$share/line/{topic}" for topic in list(TOPICS)[:3]]
 
 
 @settings(deadline=None)
@@ -65,8 +71,9 @@ def test_an_agent_subscribes_to_the_three_inbound_topics() -> None:
 def test_formatted_topics_are_parsed_back(site: str, press: str, mold: str, prefix: str) -> None:
     space = TopicSpace(prefix)
     for channel in Channel:
-        mold_id = mold if channel is Channel.PREDICTION else None
-        address = TopicAddress(PressAddress(site, press), channel, mold_id)
+        mold_id = mold if channel in OF_A_MOLD else None
+        agent_id = mold if channel is Channel.AGENT else None
+        address = TopicAddress(PressAddress(site, press), channel, mold_id, agent_id)
         assert space.parse(format_topic(space, address)) == address
 
 
@@ -91,6 +98,9 @@ def test_formatted_topics_are_parsed_back(site: str, press: str, mold: str, pref
         "pur/v1/a/b/twin/mold/prediction",
         "pur/v1/a/b/twin/mold//prediction",
         "pur/v1/a/b/twin/mold/a b/prediction",
+        "pur/v1/a/b/twin/mold/m/status",
+        "pur/v1/a/b/twin/agent",
+        "pur/v1/a/b/twin/agent/+",
         "pur/v2/a/b/telemetry",
         "/pur/v1/a/b/telemetry",
         "pur/v1/" + "a" * 65 + "/b/telemetry",

@@ -78,6 +78,10 @@ async def test_measured_bundle_is_replayed_and_predicted(agent: AgentProcess, po
     await asyncio.to_thread(wait_for, lambda: agent.count("shot") == 1, "the shot")
     topic = "pur/v1/test/p1/twin/mold/CUP/prediction"
     (line,) = await asyncio.to_thread(mosquitto_sub, port, topic, 1)
+    properties = await asyncio.to_thread(mosquitto_sub, port, topic, 1, form="%E %C")
+    expires_s, content_type = properties[0].split()
+    assert 86_000 < int(expires_s) <= 86_400
+    assert content_type == "application/json"
     prediction = json.loads(line)
     assert prediction["shot_id"] == "BK1994-R11-L0155"
     assert not prediction["simulated"]

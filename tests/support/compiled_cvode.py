@@ -39,7 +39,7 @@ def _library(name: str) -> Any:
 
     folder = Path(sksundae.__file__).parents[1] / "scikit_sundae.libs"
     (path,) = folder.glob(f"libsundials_{name}-*.so*")
-    return ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
+    return ctypes.CDLL(str(path), mode=ctypes.RTLD_LOCAL)
 
 
 def _function(library: Any, name: str, result: Any, *arguments: Any) -> Any:

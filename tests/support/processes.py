@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +18,26 @@ ROOT = Path(__file__).parents[2]
 
 
 class AgentProcess:
-    """``pur-mold-twin agent`` on a configuration made for the test."""
+    """``pur-mold-twin agent`` on a configuration made for the test.
 
-    def __init__(self, folder: Path, port: int, presses: tuple[str, ...] = ("p1",)) -> None:
+    Its history is a file beside it, or the database at ``history_url``. ``more`` replaces or adds
+    sections of the configuration.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        port: int,
+        presses: tuple[str, ...] = ("p1",),
+        history_url: str | None = None,
+        more: dict[str, Any] | None = None,
+    ) -> None:
         self.folder = folder
         self.config = folder / "agent.yaml"
-        self.history = folder / "history.db"
+        self.history = Path((more or {}).get("history", {}).get("path", folder / "history.db"))
         self.spool = folder / "spool.db"
         self.log = folder / "agent.log"
+        self.up = "group_joined" if "share" in (more or {}) else "link_connected"
         self.config.write_text(
             json.dumps(  # JSON is YAML
                 {
@@ -32,22 +46,28 @@ class AgentProcess:
                     "presses": list(presses),
                     "broker": {"port": port, "reconnect_max_s": 0.5},
                     "spool": {"path": str(self.spool)},
-                    "history": {"path": str(self.history)},
+                    "history": {"url": history_url} if history_url else {"path": str(self.history)},
                 }
+                | (more or {})
             )
         )
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Start it and wait until it says that it is connected."""
-        seen = self.log.read_text().count("link_connected") if self.log.exists() else 0
+    def start(self, *, wait: bool = True) -> None:
+        """Start it, and ``wait`` until it says that it is connected: without a broker, do not."""
+        seen = self.logged(self.up)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "edge_agent", "agent", "--config", str(self.config)],
                 cwd=ROOT,
                 stderr=log,
             )
-        wait_for(lambda: self.log.read_text().count("link_connected") > seen, "agent to connect")
+        if wait:
+            wait_for(lambda: self.logged(self.up) > seen, "agent to connect")
+
+    def logged(self, event: str) -> int:
+        """How often it logged an event, over all its lives."""
+        return self.log.read_text().count(f'"{event}"') if self.log.exists() else 0
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -65,12 +85,29 @@ class AgentProcess:
         """What the history holds, read as any program would."""
         if not self.history.exists():
             return []
-        with sqlite3.connect(f"file:{self.history}?mode=ro", uri=True) as db:
-            return db.execute(sql, values).fetchall()
+        return read_file(self.history, sql, *values)
 
     def count(self, table: str) -> int:
         """Rows of a table of the history."""
         return int(self.rows(f"SELECT count(*) FROM {table}")[0][0])
+
+
+def read_file(path: Path, sql: str, *values: object) -> list[tuple[Any, ...]]:
+    """What a SQLite file of the agent holds, without getting into its way."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
+        return db.execute(sql, values).fetchall()
+
+
+def cpu_s(pid: int) -> float:
+    """Processor time of a process."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def rss_mb(pid: int) -> float:
+    """Memory of a process."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
 def wait_for(condition: Callable[[], bool], what: str, timeout_s: float = 30.0) -> None:
@@ -90,11 +127,13 @@ def wait_for(condition: Callable[[], bool], what: str, timeout_s: float = 30.0) 
     raise AssertionError(f"waited {timeout_s} s for {what}")
 
 
-def mosquitto_sub(port: int, topic: str, count: int, timeout_s: int = 30) -> list[str]:
-    """Payloads that an independent client reads."""
+def mosquitto_sub(
+    port: int, topic: str, count: int, timeout_s: int = 30, form: str = "%p"
+) -> list[str]:
+    """Payloads that an independent client reads, or what ``form`` asks of each message."""
     done = subprocess.run(
         ["mosquitto_sub", "-V", "5", "-h", "127.0.0.1", "-p", str(port), "-q", "1"]  # noqa: RUF005
-        + ["-t", topic, "-C", str(count), "-W", str(timeout_s)],
+        + ["-t", topic, "-C", str(count), "-W", str(timeout_s), "-F", form],
         capture_output=True,
         text=True,
         timeout=timeout_s + 5,

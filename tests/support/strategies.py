@@ -258,6 +258,30 @@ twin_statuses = _model(
     spool=_maybe(readings),
 )
 
+agent_statuses = _model(
+    messages.AgentStatus,
+    **_LABEL,
+    ts=timestamps,
+    site=identifiers,
+    group=identifiers,
+    agent_id=identifiers,
+    state=st.sampled_from(["online", "leaving", "offline"]),
+    presses=st.lists(identifiers, max_size=3),
+    reason=_maybe(texts),
+    version=_maybe(labels),
+)
+
+handovers = _model(
+    messages.Handover,
+    **_LABEL,
+    **_PLACE,
+    ts=timestamps,
+    mold_id=identifiers,
+    shot_id=identifiers,
+    agent_id=identifiers,
+    document=texts,
+)
+
 MESSAGES: dict[type[messages.Message], st.SearchStrategy[Any]] = {
     messages.TelemetryFrame: telemetry_frames,
     messages.ShotEvent: shot_events,
@@ -267,5 +291,7 @@ MESSAGES: dict[type[messages.Message], st.SearchStrategy[Any]] = {
     messages.Alert: alerts,
     messages.DeadLetter: dead_letters,
     messages.TwinStatus: twin_statuses,
+    messages.Handover: handovers,
+    messages.AgentStatus: agent_statuses,
 }
 """A strategy for every message."""

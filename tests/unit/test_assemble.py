@@ -102,15 +102,36 @@ def test_next_shot_ends_one_that_was_forgotten(assembler: Assembler) -> None:
     assert shot_of(assembler, "b").outcome is None
 
 
-def test_time_closes_and_forgets(assembler: Assembler) -> None:
+def test_the_press_s_time_closes_and_forgets(assembler: Assembler) -> None:
     assembler.event(PRESS, event("poured", 0))
+    assembler.frame(PRESS, frame(3599, mold="M2", T_core_C=20.0))
     assert assembler.tick(at(3599)) == ([], [])
+    assembler.frame(PRESS, frame(3601, mold="M2", T_core_C=20.0))
     late, old = assembler.tick(at(3601))
-    assert [shot.outcome for shot in late] == ["timed_out"]
+    assert [(shot.outcome, shot.closed_at) for shot in late] == [("timed_out", at(3600))]
     assert old == []
+    assembler.frame(PRESS, frame(3601 + LINGER.total_seconds(), mold="M2", T_core_C=20.0))
     _, old = assembler.tick(at(3602) + LINGER)
     assert [shot.shot_id for shot in old] == ["a"]
     assert not assembler.shots
+
+
+def test_a_backlog_is_not_late(assembler: Assembler) -> None:
+    """Yesterday's shot comes while the agent's clock shows today."""
+    for hours in (24, 24.01, 24.02):
+        assembler.event(PRESS, event("poured", 100 * hours))
+        assert assembler.tick(at(3600 * hours)) == ([], [])
+    assembler.event(PRESS, event("demolded", 2500))
+    assert shot_of(assembler).outcome == "demolded"
+    assert assembler.tick(at(3600 * 24.1)) == ([], [])  # late frames may still come
+
+
+def test_a_press_that_says_nothing_any_more_is_judged_by_the_clock(assembler: Assembler) -> None:
+    assembler.event(PRESS, event("poured", 0))
+    assert assembler.tick(at(10_000)) == ([], [])
+    assert assembler.tick(at(13_599)) == ([], [])
+    late, _ = assembler.tick(at(13_601))
+    assert [shot.outcome for shot in late] == ["timed_out"]
 
 
 def test_a_shot_survives_as_json(assembler: Assembler) -> None:

@@ -62,5 +62,6 @@ def test_the_core_needs_no_library_until_it_is_asked_for_one() -> None:
     loaded = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
     ).stdout.split()
-    assert "twin_core.solvers.sundials" in loaded
+    assert "twin_core.models.manual" in loaded
+    assert "scipy.optimize" not in loaded
     assert not {*MODULES.values(), *LIBRARIES.values()} & {*loaded}

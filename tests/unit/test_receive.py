@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from edge_agent.errors import StoreError
+from edge_agent.stages import hold
 from edge_agent.stages import receive as stage
 
 
@@ -61,7 +62,7 @@ class Disk:
 async def test_a_full_disk_holds_the_acknowledgement_and_is_said_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(stage, "RETRY_S", 0.001)
+    monkeypatch.setattr(hold, "RETRY_S", 0.001)
     session, disk, stored = Session(), Disk(refusals=5), asyncio.Event()
     with capture_logs() as logs:
         task = asyncio.create_task(

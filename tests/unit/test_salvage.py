@@ -25,7 +25,7 @@ def filled(path: Path) -> Path:
     spool.append([Envelope(NOW, f"t/{i}", b"x" * 200, None) for i in range(FRAMES)])
     changes = Changes(
         publish=[Outgoing("s/p", "k", "topic", b"out", retain=True)],
-        forward=[HistoryRow("telemetry", str(i), {"n": i}) for i in range(FRAMES)],
+        forward=[HistoryRow("telemetry", f'{{"n": {i}}}') for i in range(FRAMES)],
         state={("shot", "a"): {"n": 1}},
     )
     spool.commit(changes, NOW)

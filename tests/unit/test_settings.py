@@ -35,6 +35,21 @@ def test_environment_wins_and_leaves_the_rest(
     assert (broker.host, broker.port) == ("mqtt.local", 8883)
 
 
+def test_a_password_comes_from_the_environment_and_is_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWIN_BROKER__PASSWORD", "hidden")
+    path = write(tmp_path, MINIMAL + "broker: {username: u}\n")
+    settings = load_settings(path)
+    assert settings.broker.password is not None
+    assert settings.broker.password.get_secret_value() == "hidden"
+    assert "hidden" not in repr(settings)
+    path.write_text(MINIMAL + "broker: {username: u, password_file: f}\n")
+    with pytest.raises(SettingsError, match="both given: keep one") as caught:
+        load_settings(path)
+    assert "hidden" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -44,6 +59,12 @@ def test_environment_wins_and_leaves_the_rest(
         (MINIMAL + "topic_prefix: a/#\n", ["topic_prefix"]),
         ("site: s\nagent_id: a\npresses: [p, p]\n", ["presses", "twice"]),
         ("site: s\nsite: t\n", ["'site' stands twice"]),
+        (MINIMAL + "broker: {qos: 2}\n", ["broker.qos", "must be 1", "144 of 75,000"]),
+        (MINIMAL + "broker: {qos: 0}\n", ["broker.qos", "must be 1"]),
+        (MINIMAL + "broker: {tls: {ca_file: x}}\n", ["broker.tls", "TLS is off"]),
+        (MINIMAL + "broker: {tls: {enabled: true, cert_file: x}}\n", ["broker.tls", "key_file"]),
+        (MINIMAL + "broker: {username: u, password: p}\n", ["broker.password: not in this file"]),
+        (MINIMAL + "broker: {password_file: p}\n", ["broker: ", "set username"]),
         ("[1, 2]", ["must hold a mapping"]),
         (": :\n  - ]", ["cannot be read as YAML"]),
     ],

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from edge_agent.errors import StoreError
-from edge_agent.history.sqlite import SqliteHistory
-from edge_agent.ports import Envelope, HistoryRow, Outgoing, Stored
+from edge_agent.ports import Envelope, HistoryRow, Outgoing
 from edge_agent.spool import Changes, Depth, Spool
 
 NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
@@ -22,7 +22,7 @@ def envelope(payload: bytes = b"x") -> Envelope:
 
 def row(seq: int | None) -> HistoryRow:
     key = {"site": "s", "press": "p", "device_id": "d", "ts": "2026-05-04T08:00:00Z", "seq": seq}
-    return HistoryRow("telemetry", str(seq), {**key, "sensors": {"T_C": 1.0}})
+    return HistoryRow("telemetry", json.dumps({**key, "sensors": {"T_C": 1.0}}))
 
 
 def test_inbox_survives_and_is_done_with_its_result(tmp_path: Path) -> None:
@@ -33,7 +33,9 @@ def test_inbox_survives_and_is_done_with_its_result(tmp_path: Path) -> None:
     first, second = spool.inbox(0, 10)
     assert (first.envelope, second.envelope.payload) == (envelope(b"1"), b"2")
     message = Outgoing("s/p", "k", "t", b"out", retain=True)
-    spool.commit(Changes([first.id], [message], [row(1)], {("shot", "a"): {"n": 1}}), NOW)
+    changes = Changes(done=[first.id], publish=[message], forward=[row(1)])
+    changes.state["shot", "a"] = {"n": 1}
+    spool.commit(changes, NOW)
     assert spool.depth() == Depth(1, 1, 1)
     assert spool.state("shot") == {"a": {"n": 1}}
     assert spool.retained("s/p") == [("t", b"out")]
@@ -43,13 +45,27 @@ def test_inbox_survives_and_is_done_with_its_result(tmp_path: Path) -> None:
     assert spool.retained("s/p") == [("t", b"out")]  # kept for the next session
 
 
+def test_what_is_said_of_a_press_is_exchanged_for_what_another_has_said(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool.db")
+    assert spool.newest() == 0
+    spool.append([envelope(), envelope()])
+    assert spool.newest() == 2
+    said = [Outgoing(press, f"{press}-k", f"{press}-t", b"old", retain=True) for press in "pq"]
+    spool.commit(Changes(done=[1, 2], publish=said), NOW)
+    assert spool.newest() == 2  # done or not
+    spool.exchange("p", {"other-t": b"new"})
+    assert (spool.to_publish("p", 9), spool.retained("p")) == ([], [("other-t", b"new")])
+    assert (len(spool.to_publish("q", 9)), spool.retained("q")) == (1, [("q-t", b"old")])
+
+
 def test_a_failed_commit_changes_nothing(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool.db")
     spool.append([envelope()])
     (inbox_row,) = spool.inbox(0, 1)
-    bad = HistoryRow("telemetry", "k", {"bad": object()})
-    with pytest.raises(TypeError):
-        spool.commit(Changes([inbox_row.id], [Outgoing("p", "k", "t", b"")], [bad]), NOW)
+    bad = HistoryRow("telemetry", None)  # type: ignore[arg-type]
+    changes = Changes(done=[inbox_row.id], publish=[Outgoing("p", "k", "t", b"")], forward=[bad])
+    with pytest.raises(StoreError):
+        spool.commit(changes, NOW)
     assert spool.depth() == Depth(1, 0, 0)
 
 
@@ -73,32 +89,3 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"file/spool\.db"):
         Spool(tmp_path / "file" / "spool.db")
-
-
-def test_history_takes_a_row_once_and_rejects_alone(tmp_path: Path) -> None:
-    store = SqliteHistory(tmp_path / "history.db")
-    good, poison = row(1), row(None)
-    for _ in range(2):
-        receipt = store.deliver([Stored(1, NOW, good), Stored(2, NOW, poison)])
-        assert receipt.accepted == [1]
-        assert "NOT NULL" in receipt.rejected[2]
-    with sqlite3.connect(tmp_path / "history.db") as db:
-        assert db.execute("SELECT count(*) FROM telemetry").fetchone() == (1,)
-
-
-def test_a_shot_row_is_completed_not_reopened(tmp_path: Path) -> None:
-    store = SqliteHistory(tmp_path / "history.db")
-    poured = {"site": "s", "press": "p", "shot_id": "a", "mold_id": "M", "frames_count": 0}
-    poured["poured_at"] = "2026-05-04T08:00:00Z"
-    ended = {**poured, "outcome": "demolded", "frames_count": 7}
-    for columns in (poured, ended, poured):
-        store.deliver([Stored(1, NOW, HistoryRow("shot", "a", columns))])
-    (shot,) = store.shot("a")["shot"]
-    assert (shot["outcome"], shot["frames_count"]) == ("demolded", 7)
-    assert [s["shot_id"] for s in store.shots("M", NOW - timedelta(hours=1), 5)] == ["a"]
-    assert store.shots("other", NOW - timedelta(hours=1), 5) == []
-
-
-def test_reading_a_missing_history_says_so(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="no such history file"):
-        SqliteHistory(tmp_path / "none.db", read_only=True)

@@ -30,15 +30,15 @@ def thread(tmp_path: Path) -> Iterator[SpoolThread]:
 
 
 def fill(spool: Spool, frames: int = FRAMES, shots: int = 20) -> None:
-    rows = [HistoryRow("telemetry", f"f{i}", {"n": i, "pad": "x" * 500}) for i in range(frames)]
-    rows += [HistoryRow("shot", f"s{i}", {"n": i, "pad": "x" * 500}) for i in range(shots)]
+    rows = [HistoryRow("telemetry", json.dumps({"n": i, "pad": "x" * 500})) for i in range(frames)]
+    rows += [HistoryRow("shot", json.dumps({"n": i, "pad": "x" * 500})) for i in range(shots)]
     spool.commit(Changes(forward=rows), NOW)
 
 
 def kinds(spool: Spool) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     for stored in spool.to_forward(100_000):
-        found.setdefault(stored.entry.kind, []).append(stored.entry.columns["n"])
+        found.setdefault(stored.entry.kind, []).append(json.loads(stored.entry.document)["n"])
     return found
 
 
@@ -69,7 +69,7 @@ async def test_what_cannot_be_thinned_closes_the_door_until_there_is_room(
         spool.append([Envelope(NOW, "t", b"x", None)])
     spool.commit(Changes(state={("shot", "a"): {"n": 1}}), NOW)  # predictions still go out
     assert len(kinds(spool)["shot"]) == 500
-    spool.settle_forwarded([stored.id for stored in spool.to_forward(100_000)])
+    spool.commit(Changes(forwarded=[row.id for row in spool.to_forward(100_000)]), NOW)
     assert await limit.check(NOW) is ROOM
     spool.append([Envelope(NOW, "t", b"x", None)])
 

@@ -1,0 +1,124 @@
+"""What a broker is set up for: its agents with their presses, other clients, names and ports.
+
+Kept as `plan.json` beside what is generated from it, so that a second `init` adds to the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from broker.access import Client, agent_client, press_client, quality_client, reader_client
+from broker.configuration import queue_length
+from broker.ids import Identifier
+from broker.topics import DEFAULT_PREFIX, PressAddress, TopicSpace
+
+THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Names = tuple[Identifier, ...]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AgentPlan(_Part):
+    """An agent and the presses it looks after."""
+
+    agent_id: Identifier
+    site: Identifier
+    presses: Names
+    share_group: Identifier | None = None
+    """The agents that share its presses with it."""
+    topic_prefix: str = DEFAULT_PREFIX
+    spool_limit_mb: float = 2048.0
+
+    @field_validator("topic_prefix")
+    @classmethod
+    def _is_a_prefix(cls, prefix: str) -> str:
+        TopicSpace(prefix)
+        return prefix
+
+    @property
+    def topics(self) -> TopicSpace:
+        """The topic grammar its presses use."""
+        return TopicSpace(self.topic_prefix)
+
+    def addresses(self) -> list[PressAddress]:
+        """Its presses."""
+        return [PressAddress(self.site, press) for press in self.presses]
+
+    def group(self) -> PressAddress | None:
+        """The group it belongs to, addressed like a press."""
+        return PressAddress(self.site, self.share_group) if self.share_group else None
+
+    def spoken_of(self) -> list[PressAddress]:
+        """All that the twin says something about: its presses, and its group if it has one."""
+        group = self.group()
+        return self.addresses() if group is None else [*self.addresses(), group]
+
+
+class Plan(_Part):
+    """All that the generated files depend on."""
+
+    agents: tuple[AgentPlan, ...] = ()
+    host_names: tuple[str, ...] = THIS_MACHINE
+    """What clients call the broker: host names and IP addresses, for its certificate."""
+    bind: str | None = None
+    """The address on which machines connect; every one by default."""
+    port: Port = 8883
+    websockets_port: Port = 9001
+    scada: Names = ("scada",)
+    """Clients that read all of the twin, with a certificate."""
+    quality: Names = ("quality",)
+    """Clients that write quality records, with a certificate."""
+    pages: Names = ("page",)
+    """Clients that read all of the twin, with a password over websockets."""
+    user: str = "mosquitto"
+    """The system user Mosquitto runs as when it is started by root."""
+    data: Path
+    """Where the broker keeps what waits and what is retained."""
+
+    def with_agent(self, agent: AgentPlan) -> Plan:
+        """The plan with this agent added, or as it is now."""
+        others = tuple(one for one in self.agents if one.agent_id != agent.agent_id)
+        return self.model_copy(update={"agents": (*others, agent)})
+
+    def press_clients(self) -> list[Client]:
+        """One client a press, also of a press that several agents look after."""
+        clients = {
+            (press, agent.topic_prefix): press_client(agent.topics, press)
+            for agent in self.agents
+            for press in agent.addresses()
+        }
+        return list(clients.values())
+
+    def certified(self) -> list[Client]:
+        """Every client that shows a certificate."""
+        agents = [agent_client(a.topics, a.agent_id, a.addresses(), a.group()) for a in self.agents]
+        quality = list(
+            dict.fromkeys(a.topics.quality(press) for a in self.agents for press in a.addresses())
+        )
+        return [
+            *self.press_clients(),
+            *agents,
+            *(quality_client(name, quality) for name in self.quality),
+            *(reader_client(name, self._twins()) for name in self.scada),
+        ]
+
+    def with_password(self) -> list[Client]:
+        """Every client that gives a password."""
+        return [reader_client(name, self._twins()) for name in self.pages]
+
+    def max_queued_messages(self) -> int:
+        """How many messages the broker keeps for each session that is away."""
+        lengths = [queue_length(a.spool_limit_mb, len(a.presses)) for a in self.agents]
+        return max(lengths, default=queue_length(0.0, 1))
+
+    def _twins(self) -> Sequence[str]:
+        """The filters of all that the twins say, each once."""
+        return list(dict.fromkeys(a.topics.twin(one) for a in self.agents for one in a.spoken_of()))

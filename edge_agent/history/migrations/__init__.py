@@ -1,0 +1,70 @@
+"""The schema of the TimescaleDB history, in versions that Alembic applies."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from asyncio.subprocess import PIPE
+from pathlib import Path
+
+from edge_agent.errors import MissingExtra, StoreError
+
+HEAD = "0001"
+"""The version this program works with: the newest in ``versions/``."""
+
+UPGRADE_TIMEOUT_S = 120.0
+
+
+async def upgrade_apart(url: str) -> None:
+    """``upgrade`` in a process of its own.
+
+    Raises:
+        StoreError: with what that process said.
+    """
+    command = (sys.executable, "-m", "edge_agent.history.migrations")
+    process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stderr=PIPE)
+    try:
+        async with asyncio.timeout(UPGRADE_TIMEOUT_S):
+            _, said = await process.communicate(url.encode())  # not an argument: others see those
+    except BaseException:
+        process.kill()
+        raise
+    if process.returncode != 0:
+        raise StoreError(said.decode(errors="replace").strip() or f"exit {process.returncode}")
+
+
+async def upgrade(url: str) -> None:
+    """Bring a database to ``HEAD``; nothing when it is there, and safe when two agents do it.
+
+    Raises:
+        StoreError: the database cannot be reached, or is of a newer program, or we may not.
+        MissingExtra: Alembic is not installed.
+    """
+    try:
+        from alembic import command
+        from alembic.config import Config
+        from alembic.util import CommandError
+        from sqlalchemy import Connection
+        from sqlalchemy.exc import SQLAlchemyError
+
+        from edge_agent.history.engine import make_engine
+    except ImportError as error:
+        raise MissingExtra(f"the history in TimescaleDB needs {error.name}", "timescale") from None
+
+    def run(connection: Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent))
+        config.attributes["connection"] = connection
+        command.upgrade(config, HEAD)
+
+    engine = make_engine(url)
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(run)
+    except CommandError as error:
+        raise StoreError(f"the history is of a newer program: {error}") from error
+    except (SQLAlchemyError, OSError) as error:
+        cause = getattr(error, "orig", None) or error
+        raise StoreError(f"the history cannot be brought to version {HEAD}: {cause}") from error
+    finally:
+        await engine.dispose()

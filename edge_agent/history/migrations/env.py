@@ -1,0 +1,14 @@
+"""What Alembic runs: the versions, in the transaction of the connection it is given."""
+
+from __future__ import annotations
+
+from alembic import context
+from sqlalchemy import text
+
+ONE_AT_A_TIME = 0x50555254
+"""Key of the lock that keeps two agents from migrating at once."""
+
+connection = context.config.attributes["connection"]
+connection.execute(text(f"SELECT pg_advisory_xact_lock({ONE_AT_A_TIME})"))
+context.configure(connection=connection)
+context.run_migrations()

@@ -1,0 +1,251 @@
+"""Questions to a history, the same for SQLite and TimescaleDB: SQLAlchemy writes the SQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    DateTime,
+    Double,
+    Engine,
+    FromClause,
+    MetaData,
+    RowMapping,
+    Select,
+    Table,
+    Text,
+    TypeDecorator,
+    and_,
+    create_engine,
+    func,
+    select,
+    true,
+)
+from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from broker.timestamps import format_timestamp
+from edge_agent.errors import StoreError
+from edge_agent.history import schema
+from edge_agent.history.engine import make_engine
+from edge_agent.settings import HistorySettings
+
+T = TypeVar("T")
+CHUNK = 5_000
+"""Rows in memory at once while a table is read."""
+ORDERS = {
+    "shot": ("poured_at",),
+    "prediction": ("poured_at", "shot_id", "revision"),
+    "quality": ("ts",),
+    "telemetry": ("ts", "device_id", "seq"),
+    "dead_letter": ("ts",),
+}
+"""Columns that order a table in time; the first one is its time."""
+
+
+class _Rfc3339(TypeDecorator[str]):
+    """A time: text in SQLite, ``timestamptz`` in PostgreSQL, RFC 3339 here."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(DateTime(timezone=True))
+        return dialect.type_descriptor(Text())
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        return value if dialect.name == "postgresql" else format_timestamp(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
+        return format_timestamp(value) if isinstance(value, datetime) else value
+
+
+_TYPES: dict[schema.ColumnType, Any] = {
+    "text": Text,
+    "time": _Rfc3339,
+    "real": Double,
+    "integer": BigInteger,
+    "flag": Boolean,
+    "json": JSON,
+}
+_METADATA = MetaData()
+TABLES = {
+    table.name: Table(
+        table.name, _METADATA, *(Column(name, _TYPES[kind]) for name, kind in table.columns.items())
+    )
+    for table in schema.TABLES.values()
+}
+
+
+@dataclass(frozen=True)
+class Which:
+    """Which rows of a table are wanted; everything that is not given does not matter."""
+
+    since: datetime | None = None
+    mold_id: str | None = None
+    shot_id: str | None = None
+
+
+class HistoryReader:
+    """A history, opened to be read. Every method raises StoreError when it cannot be."""
+
+    def __init__(self, engine: Engine | AsyncEngine, words: str) -> None:
+        self._engine, self._words = engine, words
+
+    async def shot(self, shot_id: str) -> dict[str, list[dict[str, Any]]]:
+        """All that is stored of a shot: rows by table."""
+        which = Which(shot_id=shot_id)
+        names = ("shot", "prediction", "quality", "telemetry")
+        return {name: await self._rows(_of(name, which)) for name in names}
+
+    async def shots(self, mold_id: str | None, since: datetime, limit: int) -> list[dict[str, Any]]:
+        """Shots poured since then, newest first, with their latest prediction."""
+        return await self._rows(_shots(mold_id, since, limit))
+
+    async def each(
+        self, table: str, which: Which, take: Callable[[list[dict[str, Any]]], None]
+    ) -> None:
+        """Give ``take`` the rows of a table in order of time, a chunk at a time."""
+
+        def run(connection: Connection) -> None:
+            result = connection.execution_options(yield_per=CHUNK).execute(_of(table, which))
+            for chunk in result.mappings().partitions():
+                take([dict(row) for row in chunk])
+
+        await self._run(run)
+
+    async def names_in(self, column: str, which: Which) -> list[str]:
+        """Names that occur in a JSON column of the telemetry, sorted."""
+        telemetry = TABLES["telemetry"]
+
+        def run(connection: Connection) -> list[str]:
+            values = telemetry.c[column]
+            pairs: FromClause = func.json_each(values).table_valued("key")
+            if connection.dialect.name == "postgresql":
+                pairs = func.jsonb_each(values).table_valued("key").lateral()
+            source = telemetry.join(pairs, true())
+            conditions = _conditions(telemetry, which)
+            found = select(pairs.c.key).select_from(source).where(*conditions)
+            return sorted(str(row[0]) for row in connection.execute(found.distinct()))
+
+        return await self._run(run)
+
+    async def close(self) -> None:
+        """Release the history."""
+        if isinstance(self._engine, AsyncEngine):
+            await self._engine.dispose()
+        else:
+            self._engine.dispose()
+
+    async def _rows(self, statement: Select[Any]) -> list[dict[str, Any]]:
+        def run(connection: Connection) -> list[dict[str, Any]]:
+            rows: list[RowMapping] = list(connection.execute(statement).mappings())
+            return [dict(row) for row in rows]
+
+        return await self._run(run)
+
+    async def _run(self, run: Callable[[Connection], T]) -> T:
+        with self._errors():
+            if isinstance(self._engine, AsyncEngine):
+                async with self._engine.connect() as connection:
+                    return await connection.run_sync(run)
+            return await asyncio.to_thread(self._run_here, run)
+
+    def _run_here(self, run: Callable[[Connection], T]) -> T:
+        assert isinstance(self._engine, Engine)
+        with self._engine.connect() as connection:
+            return run(connection)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (SQLAlchemyError, OSError) as error:
+            cause = getattr(error, "orig", None) or error
+            raise StoreError(f"{self._words}: the history cannot be read: {cause}") from error
+
+
+def open_reader(settings: HistorySettings) -> HistoryReader:
+    """The history that the settings name, to be read.
+
+    Raises:
+        SettingsError, StoreError: the address cannot be read, or there is no such file.
+    """
+    url = settings.address()
+    return open_sqlite(settings.path) if url is None else open_timescale(url)
+
+
+def open_sqlite(path: Path) -> HistoryReader:
+    """A history file, read only.
+
+    Raises:
+        StoreError: there is none.
+    """
+    if not path.exists():
+        raise StoreError(f"{path}: no such history file; give --history or --config")
+    return HistoryReader(create_engine(f"sqlite:///file:{path}?mode=ro&uri=true"), str(path))
+
+
+def open_timescale(url: str) -> HistoryReader:
+    """A TimescaleDB or PostgreSQL history."""
+    engine = make_engine(url)
+    return HistoryReader(engine, engine.url.render_as_string(hide_password=True))
+
+
+def _conditions(table: Table, which: Which) -> list[Any]:
+    conditions = []
+    if which.since is not None:
+        conditions.append(table.c[ORDERS[table.name][0]] >= which.since)
+    for name in ("mold_id", "shot_id"):
+        value = getattr(which, name)
+        if value is not None and name in table.c:
+            conditions.append(table.c[name] == value)
+    return conditions
+
+
+def _of(name: str, which: Which) -> Select[Any]:
+    table = TABLES[name]
+    order = [table.c[column] for column in ORDERS[name]]
+    return select(table).where(*_conditions(table, which)).order_by(*order)
+
+
+def _shots(mold_id: str | None, since: datetime, limit: int) -> Select[Any]:
+    shot, prediction = TABLES["shot"], TABLES["prediction"]
+    other = prediction.alias()
+    same = (
+        prediction.c.site == shot.c.site,
+        prediction.c.press == shot.c.press,
+        prediction.c.shot_id == shot.c.shot_id,
+    )
+    newest = (
+        select(func.max(other.c.revision))
+        .where(*(other.c[name] == shot.c[name] for name in ("site", "press", "shot_id")))
+        .scalar_subquery()
+    )
+    shown = [
+        prediction.c[name]
+        for name in (
+            *("basis", "t_demold_min_s", "t_demold_opt_s", "t_demold_max_s", "quality_status"),
+            *("pressure_status", "defect_risk", "status"),
+        )
+    ]
+    return (
+        select(*shot.c, *shown)
+        .select_from(shot.outerjoin(prediction, and_(*same, prediction.c.revision == newest)))
+        .where(*_conditions(shot, Which(since, mold_id)))
+        .order_by(shot.c.poured_at.desc())
+        .limit(limit)
+    )

@@ -1,0 +1,199 @@
+"""The history in TimescaleDB, or in plain PostgreSQL: batches by COPY, exactly once by key.
+
+A batch goes as documents into a temporary table with one COPY, and from there into each table with
+one ``INSERT … ON CONFLICT``: the database takes the documents apart, not this process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+
+from edge_agent.errors import StoreError
+from edge_agent.history import upkeep
+from edge_agent.history.migrations import HEAD, upgrade_apart
+from edge_agent.history.schema import TABLES, Table, names
+from edge_agent.logs import get_logger
+from edge_agent.ports import HistoryRow, Receipt, Stored
+from edge_agent.settings import HistorySettings
+
+CONNECT_TIMEOUT_S = 5.0
+COMMAND_TIMEOUT_S = 30.0
+"""asyncpg would wait for ever on a link that is half open."""
+EVER = datetime(1, 1, 1, tzinfo=UTC)
+_BAD_ROW = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
+"""What a row, not the database, is to blame for: trying again changes nothing."""
+_TROUBLE = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # neither of them: a server killed between COPY and COMMIT
+    OSError,
+)
+"""What a database that is away, or goes away just then, ends in."""
+_SQL_TYPES = {
+    "text": "text",
+    "time": "timestamptz",
+    "real": "double precision",
+    "integer": "bigint",
+    "flag": "boolean",
+    "json": "jsonb",
+}
+_INCOMING = "CREATE TEMPORARY TABLE incoming (entry_id bigint, entry_kind text, entry jsonb)"
+
+
+class TimescaleHistory:
+    """See ``HistoryStore``. Connects when there is something to deliver, and after trouble."""
+
+    def __init__(self, settings: HistorySettings) -> None:
+        self._settings, self._raw_days = settings, settings.raw_days
+        self._connection: asyncpg.Connection | None = None
+
+    async def deliver(self, rows: Sequence[Stored[HistoryRow]]) -> Receipt:
+        """See ``HistoryStore.deliver``. Rows that can never be stored are rejected alone."""
+        async with self._errors():
+            connection = await self._connected()
+            try:
+                await _write(connection, rows)
+            except _BAD_ROW:
+                return await _write_parts(connection, rows)
+        return Receipt([row.id for row in rows])
+
+    async def upkeep(self, now: datetime) -> bool:
+        """See ``HistoryStore.upkeep``: roll-ups, and raw telemetry older than ``raw_days``."""
+        raw_since = EVER if self._raw_days is None else now - timedelta(days=self._raw_days)
+        async with self._errors():
+            connection = await self._connected()
+            more = await upkeep.roll_up(connection, now, raw_since)
+            if not more and self._raw_days is not None:  # the roll-ups are done with the raw rows
+                await upkeep.drop_old(connection, raw_since)
+        return more
+
+    async def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            with suppress(*_TROUBLE):
+                await self._connection.close(timeout=CONNECT_TIMEOUT_S)
+            self._connection = None
+
+    async def _connected(self) -> asyncpg.Connection:
+        if self._connection is None or self._connection.is_closed():
+            url = self._address()  # read anew: a password may have been exchanged
+            self._connection = await connect(url)
+            if await _version(self._connection) != HEAD:
+                await upgrade_apart(url)
+            await self._connection.execute(_INCOMING)
+            await upkeep.compress(self._connection)
+            get_logger().info("history_connected", stage="forward", version=HEAD)
+        return self._connection
+
+    def _address(self) -> str:
+        url = self._settings.address()
+        assert url is not None
+        return url
+
+    @asynccontextmanager
+    async def _errors(self) -> AsyncIterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            self._give_up()
+            if isinstance(error, _TROUBLE):
+                where = without_password(self._address())
+                raise StoreError(f"{where}: {type(error).__name__}: {error}") from error
+            raise
+
+    def _give_up(self) -> None:
+        """Whatever happened, the connection is not used again: nobody knows its state."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
+
+
+async def connect(url: str) -> asyncpg.Connection:
+    """A connection on which every wait ends.
+
+    Raises:
+        asyncpg.PostgresError, OSError: the database cannot be reached, or refuses us.
+    """
+    return await asyncpg.connect(
+        url,
+        timeout=CONNECT_TIMEOUT_S,
+        command_timeout=COMMAND_TIMEOUT_S,
+        server_settings={"application_name": "pur-mold-twin", "timezone": "UTC"},
+    )
+
+
+async def _version(connection: asyncpg.Connection) -> str | None:
+    try:
+        version = await connection.fetchval("SELECT version_num FROM alembic_version")
+    except asyncpg.UndefinedTableError:
+        return None
+    return str(version)
+
+
+async def _write(connection: asyncpg.Connection, rows: Sequence[Stored[HistoryRow]]) -> None:
+    """All rows, or none."""
+    async with connection.transaction():
+        await connection.execute("TRUNCATE incoming")
+        await connection.copy_records_to_table(
+            "incoming", records=[(row.id, row.entry.kind, row.entry.document) for row in rows]
+        )
+        for kind in sorted({row.entry.kind for row in rows}):
+            await connection.execute(_INSERTS[kind])
+            if kind == "telemetry":
+                await connection.execute(_ROLLUP_DUE)
+
+
+async def _write_parts(
+    connection: asyncpg.Connection, rows: Sequence[Stored[HistoryRow]]
+) -> Receipt:
+    """Halve a batch until what the database refuses stands alone."""
+    try:
+        await _write(connection, rows)
+    except _BAD_ROW as error:
+        if len(rows) == 1:
+            return Receipt(rejected={rows[0].id: f"{rows[0].entry.kind}: {error}"})
+        middle = len(rows) // 2
+        first = await _write_parts(connection, rows[:middle])
+        second = await _write_parts(connection, rows[middle:])
+        return replace(
+            first,
+            accepted=first.accepted + second.accepted,
+            rejected=first.rejected | second.rejected,
+        )
+    return Receipt([row.id for row in rows])
+
+
+def _insert(table: Table) -> str:
+    columns, key = names(table.columns), names(table.key)
+    types = ", ".join(f'"{name}" {_SQL_TYPES[kind]}' for name, kind in table.columns.items())
+    # twice in one batch: the ended shot counts, else the later one
+    last = f"DISTINCT ON ({key})" if table.replace else ""
+    order = f"{key}, (outcome IS NULL), entry_id DESC" if table.replace else "entry_id"
+    return (
+        f"INSERT INTO {table.name} ({columns}) SELECT {last} {columns} FROM incoming,"
+        f" jsonb_to_record(entry) AS entry_columns({types})"
+        f" WHERE entry_kind = '{table.name}' ORDER BY {order} {table.on_conflict}"
+    )
+
+
+_INSERTS = {name: _insert(table) for name, table in TABLES.items()}
+_ROLLUP_DUE = """
+INSERT INTO rollup_due (site, press, bucket)
+SELECT DISTINCT entry ->> 'site', entry ->> 'press',
+       date_trunc('minute', (entry ->> 'ts')::timestamptz)
+FROM incoming WHERE entry_kind = 'telemetry'
+ORDER BY 1, 2, 3
+ON CONFLICT DO NOTHING
+"""
+
+
+def without_password(url: str) -> str:
+    """An address that may be logged."""
+    head, at, tail = url.rpartition("@")
+    scheme, _, user = head.partition("://")
+    return f"{scheme}://{user.partition(':')[0]}@{tail}" if at else url

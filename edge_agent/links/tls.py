@@ -1,0 +1,166 @@
+"""What the link shows and checks: certificates, key and password, read at every connect.
+
+They are files (or, for the password, ``TWIN_BROKER__PASSWORD``), so that they can be exchanged
+while the agent runs: ``new_credentials`` ends when they have been.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from pathlib import Path
+
+from edge_agent.errors import CredentialsError
+from edge_agent.logs import get_logger
+from edge_agent.secret_files import SecretFileError, read_secret, resolved
+from edge_agent.settings import BrokerSettings, TlsSettings
+
+WATCH_S = 5.0
+"""How often the files are looked at."""
+
+Fingerprint = tuple[tuple[int, int, int] | None, ...]
+
+
+def tls_context(tls: TlsSettings) -> ssl.SSLContext | None:
+    """The TLS of a connection, None without: TLS 1.2 or newer, the broker's name checked.
+
+    Raises:
+        CredentialsError: naming field, file and the way out.
+    """
+    if not tls.enabled:
+        return None
+    try:
+        authority = None if tls.ca_file is None else _read("tls.ca_file", tls.ca_file)
+        context = ssl.create_default_context(cadata=authority)
+    except ssl.SSLError as error:
+        raise CredentialsError(
+            f"broker.tls.ca_file: {tls.ca_file}: holds no certificate in PEM ({error.reason}): "
+            "give the authority of the broker, ca.crt"
+        ) from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if tls.cert_file is not None and tls.key_file is not None:
+        _load_own(context, tls.cert_file, tls.key_file)
+    return context
+
+
+def password_of(settings: BrokerSettings) -> str | None:
+    """The password, from its file or the environment.
+
+    Raises:
+        CredentialsError: the file cannot be read.
+    """
+    if settings.password_file is not None:
+        return _read("password_file", settings.password_file).strip()
+    return None if settings.password is None else settings.password.get_secret_value()
+
+
+def fingerprint(settings: BrokerSettings) -> Fingerprint:
+    """What changes when a file of the link is exchanged."""
+    tls = settings.tls
+    files = (tls.ca_file, tls.cert_file, tls.key_file, settings.password_file)
+    return tuple(_stamp(file) for file in files if file is not None)
+
+
+async def new_credentials(settings: BrokerSettings, used: Fingerprint) -> None:
+    """Wait until the files are others than those ``used``, and fit together.
+
+    Half an exchange, a certificate whose key is still to come, is waited out and logged once.
+    """
+    complained: Fingerprint | None = None
+    while True:
+        await asyncio.sleep(WATCH_S)
+        found = fingerprint(settings)
+        if found == used:
+            continue
+        try:
+            tls_context(settings.tls)
+            password_of(settings)
+        except CredentialsError as error:
+            if found != complained:
+                get_logger().warning("credentials_unusable", error=str(error))
+            complained = found
+        else:
+            return
+
+
+def why_no_tls(settings: BrokerSettings, error: OSError) -> str:
+    """What more there is to say of a connection that failed below MQTT."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"; checked by broker.host and broker.tls.ca_file {settings.tls.ca_file}"
+    if isinstance(error, ssl.SSLError):
+        return f"; is {settings.port} the port where the broker speaks TLS?"
+    return ""
+
+
+def why_no_answer(settings: BrokerSettings) -> str:
+    """What a broker may have meant that hangs up, or is silent, instead of answering a CONNECT.
+
+    Under TLS 1.3 a client learns nothing else when its certificate is missing or not accepted.
+    """
+    tls = settings.tls
+    if not tls.enabled:
+        return "if it expects TLS, set broker.tls.enabled"
+    if tls.cert_file is None:
+        return (
+            "if it asks for a client certificate, set broker.tls.cert_file and broker.tls.key_file"
+        )
+    return (
+        f"it may not accept broker.tls.cert_file {tls.cert_file}: is it from the broker's "
+        "authority, and still valid? The broker's log says more"
+    )
+
+
+def _load_own(context: ssl.SSLContext, cert_file: Path, key_file: Path) -> None:
+    _read("tls.cert_file", cert_file)
+    _read("tls.key_file", key_file)
+    try:
+        context.load_cert_chain(
+            _resolved("tls.cert_file", cert_file),
+            _resolved("tls.key_file", key_file),
+            password=_no_password,
+        )
+    except _HasPassword:
+        raise CredentialsError(
+            f"broker.tls.key_file: {key_file}: has a password: store it without "
+            "(openssl pkey -in OLD -out NEW) and let only the agent's user read it"
+        ) from None
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise CredentialsError(
+                f"broker.tls.key_file: {key_file}: is not the key of broker.tls.cert_file "
+                f"{cert_file}: copy both from the same issue"
+            ) from None
+        raise CredentialsError(
+            f"broker.tls.cert_file, broker.tls.key_file: {cert_file}, {key_file}: not a "
+            f"certificate and a key in PEM ({error.reason}): copy both anew"
+        ) from None
+
+
+class _HasPassword(Exception):
+    """OpenSSL asked for the password of a key, and would ask at the terminal."""
+
+
+def _no_password() -> str:
+    raise _HasPassword
+
+
+def _read(field: str, path: Path) -> str:
+    try:
+        return read_secret(f"broker.{field}", path)
+    except SecretFileError as error:
+        raise CredentialsError(str(error)) from None
+
+
+def _resolved(field: str, path: Path) -> Path:
+    try:
+        return resolved(f"broker.{field}", path)
+    except SecretFileError as error:
+        raise CredentialsError(str(error)) from None
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = _resolved("", path).stat()
+    except (OSError, CredentialsError):
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size

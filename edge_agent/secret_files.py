@@ -1,0 +1,48 @@
+"""Files that hold a secret: read when it is used, so that it can be exchanged in a running agent.
+
+A path ``credentials:NAME`` is the file NAME in systemd's ``$CREDENTIALS_DIRECTORY``.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+SCHEME = "credentials:"
+
+
+class SecretFileError(Exception):
+    """The file cannot be used; the text names field, file and the way out."""
+
+
+def read_secret(field: str, path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        SecretFileError: it cannot be read.
+    """
+    try:
+        return resolved(field, path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        problem = error.strerror if isinstance(error, OSError) else "is not text"
+        raise SecretFileError(
+            f"{field}: {path}: {problem}: the agent's user (id {os.geteuid()}) must find a "
+            "text file it may read"
+        ) from None
+
+
+def resolved(field: str, path: Path) -> Path:
+    """Where the file lies.
+
+    Raises:
+        SecretFileError: it is a credential of systemd, and there are none.
+    """
+    if not str(path).startswith(SCHEME):
+        return path
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    if folder is None:
+        raise SecretFileError(
+            f"{field}: {path}: $CREDENTIALS_DIRECTORY is not set: run as a systemd unit "
+            "with LoadCredential=, or give the path of a file"
+        )
+    return Path(folder, str(path).removeprefix(SCHEME))

@@ -1,0 +1,312 @@
+"""One MQTT session per press: opened, kept, opened anew, and ended in order.
+
+In a group the session belongs to the press: its client id is the same for all agents, so the broker
+lets one agent have it at a time, and what that one has not acknowledged goes to the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from broker.codec import encode
+from broker.messages import TwinStatus
+from broker.topics import PressAddress
+from edge_agent import __version__
+from edge_agent.clock import Clock
+from edge_agent.errors import LinkError
+from edge_agent.handover import Handover, left_behind
+from edge_agent.health import Vitals
+from edge_agent.holdings import Holdings
+from edge_agent.link import Link, either
+from edge_agent.links.mqtt import Session, Will, connect
+from edge_agent.links.tls import Fingerprint, fingerprint, new_credentials
+from edge_agent.logs import get_logger
+from edge_agent.metrics import Metrics
+from edge_agent.ports import Outgoing
+from edge_agent.settings import Settings
+from edge_agent.spool import SpoolThread
+from edge_agent.stages.publish import PREDICTION_EXPIRES_S, publish
+from edge_agent.stages.receive import receive, until_written
+from edge_agent.unsaved import Unsaved
+from edge_agent.watch import Watch
+
+RECONNECT_FIRST_S = 0.5
+SHORT_SESSION = "the session was short: does another agent run with this site and agent_id?"
+FLUSH_TIMEOUT_S = 5.0
+"""How long an ending session waits for the broker to take what is left; the rest stays on disk."""
+
+
+class Sessions:
+    """The sessions of all presses of the agent."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        spool: SpoolThread,
+        clock: Clock,
+        stored: asyncio.Event,
+        metrics: Metrics,
+        vitals: Vitals,
+        holdings: Holdings,
+        unsaved: Unsaved,
+    ) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            stored: set when messages came in.
+        """
+        self._holdings = holdings
+        self._settings, self._spool, self._clock = settings, spool, clock
+        self._stored, self._metrics, self._vitals = stored, metrics, vitals
+        self._unsaved = unsaved
+        self._links: dict[PressAddress, tuple[Link, asyncio.Task[None]]] = {}
+        self._met: set[PressAddress] = set()
+        self._started_at = clock.now()
+        self.allowed = asyncio.Event()
+        """May sessions be opened? In a group not while the others are out of sight."""
+        if settings.group is None:
+            self.allowed.set()
+        self.failed = asyncio.Event()
+        """Set when a session ended by a fault of the program; ``end_all`` says which."""
+
+    def start(self) -> None:
+        """Open a session for every press that has none; in a group ``open`` is called for each."""
+        if self._settings.group is None:
+            for press in self._settings.addresses():
+                self.open(press)
+
+    @property
+    def presses(self) -> list[PressAddress]:
+        """Those that have a session, open or tried."""
+        return list(self._links)
+
+    def open(self, press: PressAddress) -> None:
+        """Open a session for a press, and keep it."""
+        if press not in self._links:
+            self._start(press)
+
+    def stop_if_idle(self, press: PressAddress, last_words: str) -> bool:
+        """Take no more of a press, if no shot is open and nothing in hand: true when so."""
+        link, _ = self._links[press]
+        if self._holdings.in_work(press) or not link.receiving.resting:
+            return False
+        if link.receiver is not None:
+            link.receiver.cancel()  # it waits for a message: none is lost
+        link.last_words = last_words
+        link.end.set()
+        return True
+
+    async def give_up(self, press: PressAddress, last_words: str | None) -> None:
+        """End the session of a press that another agent gets, or (no last words) has already."""
+        if press in self._links:
+            await self._end(press, last_words)
+            self._metrics.forget_press(press.press)
+        await until_written("commit", self._holdings.give_up, press)
+
+    async def renew(self, settings: Settings, *, reconnect: bool) -> None:
+        """End the sessions of presses that are gone, open those of new ones."""
+        self._settings = settings
+        wanted = settings.addresses()
+        gone = [press for press in self._links if press not in wanted]
+        again = [press for press in self._links if press in wanted and reconnect]
+        await asyncio.gather(
+            *(self._end(press, "press removed from the configuration") for press in gone),
+            *(self._end(press, "reconnecting with new credentials") for press in again),
+        )
+        for press in gone:
+            self._metrics.forget_press(press.press)
+            if settings.group is not None:
+                await until_written("commit", self._holdings.give_up, press)
+        for press in again:
+            self.open(press)
+        self.start()
+
+    async def end_all(self) -> list[BaseException]:
+        """End every session in order; gives the faults of those that failed."""
+        tasks = [task for _, task in self._links.values()]
+        for link, _ in self._links.values():
+            link.end.set()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        return [fault for fault in ended if fault is not None]
+
+    def wake(self) -> None:
+        """There may be something to publish."""
+        for link, _ in self._links.values():
+            link.wake.set()
+            if link.handover is not None:
+                link.handover.moved.set()
+
+    def _start(self, press: PressAddress) -> None:
+        link = Link(press, self._metrics.watches.add(Watch(f"link {press.press}")))
+        task = asyncio.create_task(self._keep(link))
+        task.add_done_callback(self._ended)
+        self._links[press] = link, task
+        self._vitals.sessions[press.press] = False
+
+    async def _end(self, press: PressAddress, last_words: str | None) -> None:
+        link, task = self._links[press]
+        link.last_words = last_words
+        link.end.set()
+        await asyncio.wait([task])
+        del self._links[press], self._vitals.sessions[press.press]
+        self._metrics.watches.remove(link.watch.name)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            self.failed.set()
+
+    def _session_is(self, press: PressAddress, up: bool) -> None:
+        self._vitals.sessions[press.press] = up
+        self._metrics.link_up.labels(press.press).set(up)
+        reconnects = self._metrics.reconnects.labels(press.press)
+        if up:
+            reconnects.inc(press in self._met)
+            self._met.add(press)
+
+    async def _keep(self, link: Link) -> None:
+        """Keep a session for one press; every failure is tried again, later and later."""
+        press = link.press
+        log = get_logger().bind(press=press.press)
+        delay = RECONNECT_FIRST_S
+        now = asyncio.get_running_loop().time
+        self._session_is(press, False)
+        while not link.end.is_set():
+            if not self.allowed.is_set():
+                await either(self.allowed, link.end)
+                continue
+            link.watch.progress()
+            connected_at = None
+            try:
+                will = Will(
+                    self._settings.topics.status(press), self._status(press, "connection lost")
+                )
+                used = fingerprint(self._settings.broker)
+                async with connect(self._settings.broker, self._client_id(press), will) as session:
+                    log.info("link_connected", protocol=session.version)
+                    link.watch.trouble = None
+                    connected_at = now()
+                    await self._session(link, session, used)
+                    delay = RECONNECT_FIRST_S
+            except LinkError as error:
+                link.watch.trouble = str(error)
+                longest, hints = self._settings.broker.reconnect_max_s, {}
+                if connected_at is not None and now() - connected_at > longest:
+                    delay = RECONNECT_FIRST_S  # it worked: this is new trouble
+                elif connected_at is not None:  # Mosquitto does not say when another one took over
+                    hints = {"hint": SHORT_SESSION}
+                pause = random.uniform(0.5, 1.0) * delay
+                log.warning("link_lost", error=str(error), delay_s=round(pause, 2), **hints)
+                link.watch.rest()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(link.end.wait(), pause)
+                delay = min(2.0 * delay, longest)
+
+    async def _session(self, link: Link, session: Session, used: Fingerprint) -> None:
+        """One session: subscribe, birth, restore what is retained, then work until it ends.
+
+        It ends in order when the credentials it ``used`` have been exchanged.
+        """
+        press, topics = link.press, self._settings.topics
+        settled = None
+        if (group := self._settings.group) is None:
+            await session.subscribe(topics.subscriptions(press))
+        else:
+            retained = await left_behind(self._settings, press)
+            await self._holdings.take(press, topics, retained)
+            await session.subscribe(topics.shared(group.press, press))
+            link.handover = Handover(
+                self._settings, press, self._spool, self._holdings, self._clock
+            )
+            settled = partial(link.handover.settle, session, link.receiving.progress)
+        await session.publish(topics.status(press), self._status(press), retain=True)
+        for topic, payload in await self._spool.call(self._spool.spool.retained, str(press)):
+            link.watch.progress()  # one after the other: there may be many
+            await session.publish(topic, payload, retain=True, expires_s=PREDICTION_EXPIRES_S)
+        link.watch.rest()
+        self._session_is(press, True)
+        publishing = self._metrics.watch("publish", f"publish {press.press}")
+        link.receiving = receiving = self._metrics.watch("receive", f"receive {press.press}")
+        since, told = self._clock.now(), partial(self._published, link)
+        sender = asyncio.create_task(
+            publish(session, self._spool, press, link.wake, since, publishing, told)
+        )
+        receiver = asyncio.create_task(
+            receive(
+                session,
+                self._spool,
+                self._clock,
+                self._stored.set,
+                receiving,
+                self._unsaved,
+                settled,
+            )
+        )
+        link.receiver = receiver
+        stopping = asyncio.create_task(link.end.wait())
+        exchanged = asyncio.create_task(new_credentials(self._settings.broker, used))
+        self._unsaved.sessions[str(press)] = session
+        tasks: set[asyncio.Task[Any]] = {sender, receiver, stopping, exchanged}
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            receiver.cancel()
+            if exchanged.done():
+                get_logger().info("credentials_exchanged", press=press.press)
+            if link.end.is_set() and link.last_words is not None:
+                await self._goodbye(link, session, link.last_words)
+        finally:
+            link.receiver = link.handover = None
+            self._session_is(press, False)
+            del self._unsaved.sessions[str(press)]
+            for task in tasks:
+                task.cancel()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+            for watch in (publishing, receiving):
+                self._metrics.watches.remove(watch.name)
+        for problem in ended:
+            if isinstance(problem, Exception):
+                raise problem
+
+    def _published(self, link: Link, message: Outgoing) -> None:
+        if link.handover is not None:
+            link.handover.moved.set()
+        self._metrics.published(message, self._clock.now())
+
+    async def _goodbye(self, link: Link, session: Session, last_words: str) -> None:
+        """Let what was received be finished and published, then say that we go."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FLUSH_TIMEOUT_S):
+                if link.handover is not None:
+                    await link.handover.settle(session, link.watch.progress)
+                else:
+                    await self._drained()
+        payload = self._status(link.press, last_words)
+        await session.publish(self._settings.topics.status(link.press), payload, retain=True)
+
+    async def _drained(self) -> None:
+        while True:
+            depth = await self._spool.call(self._spool.spool.depth)
+            if depth.inbox_count == 0 and depth.publish_count == 0:
+                break
+            await asyncio.sleep(0.02)
+
+    def _client_id(self, press: PressAddress) -> str:
+        if (group := self._settings.group) is not None:
+            return f"pur-share/{group.press}/{press}"
+        return f"pur-twin-{self._settings.agent_id}-{press.site}-{press.press}"
+
+    def _status(self, press: PressAddress, offline_reason: str | None = None) -> bytes:
+        status = TwinStatus(
+            ts=self._clock.now(),
+            site=press.site,
+            press=press.press,
+            agent_id=self._settings.agent_id,
+            state="online" if offline_reason is None else "offline",
+            reason=offline_reason,
+            version=__version__,
+            started_at=self._started_at,
+        )
+        return encode(status, self._settings.broker.payload_format)

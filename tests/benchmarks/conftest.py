@@ -1,0 +1,14 @@
+"""Benchmarks of the whole agent take minutes of both cores: only ``./twin bench`` runs them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+LONG = {"test_agent.py", "test_backlog.py", "test_receive.py"}
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the long ones out where benchmarks are not measured."""
+    return (collection_path.name in LONG and not config.getoption("benchmark_enable")) or None

@@ -1,0 +1,96 @@
+"""``./twin chaos``: kills by the hundred, and an account of every message."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from tests.chaos.plant import Plant
+from tests.chaos.rounds import Report, run_rounds
+
+PROGRESS_EVERY = 10
+
+
+@click.command(
+    "chaos",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: ./twin chaos --rounds 300 --seed 7 --report chaos.json",
+)
+@click.option("--rounds", default=50, show_default=True, type=click.IntRange(1), help="Kills.")
+@click.option("--seed", type=int, help="The same seed kills in the same order; random without.")
+@click.option("--rate", default=300.0, show_default=True, help="Messages per second, all presses.")
+@click.option(
+    "--judge-every", default=1, show_default=True, type=click.IntRange(1), help="In rounds."
+)
+@click.option("--report", type=click.Path(path_type=Path), help="Write the figures as JSON.")
+@click.option("--keep", type=click.Path(path_type=Path), help="Keep logs and spool in this folder.")
+def command(
+    rounds: int,
+    seed: int | None,
+    rate: float,
+    judge_every: int,
+    report: Path | None,
+    keep: Path | None,
+) -> None:
+    """Kill agent, broker and database at random moments while two presses work.
+
+    A real Mosquitto, a real TimescaleDB and the agent get SIGKILL, one or two at once, and start
+    again. After each round every message sent must be in the history exactly once, and every shot
+    must have its one final prediction. What a killed broker lost although it had acknowledged it is
+    counted apart; the presses send it again.
+
+    Exit codes: 0 nothing lost and nothing doubled, 1 something was.
+    """
+    chosen = random.randrange(10**6) if seed is None else seed
+    click.echo(f"seed {chosen}, {rounds} rounds", err=True)
+    with tempfile.TemporaryDirectory(prefix="twin-chaos-") as temporary:
+        folder = keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        found = asyncio.run(_run(folder, chosen, rounds, rate, judge_every))
+    click.echo(text(found))
+    if report is not None:
+        report.write_text(json.dumps(found.as_json(), indent=2) + "\n")
+    sys.exit(0 if found.is_good else 1)
+
+
+async def _run(folder: Path, seed: int, rounds: int, rate: float, judge_every: int) -> Report:
+    async with Plant(folder, seed, rate) as plant:
+        return await run_rounds(plant, seed, rounds, judge_every, _progress)
+
+
+def _progress(report: Report) -> None:
+    if report.rounds % PROGRESS_EVERY == 0:
+        click.echo(
+            f"{report.duration_s:7.0f} s  round {report.rounds:4}  sent {report.sent:7}  "
+            f"stored {report.stored:7}  lost {report.lost}  doubled {report.doubled}",
+            err=True,
+        )
+
+
+def text(report: Report) -> str:
+    """The figures for a person."""
+    kills = ", ".join(f"{victim} {count}" for victim, count in sorted(report.kills.items()))
+    lines = [
+        f"rounds         {report.rounds} in {report.duration_s:.0f} s, seed {report.seed}",
+        f"kills          {sum(report.kills.values())}: {kills}",
+        f"sent           {report.sent} messages, {report.sent_again} times again",
+        f"acknowledged   {report.acknowledged}",
+        f"received       {report.received}, of these {report.repeats} repeats",
+        f"stored         {report.stored} of {report.frames} frames",
+        f"lost           {report.lost}",
+        f"doubled        {report.doubled}",
+        f"broker lost    {report.lost_by_broker} acknowledged frames, sent again by the presses",
+        f"shots          {report.shots}, final predictions {report.finals}",
+        f"poison         {report.poison}, dead letters {report.dead_letters}",
+    ]
+    return "\n".join(lines + [f"PROBLEM: {problem}" for problem in report.problems[:20]])
+
+
+if __name__ == "__main__":
+    command(prog_name="./twin chaos")

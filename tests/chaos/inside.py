@@ -1,0 +1,163 @@
+"""The agent in this process, to break what is around it; and what its history must hold."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from broker.codec import encode
+from broker.messages import Recipe, ShotEvent, TelemetryFrame
+from edge_agent.app import Agent
+from edge_agent.clock import Clock, SystemClock
+from edge_agent.links.mqtt import Session, connect
+from edge_agent.settings import BrokerSettings, Settings
+
+MOLD = "PANEL_A"
+TOPIC = "pur/v1/s/p1"
+WINDOW = 100
+"""Messages under way at once."""
+Message = TelemetryFrame | ShotEvent
+
+
+def settings_for(folder: Path, port: int, history: str | None = None, **broker: object) -> Settings:
+    """An agent for one press, quick to connect again."""
+    return Settings.model_validate(
+        {
+            "site": "s",
+            "agent_id": "a",
+            "presses": ["p1"],
+            "broker": {"port": port, "reconnect_max_s": 0.3, "keepalive_s": 5, **broker},
+            "spool": {"path": folder / "spool.db"},
+            "history": {"url": history} if history else {"path": folder / "history.db"},
+        }
+    )
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, clock: Clock | None = None, *, born: bool = True
+) -> AsyncIterator[Agent]:
+    """An agent that works, and ends in order; it is ``born`` when it has subscribed."""
+    stop = asyncio.Event()
+    agent = Agent(settings, clock or SystemClock(), stop)
+    task = asyncio.create_task(agent.run())
+    try:
+        if born:
+            await birth(settings.broker.port)
+        yield agent
+    finally:
+        stop.set()
+        async with asyncio.timeout(30):
+            await task
+
+
+async def birth(port: int) -> None:
+    """Wait until the broker knows that an agent listens."""
+    async with connect(BrokerSettings(port=port), "midwife") as session, asyncio.timeout(20):
+        await session.subscribe([f"{TOPIC}/twin/status"])
+        while not any(b'"online"' in message.payload for message in await session.next_batch(10)):
+            pass
+
+
+def press(port: int) -> Any:
+    """A client that sends as a press does, past every proxy."""
+    return connect(BrokerSettings(port=port), "press")
+
+
+async def send(session: Session, messages: Iterable[Message | bytes]) -> None:
+    """Publish in order, and wait until the broker has acknowledged every one."""
+    pending: list[Awaitable[None]] = []
+    for message in messages:
+        channel = "shot" if isinstance(message, ShotEvent) else "telemetry"
+        payload = message if isinstance(message, bytes) else encode(message)
+        pending.append(session.publish(f"{TOPIC}/{channel}", payload))
+        if len(pending) == WINDOW:
+            await asyncio.gather(*pending)
+            pending = []
+    await asyncio.gather(*pending)
+
+
+def frames(
+    first: int, count: int, start: datetime | None = None, device: str = "d"
+) -> list[TelemetryFrame]:
+    """Readings of a curing foam, ten a second; the core is hottest in the middle."""
+    start = start or datetime.now(UTC) - timedelta(minutes=10)
+    return [
+        TelemetryFrame(
+            ts=start + timedelta(seconds=seq / 10),
+            device_id=device,
+            seq=seq,
+            mold_id=MOLD,
+            sensors={"T_core_C": 30.0 + 0.01 * seq, "p_cavity_bar": 1.0},
+        )
+        for seq in range(first, first + count)
+    ]
+
+
+def event(kind: str, ts: datetime, shot_id: str = "s1", mold_id: str = MOLD) -> ShotEvent:
+    """A step of a shot, whole when poured."""
+    more: dict[str, Any] = {}
+    if kind == "poured":
+        recipe = Recipe(m_polyol_kg=0.5, m_iso_kg=0.53, T_polyol_C=23.0, T_iso_C=23.0)
+        more = {"system_id": "SYSTEM_R1", "recipe": recipe}
+    fields = {"ts": ts, "shot_id": shot_id, "mold_id": mold_id, "event": kind, **more}
+    return ShotEvent.model_validate(fields)
+
+
+async def until(condition: Callable[[], Awaitable[bool]], what: str, timeout_s: float = 30) -> None:
+    """Look until it is so; a database that is away just then is not."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + timeout_s
+    while loop.time() < end:
+        try:
+            if await condition():
+                return
+        except (OSError, asyncpg.PostgresError):
+            pass
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"waited {timeout_s} s for {what}")
+
+
+async def ask(url: str, query: str) -> list[tuple[Any, ...]]:
+    """Rows of the database, asked on a connection of its own."""
+    db = await asyncpg.connect(url, timeout=5)
+    try:
+        return [tuple(row) for row in await db.fetch(query)]
+    finally:
+        await db.close()
+
+
+async def check_history(url: str, sent: Iterable[Message], timeout_s: float = 30) -> None:
+    """Wait until every frame is in the history; each once, as sent, and nothing else."""
+    wanted = {m.seq: (m.ts, m.sensors) for m in sent if isinstance(m, TelemetryFrame)}
+    count = "SELECT count(*) FROM telemetry"
+
+    async def there() -> bool:
+        return bool((await ask(url, count))[0][0] >= len(wanted))
+
+    await until(there, f"{len(wanted)} frames", timeout_s)
+    rows = await ask(url, "SELECT seq, ts, sensors FROM telemetry")
+    assert len(rows) == len(wanted)
+    assert {seq: (ts, json.loads(sensors)) for seq, ts, sensors in rows} == wanted
+
+
+async def check_shot(url: str, shot_id: str = "s1", timeout_s: float = 30) -> None:
+    """Wait for the end of a shot; one final prediction, one when poured, the shot complete."""
+    query = f"SELECT basis, count(*) FROM prediction WHERE shot_id = '{shot_id}' GROUP BY 1"
+
+    async def final() -> bool:
+        return "final" in dict(await ask(url, query))
+
+    await until(final, f"the end of {shot_id}", timeout_s)
+    found = dict(await ask(url, query))
+    assert (found["poured"], found["final"]) == (1, 1)
+    (row,) = await ask(url, f"SELECT outcome, recipe FROM shot WHERE shot_id = '{shot_id}'")
+    assert row[0] == "demolded"
+    assert row[1] is not None

@@ -1,0 +1,188 @@
+"""Links that are cut, reset, half-open or slow: what was sent arrives, once, by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from broker.mosquitto import MosquittoProcess
+from edge_agent import sessions
+from edge_agent.history import timescale
+from edge_agent.links import mqtt
+from edge_agent.settings import Settings
+from edge_agent.stages import forward
+from tests.chaos.inside import (
+    MOLD,
+    ask,
+    check_history,
+    check_shot,
+    event,
+    frames,
+    press,
+    running,
+    send,
+    settings_for,
+    until,
+)
+from tests.support.cut_proxy import FAULTS, CutProxy, Fault
+
+pytestmark = [
+    pytest.mark.needs("mosquitto", "postgres"),
+    pytest.mark.xdist_group("chaos"),
+    pytest.mark.timeout(90),
+]
+BEFORE, DURING = 100, 300
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every wait ends, here sooner."""
+    monkeypatch.setattr(timescale, "COMMAND_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(timescale, "CONNECT_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(forward, "RETRY_S", 0.2)
+    monkeypatch.setattr(mqtt, "TIMEOUT_S", 2.0)
+
+
+def through(url: str, port: int) -> str:
+    """The address of a database by way of a proxy."""
+    head, _, tail = url.rpartition(":")
+    return f"{head}:{port}/{tail.partition('/')[2]}"
+
+
+@asynccontextmanager
+async def proxied(
+    link: str, folder: Path, broker: MosquittoProcess, database: str
+) -> AsyncIterator[tuple[CutProxy, Settings]]:
+    """A proxy on one of the agent's links, and the settings of an agent that uses it."""
+    on_broker = link == "broker"
+    port = broker.port if on_broker else int(database.rpartition(":")[2].partition("/")[0])
+    async with CutProxy(port) as proxy:
+        broker_port = proxy.port if on_broker else broker.port
+        url = database if on_broker else through(database, proxy.port)
+        yield proxy, settings_for(folder, broker_port, url)
+
+
+@pytest.mark.parametrize("link", ["broker", "database"])
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_a_link_breaks_and_heals(
+    link: str, fault: Fault, tmp_path: Path, broker: MosquittoProcess, database: str
+) -> None:
+    """A shot goes on over the fault and ends in it; nothing is sent after the link is healed."""
+    start = datetime.now(UTC) - timedelta(minutes=5)
+    sent = frames(0, BEFORE + DURING, start)
+    async with (
+        proxied(link, tmp_path, broker, database) as (proxy, settings),
+        running(settings),
+        press(broker.port) as session,
+    ):
+        await send(session, [event("started", start - timedelta(seconds=2))])
+        await send(session, [event("poured", start - timedelta(seconds=1)), *sent[:BEFORE]])
+        await check_history(database, sent[:BEFORE])
+        proxy.break_link(fault)
+        await send(session, sent[BEFORE:])
+        await send(session, [event("demolded", sent[-1].ts + timedelta(seconds=1))])
+        await asyncio.sleep(1.5)
+        proxy.heal()
+        await check_history(database, sent)
+        await check_shot(database)
+        if fault != "slow":
+            assert proxy.connections_count > 1
+
+
+@pytest.mark.parametrize("link", ["broker", "database"])
+async def test_a_connection_that_dies_in_silence_is_given_up(
+    link: str, tmp_path: Path, broker: MosquittoProcess, database: str
+) -> None:
+    """No reset, no end: only the agent's own patience finds out, by keep-alive and time limits."""
+    sent = frames(0, BEFORE + DURING)
+    async with (
+        proxied(link, tmp_path, broker, database) as (proxy, settings),
+        running(settings),
+        press(broker.port) as session,
+    ):
+        await send(session, sent[:BEFORE])
+        await check_history(database, sent[:BEFORE])
+        proxy.break_link("half-open")
+        proxy.heal(silently=True)
+        await send(session, sent[BEFORE:])
+        await check_history(database, sent, timeout_s=60)
+        assert proxy.connections_count > 1
+
+
+async def test_a_link_that_worked_for_long_is_tried_again_at_once(
+    tmp_path: Path, broker: MosquittoProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pauses grow while it fails, not over the life of the agent."""
+    monkeypatch.setattr(sessions, "RECONNECT_FIRST_S", 0.05)
+    async with CutProxy(broker.port) as proxy:
+        settings = settings_for(tmp_path, proxy.port)
+        with capture_logs() as logs:
+            async with running(settings):
+                for _ in range(4):
+                    await asyncio.sleep(2 * settings.broker.reconnect_max_s)
+                    proxy.break_link("reset")
+                    await asyncio.sleep(0.3)
+    pauses = [entry["delay_s"] for entry in logs if entry["event"] == "link_lost"]
+    assert len(pauses) == 4
+    assert max(pauses) <= 0.05
+
+
+async def test_results_overtake_raw_telemetry(
+    tmp_path: Path, broker: MosquittoProcess, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database was away while a shot ended: its results come first, the frames follow."""
+    monkeypatch.setattr(forward, "BATCH", 100)
+    start = datetime.now(UTC) - timedelta(minutes=5)
+    sent = frames(0, 1000, start)
+    port = int(database.rpartition(":")[2].partition("/")[0])
+    async with CutProxy(port) as proxy:
+        proxy.break_link("cut")
+        settings = settings_for(tmp_path, broker.port, through(database, proxy.port))
+        async with running(settings) as agent, press(broker.port) as session:
+            await send(session, [event("poured", start), *sent])
+            await send(session, [event("demolded", sent[-1].ts)])
+            spool = agent._spool
+
+            async def all_waits() -> bool:
+                depth = await spool.call(spool.spool.depth)
+                return depth.inbox_count == 0 and depth.forward_count > len(sent)
+
+            await until(all_waits, "everything to wait for the database")
+            proxy.heal()
+            await check_history(database, sent)
+            await check_shot(database)
+    order = "SELECT count(*) FROM telemetry WHERE xmin::text::bigint <="
+    for table in ("prediction", "shot"):
+        ((with_results,),) = await ask(
+            database, f"{order} (SELECT max(xmin::text::bigint) FROM {table})"
+        )
+        assert with_results <= 100, f"frames stored before or with the last {table}"
+
+
+async def test_a_press_that_hears_predictions_through_a_database_outage(
+    tmp_path: Path, broker: MosquittoProcess, database: str
+) -> None:
+    """Without its history the twin answers as ever; the history has it all afterwards."""
+    start = datetime.now(UTC) - timedelta(minutes=5)
+    sent = frames(0, 50, start)
+    port = int(database.rpartition(":")[2].partition("/")[0])
+    async with CutProxy(port) as proxy:
+        proxy.break_link("cut")
+        settings = settings_for(tmp_path, broker.port, through(database, proxy.port))
+        async with running(settings), press(broker.port) as session:
+            await session.subscribe([f"pur/v1/s/p1/twin/mold/{MOLD}/prediction"])
+            await asyncio.sleep(0.5)
+            await send(session, [event("poured", start), *sent, event("demolded", sent[-1].ts)])
+            heard = b""
+            async with asyncio.timeout(20):
+                while b'"basis":"final"' not in heard:
+                    heard += b"".join(m.payload for m in await session.next_batch(10))
+            proxy.heal()
+            await check_history(database, sent)
+            await check_shot(database)

@@ -1,0 +1,152 @@
+"""Poison, a rival with the same name, servers that come late, a broker that forgot everything."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from broker.loopback import free_port
+from broker.mosquitto import MosquittoProcess
+from edge_agent.stages import forward
+from tests.chaos.inside import (
+    MOLD,
+    ask,
+    birth,
+    check_history,
+    check_shot,
+    event,
+    frames,
+    press,
+    running,
+    send,
+    settings_for,
+    until,
+)
+from tests.support.processes import AgentProcess, mosquitto_sub, wait_for
+from tests.support.timescale import TimescaleServer, new_database
+
+pytestmark = [
+    pytest.mark.needs("mosquitto", "mosquitto_sub", "postgres"),
+    pytest.mark.xdist_group("chaos"),
+    pytest.mark.timeout(120),
+]
+
+
+async def test_poison_is_put_aside_and_the_rest_goes_on(
+    tmp_path: Path, broker: MosquittoProcess, database: str
+) -> None:
+    """Bad payloads between good ones; rows that the database refuses; each has its dead letter."""
+    sent = frames(1, 300)
+    refused_seqs = {100, 200}
+    settings = settings_for(tmp_path, broker.port, database)
+    async with running(settings), press(broker.port) as session:
+        await send(session, sent[:50])
+        await check_history(database, sent[:50])
+        db = await asyncpg.connect(database)
+        await db.execute("ALTER TABLE telemetry ADD CHECK (seq NOT IN (100, 200))")
+        await db.close()
+        for n in range(50, 300, 10):
+            await send(session, [b'{"v": 1, "number": %d' % n, *sent[n : n + 10]])
+        stored = [frame for frame in sent if frame.seq not in refused_seqs]
+        await check_history(database, stored)
+
+        async def all_letters() -> bool:
+            query = "SELECT reason, count(*) FROM dead_letter GROUP BY 1"
+            return dict(await ask(database, query)) == {"not-json": 25, "refused-by-history": 2}
+
+        await until(all_letters, "a dead letter for each bad payload and each refused row")
+        query = "SELECT detail FROM dead_letter WHERE reason = 'refused-by-history'"
+        assert all("telemetry_seq_check" in detail for (detail,) in await ask(database, query))
+
+
+async def test_a_rival_with_the_same_client_id(
+    tmp_path: Path, broker: MosquittoProcess, database: str
+) -> None:
+    """Two agents take the session from each other: both back off and say so, nothing is lost."""
+    agents = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        more = {"site": "s", "broker": {"port": broker.port, "reconnect_max_s": 2.0}}
+        agents.append(AgentProcess(tmp_path / name, broker.port, ("p1",), database, more))
+    try:
+        await asyncio.to_thread(agents[0].start)
+        await birth(broker.port)
+        await asyncio.to_thread(agents[1].start)
+        sent = frames(1, 1000)
+        async with press(broker.port) as session:
+            for n in range(0, len(sent), 100):
+                await send(session, sent[n : n + 100])
+                await asyncio.sleep(0.5)
+        await check_history(database, sent)
+    finally:
+        for agent in agents:
+            agent.kill()
+    lost = [agent.logged("link_lost") for agent in agents]
+    assert all(1 <= count <= 40 for count in lost), f"{lost}: they back off"
+    said = "".join(agent.log.read_text() for agent in agents)
+    assert "does another agent run with this site and agent_id?" in said
+
+
+async def test_broker_and_database_come_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The agent waits for both; a shot may end before the database is there."""
+    monkeypatch.setattr(forward, "RETRY_S", 0.2)
+    start = datetime.now(UTC) - timedelta(minutes=5)
+    sent = frames(1, 100, start)
+    with TimescaleServer() as server:
+        server.start()
+        database = await new_database(server.url)
+        server.kill()
+        port = free_port()
+        async with running(settings_for(tmp_path, port, database), born=False):
+            await asyncio.sleep(0.5)
+            async with MosquittoProcess(port, directory=tmp_path / "mosquitto"):
+                await birth(port)
+                async with press(port) as session:
+                    await send(session, [event("poured", start), *sent])
+                    await send(session, [event("demolded", sent[-1].ts)])
+                    await asyncio.sleep(0.5)
+                    await asyncio.to_thread(server.start)
+                    await check_history(database, sent)
+                    await check_shot(database)
+
+
+async def test_a_broker_that_forgets_everything_again_and_again(
+    tmp_path: Path, database: str
+) -> None:
+    """No persistence: after each kill subscriptions, status and predictions are restored."""
+    start = datetime.now(UTC) - timedelta(minutes=5)
+    sent = frames(1, 90, start)
+    async with MosquittoProcess(directory=tmp_path / "mosquitto") as broker:
+        agent = AgentProcess(tmp_path, broker.port, ("p1",), database, {"site": "s"})
+        await asyncio.to_thread(agent.start)
+        try:
+            for life in range(3):
+                await birth(broker.port)
+                part = sent[30 * life : 30 * life + 30]
+                async with press(broker.port) as session:
+                    await send(session, [event("poured", start)] if life == 0 else [])
+                    await send(session, part)
+                    await check_history(database, sent[: 30 * life + 30])
+                await broker.kill()
+                await broker.start()
+            await birth(broker.port)
+            topic = f"pur/v1/s/p1/twin/mold/{MOLD}/prediction"
+            (line,) = await asyncio.to_thread(mosquitto_sub, broker.port, topic, 1)
+            assert json.loads(line)["shot_id"] == "s1"
+            (line,) = await asyncio.to_thread(
+                mosquitto_sub, broker.port, "pur/v1/s/p1/twin/status", 1
+            )
+            assert json.loads(line)["state"] == "online"
+            async with press(broker.port) as session:
+                await send(session, [event("demolded", sent[-1].ts)])
+                await check_shot(database)
+            await asyncio.to_thread(wait_for, lambda: agent.logged("link_connected") > 3, "links")
+        finally:
+            agent.kill()

@@ -1,0 +1,147 @@
+"""Every history keeps and answers the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from edge_agent.history import open_store
+from edge_agent.history.parquet import export
+from edge_agent.history.read import HistoryReader, Which, open_reader
+from edge_agent.ports import HistoryRow, HistoryStore, RowKind, Stored
+from edge_agent.settings import HistorySettings
+from tests.support.timescale import TimescaleServer, new_database
+
+NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
+EVER = NOW - timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[TimescaleServer]:
+    with TimescaleServer() as server:
+        yield server
+
+
+@dataclass
+class Opened:
+    """A store, and a reader of the same history."""
+
+    store: HistoryStore
+    reader: HistoryReader
+
+    async def put(self, *rows: tuple[RowKind, dict[str, Any]]) -> Any:
+        stored = [
+            Stored(number, NOW, HistoryRow(kind, json.dumps(columns)))
+            for number, (kind, columns) in enumerate(rows, start=1)
+        ]
+        return await self.store.deliver(stored)
+
+
+STORES = [
+    "sqlite",
+    pytest.param("timescale", marks=[pytest.mark.needs("postgres"), pytest.mark.xdist_group("db")]),
+    pytest.param("postgres", marks=[pytest.mark.needs("postgres"), pytest.mark.xdist_group("db")]),
+]
+
+
+@pytest.fixture(params=STORES)
+async def history(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Opened]:
+    settings = HistorySettings(path=tmp_path / "history.db")
+    if request.param != "sqlite":
+        url = request.getfixturevalue("server").url
+        settings = HistorySettings(url=await new_database(url, plain=request.param == "postgres"))
+    store = open_store(settings)
+    if request.param == "sqlite":
+        reader = open_reader(settings)
+    else:
+        await store.deliver([])  # connects, and makes the tables
+        reader = open_reader(settings)
+    yield Opened(store, reader)
+    await reader.close()
+    await store.close()
+
+
+def frame(seq: int | None, ts: str = "2026-05-04T08:00:00Z", **sensors: float) -> Any:
+    sensors = sensors or {"T_core_C": 40.0}
+    key = {"site": "s", "press": "p", "device_id": "d", "ts": ts, "seq": seq}
+    more = {"metrics": {"valve": 1.5}, "status": {"mode": "auto"}, "simulated": True}
+    return ("telemetry", {**key, "shot_id": "a", "mold_id": "M", "sensors": sensors, **more})
+
+
+def shot(**columns: Any) -> Any:
+    key = {"site": "s", "press": "p", "shot_id": "a", "mold_id": "M", "T_core_max_C": 101.5}
+    return ("shot", {**key, "poured_at": "2026-05-04T08:00:00Z", **columns})
+
+
+async def test_a_row_is_there_once_and_whole(history: Opened) -> None:
+    for _ in range(3):
+        receipt = await history.put(frame(1), frame(2), frame(1), shot(simulated=False))
+        assert receipt.accepted == [1, 2, 3, 4]
+    found = await history.reader.shot("a")
+    assert [row["seq"] for row in found["telemetry"]] == [1, 2]
+    first = found["telemetry"][0]
+    assert first["ts"] == "2026-05-04T08:00:00Z"
+    assert first["sensors"] == {"T_core_C": 40.0}
+    assert (first["status"], first["simulated"]) == ({"mode": "auto"}, True)
+    (row,) = found["shot"]
+    assert (row["T_core_max_C"], row["recipe"], row["simulated"]) == (101.5, None, False)
+
+
+async def test_poison_is_refused_alone(history: Opened) -> None:
+    receipt = await history.put(frame(1), frame(None), frame(2), frame(3))
+    assert receipt.accepted == [1, 3, 4]
+    assert list(receipt.rejected) == [2]
+    assert "seq" in receipt.rejected[2]
+    assert len((await history.reader.shot("a"))["telemetry"]) == 3
+
+
+async def test_a_shot_is_completed_not_reopened(history: Opened) -> None:
+    ended = shot(outcome="demolded", frames_count=7)
+    await history.put(shot(), ended, shot())
+    await history.put(shot())
+    (row,) = (await history.reader.shot("a"))["shot"]
+    assert (row["outcome"], row["frames_count"]) == ("demolded", 7)
+
+
+async def test_shots_come_with_their_latest_prediction(history: Opened) -> None:
+    key = {"site": "s", "press": "p", "shot_id": "a", "mold_id": "M"}
+    for revision, basis in ((1, "poured"), (2, "final")):
+        columns = {**key, "basis": basis, "revision": revision, "t_demold_min_s": 100.0 * revision}
+        await history.put(("prediction", {**columns, "document": {"v": 1}}))
+    later = shot(shot_id="b", poured_at="2026-05-04T09:00:00Z", mold_id="N")
+    await history.put(shot(), later)
+    shots = await history.reader.shots(None, EVER, 10)
+    assert [(row["shot_id"], row["t_demold_min_s"]) for row in shots] == [("b", None), ("a", 200.0)]
+    assert [row["shot_id"] for row in await history.reader.shots("M", EVER, 10)] == ["a"]
+    assert await history.reader.shots(None, NOW + timedelta(hours=2), 10) == []
+
+
+async def test_old_raw_telemetry_goes_and_results_stay(history: Opened) -> None:
+    history.store._raw_days = 2  # type: ignore[attr-defined]
+    await history.put(frame(1, "2026-05-01T08:00:00Z"), frame(2), shot())
+    while await history.store.upkeep(NOW + timedelta(minutes=5)):
+        pass
+    found = await history.reader.shot("a")
+    assert [row["seq"] for row in found["telemetry"]] == [2]
+    assert len(found["shot"]) == 1
+
+
+async def test_parquet_has_a_column_for_each_sensor(history: Opened, tmp_path: Path) -> None:
+    await history.put(frame(1, T_core_C=40.0), frame(2, p_cavity_bar=1.5), shot())
+    counts = await export(history.reader, Which(since=EVER), tmp_path / "out", lambda *_: None)
+    assert counts["telemetry"] == 2
+    table = pq.read_table(tmp_path / "out" / "telemetry.parquet")
+    assert table["T_core_C"].to_pylist() == [40.0, None]
+    assert table["p_cavity_bar"].to_pylist() == [None, 1.5]
+    assert table["metric_valve"].to_pylist() == [1.5, 1.5]
+    assert table["ts"].to_pylist() == [NOW, NOW]
+    assert pq.read_table(tmp_path / "out" / "shot.parquet")["T_core_max_C"].to_pylist() == [101.5]
+    none = await export(history.reader, Which(shot_id="x"), tmp_path / "no", lambda *_: None)
+    assert set(none.values()) == {0}

@@ -1,0 +1,73 @@
+"""The systemd unit: sound, closed, and in step with what the agent does."""
+
+from __future__ import annotations
+
+import subprocess
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+
+from edge_agent.settings import load_settings
+from edge_agent.watch import STUCK_AFTER_S
+from tests.support.deploy import DEPLOY, check
+
+UNIT = DEPLOY / "systemd" / "pur-mold-twin-agent.service"
+EXPOSURE_MAX = 1.5
+
+
+def lines(key: str) -> list[str]:
+    """Values of a key, in order."""
+    rows = [line.partition("=") for line in UNIT.read_text().splitlines()]
+    return [value for name, _, value in rows if name == key]
+
+
+@pytest.mark.needs("systemd-analyze")
+def test_it_is_closed() -> None:
+    command = ["systemd-analyze", "security", "--offline=true"]
+    check(*command, f"--threshold={EXPOSURE_MAX * 10:.0f}", UNIT)
+
+
+@pytest.mark.needs("systemd-analyze")
+def test_an_open_unit_would_be_noticed(tmp_path: Path) -> None:
+    unit = tmp_path / UNIT.name
+    unit.write_text(UNIT.read_text().replace("SystemCallFilter", "#SystemCallFilter"))
+    command = ["systemd-analyze", "security", "--offline=true"]
+    command += [f"--threshold={EXPOSURE_MAX * 10:.0f}", str(unit)]
+    assert subprocess.run(command, capture_output=True, check=False).returncode != 0
+
+
+@pytest.mark.needs("systemd-analyze")
+def test_systemd_takes_it(tmp_path: Path) -> None:
+    unit = tmp_path / UNIT.name
+    (program,) = [line.split()[0] for line in lines("ExecStart")]
+    unit.write_text(UNIT.read_text().replace(program, "/bin/true"))  # it is not installed here
+    done = subprocess.run(
+        ["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert UNIT.name not in done.stderr, done.stderr  # an unknown key is only a warning
+
+
+def test_it_can_be_read_as_one_file() -> None:
+    parser = ConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read_string(UNIT.read_text())
+    assert parser.sections() == ["Unit", "Service", "Install"]
+
+
+def test_the_watchdog_waits_longer_than_a_step_may_take() -> None:
+    assert float(lines("WatchdogSec")[0]) >= STUCK_AFTER_S
+    assert lines("Type") == ["notify"]
+    assert lines("ExecReload") == ["/bin/kill -HUP $MAINPID"]
+
+
+def test_its_variables_are_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "agent.yaml"
+    config.write_text("site: s\nagent_id: a\npresses: [p1]\nbroker: {username: twin}\n")
+    for line in lines("Environment"):
+        for variable in line.split():
+            name, _, value = variable.partition("=")
+            monkeypatch.setenv(name, value.replace("%S", "/var/lib"))
+    settings = load_settings(config)
+    assert settings.spool.path == Path("/var/lib/pur-mold-twin/spool.db")

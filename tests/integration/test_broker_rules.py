@@ -1,0 +1,197 @@
+"""What `broker init` wrote, on a real Mosquitto: who gets in, and who may do what.
+
+Mosquitto grants a forbidden SUBSCRIBE and filters the delivery; so a reader is shown to be refused
+by what it gets first. A refused publish shows in MQTT 5 only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import aiomqtt
+import pytest
+
+from broker.plan import AgentPlan
+from edge_agent.errors import LinkError
+from edge_agent.links.mqtt import Session, connect
+from edge_agent.settings import BrokerSettings
+from tests.support.ruled_broker import RuledBroker, eventually, folder_of, plan_for, ruled_broker
+
+pytestmark = pytest.mark.needs("mosquitto")
+
+P1, P2 = "pur/v1/s/p1", "pur/v1/s/p2"
+PREDICTION = "twin/mold/m/prediction"
+EVERYTHING = [
+    f"{press}/{tail}"
+    for press in (P1, P2)
+    for tail in ("telemetry", "shot", "quality", PREDICTION, "twin/kpi", "twin/status")
+]
+ELSEWHERE = ["scada/x", "pur/v1/scada/x", "press-s-p1", f"{P1}/telemetry/x", "pur/v1/s/p3/shot"]
+
+WRITES = {
+    "press-s-p1": {f"{P1}/telemetry", f"{P1}/shot"},
+    "press-s-p2": {f"{P2}/telemetry", f"{P2}/shot"},
+    "agent-a": {topic for topic in EVERYTHING if "/twin/" in topic},
+    "quality": {f"{P1}/quality", f"{P2}/quality"},
+    "scada": set(),
+}
+READS = {
+    "press-s-p1": {f"{P1}/{PREDICTION}"},
+    "press-s-p2": {f"{P2}/{PREDICTION}"},
+    "agent-a": {topic for topic in EVERYTHING if "/twin/" not in topic},
+    "quality": set(),
+    "scada": {topic for topic in EVERYTHING if "/twin/" in topic},
+}
+
+
+async def publish_all(broker: RuledBroker) -> None:
+    """Each topic once, by who may."""
+    for name, topics in WRITES.items():
+        async with connect(broker.settings(name), f"all-{name}") as session:
+            for topic in sorted(topics):
+                await session.publish(topic, topic.encode())
+
+
+async def heard(session: Session, broker: RuledBroker) -> set[str]:
+    """The topics a subscriber gets when everything is published, until nothing more comes."""
+    topics: set[str] = set()
+    await publish_all(broker)
+    while True:
+        try:
+            async with asyncio.timeout(0.5):
+                topics |= {message.topic for message in await session.next_batch(100)}
+        except TimeoutError:
+            return topics
+
+
+async def test_nobody_writes_more_than_its_role(tmp_path: Path) -> None:
+    async with ruled_broker(tmp_path) as broker:
+        for name, allowed in WRITES.items():
+            async with connect(broker.settings(name), "writer") as session:
+                for topic in [*EVERYTHING, *ELSEWHERE]:
+                    if topic in allowed:
+                        await session.publish(topic, b"")
+                    else:
+                        with pytest.raises(LinkError, match="refused a publish: Not authorized"):
+                            await session.publish(topic, b"")
+
+
+@pytest.mark.parametrize("name", sorted(READS))
+@pytest.mark.parametrize("filters", [["#"], EVERYTHING], ids=["wildcard", "named"])
+async def test_nobody_reads_more_than_its_role(
+    tmp_path: Path, name: str, filters: Sequence[str]
+) -> None:
+    async with (
+        ruled_broker(tmp_path) as broker,
+        connect(broker.settings(name), "reader") as session,
+    ):
+        await session.subscribe(filters)
+        assert await heard(session, broker) == READS[name]
+
+
+async def test_an_agent_may_share_its_subscriptions(tmp_path: Path) -> None:
+    async with (
+        ruled_broker(tmp_path) as broker,
+        connect(broker.settings("agent-a"), "reader") as session,
+    ):
+        await session.subscribe([f"$share/agents/{topic}" for topic in EVERYTHING])
+        assert await heard(session, broker) == READS["agent-a"]
+
+
+async def test_a_page_reads_the_twin_and_writes_nothing(tmp_path: Path) -> None:
+    async with ruled_broker(tmp_path) as broker, broker.page() as page:
+        await page.subscribe("#", qos=1)
+        await publish_all(broker)
+        topics = set()
+        async with asyncio.timeout(5):
+            while len(topics) < len(READS["scada"]):
+                topics.add(str((await anext(page.messages)).topic))
+        assert topics == READS["scada"]
+        async with connect(broker.settings("agent-a"), "reader") as session:
+            await session.subscribe([f"{P1}/shot"])
+            await page.publish(f"{P1}/shot", b"from the page", qos=1)  # aiomqtt drops the refusal
+            async with connect(broker.settings("press-s-p1"), "press") as press:
+                await press.publish(f"{P1}/shot", b"from the press")
+            (first, *_) = await session.next_batch(10)
+        assert first.payload == b"from the press"
+
+
+async def test_anonymous_clients_are_refused(tmp_path: Path) -> None:
+    async with ruled_broker(tmp_path) as broker:
+        plain = BrokerSettings(port=broker.plan.port)
+        with pytest.raises(LinkError, match=r"expects TLS, set broker\.tls\.enabled"):
+            async with connect(plain, "x"):
+                pass
+        without = broker.settings("scada", tls={"cert_file": None, "key_file": None})
+        with pytest.raises(LinkError, match=r"client certificate, set broker\.tls\.cert_file"):
+            async with connect(without, "x"):
+                pass
+        for page in (
+            broker.page("wrong"),
+            aiomqtt.Client(
+                "127.0.0.1", broker.plan.websockets_port, transport="websockets", timeout=5
+            ),
+        ):
+            with pytest.raises(aiomqtt.MqttCodeError, match=r"ot authori[sz]ed"):
+                await page.__aenter__()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # paho's socket
+async def test_certificates_of_another_authority_are_refused(tmp_path: Path) -> None:
+    foreign = plan_for(tmp_path / "foreign")
+    folder_of(tmp_path / "foreign", foreign).prepare()
+    certificate, key = folder_of(tmp_path / "foreign", foreign).files_of("agent-a")
+    async with ruled_broker(tmp_path) as broker:
+        stranger = broker.settings("agent-a", tls={"cert_file": certificate, "key_file": key})
+        with pytest.raises(LinkError, match=r"may not accept broker\.tls\.cert_file .*/foreign/"):
+            async with connect(stranger, "x"):
+                pass
+        other = tmp_path / "foreign" / "ca.crt"
+        with pytest.raises(LinkError, match=r"verify failed.*tls\.ca_file .*/foreign/ca\.crt"):
+            async with connect(broker.settings("agent-a", tls={"ca_file": other}), "x"):
+                pass
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # paho's socket
+async def test_the_name_of_the_broker_is_checked(tmp_path: Path) -> None:
+    async with ruled_broker(tmp_path) as broker:
+        async with connect(broker.settings("agent-a", host="127.0.0.1"), "x"):
+            pass
+        folder = folder_of(
+            broker.path, broker.plan.model_copy(update={"host_names": ("press-pc",)})
+        )
+        before = broker.server_serial()
+        folder.renew(["server"], timedelta())
+        broker.process.reload()
+        await eventually(lambda: broker.server_serial() != before)
+        with pytest.raises(LinkError, match=r"not valid for '127\.0\.0\.1'.*broker\.host"):
+            async with connect(broker.settings("agent-a", host="127.0.0.1"), "x"):
+                pass
+
+
+async def test_pages_are_served_on_this_machine_only(tmp_path: Path) -> None:
+    async with ruled_broker(tmp_path) as broker:
+        tables = [Path("/proc/net", name).read_text() for name in ("tcp", "tcp6")]
+        port = f":{broker.plan.websockets_port:04X} "
+        listening = [word for table in tables for word in table.split() if port[:-1] in word]
+        assert listening
+        assert all("0100007F:" in word for word in listening)  # 127.0.0.1, perhaps within IPv6
+
+
+async def test_a_press_that_is_added_needs_no_restart(tmp_path: Path) -> None:
+    async with ruled_broker(tmp_path) as broker:
+        async with connect(broker.settings("agent-a"), "agent") as session:
+            await session.subscribe(["pur/v1/s/p3/shot"])
+            plan = broker.plan.with_agent(
+                AgentPlan(agent_id="a", site="s", presses=("p1", "p2", "p3"))
+            )
+            folder_of(broker.path, plan).prepare()
+            broker.process.reload()
+            await eventually(lambda: "Reloading config" in broker.log())
+            async with connect(broker.settings("press-s-p3"), "press") as press:
+                await press.publish("pur/v1/s/p3/shot", b"new")
+            (first, *_) = await session.next_batch(1)
+        assert first.payload == b"new"

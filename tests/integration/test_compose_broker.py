@@ -1,0 +1,93 @@
+"""The broker of deploy/compose.yaml: its configuration and passwords on a real Mosquitto."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from broker.loopback import free_port
+from broker.mosquitto import find_mosquitto
+from edge_agent.errors import LinkError
+from edge_agent.links.mqtt import connect
+from edge_agent.settings import BrokerSettings
+from tests.support.deploy import DEPLOY
+
+pytestmark = pytest.mark.needs("mosquitto")
+FOLDER = DEPLOY / "compose"
+
+
+def make_secrets(folder: Path) -> str:
+    command = [sys.executable, str(FOLDER / "make_secrets.py"), str(folder)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+async def test_users_and_their_rights(tmp_path: Path) -> None:
+    secrets = tmp_path / "secrets"
+    assert make_secrets(secrets).count("made ") == 7
+    assert make_secrets(secrets) == ""  # what is there is kept
+    port = free_port()
+    text = (FOLDER / "mosquitto.conf").read_text()
+    for old, new in (
+        ("listener 1883", f"listener {port} 127.0.0.1\nuser root"),
+        ("/run/secrets", str(secrets)),
+        ("/mosquitto/config", str(FOLDER)),
+        ("/mosquitto/data/", f"{tmp_path}/"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    config = tmp_path / "mosquitto.conf"
+    config.write_text(text)
+    with (tmp_path / "log").open("wb") as log:
+        program = str(find_mosquitto())
+        broker = await asyncio.create_subprocess_exec(program, "-c", str(config), stderr=log)
+    try:
+        async with asyncio.timeout(30):
+            await listening(port)
+            await check_rights(port, secrets)
+    except Exception as error:
+        error.add_note((tmp_path / "log").read_text())
+        raise
+    finally:
+        with suppress(ProcessLookupError):
+            broker.terminate()
+        await broker.wait()
+
+
+async def listening(port: int) -> None:
+    while True:
+        with suppress(OSError):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.close()
+            await writer.wait_closed()
+            return
+        await asyncio.sleep(0.05)
+
+
+def user(port: int, name: str, password: Path) -> BrokerSettings:
+    return BrokerSettings(port=port, protocol="5", username=name, password_file=password)
+
+
+async def check_rights(port: int, secrets: Path) -> None:
+    twin = user(port, "twin", secrets / "mqtt-password")
+    press = user(port, "press1", secrets / "mqtt-press1")
+    async with connect(twin, "twin") as agent, connect(press, "press1") as sender:
+        await agent.subscribe(["pur/v1/plant1/press1/shot"])
+        await sender.publish("pur/v1/plant1/press1/shot", b"{}")
+        ((message,)) = await agent.next_batch(1)
+        assert message.payload == b"{}"
+        await agent.publish("pur/v1/plant1/press1/twin/status", b"{}")
+        await agent.subscribe(["$SYS/broker/uptime"])
+        assert (await agent.next_batch(1))[0].topic == "$SYS/broker/uptime"
+        with pytest.raises(LinkError, match="Not authorized"):
+            await sender.publish("pur/v1/plant1/press2/shot", b"{}")
+        with pytest.raises(LinkError, match="Not authorized"):
+            await sender.publish("pur/v1/plant1/press1/twin/status", b"{}")
+    for name, password in (("twin", "mqtt-press1"), ("nobody", "mqtt-password")):
+        with pytest.raises(LinkError):
+            async with connect(user(port, name, secrets / password), "x"):
+                pass

@@ -1,0 +1,189 @@
+"""What only a real TimescaleDB shows: the schema, the roll-up, a link that breaks, bad rights."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from asyncio.subprocess import DEVNULL
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from edge_agent.errors import StoreError
+from edge_agent.history import migrations, timescale
+from edge_agent.history.schema import TABLES
+from edge_agent.history.timescale import TimescaleHistory
+from edge_agent.ports import HistoryRow, Stored
+from edge_agent.settings import HistorySettings
+from tests.support.timescale import TimescaleServer, new_database
+
+pytestmark = [pytest.mark.needs("postgres"), pytest.mark.xdist_group("db")]
+NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
+COLUMN_TYPES = {
+    "text": "text",
+    "time": "timestamp with time zone",
+    "real": "double precision",
+    "integer": "bigint",
+    "flag": "boolean",
+    "json": "jsonb",
+}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[TimescaleServer]:
+    with TimescaleServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def store(server: TimescaleServer) -> AsyncIterator[TimescaleHistory]:
+    """On an empty database."""
+    store = opened(await new_database(server.url))
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def db(store: TimescaleHistory) -> AsyncIterator[asyncpg.Connection]:
+    """Another connection to it."""
+    await store.deliver([])
+    db = await asyncpg.connect(url_of(store))
+    yield db
+    await db.close()
+
+
+def opened(url: str) -> TimescaleHistory:
+    return TimescaleHistory(HistorySettings(url=url))
+
+
+def url_of(store: TimescaleHistory) -> str:
+    url = store._settings.url
+    assert url is not None
+    return url
+
+
+def frames(count: int, start: datetime = NOW, value: float = 1.0) -> list[Stored[HistoryRow]]:
+    rows = []
+    for seq in range(count):
+        ts = (start + timedelta(seconds=10 * seq)).isoformat()
+        columns: dict[str, Any] = {"site": "s", "press": "p", "device_id": "d", "ts": ts}
+        columns |= {"seq": seq, "sensors": {"T_core_C": value + seq, "p_cavity_bar": 1.0}}
+        rows.append(Stored(seq, NOW, HistoryRow("telemetry", json.dumps(columns))))
+    return rows
+
+
+def test_the_version_is_the_newest_there_is() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    assert ScriptDirectory.from_config(config).get_heads() == [migrations.HEAD]
+
+
+async def test_migrated_tables_are_those_of_the_schema(
+    store: TimescaleHistory, db: asyncpg.Connection
+) -> None:
+    for table in TABLES.values():
+        rows = await db.fetch(
+            "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = $1",
+            table.name,
+        )
+        expected = {name: COLUMN_TYPES[kind] for name, kind in table.columns.items()}
+        assert {row[0]: row[1] for row in rows} == expected, table.name
+    found = "SELECT hypertable_name FROM timescaledb_information.hypertables"
+    assert [row[0] for row in await db.fetch(found)] == ["telemetry"]
+
+
+async def test_several_may_make_the_tables_at_once(server: TimescaleServer) -> None:
+    url = await new_database(server.url)
+    command = [sys.executable, "-m", "edge_agent", "history", "--history", url, "upgrade"]
+    ends = [await asyncio.create_subprocess_exec(*command, stdout=DEVNULL) for _ in range(3)]
+    assert [await end.wait() for end in ends] == [0, 0, 0]
+    store = opened(url)
+    await store.deliver(frames(2))
+    await store.close()
+
+
+async def test_minutes_are_rolled_up_and_again_when_late_data_comes(
+    store: TimescaleHistory, db: asyncpg.Connection
+) -> None:
+    query = "SELECT count, min, mean, max FROM telemetry_1m WHERE sensor = 'T_core_C' ORDER BY 1, 2"
+    await store.deliver(frames(5))
+    await store.upkeep(NOW + timedelta(minutes=1))
+    assert await db.fetch(query) == []  # not settled
+    await store.upkeep(NOW + timedelta(minutes=5))
+    assert [tuple(row) for row in await db.fetch(query)] == [(5, 1.0, 3.0, 5.0)]
+    await store.deliver(frames(12))  # 5 of them again, 7 late, 6 of those in the next minute
+    await store.upkeep(NOW + timedelta(minutes=5))
+    found = [tuple(row) for row in await db.fetch(query)]
+    assert found == [(6, 1.0, 3.5, 6.0), (6, 7.0, 9.5, 12.0)]
+    assert await db.fetchval("SELECT count(*) FROM rollup_due") == 0
+
+
+async def test_late_frames_do_not_spoil_a_minute_whose_raw_rows_are_gone(
+    store: TimescaleHistory, db: asyncpg.Connection
+) -> None:
+    store._raw_days = 1
+    await store.deliver(frames(6))
+    much_later = NOW + timedelta(days=5)
+    await store.upkeep(NOW + timedelta(minutes=5))
+    await store.upkeep(much_later)
+    assert await db.fetchval("SELECT count(*) FROM telemetry") == 0
+    await store.deliver(frames(1, NOW, value=99.0))
+    await store.upkeep(much_later)
+    query = "SELECT count, mean FROM telemetry_1m WHERE sensor = 'T_core_C'"
+    assert [tuple(row) for row in await db.fetch(query)] == [(6, 3.5)]
+
+
+async def test_a_killed_database_is_trouble_for_a_while(
+    server: TimescaleServer, store: TimescaleHistory
+) -> None:
+    await store.deliver(frames(3))
+    server.kill()
+    with pytest.raises(StoreError, match=r"twin@127\.0\.0\.1"):
+        await store.deliver(frames(6))
+    await asyncio.to_thread(server.start)
+    await store.deliver(frames(6))
+    again = await asyncpg.connect(url_of(store))
+    assert await again.fetchval("SELECT count(*) FROM telemetry") == 6
+    await again.close()
+
+
+async def test_a_server_killed_between_copy_and_commit_is_trouble_for_a_while(
+    server: TimescaleServer, store: TimescaleHistory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """asyncpg then finds its own state impossible, which is no PostgresError: the agent ended."""
+
+    async def impossible(connection: asyncpg.Connection, rows: Any) -> None:
+        raise asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is …")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(timescale, "_write", impossible)
+        with pytest.raises(StoreError, match="cannot switch to state"):
+            await store.deliver(frames(3))
+    await store.deliver(frames(3))
+    assert store._connection is not None
+
+
+async def test_a_role_that_may_not_make_tables_is_told_so(
+    server: TimescaleServer, db: asyncpg.Connection
+) -> None:
+    await db.execute("DROP ROLE IF EXISTS visitor; CREATE ROLE visitor LOGIN PASSWORD 'v'")
+    address = (await new_database(server.url)).rpartition("@")[2]
+    store = opened(f"postgresql://visitor:v@{address}")
+    with pytest.raises(StoreError, match="permission denied for schema public") as problem:
+        await store.deliver(frames(1))
+    assert "v@" not in str(problem.value)
+    await store.close()
+
+
+async def test_nobody_there_is_a_store_error() -> None:
+    store = opened("postgresql://twin:secret@127.0.0.1:1/twin")
+    with pytest.raises(StoreError) as problem:
+        await store.deliver(frames(1))
+    assert "secret" not in str(problem.value)

@@ -1,0 +1,231 @@
+"""`broker init` and `broker renew`: what they write, keep and refuse."""
+
+from __future__ import annotations
+
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from broker import folder
+from edge_agent.cli import main
+
+YAML = "site: s\nagent_id: a\npresses: [{presses}]\nbroker: {{host: press-pc}}\n"
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "broker"
+
+
+def init(out: Path, *options: str, presses: str = "p1") -> Result:
+    config = out.parent / "agent.yaml"
+    config.write_text(YAML.format(presses=presses))
+    return CliRunner().invoke(
+        main, ["broker", "init", "-c", str(config), "--out", str(out), *options]
+    )
+
+
+def renew(out: Path, *options: str) -> Result:
+    return CliRunner().invoke(main, ["broker", "renew", "--out", str(out), *options])
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(out)): p.read_bytes() for p in out.rglob("*") if p.is_file()}
+
+
+def refused(result: Result, *words: str, code: int = 2) -> None:
+    assert result.exit_code == code, result.output
+    assert not isinstance(result.exception, Exception)
+    for word in (*words, "hint: "):
+        assert word in result.stderr
+
+
+def test_what_is_secret_is_only_its_owner_s(out: Path) -> None:
+    assert init(out).exit_code == 0
+    modes = {str(p.relative_to(out)): stat.S_IMODE(p.stat().st_mode) for p in out.rglob("*")}
+    secret = {name for name, mode in modes.items() if mode in {0o600, 0o700}}
+    assert secret == {
+        "access.acl",
+        "authority",
+        "authority/ca.key",
+        "clients",
+        "clients/agent-a.key",
+        "clients/page.password",
+        "clients/press-s-p1.key",
+        "clients/quality.key",
+        "clients/scada.key",
+        "data",
+        "passwords",
+        "server.key",
+    }
+    password = (out / "clients/page.password").read_text().strip()
+    assert len(password) >= 32
+    assert password not in (out / "passwords").read_text()
+    assert (out / "passwords").read_text().startswith("page:$7$")
+
+
+def test_it_says_what_it_did_and_what_comes_next(out: Path) -> None:
+    said = init(out).output
+    assert "made the certificate authority, until " in said
+    assert "made the certificate of the broker for localhost, 127.0.0.1, ::1, press-pc" in said
+    assert "made the certificate of press-s-p1, until " in said
+    assert f"cert_file: {out}/clients/agent-a.crt" in said
+    assert f"mosquitto -c {out}/mosquitto.conf" in said
+
+
+def test_a_second_call_changes_nothing(out: Path) -> None:
+    init(out, "--port", "1234", "--scada", "ignition", "--page", "hall")
+    before = contents(out)
+    said = init(out).output
+    assert contents(out) == before
+    assert "kept the certificate of press-s-p1\n" in said
+    assert "kept the password of hall\n" in said
+    assert "made" not in said.partition("Next:")[0]
+
+
+def test_a_press_and_names_are_added_and_the_rest_is_kept(out: Path) -> None:
+    init(out)
+    before = contents(out)
+    said = init(out, "--scada", "ignition", "--page", "hall", presses="p1, p2").output
+    after = contents(out)
+    assert "made the certificate of press-s-p2" in said
+    assert "made the certificate of ignition" in said
+    assert "made the password of hall" in said
+    changed = {name for name in before if after[name] != before[name]}
+    assert changed == {"access.acl", "passwords", "plan.json"}
+    assert b"user press-s-p2\n" in after["access.acl"]
+    assert before["passwords"] in after["passwords"]
+
+
+def test_a_new_host_name_makes_only_the_broker_s_certificate_anew(out: Path) -> None:
+    init(out)
+    before = contents(out)
+    said = init(out, "--host-name", "10.0.0.5").output
+    assert "made the certificate of the broker for localhost, 127.0.0.1, ::1, press-pc, 10" in said
+    changed = {name for name, content in contents(out).items() if content != before[name]}
+    assert changed == {"server.crt", "server.key", "plan.json"}
+
+
+def test_a_press_that_is_gone_loses_its_rights(out: Path) -> None:
+    init(out, presses="p1, p2")
+    said = init(out).output
+    assert "press-s-p2 is not in the plan any more: it can connect, but may do nothing" in said
+    assert "press-s-p2" not in (out / "access.acl").read_text()
+
+
+def test_keys_may_leave_the_machine(out: Path) -> None:
+    """What was handed out, and the authority's key, need not be here to change a port."""
+    init(out)
+    for gone in ("authority/ca.key", "clients/scada.key", "clients/page.password"):
+        (out / gone).unlink()
+    said = init(out, "--port", "1234").output
+    assert "kept the certificate of scada\n" in said
+    assert "kept the password of page\n" in said
+    assert "listener 1234\n" in (out / "mosquitto.conf").read_text()
+    refused(init(out, presses="p1, p2"), "authority/ca.key: is not here, and signs: put it back")
+
+
+def test_renew_makes_new_keys_for_the_named_or_for_what_ends_soon(out: Path) -> None:
+    init(out)
+    before = contents(out)
+    assert "nothing ends within 60 days" in renew(out).output
+    assert "renewed the certificate of scada, until " in renew(out, "scada").output
+    changed = {name for name, content in contents(out).items() if content != before[name]}
+    assert changed == {"clients/scada.crt", "clients/scada.key"}
+    said = renew(out, "--within-days", "5000").output
+    assert said.count("renewed the certificate of ") == 5
+    refused(renew(out, "nobody"), "'nobody' has no certificate; there are: server, press-s-p1")
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        ("rm ca.crt", "ca.crt: is missing, its key is there: put it back"),
+        ("rm server.key", "server.key: is missing: put it back"),
+        ("rm clients/scada.crt", "scada.crt: is missing, its key is there: remove scada.key"),
+        ("garble clients/scada.crt", "scada.crt: not a certificate"),
+        ("garble clients/scada.key", "scada.crt: not a key, or one with a password"),
+        ("swap clients/scada.key", "scada.crt: the key is not that of the certificate"),
+        ("other ca.crt", "not from the authority in ca.crt"),
+        ("garble plan.json", "plan.json: the whole: Invalid JSON"),
+    ],
+)
+def test_files_that_cannot_be_used(out: Path, damage: str, words: str) -> None:
+    init(out)
+    how, _, name = damage.partition(" ")
+    path = out / name
+    if how == "rm":
+        path.unlink()
+    elif how == "garble":
+        path.write_text("garbled")
+    elif how == "swap":
+        path.write_bytes((out / "clients/quality.key").read_bytes())
+    else:
+        init(out.parent / "other")
+        path.write_bytes((out.parent / "other" / name).read_bytes())
+    refused(init(out), words)
+
+
+def test_input_that_cannot_be_used(out: Path) -> None:
+    refused(init(out, "--host-name", "mqtt://x"), "'mqtt://x' is neither a host name nor an IP")
+    refused(init(out, "--scada", "a b"), "plan.json: scada.0")
+    refused(init(out, "--scada", "agent-a"), "'agent-a' would name two clients")
+    refused(init(out, presses="p1, p1"), "a press is listed twice")
+    refused(renew(out.parent / "none"), "holds no plan.json: give the folder that init has made")
+
+
+def test_a_disk_that_refuses(out: Path) -> None:
+    (out.parent / "file").write_text("no folder")
+    data = out.parent / "file" / "store"
+    refused(init(out, "--data", str(data)), "the folder cannot be read or written", code=1)
+
+
+def test_without_cryptography_the_error_names_the_extra(
+    out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("broker.folder", "broker.certificates"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "cryptography"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    refused(init(out), "pip install 'pur-mold-twin[broker]'", code=1)
+
+
+def test_root_hands_the_broker_what_it_reads(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mosquitto reads its files after it has become its user; the rest stays root's."""
+    monkeypatch.setattr(folder.os, "geteuid", lambda: 0)
+    given: set[tuple[str, str]] = set()
+    monkeypatch.setattr(
+        folder.shutil, "chown", lambda path, user: given.add((path.name.removesuffix(".new"), user))
+    )
+    monkeypatch.setattr(folder, "_is_user", lambda _: False)
+    assert "First: there is no user 'mosquitto' here: install mosquitto" in init(out).output
+    assert not given
+    monkeypatch.setattr(folder, "_is_user", lambda _: True)
+    assert "First:" not in init(out).output
+    assert {name for name, _ in given} == {"server.key", "access.acl", "passwords", "data"}
+    assert {user for _, user in given} == {"mosquitto"}
+
+
+def test_the_configuration_loses_little_and_lets_nobody_in_without_a_name(out: Path) -> None:
+    init(out, "--bind", "10.0.0.5", "--data", str(out.parent / "store"))
+    lines = (out / "mosquitto.conf").read_text().splitlines()
+    for line in (
+        "autosave_on_changes true",
+        "autosave_interval 100",
+        "listener 8883 10.0.0.5",
+        "listener 9001 lo",
+        "max_packet_size 1048576",
+        "max_queued_messages 100000",
+        "per_listener_settings true",
+        "persistence true",
+        f"persistence_location {out.parent}/store/",
+        "require_certificate true",
+        "set_tcp_nodelay true",
+        "use_identity_as_username true",
+    ):
+        assert lines.count(line) == 1, line
+    assert lines.count("allow_anonymous false") == 2
