@@ -21,6 +21,7 @@ from broker.messages.outbound import (
 )
 from broker.messages.prediction import (
     Binding,
+    Correction,
     Diagnostic,
     Interval,
     Kpis,
@@ -62,6 +63,7 @@ __all__ = [
     "AgentStatus",
     "Alert",
     "Binding",
+    "Correction",
     "DeadLetter",
     "Diagnostic",
     "Handover",

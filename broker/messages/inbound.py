@@ -218,6 +218,9 @@ class QualityRecord(Message):
     """Shore hardness at demolding, 0 to 100."""
     H_24h_shore: Percent | None = None
     """Shore hardness after 24 hours, 0 to 100."""
+    t_demold_safe_s: Positive | None = None
+    """Earliest opening that did no harm, by trial or by a sensor in the mold; from the end of
+    injection."""
     defects: Annotated[list[Label], Field(max_length=NAMES_LIMIT)] = Field(default_factory=list)
     """Names of defects; empty when none was found."""
     defect_risk_operator: Share | None = None

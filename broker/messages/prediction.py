@@ -68,6 +68,31 @@ class Interval(WireModel):
         return self
 
 
+class Correction(WireModel):
+    """What a learned model expects instead of the physics, quantity by quantity."""
+
+    model: Label
+    """Name and version: `pour/3`."""
+    known_at: Literal["pour", "live", "demold"]
+    """What it looks at: nothing that is known later."""
+    in_domain: bool
+    """False when the shot is unlike those it learned from: `words` say in what."""
+    words: Words | None = None
+    """Why the correction is faded, widened or withheld."""
+    values: Readings = Field(default_factory=dict)
+    """By the name of the quantity: `rho_moulded_kg_per_m3`; empty when withheld."""
+    intervals: Annotated[dict[Name, Interval], Field(max_length=NAMES_LIMIT)] = Field(
+        default_factory=dict
+    )
+    """By the name of the quantity."""
+    defect_risk: Share | None = None
+    """Probability of any defect."""
+    defects: Annotated[dict[Name, Share], Field(max_length=NAMES_LIMIT)] = Field(
+        default_factory=dict
+    )
+    """Probability by kind of defect."""
+
+
 class Binding(WireModel):
     """Which condition sets the earliest and the latest demolding time."""
 
@@ -117,10 +142,6 @@ class Prediction(Message):
     demold_min_at: Timestamp | None = None
     demold_opt_at: Timestamp | None = None
     demold_max_at: Timestamp | None = None
-    intervals: Annotated[dict[Name, Interval], Field(max_length=NAMES_LIMIT)] = Field(
-        default_factory=dict
-    )
-    """By the name of the quantity: `t_demold_opt_s`."""
     kpis: Kpis | None = None
     quality_status: Literal["OK", "MARGINAL", "FAIL"] | None = None
     pressure_status: Literal["SAFE", "NEAR_LIMIT", "OVER_LIMIT"] | None = None
@@ -140,4 +161,8 @@ class Prediction(Message):
     versions: Versions
     ml_status: Code
     """`ok`, or why no learned correction was used."""
+    correction: Correction | None = None
+    """What a learned model makes of it, beside the physics; else `ml_status` says why not."""
+    shadow: Correction | None = None
+    """What a candidate would say that is being compared: for the history, not for use."""
     valid_until: Timestamp | None = None

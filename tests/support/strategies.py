@@ -138,6 +138,7 @@ quality_records = _model(
     H_demold_shore=_maybe(percents),
     H_24h_shore=_maybe(percents),
     defects=st.lists(labels, max_size=3),
+    t_demold_safe_s=_maybe(masses),
     defect_risk_operator=_maybe(shares),
     note=_maybe(texts),
 )
@@ -157,6 +158,17 @@ intervals = st.tuples(finite, finite, shares).flatmap(
         high=st.just(max(t[0], t[1])),
         coverage=st.just(t[2]),
     )
+)
+corrections = _model(
+    messages.Correction,
+    model=labels,
+    known_at=st.sampled_from(["pour", "live", "demold"]),
+    in_domain=st.booleans(),
+    words=_maybe(texts),
+    values=readings,
+    intervals=st.dictionaries(names, intervals, max_size=2),
+    defect_risk=_maybe(shares),
+    defects=st.dictionaries(names, shares, max_size=2),
 )
 diagnostics = _model(messages.Diagnostic, code=codes, words=texts, evidence=evidence)
 
@@ -178,7 +190,6 @@ predictions = _model(
     demold_min_at=_maybe(timestamps),
     demold_opt_at=_maybe(timestamps),
     demold_max_at=_maybe(timestamps),
-    intervals=st.dictionaries(names, intervals, max_size=2),
     kpis=_maybe(kpis),
     quality_status=_maybe(st.sampled_from(["OK", "MARGINAL", "FAIL"])),
     pressure_status=_maybe(st.sampled_from(["SAFE", "NEAR_LIMIT", "OVER_LIMIT"])),
@@ -198,6 +209,8 @@ predictions = _model(
         model=_maybe(labels),
     ),
     ml_status=codes,
+    correction=_maybe(corrections),
+    shadow=_maybe(corrections),
     valid_until=_maybe(timestamps),
 )
 
