@@ -1,0 +1,182 @@
+"""The columns of a feature set: name, unit, meaning, and when each is known.
+
+``sim_ meas_ delta_ proc_ qc_`` columns are those of the first generation, under the same names.
+``prev_`` is what earlier shots of this mold on this press showed, ``press_`` those of all molds of
+the press; both hold only what was known when this shot was poured. Missing values are NaN.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+Known = Literal["pour", "live", "demold", "lab"]
+"""When a value is known: at the pour, ``LIVE_S`` later, when the mold opens, when the laboratory
+reports. A model may use what is known no later than its own moment."""
+
+MOMENTS: tuple[Known, ...] = ("pour", "live", "demold", "lab")
+LIVE_S = 120.0
+"""After the pour; the first generation's live columns look at the first 60 and 120 s."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A feature or a result of a shot."""
+
+    unit: str
+    meaning: str
+    known: Known
+
+
+@dataclass(frozen=True)
+class Target:
+    """A quantity whose physics a model corrects.
+
+    Attributes:
+        quantity: its name on the wire.
+        measured, physics: columns that are compared.
+        relative: the residual is ``measured / physics - 1``, else ``measured - physics``.
+        known: when it was measured.
+    """
+
+    quantity: str
+    measured: str
+    physics: str
+    relative: bool
+    known: Known
+
+
+TARGETS = {
+    "rho_moulded": Target(
+        "rho_moulded_kg_per_m3", "qc_rho_moulded", "sim_rho_moulded", True, "lab"
+    ),
+    "t_demold": Target("t_demold_min_s", "qc_t_demold_safe_s", "sim_t_demold_min_s", True, "lab"),
+    "p_max": Target("p_max_bar", "meas_p_max_bar", "sim_p_max_bar", False, "demold"),
+    "T_core_max": Target("T_core_max_C", "meas_T_core_max_C", "sim_T_core_max_C", False, "demold"),
+}
+"""By the name that their residual has in columns: ``prev_rho_moulded_mean8``."""
+
+DEFECTS = ("void", "short_shot", "shrinkage", "burn", "blister")
+"""Kinds of defects that a model may tell; any other name counts for ``qc_any_defect`` alone."""
+
+IDS = ("shot_id", "site", "press", "mold_id", "system_id", "parameters_hash", "poured_at")
+"""Columns that say which shot it is; no model looks at them."""
+
+_PROCESS = {
+    "proc_T_polyol_in_C": ("°C", "polyol at the mixing head"),
+    "proc_T_iso_in_C": ("°C", "isocyanate at the mixing head"),
+    "proc_T_mold_init_C": ("°C", "mold at the pour"),
+    "proc_T_ambient_C": ("°C", "hall"),
+    "proc_RH_ambient": ("1", "relative humidity of the hall, 0 to 1"),
+    "proc_mixing_eff": ("1", "mixed share of the stream, 1 where nobody said"),
+    "proc_m_total_kg": ("kg", "metered mass, both components and additives"),
+    "proc_iso_per_polyol": ("1", "metered mass of isocyanate to polyol"),
+    "proc_packing_kg_per_m3": ("kg/m3", "metered mass to cavity volume of the drawing"),
+    "proc_substituted_count": ("1", "inputs that nobody measured: a set point stood in"),
+}
+_PHYSICS = {
+    "sim_T_core_max_C": ("°C", "hottest core"),
+    "sim_T_core_t_at_max_s": ("s", "when the core is hottest"),
+    "sim_p_max_bar": ("bar", "highest cavity pressure, absolute"),
+    "sim_p_t_at_max_s": ("s", "when the pressure is highest"),
+    "sim_rho_moulded": ("kg/m3", "moulded density"),
+    "sim_fill_ratio": ("1", "foam to cavity volume, 1 is full"),
+    "sim_t_cream_s": ("s", "cream time"),
+    "sim_t_gel_s": ("s", "gel time"),
+    "sim_t_rise_s": ("s", "rise time"),
+    "sim_t_demold_min_s": ("s", "earliest demolding"),
+    "sim_t_demold_opt_s": ("s", "recommended demolding"),
+    "sim_H_demold_shore": ("Shore", "hardness at the recommended demolding"),
+    "sim_H_24h_shore": ("Shore", "hardness after a day"),
+    "sim_nco_oh_index": ("1", "NCO to OH equivalents, as metered"),
+    "sim_water_from_rh_kg": ("kg", "water from the air and from a damp mold"),
+    "sim_defect_risk": ("1", "risk that the physics sees"),
+}
+_LIVE = {
+    "meas_T_core_avg_0_120_C": ("°C", "mean core temperature of the first 120 s"),
+    "meas_T_core_slope_0_60_C_per_s": ("K/s", "rise of the core temperature over the first 60 s"),
+    "meas_p_slope_0_60_bar_per_s": ("bar/s", "rise of the cavity pressure over the first 60 s"),
+}
+_DEMOLD = {
+    "meas_T_core_max_C": ("°C", "hottest reading of the core"),
+    "meas_T_core_t_at_max_s": ("s", "when it was read"),
+    "meas_p_max_bar": ("bar", "highest reading of the cavity pressure, absolute"),
+    "meas_p_t_at_max_s": ("s", "when it was read"),
+    "meas_t_demold_actual_s": ("s", "when the mold was opened"),
+    "delta_T_core_max_C": ("K", "meas_T_core_max_C - sim_T_core_max_C"),
+    "delta_p_max_bar": ("bar", "meas_p_max_bar - sim_p_max_bar"),
+    "delta_t_demold_s": ("s", "meas_t_demold_actual_s - sim_t_demold_opt_s"),
+}
+_LAB = {
+    "qc_rho_moulded": ("kg/m3", "moulded density"),
+    "qc_H_demold": ("Shore", "hardness at demolding"),
+    "qc_H_24h": ("Shore", "hardness after a day"),
+    "qc_t_demold_safe_s": ("s", "earliest opening that did no harm"),
+    "qc_defect_risk": ("1", "how bad the operator judged the part: 0 good, 1 scrap"),
+    "qc_any_defect": ("1", "1 if any defect was found, 0 if somebody looked and found none"),
+    **{f"qc_defect_{kind}": ("1", f"1 if {kind} was found") for kind in DEFECTS},
+}
+
+RECENT = (8, 40)
+"""Earlier results that running means go over."""
+_SCOPES = {"prev": "earlier shots of this mold on this press", "press": "shots of this press"}
+
+
+def _earlier() -> dict[str, tuple[str, str]]:
+    found = {}
+    for scope, whose in _SCOPES.items():
+        for name, target in TARGETS.items():
+            unit = "1" if target.relative else {"p_max": "bar"}.get(name, "K")
+            residual = f"{target.measured} against {target.physics}, {whose}"
+            if scope == "prev":
+                found[f"prev_{name}_last"] = unit, f"residual of {residual}: the last one known"
+            for count in RECENT:
+                found[f"{scope}_{name}_mean{count}"] = (
+                    unit,
+                    f"residual of {residual}: mean of the last {count} known",
+                )
+            found[f"{scope}_{name}_count"] = (
+                "1",
+                f"how many of these are known, {RECENT[-1]} at most",
+            )
+    found["prev_pause_s"] = "s", "since the mold was opened last"
+    found["prev_defect_share"] = "1", f"defective among the last {RECENT[-1]} parts looked at"
+    return found
+
+
+_TABLES: dict[Known, dict[str, tuple[str, str]]] = {
+    "pour": _PROCESS | _PHYSICS | _earlier(),
+    "live": _LIVE,
+    "demold": _DEMOLD,
+    "lab": _LAB,
+}
+COLUMNS: dict[str, Column] = {
+    name: Column(unit, meaning, known)
+    for known, table in _TABLES.items()
+    for name, (unit, meaning) in table.items()
+}
+"""Every column of numbers, in the order of a feature set."""
+
+
+def known_by(moment: Known) -> tuple[str, ...]:
+    """Columns that are known at this moment: what a model for it may look at."""
+    last = MOMENTS.index(moment)
+    return tuple(name for name, column in COLUMNS.items() if MOMENTS.index(column.known) <= last)
+
+
+def targets_at(moment: Known) -> dict[str, Target]:
+    """What is still to be measured at this moment, and so worth a prediction."""
+    now = MOMENTS.index(moment)
+    return {name: found for name, found in TARGETS.items() if MOMENTS.index(found.known) > now}
+
+
+def schema_hash(names: Iterable[str]) -> str:
+    """First 16 hex digits of the SHA-256 over names, units and meanings: equal when the columns
+    are the same and mean the same."""
+    digest = hashlib.sha256()
+    for name in names:
+        column = COLUMNS[name]
+        digest.update(f"{name}|{column.unit}|{column.meaning}|{column.known}\n".encode())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,160 @@
+"""A shot as a row of numbers. Training and the press call these same functions.
+
+Each function returns the columns that become known at one moment; a row is their union.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twin_core.batch import BatchResult
+from twin_core.learning.columns import DEFECTS, LIVE_S
+from twin_core.mold import Mold
+from twin_core.result import SimulationResult
+from twin_core.shot import Process
+from twin_core.units import PA_PER_BAR
+
+Array = NDArray[np.float64]
+Row = dict[str, float]
+NAN = math.nan
+SLOPE_S = 60.0
+READINGS_MIN = 3
+"""A slope or a mean needs as many."""
+
+_KPIS = {
+    "sim_T_core_max_C": "T_core_max_C",
+    "sim_T_core_t_at_max_s": "t_T_core_max_s",
+    "sim_p_t_at_max_s": "t_p_max_s",
+    "sim_rho_moulded": "rho_moulded_kg_per_m3",
+    "sim_fill_ratio": "fill_ratio",
+    "sim_t_cream_s": "t_cream_s",
+    "sim_t_gel_s": "t_gel_s",
+    "sim_t_rise_s": "t_rise_s",
+    "sim_H_24h_shore": "H_24h_shore",
+    "sim_nco_oh_index": "nco_oh_index",
+    "sim_water_from_rh_kg": "water_from_rh_kg",
+}
+_FIGURES = {
+    "sim_t_demold_min_s": "t_demold_min_s",
+    "sim_t_demold_opt_s": "t_demold_opt_s",
+    "sim_H_demold_shore": "H_demold_shore",
+    "sim_defect_risk": "defect_risk",
+}
+
+
+def physics_columns(result: SimulationResult) -> Row:
+    """``sim_`` columns of one simulation."""
+    row = {column: _number(getattr(result.kpis, name)) for column, name in _KPIS.items()}
+    row |= {column: _number(getattr(result, name)) for column, name in _FIGURES.items()}
+    row["sim_p_max_bar"] = result.p_max_Pa / PA_PER_BAR
+    return row
+
+
+def physics_columns_of_batch(batch: BatchResult) -> dict[str, Array]:
+    """``sim_`` columns of many simulations, arrays of shape (shots,); they differ from those of
+    single runs by less than 0.1 per cent (the tolerance of a batch)."""
+    columns = {column: batch[name] for column, name in (_KPIS | _FIGURES).items()}
+    columns["sim_p_max_bar"] = batch["p_max_Pa"] / PA_PER_BAR
+    return columns
+
+
+def process_columns(process: Process, mold: Mold, substituted_count: int) -> Row:
+    """``proc_`` columns of what was poured."""
+    total = process.m_polyol_kg + process.m_iso_kg + process.m_additives_kg
+    volume = mold.cavity_volume_m3
+    mold_C = process.T_ambient_C if process.T_mold_C is None else process.T_mold_C
+    return {
+        "proc_T_polyol_in_C": process.T_polyol_C,
+        "proc_T_iso_in_C": process.T_iso_C,
+        "proc_T_mold_init_C": mold_C,
+        "proc_T_ambient_C": process.T_ambient_C,
+        "proc_RH_ambient": process.RH_ambient_pct / 100.0,
+        "proc_mixing_eff": process.mixing_eff,
+        "proc_m_total_kg": total,
+        "proc_iso_per_polyol": process.m_iso_kg / process.m_polyol_kg,
+        "proc_packing_kg_per_m3": NAN if volume is None else total / volume,
+        "proc_substituted_count": float(substituted_count),
+    }
+
+
+def live_columns(T_core: Sequence[tuple[float, float]], p: Sequence[tuple[float, float]]) -> Row:
+    """``meas_`` columns of the first ``LIVE_S`` seconds.
+
+    Args:
+        T_core: readings (time since the pour [s], °C), in order of time.
+        p: readings (time [s], bar absolute).
+    """
+    early = [value for t, value in T_core if 0.0 <= t <= LIVE_S]
+    return {
+        "meas_T_core_avg_0_120_C": float(np.mean(early)) if len(early) >= READINGS_MIN else NAN,
+        "meas_T_core_slope_0_60_C_per_s": _slope(T_core),
+        "meas_p_slope_0_60_bar_per_s": _slope(p),
+    }
+
+
+def demold_columns(
+    row: Mapping[str, float],
+    T_core_max: tuple[float, float] | None,
+    p_max: tuple[float, float] | None,
+    t_demold_actual_s: float | None,
+) -> Row:
+    """``meas_`` and ``delta_`` columns that are known when the mold opens.
+
+    Args:
+        row: the ``sim_`` columns of the shot.
+        T_core_max, p_max: (time [s], value) of the largest reading.
+    """
+    t_T, T = T_core_max or (NAN, NAN)
+    t_p, p = p_max or (NAN, NAN)
+    opened = _number(t_demold_actual_s)
+    return {
+        "meas_T_core_max_C": T,
+        "meas_T_core_t_at_max_s": t_T,
+        "meas_p_max_bar": p,
+        "meas_p_t_at_max_s": t_p,
+        "meas_t_demold_actual_s": opened,
+        "delta_T_core_max_C": T - row["sim_T_core_max_C"],
+        "delta_p_max_bar": p - row["sim_p_max_bar"],
+        "delta_t_demold_s": opened - row["sim_t_demold_opt_s"],
+    }
+
+
+def lab_columns(
+    record: Mapping[str, float | None], defects: Iterable[str] | None, risk: float | None
+) -> Row:
+    """``qc_`` columns of a quality record.
+
+    Args:
+        record: its numbers, by the names of the wire.
+        defects: what was found; None if nobody looked.
+    """
+    row = {
+        "qc_rho_moulded": _number(record.get("rho_moulded_kg_per_m3")),
+        "qc_H_demold": _number(record.get("H_demold_shore")),
+        "qc_H_24h": _number(record.get("H_24h_shore")),
+        "qc_t_demold_safe_s": _number(record.get("t_demold_safe_s")),
+        "qc_defect_risk": _number(risk),
+    }
+    found = None if defects is None else set(defects)
+    row["qc_any_defect"] = NAN if found is None else float(bool(found))
+    for kind in DEFECTS:
+        row[f"qc_defect_{kind}"] = NAN if found is None else float(kind in found)
+    return row
+
+
+def _slope(readings: Sequence[tuple[float, float]]) -> float:
+    """Least-squares slope over the first 60 s (the first generation fitted over 120 s)."""
+    early = np.array([(t, value) for t, value in readings if 0.0 <= t <= SLOPE_S])
+    if len(early) < READINGS_MIN or np.ptp(early[:, 0]) == 0.0:
+        return NAN
+    t, value = early.T
+    t = t - t.mean()
+    return float(t @ value / (t @ t))
+
+
+def _number(value: float | None) -> float:
+    return NAN if value is None else float(value)
