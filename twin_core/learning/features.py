@@ -55,8 +55,9 @@ def physics_columns(result: SimulationResult) -> Row:
 
 
 def physics_columns_of_batch(batch: BatchResult) -> dict[str, Array]:
-    """``sim_`` columns of many simulations, arrays of shape (shots,); they differ from those of
-    single runs by less than 0.1 per cent (the tolerance of a batch)."""
+    """``sim_`` columns of many simulations, arrays of shape (shots,); with ``rtol`` of single runs
+    they are those of single runs.
+    """
     columns = {column: batch[name] for column, name in (_KPIS | _FIGURES).items()}
     columns["sim_p_max_bar"] = batch["p_max_Pa"] / PA_PER_BAR
     return columns
