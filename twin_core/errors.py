@@ -2,8 +2,11 @@
 
     TwinError
     ├── InputError         a scenario, material, mold or shot that cannot be simulated as given
-    └── SolverError        the integrator could not follow the model
-        └── BudgetExceeded the evaluations allowed for one run were used up
+    ├── SolverError        the integrator could not follow the model
+    │   └── BudgetExceeded the evaluations allowed for one run were used up
+    └── ModelError         a learned model cannot be used; physics goes on alone
+        ├── MissingExtra   the library that runs it is not installed
+        └── InvalidInput   a feature that it needs is missing
 
 Each class says whether trying again can help (``retryable``) and what to do (``hint``); a message
 says what is wrong, where, the value, the limit, and the way out.
@@ -35,3 +38,21 @@ class BudgetExceeded(SolverError):
     """A run used up its budget of right-hand-side evaluations instead of hanging."""
 
     hint = "check the scenario for extreme values, or raise simulation.max_evaluations"
+
+
+class ModelError(TwinError):
+    """A learned model cannot be used."""
+
+    hint = "physics goes on alone; train the model anew or promote another one"
+
+
+class MissingExtra(ModelError):
+    """The library that runs a model is not installed."""
+
+    hint = "pip install 'pur-mold-twin[ml]'"
+
+
+class InvalidInput(ModelError):
+    """A feature that the model needs is missing."""
+
+    hint = "docs/features.md says where each feature comes from"

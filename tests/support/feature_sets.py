@@ -1,0 +1,65 @@
+"""Feature sets with a known truth: quick to make, where the virtual plant would be slow.
+
+Made of random numbers, not of shots: for tests of training and of drift only.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from twin_core.learning.columns import COLUMNS, DEFECTS, RECENT, TARGETS
+
+NOISE = 0.01
+
+
+def feature_set(
+    shots: int = 800, presses: int = 4, seed: int = 0, shift: float = 0.0, system: str = "SYSTEM_R1"
+) -> dict[str, Any]:
+    """Shots of presses, each off in its own way, and more so when the hall is warm.
+
+    Residuals are ``offset of the press + 0.004 per kelvin + noise``; of a quarter of the shots the
+    laboratory says nothing.
+
+    Args:
+        shift: added to the temperature of the hall, K.
+    """
+    rng = np.random.default_rng(seed)
+    press = rng.integers(0, presses, shots)
+    start = np.datetime64("2026-01-01T00:00:00", "us")
+    poured_at = start + np.sort(rng.integers(0, 200 * 86_400, shots)) * np.timedelta64(10**6, "us")
+    columns: dict[str, Any] = {
+        "shot_id": np.array([f"s{i}" for i in range(shots)], object),
+        "site": np.full(shots, "plant", object),
+        "press": np.array([f"press{seed}-{i}" for i in press], object),
+        "mold_id": np.array([f"M{i}" for i in press], object),
+        "system_id": np.full(shots, system, object),
+        "parameters_hash": np.full(shots, "0123456789abcdef", object),
+        "poured_at": poured_at,
+        "simulated": np.ones(shots),
+    }
+    numbers = {name: rng.normal(10.0, 1.0, shots) for name in COLUMNS}
+    warm = rng.normal(23.0, 3.0, shots) + shift
+    numbers["proc_T_ambient_C"] = warm
+    offsets = rng.normal(0.0, 0.06, presses)
+    physics = {"rho_moulded": 80.0, "t_demold": 400.0, "p_max": 2.0, "T_core_max": 140.0}
+    for name, target in TARGETS.items():
+        scale = 1.0 if target.relative else physics[name]
+        residual = offsets[press] + 0.004 * (warm - 23.0) + rng.normal(0.0, NOISE, shots)
+        known = rng.random(shots) < 0.75
+        before = offsets[press] + rng.normal(0.0, NOISE, shots)
+        numbers[target.physics] = rng.normal(physics[name], 0.05 * physics[name], shots)
+        measured = residual * scale + numbers[target.physics]
+        if target.relative:
+            measured = numbers[target.physics] * (1.0 + residual)
+        numbers[target.measured] = np.where(known, measured, np.nan)
+        for count in RECENT:
+            numbers[f"prev_{name}_mean{count}"] = before * scale
+            numbers[f"press_{name}_mean{count}"] = before * scale
+        numbers[f"prev_{name}_last"] = before * scale
+    risk = 1.0 / (1.0 + np.exp(2.0 - 0.8 * (warm - 23.0)))
+    numbers["qc_any_defect"] = (rng.random(shots) < risk).astype(float)
+    for kind in DEFECTS:
+        numbers[f"qc_defect_{kind}"] = np.where(kind == "void", numbers["qc_any_defect"], 0.0)
+    return columns | numbers

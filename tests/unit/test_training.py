@@ -1,0 +1,127 @@
+"""Training: what is learned, how sure it says it is, and that its file says the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.support.feature_sets import feature_set
+from twin_core.errors import InputError
+from twin_core.learning.columns import COLUMNS, known_by
+from twin_core.learning.inference import Model
+from twin_core.learning.training.export import PARITY, difference
+from twin_core.learning.training.regression import conformal_width
+from twin_core.learning.training.scores import Answers, score
+from twin_core.learning.training.table import FeatureSet, group_folds, held_out, later_folds
+from twin_core.learning.training.train import TrainConfig, Trained, train
+
+CONFIG = TrainConfig(learners=["ridge", "boosting"], targets=["rho_moulded", "T_core_max"])
+
+
+@pytest.fixture(scope="module")
+def trained() -> Trained:
+    return train(feature_set(900, 5), CONFIG)
+
+
+def table(**options: int) -> FeatureSet:
+    return FeatureSet.of(feature_set(**options), list(COLUMNS))
+
+
+def test_a_mold_is_on_one_side_of_every_split() -> None:
+    shots = table(presses=5)
+    other_molds, later = held_out(shots, 0.2, 0.2, seed=1)
+    assert other_molds.any()
+    assert later.any()
+    assert not set(shots.molds[other_molds]) & set(shots.molds[~other_molds])
+    assert shots.time_s[later].min() > shots.time_s[~other_molds & ~later].max()
+    for learn, judge in later_folds(shots, 5, seed=1):
+        assert not set(shots.groups[learn]) & set(shots.groups[judge])
+        assert shots.time_s[learn].max() < shots.time_s[judge].min()
+    folds = list(group_folds(shots.groups, 5, seed=1))
+    assert np.array_equal(np.sum(folds, axis=0), np.ones(len(shots)))
+
+
+def test_a_single_mold_is_divided_by_time() -> None:
+    shots = table(presses=1)
+    other_molds, later = held_out(shots, 0.2, 0.2, seed=1)
+    assert not other_molds.any()
+    assert later.sum() == pytest.approx(0.2 * len(shots), abs=1)
+    assert len(np.unique(shots.groups)) == 5
+
+
+def test_the_file_answers_as_the_learners_do(trained: Trained) -> None:
+    final = trained.final
+    X = trained.table.matrix(final.features)
+    fitted = list(final.regressions.values()), list(final.risks.values())
+    assert 0.0 < difference(final.model, *fitted, X) <= PARITY
+    said = Model(trained.content).run(X)
+    for name, item in final.regressions.items():
+        assert said[name] == pytest.approx(item.model.predict(X), abs=PARITY * item.known.std())
+    probabilities = said["risk.any_defect"]
+    assert probabilities.mean() == pytest.approx(trained.table["qc_any_defect"].mean(), abs=0.02)
+
+
+def test_the_same_inputs_give_the_same_file(trained: Trained) -> None:
+    assert train(feature_set(900, 5), CONFIG).content == trained.content
+
+
+def test_other_data_and_another_seed_are_named_in_the_card(trained: Trained) -> None:
+    other = train(feature_set(900, 5, seed=1), CONFIG.model_copy(update={"seed": 1}))
+    assert other.card.origin.data_hash != trained.card.origin.data_hash
+    assert other.card.origin.config_hash != trained.card.origin.config_hash
+
+
+def test_presses_it_never_saw(trained: Trained) -> None:
+    """Better than half of the physics alone, and as sure as it says."""
+    unseen = table(shots=1500, presses=6, seed=7)
+    said = Model(trained.content).run(unseen.matrix(trained.card.features))
+    for name, item in trained.card.targets.items():
+        answers = Answers(said[name], item.width * said[f"{name}.spread"])
+        found = score(name, unseen, answers, mean=0.0)
+        assert found is not None
+        assert found.ratio < 0.5
+        assert found.rmse < min(found.rmse_mean, found.rmse_last)
+        assert 0.87 <= found.coverage <= 0.93
+        assert min(found.coverage_by_mold.values()) >= 0.8
+
+
+def test_it_looks_at_nothing_that_is_known_later(trained: Trained) -> None:
+    assert set(trained.card.features) <= set(known_by("pour"))
+    later = train(feature_set(400, 3), TrainConfig(known_at="demold", learners=["ridge"]))
+    assert set(later.card.targets) == {"rho_moulded", "t_demold"}
+    with pytest.raises(InputError, match="T_core_max has been measured at the demold"):
+        train(feature_set(400, 3), TrainConfig(known_at="demold", targets=["T_core_max"]))
+
+
+def test_the_width_is_that_of_split_conformal_prediction() -> None:
+    """The ceil((n + 1) * coverage)-th smallest score (Lei et al. 2018, algorithm 2)."""
+    scores = np.random.default_rng(0).normal(size=199)
+    assert conformal_width(scores, 0.9) == pytest.approx(np.sort(np.abs(scores))[180 - 1])
+
+
+def test_the_boosting_follows_what_a_line_cannot() -> None:
+    columns = feature_set(1200, 4)
+    warm = columns["proc_T_ambient_C"]
+    columns["qc_rho_moulded"] = columns["sim_rho_moulded"] * (1.0 + 0.1 * (np.abs(warm - 23) > 3))
+    found = train(columns, CONFIG.model_copy(update={"targets": ["rho_moulded"]}))
+    assert found.card.targets["rho_moulded"].learner == "boosting"
+
+
+def test_what_cannot_be_learned_from_is_said() -> None:
+    columns = feature_set(400)
+    with pytest.raises(InputError, match="column qc_rho_moulded is missing"):
+        train({name: v for name, v in columns.items() if name != "qc_rho_moulded"}, CONFIG)
+    with pytest.raises(InputError, match="50 shots are too few"):
+        train({name: values[:50] for name, values in columns.items()}, CONFIG)
+    with pytest.raises(InputError, match="is none of"):
+        train(columns, TrainConfig(targets=["colour"]))
+    columns["qc_rho_moulded"] = np.full(400, np.nan)
+    found = train(columns, CONFIG)
+    assert any(note.startswith("rho_moulded: fewer than") for note in found.notes)
+
+
+def test_the_network_as_int8() -> None:
+    found = train(feature_set(400, 4), TrainConfig(targets=["rho_moulded"], defects=False)).int8
+    assert found is not None
+    assert found.bytes_count_int8 < found.bytes_count
+    assert found.rmse_int8 == pytest.approx(found.rmse, rel=0.2)

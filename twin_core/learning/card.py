@@ -1,0 +1,111 @@
+"""What a model file says of itself: the metadata of its ONNX graph."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from twin_core.learning.columns import COLUMNS, TARGETS, known_by, schema_hash, targets_at
+
+FORMAT: Literal[1] = 1
+CARD_KEY = "pur-mold-twin.card"
+"""Key of the card, JSON, among the metadata of the graph."""
+INPUT = "features"
+"""Input of the graph: float32, (shots, features)."""
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Hex = Annotated[str, Field(pattern=r"^[0-9a-f]{16,64}$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Corrected(_Part):
+    """A target: two outputs of the graph, its residual and the spread of what is left.
+
+    The interval is ``residual +- width * spread``: split conformal prediction with normalised
+    residuals (Papadopoulos et al. 2002; Lei et al. 2018, section 5.2), on shots of presses that the
+    model of the fold had not seen.
+    """
+
+    learner: str
+    """Which of the candidates won: ridge, boosting, network."""
+    width: Positive
+    """Spreads to either side."""
+    physics_half_width: Positive
+    """Half width of the interval of the physics alone, same coverage."""
+
+
+class Risk(_Part):
+    """A kind of defect: an output of the graph is its probability, before calibration.
+
+    Calibrated: ``1 / (1 + exp(-(slope * logit(p) + offset)))`` (Platt 1999).
+    """
+
+    learner: str
+    slope: float
+    offset: float
+    base_share: Share
+    """How often it was found among the shots learned from."""
+
+
+class Domain(_Part):
+    """Where the model has seen shots: the range of each feature."""
+
+    low: list[float]
+    high: list[float]
+    may_miss: list[bool]
+    """Was the feature missing in shots that the model learned from?"""
+
+
+class Origin(_Part):
+    """Where it comes from; the same origin gives the same file."""
+
+    data_hash: Hex
+    config_hash: Hex
+    git_hash: str
+    versions: dict[str, str]
+    seed: int
+    shots_count: Annotated[int, Field(gt=0)]
+    molds_count: Annotated[int, Field(gt=0)]
+    first_poured_at: str
+    last_poured_at: str
+    simulated_share: Share
+    """Share of shots that a simulator made, not a machine."""
+
+
+class Card(_Part):
+    """A model: what it looks at, what it says, how sure it is, where it comes from."""
+
+    format: Literal[1] = FORMAT
+    known_at: Literal["pour", "live", "demold"]
+    features: Annotated[list[str], Field(min_length=1, max_length=1000)]
+    feature_schema: Hex
+    physics_hash: Hex
+    systems: dict[str, str]
+    """Material systems that it has seen: ``parameters_hash`` by ``system_id``."""
+    coverage: Annotated[float, Field(gt=0, lt=1)]
+    targets: dict[str, Corrected]
+    risks: dict[str, Risk]
+    domain: Domain
+    origin: Origin
+
+    @model_validator(mode="after")
+    def _fits(self) -> Card:
+        unknown = [name for name in self.features if name not in COLUMNS]
+        if unknown:
+            raise ValueError(f"features: {unknown[0]!r} is no column of this version")
+        later = set(self.features) - set(known_by(self.known_at))
+        if later:
+            raise ValueError(f"features: {min(later)} is known after the {self.known_at}")
+        if self.feature_schema != schema_hash(self.features):
+            raise ValueError("feature_schema: the columns mean something else in this version")
+        if not set(self.targets) <= set(targets_at(self.known_at)):
+            raise ValueError(f"targets: only {', '.join(TARGETS)} at the {self.known_at}")
+        counts = {len(values) for values in (self.domain.low, self.domain.high)}
+        if counts | {len(self.domain.may_miss)} != {len(self.features)}:
+            raise ValueError("domain: one range for each feature")
+        return self

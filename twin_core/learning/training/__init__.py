@@ -1,0 +1,1 @@
+"""From a feature set to a model file: table, split, candidates, intervals, ONNX, scores."""

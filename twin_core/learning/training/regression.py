@@ -1,0 +1,137 @@
+"""A residual of the physics: choose a learner, say how sure it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from mapie.regression import SplitConformalRegressor
+from sklearn.dummy import DummyRegressor
+
+from twin_core.learning.training.candidates import REGRESSORS, fitted, spread_learner
+from twin_core.learning.training.table import Array, FeatureSet, group_folds, later_folds
+
+FOLDS = 5
+SPREAD_FLOOR = 0.4
+"""Of the median: no shot is that much surer than others (assumed)."""
+
+
+class Residual:
+    """A learner of a residual, which it sees in units of its standard deviation."""
+
+    def __init__(self, name: str, seed: int) -> None:
+        self.learner = REGRESSORS[name](seed)
+        self.scale = 1.0
+
+    def fit(self, X: Any, y: Array) -> Residual:
+        """Learn."""
+        self.scale = float(np.std(y)) or 1.0
+        self.learner = fitted(self.learner, X, y / self.scale)
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """Residual of each row."""
+        found: Array = self.scale * self.learner.predict(X)
+        return found
+
+
+class Spread:
+    """Expected size of what a model leaves over, never below a floor."""
+
+    def __init__(self, seed: int) -> None:
+        self.learner = spread_learner(seed)
+        self.floor = 0.0
+
+    def fit(self, X: Any, left: Array) -> Spread:
+        """Learn from ``left``, absolute residuals that were not fitted."""
+        self.learner = fitted(self.learner, X, left)
+        self.floor = float(SPREAD_FLOOR * np.median(left))
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """Spread of each row."""
+        found: Array = np.maximum(self.learner.predict(X), self.floor)
+        return found
+
+
+@dataclass(frozen=True)
+class Regression:
+    """What was fitted for one target.
+
+    Attributes:
+        errors: root mean square of each candidate on shots of other groups, later in time.
+        apart: for the shots learned from, the residual and spread that models say which had not
+            seen their group, shape (shots, 2); the interval's width was set on these.
+        width: spreads to either side of the interval.
+        physics_half_width: the same coverage for the physics alone.
+    """
+
+    name: str
+    learner: str
+    errors: Mapping[str, float]
+    model: Residual
+    spread: Spread
+    apart: Array
+    known: Array
+    width: float
+    physics_half_width: float
+
+
+def fit_regression(
+    name: str,
+    table: FeatureSet,
+    features: Sequence[str],
+    candidates: Sequence[str],
+    coverage: float,
+    seed: int,
+) -> Regression:
+    """Fit one target on the shots whose residual is known."""
+    residual = table.residual(name)
+    table = table.rows(~np.isnan(residual))
+    X, y = table.matrix(features), residual[~np.isnan(residual)]
+    errors = {c: _error_later(c, table, X, y, seed) for c in candidates}
+    learner = min(errors, key=lambda c: errors[c])
+    apart = _apart(learner, table, X, y, seed)
+    scores = (y - apart[:, 0]) / apart[:, 1]
+    return Regression(
+        name=name,
+        learner=learner,
+        errors=errors,
+        model=Residual(learner, seed).fit(X, y),
+        spread=Spread(seed).fit(X, np.abs(y - apart[:, 0])),
+        apart=apart,
+        known=y,
+        width=conformal_width(scores, coverage),
+        physics_half_width=conformal_width(y, coverage),
+    )
+
+
+def conformal_width(scores: Array, coverage: float) -> float:
+    """Half width of the interval around zero that holds ``coverage`` of further scores (MAPIE)."""
+    nothing = np.zeros((len(scores), 1))
+    zero = DummyRegressor(strategy="constant", constant=0.0).fit(nothing, scores)
+    intervals = SplitConformalRegressor(zero, confidence_level=coverage, prefit=True)
+    intervals.conformalize(nothing, scores)
+    return float(intervals.predict_interval(nothing[:1])[1][0, 1, 0])
+
+
+def _error_later(name: str, table: FeatureSet, X: Any, y: Array, seed: int) -> float:
+    squares = []
+    for learn, judge in later_folds(table, FOLDS, seed):
+        model = Residual(name, seed).fit(X[learn], y[learn])
+        squares.append((model.predict(X[judge]) - y[judge]) ** 2)
+    return float(np.sqrt(np.mean(np.concatenate(squares))))
+
+
+def _apart(name: str, table: FeatureSet, X: Any, y: Array, seed: int) -> Array:
+    """Residual and spread for each shot by models that did not see its group."""
+    found = np.empty((len(y), 2))
+    folds = list(group_folds(table.groups, FOLDS, seed))
+    for fold in folds:
+        found[fold, 0] = Residual(name, seed).fit(X[~fold], y[~fold]).predict(X[fold])
+    left = np.abs(y - found[:, 0])
+    for fold in folds:
+        found[fold, 1] = Spread(seed).fit(X[~fold], left[~fold]).predict(X[fold])
+    return found

@@ -1,0 +1,103 @@
+"""How good a correction is, beside what needs no model: physics alone, the mean, the last value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twin_core.learning.columns import TARGETS
+from twin_core.learning.training.table import Array, FeatureSet, Rows
+
+FEWEST = 20
+"""A share of fewer shots says little; they are not listed one by one."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """Of one target on some shots, in its unit.
+
+    ``ratio`` is the error of the model to that of the physics alone; ``coverage`` the share of
+    shots inside their interval, ``width`` the mean width of the intervals.
+    """
+
+    shots_count: int
+    rmse: float
+    rmse_physics: float
+    rmse_mean: float
+    rmse_last: float
+    bias: float
+    ratio: float
+    coverage: float
+    width: float
+    coverage_by_mold: Mapping[str, float]
+    coverage_by_system: Mapping[str, float]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model says of the shots of a table, for one target; NaN where it says nothing.
+
+    ``residual`` and ``half`` are in the units of the residual.
+    """
+
+    residual: Array
+    half: Array
+
+
+def score(
+    name: str, table: FeatureSet, answers: Answers, mean: float, chosen: Rows | None = None
+) -> Score | None:
+    """Score one target on the shots whose measurement is known; None if there are none.
+
+    Args:
+        mean: mean residual of the shots learned from: a baseline.
+        chosen: only these shots.
+    """
+    residual = table.residual(name)
+    known = ~np.isnan(residual) & ~np.isnan(answers.residual)
+    if chosen is not None:
+        known &= chosen
+    if not known.any():
+        return None
+    shots, said, half = table.rows(known), answers.residual[known], answers.half[known]
+    target, truth = TARGETS[name], residual[known]
+    last = np.nan_to_num(shots[f"prev_{name}_last"].astype(float))
+    scale = shots[target.physics].astype(float) if target.relative else np.ones(len(shots))
+    inside = np.abs(truth - said) <= half
+    errors = {
+        "rmse": said,
+        "rmse_physics": np.zeros(len(shots)),
+        "rmse_mean": np.full(len(shots), mean),
+        "rmse_last": last,
+    }
+    rmse = {key: _rms((value - truth) * scale) for key, value in errors.items()}
+    return Score(
+        shots_count=len(shots),
+        **rmse,
+        bias=float(np.mean((said - truth) * scale)),
+        ratio=rmse["rmse"] / rmse["rmse_physics"] if rmse["rmse_physics"] else np.nan,
+        coverage=float(inside.mean()),
+        width=float(np.mean(2.0 * half * scale)),
+        coverage_by_mold=_by(shots.molds, inside),
+        coverage_by_system=_by(shots["system_id"].astype(str), inside),
+    )
+
+
+def _rms(values: Array) -> float:
+    return float(np.sqrt(np.mean(values**2)))
+
+
+def _by(names: NDArray[np.str_], inside: NDArray[np.bool_]) -> dict[str, float]:
+    return {
+        str(name): float(inside[names == name].mean())
+        for name in np.unique(names)
+        if (names == name).sum() >= FEWEST
+    }

@@ -1,0 +1,126 @@
+"""A feature set in memory, and how it is divided: by mold and by time, never at random."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twin_core.errors import InputError
+from twin_core.learning.columns import IDS, TARGETS
+from twin_core.learning.memory import NAN
+
+Array = NDArray[np.float64]
+Rows = NDArray[np.bool_]
+
+BLOCKS = 5
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """Columns by name, arrays of shape (shots,), in order of time."""
+
+    columns: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, columns: Mapping[str, Any], needed: Sequence[str]) -> FeatureSet:
+        """Check a table and put it in order of time.
+
+        Raises:
+            InputError: a column is missing, or the table is empty.
+        """
+        missing = [name for name in (*IDS, *needed) if name not in columns]
+        if missing:
+            more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+            raise InputError(
+                f"feature set: column {missing[0]}{more} is missing: make it with build-features"
+            )
+        order = np.lexsort((columns["shot_id"], columns["poured_at"]))
+        if not len(order):
+            raise InputError("feature set: there are no shots in it")
+        return cls({name: np.asarray(values)[order] for name, values in columns.items()})
+
+    def __len__(self) -> int:
+        return len(self.columns["poured_at"])
+
+    def __getitem__(self, name: str) -> Any:
+        return self.columns[name]
+
+    def rows(self, chosen: Rows) -> FeatureSet:
+        """Some of the shots."""
+        return FeatureSet({name: values[chosen] for name, values in self.columns.items()})
+
+    def matrix(self, names: Sequence[str]) -> NDArray[np.float32]:
+        """Features as a model file takes them: (shots, features), NaN for missing."""
+        return np.column_stack([self.columns[name] for name in names]).astype(np.float32)
+
+    def residual(self, target: str) -> Array:
+        """How far the physics was off, NaN where it is not known; see ``TARGETS``."""
+        item = TARGETS[target]
+        measured, physics = self[item.measured].astype(float), self[item.physics].astype(float)
+        if not item.relative:
+            found: Array = measured - physics
+            return found
+        return np.where(physics > 0.0, measured / np.where(physics > 0.0, physics, NAN) - 1.0, NAN)
+
+    @cached_property
+    def molds(self) -> NDArray[np.str_]:
+        """Which mold on which press: what must not be on both sides of a split."""
+        parts = (self[name].astype(str) for name in ("site", "press", "mold_id"))
+        return _joined(*parts)
+
+    @cached_property
+    def groups(self) -> NDArray[np.str_]:
+        """What folds are made of: presses if there are three or more, else molds; of a single mold,
+        blocks of time."""
+        presses = _joined(self["site"].astype(str), self["press"].astype(str))
+        for names in (presses, self.molds):
+            if len(np.unique(names)) >= (3 if names is presses else 2):
+                return names
+        blocks = np.arange(len(self)) * BLOCKS // len(self)
+        return blocks.astype(str)
+
+    @cached_property
+    def time_s(self) -> Array:
+        """Pour of each shot, seconds since 1970."""
+        found: Array = self["poured_at"].astype("datetime64[us]").astype(np.int64) * 1e-6
+        return found
+
+
+def held_out(
+    table: FeatureSet, mold_share: float, time_share: float, seed: int
+) -> tuple[Rows, Rows]:
+    """What no fit may see: (all shots of some molds, the latest shots of the others)."""
+    molds = np.unique(table.molds)
+    count = round(mold_share * len(molds)) if len(molds) > 1 else 0
+    chosen = np.random.default_rng(seed).permutation(molds)[: max(count, int(len(molds) > 1))]
+    other_molds = np.isin(table.molds, chosen)
+    later = ~other_molds & (table.time_s > np.quantile(table.time_s, 1.0 - time_share))
+    return other_molds, later
+
+
+def group_folds(groups: NDArray[np.str_], count: int, seed: int) -> Iterator[Rows]:
+    """Each group is in one of the folds; a fold is to be predicted from the others."""
+    names = np.random.default_rng(seed).permutation(np.unique(groups))
+    for some in np.array_split(names, min(count, len(names))):
+        yield np.isin(groups, some)
+
+
+def later_folds(table: FeatureSet, count: int, seed: int) -> Iterator[tuple[Rows, Rows]]:
+    """(learn, judge): judged are groups that were not learned from, later than all learned."""
+    middle = np.median(table.time_s)
+    for fold in group_folds(table.groups, count, seed):
+        learn, judge = ~fold & (table.time_s <= middle), fold & (table.time_s > middle)
+        if learn.any() and judge.any():
+            yield learn, judge
+
+
+def _joined(*parts: NDArray[np.str_]) -> NDArray[np.str_]:
+    found = parts[0]
+    for part in parts[1:]:
+        found = np.char.add(np.char.add(found, "/"), part)
+    return found
