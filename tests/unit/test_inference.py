@@ -14,7 +14,7 @@ from onnx import TensorProto, helper
 from tests.support.feature_sets import feature_set
 from twin_core.errors import InvalidInput, ModelError
 from twin_core.learning import inference
-from twin_core.learning.card import CARD_KEY, Card
+from twin_core.learning.card import CARD_KEY
 from twin_core.learning.inference import CERTAIN_RATIO, WITHHELD_RATIO, Model
 from twin_core.learning.training.export import with_card
 from twin_core.learning.training.train import TrainConfig, Trained, train

@@ -30,12 +30,13 @@ def converted(learner: Any, features_count: int) -> onnx.ModelProto:
     with warnings.catch_warnings():
         # skl2onnx gives booleans as integers, which protobuf 7 will refuse
         warnings.filterwarnings("ignore", "Field onnx.AttributeProto.ints", DeprecationWarning)
-        return to_onnx(
+        found: onnx.ModelProto = to_onnx(
             learner,
             initial_types=[(INPUT, FloatTensorType([None, features_count]))],
             target_opset=OPSETS,
             options={"zipmap": False} if hasattr(learner, "predict_proba") else None,
         )
+    return found
 
 
 def graph(
