@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from edge_agent.settings import Settings
+from edge_agent.settings import CatalogueSettings, Settings
 from twin_core.files import load_mold, load_sheets, load_systems
 from twin_core.materials import MaterialSystem
 from twin_core.mold import Mold
@@ -34,11 +34,24 @@ def load_catalogue(settings: Settings) -> Catalogue:
     Raises:
         InputError: a file is wrong; the message names it and the field.
     """
-    molds = [load_mold(file) for file in sorted(settings.catalogue.molds.glob("*.yaml"))]
+    return read_catalogue(settings.catalogue, settings.quality, settings.quality_by_mold)
+
+
+def read_catalogue(
+    folders: CatalogueSettings,
+    quality: Quality | None = None,
+    quality_by_mold: dict[str, Quality] | None = None,
+) -> Catalogue:
+    """The same without the settings of an agent.
+
+    Raises:
+        InputError: a file is wrong; the message names it and the field.
+    """
+    molds = [load_mold(file) for file in sorted(folders.molds.glob("*.yaml"))]
     return Catalogue(
-        systems=load_systems(settings.catalogue.systems),
+        systems=load_systems(folders.systems),
         molds={mold.mold_id: mold for mold in molds},
-        quality=settings.quality,
-        quality_by_mold=settings.quality_by_mold,
-        sheets=load_sheets(settings.catalogue.systems),
+        quality=quality or Quality(),
+        quality_by_mold=quality_by_mold or {},
+        sheets=load_sheets(folders.systems),
     )

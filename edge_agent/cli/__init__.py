@@ -11,6 +11,7 @@ from edge_agent import __version__
 COMMANDS = {
     "agent": "Run the agent beside the press.",
     "broker": "Set up a Mosquitto with certificates and access rules.",
+    "build-features": "Join shots, telemetry, simulation and quality into a table to learn from.",
     "calibrate": "Fit a material to its data sheet or to measurements.",
     "demo": "Broker, agent and a virtual press on this machine, with a live table.",
     "history": "Print what is stored of a shot, or the shots of a mold.",

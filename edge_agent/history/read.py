@@ -97,13 +97,15 @@ class Which:
     since: datetime | None = None
     mold_id: str | None = None
     shot_id: str | None = None
+    until: datetime | None = None
+    """Rows from then on are left out."""
 
 
 class HistoryReader:
     """A history, opened to be read. Every method raises StoreError when it cannot be."""
 
     def __init__(self, engine: Engine | AsyncEngine, words: str) -> None:
-        self._engine, self._words = engine, words
+        self._engine, self.words = engine, words
 
     async def shot(self, shot_id: str) -> dict[str, list[dict[str, Any]]]:
         """All that is stored of a shot: rows by table."""
@@ -175,7 +177,7 @@ class HistoryReader:
             yield
         except (SQLAlchemyError, OSError) as error:
             cause = getattr(error, "orig", None) or error
-            raise StoreError(f"{self._words}: the history cannot be read: {cause}") from error
+            raise StoreError(f"{self.words}: the history cannot be read: {cause}") from error
 
 
 def open_reader(settings: HistorySettings) -> HistoryReader:
@@ -209,6 +211,8 @@ def _conditions(table: Table, which: Which) -> list[Any]:
     conditions = []
     if which.since is not None:
         conditions.append(table.c[ORDERS[table.name][0]] >= which.since)
+    if which.until is not None:
+        conditions.append(table.c[ORDERS[table.name][0]] < which.until)
     for name in ("mold_id", "shot_id"):
         value = getattr(which, name)
         if value is not None and name in table.c:

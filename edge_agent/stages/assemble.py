@@ -6,7 +6,7 @@ mold, or timed out. Messages may come twice, late, out of order, or not at all.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -228,11 +228,29 @@ class Assembler:
 
     def _collect_inputs(self, shot: Shot) -> None:
         assert shot.poured_at is not None
-        for scope in (str(shot.address), f"{shot.address}/{shot.mold_id}"):
-            for name, readings in self._signals.get(scope, {}).items():
-                before = [r for r in readings if r.ts <= shot.poured_at]
-                if before and shot.poured_at - before[-1].ts <= self._age_max:
-                    shot.inputs[name] = before[-1]
+        scopes = (str(shot.address), f"{shot.address}/{shot.mold_id}")
+        signals = [self._signals.get(scope, {}) for scope in scopes]
+        shot.inputs |= inputs_at(shot.poured_at, signals, self._age_max)
+
+
+def inputs_at(
+    poured_at: datetime,
+    scopes: Iterable[Mapping[str, Sequence[Reading]]],
+    age_max: timedelta,
+) -> dict[str, Reading]:
+    """Input signals at a pour: the last reading before it that is not too old.
+
+    Args:
+        scopes: readings by signal in order of time; those of the press first, then those of the
+            mold, which count more.
+    """
+    found = {}
+    for signals in scopes:
+        for name, readings in signals.items():
+            before = [r for r in readings if r.ts <= poured_at]
+            if before and poured_at - before[-1].ts <= age_max:
+                found[name] = before[-1]
+    return found
 
 
 def _insert(readings: list[Reading], reading: Reading) -> None:

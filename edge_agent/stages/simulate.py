@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from broker.messages import Binding, Diagnostic, Kpis, Prediction, Versions
+from broker.messages import Binding, Diagnostic, Kpis, Prediction, Recipe, Versions
 from edge_agent import __version__
 from edge_agent.catalogue import Catalogue
 from edge_agent.stages.assemble import INPUT_SIGNALS, Shot
@@ -46,25 +46,45 @@ def prepare(shot: Shot, catalogue: Catalogue, horizon_s: float) -> tuple[Scenari
         InputError: mold or system are unknown, or the recipe cannot be simulated.
     """
     assert shot.recipe is not None
-    if shot.system_id in catalogue.sheets:
-        raise catalogue.sheets[shot.system_id].refusal()
-    if shot.system_id not in catalogue.systems:
+    readings = {name: reading.value for name, reading in shot.inputs.items()}
+    return scenario_of(
+        shot.shot_id, shot.system_id, shot.mold_id, shot.recipe, readings, catalogue, horizon_s
+    )
+
+
+def scenario_of(
+    shot_id: str,
+    system_id: str | None,
+    mold_id: str,
+    recipe: Recipe,
+    readings: Mapping[str, float],
+    catalogue: Catalogue,
+    horizon_s: float,
+) -> tuple[Scenario, list[str]]:
+    """The same from its parts; ``readings`` are the input signals at the pour.
+
+    Raises:
+        InputError: mold or system are unknown, or the recipe cannot be simulated.
+    """
+    if system_id in catalogue.sheets:
+        raise catalogue.sheets[system_id].refusal()
+    if system_id not in catalogue.systems:
         known = ", ".join(sorted(catalogue.systems))
-        raise InputError(f"system_id {shot.system_id!r} is not in the catalogue (known: {known})")
-    if shot.mold_id not in catalogue.molds:
+        raise InputError(f"system_id {system_id!r} is not in the catalogue (known: {known})")
+    if mold_id not in catalogue.molds:
         known = ", ".join(sorted(catalogue.molds))
-        raise InputError(f"mold_id {shot.mold_id!r} is not in the catalogue (known: {known})")
-    mold = catalogue.molds[shot.mold_id]
+        raise InputError(f"mold_id {mold_id!r} is not in the catalogue (known: {known})")
+    mold = catalogue.molds[mold_id]
     stand_in = {"T_ambient_C": DEFAULT_AMBIENT_C, "RH_ambient_pct": DEFAULT_RH_PCT}
     process: dict[str, Any] = {
         name: value
-        for name, value in shot.recipe.model_dump(include=set(Process.model_fields)).items()
+        for name, value in recipe.model_dump(include=set(Process.model_fields)).items()
         if value is not None
     }
     substituted = []
     for name in ("RH_ambient_pct", "T_ambient_C", "T_polyol_C", "T_iso_C", "T_mold_C"):
-        if name in shot.inputs:
-            process[name] = shot.inputs[name].value
+        if name in readings:
+            process[name] = readings[name]
         elif name in process:
             substituted.append(f"{name}: recipe ({process[name]:g})")
         else:
@@ -74,11 +94,11 @@ def prepare(shot: Shot, catalogue: Catalogue, horizon_s: float) -> tuple[Scenari
             process[name] = value
             substituted.append(f"{name}: default ({value:g})")
     scenario = Scenario(
-        scenario_id=shot.shot_id,
-        system=catalogue.systems[shot.system_id],
+        scenario_id=shot_id,
+        system=catalogue.systems[system_id],
         process=parse(Process, process, "shot"),
         mold=mold,
-        quality=catalogue.quality_of(shot.mold_id),
+        quality=catalogue.quality_of(mold_id),
         simulation=SimulationOptions(t_end_s=horizon_s, dt_s=max(OUTPUT_S, horizon_s / 1000)),
     )
     return scenario, substituted

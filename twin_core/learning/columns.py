@@ -61,8 +61,12 @@ TARGETS = {
 DEFECTS = ("void", "short_shot", "shrinkage", "burn", "blister")
 """Kinds of defects that a model may tell; any other name counts for ``qc_any_defect`` alone."""
 
-IDS = ("shot_id", "site", "press", "mold_id", "system_id", "parameters_hash", "poured_at")
-"""Columns that say which shot it is; no model looks at them."""
+IDS = (
+    *("shot_id", "site", "press", "mold_id", "system_id", "parameters_hash", "poured_at"),
+    "simulated",
+)
+"""Columns that say which shot it is; no model looks at them. ``simulated`` is 1 for a shot that a
+virtual press made, else 0."""
 
 _PROCESS = {
     "proc_T_polyol_in_C": ("°C", "polyol at the mixing head"),

@@ -1,0 +1,218 @@
+"""``pur-mold-twin build-features``: a history becomes a table to learn from."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edge_agent.cli.common import fail
+
+if TYPE_CHECKING:
+    from edge_agent.catalogue import Catalogue
+    from edge_agent.learning.build import Builder, FeatureSet
+    from edge_agent.learning.checks import Findings
+    from edge_agent.settings import Settings
+
+EXAMPLE = """\b
+Examples:
+  pur-mold-twin build-features --history var/history.db --since 90d --report report.md
+  pur-mold-twin build-features --bundles data/raw -o data/ml/features.parquet
+  pur-mold-twin build-features -m measured.parquet -s simulated.csv
+
+One row a shot; docs/features.md has every column. Needs the extra [learn].
+Exit codes: 0 written, 1 no history, 2 wrong input or no shot that could be used.
+"""
+File = click.Path(path_type=Path)
+Folder = click.Path(path_type=Path, file_okay=False)
+_DAYS = {"h": 1 / 24, "d": 1.0, "w": 7.0}
+
+
+def _moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime | None:
+    if value is None:
+        return None
+    if match := re.fullmatch(r"(\d+)([hdw])", value):
+        return datetime.now(UTC) - timedelta(days=int(match[1]) * _DAYS[match[2]])
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter("write 2026-05-01, 2026-05-01T06:00Z, or 90d back") from None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+@click.command("build-features", epilog=EXAMPLE)
+@click.option(
+    "--history", metavar="FILE|URL",
+    help="Take shots from this history: a file, or postgresql://user:password@host/database.",
+)  # fmt: skip
+@click.option("--bundles", type=Folder, help="Take them from a log bundle, or a folder of many.")
+@click.option("-m", "--measured", type=File, help="Table of meas_, qc_ and proc_ columns.")
+@click.option("-s", "--sim", type=File, help="Table of sim_ columns, joined on shot_id.")
+@click.option("-c", "--config", type=File, help="Take history, catalogue and limits from here.")
+@click.option("--systems", type=File, help="File or folder of systems. [default: catalogue]")
+@click.option("--molds", type=Folder, help="Folder of molds. [default: catalogue]")
+@click.option("--since", callback=_moment, help="Shots poured since then: 2026-05-01, or 90d back.")
+@click.option("--until", callback=_moment, help="Shots poured before then.")
+@click.option(
+    "-o", "--output", type=File, default=Path("data/ml/features.parquet"), show_default=True,
+    help="Parquet, or CSV by its suffix.",
+)  # fmt: skip
+@click.option("--report", type=File, help="What was found: .md or .html, and .json beside it.")
+def command(
+    history: str | None,
+    bundles: Path | None,
+    measured: Path | None,
+    sim: Path | None,
+    config: Path | None,
+    systems: Path | None,
+    molds: Path | None,
+    since: datetime | None,
+    until: datetime | None,
+    output: Path,
+    report: Path | None,
+) -> None:
+    """Join shots, telemetry, simulation and quality records into a feature set, a row a shot."""
+    if (measured is None) != (sim is None):
+        raise click.UsageError("-m/--measured and -s/--sim belong together")
+    given = [history is not None, bundles is not None, measured is not None]
+    if sum(given) > 1 or (sum(given) == 0 and config is None):
+        raise click.UsageError(
+            "give one of --history, --bundles, -m with -s, or -c for its history"
+        )
+    from edge_agent.learning.build import Builder
+    from edge_agent.learning.findings_page import check_suffix, write_report
+    from edge_agent.learning.tables import check_writable, write_table
+    from edge_agent.settings import load_settings
+    from twin_core.errors import TwinError
+
+    try:
+        check_writable(output)
+        if report is not None:
+            check_suffix(report)
+        settings = None if config is None else load_settings(config)
+        builder = Builder(_catalogue(settings, systems, molds), progress=_told)
+        if measured is not None and sim is not None:
+            from edge_agent.learning.from_files import from_files
+
+            from_files(measured, sim, builder.findings, builder.take_row)
+            source = f"{measured.name}, {sim.name}"
+        elif bundles is not None:
+            source = _bundles(bundles, builder, since, until)
+        else:
+            source = _history(history, settings, builder, since, until)
+        found = builder.finish(source)
+        write_table(output, found.columns, found.metadata)
+        summary = None if report is None else write_report(report, found, builder.findings)
+    except TwinError as error:
+        fail(error)
+    _print(found, builder.findings)
+    for path in (output, report, summary):
+        if path is not None:
+            click.echo(f"{path}: written", err=True)
+
+
+def _catalogue(settings: Settings | None, systems: Path | None, molds: Path | None) -> Catalogue:
+    from edge_agent.catalogue import read_catalogue
+    from edge_agent.settings import CatalogueSettings
+    from twin_core.errors import InputError
+
+    folders = CatalogueSettings() if settings is None else settings.catalogue
+    given = {"systems": systems, "molds": molds}
+    folders = folders.model_copy(update={k: v for k, v in given.items() if v is not None})
+    if not folders.molds.is_dir():
+        raise InputError(f"{folders.molds}: no such folder of molds")
+    if settings is None:
+        return read_catalogue(folders)
+    return read_catalogue(folders, settings.quality, settings.quality_by_mold)
+
+
+def _bundles(folder: Path, builder: Builder, since: datetime | None, until: datetime | None) -> str:
+    from edge_agent.learning.from_bundles import from_bundles
+
+    def refused(name: str, reason: str) -> None:
+        builder.findings.shots["read"] += 1
+        builder.findings.add("not_read", name, words=reason.splitlines()[0])
+
+    shots = from_bundles(folder, refused, lambda done, total: _told("bundles", done, total))
+    for shot in shots:
+        at = shot.poured_at
+        if (since and (at is None or at < since)) or (until and (at is None or at >= until)):
+            continue
+        builder.take(shot)
+    return f"bundles {folder.name}"
+
+
+def _history(
+    where: str | None,
+    settings: Settings | None,
+    builder: Builder,
+    since: datetime | None,
+    until: datetime | None,
+) -> str:
+    import asyncio
+
+    from edge_agent.history.read import open_reader
+    from edge_agent.learning.from_history import from_history
+    from edge_agent.settings import HistorySettings, ShotSettings
+
+    if where is None:
+        assert settings is not None
+        history = settings.history
+    elif where.startswith(("postgresql://", "postgres://")):
+        history = HistorySettings(url=where)
+    else:
+        history = HistorySettings(path=Path(where))
+    limits = ShotSettings() if settings is None else settings.shots
+
+    async def run() -> str:
+        reader = open_reader(history)
+        try:
+            await from_history(
+                reader,
+                builder.take,
+                since=since,
+                until=until,
+                signal_age_max_s=limits.signal_age_max_s,
+                timeout_s=limits.timeout_s,
+                progress=lambda table, rows: click.echo(
+                    f"\r{table}: {rows} rows", err=True, nl=False
+                ),
+            )
+        finally:
+            await reader.close()
+            click.echo("", err=True)
+        return f"history {reader.words}"
+
+    return asyncio.run(run())
+
+
+def _told(words: str, done: int, total: int) -> None:
+    click.echo(f"\r{words}: {done}/{total}", err=True, nl=done == total)
+
+
+def _print(found: FeatureSet, findings: Findings) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from edge_agent.learning.checks import RULES
+
+    console = Console(highlight=False, markup=False)
+    shots = findings.shots
+    console.print(
+        f"{shots['read']} shots read, {len(found)} rows ({shots['simulated']} of a virtual press), "
+        f"{len(found.columns)} columns, schema {found.metadata['schema_hash']}"
+    )
+    table = Table(box=box.SIMPLE)
+    for name in ("kind", "rule", "column", "count", "examples"):
+        table.add_column(name, overflow="fold", justify="right" if name == "count" else "left")
+    for (rule, column), finding in findings.sorted():
+        examples = ", ".join(finding.examples[:3])
+        table.add_row(RULES[rule].kind, rule, column, str(finding.count), examples)
+    if findings.found:
+        console.print(table)
+    else:
+        console.print("nothing wrong was found")

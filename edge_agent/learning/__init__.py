@@ -1,0 +1,1 @@
+"""Learning from a history: feature sets, models, drift."""

@@ -1,0 +1,252 @@
+"""What became known when, over all molds and presses: the state behind ``prev_`` and ``press_``.
+
+A state machine without clock or disk: the same one walks through a history when a feature set is
+built and lives in the agent. Events may come late, twice or slightly out of order: each says when
+it became known, and the columns of a pour see what was known before it, whenever it arrived.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from pydantic import BaseModel
+
+from twin_core.learning.columns import TARGETS
+from twin_core.learning.memory import LONGEST, NAN, Memory, remembered, residual
+
+KEPT = 2 * LONGEST
+"""Results that are kept of each kind: twice what is looked at, for those that come late."""
+WAITING_MAX = 500
+"""Shots of a mold whose physics is kept until the laboratory reports."""
+
+
+class ShotKey(NamedTuple):
+    """Which shot; ``mold_id`` may be empty where only a quality record spoke of it."""
+
+    site: str
+    press: str
+    mold_id: str
+    shot_id: str
+
+    @property
+    def address(self) -> str:
+        """Its press, as one text."""
+        return f"{self.site}/{self.press}"
+
+
+class Result(NamedTuple):
+    """Something that was found on a shot, and when."""
+
+    at_s: float
+    shot_id: str
+    value: float
+
+
+class Ledger(BaseModel):
+    """Results of one mold on a press, or of one press, each kind in order of time."""
+
+    results: dict[str, list[Result]] = {}
+    """By target; ``defect`` is 1 or 0 for a part that somebody looked at, ``opened`` 1."""
+
+    def write(self, name: str, result: Result) -> None:
+        """Add a result; the same one again changes nothing, another value of then replaces it."""
+        known = self.results.setdefault(name, [])
+        at = len(known)
+        while at > 0 and known[at - 1][:2] > result[:2]:
+            at -= 1
+        if at > 0 and known[at - 1][:2] == result[:2]:
+            known[at - 1] = result
+            return
+        known.insert(at, result)
+        del known[:-KEPT]
+
+    def before(self, at_s: float) -> Memory:
+        """What was known before this moment; a shot that was reported again counts once."""
+        memory = Memory()
+        for name, results in self.results.items():
+            latest: dict[str, float] = {}
+            for result in results:
+                if result.at_s >= at_s:
+                    break
+                value = result.value
+                if name == "opened":
+                    memory.opened(result.at_s)
+                elif name == "defect":  # a part stays defective when a second look finds nothing
+                    value = max(value, latest.get(result.shot_id, 0.0))
+                latest.pop(result.shot_id, None)
+                latest[result.shot_id] = value
+            if name in TARGETS:
+                memory.residuals[name] = list(latest.values())[-LONGEST:]
+            elif name == "defect":
+                memory.defects = [int(value) for value in latest.values()][-LONGEST:]
+        return memory
+
+
+class Waiting(BaseModel):
+    """A shot of which something is still to come."""
+
+    physics: dict[str, float] = {}
+    """What was computed of each target."""
+    measured: list[tuple[float, dict[str, float]]] = []
+    """What was measured before the physics came: when, and by target."""
+
+
+class PressChronicle(BaseModel):
+    """Of one press."""
+
+    all: Ledger = Ledger()
+    molds: dict[str, Ledger] = {}
+    waiting: dict[str, dict[str, Waiting]] = {}
+    """By mold and shot, in order of the pours."""
+
+
+class Chronicle(BaseModel):
+    """All presses by ``site/press``; JSON keeps it over a restart, whole or a press at a time.
+
+    Times are seconds of any clock that counts up, the same one for all calls.
+    """
+
+    presses: dict[str, PressChronicle] = {}
+
+    def poured(self, shot: ShotKey, at_s: float, row: Mapping[str, float]) -> dict[str, float]:
+        """The shot was poured, and simulated.
+
+        Args:
+            row: its ``sim_`` columns.
+
+        Returns:
+            its ``prev_`` and ``press_`` columns: what was known before ``at_s``.
+        """
+        self._computed(shot, row)
+        return self.known(shot, at_s)
+
+    def known(self, shot: ShotKey, at_s: float) -> dict[str, float]:
+        """The same columns, without telling of a pour."""
+        press = self.presses.get(shot.address, PressChronicle())
+        mold = press.molds.get(shot.mold_id, Ledger())
+        return remembered(mold.before(at_s), press.all.before(at_s), at_s)
+
+    def closed(self, shot: ShotKey, at_s: float, row: Mapping[str, float], *, opened: bool) -> None:
+        """The shot has ended.
+
+        Args:
+            row: its ``meas_`` columns of the demolding, and ``sim_`` columns (those of the pour
+                count where they are not there).
+            opened: the mold was opened then; False when nobody said so.
+        """
+        if opened:
+            self._write(shot, "opened", at_s, 1.0)
+        self._computed(shot, row)
+        self._measured(shot, at_s, row, "demold")
+
+    def aborted(self, shot: ShotKey) -> None:
+        """The shot was aborted: nothing that is measured of it says how good the physics is."""
+        press = self.presses.get(shot.address)
+        if press is not None:
+            press.waiting.get(shot.mold_id, {}).pop(shot.shot_id, None)
+
+    def lab(self, shot: ShotKey, at_s: float, row: Mapping[str, float]) -> None:
+        """A quality record became known.
+
+        Args:
+            shot: ``mold_id`` may be empty: the shot's own counts.
+            row: its ``qc_`` columns.
+        """
+        mold_id = self._mold_of(shot)
+        if mold_id is not None:
+            shot = shot._replace(mold_id=mold_id)
+        self._measured(shot, at_s, row, "lab")
+
+    def _computed(self, shot: ShotKey, row: Mapping[str, float]) -> None:
+        """Keep the physics, and learn from what was measured before it came."""
+        physics = _numbers(row, {name: target.physics for name, target in TARGETS.items()})
+        if not physics:
+            return
+        waiting = self._waiting(shot)
+        waiting.physics |= physics
+        early, waiting.measured = waiting.measured, []
+        unknown = self.presses[shot.address].waiting.get("", {})
+        if shot.mold_id and shot.shot_id in unknown:  # a record that did not name the mold
+            early += unknown.pop(shot.shot_id).measured
+        for at_s, measured in early:
+            self._learn(shot, at_s, measured)
+
+    def _measured(self, shot: ShotKey, at_s: float, row: Mapping[str, float], known: str) -> None:
+        measured = _numbers(
+            row,
+            {name: target.measured for name, target in TARGETS.items() if target.known == known},
+        )
+        looked_at = _numbers(row, {"defect": "qc_any_defect"}) if known == "lab" else {}
+        if shot.mold_id:  # a defect needs no physics beside it
+            for value in looked_at.values():
+                self._write(shot, "defect", at_s, value)
+        else:
+            measured |= looked_at
+        if not measured:
+            return
+        waiting = self._waiting(shot)
+        if waiting.physics:
+            self._learn(shot, at_s, measured)
+        elif (at_s, measured) not in waiting.measured:
+            waiting.measured.append((at_s, measured))
+            del waiting.measured[:-8]
+
+    def _learn(self, shot: ShotKey, at_s: float, measured: Mapping[str, float]) -> None:
+        physics = self._waiting(shot).physics
+        for name, value in measured.items():
+            if name == "defect":
+                self._write(shot, name, at_s, value)
+                continue
+            off = residual(TARGETS[name], value, physics.get(name, NAN))
+            if not math.isnan(off):
+                self._write(shot, name, at_s, off)
+
+    def _write(self, shot: ShotKey, name: str, at_s: float, value: float) -> None:
+        press = self._press(shot)
+        result = Result(at_s, shot.shot_id, value)
+        press.all.write(name, Result(at_s, f"{shot.mold_id}/{shot.shot_id}", value))
+        press.molds.setdefault(shot.mold_id, Ledger()).write(name, result)
+
+    def _press(self, shot: ShotKey) -> PressChronicle:
+        return self.presses.setdefault(shot.address, PressChronicle())
+
+    def _waiting(self, shot: ShotKey) -> Waiting:
+        of_mold = self._press(shot).waiting.setdefault(shot.mold_id, {})
+        if shot.shot_id not in of_mold:
+            while len(of_mold) >= WAITING_MAX:
+                del of_mold[next(iter(of_mold))]
+            of_mold[shot.shot_id] = Waiting()
+        return of_mold[shot.shot_id]
+
+    def _mold_of(self, shot: ShotKey) -> str | None:
+        """The mold of a shot that is waited for."""
+        of_press = self.presses.get(shot.address, PressChronicle()).waiting
+        if shot.mold_id:
+            return shot.mold_id
+        return next((mold for mold, shots in of_press.items() if shot.shot_id in shots), None)
+
+
+def merged(records: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """``qc_`` columns of several records of one shot, oldest first.
+
+    A later number corrects an earlier one; a part stays defective when a second look finds nothing.
+    """
+    found: dict[str, float] = {}
+    for record in records:
+        for name, value in record.items():
+            before = found.get(name, NAN)
+            if math.isnan(value):
+                found.setdefault(name, value)
+            elif name.startswith(("qc_any_defect", "qc_defect_")) and name != "qc_defect_risk":
+                found[name] = value if math.isnan(before) else max(before, value)
+            else:
+                found[name] = value
+    return found
+
+
+def _numbers(row: Mapping[str, float], names: Mapping[str, str]) -> dict[str, float]:
+    """Values under other names; what is missing is left out."""
+    found = {name: row.get(column, NAN) for name, column in names.items()}
+    return {name: value for name, value in found.items() if math.isfinite(value)}
