@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Assumed:
-    """One sigma where the name ends in ``_sigma`` or a unit follows it; ranges are even."""
+    """``sigma`` is one standard deviation, relative where there is no unit; ranges are even."""
 
     # hidden, of a press
     gain_sigma: float = 0.03
@@ -42,12 +42,14 @@ class Assumed:
     fouling_max: float = 0.6
     """Share of the vent area that is fouled just before cleaning, from 0.2 to this."""
     fouling_days_min: float = 15.0
+    """Days from one cleaning of the vents to the next, at least."""
     fouling_days_max: float = 45.0
-    """Days from one cleaning of the vents to the next."""
+    """… and at most."""
     # hidden, of the material
     lot_days_min: float = 14.0
+    """A lot of the material system lasts so long at least, in the whole plant."""
     lot_days_max: float = 35.0
-    """A lot of the material system lasts so long, in the whole plant."""
+    """… and at most."""
     lot_gelling_sigma: float = 0.06
     """Factor on the rate of gelling (A)."""
     lot_water_rate_sigma: float = 0.06
@@ -56,16 +58,21 @@ class Assumed:
     """Factor on the water content of the polyol."""
     # the hall; the twin is told its temperature and humidity, not its pressure
     T_hall_mean_C: float = 22.0
+    """Hall, over the year."""
     T_hall_season_C: float = 5.0
     """Half of summer minus winter."""
     T_hall_day_C: float = 1.5
     """Half of afternoon minus night."""
     T_hall_sigma_C: float = 1.5
-    """Weather, which lasts for days (as the next two)."""
+    """Weather, which lasts for days."""
     RH_mean_pct: float = 47.0
+    """Hall, over the year."""
     RH_season_pct: float = 12.0
+    """Half of summer minus winter."""
     RH_sigma_pct: float = 7.0
+    """Weather."""
     p_ambient_sigma_bar: float = 0.008
+    """Weather; the mean is the standard pressure."""
     weather_memory: float = 0.7
     """Correlation of the weather from one day to the next."""
     season_shift_days: float = 20.0
@@ -74,24 +81,35 @@ class Assumed:
     metering_sigma: float = 0.006
     """Reported mass of a component, relative."""
     T_component_sigma_C: float = 0.6
+    """Reported component, around 23 °C."""
     T_component_hall_share: float = 0.3
     """Tanks follow the hall by this share."""
     T_mold_sigma_C: float = 1.0
+    """Reported mold, around its set temperature."""
     T_mold_hall_share: float = 0.15
+    """Molds follow the hall by this share."""
     # irreducible: true minus reported, from shot to shot
     shot_mass_sigma: float = 0.012
     """True mass of a component, relative: what no sensor of the machine shows."""
     shot_T_component_sigma_C: float = 0.3
+    """Component at the mixing head, from shot to shot."""
     shot_T_mold_sigma_C: float = 0.4
+    """Mold wall, from shot to shot."""
     shot_RH_sigma_pct: float = 2.0
+    """Air in the open mold, from shot to shot."""
     shot_mixing_sigma: float = 0.003
+    """Mixing efficiency, from shot to shot."""
     # sensors in the mold
     T_noise_C: float = 0.3
+    """Of a reading."""
     p_noise_bar: float = 0.004
+    """Of a reading."""
     T_core_lag_s: float = 4.0
-    """First-order lag of the core probe in its sheath (as the next two)."""
+    """First-order lag of the core probe in its sheath."""
     T_mold_lag_s: float = 8.0
+    """… of the mold thermometer."""
     p_lag_s: float = 0.7
+    """… of the pressure sensor."""
     stuck_share: float = 0.012
     """Share of the shots with a sensor that repeats its value for a while."""
     dropout_share: float = 0.02
@@ -102,21 +120,26 @@ class Assumed:
     """… with some frames lost on the way."""
     # people
     cycle_margin_min: float = 1.2
+    """Cycle time of a mold over the safe time of a usual shot in it, at least."""
     cycle_margin_max: float = 1.6
-    """Cycle time of a mold over the safe time of a usual shot in it."""
+    """… and at most."""
     cycle_sigma: float = 0.04
+    """Scatter of the opening, relative."""
     hasty_share: float = 0.03
     """Shots opened at 0.6 to 0.9 of the cycle time."""
     # laboratory
     lab_share: float = 0.6
     """Shots that get a quality record."""
     lab_hours_min: float = 1.0
+    """From opening to the record, at least."""
     lab_hours_max: float = 20.0
+    """… and at most."""
     lab_rho_sigma: float = 0.007
-    """Relative."""
+    """Error of the density, relative."""
     lab_hardness_sigma_shore: float = 2.0
+    """Error of the hardness."""
     lab_t_demold_sigma: float = 0.03
-    """Relative."""
+    """Error of the safe demould time, relative."""
     lab_t_demold_share: float = 0.5
     """Records that say ``t_demold_safe_s``."""
     operator_sigma: float = 0.08

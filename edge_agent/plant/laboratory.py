@@ -44,6 +44,7 @@ class Usual:
     rho_design_kg_per_m3: float
     T_core_max_C: float
     p_max_bar: float
+    water_from_rh_ratio: float
 
 
 def chances(true: TrueResult, usual: Usual, opened_s: float, mixing_eff: float) -> dict[str, float]:
@@ -51,10 +52,13 @@ def chances(true: TrueResult, usual: Usual, opened_s: float, mixing_eff: float) 
     dense = true.rho_moulded_kg_per_m3 / usual.rho_design_kg_per_m3 - 1.0
     hot = true.T_core_max_C - usual.T_core_max_C
     pressed = true.p_max_bar / usual.p_max_bar - 1.0
+    moist = 1.0
+    if usual.water_from_rh_ratio > 0.0:
+        moist = true.water_from_rh_ratio / usual.water_from_rh_ratio
     early = 0.3 if true.t_demold_min_s is None else 1.0 - opened_s / true.t_demold_min_s
     return {
         "void": BUBBLE
-        + _logistic(-3.3 + (true.water_from_rh_ratio - 0.012) / 0.0015)
+        + _logistic(-3.0 + (moist - 1.9) / 0.2)
         + _logistic(-3.6 + (0.955 - mixing_eff) / 0.008 - pressed / 0.1),
         "short_shot": 0.5 * _logistic(-2.0 + (0.972 - true.fill_ratio) / 0.006),
         "shrinkage": _logistic(-4.0 - (dense + 0.075) / 0.02)

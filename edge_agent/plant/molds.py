@@ -99,7 +99,7 @@ def write_molds(molds: list[MoldInUse], folder: Path) -> list[Path]:
     """
     written = []
     for one in molds:
-        content: dict[str, Any] = one.mold.model_dump(mode="json", exclude_defaults=True)
+        content: dict[str, Any] = one.mold.model_dump(mode="json", exclude_unset=True)
         head = (
             "# Simulated: a mold of a virtual press, made by pur-mold-twin virtual-plant.\n"
             f"# Nominal values of {one.mold.mold_id} on {one.press}; no real mold is like this.\n"

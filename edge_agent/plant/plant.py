@@ -17,7 +17,7 @@ from edge_agent.plant.climate import P_MEAN_BAR
 from edge_agent.plant.foam import draw_scatter, true_mold, true_process, true_scenario, true_system
 from edge_agent.plant.molds import draw_molds
 from edge_agent.plant.schedule import Slot, draw_slots, midnight
-from edge_agent.plant.shots import Pour, VirtualShot, observe, report
+from edge_agent.plant.shots import Pour, VirtualShot, observe, report, water_ratio
 from edge_agent.plant.truth import PlantTruth, draw_truth
 from twin_core import MaterialSystem, Scenario, simulate_many
 from twin_core.errors import InputError
@@ -36,7 +36,9 @@ class VirtualPlant:
     """Presses ``press1`` … with their molds, materials and weather, and a hidden truth.
 
     Attributes:
+        presses: their addresses.
         molds: by mold_id, what the papers say of it; the twin may know them.
+        changes: what goes wrong at a known time.
         truth: hidden; for tests and for measuring what was learnt.
         skipped: shots that could not be simulated, by shot_id, with the reason.
     """
@@ -68,10 +70,10 @@ class VirtualPlant:
             raise InputError("presses, molds, shots and days must be above 0")
         self.seed, self.system, self.site = seed, system, site
         self.start, self.days = midnight(start), days
-        self._assumed, self._changes = assumed, tuple(changes)
-        self._addresses = [_address(site, f"press{i + 1}") for i in range(presses)]
+        self._assumed, self.changes = assumed, tuple(changes)
+        self.presses = [_address(site, f"press{i + 1}") for i in range(presses)]
         for change in changes:
-            if change.press not in {None, *(address.press for address in self._addresses)}:
+            if change.press not in {None, *(address.press for address in self.presses)}:
                 raise InputError(f"change: there is no {change.press!r} in {presses} presses")
         self._per_press, count = molds_per_press, presses * molds_per_press
         self._slots = draw_slots(seed, shots, count, self.start, days)
@@ -117,7 +119,7 @@ class VirtualPlant:
         rng = np.random.default_rng([self.seed, 4, slot.number])
         used, day = self._molds[slot.mold], self._day(slot.poured_at)
         air = self.truth.climate.at(slot.poured_at)
-        change = combined(self._changes, used.press, slot.poured_at)
+        change = combined(self.changes, used.press, slot.poured_at)
         reported = report(rng, used.nominal, air, self._assumed)
         press = self.truth.presses[slot.mold // self._per_press]
         mold, lot = self.truth.molds[slot.mold], self.truth.lot_on(day)
@@ -135,7 +137,7 @@ class VirtualPlant:
         return Pour(
             number=slot.number,
             shot_id=shot_id,
-            press=self._addresses[slot.mold // self._per_press],
+            press=self.presses[slot.mold // self._per_press],
             mold=used,
             poured_at=slot.poured_at,
             reported=reported,
@@ -168,6 +170,7 @@ class VirtualPlant:
                     rho_design_kg_per_m3=used.rho_design_kg_per_m3,
                     T_core_max_C=float(result["T_core_max_C"][i]),
                     p_max_bar=bar(float(result["p_max_Pa"][i])),
+                    water_from_rh_ratio=water_ratio(result, i),
                 )
             )
             safe = float(result["t_demold_min_s"][i])
@@ -183,13 +186,13 @@ class VirtualPlant:
         return VirtualPlant(
             self.seed,
             self.system,
-            presses=len(self._addresses),
+            presses=len(self.presses),
             molds_per_press=self._per_press,
             shots=len(self._slots),
             start=self.start,
             days=self.days,
             site=self.site,
-            changes=(*self._changes, *changes),
+            changes=(*self.changes, *changes),
             assumed=self._assumed,
         )
 

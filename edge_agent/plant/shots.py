@@ -180,7 +180,6 @@ def _true(result: BatchResult, i: int) -> lab.TrueResult:
     def or_none(name: str) -> float | None:
         return None if np.isnan(result.figures[name][i]) else number(name)
 
-    recipe_water = number("water_from_polyol_kg")
     return lab.TrueResult(
         rho_moulded_kg_per_m3=number("rho_moulded"),
         p_max_bar=bar(number("p_max_Pa")),
@@ -188,8 +187,14 @@ def _true(result: BatchResult, i: int) -> lab.TrueResult:
         t_demold_min_s=or_none("t_demold_min_s"),
         H_demold_shore=or_none("H_demold_shore"),
         fill_ratio=number("fill_ratio"),
-        water_from_rh_ratio=number("water_from_rh_kg") / recipe_water if recipe_water else 0.0,
+        water_from_rh_ratio=water_ratio(result, i),
     )
+
+
+def water_ratio(result: BatchResult, i: int) -> float:
+    """Water from humidity over the water of the recipe; 0 where the recipe has none."""
+    recipe = float(result.figures["water_from_polyol_kg"][i])
+    return float(result.figures["water_from_rh_kg"][i]) / recipe if recipe > 0.0 else 0.0
 
 
 def _felt(pours: Sequence[Pour], result: BatchResult, a: Assumed) -> dict[str, sensors.Array]:
