@@ -1,15 +1,17 @@
 """A virtual press: shots with small random variation, everything it sends labelled simulated.
 
 It stands in for a machine we do not have. It pours with the recipe that it reports, but the foam in
-it is simulated from slightly other temperatures and humidity than its sensors show.
+it is simulated from slightly other temperatures and humidity than its sensors show. What a whole
+plant of presses hides from its twin is in ``edge_agent.plant``, which speaks through this module.
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 from broker.messages import Recipe, ShotEvent, TelemetryFrame
 from edge_agent.timed import Timed
@@ -38,6 +40,19 @@ class Recipes:
     T_ambient_C: float = 23.0
     RH_ambient_pct: float = 50.0
 
+    @classmethod
+    def of(cls, system: MaterialSystem, mold: Mold, packing_ratio: float = 1.15) -> Self:
+        """The recipe for a tempered mold, with the sheet's ratio of the components if it has one.
+
+        Raises:
+            InputError: the mold is not tempered.
+        """
+        if mold.T_set_C is None:
+            raise InputError(f"mold {mold.mold_id}: T_set_C is missing: give its set temperature")
+        sheet = system.sheet.get("iso_per_polyol")
+        ratio = cls.iso_per_polyol if sheet is None else sheet.value
+        return cls(system, mold, packing_ratio, ratio, T_mold_C=mold.T_set_C)
+
     def nominal(self) -> Process:
         """The pour that fills the mold to ``packing_ratio`` times its free-rise mass.
 
@@ -61,6 +76,48 @@ class Recipes:
             T_ambient_C=self.T_ambient_C,
             RH_ambient_pct=self.RH_ambient_pct,
         )
+
+
+def shot_messages(
+    shot_id: str,
+    mold_id: str,
+    system_id: str,
+    recipe: Recipe,
+    poured_at: datetime,
+    inputs: Mapping[str, float],
+    frames: Iterable[tuple[float, Mapping[str, float]]],
+    opened_s: float,
+) -> list[Timed]:
+    """Everything a press sends of one shot, in order of time, labelled simulated.
+
+    Args:
+        inputs: readings at the start, before the pour.
+        frames: later readings, by seconds after the pour; one without readings was lost on the
+            way: its number is missing.
+        opened_s: demolded so long after the pour.
+    """
+    common: dict[str, Any] = {"shot_id": shot_id, "mold_id": mold_id, "simulated": True}
+    device_id = f"virtual-{mold_id}"
+
+    def frame(ts: datetime, seq: int, sensors: Mapping[str, float]) -> Timed:
+        message = TelemetryFrame(
+            ts=ts, device_id=device_id, seq=seq, sensors=dict(sensors), **common
+        )
+        return Timed(ts, message)
+
+    started, ended = (poured_at + timedelta(seconds=t) for t in (-LEAD_S, opened_s))
+    pour = ShotEvent(ts=poured_at, event="poured", system_id=system_id, recipe=recipe, **common)
+    return [
+        Timed(started, ShotEvent(ts=started, event="started", **common)),
+        *([frame(started, 0, inputs)] if inputs else []),
+        Timed(poured_at, pour),
+        *(
+            frame(poured_at + timedelta(seconds=t), seq, sensors)
+            for seq, (t, sensors) in enumerate(frames, start=1)
+            if sensors
+        ),
+        Timed(ended, ShotEvent(ts=ended, event="demolded", **common)),
+    ]
 
 
 def virtual_shot(
@@ -99,35 +156,11 @@ def virtual_shot(
         )
     )
     opened_s = (foam.t_demold_opt_s or 600.0) + rng.uniform(5.0, 30.0)
-    common: dict[str, Any] = {"shot_id": shot_id, "mold_id": mold_id, "simulated": True}
-    started = poured_at - timedelta(seconds=LEAD_S)
     shown = {
         name: round(getattr(metered, name), 2)
         for name in ("T_polyol_C", "T_iso_C", "T_mold_C", "T_ambient_C", "RH_ambient_pct")
     }
-    recipe = Recipe(m_polyol_kg=metered.m_polyol_kg, m_iso_kg=metered.m_iso_kg)
-
-    def frame(ts: datetime, seq: int, sensors: dict[str, float]) -> Timed:
-        device = f"virtual-{mold_id}"
-        return Timed(
-            ts, TelemetryFrame(ts=ts, device_id=device, seq=seq, sensors=sensors, **common)
-        )
-
-    messages = [
-        Timed(started, ShotEvent(ts=started, event="started", **common)),
-        frame(started, 0, shown),
-        Timed(
-            poured_at,
-            ShotEvent(
-                ts=poured_at,
-                event="poured",
-                system_id=recipes.system.system_id,
-                recipe=recipe,
-                **common,
-            ),
-        ),
-    ]
-    t, seq = FRAME_SPACING_S, 1
+    frames, t = [], FRAME_SPACING_S
     while t < opened_s:
         state = foam.at(t)
         sensors = {
@@ -135,7 +168,15 @@ def virtual_shot(
             "T_mold_C": round(celsius(state["T_mold_K"]) + rng.gauss(0.0, SENSOR_NOISE_C), 2),
             "p_cavity_bar": round(bar(state["p_total_Pa"]) + rng.gauss(0.0, SENSOR_NOISE_BAR), 4),
         }
-        messages.append(frame(poured_at + timedelta(seconds=t), seq, sensors))
-        t, seq = t + FRAME_SPACING_S, seq + 1
-    end = poured_at + timedelta(seconds=opened_s)
-    return [*messages, Timed(end, ShotEvent(ts=end, event="demolded", **common))]
+        frames.append((t, sensors))
+        t += FRAME_SPACING_S
+    return shot_messages(
+        shot_id,
+        mold_id,
+        recipes.system.system_id,
+        Recipe(m_polyol_kg=metered.m_polyol_kg, m_iso_kg=metered.m_iso_kg),
+        poured_at,
+        shown,
+        frames,
+        opened_s,
+    )

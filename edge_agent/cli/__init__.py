@@ -21,6 +21,7 @@ COMMANDS = {
     "spool": "look into the spool of an agent: status, export, verify",
     "sweep": "many variations of a shot: distributions and sensitivities",
     "validate": "Compare the model with published runs, and write the page.",
+    "virtual-plant": "Make thousands of simulated shots with a hidden truth, into a history.",
 }
 """Every command with its line in --help."""
 

@@ -13,7 +13,7 @@ import click
 from twin_core.errors import InputError, TwinError
 
 if TYPE_CHECKING:
-    from edge_agent.settings import BrokerSettings
+    from edge_agent.settings import BrokerSettings, HistorySettings
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -80,6 +80,15 @@ def settings_of(host: str, port: int, login: dict[str, Any] | None = None) -> Br
         )
     except ValidationError as error:
         raise SettingsError("\n".join(describe(error, "options"))) from None
+
+
+def history_at(where: str) -> HistorySettings:
+    """The history that a person names: a file, or the address of a database."""
+    from edge_agent.settings import HistorySettings
+
+    if where.startswith(("postgresql://", "postgres://")):
+        return HistorySettings(url=where)
+    return HistorySettings(path=Path(where))
 
 
 def fail(error: TwinError) -> NoReturn:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from edge_agent.cli.common import fail
+from edge_agent.cli.common import fail, history_at
 
 if TYPE_CHECKING:
     from edge_agent.history.read import HistoryReader
@@ -137,13 +137,9 @@ def upgrade(ctx: click.Context) -> None:
 
 
 def _settings(where: str, config: Path | None) -> HistorySettings:
-    from edge_agent.settings import HistorySettings, load_settings
+    from edge_agent.settings import load_settings
 
-    if config is not None:
-        return load_settings(config).history
-    if where.startswith(("postgresql://", "postgres://")):
-        return HistorySettings(url=where)
-    return HistorySettings(path=Path(where))
+    return history_at(where) if config is None else load_settings(config).history
 
 
 def _answer(where: str, config: Path | None, ask: Callable[[HistoryReader], Awaitable[T]]) -> T:

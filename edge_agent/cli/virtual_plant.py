@@ -1,0 +1,181 @@
+"""``pur-mold-twin virtual-plant``: a year of simulated shots, with a hidden truth to learn."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edge_agent.cli.common import fail, history_at
+
+if TYPE_CHECKING:
+    from edge_agent.plant import VirtualPlant
+    from edge_agent.settings import HistorySettings
+    from twin_core import MaterialSystem
+
+EXAMPLE = """\b
+Examples:
+  pur-mold-twin virtual-plant --out var/plant --shots 5000 --seed 7
+  pur-mold-twin virtual-plant --out var/plant --history postgresql://user:password@host/database
+  pur-mold-twin virtual-plant --out var/worn --change 2025-09-01,iso_gain=1.04,press=press1
+
+Ends with 0 when all is written, 2 when an option is wrong, 1 when the disk or the database refuses.
+"""
+File = click.Path(path_type=Path)
+
+
+@click.command("virtual-plant", epilog=EXAMPLE)
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for molds/, plant.yaml and history.db.",
+)
+@click.option("-n", "--shots", type=click.IntRange(1), default=5000, show_default=True)
+@click.option("--presses", type=click.IntRange(1, 1000), default=5, show_default=True)
+@click.option(
+    "--molds", type=click.IntRange(1, 100), default=2, show_default=True, help="Of each press."
+)
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of all chance.")
+@click.option(
+    "--start",
+    type=click.DateTime(["%Y-%m-%d"]),
+    default="2025-01-06",
+    show_default=True,
+    help="First day.",
+)
+@click.option(
+    "--days", type=click.FloatRange(0, 36_500, min_open=True), default=365.0, show_default=True
+)
+@click.option("--site", default="virtual", show_default=True, help="Site in topics and rows.")
+@click.option(
+    "-y", "--system", "system_id", default="SYSTEM_R1", show_default=True, help="What is poured."
+)
+@click.option("-c", "--systems", type=File, help="File or folder of systems. [default: catalogue]")
+@click.option(
+    "--history",
+    "where",
+    metavar="URL_OR_FILE",
+    help="History to fill: postgresql://… or a file. [default: history.db in --out]",
+)
+@click.option(
+    "--change",
+    "changes",
+    multiple=True,
+    metavar="DATE,NAME=VALUE,…",
+    help="Something goes wrong from then on: iso_gain, T_polyol_offset_C and others, on all "
+    "presses or with press=press1; repeat.",
+)
+def command(
+    out: Path,
+    shots: int,
+    presses: int,
+    molds: int,
+    seed: int,
+    start: datetime,
+    days: float,
+    site: str,
+    system_id: str,
+    systems: Path | None,
+    where: str | None,
+    changes: tuple[str, ...],
+) -> None:
+    """Make a plant of virtual presses and write what it says into a history; all of it simulated.
+
+    The foam is simulated in 1D from values that differ from the reported ones; how, stays hidden
+    (docs/virtual-plant.md). The folder gets the nominal molds, which a twin may know, and how the
+    plant was made. The same command again completes what was stopped.
+    """
+    from edge_agent.plant import VirtualPlant, parse_change, write_molds
+    from edge_agent.plant.card import write_card
+    from twin_core.errors import TwinError
+
+    began = time.monotonic()
+    try:
+        settings = history_at(where or str(out / "history.db"))
+        plant = VirtualPlant(
+            seed,
+            _system(system_id, systems),
+            presses=presses,
+            molds_per_press=molds,
+            shots=shots,
+            start=start.replace(tzinfo=UTC),
+            days=days,
+            site=site,
+            changes=[parse_change(text) for text in changes],
+        )
+        write_card(plant, out)
+        write_molds(list(plant.molds.values()), out / "molds")
+        counts = asyncio.run(_fill(plant, settings))
+    except TwinError as error:
+        fail(error)
+    except KeyboardInterrupt:
+        click.echo("stopped; the same command again completes it", err=True)
+        sys.exit(130)
+    for name in ("shot", "telemetry", "quality"):
+        click.echo(f"{name}: {counts[name]} rows, simulated")
+    if plant.skipped:
+        shot_id, reason = next(iter(plant.skipped.items()))
+        click.echo(f"{len(plant.skipped)} shots could not be simulated: {shot_id}: {reason}")
+    click.echo(f"molds and plant.yaml: {out}; {time.monotonic() - began:.0f} s")
+
+
+def _system(system_id: str, path: Path | None) -> MaterialSystem:
+    """The system that is poured.
+
+    Raises:
+        InputError: there is none, or only its sheet is known.
+    """
+    from twin_core.errors import InputError
+    from twin_core.files import configs_folder, load_sheets, load_systems
+
+    where = path or configs_folder() / "systems"
+    systems = load_systems(where)
+    if system_id in systems:
+        return systems[system_id]
+    sheets = load_sheets(where)
+    if system_id in sheets:
+        raise sheets[system_id].refusal()
+    raise InputError(f"--system {system_id!r}: known are {', '.join(sorted(systems))}")
+
+
+async def _fill(plant: VirtualPlant, settings: HistorySettings) -> Counter[str]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    from edge_agent.history import open_store
+    from edge_agent.plant.rows import fill
+
+    store = open_store(settings)
+    bar = Progress(
+        TextColumn("shots"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+    try:
+        with bar:
+            task = bar.add_task("shots", total=len(plant))
+            counts = await fill(
+                store,
+                plant.shots(),
+                datetime.now(UTC),
+                lambda made: bar.update(task, completed=made + len(plant.skipped)),
+            )
+    finally:
+        await store.close()
+    return counts
