@@ -52,12 +52,12 @@ def feature_set(
         numbers[target.physics] = rng.normal(physics[name], 0.05 * physics[name], shots)
         measured = residual * scale + numbers[target.physics]
         if target.relative:
-            measured = numbers[target.physics] * (1.0 + residual)
+            measured = numbers[target.physics] * np.exp(residual)
         numbers[target.measured] = np.where(known, measured, np.nan)
         for count in RECENT:
             numbers[f"prev_{name}_mean{count}"] = before * scale
             numbers[f"press_{name}_mean{count}"] = before * scale
-        numbers[f"prev_{name}_last"] = before * scale
+        numbers[f"prev_{name}_last"] = numbers[f"prev_{name}_expected"] = before * scale
     risk = 1.0 / (1.0 + np.exp(2.0 - 0.8 * (warm - 23.0)))
     numbers["qc_any_defect"] = (rng.random(shots) < risk).astype(float)
     for kind in DEFECTS:

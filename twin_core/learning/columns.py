@@ -37,7 +37,7 @@ class Target:
     Attributes:
         quantity: its name on the wire.
         measured, physics: columns that are compared.
-        relative: the residual is ``measured / physics - 1``, else ``measured - physics``.
+        relative: the residual is ``ln(measured / physics)``, else ``measured - physics``.
         known: when it was measured.
     """
 
@@ -125,6 +125,9 @@ _LAB = {
 
 RECENT = (8, 40)
 """Earlier results that running means go over."""
+SHRINK = 0.5
+"""What is expected of a mold: the mean of its results, and what is expected of its press, which
+weighs as much as half a result (assumed: the scatter of single results against that of molds)."""
 _SCOPES = {"prev": "earlier shots of this mold on this press", "press": "shots of this press"}
 
 
@@ -140,6 +143,16 @@ def _earlier() -> dict[str, tuple[str, str]]:
                 found[f"{scope}_{name}_mean{count}"] = (
                     unit,
                     f"residual of {residual}: mean of the last {count} known",
+                )
+            if scope == "prev":
+                found[f"prev_{name}_expected"] = (
+                    unit,
+                    f"residual of {residual}: mean of the last {RECENT[0]} known, drawn towards"
+                    " that of the press and this towards 0, the fewer are known",
+                )
+                found[f"prev_{name}_std{RECENT[-1]}"] = (
+                    unit,
+                    f"residual of {residual}: standard deviation of the last {RECENT[-1]} known",
                 )
             found[f"{scope}_{name}_count"] = (
                 "1",

@@ -18,6 +18,7 @@ from twin_core.compiled import PHYSICS_HASH
 from twin_core.errors import InvalidInput, MissingExtra, ModelError
 from twin_core.learning.card import CARD_KEY, INPUT, Card
 from twin_core.learning.columns import TARGETS
+from twin_core.learning.memory import corrected
 
 BYTES_MAX = 64_000_000
 """A larger file is none of ours: gradient boosting makes some hundred kilobytes."""
@@ -147,9 +148,7 @@ class Model:
         half = trust * card.width * float(said[f"{name}.spread"][0])
         half += (1.0 - trust) * card.physics_half_width
         values = (residual, residual - half, residual + half)
-        if target.relative:
-            return Expected(*(physics * (1.0 + value) for value in values))
-        return Expected(*(physics + value for value in values))
+        return Expected(*(corrected(target, physics, value) for value in values))
 
     def _outside(self, features: Any) -> tuple[float, int]:
         beyond = np.maximum(features - self._high, self._low - features) / self._width

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from statistics import stdev
 
 from pydantic import BaseModel
 
-from twin_core.learning.columns import RECENT, TARGETS, Target
+from twin_core.learning.columns import RECENT, SHRINK, TARGETS, Target
 
 LONGEST = RECENT[-1]
 NAN = math.nan
@@ -47,8 +48,13 @@ class Memory(BaseModel):
 def residual(target: Target, measured: float, physics: float) -> float:
     """How far the physics was off; NaN where either is missing, or relative to nothing."""
     if target.relative:
-        return measured / physics - 1.0 if physics > 0.0 else NAN
+        return math.log(measured / physics) if measured > 0.0 and physics > 0.0 else NAN
     return measured - physics
+
+
+def corrected(target: Target, physics: float, off: float) -> float:
+    """The physics with a residual on it: what ``residual`` undoes."""
+    return physics * math.exp(off) if target.relative else physics + off
 
 
 def remembered(mold: Memory, press: Memory, poured_at_s: float) -> dict[str, float]:
@@ -58,12 +64,20 @@ def remembered(mold: Memory, press: Memory, poured_at_s: float) -> dict[str, flo
         known = mold.residuals.get(name, [])
         found[f"prev_{name}_last"] = known[-1] if known else NAN
         _means(found, f"prev_{name}", known)
-    for name in TARGETS:
-        _means(found, f"press_{name}", press.residuals.get(name, []))
+        of_press = press.residuals.get(name, [])
+        found[f"prev_{name}_expected"] = _drawn(known, _drawn(of_press, 0.0))
+        found[f"prev_{name}_std{LONGEST}"] = stdev(known) if len(known) > 1 else NAN
+        _means(found, f"press_{name}", of_press)
     opened = mold.opened_at_s
     found["prev_pause_s"] = NAN if opened is None else poured_at_s - opened
     found["prev_defect_share"] = _mean(mold.defects)
     return found
+
+
+def _drawn(known: list[float], towards: float) -> float:
+    """Mean of the latest, drawn towards something else the more the fewer there are."""
+    latest = known[-RECENT[0] :]
+    return (math.fsum(latest) + SHRINK * towards) / (len(latest) + SHRINK)
 
 
 def _means(found: dict[str, float], stem: str, known: list[float]) -> None:

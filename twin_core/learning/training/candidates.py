@@ -41,7 +41,9 @@ def _boosting(**changes: Any) -> dict[str, Any]:
 
 
 REGRESSORS: dict[str, Callable[[int], Any]] = {
-    "ridge": lambda _seed: _filled(Ridge(alpha=30.0)),
+    "ridge 30": lambda _seed: _filled(Ridge(alpha=30.0)),
+    "ridge 300": lambda _seed: _filled(Ridge(alpha=300.0)),
+    "ridge 3000": lambda _seed: _filled(Ridge(alpha=3000.0)),
     "boosting": lambda seed: HistGradientBoostingRegressor(**_boosting(random_state=seed)),
     "network": lambda seed: _filled(
         MLPRegressor(
@@ -54,6 +56,13 @@ REGRESSORS: dict[str, Callable[[int], Any]] = {
     ),
 }
 """By name: seed -> learner of a residual (in units of its standard deviation)."""
+
+VARIANTS = {
+    "ridge": ("ridge 30", "ridge 300", "ridge 3000"),
+    "boosting": ("boosting",),
+    "network": ("network",),
+}
+"""Learners of a residual that compete under one name."""
 
 CLASSIFIERS: dict[str, Callable[[int], Any]] = {
     "logistic": lambda _seed: _filled(LogisticRegression(C=0.1, max_iter=1000)),

@@ -40,7 +40,9 @@ def measure_int8(
     if not learn.any() or not judge.any():
         return None
     X = table.matrix(features)
-    network = Residual("network", seed).fit(X[learn], y[learn])
+    network = Residual("network", seed, features.index(f"prev_{target}_expected")).fit(
+        X[learn], y[learn]
+    )
     whole = converted(network.learner, len(features)).SerializeToString()
     with TemporaryDirectory() as folder:  # the library knows files only
         source, small = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
@@ -52,7 +54,8 @@ def measure_int8(
 
     def error(content: bytes) -> float:
         session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-        said: Array = network.scale * session.run(None, {INPUT: X[judge]})[0].ravel()
+        news = network.scale * session.run(None, {INPUT: X[judge]})[0].ravel()
+        said: Array = X[judge, network.expected] + news
         return float(np.sqrt(np.mean((said - y[judge]) ** 2)))
 
     return Int8(target, len(whole), len(quantised), error(whole), error(quantised))

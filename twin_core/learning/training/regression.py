@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from mapie.regression import SplitConformalRegressor
 from sklearn.dummy import DummyRegressor
 
-from twin_core.learning.training.candidates import REGRESSORS, fitted, spread_learner
+from twin_core.learning.training.candidates import REGRESSORS, VARIANTS, fitted, spread_learner
 from twin_core.learning.training.table import Array, FeatureSet, group_folds, later_folds
 
 FOLDS = 5
@@ -19,21 +20,29 @@ SPREAD_FLOOR = 0.4
 
 
 class Residual:
-    """A learner of a residual, which it sees in units of its standard deviation."""
+    """A learner of a residual: of what it differs from the one expected after earlier shots, in
+    units of the standard deviation of that.
 
-    def __init__(self, name: str, seed: int) -> None:
-        self.learner = REGRESSORS[name](seed)
+    A learner that is drawn to zero is so drawn to what the mold has shown, not to the physics.
+    """
+
+    def __init__(self, name: str, seed: int, expected: int) -> None:
+        """``expected`` is the number of the column that has the expected residual."""
+        self._new = partial(REGRESSORS[name], seed)
+        self.learner: Any = None
         self.scale = 1.0
+        self.expected = expected
 
     def fit(self, X: Any, y: Array) -> Residual:
         """Learn."""
-        self.scale = float(np.std(y)) or 1.0
-        self.learner = fitted(self.learner, X, y / self.scale)
+        news = y - X[:, self.expected]
+        self.scale = float(np.std(news)) or 1.0
+        self.learner = fitted(self._new(), X, news / self.scale)
         return self
 
     def predict(self, X: Any) -> Array:
         """Residual of each row."""
-        found: Array = self.scale * self.learner.predict(X)
+        found: Array = X[:, self.expected] + self.scale * self.learner.predict(X)
         return found
 
 
@@ -91,15 +100,17 @@ def fit_regression(
     residual = table.residual(name)
     table = table.rows(~np.isnan(residual))
     X, y = table.matrix(features), residual[~np.isnan(residual)]
-    errors = {c: _error_later(c, table, X, y, seed) for c in candidates}
+    expected = features.index(f"prev_{name}_expected")
+    names = [variant for candidate in candidates for variant in VARIANTS[candidate]]
+    errors = {c: _error_later(Residual(c, seed, expected), table, X, y, seed) for c in names}
     learner = min(errors, key=lambda c: errors[c])
-    apart = _apart(learner, table, X, y, seed)
+    apart = _apart(Residual(learner, seed, expected), table, X, y, seed)
     scores = (y - apart[:, 0]) / apart[:, 1]
     return Regression(
         name=name,
         learner=learner,
         errors=errors,
-        model=Residual(learner, seed).fit(X, y),
+        model=Residual(learner, seed, expected).fit(X, y),
         spread=Spread(seed).fit(X, np.abs(y - apart[:, 0])),
         apart=apart,
         known=y,
@@ -117,20 +128,20 @@ def conformal_width(scores: Array, coverage: float) -> float:
     return float(intervals.predict_interval(nothing[:1])[1][0, 1, 0])
 
 
-def _error_later(name: str, table: FeatureSet, X: Any, y: Array, seed: int) -> float:
+def _error_later(learner: Residual, table: FeatureSet, X: Any, y: Array, seed: int) -> float:
     squares = []
     for learn, judge in later_folds(table, FOLDS, seed):
-        model = Residual(name, seed).fit(X[learn], y[learn])
+        model = learner.fit(X[learn], y[learn])
         squares.append((model.predict(X[judge]) - y[judge]) ** 2)
     return float(np.sqrt(np.mean(np.concatenate(squares))))
 
 
-def _apart(name: str, table: FeatureSet, X: Any, y: Array, seed: int) -> Array:
+def _apart(learner: Residual, table: FeatureSet, X: Any, y: Array, seed: int) -> Array:
     """Residual and spread for each shot by models that did not see its group."""
     found = np.empty((len(y), 2))
     folds = list(group_folds(table.groups, FOLDS, seed))
     for fold in folds:
-        found[fold, 0] = Residual(name, seed).fit(X[~fold], y[~fold]).predict(X[fold])
+        found[fold, 0] = learner.fit(X[~fold], y[~fold]).predict(X[fold])
     left = np.abs(y - found[:, 0])
     for fold in folds:
         found[fold, 1] = Spread(seed).fit(X[~fold], left[~fold]).predict(X[fold])

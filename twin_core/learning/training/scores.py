@@ -70,7 +70,12 @@ def score(
     shots, said, half = table.rows(known), answers.residual[known], answers.half[known]
     target, truth = TARGETS[name], residual[known]
     last = np.nan_to_num(shots[f"prev_{name}_last"].astype(float))
-    scale = shots[target.physics].astype(float) if target.relative else np.ones(len(shots))
+    physics = shots[target.physics].astype(float)
+
+    def value(off: Array) -> Array:
+        found: Array = physics * np.exp(off) if target.relative else physics + off
+        return found
+
     inside = np.abs(truth - said) <= half
     errors = {
         "rmse": said,
@@ -78,14 +83,15 @@ def score(
         "rmse_mean": np.full(len(shots), mean),
         "rmse_last": last,
     }
-    rmse = {key: _rms((value - truth) * scale) for key, value in errors.items()}
+    measured = value(truth)
+    rmse = {key: _rms(value(off) - measured) for key, off in errors.items()}
     return Score(
         shots_count=len(shots),
         **rmse,
-        bias=float(np.mean((said - truth) * scale)),
+        bias=float(np.mean(value(said) - measured)),
         ratio=rmse["rmse"] / rmse["rmse_physics"] if rmse["rmse_physics"] else np.nan,
         coverage=float(inside.mean()),
-        width=float(np.mean(2.0 * half * scale)),
+        width=float(np.mean(value(said + half) - value(said - half))),
         coverage_by_mold=_by(shots.molds, inside),
         coverage_by_system=_by(shots["system_id"].astype(str), inside),
     )

@@ -65,7 +65,10 @@ class FeatureSet:
         if not item.relative:
             found: Array = measured - physics
             return found
-        return np.where(physics > 0.0, measured / np.where(physics > 0.0, physics, NAN) - 1.0, NAN)
+        both = (measured > 0.0) & (physics > 0.0)
+        return np.where(
+            both, np.log(np.where(both, measured / np.where(both, physics, 1.0), 1.0)), NAN
+        )
 
     @cached_property
     def molds(self) -> NDArray[np.str_]:
