@@ -7,6 +7,7 @@ import json
 import math
 import random
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -19,6 +20,8 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from broker.messages import ShotEvent, TelemetryFrame
+from broker.topics import PressAddress
 from edge_agent.catalogue import Catalogue, read_catalogue
 from edge_agent.cli import main
 from edge_agent.history.read import open_sqlite
@@ -30,7 +33,8 @@ from edge_agent.learning.from_history import from_history
 from edge_agent.learning.logged import LoggedShot
 from edge_agent.learning.tables import read_metadata, read_table, write_table
 from edge_agent.settings import CatalogueSettings
-from tests.support.shots import START, Row, change, record_of, rows_of, write_history
+from edge_agent.stages.assemble import Assembler
+from tests.support.shots import START, Row, at, change, record_of, rows_of, write_history
 from twin_core.errors import InputError
 from twin_core.learning.columns import COLUMNS, IDS, LIVE_S, MOMENTS, Known, known_by, schema_hash
 
@@ -130,6 +134,43 @@ def test_an_old_reading_does_not_count(tmp_path: Path, catalogue: Catalogue) -> 
     assert row(found, "S0")["proc_T_polyol_in_C"] == 25.0
     assert row(found, "S0")["proc_substituted_count"] == 5.0
     assert findings.count("input_missing") == 10
+
+
+def test_a_history_has_the_inputs_that_the_agent_saw(tmp_path: Path) -> None:
+    """Readings of the whole press, of the mold, old ones and late ones: the same choice."""
+    key = {"site": "s", "press": "p1", "device_id": "hall"}
+    rows = plant(4)
+    for seq, (seconds, mold, sensors) in enumerate(
+        [
+            (-500.0, None, {"T_ambient_C": 19.0, "RH_ambient_pct": 30.0}),
+            (580.0, None, {"T_polyol_C": 28.0}),
+            (600.0, "PANEL_A", {"T_iso_C": 27.0}),
+            (1199.0, "PANEL_B", {"T_iso_C": 29.0}),
+            (1200.5, "PANEL_A", {"T_mold_C": 60.0}),
+        ]
+    ):
+        frame = {**key, "ts": at(seconds), "seq": seq, "mold_id": mold, "sensors": sensors}
+        rows.append(("telemetry", frame))
+    press = PressAddress("s", "p1")
+    assembler = Assembler([], 600.0, 4 * 3600.0)
+    for kind, columns in sorted(rows, key=lambda row: _agent_time(*row)):
+        if kind == "telemetry":
+            names = set(TelemetryFrame.model_fields) & set(columns)
+            frame_ = TelemetryFrame.model_validate({name: columns[name] for name in names})
+            assembler.frame(press, frame_)
+        elif kind == "shot":
+            names = {"shot_id", "mold_id", "system_id", "recipe"}
+            event = {name: columns[name] for name in names}
+            event |= {"event": "poured", "ts": columns["poured_at"]}
+            assembler.event(press, ShotEvent.model_validate(event))
+    for shot in shots_of(history(tmp_path / "h.db", rows)):
+        agents = assembler.shots[f"s/p1/{shot.key.shot_id}"].inputs
+        assert shot.inputs == {name: reading.value for name, reading in agents.items()}
+
+
+def _agent_time(kind: str, columns: dict[str, Any]) -> datetime:
+    name = {"shot": "poured_at", "telemetry": "ts", "quality": "ts"}[kind]
+    return datetime.fromisoformat(columns[name])
 
 
 def test_only_shots_of_this_time(tmp_path: Path) -> None:
@@ -429,6 +470,14 @@ def test_tables_that_cannot_be(tmp_path: Path) -> None:
         write_table(tmp_path / "t.xlsx", {})
 
 
+def test_without_pyarrow_the_way_out_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(InputError, match=r"pip install 'pur-mold-twin\[learn\]'"):
+        read_table(tmp_path / "t.parquet")
+
+
 def test_the_command(tmp_path: Path) -> None:
     path = history(tmp_path / "h.db", [*plant(2), *rows_of(2, mold="NOBODY_KNOWS")])
     output, report = tmp_path / "deep" / "f.parquet", tmp_path / "report.md"
@@ -443,6 +492,9 @@ def test_the_command(tmp_path: Path) -> None:
     summary = json.loads(report.with_suffix(".json").read_text())
     assert summary["shots"] == {"read": 3, "rows": 2, "simulated": 0}
     assert summary["filled"]["qc_rho_moulded"] == 1.0
+    page = report.with_suffix(".html")
+    assert CliRunner().invoke(main, [*arguments, "--report", str(page)]).exit_code == 0
+    assert "NOBODY_KNOWS" in page.read_text()
 
 
 @pytest.mark.parametrize(
