@@ -49,6 +49,9 @@ opened, one of the laboratory from the time of its record.
     pur-mold-twin build-features --bundles data/raw -o data/ml/features.parquet
     pur-mold-twin build-features -m measured.parquet -s simulated.csv
 
+With `--since` the first shots know no earlier ones: their `prev_` columns are missing. Shots that
+were aborted, never poured, or cannot be simulated are no rows; the report names them.
+
 Two files (`-m`, `-s`) are joined on `shot_id`, `delta_` columns are computed, columns they do not
 have are missing. They do not say when the laboratory reported, so its results teach no later shot.
 A bundle's `qc.yaml` without `ts` counts as known when the mold was opened, as in a replay.
@@ -61,6 +64,9 @@ installed, `python -m tests.support.ray_run` compares both ways.
 
 The file's metadata: `schema_version`, `schema_hash` (of names, units and meanings), `physics_hash`,
 `source`, `shots_count`, `simulated_share`.
+
+5,000 shots with 500,000 frames in a SQLite history take 24 s of processor time and 460 MB (measured
+on two cores that had other work, too: 37 and 48 s by the clock).
 """
 
 

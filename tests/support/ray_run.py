@@ -1,0 +1,36 @@
+"""The same shots in-process and as Ray tasks: equal to the last bit?
+
+python -m tests.support.ray_run
+
+Needs ``pip install 'pur-mold-twin[ray]'``, which is no part of the environment of ``./twin``.
+"""
+
+from __future__ import annotations
+
+import sys
+from time import perf_counter
+
+from edge_agent.learning import simulated
+from edge_agent.learning.simulated import simulate_columns
+from edge_agent.learning.spread import have_ray
+from tests.support.scenarios import panel
+
+SHOTS = 200
+
+
+def main() -> int:
+    """0 when they are equal, 1 when not, 2 without Ray."""
+    if not have_ray():
+        print("Ray is not installed: pip install 'pur-mold-twin[ray]'", file=sys.stderr)
+        return 2
+    simulated.SHOTS_AT_ONCE = SHOTS // 4
+    scenarios = [panel(1.0 + 0.3 * number / SHOTS) for number in range(SHOTS)]
+    here = simulate_columns(scenarios, ray=False)
+    start = perf_counter()
+    there = simulate_columns(scenarios, ray=True)
+    print(f"{SHOTS} shots as Ray tasks in {perf_counter() - start:.1f} s, equal: {here == there}")
+    return 0 if here == there else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

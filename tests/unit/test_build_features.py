@@ -1,0 +1,532 @@
+"""build-features: from a history, bundles and files to one row a shot, with nothing known early."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import random
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from broker.messages import ShotEvent, TelemetryFrame
+from broker.topics import PressAddress
+from edge_agent.catalogue import Catalogue, read_catalogue
+from edge_agent.cli import main
+from edge_agent.history.read import open_sqlite
+from edge_agent.learning.build import Builder, FeatureSet
+from edge_agent.learning.checks import RULES, Findings
+from edge_agent.learning.from_bundles import from_bundles
+from edge_agent.learning.from_files import from_files
+from edge_agent.learning.from_history import from_history
+from edge_agent.learning.logged import LoggedShot
+from edge_agent.learning.tables import read_metadata, read_table, write_table
+from edge_agent.settings import CatalogueSettings
+from edge_agent.stages.assemble import Assembler
+from tests.support.shots import START, Row, at, change, record_of, rows_of, write_history
+from twin_core.errors import InputError
+from twin_core.learning.columns import COLUMNS, IDS, LIVE_S, MOMENTS, Known, known_by, schema_hash
+
+BUNDLES = Path(__file__).parents[2] / "configs" / "bundles"
+SHOTS = 6
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> Catalogue:
+    return read_catalogue(CatalogueSettings())
+
+
+def shots_of(path: Path, **limits: Any) -> list[LoggedShot]:
+    found: list[LoggedShot] = []
+
+    async def run() -> None:
+        reader = open_sqlite(path)
+        await from_history(reader, found.append, **limits)
+        await reader.close()
+
+    asyncio.run(run())
+    return found
+
+
+def built(shots: list[LoggedShot], catalogue: Catalogue) -> tuple[FeatureSet, Findings]:
+    builder = Builder(catalogue)
+    for shot in shots:
+        builder.take(shot)
+    return builder.finish("test"), builder.findings
+
+
+def history(path: Path, rows: list[Row]) -> Path:
+    return asyncio.run(write_history(path, rows))
+
+
+def plant(count: int = SHOTS, **shot: Any) -> list[Row]:
+    return [row for number in range(count) for row in rows_of(number, **shot)]
+
+
+def row(found: FeatureSet, shot_id: str) -> dict[str, float]:
+    number = list(found.columns["shot_id"]).index(shot_id)
+    return {name: float(found.columns[name][number]) for name in COLUMNS}
+
+
+def same(a: float, b: float) -> bool:
+    return a == b or (math.isnan(a) and math.isnan(b))
+
+
+def test_a_history_becomes_rows(tmp_path: Path, catalogue: Catalogue) -> None:
+    found, findings = built(shots_of(history(tmp_path / "h.db", plant())), catalogue)
+    assert list(found.columns) == [*IDS, *COLUMNS]
+    assert list(found.columns["shot_id"]) == [f"S{number}" for number in range(SHOTS)]
+    assert findings.found == {}
+    third = row(found, "S3")
+    assert third["proc_T_polyol_in_C"] == 24.0, "the reading, not the recipe's set point"
+    assert third["proc_RH_ambient"] == pytest.approx(0.4)
+    assert third["proc_substituted_count"] == 0.0
+    assert third["meas_T_core_max_C"] == pytest.approx(25.0 + 0.5 * 290 + 0.3)
+    assert third["meas_T_core_t_at_max_s"] == 290.0
+    assert third["meas_T_core_slope_0_60_C_per_s"] == pytest.approx(0.5)
+    assert third["meas_t_demold_actual_s"] == 300.0
+    assert third["delta_t_demold_s"] == pytest.approx(300.0 - third["sim_t_demold_opt_s"])
+    assert third["qc_rho_moulded"] == 73.0
+    assert third["qc_defect_void"] == third["qc_any_defect"] == 1.0
+    assert third["prev_pause_s"] == 300.0
+    assert third["prev_p_max_count"] == 3.0, "opened before this pour"
+    assert third["prev_rho_moulded_count"] == 0.0, "the laboratory takes an hour"
+    assert found.metadata["schema_hash"] == schema_hash(COLUMNS)
+    assert found.metadata["simulated_share"] == "0.0000"
+
+
+def test_frames_that_name_only_the_mold(tmp_path: Path, catalogue: Catalogue) -> None:
+    named = shots_of(history(tmp_path / "a.db", plant()))
+    unnamed = shots_of(history(tmp_path / "b.db", plant(named=False)))
+    for a, b in zip(named, unnamed, strict=True):
+        assert a.series.keys() == b.series.keys() == {"T_core_C", "p_cavity_bar"}
+        for name in a.series:
+            assert np.array_equal(a.series[name], b.series[name])
+
+
+def test_two_presses_with_the_same_names_are_kept_apart(
+    tmp_path: Path, catalogue: Catalogue
+) -> None:
+    rows = [*plant(3), *plant(3, press="p2", mold="PANEL_B")]
+    found, _ = built(shots_of(history(tmp_path / "h.db", rows)), catalogue)
+    assert len(found) == 6
+    assert set(found.columns["press"]) == {"p1", "p2"}
+    assert max(found.columns["press_p_max_count"]) == 2.0
+
+
+def test_an_old_reading_does_not_count(tmp_path: Path, catalogue: Catalogue) -> None:
+    path = history(tmp_path / "h.db", plant(2))
+    fresh, stale = shots_of(path), shots_of(path, signal_age_max_s=30.0)
+    assert fresh[0].inputs["T_polyol_C"] == 24.0
+    assert stale[0].inputs == {}
+    found, findings = built(stale, catalogue)
+    assert row(found, "S0")["proc_T_polyol_in_C"] == 25.0
+    assert row(found, "S0")["proc_substituted_count"] == 5.0
+    assert findings.count("input_missing") == 10
+
+
+def test_a_history_has_the_inputs_that_the_agent_saw(tmp_path: Path) -> None:
+    """Readings of the whole press, of the mold, old ones and late ones: the same choice."""
+    key = {"site": "s", "press": "p1", "device_id": "hall"}
+    rows = plant(4)
+    for seq, (seconds, mold, sensors) in enumerate(
+        [
+            (-500.0, None, {"T_ambient_C": 19.0, "RH_ambient_pct": 30.0}),
+            (580.0, None, {"T_polyol_C": 28.0}),
+            (600.0, "PANEL_A", {"T_iso_C": 27.0}),
+            (1199.0, "PANEL_B", {"T_iso_C": 29.0}),
+            (1200.5, "PANEL_A", {"T_mold_C": 60.0}),
+        ]
+    ):
+        frame = {**key, "ts": at(seconds), "seq": seq, "mold_id": mold, "sensors": sensors}
+        rows.append(("telemetry", frame))
+    press = PressAddress("s", "p1")
+    assembler = Assembler([], 600.0, 4 * 3600.0)
+    for kind, columns in sorted(rows, key=lambda row: _agent_time(*row)):
+        if kind == "telemetry":
+            names = set(TelemetryFrame.model_fields) & set(columns)
+            frame_ = TelemetryFrame.model_validate({name: columns[name] for name in names})
+            assembler.frame(press, frame_)
+        elif kind == "shot":
+            names = {"shot_id", "mold_id", "system_id", "recipe"}
+            event = {name: columns[name] for name in names}
+            event |= {"event": "poured", "ts": columns["poured_at"]}
+            assembler.event(press, ShotEvent.model_validate(event))
+    for shot in shots_of(history(tmp_path / "h.db", rows)):
+        agents = assembler.shots[f"s/p1/{shot.key.shot_id}"].inputs
+        assert shot.inputs == {name: reading.value for name, reading in agents.items()}
+
+
+def _agent_time(kind: str, columns: dict[str, Any]) -> datetime:
+    name = {"shot": "poured_at", "telemetry": "ts", "quality": "ts"}[kind]
+    return datetime.fromisoformat(columns[name])
+
+
+def test_only_shots_of_this_time(tmp_path: Path) -> None:
+    path = history(tmp_path / "h.db", plant())
+    since, until = START + timedelta(seconds=600), START + timedelta(seconds=1800)
+    found = shots_of(path, since=since, until=until)
+    assert [shot.key.shot_id for shot in found] == ["S1", "S2"]
+    assert all(shot.inputs and shot.series for shot in found)
+
+
+def test_an_open_shot_has_no_peak_yet(tmp_path: Path, catalogue: Catalogue) -> None:
+    rows = [*plant(1), *rows_of(1, closed_at=None, outcome=None, lab_after_s=None)]
+    found, findings = built(shots_of(history(tmp_path / "h.db", rows)), catalogue)
+    assert math.isnan(row(found, "S1")["meas_T_core_max_C"])
+    assert not math.isnan(row(found, "S1")["meas_T_core_avg_0_120_C"])
+    assert findings.count("end_missing") == findings.count("record_missing") == 1
+
+
+def _sensor(number: int, value: float, after_s: float) -> Callable[[Path], None]:
+    """A reading of the core, this long after the pour of a shot."""
+    seq = 1000 * number + 1 + int((after_s - 5) / 15)
+    sensors = json.dumps({"T_core_C": value, "p_cavity_bar": 1.9})
+    return lambda path: change(path, "UPDATE telemetry SET sensors = ? WHERE seq = ?", sensors, seq)
+
+
+def _late_input(number: int) -> Callable[[Path], None]:
+    """A polyol reading five seconds after the pour, where one of the core was."""
+    sensors = json.dumps({"T_polyol_C": 31.0})
+    return lambda path: change(
+        path, "UPDATE telemetry SET sensors = ? WHERE seq = ?", sensors, 1000 * number + 1
+    )
+
+
+def _lab(number: int, **values: Any) -> Callable[[Path], None]:
+    ((_, columns),) = [record_of(number, number * 600.0 + 3600.0, **values)]
+    document = json.dumps(columns["document"])
+    return lambda path: change(
+        path, "UPDATE quality SET document = ? WHERE shot_id = ?", document, f"S{number}"
+    )
+
+
+def _opening(number: int, seconds: float) -> Callable[[Path], None]:
+    closed = (START + timedelta(seconds=number * 600.0 + seconds)).isoformat()
+    closed = closed.replace("+00:00", "Z")
+    return lambda path: change(
+        path, "UPDATE shot SET closed_at = ? WHERE shot_id = ?", closed, f"S{number}"
+    )
+
+
+def moments_of(number: int) -> dict[Known, float]:
+    """When each kind of column of a shot is known, in seconds of the plant."""
+    poured_s = 600.0 * number
+    return {"pour": poured_s, "live": poured_s + LIVE_S, "demold": poured_s + 300.0}
+
+
+LATER: list[tuple[str, float, str, Known, Callable[[Path], None]]] = [
+    # what is changed, when it became known (s of the plant), of which shot, known at
+    ("a reading after 140 s", 2 * 600.0 + 140.0, "S2", "demold", _sensor(2, 180.0, 140.0)),
+    ("a reading after 50 s", 2 * 600.0 + 50.0, "S2", "live", _sensor(2, 77.0, 50.0)),
+    ("an input after the pour", 2 * 600.0 + 5.0, "S2", "live", _late_input(2)),
+    ("when it was opened", 2 * 600.0 + 300.0, "S2", "demold", _opening(2, 330.0)),
+    ("a density", 1 * 600.0 + 3600.0, "S1", "lab", _lab(1, rho_moulded_kg_per_m3=80.0)),
+    ("a defect", 1 * 600.0 + 3600.0, "S1", "lab", _lab(1, defects=["burn"])),
+    ("a demould time", 0 * 600.0 + 3600.0, "S0", "lab", _lab(0, t_demold_safe_s=250.0)),
+]
+
+
+@pytest.mark.parametrize("case", LATER, ids=lambda case: case[0])
+def test_nothing_that_became_known_later_is_in_a_column(
+    tmp_path: Path, catalogue: Catalogue, case: tuple[Any, ...]
+) -> None:
+    """Change one thing: columns known before it stay, to the last bit; something later changes."""
+    _, known_s, shot_id, known, alter = case
+    path = history(tmp_path / "h.db", plant(10))
+    before, _ = built(shots_of(path), catalogue)
+    alter(path)
+    after, _ = built(shots_of(path), catalogue)
+    changed = set()
+    for number in range(10):
+        name = f"S{number}"
+        one, other = row(before, name), row(after, name)
+        differing = {column for column in COLUMNS if not same(one[column], other[column])}
+        for moment, now_s in moments_of(number).items():
+            if now_s < known_s:
+                assert differing.isdisjoint(known_by(moment)), (name, moment)
+        changed |= {(name, column) for column in differing}
+    own = {column for name, column in changed if name == shot_id}
+    assert own, "the change is to be seen somewhere"
+    assert {COLUMNS[column].known for column in own} <= set(MOMENTS[MOMENTS.index(known) :])
+    if known != "live":
+        assert {name for name, _ in changed} - {shot_id}, "and teaches later shots"
+
+
+def changed_after(shot: LoggedShot, moment: datetime, chance: random.Random) -> LoggedShot:
+    """The same shot up to a moment; all that became known later is something else."""
+    assert shot.poured_at is not None
+    assert shot.recipe is not None
+    assert shot.closed_at is not None
+    now_s = (moment - shot.poured_at).total_seconds()
+    later: dict[str, Any] = {}
+    if now_s < 0.0:
+        warmer = shot.recipe.m_polyol_kg * chance.uniform(0.9, 1.1)
+        later["recipe"] = shot.recipe.model_copy(update={"m_polyol_kg": warmer})
+        later["inputs"] = {name: v + chance.uniform(-3, 3) for name, v in shot.inputs.items()}
+    later["series"] = {
+        name: np.array(
+            [(t, v if t <= now_s else v * chance.uniform(0.8, 1.2)) for t, v in readings]
+        )
+        for name, readings in shot.series.items()
+    }
+    if shot.closed_at > moment:
+        end = max(shot.closed_at + timedelta(seconds=chance.uniform(-60, 60)), moment)
+        later["closed_at"] = end + timedelta(seconds=1)
+    later["records"] = tuple(
+        record
+        if record.known_at is not None and record.known_at <= moment
+        else replace(record, numbers={"rho_moulded_kg_per_m3": chance.uniform(50, 90)})
+        for record in shot.records
+    )
+    return replace(shot, **later)
+
+
+@pytest.fixture(scope="module")
+def logged(tmp_path_factory: pytest.TempPathFactory) -> list[LoggedShot]:
+    rows = [row for number in range(10) for row in rows_of(number, lab_after_s=1500.0)]
+    return shots_of(history(tmp_path_factory.mktemp("logged") / "h.db", rows))
+
+
+@settings(max_examples=25, deadline=None)
+@given(after_s=st.floats(-10.0, 7000.0), seed=st.integers(0, 1000))
+def test_the_future_is_in_no_column(
+    logged: list[LoggedShot], catalogue: Catalogue, after_s: float, seed: int
+) -> None:
+    """Whatever comes after a moment, columns known by then are the same to the last bit."""
+    chance = random.Random(seed)
+    moment = START + timedelta(seconds=after_s)
+    before, _ = built(logged, catalogue)
+    other, _ = built([changed_after(shot, moment, chance) for shot in logged], catalogue)
+    for number in range(len(logged)):
+        one, two = row(before, f"S{number}"), row(other, f"S{number}")
+        for known, now_s in moments_of(number).items():
+            if now_s <= after_s:
+                differing = {name for name in known_by(known) if not same(one[name], two[name])}
+                assert not differing, (number, known)
+
+
+def test_what_comes_twice_counts_once(tmp_path: Path, catalogue: Catalogue) -> None:
+    rows = plant(10)
+    again = [record_of(number, number * 600.0 + 3700.0) for number in range(3)]
+    once, _ = built(shots_of(history(tmp_path / "a.db", rows)), catalogue)
+    shots = shots_of(history(tmp_path / "b.db", [*rows, *rows, *again]))
+    twice, findings = built([*shots, shots[4]], catalogue)
+    assert findings.count("record_repeated") == 3
+    assert findings.count("shot_repeated") == 1
+    for name in [*IDS, *COLUMNS]:
+        a, b = once.columns[name], twice.columns[name]
+        assert np.array_equal(a, b, equal_nan=a.dtype.kind == "f"), name
+
+
+def test_what_is_wrong_is_said_and_not_put_right(tmp_path: Path, catalogue: Catalogue) -> None:
+    rows = [
+        *rows_of(0, mold="NOBODY_KNOWS"),
+        *rows_of(1, outcome="aborted"),
+        *rows_of(2, recipe=None, poured_at=None),
+        *rows_of(3, recipe={"m_polyol_kg": 0.03, "m_iso_kg": 0.034, "nco_oh_index": 3.0}),
+        *rows_of(4, closed_at=(START + timedelta(seconds=2410)).isoformat()),
+        *rows_of(5, lab_after_s=-100.0),
+        record_of(5, 9000.0, rho_moulded_kg_per_m3=95.0),
+        *rows_of(6, lab_after_s=None),
+        record_of(6, 9000.0, H_24h_shore=40.0, rho_moulded_kg_per_m3=9000.0),
+        *rows_of(7),
+    ]
+    path = history(tmp_path / "h.db", rows)
+    _sensor(7, 9999.0, 290.0)(path)
+    stuck = json.dumps({"T_core_C": 20.0, "p_cavity_bar": 1.0})
+    change(path, "UPDATE telemetry SET sensors = ? WHERE seq BETWEEN 6001 AND 6999", stuck)
+    found, findings = built(shots_of(path), catalogue)
+    assert set(found.columns["shot_id"]) == {"S3", "S4", "S5", "S6", "S7"}
+    assert {rule for rule, _ in findings.found} >= {
+        *("not_simulated", "aborted", "not_poured", "mass_against_cavity", "opened_before_gel"),
+        *("index_against_masses", "record_before_pour", "records_disagree", "value_impossible"),
+        *("reading_impossible", "sensor_stuck", "density_against_mass"),
+    }
+    assert findings.found["value_impossible", "qc_rho_moulded"].examples[0].startswith("S6 (9000")
+    assert math.isnan(row(found, "S6")["qc_rho_moulded"])
+    assert row(found, "S6")["qc_H_24h"] == 40.0
+    assert row(found, "S5")["qc_rho_moulded"] == 95.0, "the later record counts"
+    assert row(found, "S7")["meas_T_core_max_C"] == pytest.approx(25.0 + 0.5 * 275 + 0.7)
+    assert row(found, "S4")["meas_t_demold_actual_s"] == 10.0, "odd, but it stays as logged"
+    assert json.loads(json.dumps(findings.summary()))["shots"]["read"] == 8
+
+
+def test_every_rule_says_what_it_looks_for() -> None:
+    assert all(rule.meaning for rule in RULES.values())
+
+
+def test_the_measured_bundle(catalogue: Catalogue) -> None:
+    shots = from_bundles(BUNDLES, lambda name, reason: pytest.fail(reason))
+    found, findings = built(shots, catalogue)
+    measured = row(found, "BK1994-R11-L0155")
+    assert measured["meas_T_core_max_C"] == pytest.approx(139.1, abs=0.1)
+    assert measured["delta_T_core_max_C"] == pytest.approx(-3.2, abs=0.1)
+    assert measured["proc_substituted_count"] == 0.0
+    assert math.isnan(measured["meas_t_demold_actual_s"])
+    assert str(found.columns["poured_at"][0])[:10] == "1994-01-01"
+    assert findings.count("series_missing") == 0, "an open cup has no pressure"
+
+
+def test_bundles_of_all_kinds(tmp_path: Path, catalogue: Catalogue) -> None:
+    (one,) = BUNDLES.iterdir()
+    for name, change_ in {
+        "a": {"timestamp_start: 1994-01-01T00:00:00Z": "timestamp_start: '2024-01-01T00:00:00'"},
+        "b": {"timestamp_start: 1994-01-01T00:00:00Z": "", "BK1994": "B"},
+        "c": {"mold_id: CUP": "mold_id: '!'", "BK1994": "C"},
+    }.items():
+        shutil.copytree(one, tmp_path / name)
+        meta = tmp_path / name / "meta.yaml"
+        text = meta.read_text(encoding="utf-8")
+        for old, new in change_.items():
+            text = text.replace(old, new)
+        meta.write_text(text, encoding="utf-8")
+        (tmp_path / name / "qc.yaml").write_text("rho_moulded: 30.0\n", encoding="utf-8")
+    refused: list[str] = []
+    shots = from_bundles(tmp_path, lambda name, reason: refused.append(name))
+    assert refused == ["c"]
+    found, findings = built(shots, catalogue)
+    assert list(found.columns["shot_id"]) == ["B-R11-L0155", "BK1994-R11-L0155"]
+    assert np.isnat(found.columns["poured_at"][0])
+    assert findings.count("time_missing") == findings.count("lab_time_missing") == 1
+    assert list(found.columns["qc_rho_moulded"]) == [30.0, 30.0]
+    assert row(found, "B-R11-L0155")["meas_T_core_max_C"] == pytest.approx(139.1, abs=0.1)
+    with pytest.raises(InputError, match="no log bundle"):
+        from_bundles(tmp_path / "a" / "nothing", lambda name, reason: None)
+
+
+def test_the_files_of_the_first_generation(tmp_path: Path, catalogue: Catalogue) -> None:
+    measured, simulated = tmp_path / "measured.csv", tmp_path / "sim.parquet"
+    measured.write_text(
+        "shot_id,meas_T_core_max_C,meas_t_demold_actual_s,qc_rho_moulded,proc_RH_ambient,extra\n"
+        "1,120.5,300,70,0.5,9\n2,,300,-4,0.5,9\n3,100,300,70,0.5,9\n",
+        encoding="utf-8",
+    )
+    write_table(
+        simulated,
+        {
+            "shot_id": np.array(["1", "2"], dtype=object),
+            "sim_T_core_max_C": np.array([118.0, 119.0]),
+            "sim_t_demold_opt_s": np.array([280.0, 290.0]),
+        },
+    )
+    builder = Builder(catalogue)
+    from_files(measured, simulated, builder.findings, builder.take_row)
+    found = builder.finish("files")
+    assert list(found.columns["shot_id"]) == ["1", "2"]
+    assert row(found, "1")["delta_T_core_max_C"] == pytest.approx(2.5)
+    assert list(found.columns["delta_t_demold_s"]) == [20.0, 10.0]
+    assert math.isnan(row(found, "2")["qc_rho_moulded"])
+    assert math.isnan(row(found, "1")["prev_T_core_max_last"])
+    counts = {rule: builder.findings.count(rule) for rule in RULES}
+    assert counts["not_simulated"] == counts["column_unknown"] == counts["value_impossible"] == 1
+    with pytest.raises(InputError, match="shot_id"):
+        from_files(_csv(tmp_path, "a,b\n1,2\n"), simulated, builder.findings, builder.take_row)
+
+
+def _csv(folder: Path, text: str) -> Path:
+    path = folder / "table.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_a_table_comes_back(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"t{suffix}"
+    written = {
+        "id": np.array(["a", None], dtype=object),
+        "x": np.array([1.5, np.nan]),
+        "at": np.array(["2026-05-04T06:00:00.25", "NaT"], dtype="datetime64[us]"),
+    }
+    write_table(path, written, {"k": "v"})
+    found = read_table(path)
+    assert list(found) == list(written)
+    assert found["id"][0] == "a"
+    assert np.array_equal(found["x"], written["x"], equal_nan=True)
+    assert found["at"].dtype == np.dtype("datetime64[us]")
+    assert found["at"][0] == written["at"][0]
+    assert np.isnat(found["at"][1])
+    if suffix == ".parquet":
+        assert read_metadata(path)["k"] == "v"
+
+
+def test_tables_that_cannot_be(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        read_table(tmp_path / "none.parquet")
+    with pytest.raises(InputError, match="cannot be read"):
+        read_table(_csv(tmp_path, "").rename(tmp_path / "empty.parquet"))
+    with pytest.raises(InputError, match="ends in"):
+        write_table(tmp_path / "t.xlsx", {})
+
+
+def test_without_pyarrow_the_way_out_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(InputError, match=r"pip install 'pur-mold-twin\[learn\]'"):
+        read_table(tmp_path / "t.parquet")
+
+
+def test_the_command(tmp_path: Path) -> None:
+    path = history(tmp_path / "h.db", [*plant(2), *rows_of(2, mold="NOBODY_KNOWS")])
+    output, report = tmp_path / "deep" / "f.parquet", tmp_path / "report.md"
+    arguments = ["build-features", "--history", str(path), "-o", str(output)]
+    done = CliRunner().invoke(main, [*arguments, "--report", str(report)])
+    assert done.exit_code == 0, done.output
+    assert "3 shots read, 2 rows" in done.output
+    assert "not_simulated" in done.output
+    assert list(read_table(output)) == [*IDS, *COLUMNS]
+    assert read_metadata(output)["shots_count"] == "2"
+    assert "NOBODY\\_KNOWS" in report.read_text() or "NOBODY_KNOWS" in report.read_text()
+    summary = json.loads(report.with_suffix(".json").read_text())
+    assert summary["shots"] == {"read": 3, "rows": 2, "simulated": 0}
+    assert summary["filled"]["qc_rho_moulded"] == 1.0
+    page = report.with_suffix(".html")
+    assert CliRunner().invoke(main, [*arguments, "--report", str(page)]).exit_code == 0
+    assert "NOBODY_KNOWS" in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ([], 2, "give one of"),
+        (["-m", "a.csv"], 2, "belong together"),
+        (["--history", "nothing.db"], 1, "no such history file"),
+        (["--history", "x", "--bundles", "."], 2, "give one of"),
+        (["--bundles", ".", "-o", "f.xlsx"], 2, "ends in"),
+        (["--bundles", ".", "--report", "r.pdf"], 2, "ends in"),
+        (["--bundles", "."], 2, "no log bundle"),
+        (["--bundles", ".", "--molds", "nowhere"], 2, "no such folder of molds"),
+        (["--bundles", ".", "--since", "yesterday"], 2, "90d back"),
+    ],
+)
+def test_wrong_options_end_with_a_word(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    code: int,
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main, ["build-features", *arguments])
+    assert done.exit_code == code, done.output
+    assert words in done.output
+
+
+def test_a_history_without_a_shot_to_use(tmp_path: Path) -> None:
+    path = history(tmp_path / "h.db", rows_of(0, mold="NOBODY_KNOWS"))
+    done = CliRunner().invoke(main, ["build-features", "--history", str(path)])
+    assert done.exit_code == 2
+    assert "no shot became a row" in done.output
+    assert "NOBODY_KNOWS" in done.output
