@@ -93,10 +93,12 @@ def command(
     (docs/virtual-plant.md). The folder gets the nominal molds, which a twin may know, and how the
     plant was made. The same command again completes what was stopped.
     """
+    from edge_agent.logs import configure
     from edge_agent.plant import VirtualPlant, parse_change, write_molds
     from edge_agent.plant.card import write_card
     from twin_core.errors import TwinError
 
+    configure("error", "text")
     began = time.monotonic()
     try:
         settings = history_at(where or str(out / "history.db"))

@@ -48,13 +48,23 @@ class Usual:
 
 
 def chances(true: TrueResult, usual: Usual, opened_s: float, mixing_eff: float) -> dict[str, float]:
-    """Probability of each defect; every argument of a logistic is a margin over a width."""
+    """Probability of each defect, by name.
+
+    A logistic adds up a rest that is always there and (value - limit)/width of each cause: relative
+    density, core temperature [K] and peak pressure against a usual shot of the mold, water from the
+    air as a multiple of the usual, share of the cavity that is filled, mixing efficiency, and how
+    much too early the mold was opened, as a share of the safe time. Limits and widths are assumed.
+
+    Args:
+        opened_s: from the end of injection.
+    """
     dense = true.rho_moulded_kg_per_m3 / usual.rho_design_kg_per_m3 - 1.0
     hot = true.T_core_max_C - usual.T_core_max_C
     pressed = true.p_max_bar / usual.p_max_bar - 1.0
     moist = 1.0
     if usual.water_from_rh_ratio > 0.0:
         moist = true.water_from_rh_ratio / usual.water_from_rh_ratio
+    # with no safe time at all, as if it were opened at 70 per cent of it
     early = 0.3 if true.t_demold_min_s is None else 1.0 - opened_s / true.t_demold_min_s
     return {
         "void": BUBBLE
@@ -63,7 +73,7 @@ def chances(true: TrueResult, usual: Usual, opened_s: float, mixing_eff: float) 
         "short_shot": 0.5 * _logistic(-2.0 + (0.972 - true.fill_ratio) / 0.006),
         "shrinkage": _logistic(-4.0 - (dense + 0.075) / 0.02)
         + 0.5 * _logistic(-2.5 + early / 0.06),
-        "burn": _logistic(-3.8 + (hot - 3.5) / 1.0),
+        "burn": _logistic(-3.8 + (hot - 3.5)),
         "blister": _logistic(-1.8 + early / 0.08),
     }
 

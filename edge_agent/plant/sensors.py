@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.plant.assumed import Assumed
+from edge_agent.press import FRAME_SPACING_S
 
 Array = NDArray[np.float64]
 Kind = Literal["stuck", "dropout", "impossible", "lost"]
 
-SPACING_S = 5.0
-"""Between two frames."""
 SIGNALS = ("T_core_C", "T_mold_C", "p_cavity_bar")
 DECIMALS = {"T_core_C": 2, "T_mold_C": 2, "p_cavity_bar": 4}
 IMPOSSIBLE = {"T_core_C": 850.0, "T_mold_C": -270.0, "p_cavity_bar": 99.9}
@@ -54,13 +53,13 @@ def draw_faults(rng: np.random.Generator, opened_s: float, a: Assumed) -> list[F
     shares: list[tuple[Kind, float, tuple[float, float]]] = [
         ("stuck", a.stuck_share, (30.0, 120.0)),
         ("dropout", a.dropout_share, (20.0, 90.0)),
-        ("impossible", a.impossible_share, (SPACING_S, SPACING_S)),
-        ("lost", a.lost_share, (SPACING_S, 6.0 * SPACING_S)),
+        ("impossible", a.impossible_share, (FRAME_SPACING_S, FRAME_SPACING_S)),
+        ("lost", a.lost_share, (FRAME_SPACING_S, 6.0 * FRAME_SPACING_S)),
     ]
     for kind, share, (shortest, longest) in shares:
         hit, when, length, which = rng.uniform(size=4)
         if hit < share:
-            begin = SPACING_S + when * max(opened_s - 2.0 * SPACING_S, 0.0)
+            begin = FRAME_SPACING_S + when * max(opened_s - 2.0 * FRAME_SPACING_S, 0.0)
             signal = None if kind == "lost" else SIGNALS[int(which * len(SIGNALS))]
             end = begin + shortest + length * (longest - shortest)
             found.append(Fault(kind, signal, begin, end))
@@ -82,7 +81,7 @@ def readings(
     Args:
         time_s: of the signals; signals: by name, what the sensors feel, lagged.
     """
-    at = np.arange(SPACING_S, opened_s, SPACING_S)
+    at = np.arange(FRAME_SPACING_S, opened_s, FRAME_SPACING_S)
     shown: dict[str, list[float | None]] = {}
     for name in SIGNALS:
         sigma = a.p_noise_bar if name == "p_cavity_bar" else a.T_noise_C
