@@ -42,7 +42,7 @@ def test_a_residual_is_known_when_it_became_known() -> None:
     assert second["prev_pause_s"] == 300.0
     assert second["prev_rho_moulded_count"] == 0, "the laboratory had not reported"
     third = c.poured(key(3), 1200.0, PHYSICS)
-    assert third["prev_rho_moulded_last"] == pytest.approx(0.1)
+    assert third["prev_rho_moulded_last"] == pytest.approx(math.log(1.1))
     assert third["prev_defect_share"] == 1.0
     at_the_moment = c.known(key(4), 1000.0)
     assert at_the_moment["prev_rho_moulded_count"] == 0
@@ -54,7 +54,7 @@ def test_another_mold_and_another_press() -> None:
     c.lab(key(1), 10.0, lab(110.0))
     beside = c.known(key(2, mold="N"), 100.0)
     assert beside["prev_rho_moulded_count"] == 0
-    assert beside["press_rho_moulded_mean8"] == pytest.approx(0.1)
+    assert beside["press_rho_moulded_mean8"] == pytest.approx(math.log(1.1))
     assert c.known(key(2, press="q"), 100.0)["press_rho_moulded_count"] == 0
 
 
@@ -66,8 +66,8 @@ def test_a_record_that_comes_again_counts_once_and_a_correction_replaces() -> No
         c.lab(key(1), 400.0, lab(110.0, 1.0))
     c.lab(key(1), 500.0, lab(120.0, 0.0))
     before, after = c.known(key(2), 450.0), c.known(key(2), 600.0)
-    assert before["prev_rho_moulded_last"] == pytest.approx(0.1)
-    assert after["prev_rho_moulded_last"] == pytest.approx(0.2)
+    assert before["prev_rho_moulded_last"] == pytest.approx(math.log(1.1))
+    assert after["prev_rho_moulded_last"] == pytest.approx(math.log(1.2))
     assert after["prev_rho_moulded_count"] == after["prev_p_max_count"] == 1
     assert after["prev_defect_share"] == 1.0, "a second look finds nothing, the void is still there"
 
@@ -80,7 +80,7 @@ def test_a_record_without_mold_or_before_the_pour_is_not_lost() -> None:
     c.lab(key(2, mold=""), 70.0, lab(90.0))
     known = c.known(key(3), 100.0)
     assert known["prev_rho_moulded_count"] == 2
-    assert known["prev_rho_moulded_last"] == pytest.approx(-0.1)
+    assert known["prev_rho_moulded_last"] == pytest.approx(math.log(0.9))
     assert known["prev_defect_share"] == 0.5
 
 
