@@ -1,0 +1,90 @@
+"""The model directory: nothing is used that is not what was put there."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import yaml
+
+from edge_agent.learning.shelf import MANIFEST, MODEL, STATE, Shelf
+from tests.support.feature_sets import feature_set
+from twin_core.errors import InputError, ModelError
+from twin_core.learning.training.train import TrainConfig, train
+
+NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def content() -> bytes:
+    config = TrainConfig(learners=["ridge"], targets=["rho_moulded"], defects=False)
+    return train(feature_set(300, 3), config).content
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, content: bytes) -> Shelf:
+    shelf = Shelf(tmp_path / "models")
+    for _ in range(3):
+        shelf.add("pour", content, NOW, {"apart": {"rho_moulded": {"ratio": 0.2}}})
+    return shelf
+
+
+def test_versions_count_up_and_none_is_in_use(shelf: Shelf) -> None:
+    assert shelf.versions("pour") == [1, 2, 3]
+    assert shelf.state("pour").promoted is None
+    manifest = shelf.manifest("pour", 3)
+    assert manifest.label == "pour/3"
+    assert manifest.metrics["apart"]["rho_moulded"]["ratio"] == 0.2
+    assert manifest.simulated_share == 1.0
+
+
+def test_promote_and_roll_back(shelf: Shelf) -> None:
+    for version in (1, 3, 3, 2):
+        shelf.promote("pour", version)
+    assert shelf.state("pour").earlier == [1, 3]
+    assert shelf.rollback("pour").promoted == 3
+    assert shelf.rollback("pour").promoted == 1
+    assert shelf.rollback("pour").promoted is None, "physics alone"
+    with pytest.raises(InputError, match="no version of pour is in use"):
+        shelf.rollback("pour")
+
+
+def test_a_shadow_that_is_promoted_is_none_any_more(shelf: Shelf) -> None:
+    shelf.promote("pour", 1)
+    assert shelf.shadow("pour", 2).shadow == 2
+    with pytest.raises(InputError, match="version 1 of pour is in use"):
+        shelf.shadow("pour", 1)
+    assert shelf.promote("pour", 2).shadow is None
+    assert shelf.shadow("pour", None).promoted == 2
+
+
+def test_another_file_in_its_place_is_refused(shelf: Shelf) -> None:
+    path = shelf.folder / "pour" / "2" / MODEL
+    path.write_bytes(path.read_bytes() + b"\0")
+    with pytest.raises(ModelError, match="its hash differs"):
+        shelf.promote("pour", 2)
+    assert shelf.state("pour").promoted is None
+    path.unlink()
+    with pytest.raises(ModelError, match="cannot be read"):
+        shelf.load("pour", 2)
+
+
+def test_what_is_damaged_is_named(shelf: Shelf) -> None:
+    with pytest.raises(InputError, match=r"no version 7 of pour \(there are: 1, 2, 3\)"):
+        shelf.promote("pour", 7)
+    with pytest.raises(InputError, match=r"no version 1 of other \(there are: none\)"):
+        shelf.promote("other", 1)
+    (shelf.folder / "pour" / STATE).write_text("promoted: [")
+    with pytest.raises(InputError, match=r"state.yaml: cannot be read"):
+        shelf.state("pour")
+    manifest = shelf.folder / "pour" / "1" / MANIFEST
+    document = yaml.safe_load(manifest.read_text())
+    manifest.write_text(yaml.safe_dump(document | {"sha256": "x"}))
+    found = list(shelf.manifests())
+    assert [isinstance(item, InputError) for item in found] == [True, False, False]
+    assert "sha256" in str(found[0])
+
+
+def test_a_folder_that_is_not_there_is_an_empty_shelf(tmp_path: Path) -> None:
+    assert Shelf(tmp_path / "none").names() == []
