@@ -205,7 +205,7 @@ class Builder:
         events: list[tuple[float, int, int, Draft, Row]] = []
         for number, draft in enumerate(drafts):
             if draft.poured_at is None:
-                draft.row |= Chronicle().known(draft.key, 0.0)
+                draft.row |= Chronicle().known(draft.key, 0.0, draft.row)
                 continue
             events.append((seconds(draft.poured_at), 0, number, draft, draft.row))
             if draft.closed_at is not None:

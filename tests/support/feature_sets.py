@@ -42,6 +42,8 @@ def feature_set(
     numbers = {name: rng.normal(10.0, 1.0, shots) for name in COLUMNS}
     warm = rng.normal(23.0, 3.0, shots) + shift
     numbers["proc_T_ambient_C"] = warm
+    for name in TARGETS:
+        numbers[f"dev_{name}_T_ambient_C"] = warm - 23.0
     offsets = rng.normal(0.0, 0.06, presses)
     physics = {"rho_moulded": 80.0, "t_demold": 400.0, "p_max": 2.0, "T_core_max": 140.0}
     for name, target in TARGETS.items():

@@ -44,7 +44,7 @@ def test_a_residual_is_known_when_it_became_known() -> None:
     third = c.poured(key(3), 1200.0, PHYSICS)
     assert third["prev_rho_moulded_last"] == pytest.approx(math.log(1.1))
     assert third["prev_defect_share"] == 1.0
-    at_the_moment = c.known(key(4), 1000.0)
+    at_the_moment = c.known(key(4), 1000.0, {})
     assert at_the_moment["prev_rho_moulded_count"] == 0
 
 
@@ -52,10 +52,10 @@ def test_another_mold_and_another_press() -> None:
     c = Chronicle()
     c.poured(key(1), 0.0, PHYSICS)
     c.lab(key(1), 10.0, lab(110.0))
-    beside = c.known(key(2, mold="N"), 100.0)
+    beside = c.known(key(2, mold="N"), 100.0, {})
     assert beside["prev_rho_moulded_count"] == 0
     assert beside["press_rho_moulded_mean8"] == pytest.approx(math.log(1.1))
-    assert c.known(key(2, press="q"), 100.0)["press_rho_moulded_count"] == 0
+    assert c.known(key(2, press="q"), 100.0, {})["press_rho_moulded_count"] == 0
 
 
 def test_a_record_that_comes_again_counts_once_and_a_correction_replaces() -> None:
@@ -65,7 +65,7 @@ def test_a_record_that_comes_again_counts_once_and_a_correction_replaces() -> No
         c.closed(key(1), 300.0, opened(2.5), opened=True)
         c.lab(key(1), 400.0, lab(110.0, 1.0))
     c.lab(key(1), 500.0, lab(120.0, 0.0))
-    before, after = c.known(key(2), 450.0), c.known(key(2), 600.0)
+    before, after = c.known(key(2), 450.0, {}), c.known(key(2), 600.0, {})
     assert before["prev_rho_moulded_last"] == pytest.approx(math.log(1.1))
     assert after["prev_rho_moulded_last"] == pytest.approx(math.log(1.2))
     assert after["prev_rho_moulded_count"] == after["prev_p_max_count"] == 1
@@ -78,7 +78,7 @@ def test_a_record_without_mold_or_before_the_pour_is_not_lost() -> None:
     c.poured(key(1), 40.0, PHYSICS)
     c.poured(key(2), 60.0, PHYSICS)
     c.lab(key(2, mold=""), 70.0, lab(90.0))
-    known = c.known(key(3), 100.0)
+    known = c.known(key(3), 100.0, {})
     assert known["prev_rho_moulded_count"] == 2
     assert known["prev_rho_moulded_last"] == pytest.approx(math.log(0.9))
     assert known["prev_defect_share"] == 0.5
@@ -88,7 +88,7 @@ def test_a_shot_without_physics_teaches_its_defects_only() -> None:
     c = Chronicle()
     c.closed(key(1), 300.0, {}, opened=True)
     c.lab(key(1), 400.0, lab(110.0, 1.0))
-    known = c.known(key(2), 500.0)
+    known = c.known(key(2), 500.0, {})
     assert known["prev_rho_moulded_count"] == 0
     assert known["prev_defect_share"] == 1.0
     assert known["prev_pause_s"] == 200.0
@@ -100,7 +100,7 @@ def test_an_aborted_shot_teaches_no_physics() -> None:
     c.aborted(key(1))
     c.aborted(key(9, press="nobody"))
     c.lab(key(1), 400.0, lab(110.0))
-    assert c.known(key(2), 500.0)["prev_rho_moulded_count"] == 0
+    assert c.known(key(2), 500.0, {})["prev_rho_moulded_count"] == 0
 
 
 def test_it_is_bounded() -> None:
@@ -142,8 +142,8 @@ def test_order_repetition_and_a_restart_change_nothing(seed: int, cut: int) -> N
     first = play(Chronicle(), mixed[:cut])
     other = play(Chronicle.model_validate_json(first.model_dump_json()), mixed[cut:])
     for at_s in (50.0, 333.0, 5000.0):
-        expected = straight.known(key(99), at_s)
-        assert other.known(key(99), at_s) == pytest.approx(expected, nan_ok=True)
+        expected = straight.known(key(99), at_s, {})
+        assert other.known(key(99), at_s, {}) == pytest.approx(expected, nan_ok=True)
 
 
 def test_later_numbers_correct_earlier_ones() -> None:

@@ -8,16 +8,28 @@ it became known, and the columns of a pour see what was known before it, wheneve
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
 from typing import NamedTuple
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
-from twin_core.learning.columns import TARGETS
-from twin_core.learning.memory import LONGEST, NAN, Memory, remembered, residual
+from twin_core.learning.columns import INPUTS, RECENT, TARGETS
+from twin_core.learning.memory import (
+    LONGEST,
+    NAN,
+    NO_INPUTS,
+    Memory,
+    inputs_of,
+    remembered,
+    residual,
+)
 
 KEPT = 2 * LONGEST
 """Results that are kept of each kind: twice what is looked at, for those that come late."""
+NEWEST = 4
+"""Results of one mold that can be news of the site."""
 WAITING_MAX = 500
 """Shots of a mold whose physics is kept until the laboratory reports."""
 
@@ -42,10 +54,14 @@ class Result(NamedTuple):
     at_s: float
     shot_id: str
     value: float
+    inputs: tuple[float, ...] = NO_INPUTS
+    """How the shot was poured, see ``columns.INPUTS``."""
 
 
 class Ledger(BaseModel):
     """Results of one mold on a press, or of one press, each kind in order of time."""
+
+    model_config = ConfigDict(ser_json_inf_nan="constants")
 
     results: dict[str, list[Result]] = {}
     """By target; ``defect`` is 1 or 0 for a part that somebody looked at, ``opened`` 1."""
@@ -67,6 +83,7 @@ class Ledger(BaseModel):
         memory = Memory()
         for name, results in self.results.items():
             latest: dict[str, float] = {}
+            poured: dict[str, tuple[float, ...]] = {}
             for result in results:
                 if result.at_s >= at_s:
                     break
@@ -77,8 +94,10 @@ class Ledger(BaseModel):
                     value = max(value, latest.get(result.shot_id, 0.0))
                 latest.pop(result.shot_id, None)
                 latest[result.shot_id] = value
+                poured[result.shot_id] = result.inputs
             if name in TARGETS:
-                memory.residuals[name] = list(latest.values())[-LONGEST:]
+                for shot_id, value in list(latest.items())[-LONGEST:]:
+                    memory.learn(name, value, poured[shot_id])
             elif name == "defect":
                 memory.defects = [int(value) for value in latest.values()][-LONGEST:]
         return memory
@@ -87,14 +106,20 @@ class Ledger(BaseModel):
 class Waiting(BaseModel):
     """A shot of which something is still to come."""
 
+    model_config = ConfigDict(ser_json_inf_nan="constants")
+
     physics: dict[str, float] = {}
     """What was computed of each target."""
+    inputs: tuple[float, ...] = NO_INPUTS
+    """How it was poured, see ``columns.INPUTS``."""
     measured: list[tuple[float, dict[str, float]]] = []
     """What was measured before the physics came: when, and by target."""
 
 
 class PressChronicle(BaseModel):
     """Of one press."""
+
+    model_config = ConfigDict(ser_json_inf_nan="constants")
 
     all: Ledger = Ledger()
     molds: dict[str, Ledger] = {}
@@ -108,25 +133,43 @@ class Chronicle(BaseModel):
     Times are seconds of any clock that counts up, the same one for all calls.
     """
 
+    model_config = ConfigDict(ser_json_inf_nan="constants")
+
     presses: dict[str, PressChronicle] = {}
 
     def poured(self, shot: ShotKey, at_s: float, row: Mapping[str, float]) -> dict[str, float]:
         """The shot was poured, and simulated.
 
         Args:
-            row: its ``sim_`` columns.
+            row: its ``proc_`` and ``sim_`` columns.
 
         Returns:
-            its ``prev_`` and ``press_`` columns: what was known before ``at_s``.
+            its ``prev_ press_ site_ dev_`` columns: what was known before ``at_s``.
         """
         self._computed(shot, row)
-        return self.known(shot, at_s)
+        return self.known(shot, at_s, row)
 
-    def known(self, shot: ShotKey, at_s: float) -> dict[str, float]:
+    def known(self, shot: ShotKey, at_s: float, row: Mapping[str, float]) -> dict[str, float]:
         """The same columns, without telling of a pour."""
         press = self.presses.get(shot.address, PressChronicle())
         mold = press.molds.get(shot.mold_id, Ledger())
-        return remembered(mold.before(at_s), press.all.before(at_s), at_s)
+        news = {name: self._news(shot.site, name, at_s) for name in TARGETS}
+        memories = mold.before(at_s), press.all.before(at_s)
+        return remembered(*memories, news, at_s, inputs_of(row))
+
+    def _news(self, site: str, name: str, at_s: float) -> list[float]:
+        """Latest results of all molds of the site, each less the mean of those before it there."""
+        found: list[tuple[float, float]] = []
+        for address, press in self.presses.items():
+            if not address.startswith(f"{site}/"):
+                continue
+            for ledger in press.molds.values():
+                results = ledger.results.get(name, [])
+                end = bisect_left(results, at_s, key=itemgetter(0))
+                for i in range(max(end - NEWEST, 1), end):
+                    before = [result.value for result in results[max(i - RECENT[0], 0) : i]]
+                    found.append((results[i].at_s, results[i].value - sum(before) / len(before)))
+        return [value for _, value in sorted(found)[-RECENT[0] :]]
 
     def closed(self, shot: ShotKey, at_s: float, row: Mapping[str, float], *, opened: bool) -> None:
         """The shot has ended.
@@ -166,6 +209,8 @@ class Chronicle(BaseModel):
             return
         waiting = self._waiting(shot)
         waiting.physics |= physics
+        if INPUTS[0] in row:
+            waiting.inputs = inputs_of(row)
         early, waiting.measured = waiting.measured, []
         unknown = self.presses[shot.address].waiting.get("", {})
         if shot.mold_id and shot.shot_id in unknown:  # a record that did not name the mold
@@ -201,12 +246,19 @@ class Chronicle(BaseModel):
                 continue
             off = residual(TARGETS[name], value, physics.get(name, NAN))
             if not math.isnan(off):
-                self._write(shot, name, at_s, off)
+                self._write(shot, name, at_s, off, self._waiting(shot).inputs)
 
-    def _write(self, shot: ShotKey, name: str, at_s: float, value: float) -> None:
+    def _write(
+        self,
+        shot: ShotKey,
+        name: str,
+        at_s: float,
+        value: float,
+        inputs: tuple[float, ...] = NO_INPUTS,
+    ) -> None:
         press = self._press(shot)
-        result = Result(at_s, shot.shot_id, value)
-        press.all.write(name, Result(at_s, f"{shot.mold_id}/{shot.shot_id}", value))
+        result = Result(at_s, shot.shot_id, value, inputs)
+        press.all.write(name, result._replace(shot_id=f"{shot.mold_id}/{shot.shot_id}"))
         press.molds.setdefault(shot.mold_id, Ledger()).write(name, result)
 
     def _press(self, shot: ShotKey) -> PressChronicle:

@@ -2,7 +2,9 @@
 
 ``sim_ meas_ delta_ proc_ qc_`` columns are those of the first generation, under the same names.
 ``prev_`` is what earlier shots of this mold on this press showed, ``press_`` those of all molds of
-the press; both hold only what was known when this shot was poured. Missing values are NaN.
+the press, ``site_`` what is new on all molds (another lot of material), ``dev_`` how this shot was
+poured otherwise than they were; they hold only what was known when this shot was poured. Missing
+values are NaN.
 """
 
 from __future__ import annotations
@@ -78,8 +80,14 @@ _PROCESS = {
     "proc_m_total_kg": ("kg", "metered mass, both components and additives"),
     "proc_iso_per_polyol": ("1", "metered mass of isocyanate to polyol"),
     "proc_packing_kg_per_m3": ("kg/m3", "metered mass to cavity volume of the drawing"),
+    "proc_thickness_m": ("m", "distance of the large walls, of the drawing"),
     "proc_substituted_count": ("1", "inputs that nobody measured: a set point stood in"),
 }
+INPUTS = (
+    *("proc_T_polyol_in_C", "proc_T_iso_in_C", "proc_T_mold_init_C", "proc_T_ambient_C"),
+    *("proc_RH_ambient", "proc_iso_per_polyol", "proc_packing_kg_per_m3", "proc_thickness_m"),
+)
+"""What is remembered of the pour of an earlier shot."""
 _PHYSICS = {
     "sim_T_core_max_C": ("°C", "hottest core"),
     "sim_T_core_t_at_max_s": ("s", "when the core is hottest"),
@@ -139,6 +147,10 @@ def _earlier() -> dict[str, tuple[str, str]]:
             residual = f"{target.measured} against {target.physics}, {whose}"
             if scope == "prev":
                 found[f"prev_{name}_last"] = unit, f"residual of {residual}: the last one known"
+            found[f"{scope}_{name}_trend"] = (
+                unit,
+                f"residual of {residual}: mean{RECENT[0]} less mean{RECENT[1]}",
+            )
             for count in RECENT:
                 found[f"{scope}_{name}_mean{count}"] = (
                     unit,
@@ -158,6 +170,25 @@ def _earlier() -> dict[str, tuple[str, str]]:
                 "1",
                 f"how many of these are known, {RECENT[-1]} at most",
             )
+    for name in TARGETS:
+        weights = f"with the weights of prev_{name}_expected"
+        for column in INPUTS:
+            unit = "K" if _PROCESS[column][0] == "°C" else _PROCESS[column][0]
+            found[f"dev_{name}_{column.removeprefix('proc_')}"] = (
+                unit,
+                f"{column} less what it was at earlier shots, {weights}",
+            )
+        found[f"dev_{name}_share"] = (
+            "1",
+            f"1 less the sum of these: 1 if nothing is known, {weights}",
+        )
+    for name, target in TARGETS.items():
+        unit = "1" if target.relative else {"p_max": "bar"}.get(name, "K")
+        found[f"site_{name}_news"] = (
+            unit,
+            f"residual of {target.measured} against {target.physics}: how far the last"
+            f" {RECENT[0]} known of all molds of the site lie above those before on their molds",
+        )
     found["prev_pause_s"] = "s", "since the mold was opened last"
     found["prev_defect_share"] = "1", f"defective among the last {RECENT[-1]} parts looked at"
     return found

@@ -78,6 +78,7 @@ def process_columns(process: Process, mold: Mold, substituted_count: int) -> Row
         "proc_m_total_kg": total,
         "proc_iso_per_polyol": process.m_iso_kg / process.m_polyol_kg,
         "proc_packing_kg_per_m3": NAN if volume is None else total / volume,
+        "proc_thickness_m": NAN if mold.open else mold.slab_thickness_m(),
         "proc_substituted_count": float(substituted_count),
     }
 

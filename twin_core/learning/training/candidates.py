@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neural_network import MLPRegressor
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 MISSING = {
@@ -23,9 +24,40 @@ MISSING = {
 }
 
 
-def _filled(last: Any) -> Any:
+def columns_for(target: str, features: Sequence[str]) -> list[int]:
+    """Numbers of the columns that a residual is learned from: none that tells molds apart.
+
+    There are thousands of shots, but only some molds: what they are like explains how far each is
+    off by chance, and the next mold is wrong by it. So a learner sees how a shot differs from
+    earlier shots of its mold (where there are none, from nothing: then it does see the mold).
+    """
+    stems = (f"dev_{target}_", "meas_", "delta_")
+    return [
+        number
+        for number, name in enumerate(features)
+        if name.startswith(stems) or name.endswith(("_trend", "_news"))
+    ]
+
+
+def columns_for_spread(target: str, features: Sequence[str]) -> list[int]:
+    """Numbers of the columns that say how well a mold is known."""
+    stems = (f"dev_{target}_", f"prev_{target}_std")
+    ends = (f"prev_{target}_count", f"press_{target}_count")
+    return [
+        number for number, name in enumerate(features) if name.startswith(stems) or name in ends
+    ]
+
+
+def _some(last: Any, columns: list[int]) -> Any:
+    return make_pipeline(ColumnTransformer([("some", "passthrough", columns)]), last)
+
+
+def _filled(last: Any, columns: list[int] | None = None) -> Any:
     fill = SimpleImputer(strategy="median", keep_empty_features=True)
-    return make_pipeline(fill, StandardScaler(), last)
+    steps = (fill, StandardScaler(), last)
+    if columns is None:
+        return make_pipeline(*steps)
+    return make_pipeline(ColumnTransformer([("some", "passthrough", columns)]), *steps)
 
 
 def _boosting(**changes: Any) -> dict[str, Any]:
@@ -40,25 +72,28 @@ def _boosting(**changes: Any) -> dict[str, Any]:
     }
 
 
-REGRESSORS: dict[str, Callable[[int], Any]] = {
-    "ridge 30": lambda _seed: _filled(Ridge(alpha=30.0)),
-    "ridge 300": lambda _seed: _filled(Ridge(alpha=300.0)),
-    "ridge 3000": lambda _seed: _filled(Ridge(alpha=3000.0)),
-    "boosting": lambda seed: HistGradientBoostingRegressor(**_boosting(random_state=seed)),
-    "network": lambda seed: _filled(
+REGRESSORS: dict[str, Callable[[int, list[int]], Any]] = {
+    "ridge 1": lambda _seed, some: _filled(Ridge(alpha=1.0), some),
+    "ridge 30": lambda _seed, some: _filled(Ridge(alpha=30.0), some),
+    "ridge 1000": lambda _seed, some: _filled(Ridge(alpha=1000.0), some),
+    "boosting": lambda seed, some: _some(
+        HistGradientBoostingRegressor(**_boosting(random_state=seed)), some
+    ),
+    "network": lambda seed, some: _filled(
         MLPRegressor(
             hidden_layer_sizes=(32, 16),
             alpha=3.0,
             early_stopping=True,
             max_iter=500,
             random_state=seed,
-        )
+        ),
+        some,
     ),
 }
-"""By name: seed -> learner of a residual (in units of its standard deviation)."""
+"""By name: (seed, columns that it may look at) -> learner of a residual."""
 
 VARIANTS = {
-    "ridge": ("ridge 30", "ridge 300", "ridge 3000"),
+    "ridge": ("ridge 1", "ridge 30", "ridge 1000"),
     "boosting": ("boosting",),
     "network": ("network",),
 }
@@ -78,7 +113,8 @@ def fitted(learner: Any, X: Any, y: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # who is not done does not win
         learner.fit(X, y)
-    if not isinstance(learner, (HistGradientBoostingRegressor, HistGradientBoostingClassifier)):
+    last = learner[-1] if isinstance(learner, Pipeline) else learner
+    if not isinstance(last, (HistGradientBoostingRegressor, HistGradientBoostingClassifier)):
         return learner
     answers = learner.predict_proba(X) if hasattr(learner, "predict_proba") else learner.predict(X)
     if np.ptp(answers, axis=0).max() > 0.0:
@@ -88,8 +124,9 @@ def fitted(learner: Any, X: Any, y: Any) -> Any:
     return _filled(Ridge(alpha=1e12)).fit(X, y)
 
 
-def spread_learner(seed: int) -> Any:
+def spread_learner(seed: int, some: list[int]) -> Any:
     """Learner of the spread: smooth, so that it does not follow single shots."""
-    return HistGradientBoostingRegressor(
-        **_boosting(random_state=seed, max_iter=60, max_leaf_nodes=6, min_samples_leaf=100)
+    last = HistGradientBoostingRegressor(
+        **_boosting(random_state=seed, max_iter=60, max_leaf_nodes=6, min_samples_leaf=60)
     )
+    return _some(last, some)

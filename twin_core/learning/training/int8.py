@@ -40,9 +40,7 @@ def measure_int8(
     if not learn.any() or not judge.any():
         return None
     X = table.matrix(features)
-    network = Residual("network", seed, features.index(f"prev_{target}_expected")).fit(
-        X[learn], y[learn]
-    )
+    network = Residual("network", seed, target, features).fit(X[learn], y[learn])
     whole = converted(network.learner, len(features)).SerializeToString()
     with TemporaryDirectory() as folder:  # the library knows files only
         source, small = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"

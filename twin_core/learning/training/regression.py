@@ -11,7 +11,14 @@ import numpy as np
 from mapie.regression import SplitConformalRegressor
 from sklearn.dummy import DummyRegressor
 
-from twin_core.learning.training.candidates import REGRESSORS, VARIANTS, fitted, spread_learner
+from twin_core.learning.training.candidates import (
+    REGRESSORS,
+    VARIANTS,
+    columns_for,
+    columns_for_spread,
+    fitted,
+    spread_learner,
+)
 from twin_core.learning.training.table import Array, FeatureSet, group_folds, later_folds
 
 FOLDS = 5
@@ -26,12 +33,11 @@ class Residual:
     A learner that is drawn to zero is so drawn to what the mold has shown, not to the physics.
     """
 
-    def __init__(self, name: str, seed: int, expected: int) -> None:
-        """``expected`` is the number of the column that has the expected residual."""
-        self._new = partial(REGRESSORS[name], seed)
+    def __init__(self, learner: str, seed: int, target: str, features: Sequence[str]) -> None:
+        self._new = partial(REGRESSORS[learner], seed, columns_for(target, features))
         self.learner: Any = None
         self.scale = 1.0
-        self.expected = expected
+        self.expected = features.index(f"prev_{target}_expected")
 
     def fit(self, X: Any, y: Array) -> Residual:
         """Learn."""
@@ -49,8 +55,8 @@ class Residual:
 class Spread:
     """Expected size of what a model leaves over, never below a floor."""
 
-    def __init__(self, seed: int) -> None:
-        self.learner = spread_learner(seed)
+    def __init__(self, seed: int, target: str, features: Sequence[str]) -> None:
+        self.learner = spread_learner(seed, columns_for_spread(target, features))
         self.floor = 0.0
 
     def fit(self, X: Any, left: Array) -> Spread:
@@ -100,18 +106,18 @@ def fit_regression(
     residual = table.residual(name)
     table = table.rows(~np.isnan(residual))
     X, y = table.matrix(features), residual[~np.isnan(residual)]
-    expected = features.index(f"prev_{name}_expected")
     names = [variant for candidate in candidates for variant in VARIANTS[candidate]]
-    errors = {c: _error_later(Residual(c, seed, expected), table, X, y, seed) for c in names}
+    learners = {c: Residual(c, seed, name, features) for c in names}
+    errors = {c: _error_later(learners[c], table, X, y, seed) for c in names}
     learner = min(errors, key=lambda c: errors[c])
-    apart = _apart(Residual(learner, seed, expected), table, X, y, seed)
+    apart = _apart(learners[learner], Spread(seed, name, features), table, X, y, seed)
     scores = (y - apart[:, 0]) / apart[:, 1]
     return Regression(
         name=name,
         learner=learner,
         errors=errors,
-        model=Residual(learner, seed, expected).fit(X, y),
-        spread=Spread(seed).fit(X, np.abs(y - apart[:, 0])),
+        model=learners[learner].fit(X, y),
+        spread=Spread(seed, name, features).fit(X, np.abs(y - apart[:, 0])),
         apart=apart,
         known=y,
         width=conformal_width(scores, coverage),
@@ -136,7 +142,9 @@ def _error_later(learner: Residual, table: FeatureSet, X: Any, y: Array, seed: i
     return float(np.sqrt(np.mean(np.concatenate(squares))))
 
 
-def _apart(learner: Residual, table: FeatureSet, X: Any, y: Array, seed: int) -> Array:
+def _apart(
+    learner: Residual, spread: Spread, table: FeatureSet, X: Any, y: Array, seed: int
+) -> Array:
     """Residual and spread for each shot by models that did not see its group."""
     found = np.empty((len(y), 2))
     folds = list(group_folds(table.groups, FOLDS, seed))
@@ -144,5 +152,5 @@ def _apart(learner: Residual, table: FeatureSet, X: Any, y: Array, seed: int) ->
         found[fold, 0] = learner.fit(X[~fold], y[~fold]).predict(X[fold])
     left = np.abs(y - found[:, 0])
     for fold in folds:
-        found[fold, 1] = Spread(seed).fit(X[~fold], left[~fold]).predict(X[fold])
+        found[fold, 1] = spread.fit(X[~fold], left[~fold]).predict(X[fold])
     return found

@@ -26,7 +26,7 @@ from twin_core.learning.training.table import FeatureSet, Rows, held_out
 
 LIBRARIES = ("scikit-learn", "mapie", "skl2onnx", "onnx", "numpy")
 FEWEST_SHOTS = 100
-MARGIN = {"prev_": 0.5, "press_": 0.5}
+MARGIN = {"prev_": 0.5, "press_": 0.5, "site_": 0.5, "dev_": 0.5}
 """Residuals of earlier shots may lie further out than any mold learned from, by this share of the
 range: they are measured errors, and a new mold is off in its own way (assumed)."""
 NOT_LEARNED = ("sim_water_from_rh_kg",)
