@@ -1,0 +1,1 @@
+"""Files of the learning loop: feature sets as tables on disk."""
