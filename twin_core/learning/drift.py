@@ -400,7 +400,8 @@ def _scatter(column: Column, before: Array, now: Array) -> Test:
 def _shift(before: float, now: float, sd: float) -> float:
     if sd > SAME * abs(before):
         return (now - before) / sd
-    return 0.0 if now == before else float(np.copysign(LARGEST_EFFECT, now - before))
+    close = abs(now - before) <= SAME * abs(before)
+    return 0.0 if close else float(np.copysign(LARGEST_EFFECT, now - before))
 
 
 def _since(now: Array, column: Column) -> int:

@@ -64,9 +64,9 @@ def wander_of(*parts: Array) -> Wander:
     total = sum(len(part) for part in parts)
     if not total:
         return INDEPENDENT
-    first = _initial_positive(_pooled(parts))
-    shortfall = len(parts) * (1.0 + 2.0 * float(np.sum(first))) / total
-    rho = _initial_positive(_pooled(parts) + max(shortfall, 0.0))
+    raw = _pooled(parts)
+    shortfall = len(parts) * (1.0 + 2.0 * float(np.sum(_initial_positive(raw)))) / total
+    rho = _initial_positive(raw + max(shortfall, 0.0))
     return Wander(rho, 1.0 + float(np.sqrt(2.0 * (2 * len(rho) + 1) / total)))
 
 
