@@ -74,7 +74,12 @@ def read_windows(baseline: Path, current: Path, patterns: tuple[str, ...] = ()) 
     before, now = tables
     names = _common(before, now, patterns, (baseline, current))
     texts = {name: values for name, values in now.items() if values.dtype.kind != "f"}
-    notes = (*_order_notes(before, now), *_group_notes(before, now))
+    notes = (
+        *_order_notes(before, now),
+        *_overlap_notes(before, now),
+        *_column_notes(before, now),
+        *_group_notes(before, now),
+    )
     return Windows({n: before[n] for n in names}, {n: now[n] for n in names}, texts, notes)
 
 
@@ -103,7 +108,7 @@ def _common(
         if not any(fnmatchcase(name, pattern) for name in numbers):
             raise TableError(
                 f"--columns {pattern}: no column of numbers in both tables is called so; there "
-                f"are {', '.join(numbers[:MOST_NAMES])}{', …' if numbers[MOST_NAMES:] else ''}"
+                f"are {_some(numbers)}"
             )
     if not patterns:
         return numbers
@@ -116,6 +121,31 @@ def _order_notes(before: Columns, now: Columns) -> list[str]:
     return [f"no {TIME}: the rows are taken to be in order of time, as they stand"]
 
 
+def _overlap_notes(before: Columns, now: Columns) -> list[str]:
+    if not all(SHOT in table and table[SHOT].dtype.kind == "U" for table in (before, now)):
+        return []
+    both = len((set(now[SHOT].tolist()) & set(before[SHOT].tolist())) - {""})
+    return [f"{both} shots are in both tables: they hide what moved"] if both else []
+
+
+def _column_notes(before: Columns, now: Columns) -> list[str]:
+    """Numbers in one table that the other does not have, or has as text."""
+    notes = []
+    for label, table, other in (("baseline", before, now), ("current", now, before)):
+        alone = [
+            name
+            for name, values in table.items()
+            if values.dtype.kind == "f" and (name not in other or other[name].dtype.kind != "f")
+        ]
+        if alone:
+            notes.append(f"numbers only in the {label} table, not compared: {_some(alone)}")
+    return notes
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:MOST_NAMES]) + (", …" if names[MOST_NAMES:] else "")
+
+
 def _group_notes(before: Columns, now: Columns) -> list[str]:
     """Molds, systems and presses that the baseline does not know."""
     notes = []
@@ -124,6 +154,5 @@ def _group_notes(before: Columns, now: Columns) -> list[str]:
             new = sorted(set(now[name].tolist()) - set(before[name].tolist()) - {""})
             if new:
                 share = float(np.mean(np.isin(now[name], new)))
-                words = ", ".join(new[:MOST_NAMES]) + (", …" if new[MOST_NAMES:] else "")
-                notes.append(f"{name} not in the baseline: {words} ({share:.0%} of the shots)")
+                notes.append(f"{name} not in the baseline: {_some(new)} ({share:.0%} of the shots)")
     return notes

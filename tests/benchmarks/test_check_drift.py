@@ -8,13 +8,20 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 from scipy.stats import ks_2samp
 
-from tests.support.shots import windows
+from tests.support.shots import Table, windows
 from twin_core.learning.drift import Level, check
 
 ROWS, COLUMNS = 100_000, 40
 ASKED_S = 10.0
 MOST_OF_PEER = 10.0
 """The check also estimates how the shots depend on each other, bins and ranks them."""
+
+
+def _peer_s(before: Table, now: Table) -> float:
+    start = perf_counter()
+    for name in before:
+        ks_2samp(before[name], now[name], method="asymp")
+    return perf_counter() - start
 
 
 @pytest.mark.parametrize("phi", [0.0, 0.9])
@@ -24,10 +31,8 @@ def test_100_000_rows(benchmark: BenchmarkFixture, phi: float) -> None:
     assert result.level is Level.OK
     if benchmark.stats is None:
         return
-    start = perf_counter()
-    for name in before:
-        ks_2samp(before[name], now[name], method="asymp")
-    peer_s, took_s = perf_counter() - start, benchmark.stats.stats.median
+    peer_s = min(_peer_s(before, now) for _ in range(3))
+    took_s = benchmark.stats.stats.min
     benchmark.extra_info["of_ks_2samp"] = took_s / peer_s
     print(f"\n{ROWS} rows before and now, {COLUMNS} columns: {took_s:.2f} s")
     print(

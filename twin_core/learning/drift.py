@@ -1,9 +1,9 @@
 """Do the shots of now still look like those before? Columns of two tables compared, without disk.
 
-Every column is tested for another distribution (Kolmogorov-Smirnov) and another share of missing
-values (Fisher); residuals, measured less said, also for a larger bias (Welch) and scatter
-(Brown-Forsythe); flags such as a defect for another rate (Fisher). Chance alone moves something in
-every window, so a column alarms only when what moved is BOTH
+Every column is tested for another distribution (Kolmogorov-Smirnov, and Mann-Whitney for a shift)
+and another share of missing values (Fisher); residuals, measured less said, also for a larger bias
+(Welch) and scatter (Brown-Forsythe); flags such as a defect for another rate (Fisher). Chance alone
+moves something in every window, so a column alarms only when what moved is BOTH
 
     significant   its p-value, adjusted for all tests of the check (Holm), is at most the rate: of
                   checks without drift at most 1 % alarm, and at most 0.1 % say ALERT
@@ -361,8 +361,9 @@ def _compared(
         effect = _growth(before, now) if _is_defect(column.name) else psi
         p = two.fisher_p_value(*means, sizes)
         return column, [Test(About.RATE, column.kind, p, effect, *means)]
-    p = two.ks_p_value(ranks.distance, sizes)
-    tests = [Test(About.DISTRIBUTION, column.kind, p, psi, *means)]
+    # two looks at one thing: twice the smaller p-value
+    p = 2.0 * min(two.ks_p_value(ranks.distance, sizes), two.shift_p_value(ranks, sizes))
+    tests = [Test(About.DISTRIBUTION, column.kind, min(p, 1.0), psi, *means)]
     if column.kind in (Kind.PHYSICS, Kind.MODEL) and column.sd_before > 0.0:
         tests += [_bias(column, before, now, sizes), _scatter(column, before, now)]
     return column, tests
