@@ -2,7 +2,8 @@
 
 TwinError
 ├── InputError
-│   └── SettingsError   the configuration is wrong; every wrong field is named
+│   ├── SettingsError   the configuration is wrong; every wrong field is named
+│   └── TableError      a table of shots cannot be read, written or compared
 ├── MissingExtra        something was asked for that needs packages which are not installed
 ├── LinkError           the broker cannot be reached or refused us (retryable)
 │   ├── CredentialsError  a certificate, key or password file cannot be used just now
@@ -19,6 +20,12 @@ class SettingsError(InputError):
     """A configuration file or environment variable that cannot be used."""
 
     hint = "correct the named field; see configs/agent.yaml for an example"
+
+
+class TableError(InputError):
+    """A Parquet or CSV file of shots that cannot be used, or two that do not fit together."""
+
+    hint = "give feature sets, a row a shot, as Parquet or CSV with names in the first line"
 
 
 class MissingExtra(TwinError):

@@ -5,7 +5,7 @@
     ├── SolverError        the integrator could not follow the model
     │   └── BudgetExceeded the evaluations allowed for one run were used up
     └── ModelError         a learned model cannot be used; physics goes on alone
-        ├── MissingExtra   the library that runs it is not installed
+        ├── MissingRuntime   the library that runs it is not installed
         └── InvalidInput   a feature that it needs is missing
 
 Each class says whether trying again can help (``retryable``) and what to do (``hint``); a message
@@ -46,7 +46,7 @@ class ModelError(TwinError):
     hint = "physics goes on alone; train the model anew or promote another one"
 
 
-class MissingExtra(ModelError):
+class MissingRuntime(ModelError):
     """The library that runs a model is not installed."""
 
     hint = "pip install 'pur-mold-twin[ml]'"

@@ -13,6 +13,7 @@ COMMANDS = {
     "broker": "Set up a Mosquitto with certificates and access rules.",
     "build-features": "Join shots, telemetry, simulation and quality into a table to learn from.",
     "calibrate": "Fit a material to its data sheet or to measurements.",
+    "check-drift": "Do the shots of now still look like those before?",
     "demo": "Broker, agent and a virtual press on this machine, with a live table.",
     "history": "Print what is stored of a shot, or the shots of a mold.",
     "record": "Write what travels on topics into a JSON-lines file.",

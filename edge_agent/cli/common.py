@@ -91,9 +91,9 @@ def history_at(where: str) -> HistorySettings:
     return HistorySettings(path=Path(where))
 
 
-def fail(error: TwinError) -> NoReturn:
-    """Say what is wrong and how to go on; exit 2 for bad input, else 1."""
+def fail(error: TwinError, exit_code: int | None = None) -> NoReturn:
+    """Say what is wrong and how to go on; exit 2 for bad input, else 1, or as given."""
     for line in str(error).splitlines():
         click.echo(f"error: {line}", err=True)
     click.echo(f"hint: {error.hint}", err=True)
-    sys.exit(2 if isinstance(error, InputError) else 1)
+    sys.exit(exit_code or (2 if isinstance(error, InputError) else 1))

@@ -132,7 +132,7 @@ class Shelf:
         """A version, ready to answer.
 
         Raises:
-            InputError, ModelError, MissingExtra: why it cannot be used here.
+            InputError, ModelError, MissingRuntime: why it cannot be used here.
         """
         model = Model(self.content(name, version))
         manifest = self.manifest(name, version)

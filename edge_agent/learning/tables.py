@@ -1,4 +1,9 @@
-"""Tables in files: Parquet, or CSV by the suffix, as numpy arrays by column."""
+"""Tables as Parquet or CSV: a column is an array of numbers, of texts or of times.
+
+numbers   float64, NaN where there is none; whole numbers and flags become floats
+texts     numpy strings, "" where there is none
+times     datetime64[us] in UTC, NaT where there is none
+"""
 
 from __future__ import annotations
 
@@ -9,68 +14,91 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twin_core.errors import InputError
+from edge_agent.errors import MissingExtra, TableError
 
 Columns = dict[str, NDArray[Any]]
 SUFFIXES = (".parquet", ".csv")
 
 
 def read_table(path: Path) -> Columns:
-    """A table: floats for numbers (NaN where empty), objects for text (None where empty),
-    ``datetime64[us]`` in UTC for times (NaT where empty).
+    """Every column of a file by its name.
 
     Raises:
-        InputError: the file is missing or no table, or pyarrow is not installed.
+        TableError: the file is missing, no such table, or has a column of another kind.
+        MissingExtra: pyarrow is not installed.
     """
     pa = _pyarrow()
-    _suffix_known(path)
+    suffix = _suffix(path)
+    if not path.is_file():
+        raise TableError(f"{path}: there is no such file: check the path")
     try:
-        if path.suffix == ".csv":
-            table = pa.csv.read_csv(path)
+        if suffix == ".csv":
+            from pyarrow import csv
+
+            table = csv.read_csv(path)
         else:
-            table = pa.parquet.ParquetFile(path).read()
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
+            from pyarrow import parquet
+
+            table = parquet.read_table(path)
     except (OSError, pa.ArrowException) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from None
-    return {name: _array(pa, table.column(name)) for name in table.column_names}
+        raise TableError(f"{path}: cannot be read as {suffix[1:]}: {_first_line(error)}") from None
+    names = table.column_names
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise TableError(f"{path}: column {twice[0]!r} is there more than once: rename one")
+    return {name: _values(pa, path, name, table.column(name)) for name in names}
 
 
 def write_table(
     path: Path, columns: Mapping[str, NDArray[Any]], metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write a table; the file appears when it is whole. CSV keeps no metadata.
+    """Write columns of one length; the file appears when it is whole. NaN becomes an empty cell.
+
+    Args:
+        metadata: what a Parquet file says of itself; CSV keeps none.
 
     Raises:
-        InputError: the folder refuses, the suffix is unknown, or pyarrow is not installed.
+        TableError: the columns differ in length, or the file cannot be written.
+        MissingExtra: pyarrow is not installed.
     """
     pa = _pyarrow()
-    _suffix_known(path)
-    table = pa.table({name: _column(pa, values) for name, values in columns.items()})
+    suffix = _suffix(path)
+    lengths = {name: len(values) for name, values in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise TableError(f"{path}: columns differ in length: {lengths}")
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix == ".csv":
-            pa.csv.write_csv(table, part)
+        table = pa.table({name: _array(pa, values) for name, values in columns.items()})
+        if suffix == ".csv":
+            from pyarrow import csv
+
+            csv.write_csv(table, part)
         else:
+            from pyarrow import parquet
+
             table = table.replace_schema_metadata(dict(metadata or {}))
-            pa.parquet.write_table(table, part, compression="zstd")
+            parquet.write_table(table, part, compression="zstd")
         part.replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error}") from None
+    except (OSError, pa.ArrowException) as error:
+        part.unlink(missing_ok=True)
+        raise TableError(f"{path}: cannot be written: {_first_line(error)}") from None
 
 
 def read_metadata(path: Path) -> dict[str, str]:
     """What a Parquet file says of itself.
 
     Raises:
-        InputError: the file cannot be read, or pyarrow is not installed.
+        TableError: the file cannot be read.
+        MissingExtra: pyarrow is not installed.
     """
     pa = _pyarrow()
+    from pyarrow import parquet
+
     try:
-        found = pa.parquet.read_schema(path).metadata or {}
+        found = parquet.read_schema(path).metadata or {}
     except (OSError, pa.ArrowException) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from None
+        raise TableError(f"{path}: cannot be read: {_first_line(error)}") from None
     return {key.decode(): value.decode() for key, value in found.items()}
 
 
@@ -78,41 +106,59 @@ def check_writable(path: Path) -> None:
     """Say early that a table cannot be written here.
 
     Raises:
-        InputError: the suffix is unknown, or pyarrow is not installed.
+        TableError: the suffix is unknown.
+        MissingExtra: pyarrow is not installed.
     """
     _pyarrow()
-    _suffix_known(path)
+    _suffix(path)
 
 
 def _pyarrow() -> Any:
     try:
         import pyarrow
-        import pyarrow.csv
-        import pyarrow.parquet
     except ImportError:
-        raise InputError("tables need pyarrow: pip install 'pur-mold-twin[learn]'") from None
+        raise MissingExtra("tables need pyarrow, which is not installed", "learn") from None
     return pyarrow
 
 
-def _suffix_known(path: Path) -> None:
-    if path.suffix not in SUFFIXES:
-        raise InputError(f"{path}: a table ends in {' or '.join(SUFFIXES)}: rename it")
+def _suffix(path: Path) -> str:
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        forms = " or ".join(SUFFIXES)
+        raise TableError(f"{path}: a table ends in {forms}, not {path.suffix!r}: convert it")
+    return suffix
 
 
-def _array(pa: Any, column: Any) -> NDArray[Any]:
+def _first_line(error: Exception) -> str:
+    words = getattr(error, "strerror", None) or str(error)
+    return (words.splitlines() or [type(error).__name__])[0]
+
+
+def _values(pa: Any, path: Path, name: str, column: Any) -> NDArray[Any]:
     kind = column.type
+    if pa.types.is_dictionary(kind):
+        column, kind = column.cast(kind.value_type), kind.value_type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return np.array(column.fill_null("").to_pylist(), dtype=np.str_)
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        return np.asarray(column.cast(pa.timestamp("us")).to_numpy()).astype("datetime64[us]")
-    if pa.types.is_boolean(kind):
-        column = column.cast(pa.int8())
-    if pa.types.is_null(kind) or pa.types.is_integer(column.type) or pa.types.is_floating(kind):
-        return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
-    return np.array(column.cast(pa.string()).to_pylist(), dtype=object)
+        times = column.cast(pa.timestamp("us"), safe=False)
+        return np.asarray(times.to_numpy(), dtype="datetime64[us]")
+    if pa.types.is_null(kind):
+        return np.full(len(column), np.nan)
+    try:
+        if pa.types.is_boolean(kind):
+            column = column.cast(pa.int8())
+        return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
+    except pa.ArrowException:
+        raise TableError(
+            f"{path}: column {name!r} is of type {kind}: a table has numbers, texts and times"
+        ) from None
 
 
-def _column(pa: Any, values: NDArray[Any]) -> Any:
+def _array(pa: Any, values: NDArray[Any]) -> Any:
     if values.dtype.kind == "M":
-        return pa.array(values.astype("datetime64[us]"), type=pa.timestamp("us", tz="UTC"))
-    if values.dtype.kind in "fiub":
-        return pa.array(values.astype(np.float64), from_pandas=True)
-    return pa.array([None if v is None else str(v) for v in values], type=pa.string())
+        return pa.array(values.astype("datetime64[us]"), pa.timestamp("us", tz="UTC"))
+    if values.dtype.kind in "OUS":
+        texts = ["" if value is None else str(value) for value in values]
+        return pa.array(texts, pa.string())
+    return pa.array(values.astype(np.float64), pa.float64(), from_pandas=True)

@@ -1,10 +1,11 @@
-"""Pages for people: the report of a simulated shot, and the page on validation.
+"""Pages for people: the report of a simulated shot, of drift, and the page on validation.
 
     content    what a page is made of, as plain data
     plot       what a plot shows, as plain data
     comparison how far a simulation is from a measured or published series
     shot       SimulationResult -> page        (shot_plots, shot_tables, sources, operator)
     validation measured and published runs -> page   (validation_runs, validation_peers)
+    drift      DriftResult -> page             (drift_plots)
     drawing    plot -> PNG or SVG, the only module that needs matplotlib
     as_html, as_markdown   page -> text
     files      page -> file; the suffix decides

@@ -7,7 +7,6 @@ import json
 import math
 import random
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -468,14 +467,6 @@ def test_tables_that_cannot_be(tmp_path: Path) -> None:
         read_table(_csv(tmp_path, "").rename(tmp_path / "empty.parquet"))
     with pytest.raises(InputError, match="ends in"):
         write_table(tmp_path / "t.xlsx", {})
-
-
-def test_without_pyarrow_the_way_out_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(InputError, match=r"pip install 'pur-mold-twin\[learn\]'"):
-        read_table(tmp_path / "t.parquet")
 
 
 def test_the_command(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from twin_core.compiled import PHYSICS_HASH
-from twin_core.errors import InvalidInput, MissingExtra, ModelError
+from twin_core.errors import InvalidInput, MissingRuntime, ModelError
 from twin_core.learning.card import CARD_KEY, INPUT, Card
 from twin_core.learning.columns import TARGETS
 from twin_core.learning.memory import corrected
@@ -55,12 +55,12 @@ class Model:
         """Load and check.
 
         Raises:
-            MissingExtra, ModelError: why it cannot be used.
+            MissingRuntime, ModelError: why it cannot be used.
         """
         try:
             import onnxruntime
         except ImportError:
-            raise MissingExtra("onnxruntime is not installed") from None
+            raise MissingRuntime("onnxruntime is not installed") from None
         if len(content) > BYTES_MAX:
             raise ModelError(f"the file has {len(content)} bytes, more than {BYTES_MAX}")
         options = onnxruntime.SessionOptions()

@@ -1,0 +1,158 @@
+"""Two feature sets made ready for a check of drift: columns of numbers, rows in order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_agent.errors import TableError
+from edge_agent.learning.tables import Columns, read_table
+from twin_core.learning.drift import FEWEST_ROWS, residual_parts
+
+Array = NDArray[np.float64]
+TIME, SHOT = "poured_at", "shot_id"
+GROUPS = ("mold_id", "system_id", "press", "site")
+"""Texts whose new values explain much."""
+MOST_NAMES = 5
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Columns that both tables have, and which shots they are."""
+
+    before: dict[str, Array]
+    now: dict[str, Array]
+    texts: Columns
+    """Texts and times of the current rows."""
+    notes: tuple[str, ...] = ()
+
+    def row_words(self, row: int) -> str:
+        """Which shot a row of the current table is."""
+        words = f"row {row + 1} of {len(next(iter(self.now.values())))}"
+        if SHOT in self.texts:
+            words = f"shot {self.texts[SHOT][row]}"
+        if TIME in self.texts and not np.isnat(self.texts[TIME][row]):
+            words += f", {str(self.texts[TIME][row])[:16].replace('T', ' ')} UTC"
+        return words
+
+    def with_residuals(self, names: Iterable[str]) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Values of these columns, residuals included."""
+        wanted = list(names)
+        return _chosen(self.before, wanted), _chosen(self.now, wanted)
+
+
+def _chosen(table: dict[str, Array], names: list[str]) -> dict[str, Array]:
+    found = {}
+    for name in names:
+        measured, said = residual_parts(name)
+        found[name] = table[name] if said is None else table[measured] - table[said]
+    return found
+
+
+def read_windows(baseline: Path, current: Path, patterns: tuple[str, ...] = ()) -> Windows:
+    """Read both files and keep what they have in common.
+
+    Raises:
+        TableError: a file cannot be used, or there is nothing or too little to compare.
+        MissingExtra: pyarrow is not installed.
+    """
+    tables = []
+    for path in (baseline, current):
+        table = read_table(path)
+        rows = len(next(iter(table.values()), np.empty(0)))
+        if rows < FEWEST_ROWS:
+            raise TableError(
+                f"{path}: {rows} rows are too few for a verdict: give at least {FEWEST_ROWS} "
+                "shots, better 200"
+            )
+        tables.append(_in_order(table))
+    before, now = tables
+    names = _common(before, now, patterns, (baseline, current))
+    texts = {name: values for name, values in now.items() if values.dtype.kind != "f"}
+    notes = (
+        *_order_notes(before, now),
+        *_overlap_notes(before, now),
+        *_column_notes(before, now),
+        *_group_notes(before, now),
+    )
+    return Windows({n: before[n] for n in names}, {n: now[n] for n in names}, texts, notes)
+
+
+def _in_order(table: Columns) -> Columns:
+    times = table.get(TIME)
+    if times is None or times.dtype.kind != "M":
+        return table
+    order = np.argsort(times, kind="stable")
+    return {name: values[order] for name, values in table.items()}
+
+
+def _common(
+    before: Columns, now: Columns, patterns: tuple[str, ...], paths: tuple[Path, Path]
+) -> list[str]:
+    numbers = [
+        name
+        for name, values in before.items()
+        if values.dtype.kind == "f" and name in now and now[name].dtype.kind == "f"
+    ]
+    if not numbers:
+        raise TableError(
+            f"{paths[1]}: no column of numbers in common with {paths[0]}: compare feature sets "
+            "that build-features wrote"
+        )
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in numbers):
+            raise TableError(
+                f"--columns {pattern}: no column of numbers in both tables is called so; there "
+                f"are {_some(numbers)}"
+            )
+    if not patterns:
+        return numbers
+    return [name for name in numbers if any(fnmatchcase(name, one) for one in patterns)]
+
+
+def _order_notes(before: Columns, now: Columns) -> list[str]:
+    if all(TIME in table and table[TIME].dtype.kind == "M" for table in (before, now)):
+        return []
+    return [f"no {TIME}: the rows are taken to be in order of time, as they stand"]
+
+
+def _overlap_notes(before: Columns, now: Columns) -> list[str]:
+    if not all(SHOT in table and table[SHOT].dtype.kind == "U" for table in (before, now)):
+        return []
+    both = len((set(now[SHOT].tolist()) & set(before[SHOT].tolist())) - {""})
+    return [f"{both} shots are in both tables: they hide what moved"] if both else []
+
+
+def _column_notes(before: Columns, now: Columns) -> list[str]:
+    """Numbers in one table that the other does not have, or has as text."""
+    notes = []
+    for label, table, other in (("baseline", before, now), ("current", now, before)):
+        alone = [
+            name
+            for name, values in table.items()
+            if values.dtype.kind == "f" and (name not in other or other[name].dtype.kind != "f")
+        ]
+        if alone:
+            notes.append(f"numbers only in the {label} table, not compared: {_some(alone)}")
+    return notes
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:MOST_NAMES]) + (", …" if names[MOST_NAMES:] else "")
+
+
+def _group_notes(before: Columns, now: Columns) -> list[str]:
+    """Molds, systems and presses that the baseline does not know."""
+    notes = []
+    for name in GROUPS:
+        if all(name in table and table[name].dtype.kind == "U" for table in (before, now)):
+            new = sorted(set(now[name].tolist()) - set(before[name].tolist()) - {""})
+            if new:
+                share = float(np.mean(np.isin(now[name], new)))
+                notes.append(f"{name} not in the baseline: {_some(new)} ({share:.0%} of the shots)")
+    return notes

@@ -1,0 +1,430 @@
+"""Do the shots of now still look like those before? Columns of two tables compared, without disk.
+
+Every column is tested for another distribution (Kolmogorov-Smirnov, and Mann-Whitney for a shift)
+and another share of missing values (Fisher); residuals, measured less said, also for a larger bias
+(Welch) and scatter (Brown-Forsythe); flags such as a defect for another rate (Fisher). Chance alone
+moves something in every window, so a column alarms only when what moved is BOTH
+
+    significant   its p-value, adjusted for all tests of the check (Holm), is at most the rate: of
+                  checks without drift at most 1 % alarm, and at most 0.1 % say ALERT
+    large         its effect is at least 0.1 (WARNING) or 0.2 (ALERT) on the scale of the population
+                  stability index (PSI), less what PSI shows by chance
+
+The scale is one for all tests. For normal distributions PSI is the square of a shift in standard
+deviations, so 0.1 is a shift by 0.32 of them and 0.2 by 0.45; a scatter that grows by 25 % or 37 %
+is the same. Missing values count as PSI of two bins. A defect rate has a scale of its own, for few
+defects matter: doubled is an ALERT, half as many again (2 ** 0.5) a WARNING.
+
+Shots are not independent: the counts behind the p-values are effective ones (``wander``). Rows must
+be in order of time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import IntEnum, StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twin_core.errors import InputError
+from twin_core.learning import two_samples as two
+from twin_core.learning.wander import Wander, wander_of
+
+Array = NDArray[np.float64]
+FEWEST_ROWS = 30
+"""Shots in a table below which there is no verdict."""
+FEWEST_VALUES = 20
+"""Values of a column below which its distribution is not compared."""
+FEWEST_A_BIN = 5
+"""Expected in a bin: the usual rule for tests on counts."""
+SAME = 1e-9
+"""Relative difference below which a value equals a constant baseline."""
+LIMIT_SIGMA = 4.0
+"""Further out, a value counts as this far when the begin of a shift is looked for."""
+SHORTEST_RUN = 10
+"""Fewer shots than these at the end do not make the begin of a shift."""
+LARGEST_EFFECT = 99.0
+
+
+class Level(IntEnum):
+    """How bad; the number is the exit code of the command."""
+
+    OK = 0
+    WARNING = 1
+    ALERT = 2
+
+
+class Kind(StrEnum):
+    """What has moved, and so what to do (docs/calibration.md)."""
+
+    DATA = "data quality moved"
+    PHYSICS = "physics residual moved"
+    MODEL = "model error grew"
+    RESULTS = "quality results moved"
+    INPUTS = "inputs moved"
+
+
+class About(StrEnum):
+    """What a test compares."""
+
+    DISTRIBUTION = "distribution"
+    MISSING = "missing values"
+    BIAS = "bias"
+    SCATTER = "scatter"
+    RATE = "rate"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Thresholds of a check."""
+
+    warn_threshold: float = 0.1
+    alert_threshold: float = 0.2
+    warn_rate: float = 0.01
+    """False-alarm rate of a whole check, any level."""
+    alert_rate: float = 0.001
+    """False-alarm rate of a whole check, ALERT."""
+    bins: int = 10
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.warn_threshold <= self.alert_threshold:
+            raise InputError(
+                f"thresholds: warning {self.warn_threshold:g}, alert {self.alert_threshold:g}: "
+                "give positive numbers, the first not above the second (0.1 and 0.2 are usual)"
+            )
+
+    def level(self, p_adjusted: float, effect: float) -> Level:
+        """Significant and large enough for what?"""
+        if p_adjusted <= self.alert_rate and effect >= self.alert_threshold:
+            return Level.ALERT
+        if p_adjusted <= self.warn_rate and effect >= self.warn_threshold:
+            return Level.WARNING
+        return Level.OK
+
+
+@dataclass(frozen=True)
+class Test:
+    """One comparison of one column."""
+
+    about: About
+    kind: Kind
+    p_value: float
+    effect: float
+    """On the scale of PSI."""
+    before: float
+    now: float
+    """What it compares: means, scatters (mean absolute deviation), shares."""
+    p_adjusted: float = 1.0
+    level: Level = Level.OK
+
+    __test__ = False  # no test of pytest
+
+
+@dataclass(frozen=True)
+class Column:
+    """What is known of one column; NaN where a table has no values."""
+
+    name: str
+    kind: Kind
+    n_before: int
+    n_now: int
+    """Values, without missing ones."""
+    n_eff_before: float
+    n_eff_now: float
+    """Independent ones that they are worth."""
+    mean_before: float
+    mean_now: float
+    sd_before: float
+    sd_now: float
+    missing_before: float
+    missing_now: float
+    """Share of missing values."""
+    psi: float = 0.0
+    """Less what chance shows, at least 0."""
+    ks: float = 0.0
+    since: int | None = None
+    """Row of the current table where the shift of the mean begins."""
+    tests: tuple[Test, ...] = field(default=())
+
+    @property
+    def shift(self) -> float:
+        """Of the mean, in standard deviations of the baseline."""
+        return _shift(self.mean_before, self.mean_now, self.sd_before)
+
+    @property
+    def level(self) -> Level:
+        """The worst of its tests."""
+        return max((test.level for test in self.tests), default=Level.OK)
+
+    @property
+    def p_adjusted(self) -> float:
+        """The smallest of its tests."""
+        return min((test.p_adjusted for test in self.tests), default=1.0)
+
+    @property
+    def effect(self) -> float:
+        """The largest of those that decide its level."""
+        return max((test.effect for test in self.tests if test.level == self.level), default=0.0)
+
+
+@dataclass(frozen=True)
+class DriftResult:
+    """The verdict of a check; columns are sorted, worst first."""
+
+    rows_before: int
+    rows_now: int
+    options: Options
+    columns: tuple[Column, ...]
+    not_examined: tuple[tuple[str, str], ...]
+    """Name and reason."""
+
+    @property
+    def level(self) -> Level:
+        """The worst of all columns."""
+        return max((column.level for column in self.columns), default=Level.OK)
+
+    @property
+    def moved(self) -> tuple[Column, ...]:
+        """Columns that alarm."""
+        return tuple(column for column in self.columns if column.level > Level.OK)
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """What has moved, in the order in which it is to be looked at."""
+        found = {t.kind for c in self.moved for t in c.tests if t.level > Level.OK}
+        return tuple(kind for kind in Kind if kind in found)
+
+    @property
+    def tests(self) -> int:
+        """Tests among which the rates are shared."""
+        return sum(len(column.tests) for column in self.columns)
+
+
+def check(
+    baseline: Mapping[str, Array], current: Mapping[str, Array], options: Options | None = None
+) -> DriftResult:
+    """Compare the columns that both tables have; rows in order of time, NaN for missing.
+
+    Residuals of quality results (``qc_x`` less ``sim_x``, ``qc_x`` less ``ml_x``) are made here.
+
+    Raises:
+        InputError: no common column, or too few rows for a verdict.
+    """
+    options = options or Options()
+    names = [name for name in baseline if name in current]
+    if not names:
+        raise InputError("the two tables have no column of numbers in common: compare feature sets")
+    rows = len(baseline[names[0]]), len(current[names[0]])
+    for label, count in zip(("baseline", "current"), rows, strict=True):
+        if count < FEWEST_ROWS:
+            raise InputError(
+                f"{label}: {count} rows are too few for a verdict: give at least {FEWEST_ROWS} "
+                "shots, better 200"
+            )
+    columns, left_out = [], []
+    for name, kind, before, now in _pairs(names, baseline, current):
+        found = _examine(name, kind, before, now, options)
+        if isinstance(found, str):
+            left_out.append((name, found))
+        else:
+            columns.append(found)
+    return DriftResult(*rows, options, _judged(columns, options), tuple(left_out))
+
+
+def kind_of(name: str) -> Kind:
+    """What a column says, by the group that its name begins with."""
+    if name.startswith("delta_"):
+        return Kind.PHYSICS
+    return Kind.RESULTS if name.startswith("qc_") or _is_defect(name) else Kind.INPUTS
+
+
+def residual_name(measured: str, said: str) -> str:
+    """Name of the residual of two columns."""
+    return f"{measured} - {said}"
+
+
+def residual_parts(name: str) -> tuple[str, str | None]:
+    """Both columns of a residual; the name itself and None of any other column."""
+    measured, _, said = name.partition(" - ")
+    return measured, said or None
+
+
+def _is_defect(name: str) -> bool:
+    return "defect" in name and "risk" not in name
+
+
+def _comes_late(name: str) -> bool:
+    """Quality results follow hours later: the newest shots have none yet."""
+    return name.startswith(("qc_", "delta_")) or _is_defect(name)
+
+
+def _pairs(
+    names: list[str], baseline: Mapping[str, Array], current: Mapping[str, Array]
+) -> Iterator[tuple[str, Kind, Array, Array]]:
+    """Columns, then residuals of quality results, as finite numbers or NaN."""
+    before = {name: _numbers(baseline[name]) for name in names}
+    now = {name: _numbers(current[name]) for name in names}
+    for name in names:
+        yield name, kind_of(name), before[name], now[name]
+    for measured in (name for name in names if name.startswith("qc_")):
+        for group, kind in (("sim_", Kind.PHYSICS), ("ml_", Kind.MODEL)):
+            said = group + measured.removeprefix("qc_")
+            if said in before:
+                name = residual_name(measured, said)
+                yield name, kind, before[measured] - before[said], now[measured] - now[said]
+
+
+def _numbers(values: Array) -> Array:
+    found = np.asarray(values, dtype=np.float64)
+    return np.where(np.isfinite(found), found, np.nan)
+
+
+def _examine(name: str, kind: Kind, before: Array, now: Array, options: Options) -> Column | str:
+    """The column with its tests, or why it was not examined."""
+    if _comes_late(name):
+        before, now = _without_end(before), _without_end(now)
+    gone = np.isnan(before), np.isnan(now)
+    given, given_now = before[~gone[0]], _snapped(before[~gone[0]], now[~gone[1]])
+    if not len(given) and not len(given_now):
+        return "no values in either table"
+    if _comes_late(name) and not (len(given) and len(given_now)):
+        return f"no values in the {'current' if len(given) else 'baseline'} table yet"
+    column = _described(name, kind, (given, given_now), gone)
+    tests = [] if residual_parts(name)[1] else _missing(gone)
+    if min(len(given), len(given_now)) < FEWEST_VALUES:
+        if not tests:
+            return f"fewer than {FEWEST_VALUES} values in one of the tables"
+        return replace(column, tests=tuple(tests))
+    column, more = _compared(column, given, given_now, options)
+    far = column.shift**2 >= options.warn_threshold and not _is_flag(given_now)
+    since = _since(now, column) if far else None
+    return replace(column, tests=(*more, *tests), since=since)
+
+
+def _without_end(values: Array) -> Array:
+    given = np.flatnonzero(~np.isnan(values))
+    return values[: int(given[-1]) + 1] if len(given) else values[:0]
+
+
+def _snapped(before: Array, now: Array) -> Array:
+    """Values that equal a constant baseline but for rounding are that constant."""
+    if not len(before) or np.ptp(before) > SAME * abs(before[0]):
+        return now
+    return np.where(np.isclose(now, before[0], rtol=SAME, atol=0.0), before[0], now)
+
+
+def _described(
+    name: str, kind: Kind, given: tuple[Array, Array], gone: tuple[Array, Array]
+) -> Column:
+    (mean, sd), (mean_now, sd_now) = (_mean_and_sd(part) for part in given)
+    n, m = (len(part) for part in given)
+    before, now = (float(part.mean()) if len(part) else 0.0 for part in gone)
+    return Column(name, kind, n, m, n, m, mean, mean_now, sd, sd_now, before, now)
+
+
+def _mean_and_sd(values: Array) -> tuple[float, float]:
+    mean = float(values.mean()) if len(values) else float("nan")
+    return mean, float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+
+
+def _missing(gone: tuple[Array, Array]) -> list[Test]:
+    """Its wandering is that of the baseline: a sensor that never failed fails anew."""
+    before, now = (float(part.mean()) for part in gone)
+    if before == now:
+        return []
+    sizes = _sizes(wander_of(gone[0].astype(np.float64)), len(gone[0]), len(gone[1]))
+    p = two.fisher_p_value(before, now, sizes)
+    effect = two.psi_of_shares(before, now, len(gone[0]), len(gone[1]))
+    return [Test(About.MISSING, Kind.DATA, p, effect, before, now)]
+
+
+def _sizes(wander: Wander, n: int, m: int) -> two.Sizes:
+    return two.Sizes(wander.effective(n), wander.effective(m))
+
+
+def _compared(
+    column: Column, before: Array, now: Array, options: Options
+) -> tuple[Column, list[Test]]:
+    """Distribution and, for residuals, bias and scatter; the rate of a flag."""
+    ranks = two.ranked(before, now)
+    sizes = _sizes(wander_of(ranks.baseline, ranks.current), len(before), len(now))
+    bins = min(options.bins, max(len(now) // FEWEST_A_BIN, 2))
+    edges = two.bin_edges(np.sort(before), bins)
+    psi = max(two.psi(edges, before, now) - two.psi_by_chance(edges, sizes), 0.0)
+    column = replace(
+        column, n_eff_before=sizes.baseline, n_eff_now=sizes.current, psi=psi, ks=ranks.distance
+    )
+    means = column.mean_before, column.mean_now
+    if _is_flag(before) and _is_flag(now):
+        effect = _growth(before, now) if _is_defect(column.name) else psi
+        p = two.fisher_p_value(*means, sizes)
+        return column, [Test(About.RATE, column.kind, p, effect, *means)]
+    # two looks at one thing: twice the smaller p-value
+    p = 2.0 * min(two.ks_p_value(ranks.distance, sizes), two.shift_p_value(ranks, sizes))
+    tests = [Test(About.DISTRIBUTION, column.kind, min(p, 1.0), psi, *means)]
+    if column.kind in (Kind.PHYSICS, Kind.MODEL) and column.sd_before > 0.0:
+        tests += [_bias(column, before, now, sizes), _scatter(column, before, now)]
+    return column, tests
+
+
+def _is_flag(values: Array) -> bool:
+    return bool(np.all((values == 0.0) | (values == 1.0)))
+
+
+def _growth(before: Array, now: Array) -> float:
+    """Of a rate: 0.2 for each doubling, less is no alarm."""
+    a, b = ((float(part.sum()) + two.HALF) / (len(part) + 1.0) for part in (before, now))
+    return 0.2 * max(float(np.log2(b / a)), 0.0)
+
+
+def _bias(column: Column, before: Array, now: Array, sizes: two.Sizes) -> Test:
+    """Has the mean error grown? One that shrinks is no alarm."""
+    a, b = column.mean_before, column.mean_now
+    effect = min(column.shift**2, LARGEST_EFFECT) if abs(b) > abs(a) else 0.0
+    return Test(About.BIAS, column.kind, two.welch_p_value(before, now, sizes), effect, a, b)
+
+
+def _scatter(column: Column, before: Array, now: Array) -> Test:
+    """Has the scatter of the error grown? PSI of normal distributions with one mean."""
+    away = [np.abs(part - np.median(part)) for part in (before, now)]
+    sizes = _sizes(wander_of(*away), len(before), len(now))
+    a, b = (float(part.mean()) for part in away)
+    ratio = b / a if a > 0.0 else float("inf")
+    effect = min((ratio**2 + ratio**-2) / 2.0 - 1.0, LARGEST_EFFECT) if ratio > 1.0 else 0.0
+    return Test(
+        About.SCATTER, column.kind, two.welch_p_value(away[0], away[1], sizes), effect, a, b
+    )
+
+
+def _shift(before: float, now: float, sd: float) -> float:
+    if sd > SAME * abs(before):
+        return (now - before) / sd
+    close = abs(now - before) <= SAME * abs(before)
+    return 0.0 if close else float(np.copysign(LARGEST_EFFECT, now - before))
+
+
+def _since(now: Array, column: Column) -> int:
+    """Row from which on the mean differs most clearly from the baseline: the largest sum of the
+    deviations up to the end, over the root of their number (a CUSUM from behind)."""
+    sd = column.sd_before if column.sd_before > 0.0 else 1.0
+    away = np.clip((now - column.mean_before) / sd, -LIMIT_SIGMA, LIMIT_SIGMA)
+    given = ~np.isnan(away)
+    sums = np.cumsum(np.where(given, away, 0.0)[::-1])[::-1]
+    counts = np.cumsum(given[::-1])[::-1]
+    contrast = np.abs(sums) / np.sqrt(np.maximum(counts, 1))
+    return int(np.argmax(np.where(counts >= SHORTEST_RUN, contrast, -1.0)))
+
+
+def _judged(columns: list[Column], options: Options) -> tuple[Column, ...]:
+    """Adjust the p-values over all tests, set the levels, and sort."""
+    adjusted = iter(two.holm([test.p_value for column in columns for test in column.tests]))
+    found = []
+    for column in columns:
+        tests = []
+        for test in column.tests:
+            p = next(adjusted)
+            tests.append(replace(test, p_adjusted=p, level=options.level(p, test.effect)))
+        found.append(replace(column, tests=tuple(tests)))
+    return tuple(sorted(found, key=lambda c: (-c.level, -c.effect, c.p_adjusted)))

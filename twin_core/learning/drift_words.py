@@ -1,0 +1,80 @@
+"""What a check of drift found, and what to do, in words."""
+
+from __future__ import annotations
+
+from math import isnan
+
+from twin_core.learning.drift import About, Column, DriftResult, Kind, Level, Test
+
+ADVICE = {
+    Kind.DATA: (
+        "check the sensor, its cable and what writes the column, first of all: what is missing "
+        "makes everything below doubtful; neither retrain nor recalibrate on it"
+    ),
+    Kind.PHYSICS: (
+        "measured and simulated no longer differ as they did. Check the sensor against another "
+        "one; where it is right, look for a new batch or a changed mold, and recalibrate the "
+        "physics (pur-mold-twin calibrate)"
+    ),
+    Kind.MODEL: "the learned correction is wrong more often: retrain it with the newest shots",
+    Kind.RESULTS: (
+        "the parts have changed. Look at the process first; retrain only once the cause is known"
+    ),
+    Kind.INPUTS: (
+        "tell those who run the press; was it intended (another recipe, season, material)? If it "
+        "stays, retrain, for the model has not learned such shots"
+    ),
+}
+"""What to do about each kind, in the order in which to do it."""
+
+
+def verdict(result: DriftResult) -> str:
+    """The first sentence of a report."""
+    moved, columns = len(result.moved), len(result.columns)
+    if result.level is Level.OK:
+        return f"OK: nothing moved that matters; {columns} columns of {result.rows_now} shots."
+    kinds = ", ".join(result.kinds)
+    return f"{result.level.name}: {kinds}; {moved} of {columns} columns in {result.rows_now} shots."
+
+
+def advice(result: DriftResult) -> list[str]:
+    """What to do, most urgent first."""
+    return [f"{kind.capitalize()}: {ADVICE[kind]}." for kind in result.kinds]
+
+
+def rate_words(result: DriftResult) -> str:
+    """The false-alarm rate, and what it is about."""
+    o = result.options
+    return (
+        f"Of checks without drift at most {o.warn_rate:.1%} alarm and at most {o.alert_rate:.1%} "
+        f"say ALERT: p-values of {result.tests} tests adjusted by Holm, and an effect of at least "
+        f"{o.warn_threshold:g} (WARNING) or {o.alert_threshold:g} (ALERT) on the scale of PSI."
+    )
+
+
+def column_words(column: Column) -> str:
+    """What of a column moved, from what to what."""
+    parts = [_test_words(test, column) for test in column.tests if test.level > Level.OK]
+    return "; ".join(parts) if parts else "no change that matters"
+
+
+def _test_words(test: Test, column: Column) -> str:
+    before, now = f"{test.before:.4g}", f"{test.now:.4g}"
+    if test.about is About.MISSING:
+        return f"missing in {test.before:.1%} of shots, now {test.now:.1%}"
+    if test.about is About.RATE:
+        return f"rate {test.before:.2%}, now {test.now:.2%}"
+    if test.about is About.BIAS:
+        return f"mean error {before}, now {now}"
+    if test.about is About.SCATTER:
+        return f"scatter of the error {before}, now {now} (mean absolute deviation)"
+    if abs(column.shift) ** 2 >= test.effect / 4.0:
+        return f"mean {before}, now {now} ({_sigma(column.shift)})"
+    sds = f"{column.sd_before:.4g}, now {column.sd_now:.4g}"
+    return f"shape of the distribution; standard deviation {sds}"
+
+
+def _sigma(shift: float) -> str:
+    if isnan(shift) or abs(shift) >= 99.0:
+        return "it was constant"
+    return f"{shift:+.2f} standard deviations"
