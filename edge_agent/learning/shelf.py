@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -27,7 +28,8 @@ from twin_core.files import parse, read_yaml
 from twin_core.learning.inference import BYTES_MAX, Model
 
 MODEL, MANIFEST, STATE = "model.onnx", "manifest.yaml", "state.yaml"
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,31}$"
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Version = Annotated[int, Field(ge=1)]
 
 
@@ -233,6 +235,17 @@ class Shelf:
         except OSError as error:
             raise StoreError(f"{path}: cannot be written: {error.strerror}") from None
         return state
+
+
+def check_name(name: str) -> str:
+    """The name of a model, if it may be one.
+
+    Raises:
+        InputError: it may not.
+    """
+    if not re.fullmatch(NAME_PATTERN, name):
+        raise InputError(f"model name {name!r}: small letters, digits, - and _, 32 at most")
+    return name
 
 
 def _replace(path: Path, content: BaseModel) -> None:

@@ -104,13 +104,11 @@ class Model:
         if known != parameters_hash:
             how = "never saw this material" if known is None else "saw other parameters of it"
             return Outcome(outside=math.inf, words=f"withheld: the model {how} ({system_id})")
-        outside, worst = self._outside(features[0])
-        if outside >= WITHHELD_RATIO:
+        trusts, outsides, worsts = self.trust(features)
+        trust, outside, worst = float(trusts[0]), float(outsides[0]), int(worsts[0])
+        if trust == 0.0:
             return Outcome(outside=outside, words=self._unlike("withheld", worst, row))
         said = self.run(features)
-        trust = 1.0
-        if outside > CERTAIN_RATIO:
-            trust = (WITHHELD_RATIO - outside) / (WITHHELD_RATIO - CERTAIN_RATIO)
         targets = {
             name: expected
             for name in self.card.targets
@@ -119,6 +117,22 @@ class Model:
         risks = {name: float(said[f"risk.{name}"][0]) for name in self.card.risks}
         words = None if trust == 1.0 else self._unlike("faded and widened", worst, row)
         return Outcome(targets, risks, outside, words)
+
+    def trust(self, features: Any) -> tuple[Any, Any, Any]:
+        """(shots,) each: how far to believe it, 1 inside its range, less outside, 0 far out; how far
+        outside, as a share of the range; number of the feature that is furthest out."""
+        beyond = np.maximum(features - self._high, self._low - features) / self._width
+        beyond = np.maximum(np.where(np.isnan(beyond), 0.0, beyond), 0.0)
+        worst = beyond.argmax(axis=1)
+        outside = beyond[np.arange(len(beyond)), worst]
+        fade = (WITHHELD_RATIO - outside) / (WITHHELD_RATIO - CERTAIN_RATIO)
+        return np.clip(fade, 0.0, 1.0), outside, worst
+
+    def residual(self, name: str, said: Mapping[str, Any], trust: Any) -> tuple[Any, Any]:
+        """Residual of a target and half the width of its interval, faded and widened."""
+        card = self.card.targets[name]
+        half = trust * card.width * said[f"{name}.spread"] + (1.0 - trust) * card.physics_half_width
+        return trust * said[name], half
 
     def run(self, features: Any) -> dict[str, Any]:
         """All outputs for many rows, (shots,) each; the risks are calibrated.
@@ -140,21 +154,14 @@ class Model:
     def _expected(
         self, name: str, said: dict[str, Any], row: Mapping[str, float], trust: float
     ) -> Expected | None:
-        target, card = TARGETS[name], self.card.targets[name]
+        target = TARGETS[name]
         physics = row.get(target.physics, math.nan)
         if math.isnan(physics):
             return None
-        residual = trust * float(said[name][0])
-        half = trust * card.width * float(said[f"{name}.spread"][0])
-        half += (1.0 - trust) * card.physics_half_width
+        residuals, halves = self.residual(name, said, trust)
+        residual, half = float(residuals[0]), float(halves[0])
         values = (residual, residual - half, residual + half)
         return Expected(*(corrected(target, physics, value) for value in values))
-
-    def _outside(self, features: Any) -> tuple[float, int]:
-        beyond = np.maximum(features - self._high, self._low - features) / self._width
-        beyond = np.where(np.isnan(beyond), 0.0, beyond)
-        worst = int(beyond.argmax())
-        return max(float(beyond[worst]), 0.0), worst
 
     def _unlike(self, what: str, worst: int, row: Mapping[str, float]) -> str:
         name, domain = self.card.features[worst], self.card.domain

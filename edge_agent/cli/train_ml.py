@@ -1,0 +1,173 @@
+"""``pur-mold-twin train-ml``: a feature set becomes a model version with its report."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edge_agent.cli.common import fail
+
+if TYPE_CHECKING:
+    from edge_agent.learning.tables import Columns
+    from twin_core.learning.training.train import TrainConfig
+
+EXAMPLE = """\b
+Examples:
+  pur-mold-twin train-ml --features data/ml/features.parquet
+  pur-mold-twin train-ml --features a.parquet --features b.parquet --judge unseen.parquet
+  pur-mold-twin train-ml --features features.parquet --config pour.yaml --name pour --out var/models
+
+A configuration, every line of it a default:
+  known_at: pour           # or live, demold: it looks at nothing that is known later
+  learners: [ridge, boosting, network]
+  defects: true
+  coverage: 0.9
+  test_molds_share: 0.2
+  test_time_share: 0.2
+  leave_out: []            # features not to look at
+  seed: 0
+
+Needs the extra [learn]. The version is not used before `models promote`. Exit codes: 0 trained,
+1 the model could not be written, 2 wrong input.
+"""
+
+File = click.Path(path_type=Path)
+
+
+@click.command("train-ml", epilog=EXAMPLE)
+@click.option("--features", multiple=True, required=True, type=File, help="Feature set; repeat.")
+@click.option("--config", type=File, help="What to learn and how; see below.")
+@click.option(
+    "--out", type=File, default=Path("var/models"), show_default=True, help="Model directory."
+)
+@click.option("--name", help="Of the model. [default: the moment that it is for]")
+@click.option(
+    "--judge", "unseen", multiple=True, type=File,
+    help="Feature set of presses that have no part in training, to judge the file by; repeat.",
+)  # fmt: skip
+def command(
+    features: tuple[Path, ...],
+    config: Path | None,
+    out: Path,
+    name: str | None,
+    unseen: tuple[Path, ...],
+) -> None:
+    """Learn how far the physics is off, how sure that is, and which parts fail.
+
+    Chooses among learners on presses they had not seen, writes one ONNX file with its intervals and
+    a report, and says how good it is beside the physics alone.
+    """
+    from rich.console import Console
+
+    from twin_core.errors import MissingRuntime, TwinError
+
+    console = Console(stderr=True)
+    try:
+        with console.status("") as status:
+            label, folder, lines = _train(features, config, out, name, unseen, status.update)
+    except ImportError as error:
+        from edge_agent.errors import MissingExtra
+
+        fail(MissingExtra(f"training needs {error.name}, which is not installed", "learn"))
+    except (TwinError, MissingRuntime) as error:
+        fail(error)
+    for line in lines:
+        click.echo(line)
+    click.echo(f"{label}: {folder}")
+    model, _, version = label.partition("/")
+    click.echo(f"use it: pur-mold-twin models promote {model} {version} --models {out}")
+
+
+def _train(
+    features: tuple[Path, ...],
+    config_file: Path | None,
+    out: Path,
+    name: str | None,
+    unseen: tuple[Path, ...],
+    progress: Any,
+) -> tuple[str, Path, list[str]]:
+    from edge_agent.learning.shelf import Shelf, check_name
+    from edge_agent.learning.tables import read_table, write_table
+    from edge_agent.report.drawing import need_matplotlib
+    from edge_agent.report.files import page_text
+    from edge_agent.report.training import training_page, verdicts
+    from twin_core.learning.inference import Model
+    from twin_core.learning.training.judge import judge
+    from twin_core.learning.training.train import train
+
+    need_matplotlib()
+    config = _config(config_file)
+    name = check_name(name or config.known_at)
+    progress("reading")
+    columns = _together([read_table(path) for path in features])
+    others = {path.stem: read_table(path) for path in unseen}
+    trained = train(columns, config, _git_hash(), progress)
+    model = Model(trained.content)
+    judged = {stem: judge(model, table) for stem, table in others.items()}
+    metrics = {
+        "other_presses": {key: found.as_dict() for key, found in trained.apart.items()},
+        "test": {
+            part: {key: found.as_dict() for key, found in scores.items()}
+            for part, scores in trained.test.items()
+        },
+        "unseen": {stem: found.as_dict() for stem, found in judged.items()},
+    }
+    manifest, folder = Shelf(out).add(name, trained.content, datetime.now(UTC), _plain(metrics))
+    progress("report")
+    page = training_page(manifest.label, trained, judged)
+    for suffix in (".html", ".md"):
+        (folder / f"report{suffix}").write_text(page_text(page, suffix), encoding="utf-8")
+    write_table(folder / "baseline.parquet", {k: trained.table[k] for k in trained.table.columns})
+    lines = [
+        f"{key}: error {found.ratio:.2f} of the physics alone on presses it had not seen, "
+        f"{found.coverage:.1%} inside the {config.coverage:.0%} intervals ({item.learner})"
+        for (key, found), item in zip(
+            trained.apart.items(), trained.final.regressions.values(), strict=True
+        )
+    ]
+    for stem, found in judged.items():
+        lines += [f"{stem}: {line}" for line in verdicts(found, config.coverage)]
+    return manifest.label, folder, [*lines, *trained.notes]
+
+
+def _config(path: Path | None) -> TrainConfig:
+    from twin_core.files import parse, read_yaml
+    from twin_core.learning.training.train import TrainConfig
+
+    return TrainConfig() if path is None else parse(TrainConfig, read_yaml(path), str(path))
+
+
+def _together(tables: list[Columns]) -> Columns:
+    """Several feature sets as one; a column that one of them lacks is an error."""
+    import numpy as np
+
+    from twin_core.errors import InputError
+
+    names = list(tables[0])
+    for table in tables[1:]:
+        different = set(names) ^ set(table)
+        if different:
+            raise InputError(f"feature sets differ in column {min(different)}: build them anew")
+    return {name: np.concatenate([table[name] for table in tables]) for name in names}
+
+
+def _git_hash() -> str:
+    """Commit of the project that trains, where it is known."""
+    import subprocess
+
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short=16", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    return done.stdout.strip() if done.returncode == 0 else "unknown"
+
+
+def _plain(values: Any) -> Any:
+    """Numbers short enough to read."""
+    if isinstance(values, dict):
+        return {key: _plain(value) for key, value in values.items()}
+    return float(f"{values:.5g}") if isinstance(values, float) else values
