@@ -30,8 +30,9 @@ A configuration, every line of it a default:
   leave_out: []            # features not to look at
   seed: 0
 
-Needs the extra [learn]. The version is not used before `models promote`. Exit codes: 0 trained,
-1 the model could not be written, 2 wrong input.
+Needs the extra [learn]; with [ray] the learners are fitted on all cores of a Ray cluster. The version
+is not used before `models promote`. Exit codes: 0 trained, 1 the model could not be written, 2 wrong
+input.
 """
 
 File = click.Path(path_type=Path)
@@ -90,6 +91,7 @@ def _train(
     progress: Any,
 ) -> tuple[str, Path, list[str]]:
     from edge_agent.learning.shelf import Shelf, check_name
+    from edge_agent.learning.spread import spread
     from edge_agent.learning.tables import read_table, write_table
     from edge_agent.report.drawing import need_matplotlib
     from edge_agent.report.files import page_text
@@ -104,7 +106,7 @@ def _train(
     progress("reading")
     columns = _together([read_table(path) for path in features])
     others = {path.stem: read_table(path) for path in unseen}
-    trained = train(columns, config, _git_hash(), progress)
+    trained = train(columns, config, _git_hash(), progress, spread)
     model = Model(trained.content)
     judged = {stem: judge(model, table) for stem, table in others.items()}
     metrics = {

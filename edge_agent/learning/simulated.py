@@ -39,7 +39,8 @@ def simulate_columns(
 
 def chunk_columns(scenarios: Sequence[Scenario], workers: int | None) -> list[Row | str]:
     """The same of one chunk; nothing but numbers and words comes back, so it can be far away."""
-    batch = simulate_many(scenarios, workers=workers)
+    rtol = min(scenario.simulation.rtol for scenario in scenarios)  # as at the press
+    batch = simulate_many(scenarios, rtol=rtol, workers=workers)
     columns = physics_columns_of_batch(batch)
     names = list(columns)
     table = np.column_stack([columns[name] for name in names])

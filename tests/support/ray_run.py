@@ -8,14 +8,18 @@ Needs ``pip install 'pur-mold-twin[ray]'``, which is no part of the environment 
 from __future__ import annotations
 
 import sys
+from functools import partial
 from time import perf_counter
 
 from edge_agent.learning import simulated
 from edge_agent.learning.simulated import simulate_columns
-from edge_agent.learning.spread import have_ray
+from edge_agent.learning.spread import have_ray, spread
+from tests.support.feature_sets import feature_set
 from tests.support.scenarios import panel
+from twin_core.learning.training.train import TrainConfig, train
 
 SHOTS = 200
+by_ray = partial(spread, ray=True)
 
 
 def main() -> int:
@@ -29,7 +33,10 @@ def main() -> int:
     start = perf_counter()
     there = simulate_columns(scenarios, ray=True)
     print(f"{SHOTS} shots as Ray tasks in {perf_counter() - start:.1f} s, equal: {here == there}")
-    return 0 if here == there else 1
+    columns, config = feature_set(400, 4), TrainConfig(learners=["ridge", "boosting"])
+    same = train(columns, config).content == train(columns, config, each=by_ray).content
+    print(f"the same model from both: {same}")
+    return 0 if here == there and same else 1
 
 
 if __name__ == "__main__":

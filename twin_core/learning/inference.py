@@ -119,8 +119,8 @@ class Model:
         return Outcome(targets, risks, outside, words)
 
     def trust(self, features: Any) -> tuple[Any, Any, Any]:
-        """(shots,) each: how far to believe it, 1 inside its range, less outside, 0 far out; how far
-        outside, as a share of the range; number of the feature that is furthest out."""
+        """(shots,) each: how far to believe it, 1 inside its range, less outside, 0 far out; how
+        far outside, as a share of the range; number of the feature that is furthest out."""
         beyond = np.maximum(features - self._high, self._low - features) / self._width
         beyond = np.maximum(np.where(np.isnan(beyond), 0.0, beyond), 0.0)
         worst = beyond.argmax(axis=1)

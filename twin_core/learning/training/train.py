@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Annotated, Any, Literal
@@ -59,6 +59,39 @@ class TrainConfig(BaseModel):
 
 
 @dataclass(frozen=True)
+class Part:
+    """One learner to fit: the residual of a target, or a ``qc_`` column of defects."""
+
+    name: str
+    table: FeatureSet
+    features: list[str]
+    config: TrainConfig
+
+
+def fit_part(part: Part, _workers: int | None = None) -> Regression | RiskModel | None:
+    """Fit one part; pure, on one core: it can be far away. None if too little is known."""
+    config = part.config
+    with threadpool_limits(1):  # the same sums in the same order: the same model
+        if part.name in TARGETS:
+            if (~np.isnan(part.table.residual(part.name))).sum() < FEWEST_SHOTS:
+                return None
+            return fit_regression(
+                part.name, part.table, part.features, config.learners, config.coverage, config.seed
+            )
+        learners = [n for n in ("logistic", "boosting") if n in {"logistic", *config.learners}]
+        return fit_risk(part.name, part.table, part.features, learners, config.seed)
+
+
+Each = Callable[[Callable[[Part, int | None], Any], Sequence[Part]], Iterable[Any]]
+"""Applies a function to every part, in their order, wherever there are cores."""
+
+
+def one_by_one(function: Callable[[Part, int | None], Any], parts: Sequence[Part]) -> Iterable[Any]:
+    """Here, one after the other."""
+    return (function(part, None) for part in parts)
+
+
+@dataclass(frozen=True)
 class Fitted:
     """Learners of all targets and defects on some shots, and as a graph."""
 
@@ -98,12 +131,14 @@ def train(
     config: TrainConfig,
     git_hash: str = "unknown",
     progress: Callable[[str], None] = lambda _step: None,
+    each: Each = one_by_one,
 ) -> Trained:
     """Train, test and export.
 
     Args:
         columns: a feature set: arrays by name, see ``columns.COLUMNS`` and ``columns.IDS``.
         progress: told what begins.
+        each: fits the parts.
 
     Raises:
         InputError: the feature set or the configuration cannot be used.
@@ -119,12 +154,13 @@ def train(
     other_molds, later = held_out(
         table, config.test_molds_share, config.test_time_share, config.seed
     )
-    with threadpool_limits(1):  # the same sums in the same order: the same model
-        progress("test: fit without the shots of the test")
-        trial = _fit(table.rows(~other_molds & ~later), features, targets, config, progress)
-        progress("final: fit on all shots")
-        final = _fit(table, features, targets, config, progress)
-        int8 = None
+    progress("test: fit without the shots of the test")
+    rest = table.rows(~other_molds & ~later)
+    trial = _fit(rest, features, targets, config, progress, each)
+    progress("final: fit on all shots")
+    final = _fit(table, features, targets, config, progress, each)
+    int8 = None
+    with threadpool_limits(1):
         if "network" in config.learners and final.regressions:
             progress("network as INT8")
             first = next(iter(final.regressions))
@@ -171,21 +207,19 @@ def _fit(
     targets: Sequence[str],
     config: TrainConfig,
     progress: Callable[[str], None],
+    each: Each,
 ) -> Fitted:
-    regressions, risks = {}, {}
-    for name in targets:
-        if (~np.isnan(table.residual(name))).sum() >= FEWEST_SHOTS:
-            progress(f"  {name}")
-            regressions[name] = fit_regression(
-                name, table, features, config.learners, config.coverage, config.seed
-            )
-    if config.defects:
-        learners = [n for n in ("logistic", "boosting") if n in {"logistic", *config.learners}]
-        for column in ("qc_any_defect", *(f"qc_defect_{kind}" for kind in DEFECTS)):
-            progress(f"  {column}")
-            found = fit_risk(column, table, features, learners, config.seed)
-            if found is not None:
-                risks[found.name] = found
+    defects = ["qc_any_defect", *(f"qc_defect_{kind}" for kind in DEFECTS)]
+    names = [*targets, *(defects if config.defects else [])]
+    regressions: dict[str, Regression] = {}
+    risks: dict[str, RiskModel] = {}
+    parts = [Part(name, table, features, config) for name in names]
+    for name, found in zip(names, each(fit_part, parts), strict=True):
+        progress(f"fitted: {name}")
+        if isinstance(found, Regression):
+            regressions[name] = found
+        elif found is not None:
+            risks[found.name] = found
     if not regressions and not risks:
         raise InputError("feature set: no target has enough measurements: add quality records")
     model = graph(list(regressions.values()), list(risks.values()), len(features))
