@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_agent.learning.shelf import MANIFEST, MODEL, STATE, Shelf
-from edge_agent.logs import get_logger
 from twin_core.errors import MissingExtra, TwinError
 from twin_core.learning.columns import Known
 from twin_core.learning.inference import Model
@@ -107,8 +106,7 @@ class ModelsInUse:
                 if stamp != self.now.stamp:
                     self.now = self._load(stamp)
             except Exception as error:  # whatever is in that folder: physics goes on
-                get_logger().warning("models_unreadable", error=str(error)[:500])
-                words = f"{self._shelf.folder}: cannot be read: {error}"
+                words = f"{self.folder}: cannot be read: {_words(error)}"
                 self.now = InUse((Entry("models", 0, None, None, ERROR, words),))
             return self.now
 

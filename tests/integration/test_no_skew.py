@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,28 @@ from edge_agent.catalogue import load_catalogue
 from edge_agent.history.read import open_sqlite
 from edge_agent.learning.build import Builder
 from edge_agent.learning.from_history import from_history
+from edge_agent.plant.shots import VirtualShot
 from edge_agent.stages.answer import Answer
 from edge_agent.stages.assemble import Shot
 from edge_agent.stages.infer import Inference
+from edge_agent.timed import Timed
 from tests.support.played import deliver, envelopes, feed, pipeline_of, settings_for, virtual_plant
 from twin_core.learning.columns import COLUMNS, known_by
 from twin_core.learning.features import Row
 
 SHOTS = 40
+RTOL = 2e-4
+"""Many shots at once are simulated with a coarser tolerance than one; the rest is exact."""
+
+
+def awkward(number: int, shot: VirtualShot) -> VirtualShot:
+    """A laboratory that does not always name the mold, and a press that says things twice."""
+    quality = shot.quality
+    if quality is not None and number % 3 == 0:
+        message = quality.message.model_copy(update={"mold_id": None})
+        quality = Timed(quality.ts, message)
+    twice = [message for message in shot.messages for _ in range(1 + (number % 4 == 0))]
+    return replace(shot, messages=twice, quality=quality)
 
 
 class Seen:
@@ -50,7 +65,8 @@ async def test_columns_of_the_press_are_those_of_the_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen, plant = Seen(monkeypatch), virtual_plant(SHOTS)
-    settings, shots = settings_for(tmp_path, plant), list(plant.shots())
+    settings = settings_for(tmp_path, plant)
+    shots = [awkward(number, shot) for number, shot in enumerate(plant.shots())]
     messages = envelopes(settings, shots)
     half = len(messages) // 2
     for part in (messages[:half], messages[half:]):  # a restart, in the middle of a shot
@@ -71,5 +87,7 @@ async def test_columns_of_the_press_are_those_of_the_training(
             found = rows[shot_id]
             assert set(found) == set(known_by(moment)), moment
             for name, value in found.items():
-                same = pytest.approx(expected[name], rel=1e-9, abs=1e-9, nan_ok=True)
+                exact = name.startswith(("proc_", "meas_")) or name.endswith(("_count", "_pause_s"))
+                near = {"rel": 1e-12, "abs": 0.0} if exact else {"rel": RTOL, "abs": RTOL}
+                same = pytest.approx(expected[name], **near, nan_ok=True)
                 assert value == same, (moment, shot_id, name)

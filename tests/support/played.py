@@ -15,8 +15,13 @@ from edge_agent.pipeline import Pipeline
 from edge_agent.plant import VirtualPlant, write_molds
 from edge_agent.plant.shots import VirtualShot
 from edge_agent.ports import Envelope
-from edge_agent.settings import CatalogueSettings, HistorySettings, LearningSettings, Settings
-from edge_agent.settings import SpoolSettings
+from edge_agent.settings import (
+    CatalogueSettings,
+    HistorySettings,
+    LearningSettings,
+    Settings,
+    SpoolSettings,
+)
 from edge_agent.spool import Changes, Spool, SpoolThread
 from edge_agent.timed import Timed, topic_of
 from twin_core import load_systems
