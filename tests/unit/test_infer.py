@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from broker.codec import decode, encode
-from broker.messages import Alert, Prediction, ShotEvent, TelemetryFrame
+from broker.messages import Alert, Prediction, QualityRecord, ShotEvent, TelemetryFrame
 from edge_agent.catalogue import load_catalogue
 from edge_agent.learning import shelf as shelf_module
 from edge_agent.learning.shelf import MANIFEST, MODEL, STATE, Shelf
@@ -21,7 +21,7 @@ from edge_agent.metrics import Metrics
 from edge_agent.pipeline import Pipeline
 from edge_agent.ports import Envelope
 from edge_agent.preview import preview
-from edge_agent.spool import Spool, SpoolThread
+from edge_agent.spool import Changes, Spool, SpoolThread
 from tests.chaos.inside import MOLD, TOPIC, event, settings_for
 from tests.support.models import model_file, shelf_with
 from tests.support.played import LATER, Standing
@@ -345,3 +345,30 @@ async def test_another_model_directory_while_it_runs(press: Press, tmp_path: Pat
     press.work.renew(settings, load_catalogue(settings))
     await press.look()
     assert (await press.told(pour())).versions.model == "pour/1"
+
+
+async def test_what_is_remembered_is_written_with_what_it_comes_from(
+    press: Press, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[tuple[list[int], set[str], list[str]]] = []
+    commit = Spool.commit
+
+    def watched(spool: Spool, changes: Changes, now: datetime) -> None:
+        scopes = {scope for scope, _ in changes.state}
+        keys = [message.key.partition("/")[0] for message in changes.publish]
+        written.append((changes.done, scopes, keys))
+        commit(spool, changes, now)
+
+    monkeypatch.setattr(Spool, "commit", watched)
+    await press.told(pour(), event("demolded", START + timedelta(seconds=300)))
+    record = QualityRecord(ts=START + timedelta(hours=6), shot_id="s1", H_24h_shore=50.0)
+    assert press.work is not None
+    press.work._spool.spool.append([Envelope(LATER, f"{TOPIC}/quality", encode(record), None)])
+    await press.work.drain()
+    assert written == [
+        ([1], {"shot", "earlier"}, ["prediction"]),
+        ([2], {"shot", "earlier"}, ["prediction", "kpi"]),
+        ([3], {"earlier"}, []),
+    ]
+    press.restart()
+    assert len(press.work._inference._earlier) == 1
