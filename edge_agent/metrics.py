@@ -24,6 +24,7 @@ from broker.messages import Prediction
 from broker.topics import INBOUND_CHANNELS
 from edge_agent import __version__
 from edge_agent.clock import Clock
+from edge_agent.learning.in_use import ML_STATUS
 from edge_agent.ports import InboxRow, Outgoing
 from edge_agent.spool import Changes
 from edge_agent.spool_figures import SpoolReader
@@ -62,6 +63,17 @@ class Metrics:
         self.predictions = Counter(
             "pur_predictions", "Predictions issued.", ["basis"], registry=registry
         )
+        self.ml_status = Counter(
+            "pur_ml_status", "Predictions by ml_status.", ["code"], registry=registry
+        )
+        self._model_loaded = Gauge(
+            "pur_model_loaded", "1 for each promoted model.", ["name", "version"], registry=registry
+        )
+        self._models_refused = Gauge(
+            "pur_models_refused",
+            "Models promoted or in shadow that cannot be used.",
+            registry=registry,
+        )
         self._dead_letters = Counter(
             "pur_dead_letters", "Messages refused.", ["reason"], registry=registry
         )
@@ -82,7 +94,7 @@ class Metrics:
         self.history_up.set(1)
         self.stage_seconds = Histogram(
             "pur_stage_seconds",
-            "Time of a stage for one batch; of simulate for one shot.",
+            "Time of a stage for one batch; of simulate and infer for one prediction.",
             ["stage"],
             buckets=STAGE_BUCKETS,
             registry=registry,
@@ -93,6 +105,7 @@ class Metrics:
             (self._messages, CHANNELS | {OTHER}),
             (self.shots, get_args(Outcome)),
             (self.predictions, get_args(Basis)),
+            (self.ml_status, ML_STATUS),
             (self._dead_letters, REASONS | {OTHER}),
         ):
             for label in sorted(labels):  # from 0 on: Prometheus does not see the first step else
@@ -139,6 +152,13 @@ class Metrics:
         except PayloadError:  # of another version of this program
             return
         self._latency.observe(max(0.0, (now - poured_at).total_seconds()))
+
+    def models(self, loaded: Sequence[tuple[str, str]], refused: int) -> None:
+        """What the model directory holds has changed."""
+        self._model_loaded.clear()
+        for name, version in loaded:
+            self._model_loaded.labels(name, version).set(1)
+        self._models_refused.set(refused)
 
     def forget_press(self, press: str) -> None:
         """A press is no longer in the configuration."""

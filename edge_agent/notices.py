@@ -61,3 +61,15 @@ def no_pour(shot: Shot, now: datetime) -> Alert:
         mold_id=shot.mold_id,
         simulated=shot.simulated,
     )
+
+
+def model_refused(press: PressAddress, label: str, words: str, now: datetime) -> Alert:
+    """A model that is promoted, or in shadow, cannot be used."""
+    return Alert(
+        ts=now,
+        site=press.site,
+        press=press.press,
+        code="ml-model-refused",
+        severity="warning",
+        words=f"{label} cannot be used: {words}; the physics answers alone",
+    )

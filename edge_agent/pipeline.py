@@ -6,7 +6,6 @@ import asyncio
 import gc
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 
 from broker.messages import (
@@ -21,6 +20,7 @@ from edge_agent.catalogue import Catalogue
 from edge_agent.clock import Clock
 from edge_agent.errors import StoreError
 from edge_agent.holdings import Holdings
+from edge_agent.learning.earlier import EARLIER_SCOPE
 from edge_agent.logs import get_logger
 from edge_agent.metrics import Laps, Metrics
 from edge_agent.notices import kpis_of, no_pour, spool_alert
@@ -29,29 +29,18 @@ from edge_agent.settings import Settings
 from edge_agent.spool import SpoolThread
 from edge_agent.spool_limit import SpoolLimit
 from edge_agent.stages import simulate as stage
+from edge_agent.stages.answer import Answer, answer_of
 from edge_agent.stages.assemble import Assembler, Shot
 from edge_agent.stages.commit import SHOT_SCOPE, Committer
 from edge_agent.stages.decode import decode
+from edge_agent.stages.infer import Inference
 from edge_agent.stages.receive import until_written
 from edge_agent.unsaved import Unsaved
 from edge_agent.warm import warm_apart
 from edge_agent.watch import Watch
-from twin_core import SimulationResult, simulate
-from twin_core.errors import TwinError
 
 BATCH = 256
 TICK_S = 5.0
-
-
-@dataclass(frozen=True)
-class _Answer:
-    """A simulation of a shot, kept while the shot cures; it can be computed again at any time."""
-
-    inputs: str
-    result: SimulationResult | None
-    substituted: list[str]
-    rho_free_rise: float | None
-    problem: TwinError | None
 
 
 class Pipeline:
@@ -76,8 +65,10 @@ class Pipeline:
         self._metrics = metrics or Metrics()
         self._watch = self._metrics.watches.add(Watch("pipeline"))
         self._unsaved = unsaved
-        self._answers: dict[str, _Answer] = {}
+        self._answers: dict[str, Answer] = {}
         self._warm = False
+        earlier = spool.spool.state(EARLIER_SCOPE).values()
+        self._inference = Inference(settings.learning.models, self._metrics, earlier)
         kept = spool.spool.state(SHOT_SCOPE).values()
         self._assembler = Assembler(
             [Shot.model_validate(state) for state in kept],
@@ -95,11 +86,13 @@ class Pipeline:
         self._settings, self._catalogue = settings, catalogue
         self._fallback = settings.addresses()[0]
         self._answers.clear()
+        self._inference.renew(settings.learning.models)
         self._assembler.renew(settings.shots.signal_age_max_s, settings.shots.timeout_s)
 
     async def run(self) -> None:
         """Work for ever, and look at the clock now and then, busy or idle."""
         now = asyncio.get_running_loop().time
+        await self._inference.start()
         ticked = now()
         while True:
             self._watch.progress()
@@ -141,11 +134,14 @@ class Pipeline:
         async with self.holdings.lock:
             committer = Committer(self._topics, self._settings.broker.payload_format)
             now = self._clock.now()
+            presses = list(filter(self.holdings.__contains__, self._settings.addresses()))
             with suppress(StoreError):  # the disk is away: the commit below waits for it
                 news = await self._limit.check(now)
                 if news is not None:
-                    for press in filter(self.holdings.__contains__, self._settings.addresses()):
+                    for press in presses:
                         committer.alert(spool_alert(press, news, now))
+            for alert in self._inference.tick(now, presses, self._assembler.shots):
+                committer.alert(alert)
             late, old = self._assembler.tick(now, self.holdings)
             for shot in old:
                 committer.forget(shot)
@@ -194,6 +190,7 @@ class Pipeline:
                 )
             case QualityRecord() as record:
                 committer.quality(press, record)
+                self._inference.lab(press, record, committer.changes.state)
 
     async def _settle(self, committer: Committer, changed: dict[str, Shot]) -> None:
         """Simulate what changed, then commit until the disk takes it."""
@@ -240,6 +237,7 @@ class Pipeline:
             with self._metrics.stage_seconds.labels("simulate").time():
                 answer = await self._simulated(shot, inputs)
             self._answers[shot.key] = answer
+            self._inference.poured(shot, answer, committer.changes.state)
         news = shot.predicted_inputs != inputs
         if shot.revision == 0:
             committer.poured(shot)
@@ -255,6 +253,7 @@ class Pipeline:
                 self._issue(shot, answer, "poured", committer, keep=True)
             final = self._issue(shot, answer, "final", committer, keep=True)
             committer.ended(kpis_of(shot, final), shot)
+            self._inference.closed(shot, answer, committer.changes.state)
             shot.finished = True
             self._answers.pop(shot.key, None)
             self._metrics.shots.labels(shot.outcome).inc()
@@ -267,7 +266,7 @@ class Pipeline:
         return newest - shot.live_at >= timedelta(seconds=self._settings.shots.live_interval_s)
 
     def _issue(
-        self, shot: Shot, answer: _Answer, basis: stage.Basis, committer: Committer, *, keep: bool
+        self, shot: Shot, answer: Answer, basis: stage.Basis, committer: Committer, *, keep: bool
     ) -> Prediction:
         shot.revision += 1
         shot.live_at = max((r.ts for r in shot.latest.values()), default=shot.poured_at)
@@ -279,6 +278,7 @@ class Pipeline:
             prediction = stage.predict(
                 shot, answer.result, answer.substituted, answer.rho_free_rise, basis, now
             )
+        prediction = self._inference.corrected(shot, answer, prediction)
         committer.prediction(prediction, keep=keep)
         self._metrics.predictions.labels(basis).inc()
         if keep:
@@ -300,24 +300,12 @@ class Pipeline:
         self._warm = True
         get_logger().info("simulation_ready", stage="simulate")
 
-    async def _simulated(self, shot: Shot, inputs: str) -> _Answer:
+    async def _simulated(self, shot: Shot, inputs: str) -> Answer:
         """A simulation at once: it is bounded, and when cores are busy a thread costs more.
 
         Before the model is compiled it would hold up everything for seconds: then in a thread.
         """
+        horizon_s = self._settings.shots.horizon_s
         if self._warm:
-            return self._simulate(shot, inputs)
-        return await asyncio.to_thread(self._simulate, shot, inputs)
-
-    def _simulate(self, shot: Shot, inputs: str) -> _Answer:
-        try:
-            scenario, substituted = stage.prepare(
-                shot, self._catalogue, self._settings.shots.horizon_s
-            )
-            result = simulate(scenario)
-        except TwinError as problem:
-            get_logger().warning(
-                "shot_not_simulated", shot_id=shot.shot_id, error=str(problem), hint=problem.hint
-            )
-            return _Answer(inputs, None, [], None, problem)
-        return _Answer(inputs, result, substituted, stage.simulate_free_rise(scenario), None)
+            return answer_of(shot, inputs, self._catalogue, horizon_s)
+        return await asyncio.to_thread(answer_of, shot, inputs, self._catalogue, horizon_s)

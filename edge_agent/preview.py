@@ -21,6 +21,7 @@ class Preview(Pipeline):
         memory = SpoolThread(Spool(Path(":memory:")))
         super().__init__(of._settings, of._catalogue, memory, of._clock, lambda: None)
         self._assembler = deepcopy(of._assembler)
+        self._inference = of._inference.glance()
         self._answers = dict(of._answers)
         self._warm = of._warm
 

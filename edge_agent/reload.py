@@ -16,6 +16,7 @@ LIVE = (
     "shots",
     "quality",
     "quality_by_mold",
+    "learning",
     "log",
     "broker.tls",
     "broker.username",

@@ -179,6 +179,13 @@ class ShotSettings(_Section):
     """How far a shot is compared with its readings; windows end at ``quality.t_cycle_max_s``."""
 
 
+class LearningSettings(_Section):
+    """Learned corrections beside the physics."""
+
+    models: Path = Path("var/models")
+    """The model directory; what is promoted in it is used at once. It need not exist."""
+
+
 class HealthSettings(_Section):
     """Metrics and health over HTTP, for this machine or for who collects them."""
 
@@ -217,6 +224,7 @@ class Settings(BaseSettings):
     """What parts must reach, for all molds."""
     quality_by_mold: dict[str, Quality] = {}
     """What parts of one mold must reach, instead."""
+    learning: LearningSettings = LearningSettings()
     health: HealthSettings = HealthSettings()
     log: LogSettings = LogSettings()
 

@@ -16,6 +16,7 @@ COMMANDS = {
     "check-drift": "Do the shots of now still look like those before?",
     "demo": "Broker, agent and a virtual press on this machine, with a live table.",
     "history": "Print what is stored of a shot, or the shots of a mold.",
+    "models": "Which learned model corrects the physics: list, promote, go back, shadow.",
     "record": "Write what travels on topics into a JSON-lines file.",
     "replay": "Publish a logged shot, or a recording, as a press would.",
     "run-sim": "Simulate one scenario.",

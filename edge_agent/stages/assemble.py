@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from broker.messages import Recipe, ShotEvent, TelemetryFrame
 from broker.timestamps import Timestamp
 from broker.topics import PressAddress
+from edge_agent.stages.cure import Cure
 
 Outcome = Literal["demolded", "aborted", "superseded", "timed_out"]
 
@@ -52,6 +53,8 @@ class Shot(BaseModel):
     latest: dict[str, Reading] = {}
     T_core_max_C: float | None = None
     p_cavity_max_bar: float | None = None
+    cure: Cure = Cure()
+    """What a learned model may ask of it; empty once it is finished."""
     frames_count: int = 0
     simulated: bool = False
     revision: int = 0
@@ -123,6 +126,7 @@ class Assembler:
                 shot.started_at = event.ts
             case "poured":
                 shot.poured_at = event.ts
+                shot.cure.poured(event.ts)
                 self._collect_inputs(shot)
             case ended:
                 shot.closed_at, shot.outcome = event.ts, ended
@@ -146,6 +150,8 @@ class Assembler:
         for name, value in frame.sensors.items():
             if name not in shot.latest or shot.latest[name].ts <= frame.ts:
                 shot.latest[name] = Reading(ts=frame.ts, value=value)
+            if not shot.finished:
+                shot.cure.read(name, frame.ts, value, shot.poured_at)
         shot.T_core_max_C = _larger(shot.T_core_max_C, frame.sensors.get("T_core_C"))
         shot.p_cavity_max_bar = _larger(shot.p_cavity_max_bar, frame.sensors.get("p_cavity_bar"))
         return shot, [shot, *(other for other in touched if other is not shot)]

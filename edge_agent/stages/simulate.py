@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -11,6 +11,7 @@ from typing import Any, Literal
 from broker.messages import Binding, Diagnostic, Kpis, Prediction, Recipe, Versions
 from edge_agent import __version__
 from edge_agent.catalogue import Catalogue
+from edge_agent.learning.in_use import NO_MODEL
 from edge_agent.stages.assemble import INPUT_SIGNALS, Shot
 from twin_core import (
     PHYSICS_HASH,
@@ -26,8 +27,6 @@ from twin_core.shot import Process, Scenario, SimulationOptions
 from twin_core.units import bar, celsius
 
 Basis = Literal["poured", "live", "final"]
-ML_STATUS = "missing-ml-models"
-"""No learned correction exists yet: physics alone answers."""
 DEFAULT_AMBIENT_C = 23.0
 DEFAULT_RH_PCT = 50.0
 
@@ -121,7 +120,7 @@ def warm_up(systems: Iterable[MaterialSystem]) -> None:
 def predict(
     shot: Shot,
     result: SimulationResult,
-    substituted: list[str],
+    substituted: Sequence[str],
     rho_free_rise: float | None,
     basis: Basis,
     now: datetime,
@@ -171,7 +170,7 @@ def predict(
             "defect_risk": result.defect_risk,
             "binding": Binding(**result.demold_binding),
             "diagnostics": diagnostics,
-            "substituted": substituted,
+            "substituted": list(substituted),
             "assumed_parameters_count": len(result.scenario.system.assumed()),
             "measured": measured,
             "simulated_now": simulated_now,
@@ -215,7 +214,7 @@ def _common(shot: Shot, basis: Basis, now: datetime) -> dict[str, Any]:
         "basis": basis,
         "revision": shot.revision,
         "poured_at": shot.poured_at,
-        "ml_status": ML_STATUS,
+        "ml_status": NO_MODEL,
         "simulated": shot.simulated,
     }
 

@@ -15,10 +15,12 @@ from edge_agent import pipeline
 from edge_agent.catalogue import load_catalogue
 from edge_agent.clock import SystemClock
 from edge_agent.errors import StoreError
+from edge_agent.metrics import Metrics
 from edge_agent.pipeline import Pipeline
 from edge_agent.ports import Envelope, Outgoing
 from edge_agent.spool import Changes, Spool, SpoolThread
 from edge_agent.stages import receive
+from edge_agent.stages.infer import Inference
 from edge_agent.watch import Watch
 from tests.chaos.inside import TOPIC, event, frames, settings_for
 
@@ -29,6 +31,7 @@ class Loop(Pipeline):
     def __init__(self, busy: bool) -> None:
         self.wake = asyncio.Event()
         self._watch = Watch("pipeline")
+        self._inference = Inference(Path("no-models"), Metrics())
         self.busy, self.ticks, self.steps = busy, 0, 0
 
     async def step(self) -> bool:

@@ -78,6 +78,10 @@ class Ledger(BaseModel):
         known.insert(at, result)
         del known[:-KEPT]
 
+    def has(self, shot_id: str) -> bool:
+        """Is there a result of this shot?"""
+        return any(r.shot_id == shot_id for results in self.results.values() for r in results)
+
     def before(self, at_s: float) -> Memory:
         """What was known before this moment; a shot that was reported again counts once."""
         memory = Memory()
@@ -146,7 +150,7 @@ class Chronicle(BaseModel):
         Returns:
             its ``prev_ press_ site_ dev_`` columns: what was known before ``at_s``.
         """
-        self._computed(shot, row)
+        self.simulated(shot, row)
         return self.known(shot, at_s, row)
 
     def known(self, shot: ShotKey, at_s: float, row: Mapping[str, float]) -> dict[str, float]:
@@ -181,7 +185,7 @@ class Chronicle(BaseModel):
         """
         if opened:
             self._write(shot, "opened", at_s, 1.0)
-        self._computed(shot, row)
+        self.simulated(shot, row)
         self._measured(shot, at_s, row, "demold")
 
     def aborted(self, shot: ShotKey) -> None:
@@ -197,19 +201,19 @@ class Chronicle(BaseModel):
             shot: ``mold_id`` may be empty: the shot's own counts.
             row: its ``qc_`` columns.
         """
-        mold_id = self._mold_of(shot)
+        mold_id = self.mold_of(shot)
         if mold_id is not None:
             shot = shot._replace(mold_id=mold_id)
         self._measured(shot, at_s, row, "lab")
 
-    def _computed(self, shot: ShotKey, row: Mapping[str, float]) -> None:
+    def simulated(self, shot: ShotKey, row: Mapping[str, float]) -> None:
         """Keep the physics, and learn from what was measured before it came."""
         physics = _numbers(row, {name: target.physics for name, target in TARGETS.items()})
         if not physics:
             return
         waiting = self._waiting(shot)
         waiting.physics |= physics
-        if INPUTS[0] in row:
+        if any(name in row for name in INPUTS):
             waiting.inputs = inputs_of(row)
         early, waiting.measured = waiting.measured, []
         unknown = self.presses[shot.address].waiting.get("", {})
@@ -217,6 +221,21 @@ class Chronicle(BaseModel):
             early += unknown.pop(shot.shot_id).measured
         for at_s, measured in early:
             self._learn(shot, at_s, measured)
+
+    def mold_of(self, shot: ShotKey) -> str | None:
+        """The mold that a shot was poured into, if it is known; else what is said of it."""
+        press = self.presses.get(shot.address)
+        of_press = {} if press is None else press.waiting
+        if shot.mold_id and shot.shot_id in of_press.get(shot.mold_id, {}):
+            return shot.mold_id
+        found = (mold for mold, shots in of_press.items() if mold and shot.shot_id in shots)
+        return next(found, shot.mold_id or None)
+
+    def counts(self, shot: ShotKey) -> bool:
+        """Does any result of the shot still count?"""
+        press = self.presses.get(shot.address, PressChronicle())
+        mold = press.molds.get(shot.mold_id, Ledger())
+        return mold.has(shot.shot_id) or press.all.has(f"{shot.mold_id}/{shot.shot_id}")
 
     def _measured(self, shot: ShotKey, at_s: float, row: Mapping[str, float], known: str) -> None:
         measured = _numbers(
@@ -271,13 +290,6 @@ class Chronicle(BaseModel):
                 del of_mold[next(iter(of_mold))]
             of_mold[shot.shot_id] = Waiting()
         return of_mold[shot.shot_id]
-
-    def _mold_of(self, shot: ShotKey) -> str | None:
-        """The mold of a shot that is waited for."""
-        of_press = self.presses.get(shot.address, PressChronicle()).waiting
-        if shot.mold_id:
-            return shot.mold_id
-        return next((mold for mold, shots in of_press.items() if shot.shot_id in shots), None)
 
 
 def merged(records: Iterable[Mapping[str, float]]) -> dict[str, float]:

@@ -1,0 +1,197 @@
+"""``pur-mold-twin models``: which model corrects the physics, and which is only being compared."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edge_agent.cli.common import fail
+
+if TYPE_CHECKING:
+    from edge_agent.learning.shelf import Manifest, State
+
+EXAMPLE = """\b
+Examples:
+  pur-mold-twin models list
+  pur-mold-twin models show pour 3 --output json
+  pur-mold-twin models promote pour 3
+  pur-mold-twin models rollback pour
+  pur-mold-twin models shadow pour 4
+  pur-mold-twin models shadow pour --off
+
+Agents take up what is promoted by themselves, within seconds. Nothing is promoted that cannot be
+used here: another physics, other features, a damaged file.
+Exit codes: 0 done, 1 the file cannot be used or written, 2 no such model or version.
+"""
+NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,31}$")
+
+
+def _name(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    if not NAME.match(value):
+        raise click.BadParameter("lower-case letters, digits, - and _, at most 32")
+    return value
+
+
+models_option = click.option(
+    "--models", "folder", type=click.Path(path_type=Path, file_okay=False),
+    default=Path("var/models"), show_default=True, help="The model directory.",
+)  # fmt: skip
+output_option = click.option(
+    "--output", type=click.Choice(["table", "json"]), default="table", show_default=True,
+    help="What to print.",
+)  # fmt: skip
+name_argument = click.argument("name", callback=_name)
+version_argument = click.argument("version", type=click.IntRange(1))
+
+
+@click.group("models", epilog=EXAMPLE)
+def command() -> None:
+    """Look at the model directory; promote a version, go back, compare one in shadow."""
+
+
+@command.command("list", epilog="Example: pur-mold-twin models list --output json")
+@models_option
+@output_option
+def list_models(folder: Path, output: str) -> None:
+    """Every version, and what is in use. Exit codes: 0, 2 a file is damaged."""
+    from edge_agent.learning.shelf import Shelf
+    from twin_core.errors import InputError
+
+    shelf = Shelf(folder)
+    rows = list[dict[str, Any]]()
+    problems = list[InputError]()
+    for found in shelf.manifests():
+        if isinstance(found, InputError):
+            problems.append(found)
+            continue
+        try:
+            rows.append(_row(found, shelf.state(found.name)))
+        except InputError as error:
+            problems.append(error)
+    if output == "json":
+        click.echo(json.dumps(rows, indent=2))
+    elif rows:
+        _print(rows)
+    else:
+        click.echo(f"{folder}: no models")
+    if problems:
+        fail(InputError("\n".join(dict.fromkeys(map(str, problems)))))
+
+
+@command.command("show", epilog="Example: pur-mold-twin models show pour 3")
+@name_argument
+@version_argument
+@models_option
+@output_option
+def show(name: str, version: int, folder: Path, output: str) -> None:
+    """What is known of VERSION of NAME, and whether it can be used here. Exit codes: 0, 1, 2."""
+    from edge_agent.learning.shelf import Shelf
+    from twin_core.errors import TwinError
+
+    shelf = Shelf(folder)
+    try:
+        manifest = shelf.manifest(name, version)
+        row = manifest.model_dump(mode="json") | {"use": _use(manifest, shelf.state(name))}
+        if output == "json":
+            click.echo(json.dumps(row, indent=2))
+        else:
+            for field, value in row.items():
+                words = json.dumps(value) if isinstance(value, dict) else value
+                click.echo(f"{field:16} {'' if words is None else words}")
+        shelf.load(name, version)
+    except TwinError as error:
+        fail(error)
+
+
+@command.command("promote", epilog="Example: pur-mold-twin models promote pour 3")
+@name_argument
+@version_argument
+@models_option
+def promote(name: str, version: int, folder: Path) -> None:
+    """Use VERSION of NAME from now on. Exit codes: 0, 1 it cannot be used here, 2 none such."""
+    from edge_agent.learning.shelf import Shelf
+    from twin_core.errors import TwinError
+
+    try:
+        state = Shelf(folder).promote(name, version)
+    except TwinError as error:
+        fail(error)
+    _said(name, state)
+
+
+@command.command("rollback", epilog="Example: pur-mold-twin models rollback pour")
+@name_argument
+@models_option
+def rollback(name: str, folder: Path) -> None:
+    """Use what was in use before; before the first version that is the physics alone.
+
+    Exit codes: 0, 1 it cannot be used here, 2 nothing is in use.
+    """
+    from edge_agent.learning.shelf import Shelf
+    from twin_core.errors import TwinError
+
+    try:
+        state = Shelf(folder).rollback(name)
+    except TwinError as error:
+        fail(error)
+    _said(name, state)
+
+
+@command.command("shadow", epilog="Example: pur-mold-twin models shadow pour 4")
+@name_argument
+@click.argument("version", type=click.IntRange(1), required=False)
+@click.option("--off", is_flag=True, help="No version of NAME is compared any more.")
+@models_option
+def shadow(name: str, version: int | None, off: bool, folder: Path) -> None:
+    """Let VERSION of NAME answer too, for comparison only.
+
+    Exit codes: 0, 1 it cannot be used here, 2 none such.
+    """
+    if (version is None) != off:
+        raise click.UsageError("give a VERSION, or --off")
+    from edge_agent.learning.shelf import Shelf
+    from twin_core.errors import TwinError
+
+    try:
+        state = Shelf(folder).shadow(name, version)
+    except TwinError as error:
+        fail(error)
+    _said(name, state)
+
+
+def _said(name: str, state: State) -> None:
+    used = "none, the physics alone" if state.promoted is None else str(state.promoted)
+    compared = "" if state.shadow is None else f", in shadow: {state.shadow}"
+    click.echo(f"{name}: in use: {used}{compared}")
+
+
+def _use(manifest: Manifest, state: State) -> str:
+    if manifest.version == state.promoted:
+        return "promoted"
+    if manifest.version == state.shadow:
+        return "shadow"
+    return "earlier" if manifest.version in state.earlier else ""
+
+
+def _row(manifest: Manifest, state: State) -> dict[str, Any]:
+    fields = manifest.model_dump(mode="json", include={"name", "version", "known_at", "trained_at"})
+    rest = {"physics_hash", "simulated_share", "bytes_count"}
+    return fields | {"use": _use(manifest, state)} | manifest.model_dump(mode="json", include=rest)
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE)
+    for name in rows[0]:
+        table.add_column(name, justify="right" if name.endswith(("version", "count")) else "left")
+    for row in rows:
+        table.add_row(*(f"{value:.2f}" if isinstance(value, float) else str(value)
+                        for value in row.values()))  # fmt: skip
+    Console(highlight=False, markup=False).print(table)

@@ -1,0 +1,101 @@
+"""What sensors say of the curing foam, as far as a model asks: the first two minutes, the peaks.
+
+The rules are those of a feature set: from the pour to the opening, impossible readings left out.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from datetime import UTC, datetime, timedelta
+
+from pydantic import BaseModel
+
+from twin_core.learning.columns import LIVE_S
+from twin_core.learning.ranges import SERIES
+
+EARLY_MAX = 128
+"""Readings kept of a sensor; one that is read more often than once a second is thinned out."""
+THINNED_GAP_US = int(2e6 * LIVE_S / EARLY_MAX)
+_START, _US = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+
+
+class Early(BaseModel):
+    """Readings of one sensor in order of time; before the pour is known, the latest ones."""
+
+    at_us: list[int] = []
+    values: list[float] = []
+    gap_us: int = 0
+    """The least time between two of them; above 0 once there were too many."""
+
+    def add(self, at_us: int, value: float, *, cap: bool) -> None:
+        """A reading, unless its moment is there; too many are thinned out, or the oldest go."""
+        at = bisect_left(self.at_us, at_us)
+        near = [*self.at_us[max(at - 1, 0) : at + 1]]
+        if any(abs(other - at_us) < max(self.gap_us, 1) for other in near):
+            return
+        self.at_us.insert(at, at_us)
+        self.values.insert(at, value)
+        if len(self.at_us) <= EARLY_MAX:
+            return
+        if cap:
+            del self.at_us[0], self.values[0]
+            return
+        self.gap_us = THINNED_GAP_US
+        readings = list(zip(self.at_us, self.values, strict=True))
+        self.at_us, self.values = [], []
+        for reading in readings:
+            self.add(*reading, cap=False)
+
+
+class Cure(BaseModel):
+    """Of one shot; survives a restart with it."""
+
+    early: dict[str, Early] = {}
+    peaks: dict[str, tuple[int, float]] = {}
+    """When the largest reading since the pour was, and the reading; the first of equal ones."""
+
+    def read(self, sensor: str, ts: datetime, value: float, poured_at: datetime | None) -> None:
+        """A reading of the shot."""
+        if sensor not in SERIES or not SERIES[sensor].holds(value):
+            return
+        at_us = _us(ts)
+        if poured_at is None:
+            self.early.setdefault(sensor, Early()).add(at_us, value, cap=True)
+            return
+        self._cured(sensor, at_us, value, _us(poured_at))
+
+    def poured(self, poured_at: datetime) -> None:
+        """Now it is known when the foam was poured: what was read before that is not its."""
+        early, self.early, self.peaks = self.early, {}, dict(self.peaks)
+        start = _us(poured_at)
+        self.peaks = {name: peak for name, peak in self.peaks.items() if peak[0] >= start}
+        for sensor, readings in early.items():
+            for at_us, value in zip(readings.at_us, readings.values, strict=True):
+                self._cured(sensor, at_us, value, start)
+
+    def readings(self, sensor: str, poured_at: datetime) -> list[tuple[float, float]]:
+        """Of the first ``LIVE_S``: (time since the pour [s], value) in order of time."""
+        found, start = self.early.get(sensor, Early()), _us(poured_at)
+        return [((at - start) / 1e6, v) for at, v in zip(found.at_us, found.values, strict=True)]
+
+    def peak(
+        self, sensor: str, poured_at: datetime, closed_at: datetime
+    ) -> tuple[float, float] | None:
+        """(time since the pour [s], value) of the largest reading, if it came before the end."""
+        if sensor not in self.peaks or self.peaks[sensor][0] > _us(closed_at):
+            return None
+        at_us, value = self.peaks[sensor]
+        return (at_us - _us(poured_at)) / 1e6, value
+
+    def _cured(self, sensor: str, at_us: int, value: float, start_us: int) -> None:
+        if at_us < start_us:
+            return
+        if at_us - start_us <= LIVE_S * 1e6:
+            self.early.setdefault(sensor, Early()).add(at_us, value, cap=False)
+        known = self.peaks.get(sensor)
+        if known is None or (-known[1], known[0]) > (-value, at_us):
+            self.peaks[sensor] = at_us, value
+
+
+def _us(ts: datetime) -> int:
+    return (ts - _START) // _US

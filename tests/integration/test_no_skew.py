@@ -1,0 +1,93 @@
+"""The press and the training see the same columns, shot by shot, also over a restart."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from broker.messages import Prediction
+from edge_agent.catalogue import load_catalogue
+from edge_agent.history.read import open_sqlite
+from edge_agent.learning.build import Builder
+from edge_agent.learning.from_history import from_history
+from edge_agent.plant.shots import VirtualShot
+from edge_agent.stages.answer import Answer
+from edge_agent.stages.assemble import Shot
+from edge_agent.stages.infer import Inference
+from edge_agent.timed import Timed
+from tests.support.played import deliver, envelopes, feed, pipeline_of, settings_for, virtual_plant
+from twin_core.learning.columns import COLUMNS, known_by
+from twin_core.learning.features import Row
+
+SHOTS = 40
+RTOL = 2e-4
+"""Many shots at once are simulated with a coarser tolerance than one; the rest is exact."""
+
+
+def awkward(number: int, shot: VirtualShot) -> VirtualShot:
+    """A laboratory that does not always name the mold, and a press that says things twice."""
+    quality = shot.quality
+    if quality is not None and number % 3 == 0:
+        message = quality.message.model_copy(update={"mold_id": None})
+        quality = Timed(quality.ts, message)
+    twice = [message for message in shot.messages for _ in range(1 + (number % 4 == 0))]
+    return replace(shot, messages=twice, quality=quality)
+
+
+class Seen:
+    """Rows as the press computes them, by moment and shot."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.pour: dict[str, Row] = {}
+        self.demold: dict[str, Row] = {}
+        corrected, closed = Inference.corrected, Inference.closed
+
+        def with_pour(
+            inference: Inference, shot: Shot, answer: Answer, prediction: Prediction
+        ) -> Prediction:
+            if prediction.basis == "poured":
+                self.pour[shot.shot_id] = dict(inference.row(shot, answer, "pour"))
+            return corrected(inference, shot, answer, prediction)
+
+        def with_demold(inference: Inference, shot: Shot, answer: Answer, state: Any) -> None:
+            self.demold[shot.shot_id] = inference.row(shot, answer, "demold")
+            closed(inference, shot, answer, state)
+
+        monkeypatch.setattr(Inference, "corrected", with_pour)
+        monkeypatch.setattr(Inference, "closed", with_demold)
+
+
+async def test_columns_of_the_press_are_those_of_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, plant = Seen(monkeypatch), virtual_plant(SHOTS)
+    settings = settings_for(tmp_path, plant)
+    shots = [awkward(number, shot) for number, shot in enumerate(plant.shots())]
+    messages = envelopes(settings, shots)
+    half = len(messages) // 2
+    for part in (messages[:half], messages[half:]):  # a restart, in the middle of a shot
+        work = pipeline_of(settings)
+        await feed(work, part)
+        await deliver(work, settings)
+        work._spool.close()
+    reader, builder = open_sqlite(settings.history.path), Builder(load_catalogue(settings))
+    await from_history(reader, builder.take)
+    await reader.close()
+    built = builder.finish("test").columns
+    assert len(built["shot_id"]) == len(shots) == len(seen.pour) == len(seen.demold)
+    assert sum(not math.isnan(v) for v in built["prev_rho_moulded_mean8"]) > SHOTS / 3
+    assert sum(not math.isnan(v) for v in built["meas_T_core_slope_0_60_C_per_s"]) > SHOTS / 2
+    for moment, rows in (("pour", seen.pour), ("demold", seen.demold)):
+        for number, shot_id in enumerate(built["shot_id"]):
+            expected = {name: float(built[name][number]) for name in COLUMNS}
+            found = rows[shot_id]
+            assert set(found) == set(known_by(moment)), moment
+            for name, value in found.items():
+                exact = name.startswith(("proc_", "meas_")) or name.endswith(("_count", "_pause_s"))
+                near = {"rel": 1e-12, "abs": 0.0} if exact else {"rel": RTOL, "abs": RTOL}
+                same = pytest.approx(expected[name], **near, nan_ok=True)
+                assert value == same, (moment, shot_id, name)

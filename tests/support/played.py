@@ -1,0 +1,108 @@
+"""Shots of a virtual plant through a pipeline, as fast as it goes, and what its history gets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from broker.codec import encode
+from broker.topics import PressAddress
+from edge_agent.catalogue import load_catalogue
+from edge_agent.history.sqlite import SqliteHistory
+from edge_agent.pipeline import Pipeline
+from edge_agent.plant import VirtualPlant, write_molds
+from edge_agent.plant.shots import VirtualShot
+from edge_agent.ports import Envelope
+from edge_agent.settings import (
+    CatalogueSettings,
+    HistorySettings,
+    LearningSettings,
+    Settings,
+    SpoolSettings,
+)
+from edge_agent.spool import Changes, Spool, SpoolThread
+from edge_agent.timed import Timed, topic_of
+from twin_core import load_systems
+from twin_core.files import configs_folder
+
+LATER = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+class Standing:
+    """A clock that stands still, after everything."""
+
+    speed = 1.0
+
+    def now(self) -> datetime:
+        """See ``Clock``."""
+        return LATER
+
+
+def virtual_plant(shots: int, molds: int = 2, days: float = 3.0, seed: int = 5) -> VirtualPlant:
+    """One press with so many molds."""
+    system = load_systems(configs_folder() / "systems")["SYSTEM_R1"]
+    return VirtualPlant(
+        seed, system, presses=1, molds_per_press=molds, shots=shots, days=days, site="s"
+    )
+
+
+def settings_for(folder: Path, plant: VirtualPlant) -> Settings:
+    """An agent of the plant's press, its catalogue in the folder."""
+    write_molds(list(plant.molds.values()), folder / "molds")
+    return Settings(
+        site="s",
+        agent_id="a",
+        presses=[press.press for press in plant.presses],
+        spool=SpoolSettings(path=folder / "spool.db"),
+        history=HistorySettings(path=folder / "history.db"),
+        catalogue=CatalogueSettings(molds=folder / "molds"),
+        learning=LearningSettings(models=folder / "models"),
+    )
+
+
+def pipeline_of(settings: Settings) -> Pipeline:
+    """A pipeline on its spool, warm."""
+    spool = SpoolThread(Spool(settings.spool.path))
+    found = Pipeline(settings, load_catalogue(settings), spool, Standing(), lambda: None)
+    found._warm = True
+    return found
+
+
+def envelopes(settings: Settings, shots: Iterable[VirtualShot]) -> list[Envelope]:
+    """All messages in order of time, those of the laboratory hours later."""
+    timed: list[tuple[PressAddress, Timed]] = []
+    for shot in shots:
+        quality = [] if shot.quality is None else [shot.quality]
+        timed += [(shot.press, message) for message in (*shot.messages, *quality)]
+    timed.sort(key=lambda pair: pair[1].ts)
+    return [envelope(settings, press, item.message) for press, item in timed]
+
+
+def envelope(settings: Settings, press: PressAddress, message: Any) -> Envelope:
+    """As it comes from the broker."""
+    return Envelope(LATER, topic_of(settings.topics, press, message), encode(message), None)
+
+
+async def feed(work: Pipeline, found: Sequence[Envelope], at_once: int = 64) -> None:
+    """Put messages into the inbox and have them worked on, some at once."""
+    for part in parts(found, at_once):
+        work._spool.spool.append(part)
+        await work.drain()
+
+
+def parts(found: Sequence[Envelope], at_once: int) -> Iterator[Sequence[Envelope]]:
+    """Cut into pieces."""
+    for start in range(0, len(found), at_once):
+        yield found[start : start + at_once]
+
+
+async def deliver(work: Pipeline, settings: Settings) -> None:
+    """Everything that waits, into the history."""
+    store, spool = SqliteHistory(settings.history.path), work._spool.spool
+    while rows := spool.to_forward(5000):
+        receipt = await store.deliver(rows)
+        assert not receipt.rejected
+        spool.commit(Changes(forwarded=receipt.accepted), LATER)
+    await store.close()

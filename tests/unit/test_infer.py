@@ -1,0 +1,374 @@
+"""Learned corrections at the press: beside the physics, and never in its way."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+import yaml
+
+from broker.codec import decode, encode
+from broker.messages import Alert, Prediction, QualityRecord, ShotEvent, TelemetryFrame
+from edge_agent.catalogue import load_catalogue
+from edge_agent.learning import shelf as shelf_module
+from edge_agent.learning.shelf import MANIFEST, MODEL, STATE, Shelf
+from edge_agent.metrics import Metrics
+from edge_agent.pipeline import Pipeline
+from edge_agent.ports import Envelope
+from edge_agent.preview import preview
+from edge_agent.spool import Changes, Spool, SpoolThread
+from tests.chaos.inside import MOLD, TOPIC, event, settings_for
+from tests.support.models import model_file, shelf_with
+from tests.support.played import LATER, Standing
+from twin_core.errors import ModelError
+from twin_core.learning.inference import Model
+
+START = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
+T = TypeVar("T", Prediction, Alert)
+DENSITY = "rho_moulded_kg_per_m3"
+
+
+class Press:
+    """A pipeline without a broker."""
+
+    def __init__(self, folder: Path) -> None:
+        settings = settings_for(folder, 1883)
+        learning = settings.learning.model_copy(update={"models": folder / "models"})
+        self.settings = settings.model_copy(update={"learning": learning})
+        self.metrics, self.work = Metrics(), None
+        self.restart()
+
+    def restart(self) -> None:
+        """A new life on the same spool."""
+        if self.work is not None:
+            self.work._spool.close()
+        spool = SpoolThread(Spool(self.settings.spool.path))
+        catalogue = load_catalogue(self.settings)
+        self.work: Pipeline | None = Pipeline(
+            self.settings, catalogue, spool, Standing(), lambda: None, self.metrics
+        )
+        self.work._warm = True
+
+    async def look(self) -> None:
+        """What a tick does, waited for."""
+        assert self.work is not None
+        await self.work._inference.start()
+        await self.work.tick()
+
+    def envelopes(self, *messages: ShotEvent | TelemetryFrame) -> list[Envelope]:
+        return [
+            Envelope(
+                LATER,
+                f"{TOPIC}/{'shot' if isinstance(m, ShotEvent) else 'telemetry'}",
+                encode(m),
+                None,
+            )
+            for m in messages
+        ]
+
+    async def told(self, *messages: ShotEvent | TelemetryFrame) -> Prediction:
+        """Send, and the last prediction."""
+        assert self.work is not None
+        for envelope in self.envelopes(*messages):
+            self.work._spool.spool.append([envelope])
+            await self.work.drain()
+        return self.published("prediction", Prediction)[-1]
+
+    def published(self, kind: str, model: type[T]) -> list[T]:
+        assert self.work is not None
+        rows = self.work._spool.spool.to_publish("s/p1", 10_000)
+        return [decode(model, row.entry.payload) for row in rows if row.entry.key.startswith(kind)]
+
+    def sample(self, metric: str, /, **labels: str) -> float | None:
+        return self.metrics.registry.get_sample_value(metric, labels)
+
+
+@pytest.fixture
+def press(tmp_path: Path) -> Press:
+    return Press(tmp_path)
+
+
+def pour(shot_id: str = "s1", after_s: float = 0.0) -> ShotEvent:
+    return event("poured", START + timedelta(seconds=after_s), shot_id)
+
+
+def reading(after_s: float) -> TelemetryFrame:
+    return TelemetryFrame(
+        ts=START + timedelta(seconds=after_s),
+        device_id="d",
+        seq=int(after_s),
+        mold_id=MOLD,
+        sensors={"T_core_C": 30.0 + after_s / 10},
+    )
+
+
+async def test_a_correction_stands_beside_the_physics(press: Press, tmp_path: Path) -> None:
+    alone = await press.told(pour())
+    assert (alone.ml_status, alone.correction) == ("missing-ml-models", None)
+    shelf_with(tmp_path / "models", {"pour": model_file()})
+    await press.look()
+    both = await press.told(pour("s2", 300.0))
+    assert both.ml_status == "ok"
+    assert both.versions.model == "pour/1"
+    found = both.correction
+    assert found is not None
+    assert found.in_domain
+    assert found.words is None
+    assert set(found.values) == set(found.intervals)
+    assert found.intervals[DENSITY].low < found.values[DENSITY] < found.intervals[DENSITY].high
+    assert found.intervals[DENSITY].coverage == 0.9
+    assert found.defect_risk is not None
+    assert "void" in found.defects
+    same = {"kpis", "t_demold_min_s", "t_demold_opt_s", "status", "quality_status", "defect_risk"}
+    assert both.model_dump(include=same) == alone.model_dump(include=same)
+    assert press.sample("pur_ml_status_total", code="ok") == 2, "the first one was superseded"
+    assert press.sample("pur_model_loaded", name="pour", version="1") == 1
+    assert press.sample("pur_stage_seconds_count", stage="infer") == 3
+
+
+def rewrite(shelf: Shelf, content: bytes) -> None:
+    """Another file in place of version 1, and its hash."""
+    folder = shelf.folder / "pour" / "1"
+    (folder / MODEL).write_bytes(content)
+    manifest = yaml.safe_load((folder / MANIFEST).read_text())
+    manifest |= {"sha256": sha256(content).hexdigest(), "bytes_count": len(content)}
+    (folder / MANIFEST).write_text(yaml.safe_dump(manifest))
+
+
+def other_hash(shelf: Shelf) -> None:
+    (shelf.folder / "pour" / "1" / MODEL).write_bytes(model_file(seed=1))
+
+
+def foreign(shelf: Shelf) -> None:
+    import onnx
+    from onnx import helper
+
+    graph = helper.make_graph([], "nothing", [], [])
+    rewrite(shelf, onnx.ModelProto.SerializeToString(helper.make_model(graph)))
+
+
+def no_file(shelf: Shelf) -> None:
+    (shelf.folder / "pour" / "1" / MODEL).unlink()
+
+
+def folder_in_place(shelf: Shelf) -> None:
+    no_file(shelf)
+    (shelf.folder / "pour" / "1" / MODEL).mkdir()
+
+
+BAD: dict[str, tuple[Callable[[Shelf], object], str]] = {
+    "corrupt": (lambda shelf: rewrite(shelf, model_file()[:3000]), "not a usable ONNX file"),
+    "empty": (lambda shelf: rewrite(shelf, b""), "bytes_count"),
+    "foreign": (foreign, "not a"),
+    "another file": (other_hash, "its hash differs"),
+    "wrong physics": (
+        lambda shelf: rewrite(shelf, model_file(physics_hash="0" * 16)),
+        "it corrects physics",
+    ),
+    "no file": (no_file, "cannot be read"),
+    "a folder": (folder_in_place, "cannot be read"),
+    "damaged manifest": (
+        lambda shelf: (shelf.folder / "pour" / "1" / MANIFEST).write_text("name: ["),
+        "manifest.yaml",
+    ),
+    "damaged state": (
+        lambda shelf: (shelf.folder / "pour" / STATE).write_text("promoted: many"),
+        "promoted",
+    ),
+    "no version": (
+        lambda shelf: (shelf.folder / "pour" / STATE).write_text("promoted: 7"),
+        "no version 7",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+async def test_a_bad_file_stops_nothing(press: Press, tmp_path: Path, kind: str) -> None:
+    spoil, words = BAD[kind]
+    shelf = shelf_with(tmp_path / "models", {"pour": model_file()})
+    await press.look()
+    assert (await press.told(pour())).ml_status == "ok"
+    spoil(shelf)
+    await press.look()
+    found = await press.told(pour("s2", 300.0))
+    assert (found.ml_status, found.status) == ("ml-error", "predicted")
+    assert (found.correction, found.versions.model) == (None, None)
+    (diagnostic,) = [d for d in found.diagnostics if d.code == "NOT_CORRECTED"]
+    assert words in diagnostic.words
+    await press.look()
+    (alert,) = press.published("alert", Alert)
+    assert (alert.code, alert.severity) == ("ml-model-refused", "warning")
+    assert words in alert.words
+    assert press.sample("pur_models_refused") == 1
+    assert press.sample("pur_model_loaded", name="pour", version="1") is None
+
+
+async def test_an_oversized_file(
+    press: Press, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf_with(tmp_path / "models", {"pour": model_file()})
+    monkeypatch.setattr(shelf_module, "BYTES_MAX", 1000)
+    await press.look()
+    found = await press.told(pour())
+    assert found.ml_status == "ml-error"
+    assert "more than 1000" in found.diagnostics[-1].words
+
+
+async def test_without_the_library(
+    press: Press, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf_with(tmp_path / "models", {"pour": model_file()})
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    await press.look()
+    assert (await press.told(pour())).ml_status == "missing-ml-extras"
+
+
+@pytest.mark.parametrize("error", [RuntimeError("kaput"), ModelError("kaput"), MemoryError()])
+async def test_a_model_that_fails_at_work(
+    press: Press, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def broken(*_: object) -> None:
+        raise error
+
+    shelf_with(tmp_path / "models", {"pour": model_file()})
+    await press.look()
+    monkeypatch.setattr(Model, "predict", broken)
+    found = await press.told(pour())
+    assert (found.ml_status, found.status) == ("ml-error", "predicted")
+
+
+async def test_a_feature_that_is_missing(press: Press, tmp_path: Path) -> None:
+    shelf_with(tmp_path / "models", {"live": model_file("live", may_miss=False)})
+    await press.look()
+    assert (await press.told(pour())).ml_status == "missing-ml-models", "none for the pour"
+    found = await press.told(event("demolded", START + timedelta(seconds=300)))
+    assert found.ml_status == "invalid-ml-input"
+    assert "meas_T_core_avg_0_120_C is missing" in found.diagnostics[-1].words
+
+
+async def test_a_shot_that_is_not_like_the_others(press: Press, tmp_path: Path) -> None:
+    shelf_with(tmp_path / "models", {"pour": model_file(domain=(-1.0, 1.0))})
+    await press.look()
+    found = await press.told(pour())
+    assert found.ml_status == "ok"
+    assert found.correction is not None
+    assert not found.correction.in_domain
+    assert found.correction.values == {}
+    assert "withheld: proc_T_ambient_C is 23" in (found.correction.words or "")
+
+
+async def test_another_material(press: Press, tmp_path: Path) -> None:
+    systems = {"SYSTEM_R1": "0123456789abcdef"}
+    shelf_with(tmp_path / "models", {"pour": model_file(systems=systems)})
+    await press.look()
+    found = (await press.told(pour())).correction
+    assert found is not None
+    assert "saw other parameters of it" in (found.words or "")
+
+
+async def test_a_shot_that_cannot_be_simulated(press: Press, tmp_path: Path) -> None:
+    shelf_with(tmp_path / "models", {"pour": model_file()})
+    await press.look()
+    found = await press.told(pour().model_copy(update={"mold_id": "UNKNOWN"}))
+    assert (found.status, found.ml_status) == ("hold", "invalid-ml-input")
+
+
+async def test_each_moment_has_its_model(press: Press, tmp_path: Path) -> None:
+    files = {"a": model_file(), "b": model_file("live"), "c": model_file("demold")}
+    shelf_with(tmp_path / "models", files)
+    await press.look()
+    said = [await press.told(pour())]
+    said += [await press.told(reading(float(t))) for t in range(10, 140, 10)]
+    said += [await press.told(event("demolded", START + timedelta(seconds=300)))]
+    labels = [found.versions.model for found in said]
+    assert labels == ["a/1"] * 12 + ["b/1"] * 2 + ["c/1"]
+    final = said[-1].correction
+    assert final is not None
+    assert "T_core_max_C" not in final.values, "it has been measured"
+
+
+async def test_a_shadow_is_not_in_use(press: Press, tmp_path: Path) -> None:
+    shelf = shelf_with(tmp_path / "models", {"pour": model_file()}, promote=False)
+    shelf.shadow("pour", 1)
+    await press.look()
+    found = await press.told(pour())
+    assert (found.ml_status, found.correction) == ("missing-ml-models", None)
+    assert found.versions.model is None
+    assert found.shadow is not None
+    assert found.shadow.model == "pour/1"
+
+
+async def test_promoted_and_rolled_back_while_it_runs(press: Press, tmp_path: Path) -> None:
+    labels = []
+    shelf = shelf_with(tmp_path / "models", {"pour": model_file()})
+    shelf.add("pour", model_file(seed=1), START, {})
+    steps: list[Callable[[], object]] = [
+        lambda: None,
+        lambda: shelf.promote("pour", 2),
+        lambda: shelf.rollback("pour"),
+        lambda: shelf.rollback("pour"),
+    ]
+    await press.told(pour())
+    for number, step in enumerate(steps):
+        step()
+        await press.look()
+        labels.append((await press.told(reading(11.0 + 11.0 * number))).versions.model)
+    assert labels == ["pour/1", "pour/2", "pour/1", None]
+
+
+async def test_two_models_for_a_moment(press: Press, tmp_path: Path) -> None:
+    shelf_with(tmp_path / "models", {"b": model_file(), "a": model_file(seed=1)})
+    await press.look()
+    assert (await press.told(pour())).versions.model == "a/1"
+
+
+async def test_a_preview_is_corrected_too_and_changes_nothing(press: Press, tmp_path: Path) -> None:
+    shelf_with(tmp_path / "models", {"pour": model_file()})
+    await press.look()
+    assert press.work is not None
+    (message,) = await preview(press.work, press.envelopes(pour()))
+    assert decode(Prediction, message.payload).versions.model == "pour/1"
+    assert len(press.work._inference._earlier) == 0
+
+
+async def test_another_model_directory_while_it_runs(press: Press, tmp_path: Path) -> None:
+    shelf_with(tmp_path / "elsewhere", {"pour": model_file()})
+    await press.look()
+    assert press.work is not None
+    learning = press.settings.learning.model_copy(update={"models": tmp_path / "elsewhere"})
+    settings = press.settings.model_copy(update={"learning": learning})
+    press.work.renew(settings, load_catalogue(settings))
+    await press.look()
+    assert (await press.told(pour())).versions.model == "pour/1"
+
+
+async def test_what_is_remembered_is_written_with_what_it_comes_from(
+    press: Press, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[tuple[list[int], set[str], list[str]]] = []
+    commit = Spool.commit
+
+    def watched(spool: Spool, changes: Changes, now: datetime) -> None:
+        scopes = {scope for scope, _ in changes.state}
+        keys = [message.key.partition("/")[0] for message in changes.publish]
+        written.append((changes.done, scopes, keys))
+        commit(spool, changes, now)
+
+    monkeypatch.setattr(Spool, "commit", watched)
+    await press.told(pour(), event("demolded", START + timedelta(seconds=300)))
+    record = QualityRecord(ts=START + timedelta(hours=6), shot_id="s1", H_24h_shore=50.0)
+    assert press.work is not None
+    press.work._spool.spool.append([Envelope(LATER, f"{TOPIC}/quality", encode(record), None)])
+    await press.work.drain()
+    assert written == [
+        ([1], {"shot", "earlier"}, ["prediction"]),
+        ([2], {"shot", "earlier"}, ["prediction", "kpi"]),
+        ([3], {"earlier"}, []),
+    ]
+    press.restart()
+    assert len(press.work._inference._earlier) == 1
