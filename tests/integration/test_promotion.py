@@ -35,7 +35,9 @@ async def predicted(session: Session, shot_id: str, alerts: set[str]) -> Predict
 async def becomes(session: Session, model: str | None, status: str, alerts: set[str]) -> Prediction:
     """Pour until it is so: the agent looks at the folder now and then."""
     for number in range(100):
-        found = await predicted(session, f"{status}-{model and model[-1]}-{number}", alerts)
+        found = await predicted(
+            session, f"s{len(alerts)}-{status}-{model and model[-1]}-{number}", alerts
+        )
         if (found.versions.model, found.ml_status) == (model, status):
             return found
         await asyncio.sleep(0.1)
