@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edge_agent.cli.common import fail
+from edge_agent.cli.models_compare import command as compare
 
 if TYPE_CHECKING:
     from edge_agent.learning.shelf import Manifest, State
@@ -22,6 +23,7 @@ Examples:
   pur-mold-twin models rollback pour
   pur-mold-twin models shadow pour 4
   pur-mold-twin models shadow pour --off
+  pur-mold-twin models compare pour/3 pour/4 --history var/history.db
 
 Agents take up what is promoted by themselves, within seconds. Nothing is promoted that cannot be
 used here: another physics, other features, a damaged file.
@@ -195,3 +197,6 @@ def _print(rows: list[dict[str, Any]]) -> None:
         table.add_row(*(f"{value:.2f}" if isinstance(value, float) else str(value)
                         for value in row.values()))  # fmt: skip
     Console(highlight=False, markup=False).print(table)
+
+
+command.add_command(compare)

@@ -30,9 +30,9 @@ A configuration, every line of it a default:
   leave_out: []            # features not to look at
   seed: 0
 
-Needs the extra [learn]; with [ray] the learners are fitted on all cores of a Ray cluster. The version
-is not used before `models promote`. Exit codes: 0 trained, 1 the model could not be written, 2 wrong
-input.
+Needs the extra [learn]; with [ray] the learners are fitted on all cores of a Ray cluster. The
+version is not used before `models promote`. Exit codes: 0 trained, 1 the model could not be
+written, 2 wrong input.
 """
 
 File = click.Path(path_type=Path)

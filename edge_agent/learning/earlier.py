@@ -122,7 +122,7 @@ class EarlierShots:
         assert shot.poured_at is not None
         key = _key(shot)
         self._chronicle.simulated(key, row)
-        poured = {name: row[name] for name in _POURED if math.isfinite(row[name])}
+        poured = {name: row[name] for name in _POURED if math.isfinite(row.get(name, math.nan))}
         self._write(key, {"poured_at_s": seconds(shot.poured_at), "poured": poured}, state)
 
     def closed(self, shot: Shot, row: Row, state: State) -> None:

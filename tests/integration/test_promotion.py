@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,9 @@ from edge_agent.learning.shelf import MODEL
 from edge_agent.links.mqtt import Session
 from tests.chaos.inside import TOPIC, event, press, running, send, settings_for
 from tests.support.models import NOW, model_file, shelf_with
+
+
+NUMBERS = count()
 
 
 async def predicted(session: Session, shot_id: str, alerts: set[str]) -> Prediction:
@@ -34,10 +38,8 @@ async def predicted(session: Session, shot_id: str, alerts: set[str]) -> Predict
 
 async def becomes(session: Session, model: str | None, status: str, alerts: set[str]) -> Prediction:
     """Pour until it is so: the agent looks at the folder now and then."""
-    for number in range(100):
-        found = await predicted(
-            session, f"s{len(alerts)}-{status}-{model and model[-1]}-{number}", alerts
-        )
+    for _ in range(100):
+        found = await predicted(session, f"s{next(NUMBERS)}", alerts)
         if (found.versions.model, found.ml_status) == (model, status):
             return found
         await asyncio.sleep(0.1)

@@ -84,7 +84,7 @@ def test_a_restart_changes_nothing() -> None:
     again = EarlierShots(disk.kept.values())
     for mold in ("M0", "M1", "new"):
         now = shot(1600, mold)
-        assert same(earlier.known(now), again.known(now))
+        assert same(earlier.known(now, {}), again.known(now, {}))
     assert earlier.known(shot(1600, "M0"))["prev_rho_moulded_count"] == 40
     live(earlier, disk, range(1500, 1600))
     other = Disk()
@@ -115,8 +115,8 @@ def test_rare_results_are_kept_while_they_count() -> None:
             earlier.lab(PRESS, record(number, 103.0 + number / 100), state)
         disk.take(state)
     again = EarlierShots(disk.kept.values())
-    assert earlier.known(shot(2000))["prev_rho_moulded_count"] == 30
-    assert same(earlier.known(shot(2000)), again.known(shot(2000)))
+    assert earlier.known(shot(2000), {})["prev_rho_moulded_count"] == 30
+    assert same(earlier.known(shot(2000), {}), again.known(shot(2000), {}))
 
 
 def test_a_damaged_row_is_left_out() -> None:
@@ -131,7 +131,7 @@ def test_a_record_finds_its_shot(mold: str | None) -> None:
     earlier = EarlierShots()
     earlier.poured(shot(0), PHYSICS, {})
     earlier.lab(PRESS, record(0, 110.0, mold), {})
-    known = earlier.known(shot(100))
+    known = earlier.known(shot(100), {})
     assert known["prev_rho_moulded_last"] == pytest.approx(math.log(1.1))
 
 
@@ -142,7 +142,7 @@ def test_a_record_that_comes_before_its_shot() -> None:
     disk.take(state)
     for memory in (earlier, EarlierShots(disk.kept.values())):
         memory.poured(shot(0), PHYSICS, {})
-        known = memory.known(shot(100))
+        known = memory.known(shot(100), {})
         assert known["prev_rho_moulded_last"] == pytest.approx(math.log(1.1))
 
 

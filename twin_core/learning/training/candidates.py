@@ -32,20 +32,22 @@ def columns_for(target: str, features: Sequence[str]) -> list[int]:
     earlier shots of its mold (where there are none, from nothing: then it does see the mold).
     """
     stems = (f"dev_{target}_", "meas_", "delta_")
-    return [
+    found = [
         number
         for number, name in enumerate(features)
         if name.startswith(stems) or name.endswith(("_trend", "_news"))
     ]
+    return found or list(range(len(features)))
 
 
 def columns_for_spread(target: str, features: Sequence[str]) -> list[int]:
     """Numbers of the columns that say how well a mold is known."""
     stems = (f"dev_{target}_", f"prev_{target}_std")
     ends = (f"prev_{target}_count", f"press_{target}_count")
-    return [
+    found = [
         number for number, name in enumerate(features) if name.startswith(stems) or name in ends
     ]
+    return found or list(range(len(features)))
 
 
 def _some(last: Any, columns: list[int]) -> Any:

@@ -194,6 +194,10 @@ def _targets(config: TrainConfig) -> list[str]:
     possible = targets_at(config.known_at)
     chosen = list(possible) if config.targets is None else config.targets
     for name in chosen:
+        if f"prev_{name}_expected" in config.leave_out:
+            raise InputError(
+                f"leave_out: {name} is learned as what differs from prev_{name}_expected"
+            )
         if name not in TARGETS:
             raise InputError(f"targets: {name!r} is none of {', '.join(TARGETS)}")
         if name not in possible:

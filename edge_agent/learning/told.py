@@ -1,0 +1,125 @@
+"""What models told the press of shots, and what was measured of these later: errors, paired.
+
+The predictions are those that were issued, by the model in use and its shadow; nothing is computed
+again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from edge_agent.history.read import HistoryReader, Which
+from twin_core.learning.columns import TARGETS
+from twin_core.learning.features import lab_columns
+from twin_core.learning.memory import NAN, residual
+from twin_core.learning.wander import Array
+
+PHYSICS = "physics"
+"""Name of the physics alone, beside labels of models (``pour/3``)."""
+_KPIS = {"rho_moulded_kg_per_m3", "p_max_bar", "T_core_max_C"}
+
+
+@dataclass
+class _Shot:
+    poured_at: str
+    said: dict[str, dict[str, float]] = field(default_factory=dict)
+    measured: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Told:
+    """Squared errors by target and model, arrays (shots,) in order of time, NaN where unknown.
+
+    Errors are in units of the residual: see ``columns.Target``.
+    """
+
+    errors: Mapping[str, Mapping[str, Array]]
+    shots_count: int
+
+    def labels(self) -> list[str]:
+        """Models that answered, and the physics."""
+        return sorted({label for by_model in self.errors.values() for label in by_model})
+
+
+async def told(
+    reader: HistoryReader,
+    since: datetime | None = None,
+    progress: Callable[[str], None] = lambda _step: None,
+) -> Told:
+    """Read predictions of the pour, results of shots and quality records from a history.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    shots: dict[tuple[str, str, str], _Shot] = {}
+
+    def of(row: Mapping[str, Any]) -> _Shot | None:
+        return shots.get((row["site"], row["press"], row["shot_id"]))
+
+    def predictions(rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            if row["basis"] != "poured" or not row["document"].get("kpis"):
+                continue
+            document = row["document"]
+            shot = _Shot(row["poured_at"], {PHYSICS: _physics(document)})
+            for part in ("correction", "shadow"):
+                found = document.get(part)
+                if found and found["values"]:
+                    shot.said[found["model"]] = found["values"]
+            shots[row["site"], row["press"], row["shot_id"]] = shot
+
+    def results(rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            shot = of(row)
+            if shot is not None and row["outcome"] == "demolded":
+                shot.measured |= {
+                    "meas_p_max_bar": _number(row["p_cavity_max_bar"]),
+                    "meas_T_core_max_C": _number(row["T_core_max_C"]),
+                }
+
+    def records(rows: list[dict[str, Any]]) -> None:
+        for row in rows:
+            shot = of(row)
+            if shot is not None:
+                known = lab_columns(row["document"], None, None).items()
+                shot.measured |= {name: value for name, value in known if not np.isnan(value)}
+
+    which = Which(since)
+    for table, take in (("prediction", predictions), ("shot", results), ("quality", records)):
+        progress(table)
+        await reader.each(table, which, take)
+    in_order = sorted(shots.values(), key=lambda shot: shot.poured_at)
+    labels = sorted({label for shot in in_order for label in shot.said})
+    return Told(
+        {name: {label: _errors(name, label, in_order) for label in labels} for name in TARGETS},
+        len(in_order),
+    )
+
+
+def _physics(document: Mapping[str, Any]) -> dict[str, float]:
+    values = {name: document["kpis"][name] for name in _KPIS}
+    return values | {"t_demold_min_s": _number(document.get("t_demold_min_s"))}
+
+
+def _errors(name: str, label: str, shots: list[_Shot]) -> Array:
+    target = TARGETS[name]
+    return np.array(
+        [
+            residual(
+                target,
+                shot.measured.get(target.measured, NAN),
+                shot.said.get(label, {}).get(target.quantity, NAN),
+            )
+            ** 2
+            for shot in shots
+        ]
+    )
+
+
+def _number(value: float | None) -> float:
+    return NAN if value is None else float(value)

@@ -1,0 +1,100 @@
+"""``train-ml``: from files to a version on the shelf, with a report that says how good it is."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from edge_agent.cli import main
+from edge_agent.learning.shelf import Shelf
+from edge_agent.learning.tables import write_table
+from tests.support.feature_sets import feature_set
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(a) for a in arguments], catch_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    """A model of two files, judged by a third."""
+    folder = tmp_path_factory.mktemp("train")
+    for number, options in enumerate(({"seed": 0}, {"seed": 1}, {"seed": 2, "presses": 5})):
+        write_table(folder / f"{number}.parquet", feature_set(shots=400, **options))
+    config = folder / "config.yaml"
+    config.write_text("learners: [ridge, network]\ntargets: [rho_moulded, p_max]\n")
+    files = ["--features", folder / "0.parquet", "--features", folder / "1.parquet"]
+    judged = ["--judge", folder / "2.parquet", "--config", config]
+    return folder, run("train-ml", *files, *judged, "--out", folder / "models")
+
+
+def test_a_version_with_its_report(trained: tuple[Path, Result]) -> None:
+    folder, done = trained
+    assert done.exit_code == 0, done.output
+    assert "2: rho_moulded: error" in done.output
+    assert "models promote pour 1" in done.output
+    version = folder / "models" / "pour" / "1"
+    html = (version / "report.html").read_text()
+    for words in ("Unseen: 2", "simulated, not measured", "INT8", "any_defect: ROC", "calibration"):
+        assert words in html
+    assert "missing features take the median" in (version / "report.md").read_text()
+    manifest = yaml.safe_load((version / "manifest.yaml").read_text())
+    assert set(manifest["metrics"]) == {"other_presses", "test", "unseen"}
+    assert manifest["metrics"]["unseen"]["2"]["scores"]["p_max"]["ratio"] < 0.5
+    assert (version / "baseline.parquet").is_file()
+    assert Shelf(folder / "models").state("pour").promoted is None
+
+
+def test_two_models_of_the_shelf_are_compared(trained: tuple[Path, Result]) -> None:
+    folder, _ = trained
+    where = ("--features", folder / "2.parquet", "--models", folder / "models")
+    done = run("models", "compare", "physics", "pour/1", *where, "--output", "json")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.output)["targets"]
+    assert set(found) == {"rho_moulded", "p_max"}
+    assert found["rho_moulded"]["better"] == "second"
+    done = run("models", "compare", "pour/1", "pour/1", *where)
+    assert "no difference that chance would not make" in done.output
+    assert run("models", "compare", "pour", "pour/1", *where).exit_code == 2
+    assert run("models", "compare", "pour/1", "pour/9", *where).exit_code == 2
+
+
+def test_what_cannot_be_trained_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = tmp_path / "t.parquet"
+    assert run("train-ml", "--features", table).exit_code == 2
+    columns = feature_set(shots=300)
+    write_table(table, {k: v for k, v in columns.items() if k != "prev_p_max_expected"})
+    done = run("train-ml", "--features", table, "--out", tmp_path / "models")
+    assert done.exit_code == 2
+    assert "column prev_p_max_expected is missing: make it with build-features" in done.output
+    config = tmp_path / "c.yaml"
+    config.write_text("learners: [forest]\n")
+    done = run("train-ml", "--features", table, "--config", config)
+    assert done.exit_code == 2
+    assert "c.yaml: learners.0" in done.output
+    done = run("train-ml", "--features", table, "--name", "../x", "--out", tmp_path)
+    assert done.exit_code == 2
+    assert "model name" in done.output
+    monkeypatch.setitem(sys.modules, "sklearn.compose", None)
+    for name in [name for name in sys.modules if name.startswith("twin_core.learning.training.")]:
+        monkeypatch.delitem(sys.modules, name)
+    done = run("train-ml", "--features", table)
+    assert done.exit_code == 1
+    assert "pip install 'pur-mold-twin[learn]'" in done.output
+
+
+def test_shots_outside_its_range_are_not_made_worse(trained: tuple[Path, Result]) -> None:
+    """A hall 25 K warmer than any it knew: withheld, the physics stands."""
+    folder, _ = trained
+    write_table(folder / "hot.parquet", feature_set(shots=200, seed=5, shift=25.0))
+    where = ("--features", folder / "hot.parquet", "--models", folder / "models")
+    done = run("models", "compare", "physics", "pour/1", *where, "--output", "json")
+    for found in json.loads(done.output)["targets"].values():
+        assert found["ratio"] <= 1.05
+        assert np.isfinite(found["p_value"])
