@@ -18,7 +18,6 @@ from edge_agent.links.mqtt import Session
 from tests.chaos.inside import TOPIC, event, press, running, send, settings_for
 from tests.support.models import NOW, model_file, shelf_with
 
-
 NUMBERS = count()
 
 

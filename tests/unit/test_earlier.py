@@ -85,7 +85,7 @@ def test_a_restart_changes_nothing() -> None:
     for mold in ("M0", "M1", "new"):
         now = shot(1600, mold)
         assert same(earlier.known(now, {}), again.known(now, {}))
-    assert earlier.known(shot(1600, "M0"))["prev_rho_moulded_count"] == 40
+    assert earlier.known(shot(1600, "M0"), {})["prev_rho_moulded_count"] == 40
     live(earlier, disk, range(1500, 1600))
     other = Disk()
     live(again, other, range(1500, 1600))
