@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -34,10 +35,8 @@ async def predicted(session: Session, shot_id: str, alerts: set[str]) -> Predict
 
 async def becomes(session: Session, model: str | None, status: str, alerts: set[str]) -> Prediction:
     """Pour until it is so: the agent looks at the folder now and then."""
-    for number in range(100):
-        found = await predicted(
-            session, f"s{len(alerts)}-{status}-{model and model[-1]}-{number}", alerts
-        )
+    for _ in range(100):
+        found = await predicted(session, uuid4().hex, alerts)
         if (found.versions.model, found.ml_status) == (model, status):
             return found
         await asyncio.sleep(0.1)
@@ -68,4 +67,6 @@ async def test_promoted_without_a_restart(tmp_path: Path, monkeypatch: pytest.Mo
             assert spoiled.status == "predicted"
             shelf.rollback("pour")
             await becomes(session, "pour/1", "ok", alerts)
+            while not alerts:
+                await predicted(session, uuid4().hex, alerts)
             assert alerts == {"ml-model-refused"}
