@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 if TYPE_CHECKING:
+    from edge_agent.learning.offline import Offline
     from edge_agent.report.measured import Measured
     from twin_core import Scenario, SimulationResult
 
@@ -19,6 +20,7 @@ Examples:
   pur-mold-twin run-sim -s shot.yaml -y SYSTEM_M1 --save-json shot.json
   pur-mold-twin run-sim -s shot.yaml --samples 500
   pur-mold-twin run-sim -s shot.yaml --report shot.html --measured logs/17
+  pur-mold-twin run-sim -s shot.yaml --with-ml --models var/models
 
 Ends with 0 when the shot was simulated (good or not), 2 when the input cannot be simulated as
 given, 1 when the solver failed or a report needs matplotlib (pip install 'pur-mold-twin[report]').
@@ -53,6 +55,14 @@ File = click.Path(path_type=Path)
     help="Folder of a logged shot to compare with, in the report and in the table.",
 )  # fmt: skip
 @click.option(
+    "--with-ml", is_flag=True,
+    help="Also what the promoted model for the pour expects, beside the physics.",
+)  # fmt: skip
+@click.option(
+    "--models", type=click.Path(path_type=Path, file_okay=False), default=Path("var/models"),
+    show_default=True, help="Model directory of --with-ml.",
+)  # fmt: skip
+@click.option(
     "--samples", type=click.IntRange(1),
     help="Monte Carlo instead of one shot: distributions of the key figures over this many.",
 )  # fmt: skip
@@ -73,6 +83,8 @@ def command(
     export_csv: Path | None,
     report: Path | None,
     measured: Path | None,
+    with_ml: bool,
+    models: Path,
     samples: int | None,
     varied: tuple[str, ...],
 ) -> None:
@@ -95,13 +107,14 @@ def command(
         _fail(str(error), 2)
     except TwinError as error:
         _fail(f"{scenario}: {error}\nhint: {error.hint}", 1)
-    text = _as_json(result)
+    found = _corrected(result, models) if with_ml else None
+    text = _as_json(result, found)
     if save_json is not None:
         _write(save_json, text)
     if export_csv is not None:
         _write(export_csv, _as_csv(result))
     if report is not None:
-        _write(report, _as_report(result, log, report.suffix))
+        _write(report, _as_report(result, log, found, report.suffix))
     if output == "json":
         click.echo(text, nl=False)
     elif mode == "operator":
@@ -111,7 +124,7 @@ def command(
     else:
         from edge_agent.cli.shot_tables import print_tables
 
-        print_tables(result, log)
+        print_tables(result, log, found)
 
 
 def _monte_carlo(
@@ -183,19 +196,28 @@ def _logged(folder: Path | None, result: SimulationResult) -> Measured | None:
     return measured(load_bundle(folder), result)
 
 
-def _as_report(result: SimulationResult, measured: Measured | None, suffix: str) -> str:
+def _corrected(result: SimulationResult, models: Path) -> Offline:
+    from edge_agent.learning.offline import correct_offline
+
+    return correct_offline(result, models)
+
+
+def _as_report(
+    result: SimulationResult, measured: Measured | None, learned: Offline | None, suffix: str
+) -> str:
     from edge_agent.report.files import page_text
     from edge_agent.report.shot import shot_page
 
-    return page_text(shot_page(result, measured), suffix)
+    return page_text(shot_page(result, measured, learned), suffix)
 
 
-def _as_json(result: SimulationResult) -> str:
+def _as_json(result: SimulationResult, learned: Offline | None) -> str:
     import json
 
+    fields = result.as_dict() | ({} if learned is None else learned.as_dict())
     lines = [
         f"  {json.dumps(name)}: {json.dumps(value, allow_nan=False)}"
-        for name, value in result.as_dict().items()
+        for name, value in fields.items()
     ]
     return "{\n" + ",\n".join(lines) + "\n}\n"
 

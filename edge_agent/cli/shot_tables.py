@@ -13,12 +13,15 @@ from edge_agent.report.shot_tables import Row, evidence, kpi_rows, shot_rows
 from edge_agent.report.sources import assumed_count
 
 if TYPE_CHECKING:
+    from edge_agent.learning.offline import Offline
     from edge_agent.report.measured import Measured
     from twin_core import SimulationResult
 
 
-def print_tables(result: SimulationResult, measured: Measured | None) -> None:
-    """Key figures, times, what binds, findings, balances, the comparison with a log."""
+def print_tables(
+    result: SimulationResult, measured: Measured | None, learned: Offline | None = None
+) -> None:
+    """Key figures, times, what binds, findings, balances; beside them a log and a model."""
     console = Console(highlight=False, markup=False)
     scenario, cost = result.scenario, result.statistics
     console.print(f"{scenario.scenario_id}: {scenario.system.system_id} in {scenario.mold.mold_id}")
@@ -32,8 +35,30 @@ def print_tables(result: SimulationResult, measured: Measured | None) -> None:
     )
     lines.append(f"Solver: {cost.backend}, {cost.evaluations} evaluations, {cost.steps} steps")
     lines.extend(_measured_lines(measured) if measured else [])
+    if learned is not None:
+        lines.extend(_learned(console, learned, result))
     for line in lines:
         console.print(textwrap.fill(line, console.width, subsequent_indent="    "))
+
+
+def _learned(console: Console, learned: Offline, result: SimulationResult) -> list[str]:
+    """Prints the physics and the correction side by side; the words that belong to it."""
+    from edge_agent.learning.offline import rows_beside
+
+    rows, correction = rows_beside(learned, result), learned.correction
+    if rows:
+        table = Table(box=box.SIMPLE, pad_edge=False)
+        for name in ("learned correction", "physics", "corrected", "interval", "unit"):
+            right = name in {"physics", "corrected"}
+            table.add_column(name, justify="right" if right else "left", no_wrap=True)
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
+    model = "" if correction is None else f", model {correction.model}"
+    lines = [f"Learned correction: {learned.ml_status}{model}"]
+    if correction is not None and correction.defect_risk is not None:
+        lines.append(f"  risk of a defect, learned: {correction.defect_risk:.2f}")
+    return [*lines, *([f"  {learned.words}"] if learned.words else [])]
 
 
 def _table(title: str, rows: list[tuple[str, Row]]) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edge_agent import __version__
+from edge_agent.learning.offline import Offline, rows_beside
 from edge_agent.report import shot_tables as tables
 from edge_agent.report.content import (
     Block,
@@ -37,7 +38,9 @@ TONES: dict[str, Tone] = {
 }
 
 
-def shot_page(result: SimulationResult, measured: Measured | None = None) -> Page:
+def shot_page(
+    result: SimulationResult, measured: Measured | None = None, learned: Offline | None = None
+) -> Page:
     """Everything about a shot, from the answer down to the sources it stands on."""
     scenario = result.scenario
     what = f"{scenario.system.system_id} in {scenario.mold.mold_id}. "
@@ -50,6 +53,7 @@ def shot_page(result: SimulationResult, measured: Measured | None = None) -> Pag
         Section("Over time", (_how_to_read(result), Plots(time_plots(result, measured)))),
         *_layers(result),
         *([_measured(measured, result)] if measured else []),
+        *([_learned(learned, result)] if learned else []),
         _inputs(result),
         _figures(result),
         _window(result),
@@ -136,6 +140,24 @@ def _measured(measured: Measured, result: SimulationResult) -> Section:
         found.append(Text("The log and the scenario are not quite the same shot:"))
         found.append(Items(measured.notes))
     return Section("Measured and simulated", tuple(found))
+
+
+def _learned(learned: Offline, result: SimulationResult) -> Section:
+    correction = learned.correction
+    blocks: list[Block] = [Text(("Status: ", Code(learned.ml_status), "."))]
+    rows = rows_beside(learned, result)
+    if rows and correction is not None:
+        columns = "about|physics|corrected|interval|unit"
+        words = (
+            f"Model {correction.model}: what it expects instead of the physics, beside it. All "
+            "other figures of this page are the physics alone."
+        )
+        blocks += [Text(words), Table.of(columns, rows, "physics|corrected")]
+        if correction.defect_risk is not None:
+            blocks.append(Text(f"Probability of any defect: {correction.defect_risk:.2f}."))
+    if learned.words:
+        blocks.append(Text(learned.words))
+    return Section("Learned correction", tuple(blocks))
 
 
 def _inputs(result: SimulationResult) -> Section:

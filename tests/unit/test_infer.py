@@ -16,6 +16,7 @@ from broker.codec import decode, encode
 from broker.messages import Alert, Prediction, QualityRecord, ShotEvent, TelemetryFrame
 from edge_agent.catalogue import load_catalogue
 from edge_agent.learning import shelf as shelf_module
+from edge_agent.learning.in_use import ML_STATUS
 from edge_agent.learning.shelf import MANIFEST, MODEL, STATE, Shelf
 from edge_agent.metrics import Metrics
 from edge_agent.pipeline import Pipeline
@@ -25,6 +26,7 @@ from edge_agent.spool import Changes, Spool, SpoolThread
 from tests.chaos.inside import MOLD, TOPIC, event, settings_for
 from tests.support.models import model_file, shelf_with
 from tests.support.played import LATER, Standing
+from tests.support.processes import ROOT
 from twin_core.errors import ModelError
 from twin_core.learning.inference import Model
 
@@ -372,3 +374,9 @@ async def test_what_is_remembered_is_written_with_what_it_comes_from(
     ]
     press.restart()
     assert len(press.work._inference._earlier) == 1
+
+
+def test_operations_explains_every_status() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text()
+    for status in ML_STATUS:
+        assert f"| `{status}` |" in page

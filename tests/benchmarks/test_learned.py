@@ -1,0 +1,128 @@
+"""What a learned correction costs: features and inference of a shot, and the agent's latency.
+
+``./twin bench -k learned``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import quantiles
+from time import perf_counter
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from broker.messages import ShotEvent
+from broker.mosquitto import MosquittoProcess
+from edge_agent.catalogue import load_catalogue
+from edge_agent.learning.earlier import EarlierShots
+from edge_agent.links.mqtt import connect
+from edge_agent.metrics import Metrics
+from edge_agent.settings import BrokerSettings
+from edge_agent.stages import simulate as stage
+from edge_agent.stages.answer import answer_of
+from edge_agent.stages.assemble import Shot
+from edge_agent.stages.infer import Inference
+from tests.chaos.inside import event, settings_for
+from tests.support.feature_sets import feature_set
+from tests.support.models import NOW, model_file, parameters_hash, shelf_with
+from tests.support.plant import one_latency
+from tests.support.processes import AgentProcess, rss_mb, wait_for
+from tests.unit.test_earlier import Disk, live
+from twin_core.learning.card import Card
+from twin_core.learning.training.export import with_card
+from twin_core.learning.training.train import TrainConfig, train
+
+START = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
+ROUNDS, SHOTS = 2000, 150
+TURNS = 3
+
+
+def usual_file() -> bytes:
+    """A model as training makes them: gradient boosting on all columns of the pour."""
+    trained = train(feature_set(800, 4), TrainConfig(learners=["boosting"]))
+    count = len(trained.card.features)
+    wide = {"low": [-1e6] * count, "high": [1e6] * count, "may_miss": [True] * count}
+    fields = trained.card.model_dump() | {
+        "systems": {"SYSTEM_R1": parameters_hash()},
+        "domain": wide,
+    }
+    return with_card(trained.final.model, Card.model_validate(fields))
+
+
+def shot_of(number: int) -> Shot:
+    poured = event("poured", START + timedelta(days=400, minutes=number), f"B{number}", "M0")
+    assert isinstance(poured, ShotEvent)
+    return Shot(
+        site="s", press="p", shot_id=poured.shot_id, mold_id="PANEL_A", system_id="SYSTEM_R1",
+        recipe=poured.recipe, poured_at=poured.ts, revision=1,
+    )  # fmt: skip
+
+
+def test_learned_single_row(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
+    """All features of a shot and the answer of the model, with 5,000 earlier shots in memory."""
+    shelf_with(tmp_path / "models", {"pour": usual_file()})
+    settings, disk = settings_for(tmp_path, 1883), Disk()
+    live(EarlierShots(), disk, range(2000), molds=4)
+    for row in disk.kept.values():  # as if they were poured into the mold of the catalogue
+        row["key"] = [*row["key"][:2], row["key"][2].replace("M0", "PANEL_A"), row["key"][3]]
+    inference = Inference(tmp_path / "models", Metrics(), disk.kept.values())
+    inference._models.look()
+    catalogue, times = load_catalogue(settings), list[float]()
+    shot = shot_of(0)
+    answer = answer_of(shot, "", catalogue, 1800.0)
+    assert answer.result is not None
+    physics = stage.predict(shot, answer.result, [], None, "poured", NOW)
+    assert inference.row(shot, answer, "pour")["prev_rho_moulded_count"] == 40
+    for _ in range(ROUNDS):
+        inference.forget(shot.key)
+        began = perf_counter()
+        found = inference.corrected(shot, answer, physics)
+        times.append(1e3 * (perf_counter() - began))
+    assert found.ml_status == "ok", found.diagnostics
+    cut = quantiles(times, n=100)
+    benchmark.extra_info.update({"p50 ms": cut[49], "p99 ms": cut[98]})
+    print(f"\nfeatures and inference of a shot: p50 {cut[49]:.3f} ms, p99 {cut[98]:.3f} ms")
+    benchmark(lambda: None)
+
+
+async def measured(folder: Path, models: Path) -> tuple[list[float], float]:
+    """From sending `poured` to having the prediction, ms; and MB of the agent."""
+    folder.mkdir()
+    async with MosquittoProcess(directory=folder / "mosquitto") as broker:
+        more = {"learning": {"models": str(models)}}
+        agent = AgentProcess(folder, broker.port, more=more)
+        await asyncio.to_thread(agent.start)
+        ready = lambda: agent.logged("simulation_ready") > 0  # noqa: E731
+        await asyncio.to_thread(wait_for, ready, "the model to be compiled", 120.0)
+        async with connect(BrokerSettings(port=broker.port), "meter") as session:
+            await session.subscribe(["pur/v1/test/p1/twin/mold/+/prediction"])
+            await asyncio.sleep(1.0)
+            found = [await one_latency(session, f"shot{number:05d}") for number in range(SHOTS)]
+        assert agent.process is not None
+        used = rss_mb(agent.process.pid)
+        await asyncio.to_thread(agent.terminate)
+        return found[20:], used
+
+
+@pytest.mark.needs("mosquitto")
+def test_learned_latency_of_the_agent(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
+    """The same shots with a promoted model and without, in turns."""
+    shelf_with(tmp_path / "models", {"pour": usual_file(), "final": model_file("demold")})
+    times: dict[str, list[float]] = {"models": [], "none": []}
+    used: dict[str, float] = {}
+    for turn in range(TURNS):
+        for kind in times:
+            folder = tmp_path / f"{kind}{turn}"
+            more, used[kind] = asyncio.run(measured(folder, tmp_path / kind))
+            times[kind] += more
+    figures = {}
+    for kind, found in times.items():
+        cut = quantiles(found, n=100)
+        figures |= {f"{kind} p50 ms": cut[49], f"{kind} p99 ms": cut[98], f"{kind} MB": used[kind]}
+    figures["ratio p50"] = figures["models p50 ms"] / figures["none p50 ms"]
+    benchmark.extra_info.update(figures)
+    print("\n" + "\n".join(f"{name}: {value:.2f}" for name, value in figures.items()))
+    benchmark(lambda: None)
