@@ -74,6 +74,15 @@ class Metrics:
             "Models promoted or in shadow that cannot be used.",
             registry=registry,
         )
+        self._drift_level = Gauge(
+            "pur_drift_level", "0 OK, 1 WARNING, 2 ALERT, of the last check.", registry=registry
+        )
+        self._drift_columns = Gauge(
+            "pur_drift_columns", "Columns that moved, in the last check.", registry=registry
+        )
+        self._drift_checked = Gauge(
+            "pur_drift_checked_timestamp_seconds", "When drift was checked last.", registry=registry
+        )
         self._dead_letters = Counter(
             "pur_dead_letters", "Messages refused.", ["reason"], registry=registry
         )
@@ -159,6 +168,12 @@ class Metrics:
         for name, version in loaded:
             self._model_loaded.labels(name, version).set(1)
         self._models_refused.set(refused)
+
+    def drift(self, level: int, columns: int, now: datetime) -> None:
+        """Drift was checked."""
+        self._drift_level.set(level)
+        self._drift_columns.set(columns)
+        self._drift_checked.set(now.timestamp())
 
     def forget_press(self, press: str) -> None:
         """A press is no longer in the configuration."""

@@ -20,6 +20,7 @@ from edge_agent.catalogue import Catalogue
 from edge_agent.clock import Clock
 from edge_agent.errors import StoreError
 from edge_agent.holdings import Holdings
+from edge_agent.learning.drift_watch import DriftWatch
 from edge_agent.learning.earlier import EARLIER_SCOPE
 from edge_agent.logs import get_logger
 from edge_agent.metrics import Laps, Metrics
@@ -69,6 +70,7 @@ class Pipeline:
         self._warm = False
         earlier = spool.spool.state(EARLIER_SCOPE).values()
         self._inference = Inference(settings.learning.models, self._metrics, earlier)
+        self._drift = DriftWatch(self._metrics)
         kept = spool.spool.state(SHOT_SCOPE).values()
         self._assembler = Assembler(
             [Shot.model_validate(state) for state in kept],
@@ -141,6 +143,9 @@ class Pipeline:
                     for press in presses:
                         committer.alert(spool_alert(press, news, now))
             for alert in self._inference.tick(now, presses, self._assembler.shots):
+                committer.alert(alert)
+            model = self._inference.folder_in_use
+            for alert in self._drift.tick(now, self._settings, model, presses):
                 committer.alert(alert)
             late, old = self._assembler.tick(now, self.holdings)
             for shot in old:

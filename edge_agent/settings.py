@@ -184,6 +184,11 @@ class LearningSettings(_Section):
 
     models: Path = Path("var/models")
     """The model directory; what is promoted in it is used at once. It need not exist."""
+    drift_every_h: Annotated[float, Field(ge=0)] = 6.0
+    """How often the newest shots are compared with those that the model in use learned from; 0 is
+    never."""
+    drift_window_shots: Annotated[int, Field(ge=60, le=100_000)] = 300
+    """How many of the newest."""
 
 
 class HealthSettings(_Section):

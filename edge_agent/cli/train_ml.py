@@ -96,6 +96,7 @@ def _train(
     from edge_agent.report.drawing import need_matplotlib
     from edge_agent.report.files import page_text
     from edge_agent.report.training import training_page, verdicts
+    from twin_core.learning.columns import ml_column
     from twin_core.learning.inference import Model
     from twin_core.learning.training.judge import judge
     from twin_core.learning.training.train import train
@@ -122,7 +123,8 @@ def _train(
     page = training_page(manifest.label, trained, judged)
     for suffix in (".html", ".md"):
         (folder / f"report{suffix}").write_text(page_text(page, suffix), encoding="utf-8")
-    write_table(folder / "baseline.parquet", {k: trained.table[k] for k in trained.table.columns})
+    expected = {ml_column(key): values for key, values in trained.expected().items()}
+    write_table(folder / "baseline.parquet", {**trained.table.columns, **expected})
     lines = [
         f"{key}: error {found.ratio:.2f} of the physics alone on presses it had not seen, "
         f"{found.coverage:.1%} inside the {config.coverage:.0%} intervals ({item.learner})"

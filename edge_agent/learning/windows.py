@@ -61,18 +61,30 @@ def read_windows(baseline: Path, current: Path, patterns: tuple[str, ...] = ()) 
         TableError: a file cannot be used, or there is nothing or too little to compare.
         MissingExtra: pyarrow is not installed.
     """
-    tables = []
-    for path in (baseline, current):
-        table = read_table(path)
+    tables = read_table(baseline), read_table(current)
+    return windows(*tables, (str(baseline), str(current)), patterns)
+
+
+def windows(
+    before: Columns, now: Columns, whence: tuple[str, str], patterns: tuple[str, ...] = ()
+) -> Windows:
+    """Keep what two tables have in common, in order of time.
+
+    Args:
+        whence: where they come from, for errors.
+
+    Raises:
+        TableError: there is nothing or too little to compare.
+    """
+    for table, words in zip((before, now), whence, strict=True):
         rows = len(next(iter(table.values()), np.empty(0)))
         if rows < FEWEST_ROWS:
             raise TableError(
-                f"{path}: {rows} rows are too few for a verdict: give at least {FEWEST_ROWS} "
+                f"{words}: {rows} rows are too few for a verdict: give at least {FEWEST_ROWS} "
                 "shots, better 200"
             )
-        tables.append(_in_order(table))
-    before, now = tables
-    names = _common(before, now, patterns, (baseline, current))
+    before, now = _in_order(before), _in_order(now)
+    names = _common(before, now, patterns, whence)
     texts = {name: values for name, values in now.items() if values.dtype.kind != "f"}
     notes = (
         *_order_notes(before, now),
@@ -92,7 +104,7 @@ def _in_order(table: Columns) -> Columns:
 
 
 def _common(
-    before: Columns, now: Columns, patterns: tuple[str, ...], paths: tuple[Path, Path]
+    before: Columns, now: Columns, patterns: tuple[str, ...], paths: tuple[str, str]
 ) -> list[str]:
     numbers = [
         name

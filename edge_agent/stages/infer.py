@@ -70,6 +70,14 @@ class Inference:
         self._at_pour.clear()
         self._said.clear()
 
+    @property
+    def folder_in_use(self) -> Path | None:
+        """Folder of the model for the pour that is in use."""
+        entry = self._models.now.serving("pour")
+        if entry is None or entry.model is None:
+            return None
+        return self._models.folder / entry.name / str(entry.version)
+
     async def start(self) -> None:
         """Load what is promoted; whoever waits for it does not wait for ever."""
         with suppress(TimeoutError):

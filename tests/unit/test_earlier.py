@@ -89,7 +89,7 @@ def test_a_restart_changes_nothing() -> None:
     live(earlier, disk, range(1500, 1600))
     other = Disk()
     live(again, other, range(1500, 1600))
-    assert same(earlier.known(shot(1700, "M1")), again.known(shot(1700, "M1")))
+    assert same(earlier.known(shot(1700, "M1"), {}), again.known(shot(1700, "M1"), {}))
 
 
 def test_memory_is_bounded() -> None:

@@ -208,6 +208,12 @@ COLUMNS: dict[str, Column] = {
 """Every column of numbers, in the order of a feature set."""
 
 
+def ml_column(target: str) -> str:
+    """Column of what a model expected of a target: ``ml_rho_moulded``."""
+    _, _, quantity = TARGETS[target].measured.partition("_")
+    return f"ml_{quantity}"
+
+
 def known_by(moment: Known) -> tuple[str, ...]:
     """Columns that are known at this moment: what a model for it may look at."""
     last = MOMENTS.index(moment)

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from twin_core.errors import InputError
 from twin_core.learning import two_samples as two
+from twin_core.learning.columns import TARGETS, ml_column
 from twin_core.learning.wander import Wander, wander_of
 
 Array = NDArray[np.float64]
@@ -268,12 +269,25 @@ def _pairs(
     now = {name: _numbers(current[name]) for name in names}
     for name in names:
         yield name, kind_of(name), before[name], now[name]
-    for measured in (name for name in names if name.startswith("qc_")):
-        for group, kind in (("sim_", Kind.PHYSICS), ("ml_", Kind.MODEL)):
-            said = group + measured.removeprefix("qc_")
-            if said in before:
-                name = residual_name(measured, said)
-                yield name, kind, before[measured] - before[said], now[measured] - now[said]
+    for measured, said, kind in _residuals(names):
+        name = residual_name(measured, said)
+        yield name, kind, before[measured] - before[said], now[measured] - now[said]
+
+
+def _residuals(names: list[str]) -> list[tuple[str, str, Kind]]:
+    """What was measured, what was said of it, by whom."""
+    pairs = [
+        (name, group + name.removeprefix("qc_"), kind)
+        for name in names
+        if name.startswith("qc_")
+        for group, kind in (("sim_", Kind.PHYSICS), ("ml_", Kind.MODEL))
+    ]
+    for name, target in TARGETS.items():
+        pairs.append((target.measured, ml_column(name), Kind.MODEL))
+        if target.known == "lab":  # of others there is a delta_ column
+            pairs.append((target.measured, target.physics, Kind.PHYSICS))
+    there = set(names)
+    return [pair for pair in dict.fromkeys(pairs) if {pair[0], pair[1]} <= there]
 
 
 def _numbers(values: Array) -> Array:

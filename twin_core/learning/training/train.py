@@ -22,7 +22,7 @@ from twin_core.learning.training.int8 import Int8, measure_int8
 from twin_core.learning.training.regression import Regression, fit_regression
 from twin_core.learning.training.risk import RiskModel, fit_risk
 from twin_core.learning.training.scores import Answers, Score, score
-from twin_core.learning.training.table import FeatureSet, Rows, held_out
+from twin_core.learning.training.table import Array, FeatureSet, Rows, held_out
 
 LIBRARIES = ("scikit-learn", "mapie", "skl2onnx", "onnx", "numpy")
 FEWEST_SHOTS = 100
@@ -124,6 +124,18 @@ class Trained:
     later: Rows
     int8: Int8 | None
     notes: list[str] = field(default_factory=list)
+
+    def expected(self) -> dict[str, Array]:
+        """By target, (shots,) in its unit: what models said that had not seen the press, where it
+        was measured, else NaN."""
+        found = {}
+        for name, item in self.final.regressions.items():
+            target = TARGETS[name]
+            off = np.full(len(self.table), np.nan)
+            off[~np.isnan(self.table.residual(name))] = item.apart[:, 0]
+            physics = self.table[target.physics].astype(float)
+            found[name] = physics * np.exp(off) if target.relative else physics + off
+        return found
 
 
 def train(
