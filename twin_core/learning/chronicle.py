@@ -70,17 +70,20 @@ class Ledger(BaseModel):
         """What was known before this moment; a shot that was reported again counts once."""
         memory = Memory()
         for name, results in self.results.items():
+            if name == "opened":
+                earlier = [result.at_s for result in results if result.at_s < at_s]
+                memory.opened_at_s = earlier[-1] if earlier else None
+                continue
             latest: dict[str, float] = {}
-            for result in results:
-                if result.at_s >= at_s:
+            for known_at_s, shot_id, value in results:
+                if known_at_s >= at_s:
                     break
-                value = result.value
-                if name == "opened":
-                    memory.opened(result.at_s)
-                elif name == "defect":  # a part stays defective when a second look finds nothing
-                    value = max(value, latest.get(result.shot_id, 0.0))
-                latest.pop(result.shot_id, None)
-                latest[result.shot_id] = value
+                if shot_id in latest:
+                    before = latest.pop(shot_id)
+                    # a part stays defective when a second look finds nothing
+                    latest[shot_id] = max(value, before) if name == "defect" else value
+                else:
+                    latest[shot_id] = value
             if name in TARGETS:
                 memory.residuals[name] = list(latest.values())[-LONGEST:]
             elif name == "defect":

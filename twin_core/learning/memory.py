@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from statistics import stdev
 
 from pydantic import BaseModel
 
@@ -66,7 +65,7 @@ def remembered(mold: Memory, press: Memory, poured_at_s: float) -> dict[str, flo
         _means(found, f"prev_{name}", known)
         of_press = press.residuals.get(name, [])
         found[f"prev_{name}_expected"] = _drawn(known, _drawn(of_press, 0.0))
-        found[f"prev_{name}_std{LONGEST}"] = stdev(known) if len(known) > 1 else NAN
+        found[f"prev_{name}_std{LONGEST}"] = _std(known)
         _means(found, f"press_{name}", of_press)
     opened = mold.opened_at_s
     found["prev_pause_s"] = NAN if opened is None else poured_at_s - opened
@@ -88,6 +87,14 @@ def _means(found: dict[str, float], stem: str, known: list[float]) -> None:
 
 def _mean(values: list[float] | list[int]) -> float:
     return math.fsum(values) / len(values) if values else NAN
+
+
+def _std(values: list[float]) -> float:
+    """Of a sample; ``statistics.stdev`` takes a hundred times as long, for exact fractions."""
+    if len(values) < 2:
+        return NAN
+    mean = _mean(values)
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
 
 
 def residuals(row: Mapping[str, float], known: str) -> dict[str, float]:
