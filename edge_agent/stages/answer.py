@@ -21,7 +21,6 @@ class Answer:
     substituted: tuple[str, ...] = ()
     rho_free_rise: float | None = None
     problem: TwinError | None = None
-    parameters_hash: str = ""
 
 
 def answer_of(shot: Shot, inputs: str, catalogue: Catalogue, horizon_s: float) -> Answer:
@@ -35,5 +34,4 @@ def answer_of(shot: Shot, inputs: str, catalogue: Catalogue, horizon_s: float) -
         )
         return Answer(inputs, problem=problem)
     free_rise = stage.simulate_free_rise(scenario)
-    parameters_hash = scenario.system.parameters_hash()
-    return Answer(inputs, result, tuple(substituted), free_rise, None, parameters_hash)
+    return Answer(inputs, result, tuple(substituted), free_rise)

@@ -143,9 +143,11 @@ class Inference:
         """The prediction with what models say beside the physics; the physics is untouched."""
         with self._metrics.stage_seconds.labels("infer").time():
             in_use, moment = self._models.now, _moment(shot, prediction)
-            found = self._ask(shot, answer, moment, in_use.serving(moment))
-            shadow = in_use.compared(moment)
-            beside = Learned() if shadow is None else self._ask(shot, answer, moment, shadow)
+            parameters_hash = prediction.versions.parameters_hash
+            found = self._ask(shot, answer, moment, in_use.serving(moment), parameters_hash)
+            shadow, beside = in_use.compared(moment), Learned()
+            if shadow is not None:
+                beside = self._ask(shot, answer, moment, shadow, parameters_hash)
         self._metrics.ml_status.labels(found.ml_status).inc()
         model = None if found.correction is None else found.correction.model
         return prediction.model_copy(
@@ -158,7 +160,14 @@ class Inference:
             }
         )
 
-    def _ask(self, shot: Shot, answer: Answer, moment: Known, entry: Entry | None) -> Learned:
+    def _ask(
+        self,
+        shot: Shot,
+        answer: Answer,
+        moment: Known,
+        entry: Entry | None,
+        parameters_hash: str,
+    ) -> Learned:
         if entry is None or entry.model is None:
             return learned(entry, {}, ("", ""))
         if answer.result is None:
@@ -167,11 +176,11 @@ class Inference:
         key = shot.key, entry.label
         if known_at == "pour" and key in self._said:
             return self._said[key]
-        system = answer.result.scenario.system
+        system = answer.result.scenario.system.system_id, parameters_hash
         row = self._row(shot, answer, known_at)
         if row is None:
             return Learned(BAD_INPUT, words="the features could not be computed: see the log")
-        found = learned(entry, row, (system.system_id, answer.parameters_hash))
+        found = learned(entry, row, system)
         if known_at == "pour":
             self._said[key] = found
         return found

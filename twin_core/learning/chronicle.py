@@ -86,24 +86,24 @@ class Ledger(BaseModel):
         """What was known before this moment; a shot that was reported again counts once."""
         memory = Memory()
         for name, results in self.results.items():
-            latest: dict[str, float] = {}
-            poured: dict[str, tuple[float, ...]] = {}
+            if name == "opened":
+                earlier = [result.at_s for result in results if result.at_s < at_s]
+                memory.opened_at_s = earlier[-1] if earlier else None
+                continue
+            latest: dict[str, Result] = {}
             for result in results:
                 if result.at_s >= at_s:
                     break
-                value = result.value
-                if name == "opened":
-                    memory.opened(result.at_s)
-                elif name == "defect":  # a part stays defective when a second look finds nothing
-                    value = max(value, latest.get(result.shot_id, 0.0))
-                latest.pop(result.shot_id, None)
-                latest[result.shot_id] = value
-                poured[result.shot_id] = result.inputs
+                before = latest.pop(result.shot_id, None)
+                # a part stays defective when a second look finds nothing
+                stays = name == "defect" and before is not None and before.value > result.value
+                latest[result.shot_id] = before if stays and before is not None else result
+            newest = list(latest.values())[-LONGEST:]
             if name in TARGETS:
-                for shot_id, value in list(latest.items())[-LONGEST:]:
-                    memory.learn(name, value, poured[shot_id])
+                memory.residuals[name] = [result.value for result in newest]
+                memory.inputs[name] = [result.inputs for result in newest]
             elif name == "defect":
-                memory.defects = [int(value) for value in latest.values()][-LONGEST:]
+                memory.defects = [int(result.value) for result in newest]
         return memory
 
 
