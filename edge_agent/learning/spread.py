@@ -12,7 +12,8 @@ Answer = TypeVar("Answer")
 
 def have_ray() -> bool:
     """Is the extra ``[ray]`` installed?"""
-    return find_spec("ray") is not None
+    found = find_spec("ray")
+    return found is not None and found.origin is not None  # else it is a folder of that name
 
 
 def spread(

@@ -71,7 +71,8 @@ class Part:
 def fit_part(part: Part, _workers: int | None = None) -> Regression | RiskModel | None:
     """Fit one part; pure, on one core: it can be far away. None if too little is known."""
     config = part.config
-    with threadpool_limits(1):  # the same sums in the same order: the same model
+    # the same sums in the same order: the same model; matmul raises flags for nothing now and then
+    with threadpool_limits(1), np.errstate(all="ignore"):
         if part.name in TARGETS:
             if (~np.isnan(part.table.residual(part.name))).sum() < FEWEST_SHOTS:
                 return None

@@ -1,0 +1,256 @@
+"""The whole circle on fresh data: plant, history, features, model, press, laboratory, drift, again.
+
+The shots are those of a virtual plant; broker, database, agent and commands are the real ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import asyncpg
+import numpy as np
+import pytest
+
+from broker.messages import Alert, Prediction, QualityRecord
+from broker.mosquitto import MosquittoProcess
+from broker.topics import TopicSpace
+from edge_agent.clock import AcceleratedClock
+from edge_agent.history import open_store
+from edge_agent.learning.shelf import Shelf
+from edge_agent.learning.tables import read_table, write_table
+from edge_agent.links.mqtt import connect
+from edge_agent.plant import Change, VirtualPlant, write_molds
+from edge_agent.plant.rows import fill
+from edge_agent.plant.shots import VirtualShot
+from edge_agent.settings import BrokerSettings, HistorySettings
+from edge_agent.timed import play
+from tests.support.processes import AgentProcess
+from tests.support.timescale import TimescaleServer, new_database
+from twin_core import load_systems
+from twin_core.files import configs_folder
+
+pytestmark = [
+    pytest.mark.needs("mosquitto", "postgres"),
+    pytest.mark.xdist_group("db"),
+    pytest.mark.timeout(300),
+]
+SHOTS, PRESSES, DAYS = 900, 4, 90.0
+LIVE, HELD = 100, 30
+"""Shots that are played to the agent (the others go straight into the history); the last of them,
+when it remembers some of each mold, are held against the truth."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[TimescaleServer]:
+    with TimescaleServer() as server:
+        yield server
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """A command, as a person runs it."""
+    command = [sys.executable, "-m", "edge_agent", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+@dataclass
+class Loop:
+    """Where everything is."""
+
+    folder: Path
+    url: str
+    before: list[VirtualShot]
+    after: list[VirtualShot]
+
+    @property
+    def models(self) -> Path:
+        return self.folder / "models"
+
+    async def fill(self, shots: list[VirtualShot]) -> None:
+        store = open_store(HistorySettings(url=self.url))
+        try:
+            await fill(store, shots, shots[-1].ended_at, lambda _count: None)
+        finally:
+            await store.close()
+
+    def features(self, name: str) -> Path:
+        """Everything in the history, as a feature set."""
+        path = self.folder / f"{name}.parquet"
+        done = run(
+            *("build-features", "--history", self.url, "--molds", self.folder / "molds"),
+            *("-o", path, "--report", self.folder / f"{name}.md"),
+        )
+        assert done.returncode == 0, done.stderr
+        return path
+
+    def train(self, features: Path) -> str:
+        config = self.folder / "train.yaml"
+        config.write_text("learners: [ridge, boosting]\n")
+        done = run("train-ml", "--features", features, "--config", config, "--out", self.models)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+def part(features: Path, name: str, first: np.datetime64, last: np.datetime64) -> Path:
+    """The shots poured in a span of time, as a feature set of their own."""
+    columns = read_table(features)
+    chosen = (columns["poured_at"] >= first) & (columns["poured_at"] < last)
+    path = features.with_name(f"{name}.parquet")
+    write_table(path, {key: values[chosen] for key, values in columns.items()})
+    return path
+
+
+def moment(shot: VirtualShot) -> np.datetime64:
+    return np.datetime64(shot.poured_at.replace(tzinfo=None), "us")
+
+
+async def live(loop: Loop, port: int, shots: list[VirtualShot]) -> dict[str, Prediction]:
+    """Play shots to the agent; its predictions of the pour."""
+    topics = TopicSpace()
+    clock = AcceleratedClock(1e9, shots[0].poured_at - timedelta(minutes=10))
+    found: dict[str, Prediction] = {}
+    async with (
+        connect(BrokerSettings(port=port), "press") as press,
+        connect(BrokerSettings(port=port), "scada") as scada,
+    ):
+        await scada.subscribe(["pur/v1/test/+/twin/mold/+/prediction"])
+        for shot in shots:
+            messages = [*shot.messages, *([shot.quality] if shot.quality else [])]
+            await play(messages, press, topics, shot.press, clock)
+            async with asyncio.timeout(30):
+                while shot.shot_id not in found:
+                    batch = await scada.next_batch(64)
+                    for message in batch:
+                        said = Prediction.model_validate_json(message.payload)
+                        if said.basis == "poured":
+                            found[said.shot_id] = said
+                    scada.acknowledge(batch)
+    return found
+
+
+async def heard(port: int, code: str) -> Alert:
+    """The next alert of this kind."""
+    async with connect(BrokerSettings(port=port), "ear") as session, asyncio.timeout(90):
+        await session.subscribe(["pur/v1/test/+/twin/alert"])
+        while True:
+            for message in await session.next_batch(64):
+                alert = Alert.model_validate_json(message.payload)
+                if alert.code == code:
+                    return alert
+
+
+async def test_the_whole_circle(server: TimescaleServer, tmp_path: Path) -> None:
+    system = load_systems(configs_folder() / "systems")["SYSTEM_R1"]
+    plant = VirtualPlant(
+        31, system, presses=PRESSES, molds_per_press=2, shots=SHOTS, days=DAYS, site="test"
+    )
+    worn = Change(plant.start + timedelta(days=DAYS / 2), gelling_factor=0.6, T_mold_offset_C=-6.0)
+    shots = list(plant.with_changes(worn).shots())
+    write_molds(list(plant.molds.values()), tmp_path / "molds")
+    loop = Loop(
+        tmp_path,
+        await new_database(server.url),
+        [shot for shot in shots if shot.poured_at < worn.after],
+        [shot for shot in shots if shot.poured_at >= worn.after],
+    )
+
+    learned, played = loop.before[:-LIVE], loop.before[-LIVE:]
+    await loop.fill(learned)
+    first = loop.features("before")
+    assert "t_demold: error 0." in loop.train(first)
+    Shelf(loop.models).promote("pour", 1)
+
+    more = {
+        "catalogue": {"molds": str(tmp_path / "molds")},
+        "learning": {
+            "models": str(loop.models),
+            "drift_every_h": 0.002,
+            "drift_window_shots": 220,
+        },
+    }
+    presses = tuple(f"press{number + 1}" for number in range(PRESSES))
+    async with MosquittoProcess(directory=tmp_path / "mosquitto", persistence=True) as broker:
+        agent = AgentProcess(tmp_path, broker.port, presses, loop.url, more)
+        await asyncio.to_thread(agent.start)
+        try:
+            said = await live(loop, broker.port, played)
+            check_corrections(said, played)
+            await check_stored(loop, played)
+            alarm = asyncio.create_task(heard(broker.port, "drift-alert"))
+            await loop.fill(loop.after)
+            alert = await alarm
+            assert alert.severity == "critical"
+            assert "physics residual moved" in alert.words
+        finally:
+            assert await asyncio.to_thread(agent.terminate) == 0
+
+    everything = loop.features("all")
+    begin, half = moment(loop.after[0]), moment(loop.after[len(loop.after) // 2])
+    window = part(everything, "window", begin, half)
+    baseline = loop.models / "pour" / "1" / "baseline.parquet"
+    report = tmp_path / "drift.html"
+    drift = run("check-drift", "--baseline", baseline, "--current", window, "--report", report)
+    assert drift.returncode == 2, drift.stderr
+    assert "ALERT" in report.read_text()
+
+    loop.train(part(everything, "again", moment(shots[0]), half))
+    last = part(everything, "last", half, np.datetime64("2100-01-01"))
+    compared = run(
+        *("models", "compare", "pour/1", "pour/2", "--features", last),
+        *("--models", loop.models, "--output", "json"),
+    )
+    assert compared.returncode == 0, compared.stderr
+    found = json.loads(compared.stdout)["targets"]
+    for name in ("rho_moulded", "t_demold"):
+        assert found[name]["better"] == "second", name
+        assert found[name]["ratio"] < 0.5
+    assert run("models", "promote", "pour", 2, "--models", loop.models).returncode == 0
+
+
+def check_corrections(said: dict[str, Prediction], played: list[VirtualShot]) -> None:
+    """The model answers beside the physics, and nearer to the truth."""
+    physics, corrected = [], []
+    for shot in played[-HELD:]:
+        found, true = said[shot.shot_id], shot.true.t_demold_min_s
+        assert (found.ml_status, found.versions.model) == ("ok", "pour/1")
+        assert found.simulated
+        assert found.t_demold_min_s is not None
+        assert found.correction is not None
+        assert found.correction.in_domain, found.correction.words
+        value = found.correction.values["t_demold_min_s"]
+        interval = found.correction.intervals["t_demold_min_s"]
+        assert interval.low < value < interval.high
+        assert true is not None
+        physics.append(found.t_demold_min_s - true)
+        corrected.append(value - true)
+    assert np.sqrt(np.mean(np.square(corrected))) < 0.5 * np.sqrt(np.mean(np.square(physics)))
+
+
+async def check_stored(loop: Loop, played: list[VirtualShot]) -> None:
+    """What was said and what the laboratory found are in the history."""
+    labs = [shot for shot in played if shot.quality is not None]
+    assert all(isinstance(s.quality.message, QualityRecord) for s in labs if s.quality)
+    db = await asyncpg.connect(loop.url)
+    try:
+        async with asyncio.timeout(30):
+            while True:
+                rows = await db.fetch(
+                    "SELECT document FROM prediction WHERE basis = 'poured' AND shot_id = ANY($1)",
+                    [shot.shot_id for shot in played],
+                )
+                known = await db.fetchval(
+                    "SELECT count(*) FROM quality WHERE shot_id = ANY($1)",
+                    [shot.shot_id for shot in labs],
+                )
+                if len(rows) == len(played) and known == len(labs):
+                    break
+                await asyncio.sleep(0.1)
+    finally:
+        await db.close()
+    assert all(json.loads(row["document"])["correction"]["model"] == "pour/1" for row in rows)
