@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import click
 
 from edge_agent.cli.common import fail
 from edge_agent.cli.models_compare import command as compare
+from edge_agent.cli.models_compare import is_better
 
 if TYPE_CHECKING:
     from edge_agent.learning.shelf import Manifest, State
@@ -20,6 +22,7 @@ Examples:
   pur-mold-twin models list
   pur-mold-twin models show pour 3 --output json
   pur-mold-twin models promote pour 3
+  pur-mold-twin models promote pour 4 --if-better newest.parquet
   pur-mold-twin models rollback pour
   pur-mold-twin models shadow pour 4
   pur-mold-twin models shadow pour --off
@@ -29,6 +32,7 @@ Agents take up what is promoted by themselves, within seconds. Nothing is promot
 used here: another physics, other features, a damaged file.
 Exit codes: 0 done, 1 the file cannot be used or written, 2 no such model or version.
 """
+NOT_BETTER = 3
 NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,31}$")
 
 
@@ -113,13 +117,35 @@ def show(name: str, version: int, folder: Path, output: str) -> None:
 @name_argument
 @version_argument
 @models_option
-def promote(name: str, version: int, folder: Path) -> None:
-    """Use VERSION of NAME from now on. Exit codes: 0, 1 it cannot be used here, 2 none such."""
+@click.option(
+    "--if-better", "features", type=click.Path(path_type=Path),
+    help="Only if it is better on this feature set, which it must not have learned from.",
+)  # fmt: skip
+def promote(name: str, version: int, folder: Path, features: Path | None) -> None:
+    """Use VERSION of NAME from now on.
+
+    With --if-better it must be better in one target at least, and worse in none, than the version
+    in use (than the physics alone where none is), beyond what chance would make: so a schedule can
+    train and promote by itself.
+
+    Exit codes: 0, 1 it cannot be used here, 2 none such, 3 it is not better.
+    """
     from edge_agent.learning.shelf import Shelf
+    from edge_agent.learning.told import PHYSICS
     from twin_core.errors import TwinError
 
+    shelf = Shelf(folder)
     try:
-        state = Shelf(folder).promote(name, version)
+        if features is not None:
+            in_use = shelf.state(name).promoted
+            before = PHYSICS if in_use is None else f"{name}/{in_use}"
+            better, lines = is_better(features, folder, before, f"{name}/{version}")
+            for line in lines:
+                click.echo(line)
+            if not better:
+                click.echo(f"{name}/{version} is not promoted: not better than {before}")
+                sys.exit(NOT_BETTER)
+        state = shelf.promote(name, version)
     except TwinError as error:
         fail(error)
     _said(name, state)

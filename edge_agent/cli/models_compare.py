@@ -82,6 +82,27 @@ def command(
         click.echo(f"{name}: not compared: {words}")
 
 
+def is_better(features: Path, folder: Path, first: str, second: str) -> tuple[bool, list[str]]:
+    """Is the second better in one target at least, and worse in none? And why.
+
+    Raises:
+        InputError, ModelError: they cannot be compared.
+    """
+    from twin_core.errors import InputError
+    from twin_core.learning.compare import compare
+
+    lines, verdicts = [], set()
+    for name, errors in _answered(features, folder, first, second).items():
+        try:
+            one = compare(*errors)
+        except InputError as error:
+            lines.append(f"{name}: not compared: {error}")
+            continue
+        verdicts.add(one.better)
+        lines.append(f"{name}: {one.words}; {one.shots_count} shots")
+    return "second" in verdicts and "first" not in verdicts, lines
+
+
 def _told(
     where: str, first: str, second: str, days: float | None
 ) -> dict[str, tuple[Array, Array]]:

@@ -15,6 +15,7 @@ from edge_agent.cli import main
 from edge_agent.learning.shelf import Shelf
 from edge_agent.learning.tables import write_table
 from tests.support.feature_sets import feature_set
+from tests.support.models import NOW
 
 
 def run(*arguments: object) -> Result:
@@ -63,6 +64,20 @@ def test_two_models_of_the_shelf_are_compared(trained: tuple[Path, Result]) -> N
     assert "no difference that chance would not make" in done.output
     assert run("models", "compare", "pour", "pour/1", *where).exit_code == 2
     assert run("models", "compare", "pour/1", "pour/9", *where).exit_code == 2
+
+
+def test_promoted_only_if_it_is_better(trained: tuple[Path, Result], tmp_path: Path) -> None:
+    folder, _ = trained
+    shelf = Shelf(folder / "models")
+    where = ("--models", folder / "models", "--if-better", folder / "2.parquet")
+    done = run("models", "promote", "pour", "1", *where)
+    assert done.exit_code == 0, done.output
+    assert "rho_moulded: the second is better" in done.output
+    again, _ = shelf.add("pour", shelf.content("pour", 1), NOW, {})
+    done = run("models", "promote", "pour", again.version, *where)
+    assert done.exit_code == 3
+    assert "pour/2 is not promoted: not better than pour/1" in done.output
+    assert shelf.state("pour").promoted == 1
 
 
 def test_what_cannot_be_trained_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
