@@ -12,7 +12,7 @@ from edge_agent.cli.common import fail
 
 if TYPE_CHECKING:
     from edge_agent.learning.tables import Columns
-    from twin_core.learning.training.train import TrainConfig
+    from twin_core.learning.training.fit import TrainConfig
 
 EXAMPLE = """\b
 Examples:
@@ -139,7 +139,7 @@ def _train(
 
 def _config(path: Path | None) -> TrainConfig:
     from twin_core.files import parse, read_yaml
-    from twin_core.learning.training.train import TrainConfig
+    from twin_core.learning.training.fit import TrainConfig
 
     return TrainConfig() if path is None else parse(TrainConfig, read_yaml(path), str(path))
 

@@ -8,9 +8,9 @@ from edge_agent.report.plot import Array, Curve, Plot
 from edge_agent.report.units import unit_of
 from twin_core.learning.columns import TARGETS
 from twin_core.learning.training.curves import RiskCurves
+from twin_core.learning.training.fit import Fitted, answers_of
 from twin_core.learning.training.scores import Score
 from twin_core.learning.training.table import FeatureSet, Rows
-from twin_core.learning.training.train import Fitted, answers_of
 
 MOST_POINTS = 140
 """Shots that are drawn, evenly chosen; more would hide each other."""

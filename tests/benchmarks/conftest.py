@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-LONG = {"test_agent.py", "test_learned.py", "test_backlog.py", "test_receive.py"}
+LONG = {
+    *("test_agent.py", "test_learned.py", "test_backlog.py", "test_receive.py"),
+    "test_check_drift.py",
+}
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

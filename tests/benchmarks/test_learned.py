@@ -36,7 +36,8 @@ from tests.support.processes import AgentProcess, rss_mb, wait_for
 from tests.unit.test_earlier import Disk, live
 from twin_core.learning.card import Card
 from twin_core.learning.training.export import with_card
-from twin_core.learning.training.train import TrainConfig, train
+from twin_core.learning.training.fit import TrainConfig
+from twin_core.learning.training.train import train
 
 START = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 ROUNDS, SHOTS, WARM = 2000, 200, 20

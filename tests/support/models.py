@@ -17,7 +17,8 @@ from twin_core.files import configs_folder
 from twin_core.learning.card import Card
 from twin_core.learning.columns import TARGETS, known_by
 from twin_core.learning.training.export import with_card
-from twin_core.learning.training.train import TrainConfig, Trained, train
+from twin_core.learning.training.fit import TrainConfig
+from twin_core.learning.training.train import Trained, train
 
 NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 SYSTEM = "SYSTEM_R1"

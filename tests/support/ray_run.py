@@ -16,7 +16,8 @@ from edge_agent.learning.simulated import simulate_columns
 from edge_agent.learning.spread import have_ray, spread
 from tests.support.feature_sets import feature_set
 from tests.support.scenarios import panel
-from twin_core.learning.training.train import TrainConfig, train
+from twin_core.learning.training.fit import TrainConfig
+from twin_core.learning.training.train import train
 
 SHOTS = 200
 by_ray = partial(spread, ray=True)

@@ -17,7 +17,8 @@ from twin_core.learning import inference
 from twin_core.learning.card import CARD_KEY
 from twin_core.learning.inference import CERTAIN_RATIO, WITHHELD_RATIO, Model
 from twin_core.learning.training.export import with_card
-from twin_core.learning.training.train import TrainConfig, Trained, train
+from twin_core.learning.training.fit import TrainConfig
+from twin_core.learning.training.train import Trained, train
 
 SYSTEM = ("SYSTEM_R1", "0123456789abcdef")
 

@@ -11,7 +11,8 @@ import yaml
 from edge_agent.learning.shelf import MANIFEST, MODEL, STATE, Shelf
 from tests.support.feature_sets import feature_set
 from twin_core.errors import InputError, ModelError
-from twin_core.learning.training.train import TrainConfig, train
+from twin_core.learning.training.fit import TrainConfig
+from twin_core.learning.training.train import train
 
 NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 

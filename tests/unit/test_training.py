@@ -10,10 +10,11 @@ from twin_core.errors import InputError
 from twin_core.learning.columns import COLUMNS, known_by
 from twin_core.learning.inference import Model
 from twin_core.learning.training.export import PARITY, difference
+from twin_core.learning.training.fit import TrainConfig
 from twin_core.learning.training.regression import conformal_width
 from twin_core.learning.training.scores import Answers, score
 from twin_core.learning.training.table import FeatureSet, group_folds, held_out, later_folds
-from twin_core.learning.training.train import TrainConfig, Trained, train
+from twin_core.learning.training.train import Trained, train
 
 CONFIG = TrainConfig(learners=["ridge", "boosting"], targets=["rho_moulded", "T_core_max"])
 

@@ -1,0 +1,103 @@
+"""What a model file says of itself, from the table that it learned from."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.metadata import version
+
+import numpy as np
+
+from twin_core.compiled import PHYSICS_HASH
+from twin_core.errors import InputError
+from twin_core.learning.card import Card, Corrected, Domain, Origin, Risk
+from twin_core.learning.columns import schema_hash
+from twin_core.learning.training.fit import Fitted, TrainConfig
+from twin_core.learning.training.table import FeatureSet
+
+LIBRARIES = ("scikit-learn", "mapie", "skl2onnx", "onnx", "numpy")
+MARGIN = {"prev_": 0.5, "press_": 0.5, "site_": 0.5, "dev_": 0.5}
+"""Residuals of earlier shots may lie further out than any mold learned from, by this share of the
+range: they are measured errors, and a new mold is off in its own way (assumed)."""
+
+
+def card_of(table: FeatureSet, final: Fitted, config: TrainConfig, git_hash: str) -> Card:
+    """The card of what was fitted on a table.
+
+    Raises:
+        InputError: a material was simulated with several parameters.
+    """
+    times = np.datetime_as_string(table["poured_at"].astype("datetime64[s]"))
+    simulated = table.columns.get("simulated", np.zeros(len(table)))
+    return Card(
+        known_at=config.known_at,
+        features=final.features,
+        feature_schema=schema_hash(final.features),
+        physics_hash=PHYSICS_HASH,
+        systems=_systems(table),
+        coverage=config.coverage,
+        targets={
+            name: Corrected(
+                learner=item.learner,
+                width=item.width,
+                physics_half_width=item.physics_half_width,
+            )
+            for name, item in final.regressions.items()
+        },
+        risks={
+            name: Risk(
+                learner=item.learner,
+                slope=item.slope,
+                offset=item.offset,
+                base_share=float(item.known.mean()),
+            )
+            for name, item in final.risks.items()
+        },
+        domain=_domain(table, final.features),
+        origin=Origin(
+            data_hash=_data_hash(table),
+            config_hash=hashlib.sha256(config.model_dump_json().encode()).hexdigest()[:16],
+            git_hash=git_hash,
+            versions={name: version(name) for name in LIBRARIES},
+            seed=config.seed,
+            shots_count=len(table),
+            molds_count=len(np.unique(table.molds)),
+            first_poured_at=f"{times[0]}Z",
+            last_poured_at=f"{times[-1]}Z",
+            simulated_share=float(np.mean(np.asarray(simulated, float))),
+        ),
+    )
+
+
+def _systems(table: FeatureSet) -> dict[str, str]:
+    found: dict[str, str] = {}
+    pairs = zip(table["system_id"].astype(str), table["parameters_hash"].astype(str), strict=True)
+    for system_id, parameters in pairs:
+        if found.setdefault(system_id, parameters) != parameters:
+            raise InputError(
+                f"feature set: {system_id} was simulated with several parameters: build it anew"
+            )
+    return found
+
+
+def _domain(table: FeatureSet, features: list[str]) -> Domain:
+    low, high, may_miss = [], [], []
+    for name in features:
+        values = table[name].astype(float)
+        a, b = float(np.nanmin(values)), float(np.nanmax(values))
+        more = max((share for stem, share in MARGIN.items() if name.startswith(stem)), default=0.0)
+        low.append(a - more * (b - a))
+        high.append(b + more * (b - a))
+        may_miss.append(bool(np.isnan(values).any()))
+    return Domain(low=low, high=high, may_miss=may_miss)
+
+
+def _data_hash(table: FeatureSet) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(table.columns):
+        values = table[name]
+        digest.update(name.encode())
+        if values.dtype.kind in "OU":
+            digest.update("\n".join(map(str, values)).encode())
+        else:
+            digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()[:16]
