@@ -26,9 +26,6 @@ from twin_core.learning.columns import TARGETS, ml_column
 from twin_core.learning.drift import check
 from twin_core.learning.drift_words import verdict
 
-COMPARED = ("proc_*", "sim_*", "meas_*", "delta_*", "qc_*", "ml_*")
-"""Columns that need no memory of shots before the window."""
-
 
 def drift_now(request: DriftRequest) -> DriftNews:
     """Compare the newest shots of a history with a baseline.
@@ -38,7 +35,7 @@ def drift_now(request: DriftRequest) -> DriftNews:
     """
     current = asyncio.run(_newest(request))
     before = read_table(request.baseline)
-    found = windows(before, current, ("baseline", "newest shots"), COMPARED)
+    found = windows(before, current, (str(request.baseline), "newest shots"))
     result = check(found.before, found.now)
     return DriftNews(
         level=int(result.level),

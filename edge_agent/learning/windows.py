@@ -19,6 +19,9 @@ TIME, SHOT = "poured_at", "shot_id"
 GROUPS = ("mold_id", "system_id", "press", "site")
 """Texts whose new values explain much."""
 MOST_NAMES = 5
+REMEMBERED = ("prev_", "press_", "site_", "dev_")
+"""Running means of earlier shots, compared only when asked for: each mold has its own level, which
+every window takes on anew, and what they are means of is compared itself."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ def _common(
                 f"are {_some(numbers)}"
             )
     if not patterns:
-        return numbers
+        return [name for name in numbers if not name.startswith(REMEMBERED)]
     return [name for name in numbers if any(fnmatchcase(name, one) for one in patterns)]
 
 

@@ -157,5 +157,5 @@ def _importance(name: str, grown: dict[str, float]) -> Plot:
         x_label="features, in order",
         y_label="growth of the error",
         curves=(Curve("growth", at, np.array([value for _, value in first]), 0, "points"),),
-        zero_based=True,
+        y_scale="log",
     )

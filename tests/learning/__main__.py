@@ -23,25 +23,31 @@ COVERAGE = 0.9
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Example: ./twin learn --judge 201 --judge 202 --keep var/learn",
 )
-@click.option("--shots", default=5000, show_default=True, type=click.IntRange(200))
-@click.option("--seed", default=11, show_default=True, help="Of the plant to learn from.")
+@click.option(
+    "--shots", default=2500, show_default=True, type=click.IntRange(200), help="Of each plant."
+)
+@click.option(
+    "--seed", "seeds", multiple=True, type=int, default=(11, 12), show_default=True,
+    help="Of a plant to learn from; repeat.",
+)  # fmt: skip
 @click.option(
     "--judge", "judges", multiple=True, type=int, default=(201, 202, 203), show_default=True,
     help="Seed of an unseen plant, in another season; repeat.",
 )  # fmt: skip
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep everything in this folder.")
-def command(shots: int, seed: int, judges: tuple[int, ...], keep: Path | None) -> None:
-    """Learn from one virtual plant, judge the model on others: presses, molds and seasons it never
-    saw. Everything is simulated.
+def command(shots: int, seeds: tuple[int, ...], judges: tuple[int, ...], keep: Path | None) -> None:
+    """Learn from virtual plants, judge the model on others: presses, molds and seasons it never saw.
+    Everything is simulated.
 
     Exit codes: 0 the model holds what is asked of one, 1 it does not, 2 a step failed.
     """
     with tempfile.TemporaryDirectory(prefix="twin-learn-") as temporary:
         folder = keep or Path(temporary)
-        learned = plant(folder, seed, shots, "6", "2025-01-06", "365")
-        unseen = [plant(folder, one, shots * 2 // 5, "4", "2026-02-01", "240") for one in judges]
-        judged = [part for path in unseen for part in ("--judge", path)]
-        run("train-ml", "--features", learned, *judged, "--out", folder / "models")
+        learned = [plant(folder, seed, shots, "6", "2025-01-06", "365") for seed in seeds]
+        unseen = [plant(folder, seed, shots * 4 // 5, "4", "2026-02-01", "240") for seed in judges]
+        files = [part for path in learned for part in ("--features", path)]
+        files += [part for path in unseen for part in ("--judge", path)]
+        run("train-ml", *files, "--out", folder / "models")
         versions = sorted((folder / "models" / "pour").glob(f"*/{MANIFEST}"))
         manifest = yaml.safe_load(versions[-1].read_text())
     good = show(manifest["metrics"]["unseen"])
@@ -54,6 +60,7 @@ def plant(folder: Path, seed: int, shots: int, presses: str, start: str, days: s
     run(
         *("virtual-plant", "--out", home, "--shots", str(shots), "--seed", str(seed)),
         *("--presses", presses, "--molds", "2", "--start", start, "--days", days),
+        *("--site", f"plant{seed}"),
     )
     where = ("--history", home / "history.db", "--molds", home / "molds")
     run("build-features", *where, "-o", features)

@@ -95,12 +95,12 @@ def test_a_report_on_what_is_missing_constant_or_not_there(tmp_path: Path) -> No
     before |= {"meas_p_bar": np.ones(500), "proc_m_kg": np.full(500, 2.0)}
     now |= {"meas_p_bar": np.full(100, np.nan), "proc_m_kg": np.full(100, 2.5)}
     for table in (before, now):
-        table["prev_x"] = np.full(len(table["shot_id"]), np.nan)
+        table["proc_x"] = np.full(len(table["shot_id"]), np.nan)
     files = written(tmp_path / "a.csv", before), written(tmp_path / "b.csv", now)
     html = tmp_path / "drift.html"
     out = run(2, "--baseline", files[0], "--current", files[1], "--report", html).stdout
     assert "missing in 0.0% of shots, now 100.0%" in out
-    assert "not examined: prev_x" in out
+    assert "not examined: proc_x" in out
     assert "no values in either table" in html.read_text()
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from twin_core.errors import InputError
 from twin_core.learning.columns import COLUMNS
 from twin_core.learning.inference import Model
-from twin_core.learning.training.scores import Answers, Score, score
+from twin_core.learning.training.scores import FEWEST, Answers, Score, score
 from twin_core.learning.training.table import Array, FeatureSet
 
 
@@ -22,7 +22,7 @@ class Judged:
 
     Attributes:
         scores: by target, all shots that it answers for; where it withholds, physics stands.
-        outside: the same, of shots outside the range that it learned from only.
+        outside: the same, of shots outside the range that it learned from only; none of a few.
         errors: by target, squared error of each shot in units of the residual, NaN where unknown.
         briers: by kind of defect, squared error of each probability.
     """
@@ -65,10 +65,12 @@ def judge(model: Model, columns: Mapping[str, Any]) -> Judged:
         residual, half = model.residual(name, said, trust)
         answers = Answers(residual, half)
         errors[name] = (table.residual(name) - residual) ** 2
-        for chosen, found in ((None, scores), (out, beyond)):
-            of_them = score(name, table, answers, 0.0, chosen)
-            if of_them is not None:
-                found[name] = of_them
+        whole = score(name, table, answers, 0.0)
+        if whole is not None:
+            scores[name] = whole
+        far = score(name, table, answers, 0.0, out)
+        if far is not None and far.shots_count >= FEWEST:
+            beyond[name] = far
     if not scores:
         raise InputError("feature set: no shot has a measurement that the model could be held to")
     return Judged(
