@@ -36,7 +36,8 @@ COVERAGE = 0.9
 )  # fmt: skip
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep everything in this folder.")
 def command(shots: int, seeds: tuple[int, ...], judges: tuple[int, ...], keep: Path | None) -> None:
-    """Learn from virtual plants, judge the model on others: presses, molds and seasons it never saw.
+    """Learn from virtual plants, judge the model on others: presses, molds, seasons it never saw.
+
     Everything is simulated.
 
     Exit codes: 0 the model holds what is asked of one, 1 it does not, 2 a step failed.
