@@ -39,7 +39,7 @@ from twin_core.files import configs_folder
 pytestmark = [
     pytest.mark.needs("mosquitto", "postgres"),
     pytest.mark.xdist_group("db"),
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(450),
 ]
 SHOTS, PRESSES, DAYS = 900, 4, 90.0
 LIVE, HELD = 100, 30
@@ -136,7 +136,7 @@ async def live(loop: Loop, port: int, shots: list[VirtualShot]) -> dict[str, Pre
 
 async def heard(port: int, code: str) -> Alert:
     """The next alert of this kind."""
-    async with connect(BrokerSettings(port=port), "ear") as session, asyncio.timeout(90):
+    async with connect(BrokerSettings(port=port), "ear") as session, asyncio.timeout(150):
         await session.subscribe(["pur/v1/test/+/twin/alert"])
         while True:
             for message in await session.next_batch(64):

@@ -204,6 +204,8 @@ async def test_two_agents_share_six_presses(agents: dict[str, AgentProcess], por
         # killed in the middle of shots: a goes on with them at once
         await plant.begin(PRESSES, 4)
         await plant.frames(PRESSES, 5)
+        fourth = {f"{press}-4" for press in PRESSES}
+        await asyncio.to_thread(wait_for, lambda: fourth <= followers(agents).keys(), "predictions")
         b.kill()
         await plant.frames(PRESSES, 10)
         await shared(port, "a")
