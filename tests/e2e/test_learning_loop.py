@@ -31,7 +31,7 @@ from edge_agent.plant.rows import fill
 from edge_agent.plant.shots import VirtualShot
 from edge_agent.settings import BrokerSettings, HistorySettings
 from edge_agent.timed import play
-from tests.support.processes import AgentProcess
+from tests.support.processes import AgentProcess, wait_for
 from tests.support.timescale import TimescaleServer, new_database
 from twin_core import load_systems
 from twin_core.files import configs_folder
@@ -178,6 +178,8 @@ async def test_the_whole_circle(server: TimescaleServer, tmp_path: Path) -> None
     async with MosquittoProcess(directory=tmp_path / "mosquitto", persistence=True) as broker:
         agent = AgentProcess(tmp_path, broker.port, presses, loop.url, more)
         await asyncio.to_thread(agent.start)
+        links = "link_connected"
+        await asyncio.to_thread(wait_for, lambda: agent.logged(links) >= PRESSES, "every press")
         try:
             said = await live(loop, broker.port, played)
             check_corrections(said, played)

@@ -306,7 +306,8 @@ def _examine(name: str, kind: Kind, before: Array, now: Array, options: Options)
     if _comes_late(name) and not (len(given) and len(given_now)):
         return f"no values in the {'current' if len(given) else 'baseline'} table yet"
     column = _described(name, kind, (given, given_now), gone)
-    tests = [] if residual_parts(name)[1] else _missing(gone)
+    # what a model said is missing where none was in use
+    tests = [] if residual_parts(name)[1] or name.startswith("ml_") else _missing(gone)
     if min(len(given), len(given_now)) < FEWEST_VALUES:
         if not tests:
             return f"fewer than {FEWEST_VALUES} values in one of the tables"
