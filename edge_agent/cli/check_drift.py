@@ -15,7 +15,7 @@ from edge_agent.cli.common import fail
 
 if TYPE_CHECKING:
     from edge_agent.learning.windows import Windows
-    from twin_core.learning.drift import Column, DriftResult
+    from twin_core.learning.drift_result import Column, DriftResult
 
 NO_VERDICT = 3
 """Exit code where no check could be made: 1 and 2 are verdicts."""
@@ -85,7 +85,8 @@ def command(
     from edge_agent.learning.windows import read_windows
     from edge_agent.report.files import check_report_file
     from twin_core.errors import TwinError
-    from twin_core.learning.drift import Options, check
+    from twin_core.learning.drift import check
+    from twin_core.learning.drift_result import Options
 
     files = [path for path in (report, markdown) if path is not None]
     try:

@@ -21,7 +21,7 @@ from edge_agent.report.content import (
 )
 from edge_agent.report.drift_plots import MOST_MOVED, moved_plots, overview_plots
 from edge_agent.report.plot import Array
-from twin_core.learning.drift import Column, DriftResult, Level
+from twin_core.learning.drift_result import Column, DriftResult, Level
 from twin_core.learning.drift_words import advice, column_words, rate_words, verdict
 
 TONES: dict[Level, Tone] = {Level.OK: "good", Level.WARNING: "warning", Level.ALERT: "bad"}

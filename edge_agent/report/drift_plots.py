@@ -8,7 +8,7 @@ import numpy as np
 
 from edge_agent.report.plot import Array, Curve, Limit, Plot
 from edge_agent.report.units import unit_of
-from twin_core.learning.drift import About, Column, DriftResult, Level
+from twin_core.learning.drift_result import About, Column, DriftResult, Level
 
 MOST_MOVED = 12
 """Columns that get plots of their own."""

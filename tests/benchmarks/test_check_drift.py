@@ -9,7 +9,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from scipy.stats import ks_2samp
 
 from tests.support.drifting import Table, windows
-from twin_core.learning.drift import Level, check
+from twin_core.learning.drift import check
+from twin_core.learning.drift_result import Level
 
 ROWS, COLUMNS = 100_000, 40
 ASKED_S = 10.0

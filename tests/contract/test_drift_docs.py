@@ -15,7 +15,7 @@ from edge_agent.learning.tables import write_table
 from edge_agent.report.drift import COLUMNS
 from tests.support.drifting import windows
 from tests.support.scenarios import ROOT
-from twin_core.learning import drift
+from twin_core.learning import drift, drift_result
 
 TEXT = (ROOT / "docs" / "calibration.md").read_text()
 COMMAND_LINES = re.findall(r"^    pur-mold-twin check-drift (.*)$", TEXT, re.MULTILINE)
@@ -38,11 +38,11 @@ def rows(heading: str) -> list[str]:
 
 
 def test_kinds_stand_in_their_order() -> None:
-    assert rows("What to do")[1:] == [str(kind) for kind in drift.Kind]
+    assert rows("What to do")[1:] == [str(kind) for kind in drift_result.Kind]
 
 
 def test_exit_codes() -> None:
-    for level in drift.Level:
+    for level in drift_result.Level:
         assert f"| {int(level)} | {level.name}" in TEXT
     assert f"| {check_drift.NO_VERDICT} | no check could be made" in TEXT
 
@@ -54,7 +54,7 @@ def test_columns_of_the_table() -> None:
 
 
 def test_rates_and_limits() -> None:
-    o = drift.Options()
+    o = drift_result.Options()
     assert f"at most {o.warn_rate:.0%} alarm".replace("%", " %") in TEXT
     assert f"at most {o.alert_rate:.1%} say ALERT".replace("%", " %") in TEXT
     assert f"at least {o.warn_threshold:g} (WARNING" in TEXT

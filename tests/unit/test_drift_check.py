@@ -7,7 +7,8 @@ import pytest
 
 from tests.support.drifting import Table, series, windows
 from twin_core.errors import InputError
-from twin_core.learning.drift import About, Column, Kind, Level, Options, check
+from twin_core.learning.drift import check
+from twin_core.learning.drift_result import About, Column, Kind, Level, Options
 from twin_core.learning.drift_words import ADVICE, advice, column_words, rate_words, verdict
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import isnan
 
-from twin_core.learning.drift import About, Column, DriftResult, Kind, Level, Test
+from twin_core.learning.drift_result import About, Column, DriftResult, Kind, Level, Test
 
 ADVICE = {
     Kind.DATA: (
