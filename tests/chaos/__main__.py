@@ -28,6 +28,9 @@ PROGRESS_EVERY = 10
 @click.option(
     "--judge-every", default=1, show_default=True, type=click.IntRange(1), help="In rounds."
 )
+@click.option(
+    "--hostile/--peaceful", default=True, show_default=True, help="Hostile clients beside, or none."
+)
 @click.option("--report", type=click.Path(path_type=Path), help="Write the figures as JSON.")
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep logs and spool in this folder.")
 def command(
@@ -35,10 +38,14 @@ def command(
     seed: int | None,
     rate: float,
     judge_every: int,
+    hostile: bool,
     report: Path | None,
     keep: Path | None,
 ) -> None:
     """Kill agent, broker and database at random moments while two presses work.
+
+    Beside them a hostile client of each role (a press, a laboratory, SCADA, a page, one without a
+    certificate) tries to take sessions and shared subscriptions, forges messages and sends garbage.
 
     A real Mosquitto, a real TimescaleDB and the agent get SIGKILL, one or two at once, and start
     again. After each round every message sent must be in the history exactly once, and every shot
@@ -52,15 +59,17 @@ def command(
     with tempfile.TemporaryDirectory(prefix="twin-chaos-") as temporary:
         folder = keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        found = asyncio.run(_run(folder, chosen, rounds, rate, judge_every))
+        found = asyncio.run(_run(folder, chosen, rounds, rate, judge_every, hostile))
     click.echo(text(found))
     if report is not None:
         report.write_text(json.dumps(found.as_json(), indent=2) + "\n")
     sys.exit(0 if found.is_good else 1)
 
 
-async def _run(folder: Path, seed: int, rounds: int, rate: float, judge_every: int) -> Report:
-    async with Plant(folder, seed, rate) as plant:
+async def _run(
+    folder: Path, seed: int, rounds: int, rate: float, judge_every: int, hostile: bool
+) -> Report:
+    async with Plant(folder, seed, rate, hostile=hostile) as plant:
         return await run_rounds(plant, seed, rounds, judge_every, _progress)
 
 
@@ -89,6 +98,9 @@ def text(report: Report) -> str:
         f"shots          {report.shots}, final predictions {report.finals}",
         f"poison         {report.poison}, dead letters {report.dead_letters}",
     ]
+    if report.attacks:
+        attacks = ", ".join(f"{role} {count}" for role, count in report.attacks.items())
+        lines.append(f"attacks        {attacks}; let in {sum(report.attack_logins.values())} times")
     return "\n".join(lines + [f"PROBLEM: {problem}" for problem in report.problems[:20]])
 
 

@@ -10,6 +10,8 @@ subscriber counts as not taken. The agent removes the repeats by key.
 from __future__ import annotations
 
 import queue
+import secrets
+import ssl
 import threading
 import time
 from collections import deque
@@ -30,8 +32,22 @@ PAUSE_S = 0.05
 class Gateway(threading.Thread):
     """Sends the messages of one press at ``rate_per_s`` and remembers every one of them."""
 
-    def __init__(self, port: int, name: str, script: Iterator[Sent], rate_per_s: float) -> None:
+    def __init__(
+        self,
+        port: int,
+        name: str,
+        script: Iterator[Sent],
+        rate_per_s: float,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
+        """Nothing is sent yet.
+
+        Args:
+            context: TLS with the certificate of the press; plain MQTT without.
+        """
         super().__init__(name=f"gateway-{name}", daemon=True)
+        self._context = context
+        self._client_id = f"{self.name}-{secrets.token_hex(8)}"  # nobody can take its session
         self.ledger: list[Sent] = []
         """Everything the press ever had to say, in order."""
         self.confirmed = 0
@@ -98,11 +114,13 @@ class Gateway(threading.Thread):
     def _connected(self) -> Client | None:
         client = Client(
             CallbackAPIVersion.VERSION2,
-            client_id=self.name,
+            client_id=self._client_id,
             protocol=MQTTProtocolVersion.MQTTv5,
             reconnect_on_failure=False,
         )
         client.max_inflight_messages_set(WINDOW)
+        if self._context is not None:
+            client.tls_set_context(self._context)
         self._results = results = queue.SimpleQueue()
         connected = threading.Event()
 
@@ -115,7 +133,7 @@ class Gateway(threading.Thread):
 
         client.on_connect, client.on_publish = on_connect, on_publish
         try:
-            client.connect("127.0.0.1", self._port)
+            client.connect("localhost" if self._context else "127.0.0.1", self._port)
         except OSError:
             return None
         client.loop_start()

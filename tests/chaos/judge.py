@@ -11,7 +11,7 @@ import asyncpg
 
 from broker.messages import ShotEvent, TelemetryFrame
 from tests.chaos.gateway import Gateway
-from tests.chaos.script import Sent
+from tests.chaos.script import HOSTILE_PRESS, Sent
 
 Key = tuple[str, str, int]
 """Press, device, sequence number: each belongs to one frame."""
@@ -65,7 +65,11 @@ def press_of(sent: Sent) -> str:
 _ENDED = "SELECT count(*) FROM shot WHERE outcome IS NOT NULL"
 _FINAL = "SELECT count(*) FROM prediction WHERE basis = 'final'"
 _POURED = "SELECT count(DISTINCT shot_id) FROM prediction WHERE basis = 'poured'"
-_LETTERS = "SELECT count(DISTINCT payload_sha256) FROM dead_letter"
+LETTERS = (
+    "SELECT DISTINCT payload_sha256 FROM dead_letter"
+    f" WHERE press <> '{HOSTILE_PRESS}' AND topic NOT LIKE '%/quality'"
+)
+"""Dead letters of the presses; what hostile clients may write is not counted."""
 
 
 async def is_there(db: asyncpg.Connection, wanted: Expected) -> bool:
@@ -75,7 +79,7 @@ async def is_there(db: asyncpg.Connection, wanted: Expected) -> bool:
         _ENDED: len(wanted.ended),
         _FINAL: len(wanted.ended),
         _POURED: len(wanted.poured),
-        _LETTERS: len(wanted.poison),
+        f"SELECT count(*) FROM ({LETTERS}) AS letters": len(wanted.poison),
     }
     for query, count in counts.items():
         if await db.fetchval(query) < count:
@@ -95,7 +99,7 @@ async def judge(
         verdict.problems.append(f"{count} frames stored of {len(wanted.frames)} sent")
         verdict.doubled += max(0, count - len(wanted.frames))
     await _shots(db, wanted, verdict)
-    letters = {row[0] for row in await db.fetch("SELECT DISTINCT payload_sha256 FROM dead_letter")}
+    letters = {row[0] for row in await db.fetch(LETTERS)}
     if letters != wanted.poison:
         verdict.lost += len(wanted.poison - letters)
         verdict.problems.append(

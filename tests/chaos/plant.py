@@ -1,55 +1,105 @@
-"""A plant to break: a Mosquitto that saves, a TimescaleDB, the agent as a process, two presses."""
+"""A plant to break: a Mosquitto that saves, a TimescaleDB, the agent as a process, two presses.
+
+A hostile plant has the broker of ``broker init`` with its certificates and rules, a press in hostile
+hands, and an intruder of each role.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from broker.mosquitto import MosquittoProcess
+from broker.plan import AgentPlan
 from tests.chaos.gateway import Gateway
-from tests.chaos.script import SITE, script
+from tests.chaos.hostile import Intruder
+from tests.chaos.script import HOSTILE_PRESS, SITE, script
 from tests.support.processes import AgentProcess
+from tests.support.ruled_broker import RuledBroker, ruled_broker
 from tests.support.timescale import TimescaleServer, new_database
 
 PRESSES = ("p1", "p2")
 VICTIMS = ("agent", "broker", "database")
 AUTOSAVE_CHANGES = 100
 """As `broker init` sets up a broker for a plant."""
+AGENT = "t1"
+INTRUDERS = (f"press-{SITE}-{HOSTILE_PRESS}", "quality", "scada", "page", "nobody")
 
 
 class Plant:
     """Everything runs inside ``async with Plant(…) as plant:``; the presses talk when told to."""
 
-    def __init__(self, folder: Path, seed: int, frames_per_s: float) -> None:
-        self._folder, self._seed = folder, seed
+    def __init__(
+        self, folder: Path, seed: int, frames_per_s: float, *, hostile: bool = False
+    ) -> None:
+        """Nothing runs yet.
+
+        Args:
+            hostile: with intruders, who attack while the presses talk.
+        """
+        self._folder, self._seed, self._hostile = folder, seed, hostile
         self._rate = frames_per_s / len(PRESSES)
+        self._stack = AsyncExitStack()
         self.broker = MosquittoProcess(
             directory=folder / "mosquitto", persistence=True, autosave_changes=AUTOSAVE_CHANGES
         )
         self.database = TimescaleServer()
         self.url = ""
         self.gateways: list[Gateway] = []
+        self.intruders: list[Intruder] = []
 
     async def __aenter__(self) -> Self:
         try:
-            await self.broker.start()
-            await asyncio.to_thread(self.database.start)
-            self.url = await new_database(self.database.url)
-            self.agent = AgentProcess(
-                self._folder, self.broker.port, PRESSES, self.url, {"site": SITE}
-            )
-            await asyncio.to_thread(self.agent.start)
+            await self._start_all()
         except BaseException:
             await self._close()
             raise
+        return self
+
+    async def _start_all(self) -> None:
+        ruled: RuledBroker | None = None
+        presses, more = PRESSES, dict[str, Any](site=SITE)
+        if self._hostile:
+            presses = (*PRESSES, HOSTILE_PRESS)
+            agent = AgentPlan(agent_id=AGENT, site=SITE, presses=presses)
+            ruled = await self._stack.enter_async_context(ruled_broker(self._folder, agent))
+            self.broker = ruled.process
+            settings = ruled.settings(f"agent-{AGENT}", reconnect_max_s=0.5)
+            more["broker"] = settings.model_dump(mode="json", exclude_defaults=True)
+        else:
+            await self.broker.start()
+        await asyncio.to_thread(self.database.start)
+        self.url = await new_database(self.database.url)
+        self.agent = AgentProcess(self._folder, self.broker.port, presses, self.url, more)
+        await asyncio.to_thread(self.agent.start)
         for press in PRESSES:
             messages = script(press, random.Random(f"{self._seed}/{press}"))
-            self.gateways.append(Gateway(self.broker.port, press, messages, self._rate))
-            self.gateways[-1].start()
-        return self
+            context = ruled.context(f"press-{SITE}-{press}") if ruled else None
+            gateway = Gateway(self.broker.port, press, messages, self._rate, context)
+            self.gateways.append(gateway)
+            gateway.start()
+        if ruled is not None:
+            self.intruders = [Intruder(role, ruled, presses, self._seed) for role in INTRUDERS]
+        for intruder in self.intruders:
+            intruder.start()
+
+    def talk(self) -> None:
+        """Let the presses work, and who is hostile attack."""
+        for intruder in self.intruders:
+            intruder.attack()
+        for gateway in self.gateways:
+            gateway.talk()
+
+    def hush(self) -> None:
+        """Nothing new is said."""
+        for gateway in self.gateways:
+            gateway.hush()
+        for intruder in self.intruders:
+            intruder.pause()
 
     async def __aexit__(
         self,
@@ -57,8 +107,8 @@ class Plant:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for gateway in self.gateways:
-            await asyncio.to_thread(gateway.end)
+        for thread in (*self.intruders, *self.gateways):
+            await asyncio.to_thread(thread.end)
         await self._close()
 
     async def kill(self, victim: str) -> None:
@@ -95,13 +145,14 @@ class Plant:
         process = self.agent.process
         assert process is not None
         assert process.poll() is None, f"the agent ended: {self.agent.log.read_text()[-2000:]}"
-        for gateway in self.gateways:
-            assert gateway.problem is None, gateway.problem
+        for thread in (*self.intruders, *self.gateways):
+            assert thread.problem is None, thread.problem
 
     async def _close(self) -> None:
         agent = getattr(self, "agent", None)
         if agent is not None and agent.process is not None and agent.process.poll() is None:
             agent.kill()
+        await self._stack.aclose()
         await self.broker.terminate()
         await asyncio.to_thread(self.database.kill)
         self.database.__exit__(None, None, None)

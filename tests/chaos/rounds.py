@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass, field
 
 import asyncpg
 
-from tests.chaos.judge import expected, is_there, judge
+from tests.chaos.judge import LETTERS, expected, is_there, judge
 from tests.chaos.plant import VICTIMS, Plant
 from tests.support.processes import read_file
 
@@ -60,6 +60,10 @@ class Report:
     finals: int = 0
     poison: int = 0
     dead_letters: int = 0
+    attacks: dict[str, int] = field(default_factory=dict)
+    """What hostile clients did meanwhile, by role; empty without them."""
+    attack_logins: dict[str, int] = field(default_factory=dict)
+    """How often the broker let them in."""
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -82,8 +86,7 @@ async def run_rounds(
     """Kill ``rounds`` times, judge after every few, and in the end everything."""
     rng, report, begun = random.Random(seed), Report(seed), time.monotonic()
     for number in range(1, rounds + 1):
-        for gateway in plant.gateways:
-            gateway.talk()
+        plant.talk()
         await asyncio.sleep(rng.uniform(*WORK_S))
         await one_kill(plant, rng, report)
         report.rounds = number
@@ -113,8 +116,7 @@ async def one_kill(plant: Plant, rng: random.Random, report: Report) -> None:
 
 async def settle(plant: Plant, report: Report, *, everything: bool) -> None:
     """Wait until all that was sent is in the history, judge it, and confirm it to the presses."""
-    for gateway in plant.gateways:
-        gateway.hush()
+    plant.hush()
     end = time.monotonic() + SETTLE_TIMEOUT_S
     while not await _is_quiet(plant):
         plant.must_live()
@@ -163,6 +165,6 @@ async def _count(plant: Plant, db: asyncpg.Connection, report: Report) -> None:
     report.stored = await db.fetchval("SELECT count(*) FROM telemetry")
     report.shots = len(wanted.ended)
     report.finals = await db.fetchval("SELECT count(*) FROM prediction WHERE basis = 'final'")
-    report.dead_letters = await db.fetchval(
-        "SELECT count(DISTINCT payload_sha256) FROM dead_letter"
-    )
+    report.dead_letters = await db.fetchval(f"SELECT count(*) FROM ({LETTERS}) AS letters")
+    report.attacks = {one.role: one.attempts for one in plant.intruders}
+    report.attack_logins = {one.role: one.logins for one in plant.intruders}

@@ -14,6 +14,8 @@ from broker.codec import encode
 from broker.messages import Recipe, ShotEvent, TelemetryFrame
 
 SITE = "test"
+HOSTILE_PRESS = "p9"
+"""A press of the agent whose certificate is in hostile hands."""
 MOLDS = ("PANEL_A", "PANEL_B")
 POISON_EVERY = 97
 """One message in so many is a payload that nobody can read."""

@@ -38,10 +38,21 @@ class RuledBroker:
             {"host": "localhost", "port": self.plan.port, "tls": {"enabled": True, **tls}, **more}
         )
 
+    def context(self, name: str) -> ssl.SSLContext:
+        """TLS as the client `name`; `nobody` shows no certificate."""
+        context = ssl.create_default_context(cafile=self.path / "ca.crt")
+        if name != "nobody":
+            context.load_cert_chain(*folder_of(self.path, self.plan).files_of(name))
+        return context
+
+    def page_password(self) -> str:
+        """The password that was made for the page."""
+        return (self.path / "clients" / "page.password").read_text().strip()
+
     def page(self, password: str | None = None, **options: Any) -> aiomqtt.Client:
         """A page of this machine: websockets, with the password that was made for it."""
         if password is None:
-            password = (self.path / "clients" / "page.password").read_text().strip()
+            password = self.page_password()
         return aiomqtt.Client(
             "127.0.0.1",
             self.plan.websockets_port,
