@@ -1,9 +1,9 @@
-"""Hostile clients of the broker, one of each role: each has valid credentials and no good intentions.
+"""Hostile clients of the broker, one of each role, each with valid credentials.
 
 They log in under every client id that can be guessed, subscribe to what is not theirs, to shared
 subscriptions too, publish forged and unreadable messages wherever they may and may not, and send
-bytes that are no MQTT. What they may do by their rights (a press writes its own topics, a laboratory
-writes quality) reaches the twin; nothing of it may cost another press a message.
+bytes that are no MQTT. What a role may do by its rights (a press writes its own topics, a
+laboratory writes quality) reaches the twin; nothing of it may cost another press a message.
 """
 
 from __future__ import annotations
@@ -121,12 +121,16 @@ class Intruder(threading.Thread):
     def _babble(self) -> None:
         """Bytes that are no MQTT, and a connection that says nothing."""
         port = self._broker.plan.port if self.role != "page" else self._broker.plan.websockets_port
+        noise = self._rng.randbytes(self._rng.randrange(1, 200))
         with socket.create_connection(("127.0.0.1", port), 2.0) as plain:
             plain.settimeout(2.0)
-            if self.role != "page":
-                plain = self._broker.context(self.role).wrap_socket(plain, server_hostname="localhost")
-            with plain:
-                plain.sendall(self._rng.randbytes(self._rng.randrange(1, 200)))
+            if self.role == "page":
+                plain.sendall(noise)
+                time.sleep(STAY_S)
+                return
+            context = self._broker.context(self.role)
+            with context.wrap_socket(plain, server_hostname="localhost") as secured:
+                secured.sendall(noise)
                 time.sleep(STAY_S)
 
     def _login(self, client_id: str) -> Client | None:

@@ -1,7 +1,7 @@
 """A plant to break: a Mosquitto that saves, a TimescaleDB, the agent as a process, two presses.
 
-A hostile plant has the broker of ``broker init`` with its certificates and rules, a press in hostile
-hands, and an intruder of each role.
+A hostile plant has the broker of ``broker init`` with its certificates and rules, a press in
+hostile hands, and an intruder of each role.
 """
 
 from __future__ import annotations
