@@ -70,6 +70,7 @@ class _Client(aiomqtt.Client):
 
     def _on_socket_open(self, client: Any, userdata: Any, sock: Any) -> None:
         if self._abandoned:  # while a thread was connecting
+            sock.close()
             raise ConnectionAbortedError("given up while it was being opened")
         super()._on_socket_open(client, userdata, sock)
 

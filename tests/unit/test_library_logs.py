@@ -14,7 +14,7 @@ from edge_agent.library_logs import take_over
 from edge_agent.logs import configure
 configure()
 take_over()
-logging.getLogger("mqtt").error("Caught exception in %s", "on_connect")
+logging.getLogger("alembic").error("Caught exception in %s", "on_connect")
 logging.getLogger("quiet").info("nobody asked")
 logging.getLogger("wrong").error("%d", "no number")
 for number in range(100):
@@ -56,8 +56,8 @@ def test_every_line_is_an_event_of_ours() -> None:
     found = {(line["event"], line["reason"]): line for line in lines}
     assert done.returncode == 1
     reported = {reason for event, reason in found if event == "library_reported"}
-    assert reported == {"mqtt", "wrong", "storm", "py.warnings", "unraisable", "asyncio"}
-    assert "on_connect" in found["library_reported", "mqtt"]["detail"]
+    assert reported == {"alembic", "wrong", "storm", "py.warnings", "unraisable", "asyncio"}
+    assert "on_connect" in found["library_reported", "alembic"]["detail"]
     assert sum(line["reason"] == "storm" for line in lines) == 10
     asyncio_lines = [line for line in lines if line["reason"] == "asyncio"]
     assert any("forgotten" in line["exception"] for line in asyncio_lines)
