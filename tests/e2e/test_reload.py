@@ -100,9 +100,7 @@ async def test_frames_stream_through_reloads(agent: Agent, port: int) -> None:
             await agent.hup("configuration_reloaded")
             agent.write(presses=["p1"])  # p2 streams on: the broker keeps what comes for us
             await agent.hup("configuration_reloaded")
-            await asyncio.to_thread(
-                wait_for, lambda: status(port, "p2")[0] == "offline", "p2 to go"
-            )
+            await asyncio.to_thread(wait_for, lambda: status(port, "p2") == gone, "p2 to go")
             agent.write(presses=["p1", "p2"])
             await agent.hup("configuration_reloaded")
         for _ in range(20):  # more than can be done at once
