@@ -157,6 +157,15 @@ class TopicSpace:
         """The topic filter of the predictions for all molds of one press."""
         return f"{self.prefix}/{press}/twin/mold/+/{Channel.PREDICTION}"
 
+    def everything(self, press: PressAddress) -> str:
+        """The topic filter of all that travels for one press."""
+        return f"{self.prefix}/{press}/#"
+
+    def press_of(self, everything: str) -> PressAddress:
+        """The press of such a filter; ValueError when it is none of this prefix."""
+        site, press, _ = everything.removeprefix(f"{self.prefix}/").split("/")
+        return PressAddress(site, press)
+
     def twin(self, press: PressAddress) -> str:
         """The topic filter of all that the twin says about one press."""
         return f"{self.prefix}/{press}/twin/#"

@@ -6,6 +6,7 @@ TwinError
 │   └── TableError      a table of shots cannot be read, written or compared
 ├── MissingExtra        something was asked for that needs packages which are not installed
 ├── LinkError           the broker cannot be reached or refused us (retryable)
+│   ├── PacketError       the broker sent what is not MQTT
 │   ├── CredentialsError  a certificate, key or password file cannot be used just now
 │   └── PublishRefused  the broker will never take this message
 └── StoreError          spool or history cannot be written or read (retryable)
@@ -41,6 +42,12 @@ class LinkError(TwinError):
 
     retryable = True
     hint = "check broker.host, broker.port and the broker's log"
+
+
+class PacketError(LinkError):
+    """The broker sent a packet that cannot be read; the connection was given up."""
+
+    hint = "look at broker and proxies: what they sent is not what MQTT says"
 
 
 class CredentialsError(LinkError):

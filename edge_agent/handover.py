@@ -12,8 +12,9 @@ from contextlib import suppress
 
 from broker import messages
 from broker.codec import encode
+from broker.errors import PayloadError
 from broker.messages.outbound import DOCUMENT_LIMIT
-from broker.topics import PressAddress
+from broker.topics import PressAddress, TopicSpace
 from edge_agent.clock import Clock
 from edge_agent.errors import LinkError
 from edge_agent.holdings import Holdings
@@ -108,8 +109,16 @@ async def left_behind(settings: Settings, press: PressAddress) -> dict[str, byte
             while True:
                 batch = await session.next_batch(256)
                 session.acknowledge(batch)
-                found |= {message.topic: message.payload for message in batch}
+                found |= {m.topic: m.payload for m in batch if m.unreadable is None}
                 if found.pop(end, None) is not None:
-                    return found
+                    return {t: p for t, p in found.items() if _is_known(topics, t)}
     except TimeoutError:
         raise LinkError(f"{press}: the broker did not tell what it retains") from None
+
+
+def _is_known(topics: TopicSpace, topic: str) -> bool:
+    """Is it a topic of ours? The filter also finds molds with names that are no identifiers."""
+    with suppress(PayloadError):
+        topics.parse(topic)
+        return True
+    return False

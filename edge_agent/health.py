@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import StringIO
 from socketserver import ThreadingMixIn
 from threading import Thread
 from typing import Any
@@ -19,6 +21,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from edge_agent.errors import SettingsError
+from edge_agent.logs import get_logger
 from edge_agent.settings import HealthSettings
 from edge_agent.spool import Spool
 from edge_agent.watch import STUCK_AFTER_S, Watches
@@ -73,6 +76,12 @@ class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
     allow_reuse_address = True
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that is silent, talks nonsense or goes away is no event; the rest is a fault."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            get_logger().error("health_request_failed", error=repr(error)[:500])
+
 
 class _Server6(_Server):
     address_family = socket.AF_INET6
@@ -84,6 +93,10 @@ class _Handler(WSGIRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """A scrape is no event."""
+
+    def get_stderr(self) -> StringIO:
+        """Where wsgiref writes tracebacks: nowhere, ``_safely`` has logged the error."""
+        return StringIO()
 
 
 def application(vitals: Vitals, registry: CollectorRegistry) -> Callable[..., Any]:
@@ -108,7 +121,21 @@ def application(vitals: Vitals, registry: CollectorRegistry) -> Callable[..., An
         start_response(words, [("Content-Type", "application/json"), ("Cache-Control", "no-store")])
         return [json.dumps(body, indent=2).encode() + b"\n"]
 
-    return pages
+    return _safely(pages)
+
+
+def _safely(pages: Callable[..., Any]) -> Callable[..., Any]:
+    """The pages; a fault in one of them is logged, and answered with 500."""
+
+    def guarded(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        try:
+            return pages(environ, start_response)
+        except Exception as error:
+            path = environ["PATH_INFO"][:200]
+            get_logger().error("health_page_failed", path=path, error=repr(error)[:500])
+            raise
+
+    return guarded
 
 
 @contextmanager

@@ -129,7 +129,7 @@ def configure(level: str = "info", style: Literal["json", "text"] = "json") -> N
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
-    logging.getLogger("mqtt").setLevel(logging.ERROR)
+    logging.getLogger("mqtt").setLevel(logging.CRITICAL)  # what it says there, we raise
 
 
 def get_logger() -> Any:

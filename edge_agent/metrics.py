@@ -32,7 +32,7 @@ from edge_agent.spool_limit import MB
 from edge_agent.stages import STAGES
 from edge_agent.stages.assemble import Outcome
 from edge_agent.stages.commit import REFUSED_BY_HISTORY
-from edge_agent.stages.decode import CLOCK_SKEW, NOT_INBOUND
+from edge_agent.stages.decode import CLOCK_SKEW, INTERNAL_ERROR, NOT_INBOUND, UNREADABLE
 from edge_agent.stages.simulate import Basis
 from edge_agent.watch import Watch, Watches
 from twin_core import PHYSICS_HASH
@@ -40,7 +40,9 @@ from twin_core import PHYSICS_HASH
 CHANNELS = frozenset(channel.value for channel in INBOUND_CHANNELS)
 REASONS = frozenset(code.value for code in RefusalCode) | {
     CLOCK_SKEW,
+    INTERNAL_ERROR,
     NOT_INBOUND,
+    UNREADABLE,
     REFUSED_BY_HISTORY,
 }
 OTHER = "other"

@@ -18,7 +18,7 @@ from broker.timestamps import format_timestamp, parse_timestamp
 from broker.topics import PressAddress, TopicSpace
 from edge_agent.bundle import Bundle
 from edge_agent.clock import AcceleratedClock
-from edge_agent.errors import StoreError
+from edge_agent.errors import PacketError, StoreError
 from edge_agent.links.mqtt import Session, connect
 from edge_agent.settings import BrokerSettings
 from edge_agent.spool import new_key
@@ -136,6 +136,8 @@ async def record(
                         break
                     batch = waiting.result()
                     for message in batch:
+                        if message.unreadable is not None:
+                            raise PacketError(f"a message cannot be read: {message.unreadable}")
                         line = {
                             "received_at": format_timestamp(datetime.now(UTC)),
                             "topic": message.topic,

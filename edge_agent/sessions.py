@@ -17,7 +17,7 @@ from broker.messages import TwinStatus
 from broker.topics import PressAddress
 from edge_agent import __version__
 from edge_agent.clock import Clock
-from edge_agent.errors import LinkError
+from edge_agent.errors import LinkError, PacketError
 from edge_agent.handover import Handover, left_behind
 from edge_agent.health import Vitals
 from edge_agent.holdings import Holdings
@@ -196,7 +196,8 @@ class Sessions:
                 longest, hints = self._settings.broker.reconnect_max_s, {}
                 if connected_at is not None and now() - connected_at > longest:
                     delay = RECONNECT_FIRST_S  # it worked: this is new trouble
-                elif connected_at is not None:  # Mosquitto does not say when another one took over
+                elif connected_at is not None and not isinstance(error, PacketError):
+                    # Mosquitto does not say when another one took over
                     hints = {"hint": SHORT_SESSION}
                 pause = random.uniform(0.5, 1.0) * delay
                 log.warning("link_lost", error=str(error), delay_s=round(pause, 2), **hints)
@@ -239,6 +240,7 @@ class Sessions:
                 session,
                 self._spool,
                 self._clock,
+                topics.everything(press),
                 self._stored.set,
                 receiving,
                 self._unsaved,

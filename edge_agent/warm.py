@@ -22,15 +22,19 @@ async def warm_apart(systems: Path) -> None:
     """Have the model compiled if it is not on the disk; trouble is logged: it only costs time."""
     if is_kept():
         return
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "edge_agent.warm", systems)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "edge_agent.warm", systems), stderr=asyncio.subprocess.PIPE
+    )
     try:
         async with asyncio.timeout(TIMEOUT_S):
-            code = await process.wait()
+            _, errors = await process.communicate()
     except BaseException:
         process.kill()
         raise
-    if code != 0:
-        get_logger().warning("warm_up_failed", stage="simulate", code=str(code))
+    if process.returncode != 0:
+        words = errors.decode(errors="replace").strip()[-500:]
+        code = str(process.returncode)
+        get_logger().warning("warm_up_failed", stage="simulate", code=code, detail=words)
 
 
 if __name__ == "__main__":

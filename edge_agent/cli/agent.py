@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from edge_agent.errors import SettingsError
+from edge_agent.cli.common import fail
 from twin_core.errors import InputError, TwinError
 
 
@@ -23,13 +23,22 @@ def command(config: Path) -> None:
     """Run the agent beside the press until SIGTERM or Ctrl-C; SIGHUP reads CONFIG again.
 
     Settings come from the file, over them environment variables TWIN_SECTION__FIELD. Exit codes:
-    0 stopped, 2 wrong configuration, 1 anything else.
+    0 stopped, 2 wrong configuration, 1 anything else; the reason is the last line of the log.
     """
+    from edge_agent.library_logs import take_over
+    from edge_agent.logs import configure, get_logger
+    from edge_agent.settings import load_settings
+
+    try:
+        settings = load_settings(config)
+    except TwinError as error:
+        fail(error)
+    configure(settings.log.level, settings.log.style)
+    take_over()
+
     from edge_agent.app import Agent
     from edge_agent.clock import SystemClock
-    from edge_agent.logs import configure
     from edge_agent.service import Service
-    from edge_agent.settings import load_settings
 
     async def run() -> None:
         stop = asyncio.Event()
@@ -42,11 +51,7 @@ def command(config: Path) -> None:
         await agent.run()
 
     try:
-        settings = load_settings(config)
-        configure(settings.log.level, settings.log.style)
         asyncio.run(run())
     except TwinError as error:
-        for line in str(error).splitlines():
-            click.echo(f"error: {line}", err=True)
-        click.echo(f"hint: {error.hint}", err=True)
-        sys.exit(2 if isinstance(error, SettingsError | InputError) else 1)
+        get_logger().error("agent_failed", error=str(error), hint=error.hint)
+        sys.exit(2 if isinstance(error, InputError) else 1)

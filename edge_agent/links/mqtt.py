@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import aiomqtt
 from paho.mqtt.client import MQTT_ERR_SUCCESS
@@ -24,8 +24,9 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from broker.codec import CONTENT_TYPES, detect_format
-from edge_agent.errors import LinkError, PublishRefused
-from edge_agent.links.quick_paho import Incoming, QuickPaho
+from edge_agent.errors import LinkError, PacketError, PublishRefused
+from edge_agent.links.publish_packet import Incoming
+from edge_agent.links.quick_paho import QuickPaho
 from edge_agent.links.tls import password_of, tls_context, why_no_answer, why_no_tls
 from edge_agent.settings import BrokerSettings
 
@@ -60,6 +61,18 @@ class _Client(aiomqtt.Client):
         self._results: dict[int, asyncio.Future[ReasonCode]] = {}
         self._received: deque[Incoming] = deque()
         self._arrival: asyncio.Future[None] | None = None
+        self._abandoned = False
+
+    def abandon(self) -> None:
+        """Nobody wants this connection (any more): close it, now or as soon as it is there."""
+        self._abandoned = True
+        self.paho.drop()
+
+    def _on_socket_open(self, client: Any, userdata: Any, sock: Any) -> None:
+        if self._abandoned:  # while a thread was connecting
+            sock.close()
+            raise ConnectionAbortedError("given up while it was being opened")
+        super()._on_socket_open(client, userdata, sock)
 
     def _take(self, message: Incoming) -> None:
         self._received.append(message)
@@ -78,7 +91,7 @@ class _Client(aiomqtt.Client):
             waiting: set[asyncio.Future[Any]] = {self._arrival, self._disconnected}
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             if self._disconnected.done():
-                raise LinkError(f"connection lost: {self._disconnected.exception() or 'closed'}")
+                raise self.lost("connection lost")
         return [self._received.popleft() for _ in range(min(limit, len(self._received)))]
 
     def _on_publish(
@@ -96,10 +109,34 @@ class _Client(aiomqtt.Client):
     def _on_disconnect(
         self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None
     ) -> None:
-        if not self._connected.done():  # aiomqtt would wait on, for an answer that cannot come
-            self._connected.set_exception(aiomqtt.MqttError(HUNG_UP))
-        else:
-            super()._on_disconnect(client, userdata, flags, reason_code, properties)
+        """End everything that waits for an answer: aiomqtt would wait on, or nobody would look."""
+        over = aiomqtt.MqttError(self.paho.trouble or HUNG_UP)
+        pending: list[asyncio.Future[Any]] = [self._connected, *self._pending_subscribes.values()]
+        for waiting in pending:
+            if not waiting.done():
+                waiting.set_exception(over)
+                waiting.exception()  # taken note of, also if whoever waited has gone
+        if not self._disconnected.done():
+            if reason_code == MQTT_ERR_SUCCESS:
+                self._disconnected.set_result(None)
+            else:
+                self._disconnected.set_exception(
+                    aiomqtt.MqttCodeError(reason_code, "Unexpected disconnection")
+                )
+                self._disconnected.exception()
+
+    async def __aenter__(self) -> Self:
+        await super().__aenter__()
+        if self.paho.socket() is None:  # lost while we woke up; aiomqtt has just forgotten it
+            raise aiomqtt.MqttError(self.paho.trouble or HUNG_UP)
+        return self
+
+    def lost(self, what: str) -> LinkError:
+        """The error of a connection that has ended, with the reason if there is one."""
+        if self.paho.trouble is not None:
+            return PacketError(f"{what}: {self.paho.trouble}")
+        reason = self._disconnected.exception() if self._disconnected.done() else None
+        return LinkError(f"{what}: {reason or 'closed'}")
 
     async def publish_checked(
         self, topic: str, payload: bytes, retain: bool, properties: Properties | None
@@ -115,7 +152,7 @@ class _Client(aiomqtt.Client):
         except ValueError as error:  # topic or payload beyond what MQTT can carry
             raise PublishRefused(f"{topic}: {error}") from None
         if info.rc != MQTT_ERR_SUCCESS:
-            raise LinkError(f"{topic}: cannot publish: paho error {info.rc}")
+            raise self.lost(f"{topic}: cannot publish: paho error {info.rc}")
         result: asyncio.Future[ReasonCode] = asyncio.get_running_loop().create_future()
         self._results[info.mid] = result
         try:
@@ -128,6 +165,8 @@ class _Client(aiomqtt.Client):
         finally:
             self._results.pop(info.mid, None)
         if not result.done():
+            if self._disconnected.done():
+                raise self.lost(f"{topic}: not acknowledged, connection lost")
             raise LinkError(f"{topic}: the broker did not acknowledge a publish")
         code = result.result()
         if code.is_failure:
@@ -151,8 +190,10 @@ class Session:
         try:
             codes = await self._client.subscribe([(topic, QOS) for topic in topics])
         except aiomqtt.MqttError as error:
-            raise LinkError(f"cannot subscribe: {error}") from error
+            raise self._client.lost(f"cannot subscribe: {error}") from error
         answers: list[ReasonCode | int] = list(codes)
+        if len(answers) != len(topics):
+            raise PacketError(f"the SUBACK has {len(answers)} answers for {len(topics)} topics")
         for topic, code in zip(topics, answers, strict=True):
             value = code.value if isinstance(code, ReasonCode) else int(code)
             if value >= 0x80:
@@ -212,8 +253,11 @@ async def connect(
     try:
         yield Session(client, version)
     finally:
-        with suppress(aiomqtt.MqttError):  # it was lost already
-            await client.__aexit__(None, None, None)
+        try:
+            with suppress(aiomqtt.MqttError):  # it was lost already
+                await client.__aexit__(None, None, None)
+        finally:
+            client.abandon()
 
 
 async def _open(settings: BrokerSettings, client_id: str, will: Will | None) -> tuple[_Client, str]:
@@ -225,13 +269,16 @@ async def _open(settings: BrokerSettings, client_id: str, will: Will | None) -> 
         client = _client(settings, client_id, will, version, password, tls, timeout)
         try:
             await client.__aenter__()
-        except (aiomqtt.MqttError, OSError) as error:
+        except BaseException as error:
+            client.abandon()
+            if not isinstance(error, aiomqtt.MqttError | OSError | ValueError):
+                raise
             problem = f"{settings.host}:{settings.port}: {error}"
             below = error.__context__
             if isinstance(below, OSError) and not isinstance(below, TimeoutError):
                 problem += why_no_tls(settings, below)
                 break  # nobody listens there, or not so: another version changes nothing
-            if not isinstance(error, aiomqtt.MqttCodeError):
+            if not isinstance(error, aiomqtt.MqttCodeError) and client.paho.trouble is None:
                 problem += f"; {why_no_answer(settings)}"
             continue
         client.timeout = TIMEOUT_S

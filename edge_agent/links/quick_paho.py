@@ -1,54 +1,34 @@
-"""paho's client, quicker where it works for every message that arrives.
+"""paho's client, quicker where it works for every message that arrives, and never at a loss.
 
 paho makes tables of MQTT 5's properties anew for each packet, asks the system for a byte at a time,
 and needs three objects and two locks a message; that was half of the agent's work (measured in
 ``tests/benchmarks/test_receive.py``). Here a packet becomes an ``Incoming`` at once, one read takes
-many packets, and one write acknowledges many. Whatever is not a PUBLISH stays paho's.
+many packets, and one write acknowledges many. Whatever is not a PUBLISH stays paho's; what it
+raises there ends the connection, with the reason in ``trouble``.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from paho.mqtt.client import MQTT_ERR_SUCCESS, PUBACK, Client, MQTTv5
-from paho.mqtt.enums import MQTTErrorCode
-from paho.mqtt.exception import MalformedPacket
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
+from paho.mqtt.enums import MessageType, MQTTErrorCode
+
+from edge_agent.links.publish_packet import Incoming, UnreadablePacket, packet_id, read_publish
 
 READ_BYTES = 65_536
 _PUBACK = struct.Struct("!BBH")
-_TABLES = vars(Properties(PacketTypes.PUBLISH))  # type: ignore[no-untyped-call]
-
-
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """A message that is not acknowledged yet."""
-
-    topic: str
-    payload: bytes
-    content_type: str | None
-    mid: int
-    qos: int
-
-
-class _PublishProperties(Properties):
-    """Properties of a received PUBLISH, with the tables of one that was made before."""
-
-    def __init__(self) -> None:
-        self.__dict__.update(_TABLES)
-
-    def clear(self) -> None:
-        """Nothing to forget: each is used once."""
+_NAMES = {0: "packet of type 0"} | {kind.value: kind.name for kind in MessageType}
 
 
 class QuickPaho(Client):
     """A client that was made by paho becomes this one by its ``__class__``."""
 
     on_incoming: Callable[[Incoming], None]
-    """Takes every message."""
+    """Takes every message, and every PUBLISH that cannot be read."""
+    trouble: str | None = None
+    """What could not be read, when that ended the connection."""
     _read, _taken = b"", 0
 
     def acknowledge(self, mids: Iterable[int]) -> None:
@@ -57,12 +37,28 @@ class QuickPaho(Client):
         if packets:
             self._packet_queue(PUBACK, packets, 0, 1)
 
+    def drop(self) -> None:
+        """Close the socket if it is still open; nobody is told."""
+        self._sock_close()
+
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
         """As paho's, until what was read is used up: the event loop tells only of the socket."""
         while True:
-            code = super().loop_read(max_packets)
+            try:
+                code = super().loop_read(max_packets)
+            except Exception as error:
+                self.trouble = f"reading from the broker failed: {error!r}"
+                return self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_CONN_LOST)
             if code != MQTT_ERR_SUCCESS or self._taken == len(self._read):
                 return code
+
+    def loop_misc(self) -> MQTTErrorCode:
+        """As paho's; what it raises ends the connection."""
+        try:
+            return super().loop_misc()
+        except Exception as error:
+            self.trouble = f"keeping the connection alive failed: {error!r}"
+            return self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_CONN_LOST)
 
     def _sock_recv(self, bufsize: int) -> bytes:
         if self._taken == len(self._read):
@@ -71,30 +67,34 @@ class QuickPaho(Client):
         self._taken += len(taken)
         return taken
 
+    def _packet_handle(self) -> MQTTErrorCode:
+        kind = self._in_packet["command"] & 0xF0
+        try:
+            code = super()._packet_handle()
+        except Exception as error:  # whatever a library raises over these bytes
+            words = str(error) or repr(error)
+            self.trouble = f"the broker sent a {_NAMES[kind]} that cannot be read: {words}"
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL
+        if code == MQTTErrorCode.MQTT_ERR_PROTOCOL and kind != MessageType.CONNACK:
+            self.trouble = f"the broker sent a {_NAMES[kind]}, which breaks the protocol"
+        return code
+
     def _handle_publish(self) -> MQTTErrorCode:
         qos = self._in_packet["command"] >> 1 & 3
-        if qos > 1:  # nobody sends it: we subscribe with QoS 1
-            return super()._handle_publish()
-        self.on_incoming(_parse(bytes(self._in_packet["packet"]), qos, self._protocol == MQTTv5))
+        packet = bytes(self._in_packet["packet"])
+        if qos > 1:
+            raise UnreadablePacket(f"QoS {qos}, and we subscribe with QoS 1")
+        try:
+            message = read_publish(packet, qos, self._protocol == MQTTv5)
+        except UnreadablePacket as error:
+            message = self._unreadable(packet, qos, error)
+        self.on_incoming(message)
         return MQTT_ERR_SUCCESS
 
-
-def _parse(packet: bytes, qos: int, version_5: bool) -> Incoming:
-    """What follows the fixed header of a PUBLISH (MQTT 5.0, section 3.3)."""
-    end = 2 + int.from_bytes(packet[:2], "big")
-    topic = packet[2:end].decode("utf-8", errors="replace")
-    mid = 0
-    if qos:
-        mid = int.from_bytes(packet[end : end + 2], "big")
-        end += 2
-    if end > len(packet):
-        raise MalformedPacket(f"PUBLISH of {len(packet)} bytes, at least {end} expected")
-    content_type = None
-    if version_5:
-        if packet[end : end + 1] == b"\0":  # the usual case: no property at all
-            end += 1
-        else:
-            properties = _PublishProperties()
-            end += properties.unpack(packet[end:])[1]  # type: ignore[no-untyped-call]
-            content_type = getattr(properties, "ContentType", None)
-    return Incoming(topic, packet[end:], content_type, mid, qos)
+    def _unreadable(self, packet: bytes, qos: int, error: UnreadablePacket) -> Incoming:
+        """The packet as it came, to be kept and acknowledged."""
+        mid = packet_id(packet) if qos else 0
+        if qos and not mid:
+            raise UnreadablePacket(f"no packet id, so it cannot be acknowledged; {error}")
+        start = bytes([self._in_packet["command"], *self._in_packet["remaining_count"]])
+        return Incoming("", start + packet, None, mid, qos, str(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,6 +16,10 @@ CLOCK_SKEW = "clock-skew"
 """The agent's own reason for a dead letter: the message is dated in the future."""
 NOT_INBOUND = "not-inbound"
 """A message on a topic that only the twin may use."""
+UNREADABLE = "unreadable-packet"
+"""An MQTT packet that is none: the payload of the dead letter is the whole packet."""
+INTERNAL_ERROR = "internal-error"
+"""A fault of this program over a message."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,10 @@ def decode(
     """
     press = fallback
     try:
+        if envelope.topic.endswith("/#"):  # see stages.hold.envelopes_of
+            with suppress(ValueError):  # the prefix was another one then
+                press = topics.press_of(envelope.topic)
+            return _dead(envelope, press, now, UNREADABLE, envelope.content_type or "")
         address = topics.parse(envelope.topic)
         press = address.press
         if address.channel not in INBOUND_CHANNELS:
@@ -47,6 +56,8 @@ def decode(
         message: Message = decode_payload(address.channel, envelope.payload, envelope.content_type)
     except PayloadError as error:
         return _dead(envelope, press, now, error.code, error.detail)
+    except Exception as error:  # one message must not stop the others, nor come back for ever
+        return _dead(envelope, press, now, INTERNAL_ERROR, f"please report it: {error!r}")
     assert isinstance(message, TelemetryFrame | ShotEvent | QualityRecord)
     ahead = message.ts - now
     if ahead > timedelta(seconds=future_skew_max_s):

@@ -194,6 +194,7 @@ class Inference:
 
     def _look(self) -> asyncio.Task[InUse]:
         self._looking = asyncio.create_task(asyncio.to_thread(self._models.look))
+        self._looking.add_done_callback(_looked)
         return self._looking
 
     def _news(self, now: datetime, presses: Iterable[PressAddress]) -> list[Alert]:
@@ -218,6 +219,11 @@ class Inference:
                 log.error("model_refused", stage="infer", reason=entry.label, error=entry.words)
                 alerts += [model_refused(press, entry.label, entry.words, now) for press in presses]
         return alerts
+
+
+def _looked(task: asyncio.Task[InUse]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        get_logger().error("models_not_read", stage="infer", error=repr(error)[:500])
 
 
 def _computed(answer: Answer, result: SimulationResult) -> Row:

@@ -10,10 +10,11 @@ from typing import Any
 from edge_agent.clock import Clock
 from edge_agent.errors import StoreError
 from edge_agent.links.mqtt import Session
-from edge_agent.links.quick_paho import Incoming
+from edge_agent.links.publish_packet import Incoming
 from edge_agent.logs import get_logger
+from edge_agent.ports import Envelope
 from edge_agent.spool import SpoolThread
-from edge_agent.stages.hold import Fallback, envelopes_of, hold
+from edge_agent.stages.hold import Fallback, envelopes_of, give_up, hold
 from edge_agent.watch import Watch
 
 BATCH = 256
@@ -56,6 +57,7 @@ async def receive(
     session: Session,
     spool: SpoolThread,
     clock: Clock,
+    filter_of_press: str,
     stored: Callable[[], None],
     watch: Watch | None = None,
     fallback: Fallback | None = None,
@@ -64,22 +66,30 @@ async def receive(
     """Take messages from a session until it ends: a batch is one transaction, then acknowledged.
 
     Args:
+        filter_of_press: the topic filter that packets are kept under which cannot be read.
         settled: waits until more than the inbox knows of a batch, before it is acknowledged.
     """
     watch = watch or Watch("receive")
     call = watch.tries(spool.call)
     coming: asyncio.Task[list[Incoming]] | None = None
-    while True:
-        batch = await (coming or session.next_batch(BATCH))
-        coming = None
-        with watch.work():
-            envelopes = envelopes_of(batch, clock.now())
-            try:
-                await call(spool.spool.append, envelopes)
-            except StoreError as error:
-                append = partial(call, spool.spool.append)
-                coming = await hold(session, append, clock, batch, error, fallback)
-            stored()
-            if settled is not None:
-                await settled()
-            session.acknowledge(batch)
+
+    def kept(batch: list[Incoming]) -> list[Envelope]:
+        return envelopes_of(batch, clock.now(), filter_of_press)
+
+    try:
+        while True:
+            batch = await (coming or session.next_batch(BATCH))
+            coming = None
+            with watch.work():
+                try:
+                    await call(spool.spool.append, kept(batch))
+                except StoreError as error:
+                    append = partial(call, spool.spool.append)
+                    coming = await hold(session, append, kept, batch, error, fallback)
+                stored()
+                if settled is not None:
+                    await settled()
+                session.acknowledge(batch)
+    finally:
+        if coming is not None:
+            await give_up(coming)

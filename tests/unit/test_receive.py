@@ -22,7 +22,7 @@ class Clock:
 
 
 class Message:
-    topic, payload, content_type = "t", b"x", None
+    topic, payload, content_type, unreadable = "t", b"x", None, None
 
 
 class Session:
@@ -66,7 +66,7 @@ async def test_a_full_disk_holds_the_acknowledgement_and_is_said_once(
     session, disk, stored = Session(), Disk(refusals=5), asyncio.Event()
     with capture_logs() as logs:
         task = asyncio.create_task(
-            stage.receive(session, disk, Clock(), stored.set)  # type: ignore[arg-type]
+            stage.receive(session, disk, Clock(), "#", stored.set)  # type: ignore[arg-type]
         )
         while disk.refusals:
             assert not session.acknowledged

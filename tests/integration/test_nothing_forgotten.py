@@ -1,0 +1,133 @@
+"""Failures on all sides, and no task or future whose end nobody took note of."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from broker.codec import encode
+from broker.messages import TelemetryFrame
+from broker.mosquitto import MosquittoProcess
+from edge_agent.app import Agent
+from edge_agent.clock import SystemClock
+from edge_agent.errors import StoreError
+from edge_agent.links.mqtt import connect
+from edge_agent.settings import BrokerSettings, HistorySettings, Settings, SpoolSettings
+from edge_agent.stages import hold, receive
+from tests.support.cut_proxy import CutProxy
+from tests.support.ruled_broker import eventually
+
+pytestmark = pytest.mark.needs("mosquitto")
+TELEMETRY = "pur/v1/s/p1/telemetry"
+
+
+def settings_for(folder: Path, port: int) -> Settings:
+    return Settings(
+        site="s",
+        agent_id="a",
+        presses=["p1", "p2"],
+        broker=BrokerSettings(port=port, reconnect_max_s=0.2, keepalive_s=5),
+        spool=SpoolSettings(path=folder / "spool.db"),
+        history=HistorySettings(path=folder / "history.db"),
+    )
+
+
+def frame(seq: int) -> bytes:
+    readings = {"T_core_C": 40.0}
+    return encode(TelemetryFrame(ts=datetime.now(UTC), device_id="d", seq=seq, sensors=readings))
+
+
+async def test_a_run_with_failures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Links cut and reset and a broker killed, while the disk refuses and while it does not."""
+    unheard: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, told: unheard.append(told))
+    monkeypatch.setattr(hold, "RETRY_S", 0.05)
+    monkeypatch.setattr(receive, "RETRY_S", 0.05)
+    refused = 0
+
+    def append(envelopes: object) -> None:
+        nonlocal refused
+        refused += 1
+        raise StoreError("disk full")
+
+    async with MosquittoProcess() as broker, CutProxy(broker.port) as proxy:
+        settings, stop = settings_for(tmp_path, proxy.port), asyncio.Event()
+        agent = Agent(settings, SystemClock(), stop)
+        running = asyncio.create_task(agent.run())
+
+        def up() -> bool:
+            return all(agent._vitals.sessions.get(press, False) for press in settings.presses)
+
+        def down() -> bool:
+            return not any(agent._vitals.sessions.values())
+
+        await eventually(up, 60)
+        for seq, full in enumerate((False, True)):
+            with monkeypatch.context() as disk:
+                if full:
+                    disk.setattr(agent._spool.spool, "append", append)
+                for fault in ("cut", "reset"):
+                    before = refused
+                    async with connect(BrokerSettings(port=broker.port), "press") as session:
+                        await session.publish(TELEMETRY, frame(seq))
+                    if full:
+                        await eventually(lambda n=before: refused > n, 30)  # type: ignore[misc]
+                    met = proxy.connections_count
+                    proxy.break_link(fault)
+                    await eventually(lambda n=met: proxy.connections_count > n, 30)  # type: ignore[misc]
+                    proxy.heal()
+                    await eventually(up, 30)
+                await broker.kill()
+                await eventually(down, 30)
+                await broker.start()
+                await eventually(up, 30)
+        # stopped while it holds what the disk refuses, and the link has just been lost
+        monkeypatch.setattr(hold, "RETRY_S", 3600.0)
+        with monkeypatch.context() as disk:
+            disk.setattr(agent._spool.spool, "append", append)
+            before = refused
+            async with connect(BrokerSettings(port=broker.port), "press") as session:
+                await session.publish(TELEMETRY, frame(99))
+            await eventually(lambda: refused > before, 30)
+            client = agent._sessions._unsaved.sessions["s/p1"]._client
+            await broker.kill()
+            await eventually(lambda: client.paho.socket() is None, 30)
+            stop.set()
+            await running
+    gc.collect()
+    await asyncio.sleep(0)
+    assert unheard == []
+
+
+async def test_a_connection_that_is_given_up_while_it_is_made(tmp_path: Path) -> None:
+    """A port that accepts and says nothing; a wait that is cancelled; nothing stays open."""
+    unheard: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, told: unheard.append(told))
+    met, gone = asyncio.Event(), asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        met.set()
+        await reader.read()
+        writer.close()
+        gone.set()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+
+        async def connected() -> None:
+            async with connect(BrokerSettings(port=port), "x"):
+                pass
+
+        task = asyncio.create_task(connected())
+        await asyncio.wait_for(met.wait(), 30)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await asyncio.wait_for(gone.wait(), 30)
+    gc.collect()
+    await asyncio.sleep(0)
+    assert unheard == []

@@ -1,0 +1,124 @@
+"""A broker played on a raw socket: it speaks MQTT 5, and whatever else a test has it send."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK = 0x10, 0x20, 0x30, 0x40, 0x82, 0x90
+PINGREQ, PINGRESP, DISCONNECT = 0xC0, 0xD0, 0xE0
+QOS_1 = 0x02
+
+
+def packet(command: int, body: bytes) -> bytes:
+    """A packet with its fixed header."""
+    length, left = b"", len(body)
+    while True:
+        left, digit = divmod(left, 128)[0], left % 128 | (0x80 if left >= 128 else 0)
+        length += bytes([digit])
+        if not left:
+            return bytes([command]) + length + body
+
+
+def text(words: str | bytes) -> bytes:
+    """A text or binary data with its length in front."""
+    raw = words.encode() if isinstance(words, str) else words
+    return len(raw).to_bytes(2, "big") + raw
+
+
+def publish(topic: str | bytes, mid: int, properties: bytes, payload: bytes) -> bytes:
+    """A PUBLISH with QoS 1 and the given properties, fewer than 128 bytes."""
+    body = text(topic) + mid.to_bytes(2, "big") + bytes([len(properties)]) + properties + payload
+    return packet(PUBLISH | QOS_1, body)
+
+
+class PlayedBroker:
+    """Listens on 127.0.0.1. ``answers`` replaces the answer to a command, all times."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.acknowledged: list[int] = []
+        """Packet ids of the PUBACKs that came."""
+        self.published: list[bytes] = []
+        """Bodies of the PUBLISHes that came."""
+        self.sessions_count = 0
+        self.subscribed = asyncio.Event()
+        self.answers: dict[int, Callable[[bytes], bytes]] = {}
+        self._open: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._server is not None
+        self._server.close()
+        self.hang_up()
+
+    def send(self, data: bytes) -> None:
+        """To everyone who is connected."""
+        for writer in self._open:
+            writer.write(data)
+
+    def hang_up(self) -> None:
+        """Close all connections."""
+        for writer in list(self._open):
+            writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                command, body = await _read(reader)
+                answer = self.answers.get(command & 0xF0)
+                if command == DISCONNECT:
+                    break
+                writer.write(answer(body) if answer else self._answer(command, body, writer))
+                if command == SUBSCRIBE:
+                    self._open.add(writer)
+                    self.subscribed.set()
+        except (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            self._open.discard(writer)
+            writer.close()
+
+    def _answer(self, command: int, body: bytes, writer: asyncio.StreamWriter) -> bytes:
+        match command & 0xF0:
+            case 0x10:
+                self.sessions_count += 1
+                return packet(CONNACK, b"\0\0\0")
+            case 0x80:
+                topics, at = 0, 3 + body[2]
+                while at < len(body):
+                    at += 3 + int.from_bytes(body[at : at + 2], "big")
+                    topics += 1
+                return packet(SUBACK, body[:2] + b"\0" + b"\1" * topics)
+            case 0x30:
+                self.published.append(body)
+                at = 2 + int.from_bytes(body[:2], "big")
+                return packet(PUBACK, body[at : at + 2]) if command & QOS_1 else b""
+            case 0x40:
+                self.acknowledged.append(int.from_bytes(body[:2], "big"))
+            case 0xC0:
+                return packet(PINGRESP, b"")
+        return b""
+
+
+async def _read(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    command = (await reader.readexactly(1))[0]
+    length = shift = 0
+    while True:
+        byte = (await reader.readexactly(1))[0]
+        length |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return command, await reader.readexactly(length)
