@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -95,14 +97,20 @@ def plan_for(path: Path, presses: tuple[str, ...] = ("p1", "p2")) -> Plan:
 
 
 @asynccontextmanager
-async def ruled_broker(tmp_path: Path, *agents: AgentPlan) -> AsyncIterator[RuledBroker]:
-    """Make the files in a folder and run Mosquitto on them; for other agents if they are named."""
+async def ruled_broker(
+    tmp_path: Path, *agents: AgentPlan, program: Path | None = None
+) -> AsyncIterator[RuledBroker]:
+    """Make the files in a folder and run Mosquitto on them; for other agents if they are named.
+
+    Args:
+        program: the Mosquitto, by default the machine's own.
+    """
     path = tmp_path / "broker"
     plan = plan_for(path)
     plan = plan.model_copy(update={"agents": agents or plan.agents})
     folder_of(path, plan).prepare()
     async with MosquittoProcess(
-        plan.port, directory=tmp_path / "run", config=path / "mosquitto.conf"
+        plan.port, directory=tmp_path / "run", config=path / "mosquitto.conf", program=program
     ) as process:
         yield RuledBroker(path, plan, process)
 
