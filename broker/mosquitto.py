@@ -87,7 +87,7 @@ class MosquittoProcess:
     It listens on 127.0.0.1, on `port` or on a free one, which it keeps over restarts.
     Configuration, log and (with `persistence`) the store are in `directory`, or in a temporary one
     that goes with it. Given a `config` file it runs that one, which must listen on `port`, and the
-    other arguments but `directory` mean nothing. Runs `program`, by default the machine's Mosquitto.
+    other arguments but `directory` mean nothing. `program` is by default the machine's Mosquitto.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The releases of Mosquitto on which a test runs, side by side (``deploy/setup/unpack-brokers``)."""
+"""The releases of Mosquitto that a test runs on, as ``deploy/setup/unpack-brokers`` gets them."""
 
 from __future__ import annotations
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -40,14 +38,16 @@ class RuledBroker:
             {"host": "localhost", "port": self.plan.port, "tls": {"enabled": True, **tls}, **more}
         )
 
-    def page(self, password: str | None = None, **options: Any) -> aiomqtt.Client:
+    def page(
+        self, password: str | None = None, user: str = "page", **options: Any
+    ) -> aiomqtt.Client:
         """A page of this machine: websockets, with the password that was made for it."""
         if password is None:
             password = (self.path / "clients" / "page.password").read_text().strip()
         return aiomqtt.Client(
             "127.0.0.1",
             self.plan.websockets_port,
-            username="page",
+            username=user,
             password=password,
             transport="websockets",
             protocol=aiomqtt.ProtocolVersion.V5,
