@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -54,7 +53,7 @@ class BrokerFolder:
         self.path = path.absolute()
         self._plan = plan
         self._now = now
-        self._owner = plan.user if os.geteuid() == 0 and _is_user(plan.user) else None
+        self._owner = _account(plan.user) if os.geteuid() == 0 else None
 
     @property
     def broker_user_is_missing(self) -> bool:
@@ -250,8 +249,9 @@ class BrokerFolder:
         new.replace(path)
 
     def _hand_over(self, path: Path) -> None:
+        """Give the broker what it reads: later than 2.0.17 it asks for its user and its group."""
         if self._owner is not None:
-            shutil.chown(path, self._owner)
+            os.chown(path, self._owner.pw_uid, self._owner.pw_gid)
 
 
 _PRIVATE = ("authority", "clients")
@@ -261,9 +261,8 @@ def _until(certificate: Certificate) -> str:
     return f"until {certificate.not_valid_after_utc:%Y-%m-%d}"
 
 
-def _is_user(name: str) -> bool:
+def _account(name: str) -> pwd.struct_passwd | None:
     try:
-        pwd.getpwnam(name)
+        return pwd.getpwnam(name)
     except KeyError:
-        return False
-    return True
+        return None
