@@ -22,6 +22,7 @@ from broker.access import acl_text
 from broker.certificates import (
     CertificateError,
     Issued,
+    general_name,
     host_names_of,
     is_from,
     new_authority,
@@ -46,7 +47,8 @@ class BrokerFolder:
     """A folder and the plan it follows. Every method says what it did, a line each.
 
     Every method raises CertificateError when a file in the folder cannot be used, ValueError when
-    the plan names two clients alike, and OSError when the disk refuses.
+    the plan names two clients alike or does not fit into the files, and OSError when the disk
+    refuses.
     """
 
     def __init__(self, path: Path, plan: Plan, now: datetime) -> None:
@@ -72,7 +74,9 @@ class BrokerFolder:
     def prepare(self) -> list[str]:
         """Make what is missing, keep every key and password, write rules and configuration."""
         plan = self._plan
-        rules = acl_text([*plan.certified(), *plan.with_password()])  # refuses before it writes
+        self._check_names()  # this and the next two refuse before anything is written
+        rules = acl_text([*plan.certified(), *plan.with_password()])
+        configuration = self._configuration()
         for folder, mode in ((self.path, 0o755), *((self.path / n, 0o700) for n in _PRIVATE)):
             folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(mode)
@@ -84,7 +88,9 @@ class BrokerFolder:
         did += self._passwords()
         did += self._strangers()
         self._write(self.path / "access.acl", rules.encode(), _SECRET, for_broker=True)
-        self._configure()
+        plan.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._hand_over(plan.data)
+        self._write(self.path / "mosquitto.conf", configuration.encode(), _OPEN)
         self._write(self.path / PLAN, plan.model_dump_json(indent=2).encode() + b"\n", _OPEN)
         return did
 
@@ -212,20 +218,26 @@ class BrokerFolder:
             if file.stem not in known
         ]
 
-    def _configure(self) -> None:
+    def _check_names(self) -> None:
+        for name in self._plan.host_names:
+            try:
+                general_name(name)
+            except CertificateError as error:
+                raise CertificateError(f"--host-name (or broker.host): {error}") from None
+        if SERVER in {client.name for client in self._plan.certified()}:
+            raise ValueError(f"{SERVER!r} names the broker's own certificate: choose another name")
+
+    def _configuration(self) -> str:
         plan = self._plan
-        data = plan.data
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._hand_over(data)
         files = BrokerFiles(
             authority=self.path / "ca.crt",
             certificate=self.path / "server.crt",
             key=self.path / "server.key",
             acl=self.path / "access.acl",
             passwords=self.path / "passwords",
-            data=data,
+            data=plan.data,
         )
-        text = broker_configuration(
+        return broker_configuration(
             files,
             port=plan.port,
             bind=plan.bind,
@@ -233,7 +245,6 @@ class BrokerFolder:
             max_queued_messages=plan.max_queued_messages(),
             user=plan.user,
         )
-        self._write(self.path / "mosquitto.conf", text.encode(), _OPEN)
 
     def _write(self, path: Path, content: bytes, mode: int, *, for_broker: bool = False) -> None:
         """Replace a file at once, so that nobody reads half of it or with the wrong rights."""

@@ -41,6 +41,11 @@ class AgentPlan(_Part):
     @classmethod
     def _is_a_prefix(cls, prefix: str) -> str:
         TopicSpace(prefix)
+        if prefix.startswith(" "):
+            raise ValueError(
+                f"topic prefix {prefix[:80]!r}: begins with a space, which access rules of "
+                "Mosquitto leave out"
+            )
         return prefix
 
     @property

@@ -20,7 +20,7 @@ pytestmark = on_every_version()
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A folder that the broker's user can reach, which root's temporary folders are not."""
-    with tempfile.TemporaryDirectory(prefix="twin broker ") as name:  # with spaces
+    with tempfile.TemporaryDirectory(prefix="twin's brøker $HOME %u ") as name:
         Path(name).chmod(0o755)
         yield Path(name)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pwd
 import stat
 import sys
@@ -172,10 +173,67 @@ def test_files_that_cannot_be_used(out: Path, damage: str, words: str) -> None:
 
 def test_input_that_cannot_be_used(out: Path) -> None:
     refused(init(out, "--host-name", "mqtt://x"), "'mqtt://x' is neither a host name nor an IP")
-    refused(init(out, "--scada", "a b"), "plan.json: scada.0")
+    refused(init(out, "--scada", "a b"), "--scada 'a b' is not an identifier")
+    refused(init(out, "--scada", "server"), "'server' names the broker's own certificate")
     refused(init(out, "--scada", "agent-a"), "'agent-a' would name two clients")
     refused(init(out, presses="p1, p1"), "a press is listed twice")
     refused(renew(out.parent / "none"), "holds no plan.json: give the folder that init has made")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("--bind", "127.0.0.1\nallow_anonymous true", None),
+        ("--bind", "127.0.0.1 x", None),
+        ("--bind", "127.0.0.1#", None),
+        ("--bind", "", None),
+        ("--user", "mosquitto\rallow_anonymous true", None),
+        ("--user", "my user", None),
+        ("--data", "/var/lib/x\nallow_anonymous true", None),
+        ("--data", "/var/lib/#1", None),
+        ("--data", "/var/lib/x\u2028y", None),
+        ("--data", "/var/lib/x\udcff", None),
+        ("--scada", "a\nuser scada", None),
+        ("--quality", "quality\n", None),
+        ("--page", "page\x0b", None),
+        ("--host-name", "press-pc\nx", "--host-name (or broker.host): "),
+        ("--host-name", "fe80::1%lo\nx", "--host-name (or broker.host): "),
+    ],
+)
+def test_an_option_is_no_second_line(out: Path, option: str, value: str, told: str | None) -> None:
+    """Nothing but its own value reaches mosquitto.conf, and nothing is written."""
+    refused(init(out, option, value), f"{told or option + ' '}{value!r}")
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("name", ["a\nallow_anonymous true", "a#b", "a\tb"])
+def test_a_folder_is_no_second_line(tmp_path: Path, name: str) -> None:
+    bad = tmp_path / name
+    for options in ([], ["--data", "/var/lib/mosquitto"]):
+        refused(init(bad, *options), f"--out '{tmp_path}/", repr(name)[1:-1])
+        assert not bad.exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("bind", "127.0.0.1\nallow_anonymous true", "--bind '127.0.0.1\\nallow"),
+        ("user", "x\nallow_anonymous true", "--user 'x\\nallow"),
+        ("data", "/x\nallow_anonymous true", "--data '/x\\nallow"),
+        ("pages", ["a\nb"], "plan.json: pages.0"),
+        ("host_names", ["a\nb"], "'a\\nb' is neither a host name"),
+    ],
+)
+def test_a_plan_changed_by_hand_is_no_second_line(
+    out: Path, field: str, value: object, told: str
+) -> None:
+    init(out)
+    before = contents(out)
+    plan = json.loads(before["plan.json"]) | {field: value}
+    (out / "plan.json").write_text(json.dumps(plan))
+    refused(init(out), told)
+    (out / "plan.json").write_bytes(before["plan.json"])
+    assert contents(out) == before
 
 
 def test_a_disk_that_refuses(out: Path) -> None:
