@@ -16,6 +16,10 @@ Of 2,001 acknowledged messages a SIGKILL left 1,997; with Mosquitto's defaults i
 QUEUE_LIMIT = 100_000
 """Messages kept for one client that is away. All are in memory, and every save writes them all."""
 
+MACHINE_CONNECTIONS = 800
+"""Connections of machines at once. A service may have 1,024 files open, connections among them: of
+1,024 the store gets none, and nothing more is saved."""
+
 _MESSAGE_BYTES = 2_000
 """What a telemetry message takes in an agent's spool, roughly."""
 
@@ -66,6 +70,12 @@ def queue_length(spool_limit_mb: float, presses: int) -> int:
     return max(1_000, min(fits, QUEUE_LIMIT))
 
 
+def queue_bytes(spool_limit_mb: float, presses: int) -> int:
+    """Bytes worth keeping for an agent that is away: never less than the usual messages have."""
+    usual = queue_length(spool_limit_mb, presses) * _MESSAGE_BYTES
+    return max(usual, int(spool_limit_mb * 1e6 / max(presses, 1)))
+
+
 def broker_configuration(
     files: BrokerFiles,
     *,
@@ -73,9 +83,16 @@ def broker_configuration(
     bind: str | None = None,
     websockets_port: int,
     max_queued_messages: int,
+    max_queued_bytes: int,
+    max_connections: int,
     user: str,
 ) -> str:
-    """The text of `mosquitto.conf`; `bind` is the address of the mTLS listener, all by default.
+    """The text of `mosquitto.conf`.
+
+    Args:
+        bind: the address of the mTLS listener, all by default.
+        max_queued_messages, max_queued_bytes: kept for each client that is away.
+        max_connections: of machines at once.
 
     Raises:
         ValueError: a value does not fit into one line of it.
@@ -104,8 +121,10 @@ persistence true
 persistence_location {files.data}/
 autosave_on_changes true
 autosave_interval {AUTOSAVE_CHANGES}
-# Mosquitto's own 1,000 drops the rest without a word.
+# For each client that is away; more is dropped without a word. Mosquitto's own: 1,000 messages and
+# any number of bytes.
 max_queued_messages {max_queued_messages}
+max_queued_bytes {max_queued_bytes}
 persistent_client_expiration 14d
 
 log_dest stderr
@@ -115,6 +134,8 @@ log_type notice
 
 # Machines: TLS with a certificate on both sides. The CN of the client's is its name in the ACL.
 {listener}
+# Fewer than the files that a service may open: the store needs some.
+max_connections {max_connections}
 cafile {files.authority}
 certfile {files.certificate}
 keyfile {files.key}

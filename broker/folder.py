@@ -243,6 +243,8 @@ class BrokerFolder:
             bind=plan.bind,
             websockets_port=plan.websockets_port,
             max_queued_messages=plan.max_queued_messages(),
+            max_queued_bytes=plan.max_queued_bytes(),
+            max_connections=plan.max_connections(),
             user=plan.user,
         )
 

@@ -123,6 +123,13 @@ class MosquittoProcess:
         """Whether the process is alive."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """The process; RuntimeError when there is none."""
+        if self._process is None:
+            raise RuntimeError("the broker does not run")
+        return self._process.pid
+
     async def __aenter__(self) -> Self:
         try:
             await self.start()

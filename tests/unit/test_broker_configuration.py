@@ -14,8 +14,8 @@ from broker.plan import AgentPlan, Plan
 DIRECTIVES = """
 user set_tcp_nodelay max_packet_size allow_anonymous password_file acl_file persistence
 persistence_location autosave_on_changes autosave_interval max_queued_messages
-persistent_client_expiration log_dest log_type log_type log_type
-listener cafile certfile keyfile require_certificate use_identity_as_username
+max_queued_bytes persistent_client_expiration log_dest log_type log_type log_type
+listener max_connections cafile certfile keyfile require_certificate use_identity_as_username
 listener socket_domain protocol
 """.split()
 
@@ -57,6 +57,8 @@ def test_whatever_is_given_the_configuration_has_its_own_lines_only(
             bind=bind,
             websockets_port=9001,
             max_queued_messages=1000,
+            max_queued_bytes=2_000_000,
+            max_connections=800,
             user=user,
         )
     except ValueError as error:
