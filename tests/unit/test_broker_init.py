@@ -97,7 +97,7 @@ def test_a_press_and_names_are_added_and_the_rest_is_kept(out: Path) -> None:
     assert "made the certificate of ignition" in said
     assert "made the password of hall" in said
     changed = {name for name in before if after[name] != before[name]}
-    assert changed == {"access.acl", "passwords", "plan.json"}
+    assert changed == {"access.acl", "mosquitto.conf", "passwords", "plan.json"}
     assert b"user press-s-p2\n" in after["access.acl"]
     assert before["passwords"] in after["passwords"]
 
