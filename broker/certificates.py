@@ -5,6 +5,7 @@ EC keys on P-256. Needs `cryptography`, the extra `broker`; nothing here touches
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -68,7 +69,7 @@ def new_server(authority: Issued, host_names: Iterable[str], now: datetime) -> I
     Raises:
         CertificateError: a host name is none.
     """
-    names = [_general_name(name) for name in host_names]
+    names = [general_name(name) for name in host_names]
     extensions = [x509.SubjectAlternativeName(names)]
     return _leaf(authority, "broker", ExtendedKeyUsageOID.SERVER_AUTH, extensions, now)
 
@@ -181,12 +182,18 @@ def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
-def _general_name(name: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ip_address(name))
-    except ValueError:
-        pass
-    if not name or any(character in name for character in " /:*") or not name.isascii():
+def general_name(name: str) -> x509.GeneralName:
+    """A host name or IP address as a certificate holds it.
+
+    Raises:
+        CertificateError: it is neither.
+    """
+    if "%" not in name:  # no IPv6 address with the name of an interface
+        try:
+            return x509.IPAddress(ip_address(name))
+        except ValueError:
+            pass
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", name):
         raise CertificateError(
             f"{name!r} is neither a host name nor an IP address: give it without protocol and port"
         )

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from broker.access import acl_text
 from broker.certificates import (
     CertificateError,
     Issued,
+    general_name,
     host_names_of,
     is_from,
     new_authority,
@@ -47,14 +47,15 @@ class BrokerFolder:
     """A folder and the plan it follows. Every method says what it did, a line each.
 
     Every method raises CertificateError when a file in the folder cannot be used, ValueError when
-    the plan names two clients alike, and OSError when the disk refuses.
+    the plan names two clients alike or does not fit into the files, and OSError when the disk
+    refuses.
     """
 
     def __init__(self, path: Path, plan: Plan, now: datetime) -> None:
         self.path = path.absolute()
         self._plan = plan
         self._now = now
-        self._owner = plan.user if os.geteuid() == 0 and _is_user(plan.user) else None
+        self._owner = _account(plan.user) if os.geteuid() == 0 else None
 
     @property
     def broker_user_is_missing(self) -> bool:
@@ -73,7 +74,9 @@ class BrokerFolder:
     def prepare(self) -> list[str]:
         """Make what is missing, keep every key and password, write rules and configuration."""
         plan = self._plan
-        rules = acl_text([*plan.certified(), *plan.with_password()])  # refuses before it writes
+        self._check_names()  # this and the next two refuse before anything is written
+        rules = acl_text([*plan.certified(), *plan.with_password()])
+        configuration = self._configuration()
         for folder, mode in ((self.path, 0o755), *((self.path / n, 0o700) for n in _PRIVATE)):
             folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(mode)
@@ -85,7 +88,9 @@ class BrokerFolder:
         did += self._passwords()
         did += self._strangers()
         self._write(self.path / "access.acl", rules.encode(), _SECRET, for_broker=True)
-        self._configure()
+        plan.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._hand_over(plan.data)
+        self._write(self.path / "mosquitto.conf", configuration.encode(), _OPEN)
         self._write(self.path / PLAN, plan.model_dump_json(indent=2).encode() + b"\n", _OPEN)
         return did
 
@@ -213,28 +218,35 @@ class BrokerFolder:
             if file.stem not in known
         ]
 
-    def _configure(self) -> None:
+    def _check_names(self) -> None:
+        for name in self._plan.host_names:
+            try:
+                general_name(name)
+            except CertificateError as error:
+                raise CertificateError(f"--host-name (or broker.host): {error}") from None
+        if SERVER in {client.name for client in self._plan.certified()}:
+            raise ValueError(f"{SERVER!r} names the broker's own certificate: choose another name")
+
+    def _configuration(self) -> str:
         plan = self._plan
-        data = plan.data
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._hand_over(data)
         files = BrokerFiles(
             authority=self.path / "ca.crt",
             certificate=self.path / "server.crt",
             key=self.path / "server.key",
             acl=self.path / "access.acl",
             passwords=self.path / "passwords",
-            data=data,
+            data=plan.data,
         )
-        text = broker_configuration(
+        return broker_configuration(
             files,
             port=plan.port,
             bind=plan.bind,
             websockets_port=plan.websockets_port,
             max_queued_messages=plan.max_queued_messages(),
+            max_queued_bytes=plan.max_queued_bytes(),
+            max_connections=plan.max_connections(),
             user=plan.user,
         )
-        self._write(self.path / "mosquitto.conf", text.encode(), _OPEN)
 
     def _write(self, path: Path, content: bytes, mode: int, *, for_broker: bool = False) -> None:
         """Replace a file at once, so that nobody reads half of it or with the wrong rights."""
@@ -250,8 +262,9 @@ class BrokerFolder:
         new.replace(path)
 
     def _hand_over(self, path: Path) -> None:
+        """Give the broker what it reads: later than 2.0.17 it asks for its user and its group."""
         if self._owner is not None:
-            shutil.chown(path, self._owner)
+            os.chown(path, self._owner.pw_uid, self._owner.pw_gid)
 
 
 _PRIVATE = ("authority", "clients")
@@ -261,9 +274,8 @@ def _until(certificate: Certificate) -> str:
     return f"until {certificate.not_valid_after_utc:%Y-%m-%d}"
 
 
-def _is_user(name: str) -> bool:
+def _account(name: str) -> pwd.struct_passwd | None:
     try:
-        pwd.getpwnam(name)
+        return pwd.getpwnam(name)
     except KeyError:
-        return False
-    return True
+        return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -31,7 +32,7 @@ STOP_TIMEOUT_S = 5.0
 _POLL_S = 0.02
 _PORT_TRIES = 5
 _PORT_TAKEN = "Address already in use"
-_LISTENING = " running"
+_LISTENING = re.compile(r"mosquitto version \S+ running")
 _LOG = "mosquitto.log"
 _LOG_TAIL_LINES = 15
 
@@ -86,7 +87,7 @@ class MosquittoProcess:
     It listens on 127.0.0.1, on `port` or on a free one, which it keeps over restarts.
     Configuration, log and (with `persistence`) the store are in `directory`, or in a temporary one
     that goes with it. Given a `config` file it runs that one, which must listen on `port`, and the
-    other arguments but `directory` mean nothing.
+    other arguments but `directory` mean nothing. `program` is by default the machine's Mosquitto.
     """
 
     def __init__(
@@ -98,7 +99,9 @@ class MosquittoProcess:
         max_queued_messages: int = MAX_QUEUED_MESSAGES,
         autosave_changes: int | None = None,
         config: Path | None = None,
+        program: Path | None = None,
     ) -> None:
+        self._program = program
         self._config = config
         self._port = port
         self._persistence = persistence
@@ -119,6 +122,13 @@ class MosquittoProcess:
     def is_running(self) -> bool:
         """Whether the process is alive."""
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """The process; RuntimeError when there is none."""
+        if self._process is None:
+            raise RuntimeError("the broker does not run")
+        return self._process.pid
 
     async def __aenter__(self) -> Self:
         try:
@@ -144,7 +154,7 @@ class MosquittoProcess:
         """
         if self.is_running:
             return
-        program = find_mosquitto()
+        program = self._program or find_mosquitto()
         if program is None:
             raise BrokerStartError("mosquitto is not on this machine; install its package")
         if self._port is not None:
@@ -198,7 +208,7 @@ class MosquittoProcess:
         self._process = self._spawn(program, port)
         deadline = monotonic() + START_TIMEOUT_S
         # Another broker may answer on a port that was taken: ours says in its log that it listens.
-        while not (_LISTENING in self.log_tail() and (self._config or await answers(port))):
+        while not (_LISTENING.search(self.log_tail()) and (self._config or await answers(port))):
             if not self.is_running or monotonic() > deadline:
                 await self.kill()
                 raise BrokerStartError(

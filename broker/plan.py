@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from broker.access import Client, agent_client, press_client, quality_client, reader_client
-from broker.configuration import queue_length
+from broker.configuration import MACHINE_CONNECTIONS, queue_bytes, queue_length
 from broker.ids import Identifier
 from broker.topics import DEFAULT_PREFIX, PressAddress, TopicSpace
 
@@ -41,6 +41,11 @@ class AgentPlan(_Part):
     @classmethod
     def _is_a_prefix(cls, prefix: str) -> str:
         TopicSpace(prefix)
+        if prefix.startswith(" "):
+            raise ValueError(
+                f"topic prefix {prefix[:80]!r}: begins with a space, which access rules of "
+                "Mosquitto leave out"
+            )
         return prefix
 
     @property
@@ -118,6 +123,16 @@ class Plan(_Part):
         """How many messages the broker keeps for each session that is away."""
         lengths = [queue_length(a.spool_limit_mb, len(a.presses)) for a in self.agents]
         return max(lengths, default=queue_length(0.0, 1))
+
+    def max_queued_bytes(self) -> int:
+        """How many bytes the broker keeps for each session that is away."""
+        sizes = [queue_bytes(a.spool_limit_mb, len(a.presses)) for a in self.agents]
+        return max(sizes, default=queue_bytes(0.0, 1))
+
+    def max_connections(self) -> int:
+        """Connections of machines at once: room for twice the plan's, and never few."""
+        sessions = sum(len(agent.presses) + 1 for agent in self.agents)
+        return max(MACHINE_CONNECTIONS, 2 * (sessions + len(self.certified())))
 
     def _twins(self) -> Sequence[str]:
         """The filters of all that the twins say, each once."""

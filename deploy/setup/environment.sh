@@ -46,6 +46,17 @@ get_mosquitto() (
     say "no mosquitto here; a person with rights can run: apt-get install mosquitto mosquitto-clients"
 )
 
+# The Mosquitto of each Debian release side by side: what `broker init` writes is tried on all of them.
+# Tests of those that cannot be had are skipped (in CI they fail).
+get_brokers() (
+  take_the_lock
+  ! have mosquitto-2.0.11 mosquitto-2.0.21 || exit 0
+  : >"$LOG"
+  step "unpacking the Mosquitto of other releases of Debian into .twin" \
+    "$ROOT/deploy/setup/unpack-brokers" "$STATE/brokers" ||
+    say "tests on the releases of Mosquitto that are not here are skipped"
+)
+
 # What checks the files of deploy/: promtool and systemd-analyze. Unpacked for the same reason: the
 # package prometheus would start a service. Without them their tests are skipped (in CI they fail).
 get_checkers() (

@@ -12,6 +12,7 @@ import click
 from pydantic import ValidationError
 
 from broker.access import agent_name
+from broker.ids import require_identifier
 from edge_agent.cli.common import fail
 from edge_agent.errors import MissingExtra, SettingsError, StoreError
 from twin_core.errors import InputError, TwinError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from edge_agent.settings import Settings
 
 PLAN = "plan.json"
+_NAMES = {"--scada": "scada", "--quality": "quality", "--page": "pages"}
 Port = click.IntRange(1, 65535)
 EXAMPLE = """\b
 Examples:
@@ -162,9 +164,16 @@ def _read_plan(out: Path) -> Plan | None:
 
 
 def _extended(old: Plan | None, settings: Settings, out: Path, options: dict[str, Any]) -> Plan:
-    """The old plan with this agent and what the options say; names add up."""
+    """The old plan with this agent and what the options say; names add up.
+
+    Raises:
+        ValueError: an option or the old plan holds a value that cannot be used.
+    """
     from broker.plan import THIS_MACHINE, AgentPlan, Plan
 
+    for option, names in _NAMES.items():
+        for name in options[names]:
+            require_identifier(option, name)
     fields: dict[str, Any] = {"data": out.absolute() / "data"} if old is None else old.model_dump()
     if options["data"] is not None:
         options["data"] = options["data"].absolute()

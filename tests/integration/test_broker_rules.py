@@ -7,7 +7,8 @@ by what it gets first. A refused publish shows in MQTT 5 only.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from broker.plan import AgentPlan
 from edge_agent.errors import LinkError
 from edge_agent.links.mqtt import Session, connect
 from edge_agent.settings import BrokerSettings
+from tests.support.mosquitto_versions import mosquitto, on_every_version
 from tests.support.ruled_broker import RuledBroker, eventually, folder_of, plan_for, ruled_broker
 
-pytestmark = pytest.mark.needs("mosquitto")
+pytestmark = on_every_version()
 
 P1, P2 = "pur/v1/s/p1", "pur/v1/s/p2"
 PREDICTION = "twin/mold/m/prediction"
@@ -47,6 +49,12 @@ READS = {
 }
 
 
+@pytest.fixture
+async def broker(tmp_path: Path, version: str) -> AsyncIterator[RuledBroker]:
+    async with ruled_broker(tmp_path, program=mosquitto(version)) as broker:
+        yield broker
+
+
 async def publish_all(broker: RuledBroker) -> None:
     """Each topic once, by who may."""
     for name, topics in WRITES.items():
@@ -55,54 +63,47 @@ async def publish_all(broker: RuledBroker) -> None:
                 await session.publish(topic, topic.encode())
 
 
-async def heard(session: Session, broker: RuledBroker) -> set[str]:
-    """The topics a subscriber gets when everything is published, until nothing more comes."""
+async def heard(session: Session) -> set[str]:
+    """The topics a subscriber got, by the time the broker answers it once more."""
+    await session.subscribe(["answer/me"])
     topics: set[str] = set()
-    await publish_all(broker)
     while True:
         try:
-            async with asyncio.timeout(0.5):
+            async with asyncio.timeout(0.1):
                 topics |= {message.topic for message in await session.next_batch(100)}
         except TimeoutError:
             return topics
 
 
-async def test_nobody_writes_more_than_its_role(tmp_path: Path) -> None:
-    async with ruled_broker(tmp_path) as broker:
-        for name, allowed in WRITES.items():
-            async with connect(broker.settings(name), "writer") as session:
-                for topic in [*EVERYTHING, *ELSEWHERE]:
-                    if topic in allowed:
+async def test_nobody_writes_more_than_its_role(broker: RuledBroker) -> None:
+    for name, allowed in WRITES.items():
+        async with connect(broker.settings(name), "writer") as session:
+            for topic in [*EVERYTHING, *ELSEWHERE]:
+                if topic in allowed:
+                    await session.publish(topic, b"")
+                else:
+                    with pytest.raises(LinkError, match="refused a publish: Not authorized"):
                         await session.publish(topic, b"")
-                    else:
-                        with pytest.raises(LinkError, match="refused a publish: Not authorized"):
-                            await session.publish(topic, b"")
 
 
-@pytest.mark.parametrize("name", sorted(READS))
-@pytest.mark.parametrize("filters", [["#"], EVERYTHING], ids=["wildcard", "named"])
-async def test_nobody_reads_more_than_its_role(
-    tmp_path: Path, name: str, filters: Sequence[str]
-) -> None:
-    async with (
-        ruled_broker(tmp_path) as broker,
-        connect(broker.settings(name), "reader") as session,
-    ):
-        await session.subscribe(filters)
-        assert await heard(session, broker) == READS[name]
+async def test_nobody_reads_more_than_its_role(broker: RuledBroker) -> None:
+    shared = [f"$share/agents/{topic}" for topic in EVERYTHING]
+    asked = [(name, filters) for name in READS for filters in (["#"], EVERYTHING)]
+    async with AsyncExitStack() as stack:
+        readers = []
+        for number, (name, filters) in enumerate([*asked, ("agent-a", shared)]):
+            session = await stack.enter_async_context(
+                connect(broker.settings(name), f"reader{number}")
+            )
+            await session.subscribe(filters)
+            readers.append((name, filters, session))
+        await publish_all(broker)
+        for name, filters, session in readers:
+            assert await heard(session) == READS[name], (name, filters)
 
 
-async def test_an_agent_may_share_its_subscriptions(tmp_path: Path) -> None:
-    async with (
-        ruled_broker(tmp_path) as broker,
-        connect(broker.settings("agent-a"), "reader") as session,
-    ):
-        await session.subscribe([f"$share/agents/{topic}" for topic in EVERYTHING])
-        assert await heard(session, broker) == READS["agent-a"]
-
-
-async def test_a_page_reads_the_twin_and_writes_nothing(tmp_path: Path) -> None:
-    async with ruled_broker(tmp_path) as broker, broker.page() as page:
+async def test_a_page_reads_the_twin_and_writes_nothing(broker: RuledBroker) -> None:
+    async with broker.page() as page:
         await page.subscribe("#", qos=1)
         await publish_all(broker)
         topics = set()
@@ -119,79 +120,90 @@ async def test_a_page_reads_the_twin_and_writes_nothing(tmp_path: Path) -> None:
         assert first.payload == b"from the press"
 
 
-async def test_anonymous_clients_are_refused(tmp_path: Path) -> None:
-    async with ruled_broker(tmp_path) as broker:
-        plain = BrokerSettings(port=broker.plan.port)
-        with pytest.raises(LinkError, match=r"expects TLS, set broker\.tls\.enabled"):
-            async with connect(plain, "x"):
-                pass
-        without = broker.settings("scada", tls={"cert_file": None, "key_file": None})
-        with pytest.raises(LinkError, match=r"client certificate, set broker\.tls\.cert_file"):
-            async with connect(without, "x"):
-                pass
-        for page in (
-            broker.page("wrong"),
-            aiomqtt.Client(
-                "127.0.0.1", broker.plan.websockets_port, transport="websockets", timeout=5
-            ),
-        ):
+async def test_anonymous_clients_are_refused(broker: RuledBroker) -> None:
+    plain = BrokerSettings(port=broker.plan.port)
+    with pytest.raises(LinkError, match=r"expects TLS, set broker\.tls\.enabled"):
+        async with connect(plain, "x"):
+            pass
+    without = broker.settings("scada", tls={"cert_file": None, "key_file": None})
+    with pytest.raises(LinkError, match=r"client certificate, set broker\.tls\.cert_file"):
+        async with connect(without, "x"):
+            pass
+    for page in (
+        broker.page("wrong"),
+        aiomqtt.Client("127.0.0.1", broker.plan.websockets_port, transport="websockets", timeout=5),
+    ):
+        with pytest.raises(aiomqtt.MqttCodeError, match=r"ot authori[sz]ed"):
+            await page.__aenter__()
+
+
+async def test_a_name_is_good_on_its_own_listener_only(broker: RuledBroker) -> None:
+    """One list of passwords and one of rights for both: neither opens the other's door."""
+    passwords = (broker.path / "clients" / "page.password").read_text().strip()
+    for name in ("agent-a", "press-s-p1", "scada"):
+        for password in ("", passwords, name):
             with pytest.raises(aiomqtt.MqttCodeError, match=r"ot authori[sz]ed"):
-                await page.__aenter__()
+                await broker.page(password, user=name).__aenter__()
+    page = {"username": "page", "password_file": broker.path / "clients" / "page.password"}
+    without = broker.settings("scada", tls={"cert_file": None, "key_file": None}, **page)
+    with pytest.raises(LinkError, match="client certificate"):
+        async with connect(without, "x"):
+            pass
+    for user in ("page", "agent-a"):  # the name is the certificate's, whatever else is said
+        both = broker.settings("press-s-p1", **(page | {"username": user}))
+        async with connect(both, "press") as session:
+            await session.publish(f"{P1}/shot", b"")
+            with pytest.raises(LinkError, match="Not authorized"):
+                await session.publish(f"{P1}/twin/kpi", b"")
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # paho's socket
-async def test_certificates_of_another_authority_are_refused(tmp_path: Path) -> None:
+async def test_certificates_of_another_authority_are_refused(
+    broker: RuledBroker, tmp_path: Path
+) -> None:
     foreign = plan_for(tmp_path / "foreign")
     folder_of(tmp_path / "foreign", foreign).prepare()
     certificate, key = folder_of(tmp_path / "foreign", foreign).files_of("agent-a")
-    async with ruled_broker(tmp_path) as broker:
-        stranger = broker.settings("agent-a", tls={"cert_file": certificate, "key_file": key})
-        with pytest.raises(LinkError, match=r"may not accept broker\.tls\.cert_file .*/foreign/"):
-            async with connect(stranger, "x"):
-                pass
-        other = tmp_path / "foreign" / "ca.crt"
-        with pytest.raises(LinkError, match=r"verify failed.*tls\.ca_file .*/foreign/ca\.crt"):
-            async with connect(broker.settings("agent-a", tls={"ca_file": other}), "x"):
-                pass
+    stranger = broker.settings("agent-a", tls={"cert_file": certificate, "key_file": key})
+    with pytest.raises(LinkError, match=r"may not accept broker\.tls\.cert_file .*/foreign/"):
+        async with connect(stranger, "x"):
+            pass
+    other = tmp_path / "foreign" / "ca.crt"
+    with pytest.raises(LinkError, match=r"verify failed.*tls\.ca_file .*/foreign/ca\.crt"):
+        async with connect(broker.settings("agent-a", tls={"ca_file": other}), "x"):
+            pass
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # paho's socket
-async def test_the_name_of_the_broker_is_checked(tmp_path: Path) -> None:
-    async with ruled_broker(tmp_path) as broker:
+async def test_the_name_of_the_broker_is_checked(broker: RuledBroker) -> None:
+    async with connect(broker.settings("agent-a", host="127.0.0.1"), "x"):
+        pass
+    folder = folder_of(broker.path, broker.plan.model_copy(update={"host_names": ("press-pc",)}))
+    before = broker.server_serial()
+    folder.renew(["server"], timedelta())
+    broker.process.reload()
+    await eventually(lambda: broker.server_serial() != before)
+    with pytest.raises(LinkError, match=r"not valid for '127\.0\.0\.1'.*broker\.host"):
         async with connect(broker.settings("agent-a", host="127.0.0.1"), "x"):
             pass
-        folder = folder_of(
-            broker.path, broker.plan.model_copy(update={"host_names": ("press-pc",)})
-        )
-        before = broker.server_serial()
-        folder.renew(["server"], timedelta())
+
+
+async def test_pages_are_served_on_this_machine_only(broker: RuledBroker) -> None:
+    tables = [Path("/proc/net", name).read_text() for name in ("tcp", "tcp6")]
+    port = f":{broker.plan.websockets_port:04X} "
+    listening = [word for table in tables for word in table.split() if port[:-1] in word]
+    assert listening
+    assert all("0100007F:" in word for word in listening)  # 127.0.0.1, perhaps within IPv6
+
+
+async def test_a_press_that_is_added_needs_no_restart(broker: RuledBroker) -> None:
+    async with connect(broker.settings("agent-a"), "agent") as session:
+        await session.subscribe(["pur/v1/s/p3/shot"])
+        plan = broker.plan.with_agent(AgentPlan(agent_id="a", site="s", presses=("p1", "p2", "p3")))
+        folder_of(broker.path, plan).prepare()
         broker.process.reload()
-        await eventually(lambda: broker.server_serial() != before)
-        with pytest.raises(LinkError, match=r"not valid for '127\.0\.0\.1'.*broker\.host"):
-            async with connect(broker.settings("agent-a", host="127.0.0.1"), "x"):
-                pass
-
-
-async def test_pages_are_served_on_this_machine_only(tmp_path: Path) -> None:
-    async with ruled_broker(tmp_path) as broker:
-        tables = [Path("/proc/net", name).read_text() for name in ("tcp", "tcp6")]
-        port = f":{broker.plan.websockets_port:04X} "
-        listening = [word for table in tables for word in table.split() if port[:-1] in word]
-        assert listening
-        assert all("0100007F:" in word for word in listening)  # 127.0.0.1, perhaps within IPv6
-
-
-async def test_a_press_that_is_added_needs_no_restart(tmp_path: Path) -> None:
-    async with ruled_broker(tmp_path) as broker:
-        async with connect(broker.settings("agent-a"), "agent") as session:
-            await session.subscribe(["pur/v1/s/p3/shot"])
-            plan = broker.plan.with_agent(
-                AgentPlan(agent_id="a", site="s", presses=("p1", "p2", "p3"))
-            )
-            folder_of(broker.path, plan).prepare()
-            broker.process.reload()
-            await eventually(lambda: "Reloading config" in broker.log())
-            async with connect(broker.settings("press-s-p3"), "press") as press:
-                await press.publish("pur/v1/s/p3/shot", b"new")
-            (first, *_) = await session.next_batch(1)
-        assert first.payload == b"new"
+        await eventually(lambda: "Reloading config" in broker.log())
+        async with connect(broker.settings("press-s-p3"), "press") as press:
+            await press.publish("pur/v1/s/p3/shot", b"new")
+        (first, *_) = await session.next_batch(1)
+    assert first.payload == b"new"

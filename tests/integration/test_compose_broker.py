@@ -11,13 +11,12 @@ from pathlib import Path
 import pytest
 
 from broker.loopback import free_port
-from broker.mosquitto import find_mosquitto
 from edge_agent.errors import LinkError
 from edge_agent.links.mqtt import connect
 from edge_agent.settings import BrokerSettings
-from tests.support.deploy import DEPLOY
+from tests.support.deploy import DEPLOY, read
+from tests.support.mosquitto_versions import mosquitto, on_every_version
 
-pytestmark = pytest.mark.needs("mosquitto")
 FOLDER = DEPLOY / "compose"
 
 
@@ -26,25 +25,36 @@ def make_secrets(folder: Path) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-async def test_users_and_their_rights(tmp_path: Path) -> None:
+@on_every_version()
+async def test_users_and_their_rights(tmp_path: Path, version: str) -> None:
     secrets = tmp_path / "secrets"
     assert make_secrets(secrets).count("made ") == 7
     assert make_secrets(secrets) == ""  # what is there is kept
     port = free_port()
-    text = (FOLDER / "mosquitto.conf").read_text()
-    for old, new in (
-        ("listener 1883", f"listener {port} 127.0.0.1\nuser root"),
-        ("/run/secrets", str(secrets)),
-        ("/mosquitto/config", str(FOLDER)),
-        ("/mosquitto/data/", f"{tmp_path}/"),
-    ):
-        assert old in text
-        text = text.replace(old, new)
+    own = tmp_path / "broker"
+    own.mkdir()
     config = tmp_path / "mosquitto.conf"
-    config.write_text(text)
+    config.write_text(
+        replaced(
+            (FOLDER / "mosquitto.conf").read_text(),
+            ("listener 1883", f"listener {port} 127.0.0.1\nuser root"),
+            ("/run/broker", str(own)),
+            ("/mosquitto/data/", f"{tmp_path}/"),
+        )
+    )
+    service = read("compose.yaml")["services"]["mosquitto"]
+    assert service["tmpfs"] == ["/run/broker:uid=1883,gid=1883,mode=0700"]
+    shell, option, command = service["command"]
+    command = replaced(
+        command,
+        ("/run/secrets", str(secrets)),
+        ("/run/broker", str(own)),
+        ("/mosquitto/config/mosquitto.conf", str(config)),
+        ("/mosquitto/config", str(FOLDER)),
+        ("exec mosquitto", f"exec {mosquitto(version)}"),
+    )
     with (tmp_path / "log").open("wb") as log:
-        program = str(find_mosquitto())
-        broker = await asyncio.create_subprocess_exec(program, "-c", str(config), stderr=log)
+        broker = await asyncio.create_subprocess_exec(shell, option, command, stderr=log)
     try:
         async with asyncio.timeout(30):
             await listening(port)
@@ -56,6 +66,16 @@ async def test_users_and_their_rights(tmp_path: Path) -> None:
         with suppress(ProcessLookupError):
             broker.terminate()
         await broker.wait()
+    assert "Future versions" not in (tmp_path / "log").read_text()
+    assert {path.stat().st_mode & 0o777 for path in own.iterdir()} == {0o600}
+
+
+def replaced(text: str, *pairs: tuple[str, str]) -> str:
+    """What stands in the container, for this machine."""
+    for old, new in pairs:
+        assert old in text
+        text = text.replace(old, new)
+    return text
 
 
 async def listening(port: int) -> None:

@@ -49,14 +49,16 @@ class RuledBroker:
         """The password that was made for the page."""
         return (self.path / "clients" / "page.password").read_text().strip()
 
-    def page(self, password: str | None = None, **options: Any) -> aiomqtt.Client:
+    def page(
+        self, password: str | None = None, user: str = "page", **options: Any
+    ) -> aiomqtt.Client:
         """A page of this machine: websockets, with the password that was made for it."""
         if password is None:
             password = self.page_password()
         return aiomqtt.Client(
             "127.0.0.1",
             self.plan.websockets_port,
-            username="page",
+            username=user,
             password=password,
             transport="websockets",
             protocol=aiomqtt.ProtocolVersion.V5,
@@ -106,14 +108,20 @@ def plan_for(path: Path, presses: tuple[str, ...] = ("p1", "p2")) -> Plan:
 
 
 @asynccontextmanager
-async def ruled_broker(tmp_path: Path, *agents: AgentPlan) -> AsyncIterator[RuledBroker]:
-    """Make the files in a folder and run Mosquitto on them; for other agents if they are named."""
+async def ruled_broker(
+    tmp_path: Path, *agents: AgentPlan, program: Path | None = None
+) -> AsyncIterator[RuledBroker]:
+    """Make the files in a folder and run Mosquitto on them; for other agents if they are named.
+
+    Args:
+        program: the Mosquitto, by default the machine's own.
+    """
     path = tmp_path / "broker"
     plan = plan_for(path)
     plan = plan.model_copy(update={"agents": agents or plan.agents})
     folder_of(path, plan).prepare()
     async with MosquittoProcess(
-        plan.port, directory=tmp_path / "run", config=path / "mosquitto.conf"
+        plan.port, directory=tmp_path / "run", config=path / "mosquitto.conf", program=program
     ) as process:
         yield RuledBroker(path, plan, process)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import pwd
 import stat
 import sys
 from pathlib import Path
@@ -95,7 +97,7 @@ def test_a_press_and_names_are_added_and_the_rest_is_kept(out: Path) -> None:
     assert "made the certificate of ignition" in said
     assert "made the password of hall" in said
     changed = {name for name in before if after[name] != before[name]}
-    assert changed == {"access.acl", "passwords", "plan.json"}
+    assert changed == {"access.acl", "mosquitto.conf", "passwords", "plan.json"}
     assert b"user press-s-p2\n" in after["access.acl"]
     assert before["passwords"] in after["passwords"]
 
@@ -171,10 +173,67 @@ def test_files_that_cannot_be_used(out: Path, damage: str, words: str) -> None:
 
 def test_input_that_cannot_be_used(out: Path) -> None:
     refused(init(out, "--host-name", "mqtt://x"), "'mqtt://x' is neither a host name nor an IP")
-    refused(init(out, "--scada", "a b"), "plan.json: scada.0")
+    refused(init(out, "--scada", "a b"), "--scada 'a b' is not an identifier")
+    refused(init(out, "--scada", "server"), "'server' names the broker's own certificate")
     refused(init(out, "--scada", "agent-a"), "'agent-a' would name two clients")
     refused(init(out, presses="p1, p1"), "a press is listed twice")
     refused(renew(out.parent / "none"), "holds no plan.json: give the folder that init has made")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("--bind", "127.0.0.1\nallow_anonymous true", None),
+        ("--bind", "127.0.0.1 x", None),
+        ("--bind", "127.0.0.1#", None),
+        ("--bind", "", None),
+        ("--user", "mosquitto\rallow_anonymous true", None),
+        ("--user", "my user", None),
+        ("--data", "/var/lib/x\nallow_anonymous true", None),
+        ("--data", "/var/lib/#1", None),
+        ("--data", "/var/lib/x\u2028y", None),
+        ("--data", "/var/lib/x\udcff", None),
+        ("--scada", "a\nuser scada", None),
+        ("--quality", "quality\n", None),
+        ("--page", "page\x0b", None),
+        ("--host-name", "press-pc\nx", "--host-name (or broker.host): "),
+        ("--host-name", "fe80::1%lo\nx", "--host-name (or broker.host): "),
+    ],
+)
+def test_an_option_is_no_second_line(out: Path, option: str, value: str, told: str | None) -> None:
+    """Nothing but its own value reaches mosquitto.conf, and nothing is written."""
+    refused(init(out, option, value), f"{told or option + ' '}{value!r}")
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("name", ["a\nallow_anonymous true", "a#b", "a\tb"])
+def test_a_folder_is_no_second_line(tmp_path: Path, name: str) -> None:
+    bad = tmp_path / name
+    for options in ([], ["--data", "/var/lib/mosquitto"]):
+        refused(init(bad, *options), f"--out '{tmp_path}/", repr(name)[1:-1])
+        assert not bad.exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("bind", "127.0.0.1\nallow_anonymous true", "--bind '127.0.0.1\\nallow"),
+        ("user", "x\nallow_anonymous true", "--user 'x\\nallow"),
+        ("data", "/x\nallow_anonymous true", "--data '/x\\nallow"),
+        ("pages", ["a\nb"], "plan.json: pages.0"),
+        ("host_names", ["a\nb"], "'a\\nb' is neither a host name"),
+    ],
+)
+def test_a_plan_changed_by_hand_is_no_second_line(
+    out: Path, field: str, value: object, told: str
+) -> None:
+    init(out)
+    before = contents(out)
+    plan = json.loads(before["plan.json"]) | {field: value}
+    (out / "plan.json").write_text(json.dumps(plan))
+    refused(init(out), told)
+    (out / "plan.json").write_bytes(before["plan.json"])
+    assert contents(out) == before
 
 
 def test_a_disk_that_refuses(out: Path) -> None:
@@ -197,17 +256,21 @@ def test_without_cryptography_the_error_names_the_extra(
 def test_root_hands_the_broker_what_it_reads(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Mosquitto reads its files after it has become its user; the rest stays root's."""
     monkeypatch.setattr(folder.os, "geteuid", lambda: 0)
-    given: set[tuple[str, str]] = set()
+    given: set[tuple[str, int, int]] = set()
     monkeypatch.setattr(
-        folder.shutil, "chown", lambda path, user: given.add((path.name.removesuffix(".new"), user))
+        folder.os,
+        "chown",
+        lambda path, user, group: given.add((path.name.removesuffix(".new"), user, group)),
     )
-    monkeypatch.setattr(folder, "_is_user", lambda _: False)
-    assert "First: there is no user 'mosquitto' here: install mosquitto" in init(out).output
+    absent = "First: there is no user 'no-such-user' here: install mosquitto"
+    assert absent in init(out, "--user", "no-such-user").output
     assert not given
-    monkeypatch.setattr(folder, "_is_user", lambda _: True)
-    assert "First:" not in init(out).output
-    assert {name for name, _ in given} == {"server.key", "access.acl", "passwords", "data"}
-    assert {user for _, user in given} == {"mosquitto"}
+    assert "First:" not in init(out, "--user", "daemon").output
+    daemon = pwd.getpwnam("daemon")
+    assert given == {
+        (name, daemon.pw_uid, daemon.pw_gid)
+        for name in ("server.key", "access.acl", "passwords", "data")
+    }
 
 
 def test_the_configuration_loses_little_and_lets_nobody_in_without_a_name(out: Path) -> None:
@@ -217,10 +280,10 @@ def test_the_configuration_loses_little_and_lets_nobody_in_without_a_name(out: P
         "autosave_on_changes true",
         "autosave_interval 100",
         "listener 8883 10.0.0.5",
-        "listener 9001 lo",
+        "listener 9001 127.0.0.1",
+        "allow_anonymous false",
         "max_packet_size 1048576",
         "max_queued_messages 100000",
-        "per_listener_settings true",
         "persistence true",
         f"persistence_location {out.parent}/store/",
         "require_certificate true",
@@ -228,4 +291,4 @@ def test_the_configuration_loses_little_and_lets_nobody_in_without_a_name(out: P
         "use_identity_as_username true",
     ):
         assert lines.count(line) == 1, line
-    assert lines.count("allow_anonymous false") == 2
+    assert not any(line.startswith("per_listener_settings") for line in lines)

@@ -1,0 +1,106 @@
+"""The files of `broker init` on each Mosquitto: messages that are sent while the agent is away."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from broker.codec import encode
+from broker.messages import Recipe, ShotEvent
+from edge_agent.app import Agent
+from edge_agent.clock import SystemClock
+from edge_agent.links.mqtt import connect
+from edge_agent.pipeline import Pipeline
+from edge_agent.settings import HistorySettings, Settings, SpoolSettings
+from tests.support.cut_proxy import CutProxy
+from tests.support.mosquitto_versions import mosquitto, on_every_version
+from tests.support.ruled_broker import RuledBroker, eventually, ruled_broker
+
+
+@pytest.fixture(autouse=True)
+def _without_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is compiled: the molds of these shots are unknown."""
+
+    async def nothing(_: Pipeline) -> None:
+        return
+
+    monkeypatch.setattr(Pipeline, "warm_up", nothing)
+
+
+@asynccontextmanager
+async def agent_at(broker: RuledBroker, link: CutProxy) -> AsyncIterator[None]:
+    """The agent of the plan behind a link, from its connection until it has ended."""
+    settings = Settings(
+        site="s",
+        agent_id="a",
+        presses=["p1"],
+        broker=broker.settings("agent-a", port=link.port, reconnect_max_s=0.5),
+        spool=SpoolSettings(path=broker.path.parent / "spool.db"),
+        history=HistorySettings(path=history_of(broker)),
+    )
+    stop = asyncio.Event()
+    before = broker.logins("agent-a")
+    task = asyncio.create_task(Agent(settings, SystemClock(), stop).run())
+    try:
+        await eventually(lambda: broker.logins("agent-a") > before)
+        yield
+    finally:
+        stop.set()
+        await task
+
+
+async def pour(broker: RuledBroker, shot_id: str) -> None:
+    """The press sends a shot, which the broker acknowledges."""
+    event = ShotEvent(
+        ts=datetime.now(UTC) - timedelta(seconds=1),
+        shot_id=shot_id,
+        mold_id="UNKNOWN",
+        event="poured",
+        system_id="SYSTEM_R1",
+        recipe=Recipe(m_polyol_kg=0.5, m_iso_kg=0.53, T_polyol_C=23.0, T_iso_C=23.0),
+    )
+    async with connect(broker.settings("press-s-p1"), "press") as press:
+        await press.publish("pur/v1/s/p1/shot", encode(event))
+
+
+def history_of(broker: RuledBroker) -> Path:
+    return broker.path.parent / "history.db"
+
+
+def stored(broker: RuledBroker) -> list[str]:
+    with closing(sqlite3.connect(history_of(broker))) as db:
+        return [shot for (shot,) in db.execute("SELECT shot_id FROM shot ORDER BY rowid")]
+
+
+@on_every_version()
+async def test_what_a_press_sends_while_the_agent_is_away_is_kept(
+    tmp_path: Path, version: str
+) -> None:
+    """Its connection breaks or it is stopped, before and after a restart of the broker."""
+    async with (
+        ruled_broker(tmp_path, program=mosquitto(version)) as broker,
+        CutProxy(broker.plan.port) as link,
+    ):
+        async with agent_at(broker, link):
+            await pour(broker, "online")
+            await eventually(lambda: stored(broker) == ["online"])
+            link.break_link("cut")  # as when it is killed: the broker sees no farewell
+            await pour(broker, "agent-killed")
+        link.heal()
+        async with agent_at(broker, link):
+            await eventually(lambda: stored(broker)[1:] == ["agent-killed"])
+        await pour(broker, "agent-stopped")
+        await broker.process.restart()
+        await pour(broker, "broker-restarted")
+        async with agent_at(broker, link):
+            await pour(broker, "back")
+            await eventually(lambda: len(stored(broker)) >= 5)
+    assert stored(broker) == [
+        "online", "agent-killed", "agent-stopped", "broker-restarted", "back"
+    ]  # fmt: skip
