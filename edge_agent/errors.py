@@ -7,6 +7,7 @@ TwinError
 ├── MissingExtra        something was asked for that needs packages which are not installed
 ├── LinkError           the broker cannot be reached or refused us (retryable)
 │   ├── CredentialsError  a certificate, key or password file cannot be used just now
+│   ├── NotAuthorized   the broker's access rules do not allow it
 │   └── PublishRefused  the broker will never take this message
 └── StoreError          spool or history cannot be written or read (retryable)
 """
@@ -47,6 +48,12 @@ class CredentialsError(LinkError):
     """A file of ``broker.tls`` or ``broker.password_file`` cannot be used; a new one may come."""
 
     hint = "correct the named file or field; it is read again at every connect"
+
+
+class NotAuthorized(LinkError):
+    """The broker's access rules do not allow it; they may be changed, so it is tried again."""
+
+    hint = "check the broker's access rules: docs/broker.md has who may write what"
 
 
 class PublishRefused(LinkError):
