@@ -15,6 +15,7 @@ TwinError
 from __future__ import annotations
 
 from twin_core.errors import InputError, TwinError
+from twin_core.extras import how_to_install
 
 
 class SettingsError(InputError):
@@ -30,11 +31,11 @@ class TableError(InputError):
 
 
 class MissingExtra(TwinError):
-    """A package of an extra is not installed; ``hint`` is the command that installs it."""
+    """A package of an extra is not installed; ``hint`` says how to install it."""
 
     def __init__(self, message: str, extra: str) -> None:
         super().__init__(message)
-        self.hint = f"pip install 'pur-mold-twin[{extra}]'"
+        self.hint = how_to_install(extra)
 
 
 class LinkError(TwinError):

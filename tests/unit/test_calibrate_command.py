@@ -18,6 +18,7 @@ from edge_agent.system_file import as_yaml, header_of
 from tests.support.scenarios import CONFIGS, SYSTEM_IDS, catalogue, scenario
 from twin_core import MaterialSystem, load_systems
 from twin_core.calibration import Observation, fit_measured, fit_sheet
+from twin_core.extras import how_to_install
 from twin_core.files import load_cure, load_sheets
 
 BUNDLE = CONFIGS / "bundles" / "baser_khakhar_1994_r11"
@@ -252,7 +253,7 @@ def test_without_matplotlib_the_plot_says_what_to_install(
     found = calibrate(
         "--system", "SYSTEM_R1", "--plot", tmp_path / "a.png", "--dry-run", exit_code=2
     )
-    assert "needs matplotlib: pip install 'pur-mold-twin[report]'" in found.stderr
+    assert f"needs matplotlib: {how_to_install('report')}" in found.stderr
 
 
 def test_a_new_version_is_one_that_is_free(tmp_path: Path) -> None:
