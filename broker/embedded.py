@@ -37,7 +37,7 @@ class EmbeddedBroker:
             from amqtt.errors import BrokerError  # noqa: PLC0415
         except ImportError as error:
             raise BrokerStartError(
-                "the embedded broker needs amqtt: install pur-mold-twin[demo], or Mosquitto"
+                "the embedded broker needs amqtt (extra demo: README.md, Installing), or Mosquitto"
             ) from error
         for name in _QUIET:
             logging.getLogger(name).setLevel(logging.CRITICAL)

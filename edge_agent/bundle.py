@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from broker.ids import Identifier
 from broker.messages import Prediction, QualityRecord, Recipe, ShotEvent, TelemetryFrame
+from broker.timestamps import EARLIEST
 from edge_agent.timed import Timed
 from twin_core.errors import InputError
 from twin_core.files import parse, read_yaml
@@ -130,9 +131,7 @@ class Bundle:
         end = poured_at + timedelta(seconds=self.t_demold_actual_s or self.duration_s)
         found.append(Timed(end, ShotEvent(ts=end, event="demolded", **common)))
         if self.quality is not None:
-            record = QualityRecord.model_validate(
-                {**self.quality, "ts": end, "shot_id": shot_id, "mold_id": mold_id}
-            )
+            record = QualityRecord.model_validate({**self.quality, **common, "ts": end})
             found.append(Timed(end, record))
         return sorted(found, key=lambda item: item.ts)
 
@@ -172,7 +171,11 @@ def load_bundle(path: Path) -> Bundle:
     for name, columns in SENSOR_FILES.items():
         if (path / name).is_file():
             _read_series(path / name, columns, series)
-    quality = read_yaml(path / "qc.yaml") if (path / "qc.yaml").is_file() else None
+    quality = None
+    if (path / "qc.yaml").is_file():
+        quality = read_yaml(path / "qc.yaml")
+        record = {"ts": EARLIEST, "shot_id": meta.shot_id} | quality
+        parse(QualityRecord, record, str(path / "qc.yaml"))
     return Bundle(
         path=path,
         meta=meta,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from edge_agent.settings import CatalogueSettings, Settings
+from twin_core.errors import InputError
 from twin_core.files import load_mold, load_sheets, load_systems
 from twin_core.materials import MaterialSystem
 from twin_core.mold import Mold
@@ -47,6 +49,8 @@ def read_catalogue(
     Raises:
         InputError: a file is wrong; the message names it and the field.
     """
+    if not folders.molds.is_dir():
+        raise InputError(f"{folders.molds}: no such folder of molds (catalogue.molds)")
     molds = [load_mold(file) for file in sorted(folders.molds.glob("*.yaml"))]
     return Catalogue(
         systems=load_systems(folders.systems),
@@ -55,3 +59,17 @@ def read_catalogue(
         quality_by_mold=quality_by_mold or {},
         sheets=load_sheets(folders.systems),
     )
+
+
+def changed_systems(old: Catalogue, new: Catalogue) -> Iterator[tuple[str, int, str]]:
+    """(system_id, version now, words on what was before) of each system with other numbers."""
+    for system_id, system in sorted(new.systems.items()):
+        before = old.systems.get(system_id)
+        if before is None:
+            sheet = old.sheets.get(system_id)
+            words = "new" if sheet is None else f"version {sheet.version} before, sheet only"
+            yield system_id, system.version, words
+        elif before.parameters_hash() != system.parameters_hash():
+            same = before.version == system.version
+            words = "other content" if same else f"version {before.version} before"
+            yield system_id, system.version, words

@@ -8,6 +8,7 @@ TwinError
 ├── LinkError           the broker cannot be reached or refused us (retryable)
 │   ├── PacketError       the broker sent what is not MQTT
 │   ├── CredentialsError  a certificate, key or password file cannot be used just now
+│   ├── NotAuthorized   the broker's access rules do not allow it
 │   └── PublishRefused  the broker will never take this message
 └── StoreError          spool or history cannot be written or read (retryable)
 """
@@ -15,6 +16,7 @@ TwinError
 from __future__ import annotations
 
 from twin_core.errors import InputError, TwinError
+from twin_core.extras import how_to_install
 
 
 class SettingsError(InputError):
@@ -30,11 +32,11 @@ class TableError(InputError):
 
 
 class MissingExtra(TwinError):
-    """A package of an extra is not installed; ``hint`` is the command that installs it."""
+    """A package of an extra is not installed; ``hint`` says how to install it."""
 
     def __init__(self, message: str, extra: str) -> None:
         super().__init__(message)
-        self.hint = f"pip install 'pur-mold-twin[{extra}]'"
+        self.hint = how_to_install(extra)
 
 
 class LinkError(TwinError):
@@ -54,6 +56,12 @@ class CredentialsError(LinkError):
     """A file of ``broker.tls`` or ``broker.password_file`` cannot be used; a new one may come."""
 
     hint = "correct the named file or field; it is read again at every connect"
+
+
+class NotAuthorized(LinkError):
+    """The broker's access rules do not allow it; they may be changed, so it is tried again."""
+
+    hint = "check the broker's access rules: docs/broker.md has who may write what"
 
 
 class PublishRefused(LinkError):

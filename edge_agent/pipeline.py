@@ -16,7 +16,7 @@ from broker.messages import (
     TelemetryFrame,
 )
 from broker.topics import PressAddress
-from edge_agent.catalogue import Catalogue
+from edge_agent.catalogue import Catalogue, changed_systems
 from edge_agent.clock import Clock
 from edge_agent.errors import StoreError
 from edge_agent.holdings import Holdings
@@ -85,6 +85,8 @@ class Pipeline:
 
     def renew(self, settings: Settings, catalogue: Catalogue) -> None:
         """Go on with other settings; shots that cure are simulated again at their next reading."""
+        for system_id, version, words in changed_systems(self._catalogue, catalogue):
+            get_logger().info("system_changed", system_id=system_id, version=version, detail=words)
         self._settings, self._catalogue = settings, catalogue
         self._fallback = settings.addresses()[0]
         self._answers.clear()

@@ -7,18 +7,20 @@ import base64
 import json
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from broker.codec import decode
 from broker.errors import PayloadError
-from broker.messages import Prediction
+from broker.messages import Prediction, QualityRecord
 from broker.timestamps import format_timestamp, parse_timestamp
 from broker.topics import PressAddress, TopicSpace
 from edge_agent.bundle import Bundle
 from edge_agent.clock import AcceleratedClock
-from edge_agent.errors import PacketError, StoreError
+from edge_agent.errors import NotAuthorized, PacketError, StoreError
 from edge_agent.links.mqtt import Session, connect
 from edge_agent.settings import BrokerSettings
 from edge_agent.spool import new_key
@@ -32,24 +34,36 @@ def _client_id(purpose: str) -> str:
     return new_key(f"pur-{purpose}").replace("/", "-")
 
 
+@dataclass
+class Replayed:
+    """What became of a replay."""
+
+    prediction: Prediction | None = None
+    """The agent's final one, or None when none came in time."""
+    refused: list[str] = field(default_factory=list)
+    """Why the broker refused a quality record: a press may not write them."""
+
+
 async def replay_bundle(
     bundle: Bundle,
     settings: BrokerSettings,
+    laboratory: BrokerSettings | None,
     prefix: str,
     site: str,
     press: str,
     speed: float,
     wait_s: float,
     progress: Progress,
-) -> Prediction | None:
+) -> Replayed:
     """Publish a logged shot. Its times are moved so that the last message is due now, at the end.
 
-    Returns:
-        The agent's final prediction for it, or None when none came within ``wait_s`` of the wall
-        after the last message.
+    Args:
+        laboratory: how to log in to send what ``qc.yaml`` says; None sends it as the press, and
+            a refusal of it alone is no error.
+        wait_s: seconds of the wall to wait for the final prediction, after the last message.
 
     Raises:
-        InputError: an address is wrong. LinkError: the broker is not reached.
+        InputError: an address is wrong. LinkError: the broker is not reached, or refuses a message.
     """
     try:
         address, topics = PressAddress(site, press), TopicSpace(prefix)
@@ -61,16 +75,30 @@ async def replay_bundle(
     )
     clock = AcceleratedClock(speed, datetime.now(UTC) - behind)
     messages = bundle.messages(clock.now())
-    async with connect(settings, _client_id("replay")) as session:
+    done = Replayed()
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(connect(settings, _client_id("replay")))
+        lab = session
+        if laboratory is not None and bundle.quality is not None:
+            lab = await stack.enter_async_context(connect(laboratory, _client_id("replay-quality")))
         await session.subscribe([answers])
         for sent, message in enumerate(messages, start=1):
-            await play([message], session, topics, address, clock)
+            of_lab = isinstance(message.message, QualityRecord)
+            try:
+                await play([message], lab if of_lab else session, topics, address, clock)
+            except NotAuthorized as error:
+                if not of_lab or laboratory is not None:
+                    raise
+                done.refused.append(str(error))
             progress(sent, len(messages))
         try:
             async with asyncio.timeout(wait_s):
-                return await _final_prediction(session, topics, bundle.meta.shot_id, messages[0].ts)
+                done.prediction = await _final_prediction(
+                    session, topics, bundle.meta.shot_id, messages[0].ts
+                )
         except TimeoutError:
-            return None
+            pass
+    return done
 
 
 async def _final_prediction(

@@ -1,6 +1,8 @@
 """Files that hold a secret: read when it is used, so that it can be exchanged in a running agent.
 
-A path ``credentials:NAME`` is the file NAME in systemd's ``$CREDENTIALS_DIRECTORY``.
+A path ``credentials:NAME`` is the file NAME in ``$CREDENTIALS_DIRECTORY``: of systemd, or of the
+secrets of a container. ``LoadCredential=pur:FOLDER`` gives its files the prefix ``pur_``, which a
+path leaves out.
 """
 
 from __future__ import annotations
@@ -9,6 +11,8 @@ import os
 from pathlib import Path
 
 SCHEME = "credentials:"
+PREFIX = "pur_"
+"""Of the unit's ``LoadCredential=pur:/etc/pur-mold-twin/credentials``."""
 
 
 class SecretFileError(Exception):
@@ -45,4 +49,6 @@ def resolved(field: str, path: Path) -> Path:
             f"{field}: {path}: $CREDENTIALS_DIRECTORY is not set: run as a systemd unit "
             "with LoadCredential=, or give the path of a file"
         )
-    return Path(folder, str(path).removeprefix(SCHEME))
+    name = str(path).removeprefix(SCHEME)
+    prefixed = Path(folder, PREFIX + name)
+    return prefixed if prefixed.exists() else Path(folder, name)

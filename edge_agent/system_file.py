@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from twin_core.errors import InputError
+from twin_core.materials import MaterialSystem
 
 PLAIN = re.compile(r"(1/)?[A-Za-z_][A-Za-z0-9_./-]*")
 RESERVED = {"yes", "no", "on", "off", "true", "false", "null", "y", "n"}
@@ -46,6 +47,19 @@ def save(path: Path, text: str, force: bool) -> None:
         path.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def write_system(system: MaterialSystem, folder: Path) -> None:
+    """Put a system into a folder of systems, over a file of its name.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made: {error.strerror or error}") from None
+    save(folder / f"{system.system_id}.yaml", as_yaml(system), force=True)
 
 
 def _write(node: dict[str, Any], depth: int, lines: list[str]) -> None:

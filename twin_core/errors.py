@@ -14,6 +14,8 @@ says what is wrong, where, the value, the limit, and the way out.
 
 from __future__ import annotations
 
+from twin_core.extras import how_to_install
+
 
 class TwinError(Exception):
     """Base of all errors of the twin."""
@@ -49,7 +51,7 @@ class ModelError(TwinError):
 class MissingRuntime(ModelError):
     """The library that runs a model is not installed."""
 
-    hint = "pip install 'pur-mold-twin[ml]'"
+    hint = how_to_install("ml")
 
 
 class InvalidInput(ModelError):

@@ -13,6 +13,7 @@ from scipy.stats import norm, qmc
 
 from twin_core.batch import BatchResult
 from twin_core.errors import InputError
+from twin_core.extras import how_to_install
 from twin_core.files import describe
 from twin_core.shot import Scenario
 from twin_core.solvers.base import Array
@@ -254,4 +255,4 @@ def _salib(module: str) -> Any:
     try:
         return import_module(f"SALib.{module}")
     except ImportError:
-        raise InputError("sensitivities need SALib: pip install 'pur-mold-twin[sweep]'") from None
+        raise InputError(f"sensitivities need SALib: {how_to_install('sweep')}") from None

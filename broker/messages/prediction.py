@@ -115,6 +115,8 @@ class Versions(WireModel):
     physics: Label
     physics_hash: Label
     parameters_hash: Label
+    system_version: Revision | None = None
+    """Version of the material system; None when nothing was simulated."""
     model: Label | None = None
     """The learned correction, or None for physics alone."""
 

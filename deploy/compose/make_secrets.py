@@ -16,6 +16,8 @@ from pathlib import Path
 
 USERS = {"twin": "mqtt-password", "press1": "mqtt-press1", "scada": "mqtt-scada"}
 """MQTT users of `acl`, and the file with the password of each."""
+OUTWARD = ("smtp-password", "alert-webhook-url")
+"""Given by others, for prometheus/alertmanager.yml; docs/operations.md says how."""
 ITERATIONS = 100_000
 
 
@@ -25,18 +27,23 @@ def main(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in (*USERS.values(), "postgres-password", "grafana-password"):
         keep(folder / name, secrets.token_hex(24))
+    for name in OUTWARD:
+        if keep(folder / name, f"put-your-{name}-here\n"):
+            print(f"  nobody is notified by it until you put yours into {folder / name}")
     postgres = (folder / "postgres-password").read_text()
     keep(folder / "history-url", f"postgresql://twin:{postgres}@timescaledb:5432/twin")
     lines = [f"{user}:{hashed((folder / file).read_text())}\n" for user, file in USERS.items()]
     keep(folder / "mosquitto-passwd", "".join(lines))
 
 
-def keep(path: Path, content: str) -> None:
-    """Write a file unless it is there."""
-    if not path.exists():
-        path.write_text(content)
-        path.chmod(0o644)
-        print(f"made {path}")
+def keep(path: Path, content: str) -> bool:
+    """Write a file unless it is there; whether it was written."""
+    if path.exists():
+        return False
+    path.write_text(content)
+    path.chmod(0o644)
+    print(f"made {path}")
+    return True
 
 
 def hashed(password: str) -> str:

@@ -57,17 +57,18 @@ get_brokers() (
     say "tests on the releases of Mosquitto that are not here are skipped"
 )
 
-# What checks the files of deploy/: promtool and systemd-analyze. Unpacked for the same reason: the
+# What checks the files of deploy/: promtool, amtool and systemd-analyze. Unpacked for the same reason: the
 # package prometheus would start a service. Without them their tests are skipped (in CI they fail).
 get_checkers() (
   local packages=()
   take_the_lock
   have promtool || packages+=(prometheus)
   have systemd-analyze || packages+=(systemd)
-  [ ${#packages[@]} -gt 0 ] || exit 0
   : >"$LOG"
-  unpack_debs checkers "${packages[@]}" ||
+  [ ${#packages[@]} -eq 0 ] || unpack_debs checkers "${packages[@]}" ||
     say "no promtool or systemd-analyze here; their packages are prometheus and systemd"
+  have amtool || unpack_debs alertmanager prometheus-alertmanager ||
+    say "no amtool here; its package is prometheus-alertmanager"
 )
 
 # Node-RED, which a benchmark stands beside; without npm that benchmark is skipped.

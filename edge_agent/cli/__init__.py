@@ -22,6 +22,7 @@ COMMANDS = {
     "run-sim": "Simulate one scenario.",
     "spool": "look into the spool of an agent: status, export, verify",
     "sweep": "many variations of a shot: distributions and sensitivities",
+    "systems": "Which version of a material system is in use: list, show, promote, go back.",
     "train-ml": "Learn corrections of the physics from a feature set.",
     "validate": "Compare the model with published runs, and write the page.",
     "virtual-plant": "Make thousands of simulated shots with a hidden truth, into a history.",

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from edge_agent.catalogue import Catalogue
     from edge_agent.learning.build import Builder, FeatureSet
     from edge_agent.learning.checks import Findings
-    from edge_agent.settings import Settings
+    from edge_agent.settings import CatalogueSettings, Settings
 
 EXAMPLE = """\b
 Examples:
   pur-mold-twin build-features --history var/history.db --since 90d --report report.md
+  pur-mold-twin build-features --history var/plant/history.db   # of virtual-plant --out var/plant
   pur-mold-twin build-features --bundles data/raw -o data/ml/features.parquet
   pur-mold-twin build-features -m measured.parquet -s simulated.csv
 
@@ -52,8 +53,14 @@ def _moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
 @click.option("-m", "--measured", type=File, help="Table of meas_, qc_ and proc_ columns.")
 @click.option("-s", "--sim", type=File, help="Table of sim_ columns, joined on shot_id.")
 @click.option("-c", "--config", type=File, help="Take history, catalogue and limits from here.")
-@click.option("--systems", type=File, help="File or folder of systems. [default: catalogue]")
-@click.option("--molds", type=Folder, help="Folder of molds. [default: catalogue]")
+@click.option(
+    "--systems", type=File,
+    help="File or folder of systems. [default: systems/ beside the shots, else catalogue]",
+)  # fmt: skip
+@click.option(
+    "--molds", type=Folder,
+    help="Folder of molds. [default: molds/ beside the shots, else catalogue]",
+)  # fmt: skip
 @click.option("--since", callback=_moment, help="Shots poured since then: 2026-05-01, or 90d back.")
 @click.option("--until", callback=_moment, help="Shots poured before then.")
 @click.option(
@@ -93,7 +100,10 @@ def command(
         if report is not None:
             check_suffix(report)
         settings = None if config is None else load_settings(config)
-        builder = Builder(_catalogue(settings, systems, molds), progress=_told)
+        folders, words = _folders(settings, systems, molds, _folder_of(history, bundles))
+        if measured is None:
+            click.echo(words, err=True)
+        builder = Builder(_catalogue(settings, folders), progress=_told)
         if measured is not None and sim is not None:
             from edge_agent.learning.from_files import from_files
 
@@ -114,16 +124,38 @@ def command(
             click.echo(f"{path}: written", err=True)
 
 
-def _catalogue(settings: Settings | None, systems: Path | None, molds: Path | None) -> Catalogue:
-    from edge_agent.catalogue import read_catalogue
+def _folder_of(history: str | None, bundles: Path | None) -> Path | None:
+    """Where the shots lie on disk, if they do: their molds and systems may lie beside them."""
+    if bundles is not None:
+        return bundles
+    if history is None or history.startswith(("postgresql://", "postgres://")):
+        return None
+    return Path(history).parent
+
+
+def _folders(
+    settings: Settings | None, systems: Path | None, molds: Path | None, beside: Path | None
+) -> tuple[CatalogueSettings, str]:
+    """Where systems and molds are read, and words on it: as asked for, else configured or found."""
     from edge_agent.settings import CatalogueSettings
-    from twin_core.errors import InputError
 
     folders = CatalogueSettings() if settings is None else settings.catalogue
-    given = {"systems": systems, "molds": molds}
-    folders = folders.model_copy(update={k: v for k, v in given.items() if v is not None})
-    if not folders.molds.is_dir():
-        raise InputError(f"{folders.molds}: no such folder of molds")
+    words = []
+    for name, given in (("systems", systems), ("molds", molds)):
+        why = "catalogue of the product" if settings is None else "of the configuration"
+        place: Path = getattr(folders, name)
+        if given is not None:
+            place, why = given, "as asked for"
+        elif settings is None and beside is not None and any((beside / name).glob("*.yaml")):
+            place, why = beside / name, "beside the shots"
+        folders = folders.model_copy(update={name: place})
+        words.append(f"{name}: {place} ({why})")
+    return folders, "\n".join(words)
+
+
+def _catalogue(settings: Settings | None, folders: CatalogueSettings) -> Catalogue:
+    from edge_agent.catalogue import read_catalogue
+
     if settings is None:
         return read_catalogue(folders)
     return read_catalogue(folders, settings.quality, settings.quality_by_mold)

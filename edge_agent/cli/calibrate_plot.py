@@ -6,6 +6,7 @@ from pathlib import Path
 
 from edge_agent.cli.calibrate_text import Panel
 from twin_core.errors import InputError
+from twin_core.extras import how_to_install
 
 
 def draw(panels: list[Panel], path: Path) -> None:
@@ -18,7 +19,7 @@ def draw(panels: list[Panel], path: Path) -> None:
         from matplotlib.figure import Figure
     except ImportError:
         raise InputError(
-            "--plot needs matplotlib: pip install 'pur-mold-twin[report]', or leave --plot out"
+            f"--plot needs matplotlib: {how_to_install('report')}; or leave --plot out"
         ) from None
     figure = Figure(figsize=(8.0, 3.2 * len(panels)), layout="constrained")
     for i, panel in enumerate(panels):

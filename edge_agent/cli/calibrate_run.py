@@ -10,7 +10,7 @@ from typing import Any
 import click
 from pydantic import BaseModel
 
-from edge_agent import measurements, system_file
+from edge_agent import measurements, system_file, system_versions
 from edge_agent.cli import calibrate_text as text
 from twin_core import load_scenario
 from twin_core.calibration import fit_cure, fit_measured, fit_sheet
@@ -39,11 +39,22 @@ class Output:
     force: bool
 
     def file(self, name: str, version: int) -> Path:
-        """The file to write: as asked for, or ``NAME-vN.yaml`` here."""
-        if self.out is None:
-            return Path(f"{name}-v{version}.yaml")
-        is_file = self.out.suffix in {".yaml", ".yml"}
-        return self.out if is_file else self.out / f"{name}.yaml"
+        """The file to write: as asked for, or ``NAME-vN.yaml`` in that folder or here."""
+        if self.out is not None and self.out.suffix in {".yaml", ".yml"}:
+            return self.out
+        return (self.out or Path()) / f"{name}-v{version}.yaml"
+
+    def write_system(self, system: MaterialSystem, place: Path, origin: Path | None) -> None:
+        """Write a fitted system with a version that is free in ``place``, and say how to use it.
+
+        Args:
+            place: file or folder of systems that it was read from.
+        """
+        name = system.system_id
+        version = system_versions.next_version(place, name, system.version)
+        self.write(name, system.model_copy(update={"version": version}), origin)
+        if not self.dry_run:
+            text.print_next_steps(self.file(name, version), name, version, place)
 
     def write(self, name: str, model: BaseModel, origin: Path | None) -> None:
         """Write a fitted model unless this is a dry run; it keeps the comments of its origin."""
@@ -94,7 +105,7 @@ def sheet(
         final = fit.system
         if final is system:  # the water alone is new
             final = system.model_copy(update={"version": system.version + 1})
-        output.write(system_id, final, origin)
+        output.write_system(final, folder, origin)
     return not fit.missed
 
 
@@ -147,7 +158,7 @@ def measured(
         place = systems or configs_folder() / "systems"
         known = load_systems(place)
         origin = file_of(place, system.system_id) if system.system_id in known else None
-        output.write(system.system_id, system, origin)
+        output.write_system(system, place, origin)
     else:
         click.echo("no number of the system was fitted: no file written")
     if not fit.converged:

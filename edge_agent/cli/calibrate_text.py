@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 
@@ -55,6 +56,16 @@ def number(value: float | None, digits: int = 4) -> str:
 def say(label: str, words: str) -> None:
     """A line of words, wrapped."""
     click.echo(textwrap.fill(f"{label}: {words}", WIDTH, subsequent_indent="    "))
+
+
+def print_next_steps(file: Path, system_id: str, version: int, place: Path) -> None:
+    """Where a written version belongs, and which command puts it into use."""
+    folder = place if place.is_dir() else place.parent
+    if file.parent.resolve() != folder.resolve():
+        click.echo(f"it belongs beside the other versions: cp {file} {folder}/")
+    click.echo("nothing uses it yet. To put it into use, and back:")
+    for command in (f"promote {system_id} {version}", f"rollback {system_id}"):
+        click.echo(f"  pur-mold-twin systems {command} --systems {folder}")
 
 
 def print_sheet(fit: SheetFit, inferred: Parameter | None) -> None:

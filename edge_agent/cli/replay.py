@@ -38,6 +38,14 @@ if TYPE_CHECKING:
     show_default=True,
     help="Seconds to wait for the agent's final prediction (bundle).",
 )
+@click.option(
+    "--quality-cert-file",
+    type=click.Path(path_type=Path),
+    help="Certificate to send the quality record with (bundle): a press may not write it.",
+)
+@click.option(
+    "--quality-key-file", type=click.Path(path_type=Path), help="Key of this certificate."
+)
 @broker_options
 @login_options
 def command(
@@ -47,6 +55,8 @@ def command(
     press: str,
     prefix: str,
     wait_s: float,
+    quality_cert_file: Path | None,
+    quality_key_file: Path | None,
     host: str,
     port: int,
     login: dict[str, Any],
@@ -55,7 +65,11 @@ def command(
 
     After a logged shot, the agent's prediction is printed beside the measurement.
     The times of a logged shot are moved so that it ends now; those of a recording are kept as they
-    are in its payloads. Exit codes: 0 sent, 2 bad input, 1 broker not reached.
+    are in its payloads. What its qc.yaml says goes out at the end, as the press unless
+    --quality-cert-file is given; where the broker refuses that to a press the rest is sent all the
+    same, and the last line says so.
+
+    Exit codes: 0 sent, 2 bad input, 1 broker not reached, or a message refused.
     """
     from edge_agent.bundle import load_bundle
     from edge_agent.replay import replay_bundle, replay_recording
@@ -70,14 +84,28 @@ def command(
             asyncio.run(replay_recording(source, settings, speed, progress))
             return
         bundle = load_bundle(source)
-        prediction = asyncio.run(
-            replay_bundle(bundle, settings, prefix, site, press, speed, wait_s, progress)
+        laboratory = None
+        if quality_cert_file is not None or quality_key_file is not None:
+            own = {"cert_file": quality_cert_file, "key_file": quality_key_file}
+            laboratory = settings_of(host, port, login | own)
+        done = asyncio.run(
+            replay_bundle(
+                bundle, settings, laboratory, prefix, site, press, speed, wait_s, progress
+            )
         )
-        if prediction is None:
+        if done.prediction is None:
             click.echo(f"no agent gave a final prediction within {wait_s:g} s", err=True)
         else:
-            click.echo(_window(prediction))
-            click.echo(bundle.compared_with(prediction))
+            click.echo(_window(done.prediction))
+            click.echo(bundle.compared_with(done.prediction))
+        for reason in done.refused:
+            click.echo(f"not sent: the quality record of {bundle.meta.shot_id}: {reason}", err=True)
+        if done.refused:
+            click.echo(
+                "hint: a press may not write quality records; to send it too, repeat the command "
+                "with --quality-cert-file quality.crt --quality-key-file quality.key",
+                err=True,
+            )
     except TwinError as error:
         fail(error)
     except KeyboardInterrupt:

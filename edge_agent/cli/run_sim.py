@@ -23,7 +23,7 @@ Examples:
   pur-mold-twin run-sim -s shot.yaml --with-ml --models var/models
 
 Ends with 0 when the shot was simulated (good or not), 2 when the input cannot be simulated as
-given, 1 when the solver failed or a report needs matplotlib (pip install 'pur-mold-twin[report]').
+given, 1 when the solver failed or a report needs matplotlib (the extra report).
 """
 
 File = click.Path(path_type=Path)

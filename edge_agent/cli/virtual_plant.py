@@ -36,7 +36,7 @@ File = click.Path(path_type=Path)
     "--out",
     required=True,
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for molds/, plant.yaml and history.db.",
+    help="Folder for molds/, plant.yaml and history.db; systems/ with --systems.",
 )
 @click.option("-n", "--shots", type=click.IntRange(1), default=5000, show_default=True)
 @click.option("--presses", type=click.IntRange(1, 1000), default=5, show_default=True)
@@ -96,6 +96,7 @@ def command(
     from edge_agent.logs import configure
     from edge_agent.plant import VirtualPlant, parse_change, write_molds
     from edge_agent.plant.card import write_card
+    from edge_agent.system_file import write_system
     from twin_core.errors import TwinError
 
     configure("error", "text")
@@ -115,6 +116,8 @@ def command(
         )
         write_card(plant, out)
         write_molds(list(plant.molds.values()), out / "molds")
+        if systems is not None:
+            write_system(plant.system, out / "systems")
         counts = asyncio.run(_fill(plant, settings))
     except TwinError as error:
         fail(error)
@@ -127,6 +130,10 @@ def command(
         shot_id, reason = next(iter(plant.skipped.items()))
         click.echo(f"{len(plant.skipped)} shots could not be simulated: {shot_id}: {reason}")
     click.echo(f"molds and plant.yaml: {out}; {time.monotonic() - began:.0f} s")
+    source = str(settings.path if settings.url is None else "URL")
+    if where is not None:
+        source += f" --molds {out / 'molds'}" + (f" --systems {systems}" if systems else "")
+    click.echo(f"a table to learn from: pur-mold-twin build-features --history {source}")
 
 
 def _system(system_id: str, path: Path | None) -> MaterialSystem:

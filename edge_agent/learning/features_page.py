@@ -57,10 +57,10 @@ have are missing. They do not say when the laboratory reported, so its results t
 A bundle's `qc.yaml` without `ts` counts as known when the mold was opened, as in a replay.
 
 The physics is computed anew for every shot, by the rules of the agent (which inputs stand in for
-missing readings), on all cores. With `pip install 'pur-mold-twin[ray]'` chunks of 1,000 shots are
-Ray tasks, on the cluster that `RAY_ADDRESS` names or on this machine; the numbers are the same. Ray
-is not among the packages of `./twin`, so `./twin test` runs the chunks in-process; where Ray is
-installed, `python -m tests.support.ray_run` compares both ways.
+missing readings), on all cores. With the [extra](../README.md#installing) `ray`
+chunks of 1,000 shots are Ray tasks, on the cluster that `RAY_ADDRESS` names or on this machine; the
+numbers are the same. Ray is not among the packages of `./twin`, so `./twin test` runs the chunks
+in-process; where Ray is installed, `python -m tests.support.ray_run` compares both ways.
 
 The file's metadata: `schema_version`, `schema_hash` (of names, units and meanings), `physics_hash`,
 `source`, `shots_count`, `simulated_share`.

@@ -24,7 +24,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from broker.codec import CONTENT_TYPES, detect_format
-from edge_agent.errors import LinkError, PacketError, PublishRefused
+from edge_agent.errors import LinkError, NotAuthorized, PacketError, PublishRefused
 from edge_agent.links.publish_packet import Incoming
 from edge_agent.links.quick_paho import QuickPaho
 from edge_agent.links.tls import password_of, tls_context, why_no_answer, why_no_tls
@@ -39,6 +39,8 @@ TIMEOUT_S = 10.0
 HUNG_UP = "the broker hung up before it answered"
 NEVER_ACCEPTED = {"Topic name invalid", "Packet too large", "Payload format invalid"}
 """Reason codes of a publish that trying again cannot change."""
+NOT_AUTHORIZED = "Not authorized"
+"""The reason code of a publish that the access rules forbid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +172,11 @@ class _Client(aiomqtt.Client):
             raise LinkError(f"{topic}: the broker did not acknowledge a publish")
         code = result.result()
         if code.is_failure:
-            kind = PublishRefused if code.getName() in NEVER_ACCEPTED else LinkError
-            raise kind(f"{topic}: the broker refused a publish: {code.getName()}")
+            name = code.getName()
+            words = f"{topic}: the broker refused a publish: {name}"
+            if name == NOT_AUTHORIZED:
+                raise NotAuthorized(words)
+            raise PublishRefused(words) if name in NEVER_ACCEPTED else LinkError(words)
 
 
 class Session:

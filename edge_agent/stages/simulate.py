@@ -174,7 +174,7 @@ def predict(
             "assumed_parameters_count": len(result.scenario.system.assumed()),
             "measured": measured,
             "simulated_now": simulated_now,
-            "versions": _versions(result.scenario.system.parameters_hash()),
+            "versions": _versions(result.scenario.system),
             "valid_until": at[2],
         }
     )
@@ -188,7 +188,7 @@ def hold(shot: Shot, reason: TwinError, basis: Basis, now: datetime) -> Predicti
             "status": "hold",
             "diagnostics": [Diagnostic(code="NOT_SIMULATED", words=str(reason)[:2000])],
             "assumed_parameters_count": 0,
-            "versions": _versions("none"),
+            "versions": _versions(None),
         }
     )
 
@@ -219,12 +219,13 @@ def _common(shot: Shot, basis: Basis, now: datetime) -> dict[str, Any]:
     }
 
 
-def _versions(parameters_hash: str) -> Versions:
+def _versions(system: MaterialSystem | None) -> Versions:
     return Versions(
         agent=__version__,
         physics=__version__,
         physics_hash=PHYSICS_HASH,
-        parameters_hash=parameters_hash,
+        parameters_hash="none" if system is None else system.parameters_hash(),
+        system_version=None if system is None else system.version,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -86,11 +87,25 @@ def check_settings(
 def test_the_agent_takes_the_configuration_of_compose(monkeypatch: pytest.MonkeyPatch) -> None:
     environment = SERVICES["agent"]["environment"]
     settings = check_settings(DEPLOY / "compose" / "agent.yaml", environment, monkeypatch)
-    assert Path(settings.history.url_file or "").name in SERVICES["agent"]["secrets"]
+    for file in (settings.history.url_file, settings.broker.password_file):
+        scheme, _, name = str(file).partition(":")
+        assert scheme == "credentials"
+        assert name in SERVICES["agent"]["secrets"]
     assert settings.broker.host in SERVICES
-    name = settings.broker.password_file
-    assert name is not None
-    assert name.name in SERVICES["agent"]["secrets"]
+    mounted = {volume.split(":")[1] for volume in SERVICES["agent"]["volumes"]}
+    folders = settings.catalogue.systems, settings.catalogue.molds, settings.learning.models
+    assert {str(folder) for folder in folders} <= mounted
+
+
+def test_extras_of_the_image_are_an_argument() -> None:
+    text = (DEPLOY / "Dockerfile").read_text()
+    assert '".[${EXTRAS}]"' in text
+    (default,) = re.findall(r"^ARG EXTRAS=(\S+)$", text, re.MULTILINE)
+    assert SERVICES["agent"]["build"]["args"]["EXTRAS"] == f"${{TWIN_EXTRAS:-{default}}}"
+    known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    page = (ROOT / "docs" / "operations.md").read_text()
+    for asked in [default, *re.findall(r"EXTRAS=([a-z,]+)", page + text)]:
+        assert set(asked.split(",")) <= set(known)
 
 
 def test_the_agent_takes_the_configuration_of_kubernetes(
@@ -98,12 +113,17 @@ def test_the_agent_takes_the_configuration_of_kubernetes(
 ) -> None:
     path = tmp_path / "agent.yaml"
     path.write_text(read("k8s/configmap.yaml")["data"]["agent.yaml"])
-    (container,) = read("k8s/statefulset.yaml")["spec"]["template"]["spec"]["containers"]
+    pod = read("k8s/statefulset.yaml")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
     environment = {entry["name"]: entry["value"] for entry in container["env"]}
-    settings = check_settings(path, environment, monkeypatch)
+    check_settings(path, environment, monkeypatch)
     mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
-    for file in (settings.history.url_file, settings.broker.password_file):
-        assert str((file or path).parent) in mounts
+    assert environment["CREDENTIALS_DIRECTORY"] in mounts
+    own = yaml.safe_load(re.sub(r"(?m)^# (?=catalogue:|  )", "", path.read_text()))
+    assert set(own["catalogue"].values()) <= mounts
+    for name in ("systems", "molds"):
+        volumes = {volume["name"]: volume for volume in pod["volumes"]}
+        assert volumes[name]["configMap"] == {"name": name, "optional": True}
 
 
 @pytest.mark.needs("kubernetes-validate")

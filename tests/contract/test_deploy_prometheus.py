@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,34 @@ RULES = [rule for group in read("prometheus/alerts.yml")["groups"] for rule in g
 def test_the_files_are_valid() -> None:
     check("promtool", "check", "rules", "--lint-fatal", FOLDER / "alerts.yml")
     check("promtool", "check", "config", "prometheus.yml", cwd=FOLDER)
+
+
+@pytest.mark.needs("amtool")
+def test_alertmanager_takes_its_file() -> None:
+    check("amtool", "check-config", FOLDER / "alertmanager.yml")
+
+
+def test_an_alert_reaches_people() -> None:
+    services = read("compose.yaml")["services"]
+    (target,) = read("prometheus/prometheus.yml")["alerting"]["alertmanagers"][0]["static_configs"][
+        0
+    ]["targets"]
+    assert target.partition(":")[0] in services
+    config = read("prometheus/alertmanager.yml")
+    text = (FOLDER / "alertmanager.yml").read_text()
+    receivers = {receiver["name"] for receiver in config["receivers"]}
+    assert {config["route"]["receiver"], *(r["receiver"] for r in config["route"]["routes"])} == (
+        receivers
+    )
+    secrets = set(re.findall(r"_file: /run/secrets/(\S+)", text))
+    assert secrets == set(services["alertmanager"]["secrets"])
+    page = PAGE.partition("## Who is notified")[2].partition("\n## ")[0]
+    for name in secrets:
+        assert f"deploy/compose/secrets/{name}" in page
+    assert not re.search(r"(?<!_)(password|url): ", text), "secrets are files"
+    rules = {rule["alert"] for rule in RULES}
+    for rule in config["inhibit_rules"]:
+        assert set(re.findall(r'alertname="(\w+)"', str(rule["source_matchers"]))) <= rules
 
 
 @pytest.mark.needs("promtool")

@@ -33,6 +33,7 @@ DIMENSIONLESS = {
     "v": "version of the contract",
     "seq": "counts frames",
     "revision": "counts predictions",
+    "system_version": "counts versions of a material system",
     "coverage": "a probability",
     "low": "in the unit of the quantity that the interval is named after",
     "high": "in the unit of the quantity that the interval is named after",

@@ -2,7 +2,7 @@
 
 python -m tests.support.ray_run
 
-Needs ``pip install 'pur-mold-twin[ray]'``, which is no part of the environment of ``./twin``.
+Needs the extra ``ray``, which is no part of the environment of ``./twin``.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from edge_agent.learning.simulated import simulate_columns
 from edge_agent.learning.spread import have_ray, spread
 from tests.support.feature_sets import feature_set
 from tests.support.scenarios import panel
+from twin_core.extras import how_to_install
 from twin_core.learning.training.fit import TrainConfig
 from twin_core.learning.training.train import train
 
@@ -26,7 +27,7 @@ by_ray = partial(spread, ray=True)
 def main() -> int:
     """0 when they are equal, 1 when not, 2 without Ray."""
     if not have_ray():
-        print("Ray is not installed: pip install 'pur-mold-twin[ray]'", file=sys.stderr)
+        print(f"Ray is not installed: {how_to_install('ray')}", file=sys.stderr)
         return 2
     simulated.SHOTS_AT_ONCE = SHOTS // 4
     scenarios = [panel(1.0 + 0.3 * number / SHOTS) for number in range(SHOTS)]

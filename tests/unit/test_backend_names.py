@@ -11,6 +11,7 @@ import pytest
 from tests.support.backends import MODULES
 from twin_core import InputError
 from twin_core.backends import BACKENDS, RESERVED, backend
+from twin_core.extras import how_to_install
 from twin_core.solvers.sundials import LIBRARIES, SundialsBackend
 
 
@@ -44,7 +45,7 @@ def test_without_a_library_the_error_says_how_to_get_one(monkeypatch: pytest.Mon
     ) as failure:
         backend("sundials")
     words = str(failure.value)
-    for cure in ("'pur-mold-twin[sundae]'", "'pur-mold-twin[sundials]'", "libsundials-dev"):
+    for cure in (how_to_install("sundae"), "the extra sundials", "libsundials-dev"):
         assert cure in words
     assert "manual" in words
 

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from broker import folder
 from edge_agent.cli import main
+from twin_core.extras import how_to_install
 
 YAML = "site: s\nagent_id: a\npresses: [{presses}]\nbroker: {{host: press-pc}}\n"
 
@@ -250,7 +251,7 @@ def test_without_cryptography_the_error_names_the_extra(
     for name in [name for name in sys.modules if name.partition(".")[0] == "cryptography"]:
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setitem(sys.modules, "cryptography", None)
-    refused(init(out), "pip install 'pur-mold-twin[broker]'", code=1)
+    refused(init(out), how_to_install("broker"), code=1)
 
 
 def test_root_hands_the_broker_what_it_reads(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from edge_agent.system_file import as_yaml, header_of
 from tests.support.scenarios import CONFIGS, SYSTEM_IDS, catalogue, scenario
 from twin_core import MaterialSystem, load_systems
 from twin_core.calibration import Observation, fit_measured, fit_sheet
+from twin_core.extras import how_to_install
 from twin_core.files import load_cure, load_sheets
 
 BUNDLE = CONFIGS / "bundles" / "baser_khakhar_1994_r11"
@@ -53,7 +54,8 @@ def test_a_new_version_is_written_and_stands(tmp_path: Path) -> None:
     out.mkdir()
     found = calibrate("--system", "SYSTEM_R1", "--systems", file, "--out", out)
     assert "fitting SYSTEM_R1 to the cup test" in found.stderr
-    assert f"written: {out / 'SYSTEM_R1.yaml'} (version 2)" in found.stdout
+    new_file = out / "SYSTEM_R1-v2.yaml"
+    assert f"written: {new_file} (version 2)" in found.stdout
     new, stored = load_systems(out)["SYSTEM_R1"], catalogue()["SYSTEM_R1"]
     assert new.version == 2
     # the numbers of the catalogue are what the command gives; machines round differently
@@ -62,9 +64,22 @@ def test_a_new_version_is_written_and_stands(tmp_path: Path) -> None:
         assert a.kind == b.kind, path
     assert new.gelling.A.start == 1.8
     assert "calibrate --system SYSTEM_R1 to the sheet's t_gel_s 60 s" in new.gelling.A.source
-    assert (out / "SYSTEM_R1.yaml").read_text().startswith("# where it comes from\nsystem_id: ")
+    assert new_file.read_text().startswith("# where it comes from\nsystem_id: ")
+    run_what_it_says(found.stdout)
+    assert load_systems(tmp_path)["SYSTEM_R1"] == new
     again = calibrate("--system", "SYSTEM_R1", "--systems", out, "--out", out)
     assert "nothing changed: version 2 stands" in again.stdout
+
+
+def run_what_it_says(printed: str) -> None:
+    """Do what the last lines say: copy the file beside version 1, promote it."""
+    (copying,) = [line.partition(": cp ")[2] for line in printed.splitlines() if ": cp " in line]
+    source, target = copying.split()
+    shutil.copy(source, target)
+    assert load_systems(Path(target))["SYSTEM_R1"].version == 1  # until it is promoted
+    (command,) = [line.split() for line in printed.splitlines() if " systems promote " in line]
+    done = CliRunner().invoke(main, command[1:])
+    assert done.exit_code == 0, done.output
 
 
 def test_nothing_is_overwritten_without_force(tmp_path: Path) -> None:
@@ -238,4 +253,16 @@ def test_without_matplotlib_the_plot_says_what_to_install(
     found = calibrate(
         "--system", "SYSTEM_R1", "--plot", tmp_path / "a.png", "--dry-run", exit_code=2
     )
-    assert "needs matplotlib: pip install 'pur-mold-twin[report]'" in found.stderr
+    assert f"needs matplotlib: {how_to_install('report')}" in found.stderr
+
+
+def test_a_new_version_is_one_that_is_free(tmp_path: Path) -> None:
+    name = "R11_BASER_KHAKHAR_1994"
+    shutil.copy(CONFIGS / "systems" / f"{name}.yaml", tmp_path)
+    data = yaml.safe_load((tmp_path / f"{name}.yaml").read_text())
+    (tmp_path / f"{name}-v4.yaml").write_text(yaml.safe_dump(data | {"version": 4}))
+    ask = ("--measured", BUNDLE, "--scenario", R11, *FIT_R11, "--systems", tmp_path)
+    found = calibrate(*ask, "--out", tmp_path)
+    assert f"written: {tmp_path / f'{name}-v5.yaml'} (version 5)" in found.stdout
+    assert "it belongs beside" not in found.stdout
+    assert load_systems(tmp_path)[name].version == 1

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from edge_agent.cli import main
 from edge_agent.learning.tables import write_table
+from twin_core.extras import how_to_install
 from twin_core.learning import drift
 
 SIX_MINUTES = np.timedelta64(360, "s")
@@ -211,7 +212,7 @@ def test_3_without_pyarrow_and_the_extra_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     error = run(3, "--baseline", base, "--current", base).stderr
-    assert "pip install 'pur-mold-twin[learn]'" in error
+    assert how_to_install("learn") in error
 
 
 def test_help_has_the_exit_codes_and_an_example() -> None:

@@ -12,6 +12,7 @@ from pyarrow import parquet
 
 from edge_agent.errors import MissingExtra, TableError
 from edge_agent.learning.tables import read_table, write_table
+from twin_core.extras import how_to_install
 
 COLUMNS = {
     "shot_id": np.array(["L1", "", "Lß3"]),
@@ -95,4 +96,4 @@ def test_without_pyarrow_the_extra_is_named(
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingExtra, match="pyarrow") as error:
         read_table(tmp_path / "t.parquet")
-    assert error.value.hint == "pip install 'pur-mold-twin[learn]'"
+    assert error.value.hint == how_to_install("learn")

@@ -12,6 +12,7 @@ import pytest
 from tests.support.scenarios import CONFIGS
 from tests.unit.test_report_pages import from_markdown, read
 from tests.unit.test_run_sim import PANEL, USE_CASE_1, run_sim
+from twin_core.extras import how_to_install
 
 R11 = CONFIGS / "scenarios" / "baser_khakhar_1994_r11.yaml"
 BUNDLE = CONFIGS / "bundles" / "baser_khakhar_1994_r11"
@@ -89,7 +90,7 @@ def test_without_matplotlib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     result = run_sim("-s", PANEL, "--report", tmp_path / "shot.html", exit_code=1)
     assert result.stderr.splitlines() == [
         "error: plots need matplotlib, which is not installed",
-        "hint: pip install 'pur-mold-twin[report]'",
+        f"hint: {how_to_install('report')}",
     ]
     run_sim("-s", PANEL)  # nothing else needs it
 

@@ -16,6 +16,7 @@ from edge_agent.learning.shelf import Shelf
 from edge_agent.learning.tables import write_table
 from tests.support.feature_sets import feature_set
 from tests.support.models import NOW
+from twin_core.extras import how_to_install
 
 
 def run(*arguments: object) -> Result:
@@ -101,7 +102,7 @@ def test_what_cannot_be_trained_is_said(tmp_path: Path, monkeypatch: pytest.Monk
         monkeypatch.delitem(sys.modules, name)
     done = run("train-ml", "--features", table)
     assert done.exit_code == 1
-    assert "pip install 'pur-mold-twin[learn]'" in done.output
+    assert how_to_install("learn") in done.output
 
 
 def test_shots_outside_its_range_are_not_made_worse(trained: tuple[Path, Result]) -> None:

@@ -292,6 +292,28 @@ def test_the_command(tmp_path: Path) -> None:
     assert "SYSTEM_R1" in unknown.stderr
 
 
+def test_a_table_is_built_from_what_the_plant_wrote(tmp_path: Path) -> None:
+    """As a newcomer would: the command that it prints, with the plant's own molds and system."""
+    systems, out, table = tmp_path / "mine", tmp_path / "plant", tmp_path / "f.csv"
+    systems.mkdir()
+    own = (configs_folder() / "systems" / "SYSTEM_R1.yaml").read_text()
+    (systems / "OWN.yaml").write_text(own.replace("system_id: SYSTEM_R1", "system_id: OWN"))
+    made = ["virtual-plant", "--out", str(out), "--shots", "6", "--presses", "1", "--days", "3"]
+    result = CliRunner().invoke(main, [*made, "--system", "OWN", "--systems", str(systems)])
+    assert result.exit_code == 0, result.output
+    command = result.output.strip().splitlines()[-1].partition("pur-mold-twin ")[2].split()
+    assert command == ["build-features", "--history", str(out / "history.db")]
+    done = CliRunner().invoke(main, [*command, "-o", str(table)])
+    assert done.exit_code == 0, done.output
+    assert f"systems: {out / 'systems'} (beside the shots)" in done.stderr
+    assert f"molds: {out / 'molds'} (beside the shots)" in done.stderr
+    assert "6 rows" in done.output
+    assert "OWN" in table.read_text()
+    done = CliRunner().invoke(main, [*command, "--molds", str(configs_folder() / "molds")])
+    assert done.exit_code == 2, "the molds of the product are not those of the plant"
+    assert "(as asked for)" in done.stderr
+
+
 def test_the_page_says_every_assumed_size() -> None:
     text = (ROOT / "docs" / "virtual-plant.md").read_text()
     rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+?) \|", text, re.MULTILINE))

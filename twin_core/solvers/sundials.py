@@ -14,6 +14,7 @@ from typing import Protocol, cast
 import numpy as np
 
 from twin_core.errors import InputError, SolverError
+from twin_core.extras import how_to_install
 from twin_core.solvers.base import Array, OdeProblem, Parameters, Segment, Tolerances, Walking
 from twin_core.solvers.stepping import CountedRhs, walk
 
@@ -24,9 +25,9 @@ LIBRARIES = {
 """Library to the module with its adapter, the preferred one first."""
 
 INSTALL = (
-    "install one: pip install 'pur-mold-twin[sundae]' (a wheel, where there is one), or "
+    f"install one: the extra sundae (a wheel, where there is one; {how_to_install('sundae')}), or "
     "apt-get install libsundials-dev gfortran gcc python3-dev (SUNDIALS 6, as in Debian 12) and "
-    "pip install 'pur-mold-twin[sundials]'; or take the backend manual"
+    "the extra sundials; or take the backend manual"
 )
 
 Rhs = Callable[[float, Array, Array], None]

@@ -1,0 +1,169 @@
+"""``pur-mold-twin systems``: which version of a material system is in use."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edge_agent.cli.common import fail
+
+EXAMPLE = """\b
+Examples:
+  pur-mold-twin systems list
+  pur-mold-twin systems show SYSTEM_R1
+  pur-mold-twin systems promote SYSTEM_R1 3 -c /etc/pur-mold-twin/agent.yaml
+  pur-mold-twin systems rollback SYSTEM_R1 --systems /etc/pur-mold-twin/systems
+
+Several versions of a system may lie in one folder. In use is the one that was promoted; until one
+is, that of the file named after the system, else the lowest. A running agent takes up what was
+promoted when it is reloaded: systemctl reload pur-mold-twin-agent, or SIGHUP.
+Exit codes: 0 done, 1 the folder cannot be written, 2 no such system or version, or a file is wrong.
+"""
+
+systems_option = click.option(
+    "-s", "--systems", "folder", type=click.Path(path_type=Path),
+    help="Folder of systems. [default: catalogue]",
+)  # fmt: skip
+config_option = click.option(
+    "-c", "--config", type=click.Path(path_type=Path),
+    help="Configuration of the agent: take catalogue.systems from it.",
+)  # fmt: skip
+output_option = click.option(
+    "--output", type=click.Choice(["table", "json"]), default="table", show_default=True,
+    help="What to print.",
+)  # fmt: skip
+system_argument = click.argument("system_id", metavar="SYSTEM")
+version_argument = click.argument("version", type=click.IntRange(1))
+
+
+@click.group("systems", epilog=EXAMPLE)
+def command() -> None:
+    """Look at the material systems; put a version into use, go back."""
+
+
+@command.command("list", epilog="Example: pur-mold-twin systems list --output json")
+@systems_option
+@config_option
+@output_option
+def list_systems(folder: Path | None, config: Path | None, output: str) -> None:
+    """Every version of every system, and which is in use. Exit codes: 0, 2 a file is wrong."""
+    from twin_core.errors import TwinError
+    from twin_core.files import system_versions
+
+    try:
+        place = _place(folder, config)
+        rows = [row for system_id in system_versions(place) for row in _rows(place, system_id)]
+    except TwinError as error:
+        fail(error)
+    _print(rows, output)
+
+
+@command.command("show", epilog="Example: pur-mold-twin systems show SYSTEM_R1")
+@system_argument
+@systems_option
+@config_option
+@output_option
+def show(system_id: str, folder: Path | None, config: Path | None, output: str) -> None:
+    """The versions of SYSTEM and their files. Exit codes: 0, 2 none such, or a file is wrong."""
+    from twin_core.errors import TwinError
+
+    try:
+        rows = _rows(_place(folder, config), system_id)
+    except TwinError as error:
+        fail(error)
+    _print(rows, output)
+
+
+@command.command("promote", epilog="Example: pur-mold-twin systems promote SYSTEM_R1 3")
+@system_argument
+@version_argument
+@systems_option
+@config_option
+def promote(system_id: str, version: int, folder: Path | None, config: Path | None) -> None:
+    """Put VERSION of SYSTEM into use.
+
+    Exit codes: 0, 1 the folder cannot be written, 2 none such, or it cannot be simulated.
+    """
+    from edge_agent import system_versions
+    from twin_core.errors import TwinError
+
+    try:
+        place = _place(folder, config)
+        before = system_versions.promote(place, system_id, version)
+    except TwinError as error:
+        fail(error)
+    _said(system_id, version, before)
+
+
+@command.command("rollback", epilog="Example: pur-mold-twin systems rollback SYSTEM_R1")
+@system_argument
+@systems_option
+@config_option
+def rollback(system_id: str, folder: Path | None, config: Path | None) -> None:
+    """Put into use what was before the last promote.
+
+    Exit codes: 0, 1 the folder cannot be written, 2 nothing was in use before.
+    """
+    from edge_agent import system_versions
+    from twin_core.errors import TwinError
+    from twin_core.files import versions_in_use
+
+    try:
+        place = _place(folder, config)
+        before = versions_in_use(place)[system_id]
+        version = system_versions.rollback(place, system_id)
+    except TwinError as error:
+        fail(error)
+    _said(system_id, version, before)
+
+
+def _place(folder: Path | None, config: Path | None) -> Path:
+    from edge_agent.settings import load_settings
+    from twin_core.files import configs_folder
+
+    if folder is not None and config is not None:
+        raise click.UsageError("give --systems or --config, not both")
+    if config is not None:
+        return load_settings(config).catalogue.systems
+    return folder or configs_folder() / "systems"
+
+
+def _rows(place: Path, system_id: str) -> list[dict[str, Any]]:
+    from twin_core.files import load_version, versions_in_use, versions_of
+
+    in_use = versions_in_use(place)[system_id]
+    rows = []
+    for version, (file, _) in versions_of(place, system_id).items():
+        system = load_version(place, system_id, version)
+        kind = "sheet only" if hasattr(system, "sheet_only") else "simulated"
+        use = "in use" if version == in_use else ""
+        row = {"system_id": system_id, "version": version, "use": use, "kind": kind}
+        rows.append(row | {"file": file.name})
+    return rows
+
+
+def _print(rows: list[dict[str, Any]], output: str) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    if output == "json":
+        click.echo(json.dumps(rows, indent=2))
+        return
+    table = Table(box=box.SIMPLE)
+    for name in rows[0] if rows else ["no systems"]:
+        table.add_column(name, justify="right" if name == "version" else "left")
+    for row in rows:
+        table.add_row(*map(str, row.values()))
+    Console(highlight=False, markup=False).print(table)
+
+
+def _said(system_id: str, version: int, before: int) -> None:
+    if version == before:
+        click.echo(f"{system_id}: in use: version {version}, as before")
+        return
+    click.echo(f"{system_id}: in use: version {version} (before: {before})")
+    click.echo("an agent takes it up when it is reloaded: systemctl reload pur-mold-twin-agent")

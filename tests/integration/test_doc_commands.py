@@ -1,0 +1,241 @@
+"""The commands of README.md, docs/learning.md and docs/operations.md, run in the order of the page.
+
+Each page has a folder of its own, in which `/etc`, `/opt` and `/var/lib` lie, too. The product's
+own commands run in this process; an agent, and what is not ours, as a process. Programs of other
+makers, and what takes minutes, are named in ``NOT_HERE`` with the reason; options that a test adds
+in ``ADDED``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from broker.loopback import free_port
+from broker.mosquitto import find_mosquitto
+from edge_agent.cli import main
+from edge_agent.learning.tables import write_table
+from tests.support.doc_commands import Command, commands_of
+from tests.support.feature_sets import feature_set
+from tests.support.models import model_file, shelf_with
+from tests.support.processes import ROOT, wait_for
+from tests.support.shots import rows_of, write_history
+from twin_core.extras import how_to_install
+
+PAGES = {path.name: path for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))}
+RUN = {name: commands_of(PAGES[name]) for name in ("README.md", "learning.md", "operations.md")}
+NOT_HERE = {
+    "./twin test": "this is it",
+    "./twin learn": "three minutes of simulation",
+    "pip ": "needs an index of packages; test_the_wheel_is_called_as_the_docs_say",
+    "/opt/pur-mold-twin/bin/pip": "the same",
+    "python3 -m venv": "an environment without packages is of no use here",
+    "systemctl": "needs systemd as root; tests/contract/test_deploy_service.py",
+    "docker": "needs Docker; tests/contract/test_deploy_containers.py",
+    "TWIN_EXTRAS=timescale,ml docker": "the same",
+    "kubectl": "needs a cluster; the same",
+    "pur-mold-twin models compare": "needs a history of answers; tests/unit/test_compare.py",
+}
+"""First words of commands that do not run here, and why."""
+ADDED = {
+    "replay": "--port {port} --speed 1000",
+    "record": "--port {port} --count 1",
+    "virtual-plant": "--shots 8 --presses 1 --days 2",
+    "train-ml": "--config quick.yaml",
+    "sweep": "--samples 8",
+    "demo": "--once --speed 600",
+}
+"""Options that a test adds to a command, so that it ends soon and finds its broker."""
+VERDICTS = {"check-drift": {0, 1, 2}}
+"""Exit codes that are an answer, not a failure."""
+IN_FOLDER = re.compile(r"(?<![\w.])/(?=(etc|opt|var/lib)/)")
+pytestmark = [pytest.mark.needs("mosquitto"), pytest.mark.timeout(300)]
+
+
+def starts(command: Command, head: str) -> bool:
+    """Is it a command of this kind?"""
+    return command.text.startswith(head)
+
+
+@dataclass
+class Desk:
+    """The folder in which a reader works, with what the page takes for given."""
+
+    folder: Path
+    port: int
+    agents: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def run(self, command: Command) -> None:
+        """Run a command as it stands; a failure names page and line."""
+        text = IN_FOLDER.sub(f"{self.folder}/", command.text)
+        words = shlex.split(text)
+        if words[:2] == ["./twin", "run"]:
+            arguments = words[2:]
+        elif words[0].endswith("pur-mold-twin") or words[:2] == ["./twin", "demo"]:
+            arguments = words[1:]
+        else:
+            done = subprocess.run(text, shell=True, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, f"{command}\n{done.stderr}"
+            return
+        if arguments[0] == "agent":
+            self.start(arguments)
+            return
+        arguments += ADDED.get(arguments[0], "").format(port=self.port).split()
+        if arguments[0] == "train-ml":  # a handful of shots teaches nothing: a table of many
+            write_table(self.folder / "features.parquet", feature_set(shots=400))
+        done = CliRunner().invoke(main, arguments)
+        expected = VERDICTS.get(arguments[0], {0})
+        assert done.exit_code in expected, f"{command}\n{done.output}\n{done.exception!r}"
+
+    def start(self, arguments: list[str]) -> None:
+        """The agent goes on while the reader works in another shell."""
+        log = self.folder / "agent.log"
+        with log.open("wb") as file:
+            self.agents.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", "edge_agent", *arguments],
+                    stderr=file,
+                    env=os.environ
+                    | {"PYTHONPATH": str(ROOT), "TWIN_BROKER__PORT": str(self.port)}
+                    | {"TWIN_HEALTH__PORT": "0"},
+                )
+            )
+        wait_for(lambda: "link_connected" in log.read_text(), "the agent to connect", 60)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    ignored = shutil.ignore_patterns("secrets")
+    shutil.copytree(ROOT / "deploy", tmp_path / "deploy", ignore=ignored)
+    (tmp_path / "etc/systemd/system").mkdir(parents=True)
+    (tmp_path / "etc/mosquitto").mkdir()
+    (tmp_path / "quick.yaml").write_text("learners: [ridge]\ntargets: [rho_moulded]\n")
+    for number, name in enumerate(("newest", "now"), start=1):
+        write_table(tmp_path / f"{name}.parquet", feature_set(shots=300, seed=number))
+    found = Desk(tmp_path, free_port())
+    mosquitto = find_mosquitto()
+    assert mosquitto is not None
+    with (tmp_path / "mosquitto.log").open("wb") as log:
+        broker = subprocess.Popen([mosquitto, "-p", str(found.port)], stdout=log, stderr=log)
+    try:
+        yield found
+        for agent in found.agents:
+            agent.terminate()
+            assert agent.wait(30) == 0
+    finally:
+        for process in (*found.agents, broker):
+            process.kill()
+            process.wait(10)
+
+
+def read_through(page: str, desk: Desk) -> None:
+    """Run what can run here of a page."""
+    for command in RUN[page]:
+        if not any(starts(command, head) for head in NOT_HERE):
+            desk.run(command)
+
+
+def test_readme(desk: Desk) -> None:
+    read_through("README.md", desk)
+    assert (desk.folder / "shot.html").is_file()
+    assert "BK1994" in CliRunner().invoke(main, ["history", "--mold", "CUP"]).output
+
+
+def test_learning(desk: Desk) -> None:
+    rows = [row for number in range(3) for row in rows_of(number)]
+    (desk.folder / "var").mkdir()
+    asyncio.run(write_history(desk.folder / "var" / "history.db", rows))
+    candidate = Path("var/models/pour/2")  # the page's second version
+    for command in RUN["learning.md"]:
+        if starts(command, "pur-mold-twin models shadow"):
+            shelf_with(Path("var/models"), {"pour": model_file()}, promote=False)
+            assert candidate.is_dir()
+        if not any(starts(command, head) for head in NOT_HERE):
+            desk.run(command)
+    state = yaml.safe_load(Path("var/models/pour/state.yaml").read_text())
+    assert (state["promoted"], state["shadow"]) == (1, 2)
+
+
+def test_operations(desk: Desk) -> None:
+    for _ in range(4):
+        shelf = shelf_with(Path("var/models"), {"pour": model_file()}, promote=False)
+    shelf.promote("pour", 2)
+    system = yaml.safe_load(Path("configs/systems/SYSTEM_R1.yaml").read_text())
+    Path("my-system-v1.yaml").write_text(yaml.safe_dump(system | {"system_id": "OWN"}))
+    shutil.copytree("configs/systems", "plant/systems")
+    Path("plant/systems/SYSTEM_R1-v3.yaml").write_text(yaml.safe_dump(system | {"version": 3}))
+    read_through("operations.md", desk)
+    assert Path("etc/pur-mold-twin/systems/my-system-v1.yaml").is_file()
+    assert "version: 3" in Path("plant/systems/in_use.yaml").read_text()
+    assert Path("deploy/compose/secrets/alert-webhook-url").is_file()
+
+
+def test_no_exception_is_left_over() -> None:
+    every = [command for commands in RUN.values() for command in commands]
+    assert len(every) > 40
+    for head in NOT_HERE:
+        assert [command for command in every if starts(command, head)], f"{head}: remove it"
+    for name in (*ADDED, *VERDICTS):
+        command = re.compile(rf"(twin|twin run|pur-mold-twin) {name}\b")
+        assert [found for found in every if command.search(found.text)], f"{name}: remove it"
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_every_command_of_the_docs_exists(name: str) -> None:
+    """Of all pages: a name of a command that is gone, an option that is."""
+    for command in commands_of(PAGES[name]):
+        match = re.match(r"(?:\./twin run|pur-mold-twin) +([a-z-]+)", command.text)
+        if match is not None:
+            found = main.get_command(None, match[1])  # type: ignore[arg-type]
+            assert found is not None, command
+            known = {o for parameter in found.params for o in parameter.opts}
+            for group in getattr(found, "commands", {}).values():
+                known |= {o for parameter in group.params for o in parameter.opts}
+            flags = {word for word in shlex.split(command.text) if word.startswith("--")}
+            assert {flag.partition("=")[0] for flag in flags} <= known, command
+
+
+def test_the_wheel_is_called_as_the_docs_say(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory"]
+    done = subprocess.run(
+        [*build, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    (wheel,) = tmp_path.iterdir()
+    known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for path in PAGES.values():
+        text = path.read_text(encoding="utf-8")
+        assert "'pur-mold-twin[" not in text, f"{path}: is on no index"
+        for name, extras in re.findall(r"(pur_mold_twin\S*?\.whl)\[([a-z,]+)\]", text):
+            assert name == wheel.name, path
+            assert set(extras.split(",")) <= set(known), path
+    readme = PAGES["README.md"].read_text(encoding="utf-8")
+    listed = {
+        name for row in re.findall(r"^\| (`[a-z`, ]+`) \|", readme, re.MULTILINE)
+        for name in re.findall(r"[a-z]+", row)
+    }  # fmt: skip
+    assert set(known) <= listed
+
+
+def test_every_hint_says_it_in_the_same_words() -> None:
+    assert "pip install '.[ml]'" in how_to_install("ml")
+    assert "## Installing" in PAGES["README.md"].read_text(encoding="utf-8")
+    for folder in ("twin_core", "broker", "edge_agent"):
+        for path in (ROOT / folder).rglob("*.py"):
+            if path.name != "extras.py":
+                assert "pip install" not in path.read_text(encoding="utf-8"), path
