@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from collections import deque
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import heapify, heappop, heappush
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,10 +19,13 @@ from edge_agent.spool_file import SpoolFile
 from edge_agent.sqlite_files import PARTS, connect, connect_beside, part
 
 PROBLEMS_NAMED = 5
-TRIES = 2_000
+TRIES = 5_000
 """Places of a damaged table at which reading is begun again."""
-ROWIDS = (1, 2**63 - 1)
-PAGE_SIZE_AT, WAL_HEADER = 8, 32
+ROWID_BITS = 63
+PAGE_MIN_BYTES = 512
+"""A shorter file takes SQLite for empty, and deletes the log beside it unread."""
+PAGE_SIZE_AT = 8
+"""Where a log says how large its pages are."""
 _NO_DAMAGE = {
     *(sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM),
     *(sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOLFS),
@@ -58,19 +61,22 @@ def problems_of(path: Path, *, thorough: bool = False) -> list[str]:
     """
     if not path.exists():
         return []
-    if path.stat().st_size == 0:  # SQLite would delete the log beside it
-        return ["the spool is empty: 0 bytes"]
+    if (size := path.stat().st_size) < PAGE_MIN_BYTES:
+        return [f"the spool is empty or cut short: {size} bytes"]
     check = "integrity_check" if thorough else "quick_check"
     try:
         with closing(connect_beside(path)) as db:
             found = [str(row[0]) for row in db.execute(f"PRAGMA {check}({PROBLEMS_NAMED})")]
             tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master")}
             (version,) = db.execute("PRAGMA user_version").fetchone()
+            (page_bytes,) = db.execute("PRAGMA page_size").fetchone()
     except sqlite3.DatabaseError as error:
         if not is_damage(error):
             raise StoreError(f"{path}: the spool cannot be opened: {error}") from error
         return [str(error)]
     problems = [] if found == ["ok"] else found
+    if size % page_bytes:  # SQLite takes what is missing for zeros
+        problems.append(f"cut short: {size} bytes, not a multiple of {page_bytes}")
     if version and not set(SPOOL_TABLES) <= tables:
         missing = ", ".join(sorted(set(SPOOL_TABLES) - tables))
         problems.append(f"tables are missing: {missing}")
@@ -173,36 +179,46 @@ def _restore_name(damaged: Path, place: Path) -> None:
 
 def _readable(damaged: Path) -> dict[str, list[Row]]:
     """Rows that can be read, by table."""
-    if damaged.exists() and damaged.stat().st_size >= WAL_HEADER * 16:
+    if damaged.exists() and damaged.stat().st_size >= PAGE_MIN_BYTES:
         return {table: _rows_of(damaged, table) for table in SPOOL_TABLES}
-    # too short for SQLite, which would delete the log unread: a copy of page size is read
+    # a copy of the log is read, beside an empty page: the first page may be in it
     with TemporaryDirectory(prefix="spool-", dir=damaged.parent) as folder:
         copy = Path(folder, damaged.name)
         try:
             log = shutil.copy(part(damaged, "-wal"), part(copy, "-wal"))
             with Path(log).open("rb") as file:
-                page_size = int.from_bytes(file.read(WAL_HEADER)[PAGE_SIZE_AT : PAGE_SIZE_AT + 4])
+                file.seek(PAGE_SIZE_AT)
+                page_size = int.from_bytes(file.read(4))
         except FileNotFoundError:
-            return {}
-        copy.write_bytes(bytes(min(page_size, 65_536)))
+            return {table: [] for table in SPOOL_TABLES}
+        copy.write_bytes(bytes(min(max(page_size, PAGE_MIN_BYTES), 65_536)))
         return {table: _rows_of(copy, table) for table in SPOOL_TABLES}
 
 
 def _rows_of(path: Path, table: str) -> list[Row]:
     """Rows of a damaged table, read from both sides of every place that cannot be read."""
-    columns = ", ".join(SPOOL_TABLES[table])
+    query = f"SELECT rowid, {', '.join(SPOOL_TABLES[table])} FROM {table}"
     found: dict[int, Row] = {}
-    gaps, tries = deque([ROWIDS]), 0
+    gaps = [(1 << bit, 1 << bit, (2 << bit) - 1) for bit in range(ROWID_BITS)]
+    """Length, first and last rowid of what was not read; the shortest first."""
+    heapify(gaps)
     with closing(connect(path, "ro")) as db:
         db.text_factory = _text
-        db.execute("PRAGMA writable_schema = ON")  # a file that was cut is read as far as it goes
-        while gaps and tries < TRIES:
-            low, high = gaps.popleft()
-            tries += 1
+        try:
+            db.execute(
+                "PRAGMA writable_schema = ON"
+            )  # a file that was cut is read to where it ends
+            db.execute(f"{query} LIMIT 0")
+        except sqlite3.Error:
+            return []
+        for _ in range(TRIES):
+            if not gaps:
+                break
+            _, low, high = heappop(gaps)
             for order in ("ASC", "DESC"):
-                query = f"SELECT rowid, {columns} FROM {table} WHERE rowid BETWEEN ? AND ?"
+                between = f"{query} WHERE rowid BETWEEN ? AND ? ORDER BY rowid {order}"
                 try:
-                    for rowid, *row in db.execute(f"{query} ORDER BY rowid {order}", (low, high)):
+                    for rowid, *row in db.execute(between, (low, high)):
                         if not low <= rowid <= high:
                             raise sqlite3.DatabaseError("pages in a circle")
                         if _is_whole(table, row):
@@ -213,7 +229,9 @@ def _rows_of(path: Path, table: str) -> list[Row]:
                 break  # nothing in between is missing
             else:
                 middle = (low + high) // 2
-                gaps += [span for span in ((low, middle), (middle + 1, high)) if low < high]
+                for first, last in ((low, middle), (middle + 1, high)):
+                    if low < high:
+                        heappush(gaps, (last - first + 1, first, last))
     return [found[rowid] for rowid in sorted(found)]
 
 

@@ -15,7 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from edge_agent.cli import main
 from edge_agent.errors import StoreError
 from edge_agent.history.sqlite import SqliteHistory
 from edge_agent.ports import Envelope, HistoryRow, Stored
@@ -59,7 +61,11 @@ def exchanged(folder: Path, names: str) -> Callable[[], None]:
 
 def renamed(folder: Path, names: str) -> Callable[[], None]:
     other = folder.rename(folder.with_name("other"))
-    return lambda: [other.rename(folder)].clear()
+
+    def back() -> None:
+        other.rename(folder)
+
+    return back
 
 
 LOSSES = {
@@ -195,9 +201,11 @@ def test_a_second_process_is_refused_and_the_first_named(tmp_path: Path) -> None
         with pytest.raises(SpoolInUse):
             open_spool(tmp_path / "hard.db", NOW, "t2")
         # it may be looked into
+        before = set(tmp_path.iterdir())
         for command in ("status", "verify"):
-            arguments = [sys.executable, "-m", "edge_agent", "spool", command, str(path)]
-            subprocess.run(arguments, check=True, capture_output=True)
+            result = CliRunner().invoke(main, ["spool", command, str(path)])
+            assert result.exit_code == 0, result.output
+        assert set(tmp_path.iterdir()) == before
         process.send_signal(signal.SIGKILL)
         process.wait()
         spool, salvage = open_spool(path, NOW, "t2")  # free at once
