@@ -15,8 +15,9 @@ from edge_agent.health import LOOP, Vitals, application, serving
 from edge_agent.history import open_store
 from edge_agent.logs import configure, flush_repeats, get_logger
 from edge_agent.metrics import Metrics, SpoolCollector
+from edge_agent.notices import spool_salvaged
 from edge_agent.pipeline import Pipeline
-from edge_agent.ports import Envelope, Outgoing
+from edge_agent.ports import Envelope, HistoryStore, Outgoing
 from edge_agent.preview import preview
 from edge_agent.reload import Renewal, renewal
 from edge_agent.salvage import open_spool
@@ -24,8 +25,9 @@ from edge_agent.service import Service
 from edge_agent.sessions import Sessions
 from edge_agent.settings import Settings
 from edge_agent.sharing import Sharing
-from edge_agent.spool import SpoolThread
+from edge_agent.spool import Spool, SpoolThread
 from edge_agent.spool_figures import SpoolReader
+from edge_agent.stages.commit import Committer
 from edge_agent.stages.forward import Forwarder
 from edge_agent.unsaved import Unsaved
 from edge_agent.watch import STUCK_AFTER_S, Watch
@@ -52,28 +54,21 @@ class Agent:
             service: the service manager, told how it goes.
 
         Raises:
-            InputError, StoreError: something on disk cannot be used.
+            InputError, StoreError: something on disk cannot be used, or another agent has it.
         """
         self._settings = settings
         self._clock = clock
         self._stop = stop
         catalogue = load_catalogue(settings)
-        spool, salvage = open_spool(settings.spool.path, clock.now())
-        if salvage is not None:
-            get_logger().error(
-                "spool_salvaged",
-                path=str(salvage.damaged),
-                reason="; ".join(salvage.problems),
-                count=sum(salvage.saved.values()),
-                hint="the damaged file is kept; send it to support, then delete it",
-            )
+        spool, self._history = _stores(settings, clock)
         self._spool = SpoolThread(spool)
-        self._history = open_store(settings.history)
         self._metrics = Metrics()
         self._metrics.registry.register(
-            SpoolCollector(SpoolReader(settings.spool.path), settings.spool.limit_mb, clock)
+            SpoolCollector(
+                SpoolReader(settings.spool.path, spool.problem), settings.spool.limit_mb, clock
+            )
         )
-        unsaved = Unsaved(settings, clock, self._preview)
+        self._unsaved = unsaved = Unsaved(settings, clock, self._preview, spool.problem)
         self._pipeline = Pipeline(
             settings, catalogue, self._spool, clock, self._committed, self._metrics, unsaved
         )
@@ -188,9 +183,19 @@ class Agent:
             await asyncio.sleep(every_s)
 
     async def _tidy(self) -> None:
-        """Keep the spool's log short without holding up a commit."""
+        """Keep the spool's log short without holding up a commit; see that it stays where it is."""
+        lost = False
         while True:
             await asyncio.sleep(CHECKPOINT_S)
+            problem = self._spool.spool.problem()
+            if problem is not None:
+                if not lost:
+                    get_logger().error("spool_lost", stage="receive", reason=problem)
+                await self._unsaved.unwritten([])
+            elif lost:
+                get_logger().info("spool_recovered", stage="receive")
+                await self._unsaved.taken()
+            lost = problem is not None
             with suppress(StoreError):  # the disk is away: a commit says so
                 await asyncio.to_thread(self._spool.spool.checkpoint)
 
@@ -227,3 +232,26 @@ class Agent:
         await self._sessions.renew(new.settings, reconnect=new.reconnect)
         changed = ", ".join(new.changed) or "the catalogue was read again"
         get_logger().info("configuration_reloaded", detail=changed)
+
+
+def _stores(settings: Settings, clock: Clock) -> tuple[Spool, HistoryStore]:
+    """Spool and history, both open or none."""
+    now = clock.now()
+    spool, salvage = open_spool(settings.spool.path, now, settings.agent_id)
+    try:
+        if salvage is not None:
+            get_logger().error(
+                "spool_salvaged",
+                path=str(salvage.damaged),
+                reason="; ".join(salvage.problems),
+                count=sum(salvage.saved.values()),
+                hint="the damaged file is kept; send it to support, then delete it",
+            )
+            committer = Committer(settings.topics, settings.broker.payload_format)
+            for press in settings.addresses():
+                committer.alert(spool_salvaged(press, salvage, now))
+            spool.commit(committer.changes, now)
+        return spool, open_store(settings.history)
+    except BaseException:
+        spool.close()
+        raise

@@ -67,6 +67,8 @@ class Vitals:
         path = self._spool.path
         if self._spool.full:
             return f"{path} is full: messages stay at the broker"
+        if (problem := self._spool.problem()) is not None:
+            return problem
         if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
             return f"{path} or its folder cannot be written"
         return None

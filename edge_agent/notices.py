@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from broker.errors import printable
 from broker.messages import Alert, Prediction, ShotKpis
 from broker.topics import PressAddress
+from edge_agent.salvage import Salvage
 from edge_agent.spool_limit import News
 from edge_agent.stages.assemble import Shot
 
@@ -45,6 +47,20 @@ def spool_alert(press: PressAddress, news: News, now: datetime) -> Alert:
         code=news.code,
         severity=news.severity,
         words=news.words,
+    )
+
+
+def spool_salvaged(press: PressAddress, salvage: Salvage, now: datetime) -> Alert:
+    """What an agent has received, and had not yet brought to the history, was damaged or lost."""
+    rows = sum(salvage.saved.values())
+    problems = printable("; ".join(salvage.problems), 1000)
+    return Alert(
+        ts=now,
+        site=press.site,
+        press=press.press,
+        code="spool-salvaged",
+        severity="critical",
+        words=f"{problems}: {rows} rows were saved, what else waited in the spool is lost",
     )
 
 

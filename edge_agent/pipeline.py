@@ -7,6 +7,9 @@ import gc
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
+
+from pydantic import ValidationError
 
 from broker.messages import (
     DeadLetter,
@@ -71,9 +74,8 @@ class Pipeline:
         earlier = spool.spool.state(EARLIER_SCOPE).values()
         self._inference = Inference(settings.learning.models, self._metrics, earlier)
         self._drift = DriftWatch(self._metrics)
-        kept = spool.spool.state(SHOT_SCOPE).values()
         self._assembler = Assembler(
-            [Shot.model_validate(state) for state in kept],
+            _kept_shots(spool.spool.state(SHOT_SCOPE)),
             settings.shots.signal_age_max_s,
             settings.shots.timeout_s,
         )
@@ -316,3 +318,14 @@ class Pipeline:
         if self._warm:
             return answer_of(shot, inputs, self._catalogue, horizon_s)
         return await asyncio.to_thread(answer_of, shot, inputs, self._catalogue, horizon_s)
+
+
+def _kept_shots(states: dict[str, dict[str, Any]]) -> list[Shot]:
+    """The shots to go on with; one that cannot be read is left out, and said."""
+    shots = []
+    for key, state in states.items():
+        try:
+            shots.append(Shot.model_validate(state))
+        except ValidationError as error:
+            get_logger().error("shot_unreadable", shot_id=key, error=str(error)[:500])
+    return shots

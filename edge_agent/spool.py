@@ -4,6 +4,9 @@ WAL with ``synchronous=FULL``: a committed transaction survives a crash of the m
 the agent makes them on one thread (``SpoolThread``). ``inbox``, ``newest`` and ``to_publish`` are
 for the event loop: they read beside the writer, in microseconds; a hop to a thread and back costs
 milliseconds when the cores are busy.
+
+A file that was deleted or exchanged takes no more messages. What it holds can still be read, and
+results written to it: what was acknowledged before gets to the history while the agent runs.
 """
 
 from __future__ import annotations
@@ -14,24 +17,33 @@ import sqlite3
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
-from broker.timestamps import format_timestamp, parse_timestamp
+from broker.timestamps import format_timestamp
 from edge_agent.errors import StoreError
+from edge_agent.logs import get_logger
 from edge_agent.ports import Envelope, HistoryRow, InboxRow, Outgoing, Stored
+from edge_agent.spool_file import SpoolFile
+from edge_agent.sqlite_files import OpenFiles, check_version, connect
 
 T = TypeVar("T")
 SCHEMA_VERSION = 2
+EPOCH = datetime.fromtimestamp(0, UTC)
 WAL_PAGES_MAX = 16_384
 """64 MB: a commit tidies up the log itself only if ``checkpoint`` did not get to it."""
 THIN_AT_ONCE = 10_000
 """Frames looked at in one transaction: it must stay short."""
 THINNED = ("spool", "thinned")
 """State that counts the raw frames given up for lack of room."""
+WAY_OUT = (
+    "nothing is acknowledged until the right file is back (moved, not copied) or the agent is "
+    "restarted: it then begins with what lies there, and what is only in its own file is lost"
+)
 _TABLES = """
 CREATE TABLE inbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT, received_at TEXT NOT NULL, topic TEXT NOT NULL,
@@ -93,39 +105,76 @@ class Depth:
 class Spool:
     """The file. Every method is one transaction; sqlite errors become ``StoreError``."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, file: SpoolFile | None = None) -> None:
+        """Open a spool, and make its tables when the file is empty.
+
+        Args:
+            path: the file, or ``:memory:`` for one that is on no disk.
+            file: the file as held already; it is closed with the spool.
+
+        Raises:
+            SpoolInUse: another process has it.
+            StoreError: it is no spool, of a newer version, or the disk refuses.
+        """
         self.path = path
         self.full = False
         """Set by who watches the limit: nothing more is taken in."""
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._db.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES_MAX}")
-            self._migrate()
-            self._reader = self._db
-            if path.name != ":memory:":
-                self._reader = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"{path}: the spool cannot be opened: {error}") from error
+        self._files: OpenFiles | None = None
+        self._tidying = Lock()
+        with ExitStack() as opened:
+            try:
+                if path.name == ":memory:":
+                    db = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+                    self._db = self._reader = self._tidier = opened.enter_context(closing(db))
+                    self._migrate()
+                else:
+                    if file is None:
+                        file = SpoolFile(path)
+                        opened.callback(file.close)
+                    self._open(file, opened)
+            except (sqlite3.Error, OSError) as error:
+                raise StoreError(f"{path}: the spool cannot be opened: {error}") from error
+            self._opened = opened.pop_all()
+        self._file = file
+
+    def _open(self, file: SpoolFile, opened: ExitStack) -> None:
+        self._db = opened.enter_context(_connected(self.path))
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        self._db.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES_MAX}")
+        self._migrate()
+        self._reader = opened.enter_context(_connected(self.path))
+        self._tidier = opened.enter_context(_connected(self.path))
+        self._files = OpenFiles(self.path, WAY_OUT)
+        if not file.is_at(self._files.file):
+            raise StoreError(f"{self.path}: exchanged while it was opened: start again")
+
+    def problem(self) -> str | None:
+        """Why the file is not the one that was opened, in words; None when it is. From any thread.
+
+        A stat of three files: some microseconds.
+        """
+        return self._files.problem() if self._files is not None else None
 
     def append(self, envelopes: Sequence[Envelope]) -> None:
         """Store what arrived; only after this may it be acknowledged.
 
         Raises:
-            StoreError: the disk cannot be written, or the spool is ``full``.
+            StoreError: the disk cannot be written, the spool is ``full``, or there is a
+                ``problem`` before or after it is written.
         """
         if self.full:
             raise StoreError(f"{self.path}: the spool is full and nothing in it may be thinned")
         rows = [
             (format_timestamp(e.received_at), e.topic, e.payload, e.content_type) for e in envelopes
         ]
+        self._check_files()
         with self._transaction() as db:
             db.executemany(
                 "INSERT INTO inbox (received_at, topic, payload, content_type) VALUES (?,?,?,?)",
                 rows,
             )
+        self._check_files()
 
     def inbox(self, after: int, limit: int) -> list[InboxRow]:
         """The oldest unfinished rows with an id above ``after``; quick, and never waits."""
@@ -136,7 +185,9 @@ class Spool:
                 (after, limit),
             ).fetchall()
         return [
-            InboxRow(row, Envelope(datetime.fromisoformat(at), topic, payload, content_type))
+            InboxRow(row, Envelope(_time(at), topic, payload, content_type))
+            if type(topic) is str and type(payload) is bytes
+            else InboxRow(row, Envelope(_time(at), str(topic), str(payload).encode()))
             for row, at, topic, payload, content_type in rows
         ]
 
@@ -169,10 +220,16 @@ class Spool:
                     )
 
     def state(self, scope: str) -> dict[str, dict[str, Any]]:
-        """What was kept under a scope, by key."""
+        """What was kept under a scope, by key; what cannot be read is left out, and said."""
         with self._reading() as db:
             rows = db.execute("SELECT key, value FROM state WHERE scope = ?", (scope,)).fetchall()
-        return {key: json.loads(value) for key, value in rows}
+        kept = {}
+        for key, value in rows:
+            try:
+                kept[str(key)] = dict(json.loads(value))
+            except (ValueError, TypeError, RecursionError) as error:  # damaged, yet not noticed
+                get_logger().error("state_unreadable", detail=f"{scope} {key}", error=str(error))
+        return kept
 
     def retained(self, press: str) -> list[tuple[str, bytes]]:
         """The last retained message of every topic of a press: restored on every new session."""
@@ -190,8 +247,7 @@ class Spool:
                 (press, limit),
             ).fetchall()
         return [
-            Stored(r[0], parse_timestamp(r[1]), Outgoing(r[2], r[3], r[4], r[5], bool(r[6])))
-            for r in rows
+            Stored(r[0], _time(r[1]), Outgoing(r[2], r[3], r[4], r[5], bool(r[6]))) for r in rows
         ]
 
     def to_forward(self, limit: int) -> list[Stored[HistoryRow]]:
@@ -204,7 +260,7 @@ class Spool:
                     f" WHERE kind {which} 'telemetry' ORDER BY id LIMIT ?",
                     (limit - len(rows),),
                 ).fetchall()
-        return [Stored(r[0], parse_timestamp(r[1]), HistoryRow(r[2], r[3])) for r in rows]
+        return [Stored(r[0], _time(r[1]), HistoryRow(r[2], r[3])) for r in rows]
 
     def exchange(self, press: str, retained: Mapping[str, bytes]) -> None:
         """Nothing waits to be said about a press any more, and this is what is retained of it."""
@@ -296,19 +352,26 @@ class Spool:
 
         Otherwise a commit does it now and then, and a prediction waits for that.
         """
-        with self._reading(), closing(sqlite3.connect(self.path)) as db:
-            db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        with self._tidying, self._reading():
+            self._tidier.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def close(self) -> None:
-        """Close the file."""
-        self._reader.close()
-        self._db.close()
+        """Close the file, and let others have it."""
+        with self._tidying:
+            self._opened.close()
+            if self._file is not None:
+                self._file.close()
+
+    def _check_files(self) -> None:
+        if self._files is not None:
+            self._files.check()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         try:
             self._db.execute("BEGIN IMMEDIATE")
             try:
+                check_version(self._db, SCHEMA_VERSION, f"{self.path}: spool")
                 yield self._db
                 self._db.execute("COMMIT")
             except BaseException:
@@ -336,6 +399,23 @@ class Spool:
             self._db.executescript(f"BEGIN; {_TO_VERSION_2} PRAGMA user_version=2; COMMIT")
         if version == 0:
             self._db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version={SCHEMA_VERSION}; COMMIT")
+
+
+def _time(text: str) -> datetime:
+    """A time of the spool; the epoch where damage that SQLite does not notice left none."""
+    try:
+        time = datetime.fromisoformat(text)
+    except (ValueError, TypeError):
+        return EPOCH
+    return time if time.tzinfo is not None else EPOCH
+
+
+@contextmanager
+def _connected(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that has its files open: SQLite opens the log when something is read."""
+    with closing(connect(path, "rw")) as db:
+        db.execute("PRAGMA user_version").fetchone()
+        yield db
 
 
 class SpoolThread:

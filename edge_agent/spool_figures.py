@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +14,7 @@ from time import monotonic
 
 from broker.timestamps import parse_timestamp
 from edge_agent.spool import THINNED
+from edge_agent.sqlite_files import connect
 
 QUEUES = {"inbox": "received_at", "publish": "created_at", "forward": "created_at"}
 """Tables that should run empty, and the column that says since when an entry waits."""
@@ -35,8 +37,13 @@ class SpoolFigures:
 class SpoolReader:
     """Reads the figures over a connection of its own: the agent never waits for it."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, problem: Callable[[], str | None] = lambda: None) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            problem: why that is not the agent's file any more; then it is not looked into.
+        """
+        self._path, self._problem = path, problem
         self._lock = Lock()
         self._known: SpoolFigures | None = None
         self._known_until = 0.0
@@ -47,7 +54,7 @@ class SpoolReader:
             if monotonic() >= self._known_until:
                 began = monotonic()
                 try:
-                    self._known = _read(self._path)
+                    self._known = None if self._problem() else _read(self._path)
                 except (sqlite3.Error, ValueError):
                     self._known = None
                 took = monotonic() - began
@@ -57,7 +64,7 @@ class SpoolReader:
 
 def _read(path: Path) -> SpoolFigures:
     entries, oldest = {}, {}
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=1.0)) as db:
+    with closing(connect(path, "ro")) as db:
         for table, since in QUEUES.items():
             (entries[table],) = db.execute(f"SELECT count(*) FROM {table}").fetchone()
             first = db.execute(f"SELECT {since} FROM {table} ORDER BY id LIMIT 1").fetchone()

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Literal
 
 from broker.codec import encode
+from broker.errors import printable
 from broker.messages import Alert
 from broker.topics import PressAddress
 from edge_agent.clock import Clock
@@ -25,14 +26,28 @@ REFUSED = (
     "spool-refused",
     "the disk refuses the spool: nothing is acknowledged; predictions go on from memory, unsaved",
 )
+WORDS = 2000
+"""Characters of an alert."""
 TAKEN = ("spool-takes-again", "the disk takes the spool again: everything is being saved")
 
 
 class Unsaved:
     """Past the spool, on whatever session there is; see ``stages.hold.Fallback``."""
 
-    def __init__(self, settings: Settings, clock: Clock, preview: Preview) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        preview: Preview,
+        problem: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        """Nothing is said yet.
+
+        Args:
+            problem: why the spool's file is not the right one any more, if that is the trouble.
+        """
         self._settings, self._clock, self._preview = settings, clock, preview
+        self._problem = problem
         self.sessions: dict[str, Session] = {}
         """The open session of each press."""
         self._said: set[str] | None = None
@@ -46,7 +61,8 @@ class Unsaved:
         """Results that the disk does not take: publish the predictions among them."""
         if self._said is None:
             self._said = set()
-            await self._alert(REFUSED, "critical")
+            code, words = REFUSED
+            await self._alert((code, printable(self._problem() or words, WORDS)), "critical")
         said = self._said
         for message in messages:
             session = self.sessions.get(message.press)

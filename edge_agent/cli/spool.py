@@ -6,7 +6,8 @@ import base64
 import json
 import sqlite3
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -120,15 +121,21 @@ def _must_exist(path: Path) -> None:
         sys.exit(2)
 
 
-def _opened(path: Path) -> closing[sqlite3.Connection]:
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """A spool to look into; what is wrong with it ends the command."""
+    from edge_agent.sqlite_files import connect_beside
+
     _must_exist(path)
     try:
-        db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-    except sqlite3.Error as error:
+        with closing(connect_beside(path)) as db:
+            if path.stat().st_size:  # else SQLite would delete the log beside it
+                (version,) = db.execute("PRAGMA user_version").fetchone()
+                if version:
+                    yield db
+                    return
+    except (sqlite3.Error, OSError, ValueError) as error:
         click.echo(f"error: {path}: cannot be read as a spool: {error}", err=True)
         sys.exit(2)
-    if version == 0:
-        click.echo(f"error: {path}: not the spool of an agent", err=True)
-        sys.exit(2)
-    return closing(db)
+    click.echo(f"error: {path}: not the spool of an agent", err=True)
+    sys.exit(2)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,16 @@ from broker.timestamps import format_timestamp
 from edge_agent.errors import StoreError
 from edge_agent.history.schema import TABLES, Table, names
 from edge_agent.ports import HistoryRow, Receipt, Stored
+from edge_agent.sqlite_files import (
+    GROUP_MAY_READ,
+    OpenFiles,
+    check_version,
+    connect,
+    create,
+    make_folder,
+    place_of,
+    tighten,
+)
 
 SCHEMA_VERSION = 2
 _SQL_TYPES = {
@@ -29,6 +39,10 @@ _INDEXES = (
     "CREATE INDEX IF NOT EXISTS telemetry_ts ON telemetry (ts)",
     "CREATE INDEX IF NOT EXISTS telemetry_shot ON telemetry (shot_id, ts)",
     "CREATE INDEX IF NOT EXISTS shot_mold ON shot (mold_id, poured_at)",
+)
+WAY_OUT = (
+    "rows stay in the spool until the right file is back (moved, not copied) or the agent is "
+    "restarted: it then goes on with what lies there, or a new history"
 )
 ROWS_AT_ONCE = 10_000
 _DELETE_OLD = (
@@ -47,11 +61,17 @@ class SqliteHistory:
         """
         self.path, self._raw_days = path, raw_days
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._migrate()
+            place = place_of(path)
+            make_folder(place.parent)
+            create(place)
+            tighten(place, GROUP_MAY_READ)
+            with ExitStack() as opened:
+                self._db = opened.enter_context(closing(connect(path, "rw")))
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute("PRAGMA synchronous=FULL")
+                self._migrate()
+                self._files = OpenFiles(path, WAY_OUT)
+                opened.pop_all()
         except (sqlite3.Error, OSError) as error:
             raise StoreError(f"{path}: the history cannot be opened: {error}") from error
 
@@ -89,27 +109,39 @@ class SqliteHistory:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
+        self._files.check()
         try:
-            with self._db:
+            with _immediate(self._db):
+                check_version(self._db, SCHEMA_VERSION, f"{self.path}: history")
                 yield
         except sqlite3.Error as error:
             raise StoreError(f"{self.path}: the history cannot be written: {error}") from error
+        self._files.check()
 
     def _migrate(self) -> None:
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version > SCHEMA_VERSION:
-            raise StoreError(
-                f"{self.path}: history of version {version}, this program knows {SCHEMA_VERSION}: "
-                "update the program"
-            )
-        if version == SCHEMA_VERSION:
-            return
-        with self._db:
+        with _immediate(self._db):
+            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+            if version >= SCHEMA_VERSION:
+                check_version(self._db, SCHEMA_VERSION, f"{self.path}: history")
+                return
             for table in TABLES.values():
                 self._db.execute(_create(table))
             for index in _INDEXES:
                 self._db.execute(index)
             self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+@contextmanager
+def _immediate(db: sqlite3.Connection) -> Iterator[None]:
+    """A transaction that nobody else's comes between."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
 
 
 def _create(table: Table) -> str:

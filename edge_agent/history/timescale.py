@@ -15,7 +15,7 @@ import asyncpg
 
 from edge_agent.errors import StoreError
 from edge_agent.history import upkeep
-from edge_agent.history.migrations import HEAD, upgrade_apart
+from edge_agent.history.migrations import HEAD, ONE_AT_A_TIME, upgrade_apart
 from edge_agent.history.schema import TABLES, Table, names
 from edge_agent.logs import get_logger
 from edge_agent.ports import HistoryRow, Receipt, Stored
@@ -67,7 +67,9 @@ class TimescaleHistory:
         raw_since = EVER if self._raw_days is None else now - timedelta(days=self._raw_days)
         async with self._errors():
             connection = await self._connected()
-            more = await upkeep.roll_up(connection, now, raw_since)
+            async with connection.transaction():
+                await _check_version(connection)
+                more = await upkeep.roll_up(connection, now, raw_since)
             if not more and self._raw_days is not None:  # the roll-ups are done with the raw rows
                 await upkeep.drop_old(connection, raw_since)
         return more
@@ -135,9 +137,24 @@ async def _version(connection: asyncpg.Connection) -> str | None:
     return str(version)
 
 
+async def _check_version(connection: asyncpg.Connection) -> None:
+    """Make sure that no newer program has changed the tables, and that none does before we commit.
+
+    Raises:
+        StoreError: another version.
+    """
+    await connection.execute(f"SELECT pg_advisory_xact_lock_shared({ONE_AT_A_TIME})")
+    version = await connection.fetchval("SELECT version_num FROM alembic_version")
+    if version != HEAD:
+        raise StoreError(
+            f"history of version {version}, this program knows {HEAD}: update the program"
+        )
+
+
 async def _write(connection: asyncpg.Connection, rows: Sequence[Stored[HistoryRow]]) -> None:
     """All rows, or none."""
     async with connection.transaction():
+        await _check_version(connection)
         await connection.execute("TRUNCATE incoming")
         await connection.copy_records_to_table(
             "incoming", records=[(row.id, row.entry.kind, row.entry.document) for row in rows]

@@ -140,6 +140,31 @@ async def test_late_frames_do_not_spoil_a_minute_whose_raw_rows_are_gone(
     assert [tuple(row) for row in await db.fetch(query)] == [(6, 3.5)]
 
 
+async def test_tables_that_a_newer_program_changed_are_not_written(
+    store: TimescaleHistory, db: asyncpg.Connection
+) -> None:
+    """Also by an agent that is connected, or in the middle of a batch when they are changed."""
+    await store.deliver(frames(1))
+    migrating = db.transaction()
+    await migrating.start()
+    await db.execute(f"SELECT pg_advisory_xact_lock({migrations.ONE_AT_A_TIME})")
+    waiting = asyncio.create_task(store.deliver(frames(2)))
+    locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    async with asyncio.timeout(20):
+        while not await db.fetchval(locks):
+            assert not waiting.done()
+    await db.execute("ALTER TABLE telemetry RENAME COLUMN seq TO number")
+    await db.execute("UPDATE alembic_version SET version_num = '9999'")
+    await migrating.commit()
+    with pytest.raises(StoreError, match=r"version 9999.*knows 0001: update the program"):
+        await waiting
+    with pytest.raises(StoreError, match=r"newer program.*update this program"):  # connected anew
+        await store.deliver(frames(2))
+    with pytest.raises(StoreError, match="newer program"):
+        await store.upkeep(NOW)
+    assert await db.fetchval("SELECT count(*) FROM telemetry") == 1
+
+
 async def test_a_killed_database_is_trouble_for_a_while(
     server: TimescaleServer, store: TimescaleHistory
 ) -> None:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from edge_agent.cli import main
+from edge_agent.errors import StoreError
 from edge_agent.ports import Envelope, HistoryRow, Outgoing
-from edge_agent.salvage import open_spool, problems_of
+from edge_agent.salvage import Salvage, open_spool, problems_of
 from edge_agent.spool import Changes, Spool
 
 NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
@@ -83,7 +88,7 @@ def test_something_that_is_no_spool_at_all(tmp_path: Path, content: bytes) -> No
 
 def test_a_missing_table_counts_as_damage(tmp_path: Path) -> None:
     path = filled(tmp_path / "spool.db")
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db:
         db.execute("DROP TABLE forward")
     spool, salvage = open_spool(path, NOW)
     assert salvage is not None
@@ -101,6 +106,179 @@ def test_two_damaged_spools_in_one_second_are_both_kept(tmp_path: Path) -> None:
         open_spool(path, NOW)[0].close()
     names = sorted(p.name for p in tmp_path.glob("*.damaged-*") if p.suffix != ".db-wal")
     assert names == ["spool.db.damaged-20260504T080000", "spool.db.damaged-20260504T080000-2"]
+
+
+PAGE = 4096
+CUTS = {
+    "a byte": lambda size: 1,
+    "half a page": lambda size: PAGE // 2,
+    "a page": lambda size: PAGE,
+    "half": lambda size: size // 2,
+    "all but the last page": lambda size: size - PAGE,
+    "all but a byte": lambda size: size - 1,
+}
+
+
+def opened(path: Path) -> tuple[Salvage | None, int]:
+    """What became of a spool, and how many messages are in it; it must work on."""
+    spool, salvage = open_spool(path, NOW)
+    with closing(spool):
+        count = spool.depth().inbox_count
+        spool.append([Envelope(NOW, "t/new", b"y", None)])
+        assert spool.depth().inbox_count == count + 1
+    return salvage, count
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_a_spool_that_was_cut_is_read_to_its_end(tmp_path: Path, cut: str) -> None:
+    path = filled(tmp_path / "spool.db")
+    with path.open("r+b") as file:
+        file.truncate(CUTS[cut](path.stat().st_size))
+    content = path.read_bytes()
+    salvage, count = opened(path)
+    assert salvage is not None
+    assert salvage.damaged is not None
+    assert salvage.damaged.read_bytes() == content
+    assert salvage.saved["inbox"] == count
+    assert (
+        count == (FRAMES if "all but" in cut else pytest.approx(FRAMES / 2, abs=FRAMES / 4))
+        or len(content) <= PAGE
+    )
+    assert salvage.saved["state"] == (1 if len(content) > PAGE else 0)
+
+
+@pytest.mark.parametrize("left", [None, 0, 1, PAGE // 2])
+def test_a_spool_that_is_gone_is_read_from_its_log(tmp_path: Path, left: int | None) -> None:
+    """SQLite deletes the log beside an empty file: it must not get to see it."""
+    kept = tmp_path / "kept"
+    path = tmp_path / "spool.db"
+    with closing(Spool(path)) as spool:
+        spool.append([Envelope(NOW, f"t/{i}", b"x" * 200, None) for i in range(FRAMES)])
+        shutil.copytree(tmp_path, kept)  # as a SIGKILL leaves it
+    path = kept / "spool.db"
+    if left is None:
+        path.unlink()
+    else:
+        with path.open("r+b") as file:
+            file.truncate(left)
+    salvage, count = opened(path)
+    assert count == FRAMES
+    if salvage is not None:  # else every page was in the log
+        assert salvage.saved["inbox"] == FRAMES
+
+
+@pytest.mark.parametrize("left", [None, 0])
+def test_a_spool_that_is_gone_is_said_to_be(tmp_path: Path, left: int | None) -> None:
+    path = filled(tmp_path / "spool.db")
+    path.unlink()
+    if left is not None:
+        path.touch()
+    salvage, count = opened(path)
+    assert salvage is not None
+    assert salvage.problems[0].startswith("the spool is gone" if left is None else "the spool is")
+    assert count == 0
+    assert opened(tmp_path / "new.db") == (None, 0)
+
+
+def test_a_salvage_that_fails_or_is_killed_is_done_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = filled(tmp_path / "spool.db")
+    scribble(path, 0.4)
+    content = path.read_bytes()
+
+    def full(self: Spool, rows: object) -> dict[str, int]:
+        raise StoreError("database or disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Spool, "restore", full)
+        with pytest.raises(StoreError, match="full"):
+            open_spool(path, NOW)
+        assert path.read_bytes() == content
+        patched.setattr("edge_agent.salvage._restore_name", lambda damaged, place: None)  # killed
+        with pytest.raises(StoreError, match="full"):
+            open_spool(path, NOW)
+    assert path.read_bytes() != content
+    salvage, count = opened(path)
+    assert salvage is not None
+    assert count > 0.9 * FRAMES
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small spool with a log, as a SIGKILL leaves it."""
+    folder = tmp_path_factory.mktemp("sound")
+    with closing(Spool(folder / "spool.db")) as spool:
+        for i in range(40):
+            spool.append([Envelope(NOW, f"t/{i}", b"x" * 200, None)])
+            rows = [HistoryRow("telemetry", f'{{"n": {i}}}')]
+            messages = [Outgoing("s/p", f"k{i}", f"topic{i}", b"out", retain=True)]
+            state: dict[tuple[str, str], dict[str, object] | None] = {("shot", f"a{i}"): {"n": i}}
+            spool.commit(Changes(publish=messages, forward=rows, state=state), NOW)
+            if i == 30:
+                spool.checkpoint()
+        shutil.copytree(folder, folder / "kept")
+    return folder / "kept"
+
+
+PLACES = st.floats(0.0, 1.0, exclude_max=True)
+FLIPS = st.lists(
+    st.tuples(
+        st.sampled_from(["spool.db", "spool.db-wal"]), PLACES, st.binary(min_size=1, max_size=40)
+    ),
+    max_size=6,
+)
+HEADERS = st.lists(
+    st.tuples(
+        st.sampled_from(["spool.db", "spool.db-wal"]), st.integers(0, 99), st.integers(0, 255)
+    ),
+    max_size=4,
+)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(flips=FLIPS, headers=HEADERS, cut=st.none() | PLACES, log_cut=st.none() | PLACES)
+def test_whatever_the_damage_the_agent_starts_or_says_why_not(
+    sound: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    flips: list[tuple[str, float, bytes]],
+    headers: list[tuple[str, int, int]],
+    cut: float | None,
+    log_cut: float | None,
+) -> None:
+    folder = tmp_path_factory.mktemp("damaged") / "disk"
+    shutil.copytree(sound, folder)
+    for name, place, noise in flips:
+        size = (folder / name).stat().st_size
+        with (folder / name).open("r+b") as file:
+            file.seek(int(place * size))
+            file.write(noise)
+    for name, at, value in headers:
+        with (folder / name).open("r+b") as file:
+            file.seek(at)
+            file.write(bytes([value]))
+    for name, length in (("spool.db", cut), ("spool.db-wal", log_cut)):
+        if length is not None:
+            with (folder / name).open("r+b") as file:
+                file.truncate(int(length * (folder / name).stat().st_size))
+    try:
+        spool, _ = open_spool(folder / "spool.db", NOW)
+    except StoreError:
+        return
+    with closing(spool):
+        try:
+            spool.state("shot")
+            spool.retained("s/p")
+            rows = spool.inbox(0, 100)
+            assert all(isinstance(row.envelope.payload, bytes) for row in rows)
+            spool.append([Envelope(NOW, "t/new", b"y", None)])
+            done = Changes(done=[row.id for row in rows])
+            done.forwarded = [stored.id for stored in spool.to_forward(100)]
+            spool.commit(done, NOW)
+            spool.settle_published([stored.id for stored in spool.to_publish("s/p", 100)])
+            spool.checkpoint()
+        except StoreError:
+            return
 
 
 def spool_command(*arguments: str | Path, exit_code: int = 0) -> Result:

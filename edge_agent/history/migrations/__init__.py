@@ -11,7 +11,8 @@ from edge_agent.errors import MissingExtra, StoreError
 
 HEAD = "0001"
 """The version this program works with: the newest in ``versions/``."""
-
+ONE_AT_A_TIME = 0x50555254
+"""Key of the lock that a migration has for itself and those who write share."""
 UPGRADE_TIMEOUT_S = 120.0
 
 
@@ -62,7 +63,9 @@ async def upgrade(url: str) -> None:
         async with engine.begin() as connection:
             await connection.run_sync(run)
     except CommandError as error:
-        raise StoreError(f"the history is of a newer program: {error}") from error
+        raise StoreError(
+            f"the history is of a newer program: {error}: update this program"
+        ) from error
     except (SQLAlchemyError, OSError) as error:
         cause = getattr(error, "orig", None) or error
         raise StoreError(f"the history cannot be brought to version {HEAD}: {cause}") from error

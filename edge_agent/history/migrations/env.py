@@ -5,8 +5,7 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy import text
 
-ONE_AT_A_TIME = 0x50555254
-"""Key of the lock that keeps two agents from migrating at once."""
+from edge_agent.history.migrations import ONE_AT_A_TIME
 
 connection = context.config.attributes["connection"]
 connection.execute(text(f"SELECT pg_advisory_xact_lock({ONE_AT_A_TIME})"))
