@@ -1,7 +1,8 @@
 """One MQTT session per press: opened, kept, opened anew, and ended in order.
 
-In a group the session belongs to the press: its client id is the same for all agents, so the broker
-lets one agent have it at a time, and what that one has not acknowledged goes to the next.
+Its client id is secret: see ``session_ids``. In a group the session belongs to the press: its id is
+the same for all agents, so the broker lets one agent have it at a time, and what that one has not
+acknowledged goes to the next.
 """
 
 from __future__ import annotations
@@ -13,29 +14,35 @@ from functools import partial
 from typing import Any
 
 from broker.codec import encode
-from broker.messages import TwinStatus
+from broker.messages import TwinState, TwinStatus
 from broker.topics import PressAddress
-from edge_agent import __version__
 from edge_agent.clock import Clock
 from edge_agent.errors import LinkError
 from edge_agent.handover import Handover, left_behind
 from edge_agent.health import Vitals
 from edge_agent.holdings import Holdings
-from edge_agent.link import Link, either
+from edge_agent.identity import Identity
+from edge_agent.link import Link, either, unless
 from edge_agent.links.mqtt import Session, Will, connect
 from edge_agent.links.tls import Fingerprint, fingerprint, new_credentials
 from edge_agent.logs import get_logger
 from edge_agent.metrics import Metrics
 from edge_agent.ports import Outgoing
+from edge_agent.presence import Presence
 from edge_agent.settings import Settings
 from edge_agent.spool import SpoolThread
 from edge_agent.stages.publish import PREDICTION_EXPIRES_S, publish
 from edge_agent.stages.receive import receive, until_written
+from edge_agent.takeover import Kept, Settled, TakeOver
 from edge_agent.unsaved import Unsaved
 from edge_agent.watch import Watch
 
 RECONNECT_FIRST_S = 0.5
 SHORT_SESSION = "the session was short: does another agent run with this site and agent_id?"
+OLD_FIRST_S = 10.0
+"""How long new messages wait for those in a session of an earlier client id, to come after them."""
+GIVE_WAY_S = 30.0
+"""How long an agent that gives way takes what waits for it at the broker."""
 FLUSH_TIMEOUT_S = 5.0
 """How long an ending session waits for the broker to take what is left; the rest stays on disk."""
 
@@ -46,6 +53,8 @@ class Sessions:
     def __init__(
         self,
         settings: Settings,
+        identity: Identity,
+        presence: Presence,
         spool: SpoolThread,
         clock: Clock,
         stored: asyncio.Event,
@@ -65,7 +74,9 @@ class Sessions:
         self._unsaved = unsaved
         self._links: dict[PressAddress, tuple[Link, asyncio.Task[None]]] = {}
         self._met: set[PressAddress] = set()
-        self._started_at = clock.now()
+        self._me, self._presence = identity, presence
+        self._takeover = TakeOver(settings, identity.ids, spool, clock, stored.set)
+        self._gave_way = False
         self.allowed = asyncio.Event()
         """May sessions be opened? In a group not while the others are out of sight."""
         if settings.group is None:
@@ -84,9 +95,19 @@ class Sessions:
         """Those that have a session, open or tried."""
         return list(self._links)
 
+    def current(self) -> dict[str, TwinStatus]:
+        """The statuses of all presses as they are now, by topic."""
+        up = self._vitals.sessions
+        return {
+            self._settings.topics.status(press): self._me.of_press(
+                press, "online" if up.get(press.press) else "starting"
+            )
+            for press in self._settings.addresses()
+        }
+
     def open(self, press: PressAddress) -> None:
         """Open a session for a press, and keep it."""
-        if press not in self._links:
+        if press not in self._links and not self._gave_way:
             self._start(press)
 
     def stop_if_idle(self, press: PressAddress, last_words: str) -> bool:
@@ -124,6 +145,28 @@ class Sessions:
         for press in again:
             self.open(press)
         self.start()
+
+    async def give_way(self, words: str, topics: frozenset[str]) -> None:
+        """End all sessions, for another agent of our name; take what still waits at the broker.
+
+        Args:
+            topics: status topics of the presses whose sessions are to end at the broker, too.
+        """
+        self._gave_way = True
+        await asyncio.gather(*(self._end(press, words) for press in self.presses))
+        if self._settings.group is not None:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GIVE_WAY_S):
+                for press in self._settings.addresses():
+                    if self._settings.topics.status(press) in topics:
+                        await self._takeover.end_todays(press)
+                await self._drained(published=False)
+
+    async def note_all(self) -> None:
+        """Note how the sessions of all presses are called, whoever of the group opens them."""
+        for press in self._settings.addresses():
+            await self._takeover.expect(press)
 
     async def end_all(self) -> list[BaseException]:
         """End every session in order; gives the faults of those that failed."""
@@ -181,15 +224,19 @@ class Sessions:
             link.watch.progress()
             connected_at = None
             try:
+                if not await unless(link.end, self._presence.alone()):
+                    continue
                 will = Will(
                     self._settings.topics.status(press), self._status(press, "connection lost")
                 )
                 used = fingerprint(self._settings.broker)
-                async with connect(self._settings.broker, self._client_id(press), will) as session:
+                client_id = self._me.ids.press(press)
+                earlier = await self._takeover.expect(press)
+                async with connect(self._settings.broker, client_id, will) as session:
                     log.info("link_connected", protocol=session.version)
                     link.watch.trouble = None
                     connected_at = now()
-                    await self._session(link, session, used)
+                    await self._session(link, session, used, earlier)
                     delay = RECONNECT_FIRST_S
             except LinkError as error:
                 link.watch.trouble = str(error)
@@ -205,19 +252,21 @@ class Sessions:
                     await asyncio.wait_for(link.end.wait(), pause)
                 delay = min(2.0 * delay, longest)
 
-    async def _session(self, link: Link, session: Session, used: Fingerprint) -> None:
+    async def _session(
+        self, link: Link, session: Session, used: Fingerprint, earlier: list[Kept]
+    ) -> None:
         """One session: subscribe, birth, restore what is retained, then work until it ends.
 
-        It ends in order when the credentials it ``used`` have been exchanged.
+        It ends in order when the credentials it ``used`` have been exchanged. What waits in
+        ``earlier`` sessions comes first, if it can be had at once.
         """
         press, topics = link.press, self._settings.topics
         settled = None
-        if (group := self._settings.group) is None:
-            await session.subscribe(topics.subscriptions(press))
-        else:
-            retained = await left_behind(self._settings, press)
+        if self._settings.group is not None:
+            retained = await left_behind(self._settings, press, self._me.ids.reader(press))
             await self._holdings.take(press, topics, retained)
-            await session.subscribe(topics.shared(group.press, press))
+        await session.subscribe(self._takeover.todays(press).topics)
+        if self._settings.group is not None:
             link.handover = Handover(
                 self._settings, press, self._spool, self._holdings, self._clock
             )
@@ -234,17 +283,7 @@ class Sessions:
         sender = asyncio.create_task(
             publish(session, self._spool, press, link.wake, since, publishing, told)
         )
-        receiver = asyncio.create_task(
-            receive(
-                session,
-                self._spool,
-                self._clock,
-                self._stored.set,
-                receiving,
-                self._unsaved,
-                settled,
-            )
-        )
+        receiver = asyncio.create_task(self._receive(link, session, earlier, settled))
         link.receiver = receiver
         stopping = asyncio.create_task(link.end.wait())
         exchanged = asyncio.create_task(new_credentials(self._settings.broker, used))
@@ -270,6 +309,21 @@ class Sessions:
             if isinstance(problem, Exception):
                 raise problem
 
+    async def _receive(
+        self, link: Link, session: Session, earlier: list[Kept], settled: Settled | None
+    ) -> None:
+        """Take messages until the session ends, after those of earlier sessions."""
+        old = self._takeover.start(link.press, earlier, settled)
+        try:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(old.tried.wait(), OLD_FIRST_S)
+            taken, unsaved = self._stored.set, self._unsaved
+            await receive(
+                session, self._spool, self._clock, taken, link.receiving, unsaved, settled
+            )
+        finally:
+            await old.stop()
+
     def _published(self, link: Link, message: Outgoing) -> None:
         if link.handover is not None:
             link.handover.moved.set()
@@ -286,27 +340,14 @@ class Sessions:
         payload = self._status(link.press, last_words)
         await session.publish(self._settings.topics.status(link.press), payload, retain=True)
 
-    async def _drained(self) -> None:
+    async def _drained(self, *, published: bool = True) -> None:
         while True:
             depth = await self._spool.call(self._spool.spool.depth)
-            if depth.inbox_count == 0 and depth.publish_count == 0:
+            if depth.inbox_count == 0 and not (published and depth.publish_count):
                 break
             await asyncio.sleep(0.02)
 
-    def _client_id(self, press: PressAddress) -> str:
-        if (group := self._settings.group) is not None:
-            return f"pur-share/{group.press}/{press}"
-        return f"pur-twin-{self._settings.agent_id}-{press.site}-{press.press}"
-
     def _status(self, press: PressAddress, offline_reason: str | None = None) -> bytes:
-        status = TwinStatus(
-            ts=self._clock.now(),
-            site=press.site,
-            press=press.press,
-            agent_id=self._settings.agent_id,
-            state="online" if offline_reason is None else "offline",
-            reason=offline_reason,
-            version=__version__,
-            started_at=self._started_at,
-        )
+        state: TwinState = "online" if offline_reason is None else "offline"
+        status = self._me.of_press(press, state, offline_reason)
         return encode(status, self._settings.broker.payload_format)
