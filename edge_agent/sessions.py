@@ -313,7 +313,7 @@ class Sessions:
         self, link: Link, session: Session, earlier: list[Kept], settled: Settled | None
     ) -> None:
         """Take messages until the session ends, after those of earlier sessions."""
-        old = self._takeover.start(link.press, earlier, settled)
+        old = self._takeover.start(link.press, earlier, session.version, settled)
         try:
             with suppress(TimeoutError):
                 await asyncio.wait_for(old.tried.wait(), OLD_FIRST_S)

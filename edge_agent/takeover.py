@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from broker.topics import PressAddress
 from edge_agent.clock import Clock
 from edge_agent.errors import LinkError, StoreError
-from edge_agent.links.mqtt import Session, connect
+from edge_agent.links.mqtt import connect, public
+from edge_agent.links.quick_paho import Incoming
 from edge_agent.logs import get_logger
 from edge_agent.session_ids import SessionIds
-from edge_agent.settings import Settings
+from edge_agent.settings import BrokerSettings, Settings
 from edge_agent.spool import Changes, SpoolThread
 from edge_agent.stages.hold import envelopes_of
 from edge_agent.stages.receive import until_written
@@ -110,29 +111,35 @@ class TakeOver:
                 await self._note(press, [*known, todays])
         return [one for one in known if one.client_id != todays.client_id]
 
-    def start(self, press: PressAddress, earlier: list[Kept], settled: Settled | None) -> Running:
+    def start(
+        self, press: PressAddress, earlier: list[Kept], version: str, settled: Settled | None
+    ) -> Running:
         """Begin to take over and end the earlier sessions of a press.
 
         Args:
+            version: of MQTT, as the broker speaks it.
             settled: waits until a batch may be acknowledged.
         """
         tried = asyncio.Event()
         if not earlier:
             tried.set()
             return Running(tried, None)
-        return Running(tried, asyncio.create_task(self._run(press, earlier, tried, settled)))
+        broker = self._settings.broker.model_copy(update={"protocol": version})
+        work = self._run(press, earlier, broker, tried, settled)
+        return Running(tried, asyncio.create_task(work))
 
     async def _run(
         self,
         press: PressAddress,
         earlier: list[Kept],
+        broker: BrokerSettings,
         tried: asyncio.Event,
         settled: Settled | None,
     ) -> None:
         delay, log = RETRY_FIRST_S, get_logger().bind(press=press.press)
         while earlier:
             try:
-                count = await self.end(earlier[0], settled)
+                count = await self._end(earlier[0], broker, settled)
             except LinkError as error:
                 tried.set()
                 log.warning("session_not_taken_over", error=str(error), delay_s=delay)
@@ -144,49 +151,44 @@ class TakeOver:
         await until_written("receive", self._note, press, [self.todays(press)])
         tried.set()
 
-    async def end(self, kept: Kept, settled: Settled | None = None) -> int:
-        """End a session at the broker, when all that waits in it is in the spool.
-
-        Returns:
-            How many messages were.
-
-        Raises:
-            LinkError: the broker cannot be reached; what was acknowledged is in the spool.
-        """
-        broker, count = self._settings.broker, 0
-        async with connect(broker, kept.client_id, keep=True) as session:
-            quiet = 0
-            await session.unsubscribe(kept.topics)
-            while quiet < QUIET_ROUNDS and count < MESSAGES_MAX:
-                taken = await self._batch(session, settled)
-                count += taken
-                if taken:
-                    quiet = 0
-                else:  # whatever our acknowledgements made room for comes before the answer
-                    await session.unsubscribe(kept.topics)
-                    quiet += 1
-        async with connect(broker, kept.client_id, keep=False):
-            return count
-
     async def end_todays(self, press: PressAddress) -> None:
         """End today's session of a press for good; what waits in it goes into the spool."""
         try:
-            count = await self.end(self.todays(press))
+            count = await self._end(self.todays(press), self._settings.broker)
             await until_written("receive", self._note, press, [])
             get_logger().info("session_ended", press=press.press, count=count)
         except LinkError as error:
             get_logger().warning("session_not_ended", press=press.press, error=str(error))
 
-    async def _batch(self, session: Session, settled: Settled | None) -> int:
-        batch = session.here(BATCH)
-        if batch:
-            envelopes = envelopes_of(batch, self._clock.now())
-            await until_written("receive", self._spool.call, self._spool.spool.append, envelopes)
-            self._stored()
-            if settled is not None:
-                await settled()
-            session.acknowledge(batch)
-        return len(batch)
+    async def _end(self, kept: Kept, broker: BrokerSettings, settled: Settled | None = None) -> int:
+        """End a session at the broker, when all that waits in it is in the spool; how many.
+
+        Raises:
+            LinkError: the broker cannot be reached; what was acknowledged is in the spool.
+        """
+        ours = {public(topic) for topic in kept.topics}
+        count = quiet = 0
+        async with connect(broker, kept.client_id, keep=True) as session:
+            await session.unsubscribe(kept.topics)
+            while quiet < QUIET_ROUNDS and count < MESSAGES_MAX:
+                batch = session.here(BATCH)
+                if not batch:  # what our acknowledgements made room for comes before the answer
+                    await session.unsubscribe(kept.topics)
+                    quiet += 1
+                    continue
+                quiet = 0
+                count += len(batch)
+                await self._store([message for message in batch if message.topic in ours])
+                if settled is not None:
+                    await settled()
+                session.acknowledge(batch)
+        async with connect(broker, kept.client_id, keep=False):
+            return count
+
+    async def _store(self, batch: list[Incoming]) -> None:
+        envelopes = envelopes_of(batch, self._clock.now())
+        await until_written("receive", self._spool.call, self._spool.spool.append, envelopes)
+        self._stored()
 
     def _before_ids_were_secret(self, press: PressAddress) -> Kept:
         topics, group = self._settings.topics, self._settings.group

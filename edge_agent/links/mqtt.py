@@ -105,6 +105,11 @@ class _Client(aiomqtt.Client):
         else:
             super()._on_disconnect(client, userdata, flags, reason_code, properties)
 
+    def heed_disconnection(self) -> None:
+        """Who waited for something knows why it ended; asyncio need not complain that nobody did."""
+        if self._disconnected.done() and not self._disconnected.cancelled():
+            self._disconnected.exception()
+
     async def publish_checked(
         self, topic: str, payload: bytes, retain: bool, properties: Properties | None
     ) -> None:
@@ -161,7 +166,7 @@ class Session:
             value = code.value if isinstance(code, ReasonCode) else int(code)
             if value >= 0x80:
                 raise LinkError(
-                    f"{_public(topic)}: the broker refused the subscription (code {value})"
+                    f"{public(topic)}: the broker refused the subscription (code {value})"
                 )
 
     async def unsubscribe(self, topics: Sequence[str]) -> None:
@@ -242,6 +247,7 @@ async def connect(
     finally:
         with suppress(aiomqtt.MqttError):  # it was lost already
             await client.__aexit__(None, None, None)
+        client.heed_disconnection()
 
 
 async def _open(
@@ -302,6 +308,6 @@ def _client(
     return client
 
 
-def _public(topic: str) -> str:
+def public(topic: str) -> str:
     """A topic filter without the name of a shared subscription, which is secret."""
     return topic.split("/", 2)[2] if topic.startswith("$share/") else topic
