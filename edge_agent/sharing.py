@@ -28,7 +28,8 @@ from edge_agent.links.tls import fingerprint, new_credentials
 from edge_agent.logs import get_logger
 from edge_agent.metrics import Metrics
 from edge_agent.presence import Presence
-from edge_agent.sessions import FLUSH_TIMEOUT_S, RECONNECT_FIRST_S, Sessions
+from edge_agent.press_session import FLUSH_TIMEOUT_S
+from edge_agent.sessions import RECONNECT_FIRST_S, Sessions
 from edge_agent.settings import Settings
 from edge_agent.share import Moves, moves
 from edge_agent.watch import Watch

@@ -89,6 +89,10 @@ class TakeOver:
         self._settings, self._ids = settings, ids
         self._spool, self._clock, self._stored = spool, clock, stored
 
+    def renew(self, settings: Settings) -> None:
+        """Go on with other presses or credentials."""
+        self._settings = settings
+
     def todays(self, press: PressAddress) -> Kept:
         """The session of a press as it is to be."""
         topics, group = self._settings.topics, self._settings.group

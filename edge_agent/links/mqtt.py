@@ -106,7 +106,7 @@ class _Client(aiomqtt.Client):
             super()._on_disconnect(client, userdata, flags, reason_code, properties)
 
     def heed_disconnection(self) -> None:
-        """Who waited for something knows why it ended; asyncio need not complain that nobody did."""
+        """Why the link ended is known to who used it: asyncio is not to complain of it."""
         if self._disconnected.done() and not self._disconnected.cancelled():
             self._disconnected.exception()
 
