@@ -220,6 +220,7 @@ class Sessions:
             try:
                 if not await unless(link.end, self._presence.alone()):
                     continue
+                link.watch.progress()
                 will = Will(
                     self._settings.topics.status(press),
                     status_of(self._tools.me, self._settings, press, "connection lost"),

@@ -108,6 +108,7 @@ class Sharing:
     async def _member(self) -> None:
         """One session: join, then take and give until it ends."""
         await self._presence.alone()
+        self._watch.progress()
         used = fingerprint(self._settings.broker)
         client_id = self._me.ids.status()
         will = Will(self._topic(), self._status("offline", "connection lost")[1])

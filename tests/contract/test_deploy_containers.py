@@ -102,7 +102,8 @@ def test_the_agent_takes_the_configuration_of_kubernetes(
     environment = {entry["name"]: entry["value"] for entry in container["env"]}
     settings = check_settings(path, environment, monkeypatch)
     mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
-    for file in (settings.history.url_file, settings.broker.password_file):
+    broker = settings.broker
+    for file in (settings.history.url_file, broker.password_file, broker.session_secret_file):
         assert str((file or path).parent) in mounts
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from structlog.testing import capture_logs
 
 from broker.loopback import free_port
 from broker.mosquitto import MosquittoProcess
 from broker.topics import PressAddress, TopicSpace
+from edge_agent.cli import main
 from edge_agent.links.mqtt import connect
 from edge_agent.settings import BrokerSettings, Settings
 from edge_agent.spool import Spool
@@ -179,15 +182,18 @@ async def test_an_old_session_that_cannot_be_had_now(tmp_path: Path) -> None:
                 await arrives(settings, telemetry=40)
 
 
-async def test_the_spool_knows_today_s_session_only(tmp_path: Path) -> None:
+async def test_the_spool_knows_todays_session_only_and_shows_it_to_nobody(tmp_path: Path) -> None:
     async with MosquittoProcess() as broker:
         plain = BrokerSettings(port=broker.port)
         settings = agent_settings(tmp_path, plain, None, "1" * 32)
         with capture_logs() as logs:
             async with running(settings, plain):
                 await eventually(lambda: taken_over(logs) == [0])
-        spool = Spool(settings.spool.path)
+    with closing(Spool(settings.spool.path)) as spool:
         ((press, entry),) = spool.state(SESSION_SCOPE).items()
-        spool.close()
-        assert press == "s/p1"
-        assert len(entry["sessions"]) == 1
+    assert press == "s/p1"
+    (session,) = entry["sessions"]
+    assert session["client_id"].startswith("pur-twin-a-p1-")
+    shown = CliRunner().invoke(main, ["spool", "export", str(settings.spool.path), "state"])
+    assert shown.exit_code == 0
+    assert "pur-twin" not in shown.output
