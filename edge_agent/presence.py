@@ -62,6 +62,8 @@ class Presence:
         self._problem = ""
         self._echoed: set[str] = set()
         self._somebody_was_online = False
+        self._met = False
+        """Has one answered that was started after us?"""
         self._rival: Status | None = None
         """Who was there before us, and lives."""
         self._served: set[str] = set()
@@ -110,7 +112,7 @@ class Presence:
 
     async def _listen(self) -> None:
         """One connection: ask who is there, then hear whoever comes; ends after ``renew``."""
-        self._problem, self._somebody_was_online = "", False
+        self._problem, self._somebody_was_online, self._met = "", False, False
         self._rival = None
         self._echoed.clear()
         self._served.clear()
@@ -140,7 +142,7 @@ class Presence:
                 await self._say(session, topic, status)
             if await self._comes(lambda: self._echoed >= current.keys(), hearing, ECHO_S):
                 if self._somebody_was_online:
-                    await self._comes(lambda: False, hearing, ANSWER_S)
+                    await self._comes(lambda: self._met, hearing, ANSWER_S)
                 return
         except LinkError as error:
             if "the broker refused" not in str(error):  # not a right, the link
@@ -202,6 +204,7 @@ class Presence:
             if other.state != "offline" and self._was_before_us(other):
                 await self._give_way_to(session, topic, mine, other)
                 return
+            self._met = True
             await self._alert(session, other)
         if other.state != "offline" or mine.state == "online":  # else what it retains stays
             await self._say(session, topic, mine, answers=other.run_id)

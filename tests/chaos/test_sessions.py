@@ -88,6 +88,7 @@ async def test_a_rival_with_the_same_name(
                 while two.process.poll() is None:
                     await send(session, frames(sent + 1, 20, start))
                     sent += 20
+                    await asyncio.sleep(0.1)  # the rate, no wait for anything
                 assert two.process.wait() == 2
         await check_history(database, frames(1, sent, start))
     finally:

@@ -101,6 +101,7 @@ async def test_both_are_at_work_before_they_hear_of_each_other(tmp_path: Path, c
                         while not task.done():
                             await send(press, "telemetry", frames(sent, 10))
                             sent += 10
+                            await asyncio.sleep(0.02)  # the rate
                 assert isinstance(task.exception(), NameTaken)
                 await send(press, "telemetry", frames(sent, 50))
                 await arrives(one, telemetry=sent + 50)

@@ -121,6 +121,7 @@ async def test_no_role_takes_a_session_of_the_agent(tmp_path: Path) -> None:
                 while sent < 300 or not all(thief.done() for thief in thieves):
                     await send(press, "telemetry", frames(sent, 10))
                     sent += 10
+                    await asyncio.sleep(0.02)  # the rate
                 await asyncio.gather(*thieves)
                 await arrives(settings, shot=50, telemetry=sent)
 

@@ -98,7 +98,7 @@ def pours(first: int, count: int) -> list[bytes]:
 
 def frames(first: int, count: int) -> list[bytes]:
     """Readings of p1, ten a second."""
-    start = datetime.now(UTC) - timedelta(minutes=10)
+    start = datetime.now(UTC) - timedelta(hours=6)
     return [
         encode(
             TelemetryFrame(
