@@ -3,7 +3,7 @@
 | client | writes | reads |
 |---|---|---|
 | a press | its own telemetry and shots | its own predictions |
-| an agent | what the twin says about its presses | telemetry, shots, quality of its presses |
+| an agent | what the twin says about its presses | what its presses send, and its own status |
 | an agent of a group | also its own status | also the group's agents, and what they hand over |
 | quality | quality records of every press | nothing |
 | reader (SCADA, pages) | nothing | what the twin says about every press |
@@ -56,14 +56,17 @@ def agent_client(
 ) -> Client:
     """An agent reads what its presses say and writes only below their `…/twin/`.
 
-    Reading covers `$share/{group}/…` too: Mosquitto checks the topic of each delivery.
+    It reads its status there, to see whether another one runs under its name. Reading covers
+    `$share/{group}/…` too: Mosquitto checks the topic of each delivery.
 
     Args:
         group: with whom it shares its presses; they read what each keeps for the others.
     """
     own = list(presses)
     writes = [topics.twin(press) for press in own]
-    reads = [topic for press in own for topic in topics.subscriptions(press)]
+    reads = [
+        topic for press in own for topic in (*topics.subscriptions(press), topics.status(press))
+    ]
     if group is not None:
         writes.append(topics.agent(group, agent_id))
         reads += [f(press) for press in own for f in (topics.predictions, topics.handovers)]

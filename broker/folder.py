@@ -3,6 +3,7 @@
     mosquitto.conf  access.acl  ca.crt  server.crt    everyone may know them
     server.key  passwords                             read by the broker
     clients/{name}.crt .key .password                 handed to each client, once
+    groups/{group}.session-secret                     handed to each agent of the group
     authority/ca.key                                  signs: belongs on a medium in a safe
     plan.json                                         what all this is made from
 
@@ -32,7 +33,7 @@ from broker.certificates import (
     parse_issued,
 )
 from broker.configuration import BrokerFiles, broker_configuration
-from broker.passwords import new_password, password_line
+from broker.passwords import new_password, new_session_secret, password_line
 from broker.plan import Plan
 
 PLAN = "plan.json"
@@ -77,7 +78,8 @@ class BrokerFolder:
         self._check_names()  # this and the next two refuse before anything is written
         rules = acl_text([*plan.certified(), *plan.with_password()])
         configuration = self._configuration()
-        for folder, mode in ((self.path, 0o755), *((self.path / n, 0o700) for n in _PRIVATE)):
+        private = (*_PRIVATE, "groups") if plan.groups() else _PRIVATE
+        for folder, mode in ((self.path, 0o755), *((self.path / n, 0o700) for n in private)):
             folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(mode)
         did = self._authority()
@@ -85,6 +87,7 @@ class BrokerFolder:
         self._hand_over(self.files_of(SERVER)[1])  # also one made before there was such a user
         for client in plan.certified():
             did += self._client(client.name)
+        did += self._groups()
         did += self._passwords()
         did += self._strangers()
         self._write(self.path / "access.acl", rules.encode(), _SECRET, for_broker=True)
@@ -187,6 +190,16 @@ class BrokerFolder:
                 f"{path}: {error}: put back what was there, or remove it and {key.name}"
             ) from None
         return certificate
+
+    def _groups(self) -> list[str]:
+        did: list[str] = []
+        for group in self._plan.groups():
+            file = self.path / "groups" / f"{group}.session-secret"
+            kept = file.exists()
+            if not kept:
+                self._write(file, new_session_secret().encode() + b"\n", _SECRET)
+            did.append(f"{'kept' if kept else 'made'} the session secret of group {group}")
+        return did
 
     def _passwords(self) -> list[str]:
         did: list[str] = []

@@ -1,4 +1,7 @@
-"""Passwords of Mosquitto's password file, in its own format (`$7$`, PBKDF2 with SHA-512)."""
+"""Passwords of Mosquitto's password file, in its own format (`$7$`, PBKDF2 with SHA-512).
+
+Also the secret of a group of agents, which is no password: the broker does not know it.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,11 @@ _HASH_BYTES = 64
 def new_password() -> str:
     """A random password that can be typed and put into a URL."""
     return secrets.token_urlsafe(24)
+
+
+def new_session_secret() -> str:
+    """A random secret from which the agents of a group make client ids that nobody can guess."""
+    return secrets.token_urlsafe(32)
 
 
 def password_line(user: str, password: str) -> str:

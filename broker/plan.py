@@ -93,6 +93,10 @@ class Plan(_Part):
         others = tuple(one for one in self.agents if one.agent_id != agent.agent_id)
         return self.model_copy(update={"agents": (*others, agent)})
 
+    def groups(self) -> list[str]:
+        """The groups of agents that share presses, each once."""
+        return sorted({agent.share_group for agent in self.agents if agent.share_group})
+
     def press_clients(self) -> list[Client]:
         """One client a press, also of a press that several agents look after."""
         clients = {

@@ -174,9 +174,13 @@ class TopicSpace:
         """The topic filters an agent subscribes to for one press: no wildcard, no overlap."""
         return [self._of_press(press, channel) for channel in INBOUND_CHANNELS]
 
-    def shared(self, group: str, press: PressAddress) -> list[str]:
-        """The same as shared subscriptions: a message goes to one subscriber of the group."""
-        return [f"$share/{group}/{topic}" for topic in self.subscriptions(press)]
+    def shared(self, share: str, press: PressAddress) -> list[str]:
+        """Shared subscriptions to the topics of a press: each message goes to one subscriber.
+
+        Args:
+            share: their name. Whoever knows it gets a part of the messages: it must be secret.
+        """
+        return [f"$share/{share}/{topic}" for topic in self.subscriptions(press)]
 
     @lru_cache(maxsize=4096)  # noqa: B019 (there are few topic spaces, and few topics)
     def parse(self, topic: str) -> TopicAddress:

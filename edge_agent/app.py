@@ -13,11 +13,13 @@ from edge_agent.clock import Clock
 from edge_agent.errors import StoreError
 from edge_agent.health import LOOP, Vitals, application, serving
 from edge_agent.history import open_store
+from edge_agent.identity import Identity
 from edge_agent.logs import configure, flush_repeats, get_logger
 from edge_agent.metrics import Metrics, SpoolCollector
 from edge_agent.notices import spool_salvaged
 from edge_agent.pipeline import Pipeline
 from edge_agent.ports import Envelope, HistoryStore, Outgoing
+from edge_agent.presence import Presence
 from edge_agent.preview import preview
 from edge_agent.reload import Renewal, renewal
 from edge_agent.salvage import open_spool
@@ -60,6 +62,7 @@ class Agent:
         self._clock = clock
         self._stop = stop
         catalogue = load_catalogue(settings)
+        identity = Identity.of(settings, clock)
         spool, self._history = _stores(settings, clock)
         self._spool = SpoolThread(spool)
         self._metrics = Metrics()
@@ -77,8 +80,11 @@ class Agent:
         self._service = service or Service({})
         stuck_after_s = self._service.watchdog_s or STUCK_AFTER_S
         self._vitals = Vitals(spool, self._metrics.watches, stuck_after_s)
+        self._presence = Presence(settings, identity)
         self._sessions = Sessions(
             settings,
+            identity,
+            self._presence,
             self._spool,
             clock,
             self._pipeline.wake,
@@ -88,10 +94,19 @@ class Agent:
             unsaved,
         )
         self._sharing: Sharing | None = None
+        self._presence.current = self._sessions.current
+        self._presence.give_way = self._sessions.give_way
         if settings.group is not None:
             self._sharing = Sharing(
-                settings, settings.group, clock, self._sessions, self._metrics, self._vitals
+                settings,
+                settings.group,
+                identity,
+                self._presence,
+                self._sessions,
+                self._metrics,
+                self._vitals,
             )
+            self._presence.current = self._sharing.current
 
     def reload(self) -> None:
         """Read the configuration again soon; a wrong one changes nothing."""
@@ -127,7 +142,8 @@ class Agent:
         stopping = asyncio.create_task(self._stop.wait())
         failing = asyncio.create_task(self._sessions.failed.wait())
         tidying = asyncio.create_task(self._tidy())
-        loops: list[asyncio.Task[Any]] = [work, forwarder, beating, reloading, tidying]
+        present = asyncio.create_task(self._presence.run())
+        loops: list[asyncio.Task[Any]] = [work, forwarder, beating, reloading, tidying, present]
         if self._sharing is not None:
             sharing = asyncio.create_task(self._sharing.run())
             loops.append(sharing)
@@ -229,6 +245,7 @@ class Agent:
         self._pipeline.renew(new.settings, new.catalogue)
         if self._sharing is not None:
             self._sharing.renew(new.settings)
+        self._presence.renew(new.settings)
         await self._sessions.renew(new.settings, reconnect=new.reconnect)
         changed = ", ".join(new.changed) or "the catalogue was read again"
         get_logger().info("configuration_reloaded", detail=changed)

@@ -3,6 +3,7 @@
 TwinError
 ├── InputError
 │   ├── SettingsError   the configuration is wrong; every wrong field is named
+│   │   └── NameTaken   another agent runs with this agent_id
 │   └── TableError      a table of shots cannot be read, written or compared
 ├── MissingExtra        something was asked for that needs packages which are not installed
 ├── LinkError           the broker cannot be reached or refused us (retryable)
@@ -23,6 +24,15 @@ class SettingsError(InputError):
     """A configuration file or environment variable that cannot be used."""
 
     hint = "correct the named field; see configs/agent.yaml for an example"
+
+
+class NameTaken(SettingsError):
+    """Another agent with this site and agent_id was there before this one."""
+
+    hint = (
+        "stop one of them, or give this one an agent_id, a certificate and a spool of its own; "
+        "of a copied machine, remove the copied spool and session secret, too"
+    )
 
 
 class TableError(InputError):

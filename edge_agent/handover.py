@@ -92,8 +92,11 @@ class Handover:
         await session.publish(topic, payload, retain=True)
 
 
-async def left_behind(settings: Settings, press: PressAddress) -> dict[str, bytes]:
+async def left_behind(settings: Settings, press: PressAddress, client_id: str) -> dict[str, bytes]:
     """What the broker retains of the shots and predictions of a press, by topic.
+
+    Args:
+        client_id: of the session that reads it.
 
     Raises:
         LinkError: the broker does not answer.
@@ -102,7 +105,6 @@ async def left_behind(settings: Settings, press: PressAddress) -> dict[str, byte
     assert group is not None
     end = topics.agent(group, settings.agent_id)  # ours, and surely there: retained come in order
     found: dict[str, bytes] = {}
-    client_id = f"pur-share/{group.press}/{press}/{settings.agent_id}"
     try:
         async with connect(settings.broker, client_id) as session, asyncio.timeout(READ_TIMEOUT_S):
             await session.subscribe([topics.handovers(press), topics.predictions(press), end])

@@ -1,7 +1,8 @@
 """One MQTT session per press: opened, kept, opened anew, and ended in order.
 
-In a group the session belongs to the press: its client id is the same for all agents, so the broker
-lets one agent have it at a time, and what that one has not acknowledged goes to the next.
+Its client id is secret: see ``session_ids``. In a group the session belongs to the press: its id is
+the same for all agents, so the broker lets one agent have it at a time, and what that one has not
+acknowledged goes to the next.
 """
 
 from __future__ import annotations
@@ -10,34 +11,32 @@ import asyncio
 import random
 from contextlib import suppress
 from functools import partial
-from typing import Any
 
-from broker.codec import encode
 from broker.messages import TwinStatus
 from broker.topics import PressAddress
-from edge_agent import __version__
 from edge_agent.clock import Clock
 from edge_agent.errors import LinkError, PacketError
-from edge_agent.handover import Handover, left_behind
 from edge_agent.health import Vitals
 from edge_agent.holdings import Holdings
-from edge_agent.link import Link, either
-from edge_agent.links.mqtt import Session, Will, connect
-from edge_agent.links.tls import Fingerprint, fingerprint, new_credentials
+from edge_agent.identity import Identity
+from edge_agent.link import Link, either, unless
+from edge_agent.links.mqtt import Will, connect
+from edge_agent.links.tls import fingerprint
 from edge_agent.logs import get_logger
 from edge_agent.metrics import Metrics
-from edge_agent.ports import Outgoing
+from edge_agent.presence import Presence
+from edge_agent.press_session import PressSession, Tools, drained, status_of
 from edge_agent.settings import Settings
 from edge_agent.spool import SpoolThread
-from edge_agent.stages.publish import PREDICTION_EXPIRES_S, publish
-from edge_agent.stages.receive import receive, until_written
+from edge_agent.stages.receive import until_written
+from edge_agent.takeover import TakeOver
 from edge_agent.unsaved import Unsaved
 from edge_agent.watch import Watch
 
 RECONNECT_FIRST_S = 0.5
-SHORT_SESSION = "the session was short: does another agent run with this site and agent_id?"
-FLUSH_TIMEOUT_S = 5.0
-"""How long an ending session waits for the broker to take what is left; the rest stays on disk."""
+SHORT_SESSION = "the session was short: the broker's log may say why"
+GIVE_WAY_S = 30.0
+"""How long an agent that gives way takes what waits for it at the broker."""
 
 
 class Sessions:
@@ -46,6 +45,8 @@ class Sessions:
     def __init__(
         self,
         settings: Settings,
+        identity: Identity,
+        presence: Presence,
         spool: SpoolThread,
         clock: Clock,
         stored: asyncio.Event,
@@ -60,12 +61,15 @@ class Sessions:
             stored: set when messages came in.
         """
         self._holdings = holdings
-        self._settings, self._spool, self._clock = settings, spool, clock
-        self._stored, self._metrics, self._vitals = stored, metrics, vitals
-        self._unsaved = unsaved
+        self._settings, self._spool, self._metrics, self._vitals = settings, spool, metrics, vitals
         self._links: dict[PressAddress, tuple[Link, asyncio.Task[None]]] = {}
         self._met: set[PressAddress] = set()
-        self._started_at = clock.now()
+        self._me, self._presence = identity, presence
+        self._takeover = TakeOver(settings, identity.ids, spool, clock, stored.set)
+        self._tools = Tools(
+            identity, spool, clock, stored, metrics, holdings, unsaved, self._takeover
+        )
+        self._gave_way = False
         self.allowed = asyncio.Event()
         """May sessions be opened? In a group not while the others are out of sight."""
         if settings.group is None:
@@ -84,9 +88,19 @@ class Sessions:
         """Those that have a session, open or tried."""
         return list(self._links)
 
+    def current(self) -> dict[str, TwinStatus]:
+        """The statuses of all presses as they are now, by topic."""
+        up = self._vitals.sessions
+        return {
+            self._settings.topics.status(press): self._me.of_press(
+                press, "online" if up.get(press.press) else "starting"
+            )
+            for press in self._settings.addresses()
+        }
+
     def open(self, press: PressAddress) -> None:
         """Open a session for a press, and keep it."""
-        if press not in self._links:
+        if press not in self._links and not self._gave_way:
             self._start(press)
 
     def stop_if_idle(self, press: PressAddress, last_words: str) -> bool:
@@ -110,6 +124,7 @@ class Sessions:
     async def renew(self, settings: Settings, *, reconnect: bool) -> None:
         """End the sessions of presses that are gone, open those of new ones."""
         self._settings = settings
+        self._takeover.renew(settings)
         wanted = settings.addresses()
         gone = [press for press in self._links if press not in wanted]
         again = [press for press in self._links if press in wanted and reconnect]
@@ -124,6 +139,28 @@ class Sessions:
         for press in again:
             self.open(press)
         self.start()
+
+    async def give_way(self, words: str, topics: frozenset[str]) -> None:
+        """End all sessions, for another agent of our name; take what still waits at the broker.
+
+        Args:
+            topics: status topics of the presses whose sessions are to end at the broker, too.
+        """
+        self._gave_way = True
+        await asyncio.gather(*(self._end(press, words) for press in self.presses))
+        if self._settings.group is not None:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GIVE_WAY_S):
+                for press in self._settings.addresses():
+                    if self._settings.topics.status(press) in topics:
+                        await self._takeover.end_todays(press)
+                await drained(self._spool, published=False)
+
+    async def note_all(self) -> None:
+        """Note how the sessions of all presses are called, whoever of the group opens them."""
+        for press in self._settings.addresses():
+            await self._takeover.expect(press)
 
     async def end_all(self) -> list[BaseException]:
         """End every session in order; gives the faults of those that failed."""
@@ -181,15 +218,22 @@ class Sessions:
             link.watch.progress()
             connected_at = None
             try:
+                if not await unless(link.end, self._presence.alone()):
+                    continue
+                link.watch.progress()
                 will = Will(
-                    self._settings.topics.status(press), self._status(press, "connection lost")
+                    self._settings.topics.status(press),
+                    status_of(self._tools.me, self._settings, press, "connection lost"),
                 )
                 used = fingerprint(self._settings.broker)
-                async with connect(self._settings.broker, self._client_id(press), will) as session:
+                client_id = self._me.ids.press(press)
+                earlier = await self._takeover.expect(press)
+                async with connect(self._settings.broker, client_id, will) as session:
                     log.info("link_connected", protocol=session.version)
                     link.watch.trouble = None
                     connected_at = now()
-                    await self._session(link, session, used)
+                    opened = PressSession(link, session, self._settings, self._tools)
+                    await opened.run(used, earlier, partial(self._session_is, press))
                     delay = RECONNECT_FIRST_S
             except LinkError as error:
                 link.watch.trouble = str(error)
@@ -197,7 +241,6 @@ class Sessions:
                 if connected_at is not None and now() - connected_at > longest:
                     delay = RECONNECT_FIRST_S  # it worked: this is new trouble
                 elif connected_at is not None and not isinstance(error, PacketError):
-                    # Mosquitto does not say when another one took over
                     hints = {"hint": SHORT_SESSION}
                 pause = random.uniform(0.5, 1.0) * delay
                 log.warning("link_lost", error=str(error), delay_s=round(pause, 2), **hints)
@@ -205,110 +248,3 @@ class Sessions:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(link.end.wait(), pause)
                 delay = min(2.0 * delay, longest)
-
-    async def _session(self, link: Link, session: Session, used: Fingerprint) -> None:
-        """One session: subscribe, birth, restore what is retained, then work until it ends.
-
-        It ends in order when the credentials it ``used`` have been exchanged.
-        """
-        press, topics = link.press, self._settings.topics
-        settled = None
-        if (group := self._settings.group) is None:
-            await session.subscribe(topics.subscriptions(press))
-        else:
-            retained = await left_behind(self._settings, press)
-            await self._holdings.take(press, topics, retained)
-            await session.subscribe(topics.shared(group.press, press))
-            link.handover = Handover(
-                self._settings, press, self._spool, self._holdings, self._clock
-            )
-            settled = partial(link.handover.settle, session, link.receiving.progress)
-        await session.publish(topics.status(press), self._status(press), retain=True)
-        for topic, payload in await self._spool.call(self._spool.spool.retained, str(press)):
-            link.watch.progress()  # one after the other: there may be many
-            await session.publish(topic, payload, retain=True, expires_s=PREDICTION_EXPIRES_S)
-        link.watch.rest()
-        self._session_is(press, True)
-        publishing = self._metrics.watch("publish", f"publish {press.press}")
-        link.receiving = receiving = self._metrics.watch("receive", f"receive {press.press}")
-        since, told = self._clock.now(), partial(self._published, link)
-        sender = asyncio.create_task(
-            publish(session, self._spool, press, link.wake, since, publishing, told)
-        )
-        receiver = asyncio.create_task(
-            receive(
-                session,
-                self._spool,
-                self._clock,
-                topics.everything(press),
-                self._stored.set,
-                receiving,
-                self._unsaved,
-                settled,
-            )
-        )
-        link.receiver = receiver
-        stopping = asyncio.create_task(link.end.wait())
-        exchanged = asyncio.create_task(new_credentials(self._settings.broker, used))
-        self._unsaved.sessions[str(press)] = session
-        tasks: set[asyncio.Task[Any]] = {sender, receiver, stopping, exchanged}
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            receiver.cancel()
-            if exchanged.done():
-                get_logger().info("credentials_exchanged", press=press.press)
-            if link.end.is_set() and link.last_words is not None:
-                await self._goodbye(link, session, link.last_words)
-        finally:
-            link.receiver = link.handover = None
-            self._session_is(press, False)
-            del self._unsaved.sessions[str(press)]
-            for task in tasks:
-                task.cancel()
-            ended = await asyncio.gather(*tasks, return_exceptions=True)
-            for watch in (publishing, receiving):
-                self._metrics.watches.remove(watch.name)
-        for problem in ended:
-            if isinstance(problem, Exception):
-                raise problem
-
-    def _published(self, link: Link, message: Outgoing) -> None:
-        if link.handover is not None:
-            link.handover.moved.set()
-        self._metrics.published(message, self._clock.now())
-
-    async def _goodbye(self, link: Link, session: Session, last_words: str) -> None:
-        """Let what was received be finished and published, then say that we go."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(FLUSH_TIMEOUT_S):
-                if link.handover is not None:
-                    await link.handover.settle(session, link.watch.progress)
-                else:
-                    await self._drained()
-        payload = self._status(link.press, last_words)
-        await session.publish(self._settings.topics.status(link.press), payload, retain=True)
-
-    async def _drained(self) -> None:
-        while True:
-            depth = await self._spool.call(self._spool.spool.depth)
-            if depth.inbox_count == 0 and depth.publish_count == 0:
-                break
-            await asyncio.sleep(0.02)
-
-    def _client_id(self, press: PressAddress) -> str:
-        if (group := self._settings.group) is not None:
-            return f"pur-share/{group.press}/{press}"
-        return f"pur-twin-{self._settings.agent_id}-{press.site}-{press.press}"
-
-    def _status(self, press: PressAddress, offline_reason: str | None = None) -> bytes:
-        status = TwinStatus(
-            ts=self._clock.now(),
-            site=press.site,
-            press=press.press,
-            agent_id=self._settings.agent_id,
-            state="online" if offline_reason is None else "offline",
-            reason=offline_reason,
-            version=__version__,
-            started_at=self._started_at,
-        )
-        return encode(status, self._settings.broker.payload_format)

@@ -77,6 +77,11 @@ class BrokerSettings(_Section):
     """From the environment only: ``TWIN_BROKER__PASSWORD``."""
     password_file: Path | None = None
     """A file that holds the password alone; ``credentials:NAME`` as in ``tls``."""
+    session_secret: SecretStr | None = None
+    """From the environment only: ``TWIN_BROKER__SESSION_SECRET``; see ``session_ids``."""
+    session_secret_file: Path | None = None
+    """A file that holds it alone, for the agents of a group, or an agent whose disk may be lost;
+    ``credentials:NAME`` as in ``tls``. By default it is made beside the spool."""
     keepalive_s: Annotated[int, Field(ge=5, le=3600)] = 30
     session_expiry_s: Annotated[int, Field(ge=0, le=4_294_967_294)] = 7 * 86_400
     """How long the broker keeps messages for an agent that is away (MQTT 5)."""
@@ -98,9 +103,11 @@ class BrokerSettings(_Section):
         return qos
 
     @model_validator(mode="after")
-    def _one_password_with_a_user(self) -> Self:
+    def _secrets_once(self) -> Self:
         if self.password is not None and self.password_file is not None:
             raise ValueError("password and password_file are both given: keep one")
+        if self.session_secret is not None and self.session_secret_file is not None:
+            raise ValueError("session_secret and session_secret_file are both given: keep one")
         if self.username is None and (self.password or self.password_file) is not None:
             raise ValueError("a password is given without a username: set username")
         return self
@@ -291,11 +298,12 @@ def load_settings(path: Path) -> Settings:
         raise SettingsError(str(error)) from None
     problems = list(_unknown_variables())
     broker = content.get("broker")
-    if isinstance(broker, dict) and broker.get("password") is not None:
-        problems.append(
-            f"{path}: broker.password: not in this file: put it into a file of its own "
-            "(broker.password_file) or into TWIN_BROKER__PASSWORD"
-        )
+    for secret in ("password", "session_secret"):
+        if isinstance(broker, dict) and broker.get(secret) is not None:
+            problems.append(
+                f"{path}: broker.{secret}: not in this file: put it into a file of its own "
+                f"(broker.{secret}_file) or into TWIN_BROKER__{secret.upper()}"
+            )
     try:
         settings = Settings(**content)
     except ValidationError as error:

@@ -14,21 +14,22 @@ import random
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from broker.codec import decode, encode
 from broker.errors import PayloadError
-from broker.messages import AgentStatus
+from broker.messages import AgentState, AgentStatus
 from broker.topics import PressAddress
-from edge_agent import __version__
-from edge_agent.clock import Clock
 from edge_agent.errors import LinkError, SettingsError
 from edge_agent.health import Vitals
+from edge_agent.identity import Identity
 from edge_agent.links.mqtt import Session, Will, connect
 from edge_agent.links.tls import fingerprint, new_credentials
 from edge_agent.logs import get_logger
 from edge_agent.metrics import Metrics
-from edge_agent.sessions import FLUSH_TIMEOUT_S, RECONNECT_FIRST_S, Sessions
+from edge_agent.presence import Presence
+from edge_agent.press_session import FLUSH_TIMEOUT_S
+from edge_agent.sessions import RECONNECT_FIRST_S, Sessions
 from edge_agent.settings import Settings
 from edge_agent.share import Moves, moves
 from edge_agent.watch import Watch
@@ -37,7 +38,6 @@ LOOK_S = 0.2
 """How often it is looked whether a press that is to move is between shots."""
 JOIN_TIMEOUT_S = 10.0
 HANDED_OVER = "handed over to another agent"
-State = Literal["online", "leaving", "offline"]
 
 
 class Sharing:
@@ -47,21 +47,28 @@ class Sharing:
         self,
         settings: Settings,
         group: PressAddress,
-        clock: Clock,
+        identity: Identity,
+        presence: Presence,
         sessions: Sessions,
         metrics: Metrics,
         vitals: Vitals,
     ) -> None:
         """Nothing is opened yet."""
-        self._settings, self._group, self._clock = settings, group, clock
+        self._settings, self._group = settings, group
+        self._me, self._presence = identity, presence
         self._sessions, self._vitals = sessions, vitals
         self._watch = metrics.watches.add(Watch(f"link {group.press}"))
         self._others: dict[str, AgentStatus] = {}
         self._wanted_since: dict[PressAddress, float] = {}
         self._leaving = asyncio.Event()
         self._joined = False
-        self._said: tuple[State, frozenset[str]] | None = None
+        self._said: tuple[AgentState, frozenset[str]] | None = None
         self._joined_is(False)
+
+    def current(self) -> dict[str, AgentStatus]:
+        """Our status as it is now, by topic."""
+        state, holds = self._said or ("starting", frozenset())
+        return {self._topic(): self._me.of_member(self._group, state, holds)}
 
     def renew(self, settings: Settings) -> None:
         """Go on with other presses or credentials."""
@@ -100,9 +107,12 @@ class Sharing:
 
     async def _member(self) -> None:
         """One session: join, then take and give until it ends."""
+        await self._presence.alone()
+        self._watch.progress()
         used = fingerprint(self._settings.broker)
-        client_id = f"pur-share/{self._group}/{self._settings.agent_id}"
+        client_id = self._me.ids.status()
         will = Will(self._topic(), self._status("offline", "connection lost")[1])
+        await self._sessions.note_all()
         async with connect(self._settings.broker, client_id, will) as session:
             await self._join(session)
             self._joined_is(True)
@@ -145,9 +155,9 @@ class Sharing:
 
     async def _try_shared(self, session: Session) -> None:
         """MQTT 3.1.1 does not know shared subscriptions; Mosquitto grants them all the same."""
-        probe = f"$share/{self._settings.agent_id}/{self._topic()}"
+        client_id = self._me.ids.probe()
+        probe = f"$share/{client_id}/{self._topic()}"
         with suppress(TimeoutError, LinkError):
-            client_id = f"pur-share/{self._group}/{self._settings.agent_id}/probe"
             async with connect(self._settings.broker, client_id) as other, asyncio.timeout(3.0):
                 await other.subscribe([probe])
                 at, joining = self._status("offline", "joining")
@@ -175,6 +185,8 @@ class Sharing:
                 status = decode(AgentStatus, message.payload)
             except PayloadError:  # emptied by hand
                 continue
+            if status.state == "starting":  # it only asks whether there is another of its name
+                continue
             if status.agent_id == self._settings.agent_id:
                 back = back or status.ts == at
             else:
@@ -195,7 +207,7 @@ class Sharing:
         for press in gone:
             get_logger().info("press_handed_over", press=press.press)
         holds = frozenset((held - what.drop - {press.press for press in gone}) | what.take)
-        state: State = "leaving" if leaving else "online"
+        state: AgentState = "leaving" if leaving else "online"
         if (state, holds) != self._said:
             await self._say(session, state, holds)
         for name in what.take:
@@ -216,26 +228,21 @@ class Sharing:
         ]
 
     async def _say(
-        self, session: Session, state: State, holds: Iterable[str] = (), reason: str | None = None
+        self,
+        session: Session,
+        state: AgentState,
+        holds: Iterable[str] = (),
+        reason: str | None = None,
     ) -> None:
         self._said = state, frozenset(holds)
         _, status = self._status(state, reason, holds)
         await session.publish(self._topic(), status, retain=True)
 
     def _status(
-        self, state: State, reason: str | None = None, holds: Iterable[str] = ()
+        self, state: AgentState, reason: str | None = None, holds: Iterable[str] = ()
     ) -> tuple[datetime, bytes]:
         """What we say about ourselves, and when."""
-        status = AgentStatus(
-            ts=self._clock.now(),
-            site=self._group.site,
-            group=self._group.press,
-            agent_id=self._settings.agent_id,
-            state=state,
-            presses=sorted(holds),
-            reason=reason,
-            version=__version__,
-        )
+        status = self._me.of_member(self._group, state, holds, reason)
         return status.ts, encode(status, self._settings.broker.payload_format)
 
     def _topic(self) -> str:

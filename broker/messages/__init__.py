@@ -12,11 +12,13 @@ from types import MappingProxyType
 from broker.messages.base import SCHEMA_VERSION, Message, WireModel
 from broker.messages.inbound import QualityRecord, Recipe, ShotEvent, TelemetryFrame
 from broker.messages.outbound import (
+    AgentState,
     AgentStatus,
     Alert,
     DeadLetter,
     Handover,
     ShotKpis,
+    TwinState,
     TwinStatus,
 )
 from broker.messages.prediction import (
@@ -60,6 +62,7 @@ __all__ = [
     "MODELS",
     "OUTBOUND",
     "SCHEMA_VERSION",
+    "AgentState",
     "AgentStatus",
     "Alert",
     "Binding",
@@ -76,6 +79,7 @@ __all__ = [
     "ShotEvent",
     "ShotKpis",
     "TelemetryFrame",
+    "TwinState",
     "TwinStatus",
     "Versions",
     "WireModel",

@@ -127,6 +127,10 @@ class DeadLetter(Message):
         )
 
 
+TwinState = Literal["starting", "online", "offline"]
+AgentState = Literal["starting", "online", "leaving", "offline"]
+
+
 class TwinStatus(Message):
     """The twin's birth and last will, retained."""
 
@@ -134,10 +138,16 @@ class TwinStatus(Message):
     site: Identifier
     press: Identifier
     agent_id: Identifier
-    state: Literal["online", "offline"]
+    state: TwinState
+    """`starting`: it looks whether another agent runs under its name; never retained."""
     reason: ShortText | None = None
     version: Label | None = None
     started_at: Timestamp | None = None
+    """When the process started."""
+    run_id: Identifier | None = None
+    """The process: another one at each start."""
+    answers_run_id: Identifier | None = None
+    """Another process of this name, whose status this one answers: both are alive."""
     spool: Readings | None = None
     """How full the spool is, each name with its unit."""
 
@@ -149,14 +159,21 @@ class AgentStatus(Message):
     site: Identifier
     group: Identifier
     agent_id: Identifier
-    state: Literal["online", "leaving", "offline"]
-    """`leaving`: it takes no press any more, and hands over those that it holds."""
+    state: AgentState
+    """`starting`: it looks whether another agent runs under its name; never retained. `leaving`: it
+    takes no press any more, and hands over those that it holds."""
     presses: Annotated[list[Identifier], Field(max_length=PRESSES_LIMIT)] = Field(
         default_factory=list
     )
     """What it holds: no other agent of the group touches these."""
     reason: ShortText | None = None
     version: Label | None = None
+    started_at: Timestamp | None = None
+    """When the process started."""
+    run_id: Identifier | None = None
+    """The process: another one at each start."""
+    answers_run_id: Identifier | None = None
+    """Another process of this name, whose status this one answers: both are alive."""
 
 
 class Handover(Message):

@@ -94,7 +94,7 @@ def init(config: Path, out: Path, **options: Any) -> None:
         fail(error)
     for line in did:
         click.echo(line)
-    click.echo(_next_steps(folder, plan, settings.agent_id))
+    click.echo(_next_steps(folder, plan, settings.agent_id, settings.share.group))
 
 
 @command.command("renew", epilog="Example: pur-mold-twin broker renew --out broker-files server")
@@ -199,12 +199,17 @@ def _extended(old: Plan | None, settings: Settings, out: Path, options: dict[str
     )
 
 
-def _next_steps(folder: BrokerFolder, plan: Plan, agent_id: str) -> str:
+def _next_steps(folder: BrokerFolder, plan: Plan, agent_id: str, group: str | None) -> str:
     """What the person does now."""
     certificate, key = folder.files_of(agent_name(agent_id))
     missing = (
         f"\nFirst: there is no user {plan.user!r} here: install mosquitto and run init again.\n"
         if folder.broker_user_is_missing
+        else ""
+    )
+    shared = (
+        f"\n         session_secret_file: {folder.path}/groups/{group}.session-secret"
+        if group
         else ""
     )
     return f"""{missing}
@@ -215,7 +220,7 @@ Next:
   3. In the agent's YAML:
        broker:
          host: localhost
-         port: {plan.port}
+         port: {plan.port}{shared}
          tls:
            enabled: true
            ca_file: {folder.path}/ca.crt

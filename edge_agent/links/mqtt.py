@@ -94,6 +94,10 @@ class _Client(aiomqtt.Client):
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             if self._disconnected.done():
                 raise self.lost("connection lost")
+        return self.here(limit)
+
+    def here(self, limit: int) -> list[Incoming]:
+        """What has come in, without waiting."""
         return [self._received.popleft() for _ in range(min(limit, len(self._received)))]
 
     def _on_publish(
@@ -202,7 +206,26 @@ class Session:
         for topic, code in zip(topics, answers, strict=True):
             value = code.value if isinstance(code, ReasonCode) else int(code)
             if value >= 0x80:
-                raise LinkError(f"{topic}: the broker refused the subscription (code {value})")
+                raise LinkError(
+                    f"{public(topic)}: the broker refused the subscription (code {value})"
+                )
+
+    async def unsubscribe(self, topics: Sequence[str]) -> None:
+        """End subscriptions; those that there are not are no matter.
+
+        When it returns, all that the broker sent before its answer has come in.
+
+        Raises:
+            LinkError: the session is over.
+        """
+        try:
+            await self._client.unsubscribe(list(topics))
+        except aiomqtt.MqttError as error:
+            raise LinkError(f"cannot unsubscribe: {error}") from error
+
+    def here(self, limit: int) -> list[Incoming]:
+        """Messages that have come in already; perhaps none."""
+        return self._client.here(limit)
 
     async def next_batch(self, limit: int) -> list[Incoming]:
         """The next messages: at least one, at most ``limit``, in order of arrival."""
@@ -246,15 +269,20 @@ class Session:
 
 @asynccontextmanager
 async def connect(
-    settings: BrokerSettings, client_id: str, will: Will | None = None
+    settings: BrokerSettings, client_id: str, will: Will | None = None, *, keep: bool | None = None
 ) -> AsyncIterator[Session]:
     """Open a session: with a will, one that the broker keeps while we are away; else a passing one.
+
+    Args:
+        keep: whether the broker keeps it, if that does not follow from the will. A passing session
+            ends one that was kept under this id.
 
     Raises:
         LinkError: the broker cannot be reached, or refuses us.
         CredentialsError: a certificate, key or password file cannot be used.
     """
-    client, version = await _open(settings, client_id, will)
+    keep = will is not None if keep is None else keep
+    client, version = await _open(settings, client_id, will, keep)
     try:
         yield Session(client, version)
     finally:
@@ -265,13 +293,15 @@ async def connect(
             client.abandon()
 
 
-async def _open(settings: BrokerSettings, client_id: str, will: Will | None) -> tuple[_Client, str]:
+async def _open(
+    settings: BrokerSettings, client_id: str, will: Will | None, keep: bool
+) -> tuple[_Client, str]:
     versions = {"auto": ("5", "3.1.1"), "5": ("5",), "3.1.1": ("3.1.1",)}[settings.protocol]
     password, tls = password_of(settings), tls_context(settings.tls)
     problem = ""
     for version in versions:
         timeout = CONNECT_V5_TIMEOUT_S if version == "5" and len(versions) > 1 else TIMEOUT_S
-        client = _client(settings, client_id, will, version, password, tls, timeout)
+        client = _client(settings, client_id, will, keep, version, password, tls, timeout)
         try:
             await client.__aenter__()
         except BaseException as error:
@@ -295,17 +325,18 @@ def _client(
     settings: BrokerSettings,
     client_id: str,
     will: Will | None,
+    keep: bool,
     version: str,
     password: str | None,
     tls: ssl.SSLContext | None,
     timeout: float,
 ) -> _Client:
-    options: dict[str, Any] = {"protocol": V311, "clean_session": will is None}
+    options: dict[str, Any] = {"protocol": V311, "clean_session": not keep}
     if version == "5":
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        properties.SessionExpiryInterval = settings.session_expiry_s if will else 0
+        properties.SessionExpiryInterval = settings.session_expiry_s if keep else 0
         properties.ReceiveMaximum = settings.receive_maximum
-        options = {"protocol": V5, "clean_start": will is None, "properties": properties}
+        options = {"protocol": V5, "clean_start": not keep, "properties": properties}
     client = _Client(
         settings.host,
         settings.port,
@@ -321,3 +352,8 @@ def _client(
     )
     client.pending_calls_threshold = 1000
     return client
+
+
+def public(topic: str) -> str:
+    """A topic filter without the name of a shared subscription, which is secret."""
+    return topic.split("/", 2)[2] if topic.startswith("$share/") else topic

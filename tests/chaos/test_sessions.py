@@ -64,32 +64,38 @@ async def test_poison_is_put_aside_and_the_rest_goes_on(
         assert all("telemetry_seq_check" in detail for (detail,) in await ask(database, query))
 
 
-async def test_a_rival_with_the_same_client_id(
+async def test_a_rival_with_the_same_name(
     tmp_path: Path, broker: MosquittoProcess, database: str
 ) -> None:
-    """Two agents take the session from each other: both back off and say so, nothing is lost."""
+    """A second agent of this name ends each time it is started; the first one does not notice."""
     agents = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         more = {"site": "s", "broker": {"port": broker.port, "reconnect_max_s": 2.0}}
         agents.append(AgentProcess(tmp_path / name, broker.port, ("p1",), database, more))
+    one, two = agents
+    secret = Path(f"{one.spool}.session-secret")
     try:
-        await asyncio.to_thread(agents[0].start)
+        await asyncio.to_thread(one.start)
         await birth(broker.port)
-        await asyncio.to_thread(agents[1].start)
-        sent = frames(1, 1000)
+        start, sent = datetime.now(UTC) - timedelta(hours=1), 0
         async with press(broker.port) as session:
-            for n in range(0, len(sent), 100):
-                await send(session, sent[n : n + 100])
-                await asyncio.sleep(0.5)
-        await check_history(database, sent)
+            for copied in (False, True):  # with a secret of its own, and as a copy of the first
+                if copied:
+                    Path(f"{two.spool}.session-secret").write_text(secret.read_text())
+                await asyncio.to_thread(two.start, wait=False)
+                assert two.process is not None
+                while two.process.poll() is None:
+                    await send(session, frames(sent + 1, 20, start))
+                    sent += 20
+                    await asyncio.sleep(0.1)  # the rate, no wait for anything
+                assert two.process.wait() == 2
+        await check_history(database, frames(1, sent, start))
     finally:
         for agent in agents:
             agent.kill()
-    lost = [agent.logged("link_lost") for agent in agents]
-    assert all(1 <= count <= 40 for count in lost), f"{lost}: they back off"
-    said = "".join(agent.log.read_text() for agent in agents)
-    assert "does another agent run with this site and agent_id?" in said
+    assert (one.logged("link_lost"), one.logged("name_claimed")) == (0, 1)
+    assert (two.logged("link_connected"), two.logged("name_taken")) == (0, 2)
 
 
 async def test_broker_and_database_come_later(

@@ -29,9 +29,11 @@ topic write t/s/p2/twin/#
 topic read t/s/p1/telemetry
 topic read t/s/p1/shot
 topic read t/s/p1/quality
+topic read t/s/p1/twin/status
 topic read t/s/p2/telemetry
 topic read t/s/p2/shot
 topic read t/s/p2/quality
+topic read t/s/p2/twin/status
 
 user quality
 topic write t/s/p1/quality

@@ -51,7 +51,7 @@ async def agent_at(broker: RuledBroker) -> AsyncIterator[Settings]:
     stop = asyncio.Event()
     task = asyncio.create_task(Agent(settings, SystemClock(), stop).run())
     try:
-        await eventually(lambda: broker.logins("agent-a") >= 2)
+        await eventually(lambda: broker.press_sessions("agent-a") >= 2)
         yield settings
     finally:
         stop.set()
@@ -102,9 +102,9 @@ async def test_a_shot_over_mtls_and_new_certificates_on_the_way(tmp_path: Path) 
         await laboratory.publish("pur/v1/s/p1/quality", encode(record))
         await eventually(lambda: quality_rows(settings.history.path) == 1)
 
-        logins = broker.logins("agent-a")
+        logins = broker.press_sessions("agent-a")
         folder_of(broker.path, broker.plan).renew(["agent-a"], timedelta())
-        await eventually(lambda: broker.logins("agent-a") == logins + 2)
+        await eventually(lambda: broker.press_sessions("agent-a") == logins + 2)
         await press.publish(SHOT, pour("two"))
         assert (await prediction_for("two", scada)).status == "predicted"
 
@@ -114,14 +114,14 @@ async def test_half_an_exchange_is_waited_out(tmp_path: Path) -> None:
         certificate, key = folder_of(broker.path, broker.plan).files_of("agent-a")
         kept = shutil.copy(certificate, tmp_path / "kept.crt"), shutil.copy(key, tmp_path / "k.key")
         folder_of(broker.path, broker.plan).renew(["agent-a"], timedelta())
-        await eventually(lambda: broker.logins("agent-a") == 4)
+        await eventually(lambda: broker.press_sessions("agent-a") == 4)
         with capture_logs() as logs:
             shutil.copy(kept[0], certificate)
             await eventually(lambda: "credentials_unusable" in [line["event"] for line in logs])
             await asyncio.sleep(0.5)
-            assert broker.logins("agent-a") == 4
+            assert broker.press_sessions("agent-a") == 4
             shutil.copy(kept[1], key)
-            await eventually(lambda: broker.logins("agent-a") == 6)
+            await eventually(lambda: broker.press_sessions("agent-a") == 6)
         words = [line["error"] for line in logs if line["event"] == "credentials_unusable"]
         assert len(words) == 2  # once for each press
         assert "is not the key of broker.tls.cert_file" in words[0]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from broker.codec import decode, encode
 from broker.embedded import EmbeddedBroker
@@ -43,7 +44,7 @@ def settings_for(folder: Path, agent_id: str, broker: BrokerSettings, **share: A
             "site": "s",
             "agent_id": agent_id,
             "presses": [B_GETS],
-            "broker": broker,
+            "broker": broker.model_copy(update={"session_secret": SecretStr("s" * 32)}),
             "share": {"group": "line", **share},
             "spool": {"path": folder / f"{agent_id}.db"},
             "history": {"path": folder / "history.db"},

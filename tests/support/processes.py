@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
+GROUP_SECRET = "the-secret-of-the-group-in-tests"
 
 
 class AgentProcess:
@@ -51,6 +52,9 @@ class AgentProcess:
                 | (more or {})
             )
         )
+        self.environment = os.environ.copy()
+        if "share" in (more or {}):
+            self.environment["TWIN_BROKER__SESSION_SECRET"] = GROUP_SECRET
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, wait: bool = True) -> None:
@@ -61,6 +65,7 @@ class AgentProcess:
                 [sys.executable, "-m", "edge_agent", "agent", "--config", str(self.config)],
                 cwd=ROOT,
                 stderr=log,
+                env=self.environment,
             )
         if wait:
             wait_for(lambda: self.logged(self.up) > seen, "agent to connect")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
@@ -84,6 +85,10 @@ class RuledBroker:
     def logins(self, name: str) -> int:
         """How often the client `name` has connected, by the broker's log."""
         return self.log().count(f"u'{name}'")
+
+    def press_sessions(self, name: str) -> int:
+        """How often the agent `name` has opened the session of a press, by the broker's log."""
+        return len(re.findall(rf" as pur-twin-\w+-p\d+-\w{{26}} .*u'{name}'", self.log()))
 
     def log(self) -> str:
         """All that the broker has logged."""

@@ -79,6 +79,24 @@ def test_it_says_what_it_did_and_what_comes_next(out: Path) -> None:
     assert f"mosquitto -c {out}/mosquitto.conf" in said
 
 
+def test_each_group_gets_a_session_secret_that_is_kept(out: Path) -> None:
+    config = out.parent / "agent.yaml"
+    config.write_text(YAML.format(presses="p1") + "share: {group: line-a}\n")
+    command = ["broker", "init", "-c", str(config), "--out", str(out)]
+    first = CliRunner().invoke(main, command)
+    assert "made the session secret of group line-a" in first.output
+    file = out / "groups/line-a.session-secret"
+    assert f"session_secret_file: {file}" in first.output
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    secret = file.read_text()
+    assert len(secret.strip()) == 43
+    assert secret.strip() not in first.output
+    second = CliRunner().invoke(main, command)
+    assert "kept the session secret of group line-a" in second.output
+    assert file.read_text() == secret
+
+
 def test_a_second_call_changes_nothing(out: Path) -> None:
     init(out, "--port", "1234", "--scada", "ignition", "--page", "hall")
     before = contents(out)
