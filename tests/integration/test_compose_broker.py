@@ -28,7 +28,7 @@ def make_secrets(folder: Path) -> str:
 
 async def test_users_and_their_rights(tmp_path: Path) -> None:
     secrets = tmp_path / "secrets"
-    assert make_secrets(secrets).count("made ") == 7
+    assert make_secrets(secrets).count("made ") == 9
     assert make_secrets(secrets) == ""  # what is there is kept
     port = free_port()
     text = (FOLDER / "mosquitto.conf").read_text()
