@@ -17,7 +17,10 @@ from twin_core.shot import Quality
 FILE = ROOT / "configs" / "agent.yaml"
 LINE = re.compile(r"^( *)(# )?( *)([A-Za-z][A-Za-z0-9_]*):(?: +(.*))?$")
 """A field, commented or not: the sign takes no room, so that indentation says where it belongs."""
-NOT_SHOWN = {"broker.password": "refused in a file: TWIN_BROKER__PASSWORD"}
+NOT_SHOWN = {
+    "broker.password": "refused in a file: TWIN_BROKER__PASSWORD",
+    "broker.session_secret": "refused in a file: TWIN_BROKER__SESSION_SECRET",
+}
 
 
 def settings_of(model: type[BaseModel], head: str = "") -> Iterator[tuple[str, Any]]:

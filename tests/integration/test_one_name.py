@@ -178,6 +178,8 @@ async def test_the_process_ends_with_code_2_and_says_why(tmp_path: Path) -> None
             assert second.process is not None
             assert await asyncio.to_thread(second.process.wait, 60) == 2
         said = second.log.read_text()
-        assert "error: agent_id: another agent 'a' is online since" in said
-        assert "hint: stop one of them" in said
+        last = json.loads(said.splitlines()[-1])
+        assert last["event"] == "agent_failed"
+        assert last["error"].startswith("agent_id: another agent 'a' is online since")
+        assert last["hint"].startswith("stop one of them")
         assert "Traceback" not in said
