@@ -17,8 +17,8 @@ unpack_debian() {
   part=$(cd "$2" && pwd -P)
   shift 3
   : >"$part/status" # nothing counts as installed: the whole closure is fetched
-  key=$(debian_keyring) || exit 1
   mirror=$(debian_mirror) || exit 1
+  key=$(debian_keyring) || exit 1
   printf 'deb [signed-by=%s] %s %s main\n' "$key" "$mirror" "$suite" >"$part/sources.list"
   cat >"$part/apt.conf" <<CONF
 #clear APT::Update::Post-Invoke;

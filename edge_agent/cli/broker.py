@@ -128,7 +128,7 @@ def renew(out: Path, within_days: int, names: tuple[str, ...]) -> None:
     if did:
         click.echo(
             "Next: copy them to their clients (an agent takes them up by itself); for server: "
-            "systemctl reload mosquitto"
+            "systemctl restart mosquitto"
         )
 
 

@@ -13,14 +13,15 @@ import pytest
 
 from broker.codec import encode
 from broker.messages import Recipe, ShotEvent
+from broker.plan import AgentPlan
 from edge_agent.app import Agent
 from edge_agent.clock import SystemClock
-from edge_agent.links.mqtt import connect
+from edge_agent.links.mqtt import Will, connect
 from edge_agent.pipeline import Pipeline
 from edge_agent.settings import HistorySettings, Settings, SpoolSettings
 from tests.support.cut_proxy import CutProxy
 from tests.support.mosquitto_versions import mosquitto, on_every_version
-from tests.support.ruled_broker import RuledBroker, eventually, ruled_broker
+from tests.support.ruled_broker import RuledBroker, eventually, folder_of, ruled_broker
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +68,39 @@ async def pour(broker: RuledBroker, shot_id: str) -> None:
     )
     async with connect(broker.settings("press-s-p1"), "press") as press:
         await press.publish("pur/v1/s/p1/shot", encode(event))
+
+
+@on_every_version()
+async def test_new_rules_cost_an_agent_that_is_away_nothing(tmp_path: Path, version: str) -> None:
+    """A press is added and the broker restarted, as docs/broker.md says: a reload would lose."""
+    topics = [f"pur/v1/s/{press}/shot" for press in ("p1", "p2")]
+    will = Will("pur/v1/s/p1/twin/status", b"")
+    async with ruled_broker(tmp_path, program=mosquitto(version)) as broker:
+
+        async def send(press: str, payload: bytes) -> None:
+            async with connect(broker.settings(f"press-s-{press}"), "press") as session:
+                await session.publish(f"pur/v1/s/{press}/shot", payload)
+
+        async with connect(broker.settings("agent-a"), "agent", will) as agent:
+            await agent.subscribe(topics)
+        await send("p1", b"before")
+        plan = broker.plan.with_agent(AgentPlan(agent_id="a", site="s", presses=("p1", "p2", "p3")))
+        folder_of(broker.path, plan).prepare()
+        await broker.process.restart()
+        await send("p1", b"after")
+        await send("p2", b"after, too")
+        received: list[bytes] = []
+        async with (
+            connect(broker.settings("agent-a"), "agent", will) as agent,
+            asyncio.timeout(30),
+        ):
+            await agent.subscribe(["pur/v1/s/p3/shot"])
+            await send("p3", b"from the new one")
+            while len(received) < 4:
+                batch = await agent.next_batch(10)
+                agent.acknowledge(batch)
+                received += [message.payload for message in batch]
+    assert received == [b"before", b"after", b"after, too", b"from the new one"]
 
 
 def history_of(broker: RuledBroker) -> Path:
