@@ -6,7 +6,7 @@ import asyncio
 import gc
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -63,7 +63,7 @@ async def stored(settings: Settings, sql: str, expected: list[tuple[object, ...]
     """Wait until the history answers so."""
     found: list[tuple[object, ...]] = []
     for _ in range(200):
-        with sqlite3.connect(settings.history.path) as db:
+        with closing(sqlite3.connect(settings.history.path)) as db:
             found = db.execute(sql).fetchall()
         if found == expected:
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -66,7 +67,7 @@ async def test_a_shot_played_is_a_shot_written(tmp_path: Path) -> None:
             await agent
     (row,) = (row for row in shot_rows(shot) if row.kind == "shot")
     expected = json.loads(row.document)
-    with sqlite3.connect(settings.history.path) as db:
+    with closing(sqlite3.connect(settings.history.path)) as db:
         db.row_factory = sqlite3.Row
         (written,) = db.execute("SELECT * FROM shot").fetchall()
         (answer,) = db.execute("SELECT DISTINCT simulated, status FROM prediction").fetchall()

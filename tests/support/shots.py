@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,6 @@ def stored(rows: list[Row]) -> list[Stored[HistoryRow]]:
 
 def change(path: Path, sql: str, *values: Any) -> None:
     """Change a history file behind everybody's back."""
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         assert db.execute(sql, values).rowcount
     db.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -91,8 +91,11 @@ class Press:
 
 
 @pytest.fixture
-def press(tmp_path: Path) -> Press:
-    return Press(tmp_path)
+def press(tmp_path: Path) -> Iterator[Press]:
+    press = Press(tmp_path)
+    yield press
+    assert press.work is not None
+    press.work._spool.close()
 
 
 def pour(shot_id: str = "s1", after_s: float = 0.0) -> ShotEvent:

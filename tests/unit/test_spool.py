@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -79,7 +80,7 @@ def test_the_same_key_is_published_once(tmp_path: Path) -> None:
 def test_a_newer_spool_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "spool.db"
     Spool(path).close()
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA user_version = 99")
     with pytest.raises(StoreError, match="update the program"):
         Spool(path)

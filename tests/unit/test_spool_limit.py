@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -87,6 +88,6 @@ async def test_thinning_goes_on_and_is_counted(thread: SpoolThread) -> None:
     path = thread.spool.path
     shown = CliRunner().invoke(main, ["spool", "status", str(path)]).stdout
     assert f"given up {thinned['count']:8} raw frames" in shown
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db:
         (text,) = db.execute("SELECT value FROM state WHERE key = 'thinned'").fetchone()
     assert json.loads(text) == thinned
