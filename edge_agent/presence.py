@@ -125,6 +125,9 @@ class Presence:
                 await self._ask(session, hearing)
                 self._alone = True
                 self._tried.set()
+                for topic, status in self.current().items():
+                    if status.state == "online":  # who listened has heard us ask
+                        await self._say(session, topic, status)
                 await asyncio.wait({hearing, renewed}, return_when=asyncio.FIRST_COMPLETED)
                 if hearing.done():
                     hearing.result()
@@ -138,8 +141,9 @@ class Presence:
         current = self.current()
         try:
             await session.subscribe(list(current))
-            for topic, status in current.items():
-                await self._say(session, topic, status)
+            for topic, status in current.items():  # never "online": a session may be just lost
+                asking = status.model_copy(update={"state": "starting", "reason": None})
+                await self._say(session, topic, asking)
             if await self._comes(lambda: self._echoed >= current.keys(), hearing, ECHO_S):
                 if self._somebody_was_online:
                     await self._comes(lambda: self._met, hearing, ANSWER_S)

@@ -67,7 +67,8 @@ class Sharing:
 
     def current(self) -> dict[str, AgentStatus]:
         """Our status as it is now, by topic."""
-        state, holds = self._said or ("starting", frozenset())
+        said = self._said if self._joined else None
+        state, holds = said or ("starting", frozenset())
         return {self._topic(): self._me.of_member(self._group, state, holds)}
 
     def renew(self, settings: Settings) -> None:

@@ -48,7 +48,7 @@ WRITES = {
 READS = {
     "press-s-p1": {f"{P1}/{PREDICTION}"},
     "press-s-p2": {f"{P2}/{PREDICTION}"},
-    "agent-a": {topic for topic in EVERYTHING if "/twin/" not in topic},
+    "agent-a": {t for t in EVERYTHING if "/twin/" not in t or t.endswith("/twin/status")},
     "quality": set(),
     "scada": {topic for topic in EVERYTHING if "/twin/" in topic},
 }
