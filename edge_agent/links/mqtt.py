@@ -76,6 +76,23 @@ class _Client(aiomqtt.Client):
             raise ConnectionAbortedError("given up while it was being opened")
         super()._on_socket_open(client, userdata, sock)
 
+    def _on_socket_register_write(self, client: Any, userdata: Any, sock: Any) -> None:
+        """As aiomqtt's, unless the socket is closed by then: its number may be another's."""
+
+        def write() -> None:
+            try:
+                client.loop_write()
+            except Exception as error:
+                if not self._disconnected.done():
+                    self._disconnected.set_exception(error)
+                    self._disconnected.exception()  # taken note of by whoever waits for messages
+
+        def watch() -> None:
+            if sock.fileno() > -1:
+                self._loop.add_writer(sock.fileno(), write)
+
+        self._loop.call_soon_threadsafe(watch)
+
     def _take(self, message: Incoming) -> None:
         self._received.append(message)
         if self._arrival is not None and not self._arrival.done():

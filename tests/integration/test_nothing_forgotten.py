@@ -94,7 +94,7 @@ async def test_a_run_with_failures(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             async with connect(BrokerSettings(port=broker.port), "press") as session:
                 await session.publish(TELEMETRY, frame(99))
             await eventually(lambda: refused > before, 30)
-            client = agent._sessions._unsaved.sessions["s/p1"]._client
+            client = agent._unsaved.sessions["s/p1"]._client
             await broker.kill()
             await eventually(lambda: client.paho.socket() is None, 30)
             stop.set()

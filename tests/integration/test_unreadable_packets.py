@@ -181,7 +181,7 @@ async def test_what_was_wrong_is_logged_and_the_pauses_grow(tmp_path: Path) -> N
         broker.answers[PUBLISH] = lambda body: NO_ID["empty"]  # instead of a PUBACK of the birth
         with capture_logs() as logs:
             async with running(settings):
-                await until(lambda: broker.sessions_count >= 4, "the fourth session")
+                await until(lambda: broker.connections_count >= 4, "the fourth connection")
         lost = [line for line in logs if line["event"] == "link_lost"]
     assert "no packet id, so it cannot be acknowledged" in lost[0]["error"]
     assert all(line["delay_s"] >= 0.25 for line in lost)

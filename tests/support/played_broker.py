@@ -47,7 +47,7 @@ class PlayedBroker:
         """Packet ids of the PUBACKs that came."""
         self.published: list[bytes] = []
         """Bodies of the PUBLISHes that came."""
-        self.sessions_count = 0
+        self.connections_count = self.sessions_count = 0
         self.subscribed = asyncio.Event()
         self.answers: dict[int, Callable[[bytes], bytes]] = {}
         self._open: set[asyncio.StreamWriter] = set()
@@ -114,6 +114,7 @@ class PlayedBroker:
     def _answer(self, command: int, body: bytes, writer: asyncio.StreamWriter) -> bytes:
         match command & 0xF0:
             case 0x10:
+                self.connections_count += 1
                 return packet(CONNACK, b"\0\0\0")
             case 0x80:
                 return packet(SUBACK, body[:2] + b"\0" + b"\1" * len(_topics(body, 1)))
