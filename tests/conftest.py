@@ -49,6 +49,7 @@ def _is_open(db: sqlite3.Connection) -> bool:
     except sqlite3.ProgrammingError:
         return False
 
+
 PRINTED = 20_000
 """Characters of each output of a test that failed."""
 
