@@ -63,8 +63,13 @@ def parse(model: type[Model], content: object, where: str) -> Model:
         raise InputError("\n".join(describe(error, where))) from None
 
 
-def describe(error: ValidationError, where: str) -> Iterable[str]:
-    """One line per wrong field of a pydantic error: place, field, what is wrong."""
+def describe(error: ValidationError, where: str, secret: tuple[str, ...] = ()) -> Iterable[str]:
+    """One line per wrong field of a pydantic error: place, field, what is wrong.
+
+    Args:
+        where: what was read: a file.
+        secret: names of fields whose values are not shown.
+    """
     for item in error.errors(include_url=False):
         path = ".".join(str(part) for part in item["loc"]) or "the whole"
         message = item["msg"].removeprefix("Value error, ")
@@ -72,6 +77,8 @@ def describe(error: ValidationError, where: str) -> Iterable[str]:
             message = "unknown field: correct its spelling or remove it"
         elif item["type"] == "missing":
             message = "is missing: add it"
+        elif path.rpartition(".")[2] in secret:
+            pass
         elif isinstance(item.get("input"), (str, int, float, bool)):
             message += f" (found {_short(item['input'])})"
         yield f"{where}: {path}: {message}"
