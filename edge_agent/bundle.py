@@ -6,6 +6,8 @@ The layout of the first generation. ``time_s`` counts from the end of injection.
 from __future__ import annotations
 
 import csv
+import io
+import math
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,7 +20,8 @@ from broker.messages import Prediction, QualityRecord, Recipe, ShotEvent, Teleme
 from broker.timestamps import EARLIEST
 from edge_agent.timed import Timed
 from twin_core.errors import InputError
-from twin_core.files import parse, read_yaml
+from twin_core.files import CSV_BYTES_MAX, parse, read_yaml
+from twin_core.plain_files import read_text
 
 SENSOR_FILES = {
     "sensors_core_temp.csv": {"T_core_C": "T_core_C"},
@@ -156,11 +159,11 @@ def load_bundle(path: Path) -> Bundle:
     Raises:
         InputError: names the file, the line or field, and what to do.
     """
-    if not (path / "meta.yaml").is_file():
+    if not (path / "meta.yaml").exists():
         raise InputError(f"{path}: no meta.yaml: not the folder of a logged shot")
     meta = parse(Meta, read_yaml(path / "meta.yaml"), str(path / "meta.yaml"))
     process: dict[str, Any] = {}
-    if (path / "process.yaml").is_file():
+    if (path / "process.yaml").exists():
         process = read_yaml(path / "process.yaml")
     process |= meta.process
     extras = parse(Extras, process, str(path / "process.yaml"))
@@ -169,10 +172,10 @@ def load_bundle(path: Path) -> Bundle:
         recipe["blowing_agent_pct"] = recipe.pop("pentane_pct")
     series: dict[float, dict[str, float]] = {}
     for name, columns in SENSOR_FILES.items():
-        if (path / name).is_file():
+        if (path / name).exists():
             _read_series(path / name, columns, series)
     quality = None
-    if (path / "qc.yaml").is_file():
+    if (path / "qc.yaml").exists():
         quality = read_yaml(path / "qc.yaml")
         record = {"ts": EARLIEST, "shot_id": meta.shot_id} | quality
         parse(QualityRecord, record, str(path / "qc.yaml"))
@@ -189,19 +192,25 @@ def load_bundle(path: Path) -> Bundle:
 def _read_series(
     path: Path, columns: dict[str, str], series: dict[float, dict[str, float]]
 ) -> None:
+    reader = csv.DictReader(io.StringIO(read_text(path, CSV_BYTES_MAX), newline=""))
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            header = reader.fieldnames or []
-            if "time_s" not in header or not set(columns) & set(header):
-                wanted = ", ".join(columns)
-                raise InputError(f"{path}: the header must hold time_s and one of {wanted}")
-            for row in reader:
-                values = series.setdefault(float(row["time_s"]), {})
-                for column, sensor in columns.items():
-                    if row.get(column) not in (None, ""):
-                        values[sensor or f"metric:{column}"] = float(row[column])
+        header = reader.fieldnames or []
+        if "time_s" not in header or not set(columns) & set(header):
+            wanted = ", ".join(columns)
+            raise InputError(f"{path}: the header must hold time_s and one of {wanted}")
+        for row in reader:
+            values = series.setdefault(_number(row["time_s"]), {})
+            for column, sensor in columns.items():
+                if row.get(column) not in (None, ""):
+                    values[sensor or f"metric:{column}"] = _number(row[column])
     except ValueError as error:
         raise InputError(f"{path}: line {reader.line_num}: {error}: must be a number") from None
-    except (OSError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from None
+    except csv.Error as error:
+        raise InputError(f"{path}: cannot be read as CSV: {error}") from None
+
+
+def _number(cell: str | None) -> float:
+    value = float(cell or "")
+    if not math.isfinite(value):
+        raise ValueError(f"{cell!r}")
+    return value

@@ -26,7 +26,7 @@ def from_folder(path: Path, weights: dict[str, float]) -> list[Observation]:
     """
     found = []
     for name, kind in FOLDER_FILES.items():
-        if (path / name).is_file():
+        if (path / name).exists():
             found.append(_observation(kind, read_columns(path / name, ("time_s", kind)), weights))
     if not found:
         series = load_bundle(path).series

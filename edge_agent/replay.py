@@ -26,7 +26,9 @@ from edge_agent.settings import BrokerSettings
 from edge_agent.spool import new_key
 from edge_agent.timed import play
 from twin_core.errors import InputError
+from twin_core.plain_files import check_regular
 
+RECORDING_BYTES_MAX = 1_000_000_000
 Progress = Callable[[int, int], None]
 
 
@@ -190,6 +192,7 @@ def _payload_fields(payload: bytes) -> dict[str, Any]:
 
 def _read_recording(path: Path) -> list[tuple[datetime, str, bytes, bool]]:
     found = []
+    check_regular(path, RECORDING_BYTES_MAX)
     try:
         with path.open(encoding="utf-8") as file:
             for number, line in enumerate(file, start=1):

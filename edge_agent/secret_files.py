@@ -10,6 +10,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from twin_core.plain_files import FileRefused, read_text
+
+BYTES_MAX = 1_000_000
+"""The authorities of the whole world, as Debian ships them, have a quarter of it."""
 SCHEME = "credentials:"
 PREFIX = "pur_"
 """Of the unit's ``LoadCredential=pur:/etc/pur-mold-twin/credentials``."""
@@ -26,11 +30,10 @@ def read_secret(field: str, path: Path) -> str:
         SecretFileError: it cannot be read.
     """
     try:
-        return resolved(field, path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        problem = error.strerror if isinstance(error, OSError) else "is not text"
+        return read_text(resolved(field, path), BYTES_MAX)
+    except FileRefused as error:
         raise SecretFileError(
-            f"{field}: {path}: {problem}: the agent's user (id {os.geteuid()}) must find a "
+            f"{field}: {path}: {error.problem}: the agent's user (id {os.geteuid()}) must find a "
             "text file it may read"
         ) from None
 

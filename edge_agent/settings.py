@@ -22,6 +22,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from broker.ids import Identifier
 from broker.topics import DEFAULT_PREFIX, PressAddress, TopicSpace
+from edge_agent.database_address import check_address, is_host
 from edge_agent.errors import SettingsError, StoreError
 from edge_agent.secret_files import SecretFileError, read_secret
 from twin_core.errors import InputError
@@ -29,12 +30,15 @@ from twin_core.files import configs_folder, describe, read_yaml
 from twin_core.shot import Quality
 
 ENV_PREFIX = "TWIN_"
-_OTHER_VARIABLES = {"TWIN_TEST", "TWIN_CONFIG"}
+SECRETS = ("password", "url")
+"""Fields whose values no error shows."""
+YEAR_S = 31_536_000
+_OTHER_VARIABLES = {"TWIN_TEST", "TWIN_CONFIG", "TWIN_DEBUG"}
 """Variables with our prefix that are not settings."""
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class TlsSettings(_Section):
@@ -91,6 +95,13 @@ class BrokerSettings(_Section):
     """What the agent publishes; it reads both."""
     reconnect_max_s: Annotated[float, Field(gt=0, le=600)] = 30.0
 
+    @field_validator("host")
+    @classmethod
+    def _is_a_host(cls, host: str) -> str:
+        if not is_host(host):
+            raise ValueError("must be the name or the number of a machine, as broker.local")
+        return host
+
     @field_validator("qos")
     @classmethod
     def _only_one(cls, qos: int) -> int:
@@ -118,9 +129,9 @@ class ShareSettings(_Section):
 
     group: Identifier | None = None
     """The name that the agents have in common; None: the presses are this agent's alone."""
-    handover_max_s: Annotated[float, Field(gt=0)] = 600.0
+    handover_max_s: Annotated[float, Field(gt=0, le=YEAR_S)] = 600.0
     """How long an agent finishes shots on a press that another should have."""
-    leave_max_s: Annotated[float, Field(ge=0)] = 20.0
+    leave_max_s: Annotated[float, Field(ge=0, le=YEAR_S)] = 20.0
     """The same for one that is told to stop; less than systemd or Kubernetes wait."""
 
 
@@ -137,12 +148,17 @@ class HistorySettings(_Section):
 
     path: Path = Path("var/history.db")
     """The SQLite file, used when there is neither ``url`` nor ``url_file``."""
-    url: Annotated[str, Field(pattern="^postgres(ql)?://")] | None = None
+    url: str | None = None
     """TimescaleDB or plain PostgreSQL: ``postgresql://user:password@host:5432/database``."""
     url_file: Path | None = None
     """A file that holds the address alone, password and all; ``credentials:NAME`` too."""
-    raw_days: Annotated[int, Field(ge=1)] | None = None
+    raw_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
     """Raw telemetry older than this is dropped (the roll-up stays); None keeps it for ever."""
+
+    @field_validator("url")
+    @classmethod
+    def _can_be_tried(cls, url: str | None) -> str | None:
+        return None if url is None else check_address(url)
 
     @model_validator(mode="after")
     def _one_address(self) -> Self:
@@ -159,9 +175,11 @@ class HistorySettings(_Section):
         if self.url_file is None:
             return self.url
         try:
-            return read_secret("history.url_file", self.url_file).strip()
+            return check_address(read_secret("history.url_file", self.url_file).strip())
         except SecretFileError as error:
             raise StoreError(str(error)) from None
+        except ValueError as error:
+            raise StoreError(f"history.url_file: {self.url_file}: {error}") from None
 
 
 class CatalogueSettings(_Section):
@@ -174,13 +192,13 @@ class CatalogueSettings(_Section):
 class ShotSettings(_Section):
     """How shots are followed."""
 
-    future_skew_max_s: Annotated[float, Field(ge=0)] = 300.0
+    future_skew_max_s: Annotated[float, Field(ge=0, le=YEAR_S)] = 300.0
     """Messages dated further in the future are dead letters: the sender's clock is wrong."""
-    timeout_s: Annotated[float, Field(gt=0)] = 4 * 3600.0
+    timeout_s: Annotated[float, Field(gt=0, le=YEAR_S)] = 4 * 3600.0
     """A poured shot without demolding is closed after this time."""
-    live_interval_s: Annotated[float, Field(gt=0)] = 10.0
+    live_interval_s: Annotated[float, Field(gt=0, le=YEAR_S)] = 10.0
     """Spacing of live predictions while a shot cures, in the time of the press."""
-    signal_age_max_s: Annotated[float, Field(gt=0)] = 600.0
+    signal_age_max_s: Annotated[float, Field(gt=0, le=YEAR_S)] = 600.0
     """A reading older than this at the pour does not count as measured."""
     horizon_s: Annotated[float, Field(gt=0, le=86_400)] = 1800.0
     """How far a shot is compared with its readings; windows end at ``quality.t_cycle_max_s``."""
@@ -191,7 +209,7 @@ class LearningSettings(_Section):
 
     models: Path = Path("var/models")
     """The model directory; what is promoted in it is used at once. It need not exist."""
-    drift_every_h: Annotated[float, Field(ge=0)] = 6.0
+    drift_every_h: Annotated[float, Field(ge=0, le=8760)] = 6.0
     """How often the newest shots are compared with those that the model in use learned from; 0 is
     never."""
     drift_window_shots: Annotated[int, Field(ge=60, le=100_000)] = 300
@@ -307,7 +325,7 @@ def load_settings(path: Path) -> Settings:
     try:
         settings = Settings(**content)
     except ValidationError as error:
-        problems += describe(error, f"{path} or environment")
+        problems += describe(error, f"{path} or environment", SECRETS)
     except (ValueError, TypeError) as error:  # a variable that is not the JSON it must be
         problems.append(f"environment: {error}")
     if problems:

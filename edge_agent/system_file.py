@@ -13,6 +13,8 @@ from pydantic import BaseModel
 
 from twin_core.errors import InputError
 from twin_core.materials import MaterialSystem
+from twin_core.plain_files import read_text
+from twin_core.yaml_text import BYTES_MAX
 
 PLAIN = re.compile(r"(1/)?[A-Za-z_][A-Za-z0-9_./-]*")
 RESERVED = {"yes", "no", "on", "off", "true", "false", "null", "y", "n"}
@@ -28,9 +30,9 @@ def as_yaml(model: BaseModel, header: str = "") -> str:
 
 def header_of(path: Path) -> str:
     """The comment lines at the top of a file: they explain its sources."""
-    if not path.is_file():
+    if not path.exists():
         return ""
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = read_text(path, BYTES_MAX).splitlines()
     end = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
     return "".join(f"{line}\n" for line in lines[:end])
 

@@ -2,8 +2,8 @@
 
 numba keeps compiled code on disk, but it watches only the file of the function itself: a change in
 a formula that is called from elsewhere would leave stale machine code in use. The cache therefore
-lies in a folder named after the hash of all source files of this package. This is, with ``files``,
-the only module here that looks at the disk.
+lies in a folder named after the hash of all source files of this package. This is, with
+``plain_files``, the only module here that looks at the disk.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Scenario, system and mold files. With ``compiled`` the only module here that reads the disk."""
+"""Scenario, system and mold files; the disk itself is read by ``plain_files``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -16,15 +15,17 @@ from twin_core.cure import CureChemistry, CureSeries
 from twin_core.errors import InputError
 from twin_core.materials import MaterialSystem
 from twin_core.mold import Mold
+from twin_core.plain_files import read_text
 from twin_core.sheet_only import SheetOnly
 from twin_core.shot import Scenario
+from twin_core.yaml_text import BYTES_MAX, parse_yaml
 
 Model = TypeVar("Model", bound=BaseModel)
 IN_USE = "in_use.yaml"
 """In a folder of systems: which versions were promoted."""
 
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's parser where PyYAML came with it: ten times faster."""
+CSV_BYTES_MAX = 64_000_000
+"""A day of a sensor at 10 Hz has a third of it."""
 
 
 def configs_folder() -> Path:
@@ -37,18 +38,18 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file.
 
     Raises:
-        InputError: the file is missing, unreadable, not YAML, or not a mapping.
+        InputError: the file is missing, no regular file, out of bounds (``yaml_text``), not YAML,
+            or not a mapping.
     """
+    text = read_text(path, BYTES_MAX)
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _NoDuplicates)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, ValueError, TypeError, yaml.YAMLError, RecursionError) as error:
-        raise InputError(
-            f"{path}: cannot be read as YAML: {' '.join(str(error).split())}"
-        ) from None
+        content = parse_yaml(text)
+    except ValueError as error:
+        raise InputError(f"{path}: cannot be read as YAML: {error}") from None
     if not isinstance(content, dict):
         raise InputError(f"{path}: must hold a mapping of fields, not {type(content).__name__}")
+    if unnamed := [key for key in content if not isinstance(key, str)]:
+        raise InputError(f"{path}: a field must have a name, not {_short(unnamed[0])}: quote it")
     return content
 
 
@@ -64,8 +65,13 @@ def parse(model: type[Model], content: object, where: str) -> Model:
         raise InputError("\n".join(describe(error, where))) from None
 
 
-def describe(error: ValidationError, where: str) -> Iterable[str]:
-    """One line per wrong field of a pydantic error: place, field, what is wrong."""
+def describe(error: ValidationError, where: str, secret: tuple[str, ...] = ()) -> Iterable[str]:
+    """One line per wrong field of a pydantic error: place, field, what is wrong.
+
+    Args:
+        where: what was read: a file.
+        secret: names of fields whose values are not shown.
+    """
     for item in error.errors(include_url=False):
         path = ".".join(str(part) for part in item["loc"]) or "the whole"
         message = item["msg"].removeprefix("Value error, ")
@@ -73,8 +79,10 @@ def describe(error: ValidationError, where: str) -> Iterable[str]:
             message = "unknown field: correct its spelling or remove it"
         elif item["type"] == "missing":
             message = "is missing: add it"
+        elif path.rpartition(".")[2] in secret:
+            pass
         elif isinstance(item.get("input"), (str, int, float, bool)):
-            message += f" (found {item['input']!r})"
+            message += f" (found {_short(item['input'])})"
         yield f"{where}: {path}: {message}"
 
 
@@ -153,11 +161,13 @@ def system_versions(path: Path) -> dict[str, dict[int, tuple[Path, dict[str, Any
         entries = content["systems"] if isinstance(content.get("systems"), list) else [content]
         for entry in entries:
             if not isinstance(entry, dict):
-                raise InputError(f"{file}: systems: must be a list of systems, not {entry!r}")
+                raise InputError(f"{file}: systems: must be a list of systems, not {_short(entry)}")
             system_id, version = entry.get("system_id"), entry.get("version")
             if not isinstance(system_id, str) or type(version) is not int:
                 _parse_entry(entry, file)  # refused, by the names of its wrong fields
-                raise InputError(f"{file}: version: must be a whole number (found {version!r})")
+                raise InputError(
+                    f"{file}: version: must be a whole number (found {_short(version)})"
+                )
             versions = found.setdefault(system_id, {})
             if version in versions:
                 raise InputError(
@@ -306,11 +316,11 @@ def read_columns(path: Path, names: tuple[str, ...]) -> NDArray[np.float64]:
     Raises:
         InputError: the file or a column is missing, or a cell is not a number.
     """
+    lines = read_text(path, CSV_BYTES_MAX).splitlines()
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from None
-    table = list(csv.reader(line for line in lines if line.strip() and line[0] != "#"))
+        table = list(csv.reader(line for line in lines if line.strip() and line[0] != "#"))
+    except csv.Error as error:
+        raise InputError(f"{path}: cannot be read as CSV: {error}") from None
     header = [cell.strip() for cell in table[0]] if table else []
     if missing := [name for name in names if name not in header]:
         raise InputError(f"{path}: the header has no column {', '.join(missing)}")
@@ -321,21 +331,12 @@ def read_columns(path: Path, names: tuple[str, ...]) -> NDArray[np.float64]:
         raise InputError(f"{path}: every row must have {', '.join(names)}: {error}") from None
 
 
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}…"
+
+
 def _must_be_one_of(known: Iterable[str], name: object, what: str, folder: Path) -> None:
     listed = sorted(known)
     if name not in listed:
         raise InputError(f"{what} {name!r} in {folder} (there are: {', '.join(listed) or 'none'})")
-
-
-class _NoDuplicates(_Loader):  # type: ignore[misc]
-    """A key that stands twice is an error, not the last one wins."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, (str, int)) and key in seen:
-                line = key_node.start_mark.line + 1
-                raise yaml.YAMLError(f"line {line}: {key!r} stands twice")
-            seen.add(key if isinstance(key, (str, int)) else id(key_node))
-        return dict(super().construct_mapping(node, deep))

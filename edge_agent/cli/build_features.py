@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from edge_agent.cli.common import fail
+from edge_agent.cli.common import fail, history_at
+from edge_agent.cli.values import Moment
 
 if TYPE_CHECKING:
     from edge_agent.catalogue import Catalogue
@@ -29,19 +29,6 @@ Exit codes: 0 written, 1 no history, 2 wrong input or no shot that could be used
 """
 File = click.Path(path_type=Path)
 Folder = click.Path(path_type=Path, file_okay=False)
-_DAYS = {"h": 1 / 24, "d": 1.0, "w": 7.0}
-
-
-def _moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> datetime | None:
-    if value is None:
-        return None
-    if match := re.fullmatch(r"(\d+)([hdw])", value):
-        return datetime.now(UTC) - timedelta(days=int(match[1]) * _DAYS[match[2]])
-    try:
-        found = datetime.fromisoformat(value)
-    except ValueError:
-        raise click.BadParameter("write 2026-05-01, 2026-05-01T06:00Z, or 90d back") from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 @click.command("build-features", epilog=EXAMPLE)
@@ -61,8 +48,8 @@ def _moment(_ctx: click.Context, _param: click.Parameter, value: str | None) -> 
     "--molds", type=Folder,
     help="Folder of molds. [default: molds/ beside the shots, else catalogue]",
 )  # fmt: skip
-@click.option("--since", callback=_moment, help="Shots poured since then: 2026-05-01, or 90d back.")
-@click.option("--until", callback=_moment, help="Shots poured before then.")
+@click.option("--since", type=Moment(), help="Shots poured since then: 2026-05-01, or 90d back.")
+@click.option("--until", type=Moment(), help="Shots poured before then.")
 @click.option(
     "-o", "--output", type=File, default=Path("data/ml/features.parquet"), show_default=True,
     help="Parquet, or CSV by its suffix.",
@@ -188,15 +175,13 @@ def _history(
 
     from edge_agent.history.read import open_reader
     from edge_agent.learning.from_history import from_history
-    from edge_agent.settings import HistorySettings, ShotSettings
+    from edge_agent.settings import ShotSettings
 
     if where is None:
         assert settings is not None
         history = settings.history
-    elif where.startswith(("postgresql://", "postgres://")):
-        history = HistorySettings(url=where)
     else:
-        history = HistorySettings(path=Path(where))
+        history = history_at(where)
     limits = ShotSettings() if settings is None else settings.shots
 
     async def run() -> str:

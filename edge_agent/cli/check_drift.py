@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-import traceback
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge_agent.cli.common import fail
+from edge_agent.cli.common import fail, fault
+from edge_agent.cli.values import Number
 
 if TYPE_CHECKING:
     from edge_agent.learning.windows import Windows
@@ -48,20 +48,23 @@ class _Verdict(click.Command):
             return super().invoke(ctx)
         except (click.exceptions.Exit, click.Abort):
             raise
-        except Exception:  # Python would end with 1, a WARNING
-            traceback.print_exc()
-            sys.exit(NO_VERDICT)
+        except Exception as error:  # Python would end with 1, a WARNING
+            fault(error, NO_VERDICT)
 
 
 @click.command("check-drift", cls=_Verdict, epilog=EXAMPLE)
 @click.option("--baseline", required=True, type=File, help="Shots before: Parquet or CSV.")
 @click.option("--current", required=True, type=File, help="Shots now: Parquet or CSV.")
 @click.option(
-    "--warn-threshold", type=float, default=0.1, show_default=True,
+    "--warn-threshold", type=Number(), default=0.1, show_default=True,
     help="Least effect of a WARNING, on the scale of PSI.",
 )  # fmt: skip
 @click.option(
-    "--alert-threshold", type=float, default=0.2, show_default=True, help="Least one of an ALERT."
+    "--alert-threshold",
+    type=Number(),
+    default=0.2,
+    show_default=True,
+    help="Least one of an ALERT.",
 )
 @click.option("--columns", multiple=True, help="Only these: a name, or proc_*; repeat.")
 @click.option("--report", type=File, help="Write a report with plots into this .html file.")

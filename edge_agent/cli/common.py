@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
@@ -83,12 +85,23 @@ def settings_of(host: str, port: int, login: dict[str, Any] | None = None) -> Br
 
 
 def history_at(where: str) -> HistorySettings:
-    """The history that a person names: a file, or the address of a database."""
+    """The history that a person names: a file, or the address of a database.
+
+    Raises:
+        SettingsError: it is neither; a password in it is not shown.
+    """
+    from edge_agent.database_address import check_address
+    from edge_agent.errors import SettingsError
     from edge_agent.settings import HistorySettings
 
-    if where.startswith(("postgresql://", "postgres://")):
-        return HistorySettings(url=where)
-    return HistorySettings(path=Path(where))
+    if not where.strip():
+        raise SettingsError("--history: is empty: name a file or the address of a database")
+    if "://" not in where:
+        return HistorySettings(path=Path(where))
+    try:
+        return HistorySettings(url=check_address(where))
+    except ValueError as error:
+        raise SettingsError(f"--history: {error}") from None
 
 
 def fail(error: TwinError, exit_code: int | None = None) -> NoReturn:
@@ -97,3 +110,13 @@ def fail(error: TwinError, exit_code: int | None = None) -> NoReturn:
         click.echo(f"error: {line}", err=True)
     click.echo(f"hint: {error.hint}", err=True)
     sys.exit(exit_code or (2 if isinstance(error, InputError) else 1))
+
+
+def fault(error: Exception, exit_code: int = 1) -> NoReturn:
+    """Say that the program, not the input, is wrong; with TWIN_DEBUG=1 also where."""
+    if os.environ.get("TWIN_DEBUG"):
+        traceback.print_exception(error)
+    words = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+    click.echo(f"error: a fault of this program, not of what it was given: {words}", err=True)
+    click.echo("hint: run it again with TWIN_DEBUG=1 and report what is printed", err=True)
+    sys.exit(exit_code)

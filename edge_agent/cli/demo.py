@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge_agent.cli.common import fail
+from edge_agent.cli.values import SEED, Number
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -25,12 +26,12 @@ if TYPE_CHECKING:
 @click.option("--once", is_flag=True, help="The measured shot and three virtual ones, then end.")
 @click.option(
     "--speed",
-    type=click.FloatRange(1, 1000),
+    type=Number(1, 1000),
     default=60.0,
     show_default=True,
     help="Times as fast as at a press.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the random variation.")
+@click.option("--seed", type=SEED, default=1, show_default=True, help="Of the random variation.")
 @click.option("--embedded", is_flag=True, help="Use the embedded broker, not Mosquitto.")
 @click.option(
     "--dir",

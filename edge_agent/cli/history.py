@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,20 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from edge_agent.cli.common import fail, history_at
+from edge_agent.cli.values import Age
 
 if TYPE_CHECKING:
     from edge_agent.history.read import HistoryReader
     from edge_agent.settings import HistorySettings
 
 T = TypeVar("T")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-
-
-def _age(_ctx: click.Context, _param: click.Parameter, value: str) -> timedelta:
-    match = re.fullmatch(r"(\d+)([mhdw])", value)
-    if match is None:
-        raise click.BadParameter("write a number and m, h, d or w: 30m, 24h, 7d")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
 @click.group(
@@ -37,7 +29,7 @@ def _age(_ctx: click.Context, _param: click.Parameter, value: str) -> timedelta:
 @click.option("--shot", "shot_id", help="Everything stored of this shot.")
 @click.option("--mold", "mold_id", help="Only this mold.")
 @click.option(
-    "--since", callback=_age, default="24h", show_default=True, help="How far back: 30m, 24h, 7d."
+    "--since", type=Age(), default="24h", show_default=True, help="How far back: 30m, 24h, 7d."
 )
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @click.option(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge_agent.cli.common import fail, history_at
+from edge_agent.cli.values import Number
 
 if TYPE_CHECKING:
     from twin_core.learning.compare import Comparison
@@ -34,7 +35,9 @@ history, 2 wrong input or too few shots.
 @click.argument("second")
 @click.option("--history", "where", help="A file, or postgresql://…")
 @click.option("--features", type=click.Path(path_type=Path), help="A feature set to answer for.")
-@click.option("--days", type=click.FloatRange(min=0, min_open=True), help="Newest of the history.")
+@click.option(
+    "--days", type=Number(min=0, max=36_500, min_open=True), help="Newest of the history."
+)
 @click.option(
     "--models", "folder", type=click.Path(path_type=Path), default=Path("var/models"),
     show_default=True, help="Model directory.",

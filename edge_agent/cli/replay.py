@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edge_agent.cli.common import broker_options, fail, login_options, settings_of
+from edge_agent.cli.values import Number
 
 if TYPE_CHECKING:
     from broker.messages import Prediction
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option(
     "--speed",
-    type=click.FloatRange(min=0.01),
+    type=Number(min=0.01, max=1e6),
     default=1.0,
     show_default=True,
     help="Times as fast as it happened.",
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 @click.option(
     "--wait",
     "wait_s",
-    type=click.FloatRange(min=0),
+    type=Number(min=0, max=86_400),
     default=10.0,
     show_default=True,
     help="Seconds to wait for the agent's final prediction (bundle).",

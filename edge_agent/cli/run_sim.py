@@ -63,7 +63,7 @@ File = click.Path(path_type=Path)
     show_default=True, help="Model directory of --with-ml.",
 )  # fmt: skip
 @click.option(
-    "--samples", type=click.IntRange(1),
+    "--samples", type=click.IntRange(1, 10_000_000),
     help="Monte Carlo instead of one shot: distributions of the key figures over this many.",
 )  # fmt: skip
 @click.option(

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from edge_agent.cli.common import fail
+from edge_agent.cli.values import SEED
 
 EXAMPLE = """\b
 Examples:
@@ -29,12 +30,12 @@ File = click.Path(path_type=Path)
     help="What varies: even between two values, or normal around the scenario's. [default: the "
     "assumed spread of a usual production]",
 )  # fmt: skip
-@click.option("-n", "--samples", type=click.IntRange(1), default=256, show_default=True)
+@click.option("-n", "--samples", type=click.IntRange(1, 10_000_000), default=256, show_default=True)
 @click.option(
     "--method", type=click.Choice(["sobol", "latin", "random"]), default="sobol",
     show_default=True, help="How the samples are drawn.",
 )  # fmt: skip
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the samples.")
+@click.option("--seed", type=SEED, default=1, show_default=True, help="Of the samples.")
 @click.option(
     "--sensitivity", metavar="KPI",
     help="Sobol indices of this key figure; runs samples x (inputs + 2) shots. Needs the extra "

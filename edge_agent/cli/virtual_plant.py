@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge_agent.cli.common import fail, history_at
+from edge_agent.cli.values import SEED, Number
 
 if TYPE_CHECKING:
     from edge_agent.plant import VirtualPlant
@@ -38,12 +39,12 @@ File = click.Path(path_type=Path)
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for molds/, plant.yaml and history.db; systems/ with --systems.",
 )
-@click.option("-n", "--shots", type=click.IntRange(1), default=5000, show_default=True)
+@click.option("-n", "--shots", type=click.IntRange(1, 10_000_000), default=5000, show_default=True)
 @click.option("--presses", type=click.IntRange(1, 1000), default=5, show_default=True)
 @click.option(
     "--molds", type=click.IntRange(1, 100), default=2, show_default=True, help="Of each press."
 )
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of all chance.")
+@click.option("--seed", type=SEED, default=1, show_default=True, help="Of all chance.")
 @click.option(
     "--start",
     type=click.DateTime(["%Y-%m-%d"]),
@@ -51,9 +52,7 @@ File = click.Path(path_type=Path)
     show_default=True,
     help="First day.",
 )
-@click.option(
-    "--days", type=click.FloatRange(0, 36_500, min_open=True), default=365.0, show_default=True
-)
+@click.option("--days", type=Number(0, 36_500, min_open=True), default=365.0, show_default=True)
 @click.option("--site", default="virtual", show_default=True, help="Site in topics and rows.")
 @click.option(
     "-y", "--system", "system_id", default="SYSTEM_R1", show_default=True, help="What is poured."
@@ -99,6 +98,8 @@ def command(
     from edge_agent.system_file import write_system
     from twin_core.errors import TwinError
 
+    if not 1970 <= start.year <= 2200:
+        raise click.BadParameter(f"--start {start:%Y-%m-%d}: the year must be from 1970 to 2200")
     configure("error", "text")
     began = time.monotonic()
     try:

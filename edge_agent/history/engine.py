@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from sqlalchemy import make_url
+from typing import Any
+
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-TIMEOUT_S = 5.0
+from edge_agent.errors import MissingExtra
+
 COMMAND_TIMEOUT_S = 120.0
 
 
 def make_engine(url: str) -> AsyncEngine:
-    """An engine on asyncpg for a ``postgresql://`` address; nothing is connected yet."""
-    return create_async_engine(
-        make_url(url).set(drivername="postgresql+asyncpg"),
-        poolclass=NullPool,
-        connect_args={"timeout": TIMEOUT_S, "command_timeout": COMMAND_TIMEOUT_S},
-    )
+    """An engine on asyncpg for a ``postgresql://`` address; nothing is connected yet.
+
+    The address is read by asyncpg alone, here as in the agent: the two libraries differ in options.
+    A connection that cannot be had is a ``StoreError``.
+
+    Raises:
+        MissingExtra: the driver is not installed.
+    """
+    try:
+        from edge_agent.history.connection import connect  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingExtra(f"a history in a database needs {error.name}", "timescale") from None
+
+    async def connected(*_arguments: Any, **_options: Any) -> Any:
+        return await connect(url, COMMAND_TIMEOUT_S)
+
+    return create_async_engine("postgresql+asyncpg://", poolclass=NullPool, async_creator=connected)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from sqlalchemy import (
     JSON,
@@ -35,12 +38,15 @@ from sqlalchemy import (
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import NullPool
 
 from broker.timestamps import format_timestamp
+from edge_agent.database_address import without_password
 from edge_agent.errors import StoreError
 from edge_agent.history import schema
 from edge_agent.history.engine import make_engine
 from edge_agent.settings import HistorySettings
+from twin_core.plain_files import FileRefused, check_regular
 
 T = TypeVar("T")
 CHUNK = 5_000
@@ -175,7 +181,7 @@ class HistoryReader:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, sqlite3.Error, OSError, UnicodeError) as error:
             cause = getattr(error, "orig", None) or error
             raise StoreError(f"{self.words}: the history cannot be read: {cause}") from error
 
@@ -194,17 +200,28 @@ def open_sqlite(path: Path) -> HistoryReader:
     """A history file, read only.
 
     Raises:
-        StoreError: there is none.
+        StoreError: there is none, or it is no file.
     """
     if not path.exists():
         raise StoreError(f"{path}: no such history file; give --history or --config")
-    return HistoryReader(create_engine(f"sqlite:///file:{path}?mode=ro&uri=true"), str(path))
+    try:
+        check_regular(path, sys.maxsize)
+    except FileRefused as error:
+        raise StoreError(str(error)) from None
+    address = f"file:{quote(str(path))}?mode=ro"
+    engine = create_engine(
+        "sqlite://", poolclass=NullPool, creator=lambda: sqlite3.connect(address, uri=True)
+    )
+    return HistoryReader(engine, str(path))
 
 
 def open_timescale(url: str) -> HistoryReader:
-    """A TimescaleDB or PostgreSQL history."""
-    engine = make_engine(url)
-    return HistoryReader(engine, engine.url.render_as_string(hide_password=True))
+    """A TimescaleDB or PostgreSQL history.
+
+    Raises:
+        MissingExtra: its driver is not installed.
+    """
+    return HistoryReader(make_engine(url), without_password(url))
 
 
 def _conditions(table: Table, which: Which) -> list[Any]:

@@ -13,27 +13,19 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
+from edge_agent.database_address import without_password
 from edge_agent.errors import StoreError
 from edge_agent.history import upkeep
+from edge_agent.history.connection import CONNECT_TIMEOUT_S, TROUBLE, connect
 from edge_agent.history.migrations import HEAD, ONE_AT_A_TIME, upgrade_apart
 from edge_agent.history.schema import TABLES, Table, names
 from edge_agent.logs import get_logger
 from edge_agent.ports import HistoryRow, Receipt, Stored
 from edge_agent.settings import HistorySettings
 
-CONNECT_TIMEOUT_S = 5.0
-COMMAND_TIMEOUT_S = 30.0
-"""asyncpg would wait for ever on a link that is half open."""
 EVER = datetime(1, 1, 1, tzinfo=UTC)
 _BAD_ROW = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 """What a row, not the database, is to blame for: trying again changes nothing."""
-_TROUBLE = (
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # neither of them: a server killed between COPY and COMMIT
-    OSError,
-)
-"""What a database that is away, or goes away just then, ends in."""
 _SQL_TYPES = {
     "text": "text",
     "time": "timestamptz",
@@ -77,7 +69,7 @@ class TimescaleHistory:
     async def close(self) -> None:
         """Close the connection."""
         if self._connection is not None:
-            with suppress(*_TROUBLE):
+            with suppress(*TROUBLE):
                 await self._connection.close(timeout=CONNECT_TIMEOUT_S)
             self._connection = None
 
@@ -103,7 +95,7 @@ class TimescaleHistory:
             yield
         except BaseException as error:
             self._give_up()
-            if isinstance(error, _TROUBLE):
+            if isinstance(error, TROUBLE):
                 where = without_password(self._address())
                 raise StoreError(f"{where}: {type(error).__name__}: {error}") from error
             raise
@@ -113,20 +105,6 @@ class TimescaleHistory:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.terminate()
-
-
-async def connect(url: str) -> asyncpg.Connection:
-    """A connection on which every wait ends.
-
-    Raises:
-        asyncpg.PostgresError, OSError: the database cannot be reached, or refuses us.
-    """
-    return await asyncpg.connect(
-        url,
-        timeout=CONNECT_TIMEOUT_S,
-        command_timeout=COMMAND_TIMEOUT_S,
-        server_settings={"application_name": "pur-mold-twin", "timezone": "UTC"},
-    )
 
 
 async def _version(connection: asyncpg.Connection) -> str | None:
@@ -207,10 +185,3 @@ FROM incoming WHERE entry_kind = 'telemetry'
 ORDER BY 1, 2, 3
 ON CONFLICT DO NOTHING
 """
-
-
-def without_password(url: str) -> str:
-    """An address that may be logged."""
-    head, at, tail = url.rpartition("@")
-    scheme, _, user = head.partition("://")
-    return f"{scheme}://{user.partition(':')[0]}@{tail}" if at else url

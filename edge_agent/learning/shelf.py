@@ -26,6 +26,7 @@ from edge_agent.errors import StoreError
 from twin_core.errors import InputError, ModelError
 from twin_core.files import parse, read_yaml
 from twin_core.learning.inference import BYTES_MAX, Model
+from twin_core.plain_files import FileRefused, read_bytes
 
 MODEL, MANIFEST, STATE = "model.onnx", "manifest.yaml", "state.yaml"
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,31}$"
@@ -97,7 +98,7 @@ class Shelf:
             InputError: the file is damaged.
         """
         path = self.folder / name / STATE
-        return parse(State, read_yaml(path), str(path)) if path.is_file() else State()
+        return parse(State, read_yaml(path), str(path)) if path.exists() else State()
 
     def manifest(self, name: str, version: int) -> Manifest:
         """What is known of a version.
@@ -106,7 +107,7 @@ class Shelf:
             InputError: there is none, or it is damaged.
         """
         path = self.folder / name / str(version) / MANIFEST
-        if not path.is_file():
+        if not path.exists():
             known = ", ".join(map(str, self.versions(name))) or "none"
             raise InputError(f"{self.folder}: no version {version} of {name} (there are: {known})")
         return parse(Manifest, read_yaml(path), str(path))
@@ -120,12 +121,9 @@ class Shelf:
         manifest = self.manifest(name, version)
         path = self.folder / name / str(version) / MODEL
         try:
-            size = path.stat().st_size
-            if size > BYTES_MAX:
-                raise ModelError(f"{path}: {size} bytes, more than {BYTES_MAX}")
-            content = path.read_bytes()
-        except OSError as error:
-            raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
+            content = read_bytes(path, BYTES_MAX)
+        except FileRefused as error:
+            raise ModelError(str(error)) from None
         if hashlib.sha256(content).hexdigest() != manifest.sha256:
             raise ModelError(f"{path}: is not the file that was put there: its hash differs")
         return content

@@ -15,9 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.errors import MissingExtra, TableError
+from twin_core.plain_files import FileRefused, check_regular
 
 Columns = dict[str, NDArray[Any]]
 SUFFIXES = (".parquet", ".csv")
+BYTES_MAX = 4_000_000_000
+"""Of a file; a million shots of 300 columns fit."""
 
 
 def read_table(path: Path) -> Columns:
@@ -29,8 +32,12 @@ def read_table(path: Path) -> Columns:
     """
     pa = _pyarrow()
     suffix = _suffix(path)
-    if not path.is_file():
+    if not path.exists():
         raise TableError(f"{path}: there is no such file: check the path")
+    try:
+        check_regular(path, BYTES_MAX)
+    except FileRefused as error:
+        raise TableError(str(error)) from None
     try:
         if suffix == ".csv":
             from pyarrow import csv

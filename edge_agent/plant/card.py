@@ -15,6 +15,7 @@ from edge_agent.plant.change import Change
 from edge_agent.plant.plant import VirtualPlant
 from twin_core import PHYSICS_HASH
 from twin_core.errors import InputError
+from twin_core.files import read_yaml
 
 NAME = "plant.yaml"
 HEAD = """\
@@ -57,12 +58,12 @@ def write_card(plant: VirtualPlant, folder: Path) -> Path:
     path, card = folder / NAME, card_of(plant)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if path.exists() and yaml.safe_load(path.read_text(encoding="utf-8")) != card:
+        if path.exists() and read_yaml(path) != card:
             raise InputError(
                 f"{path}: is of another plant or version: give another --out, or remove the folder"
             )
         path.write_text(HEAD + yaml.safe_dump(card, sort_keys=False), encoding="utf-8")
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except OSError as error:
         raise StoreError(f"{path}: cannot be read and written: {error}") from error
     return path
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -59,7 +60,7 @@ def parse_change(text: str) -> Change:
     when, *parts = text.split(",")
     try:
         after = parse_timestamp(when if "T" in when else f"{when}T00:00:00Z").astimezone(UTC)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise InputError(f"change {text!r}: {when!r}: {error}") from None
     numbers: dict[str, float] = {}
     press = None
@@ -74,6 +75,8 @@ def parse_change(text: str) -> Change:
             numbers[name] = float(value)
         except ValueError:
             raise InputError(f"change {text!r}: {part!r}: must be a number") from None
+        if not math.isfinite(numbers[name]):
+            raise InputError(f"change {text!r}: {part!r}: must be a finite number")
     if not numbers:
         raise InputError(f"change {text!r}: changes nothing: add one of {', '.join(NUMBERS)}")
     return Change(after, press, **numbers)

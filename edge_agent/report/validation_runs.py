@@ -23,7 +23,8 @@ from twin_core import (
     load_systems,
     simulate,
 )
-from twin_core.files import configs_folder
+from twin_core.files import CSV_BYTES_MAX, configs_folder
+from twin_core.plain_files import read_text
 from twin_core.units import M_H2O_KG_PER_MOL, M_NCO_KG_PER_MOL, MG_KOH_PER_MOL, celsius
 
 R11 = "baser_khakhar_1994_r11"
@@ -67,11 +68,11 @@ def load_published(name: str) -> Published:
         InputError: the file is missing or not such a table.
     """
     path = configs_folder() / "validation" / name
+    lines = read_text(path, CSV_BYTES_MAX).splitlines()
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
         rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
         columns = {key: np.array([float(row[key]) for row in rows]) for key in rows[0]}
-    except (OSError, ValueError, TypeError, IndexError) as error:
+    except (csv.Error, ValueError, TypeError, IndexError) as error:
         raise InputError(f"{path}: cannot be read as a table of numbers: {error}") from None
     return Published(tuple(line[1:].strip() for line in lines if line.startswith("#")), columns)
 

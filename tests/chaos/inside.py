@@ -18,6 +18,7 @@ from edge_agent.app import Agent
 from edge_agent.clock import Clock, SystemClock
 from edge_agent.links.mqtt import Session, connect
 from edge_agent.settings import BrokerSettings, Settings
+from tests.support import waiting
 
 MOLD = "PANEL_A"
 TOPIC = "pur/v1/s/p1"
@@ -113,16 +114,7 @@ def event(kind: str, ts: datetime, shot_id: str = "s1", mold_id: str = MOLD) -> 
 
 async def until(condition: Callable[[], Awaitable[bool]], what: str, timeout_s: float = 30) -> None:
     """Look until it is so; a database that is away just then is not."""
-    loop = asyncio.get_running_loop()
-    end = loop.time() + timeout_s
-    while loop.time() < end:
-        try:
-            if await condition():
-                return
-        except (OSError, asyncpg.PostgresError):
-            pass
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"waited {timeout_s} s for {what}")
+    await waiting.until(condition, what, timeout_s, away=(OSError, asyncpg.PostgresError))
 
 
 async def ask(url: str, query: str) -> list[tuple[Any, ...]]:

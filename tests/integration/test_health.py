@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,6 +36,7 @@ from edge_agent.settings import (
 )
 from edge_agent.spool import Spool
 from edge_agent.stages import receive
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.needs("mosquitto")
 MOLD = "PANEL_500x500x50"
@@ -90,14 +91,6 @@ async def figures(settings: Settings) -> dict[tuple[str, ...], float]:
     _, text = await page(settings, "/metrics")
     families = text_string_to_metric_families(text)
     return {(s.name, *s.labels.values()): s.value for f in families for s in f.samples}
-
-
-async def until(condition: Callable[[], Awaitable[bool]], what: str) -> None:
-    for _ in range(300):
-        if await condition():
-            return
-        await asyncio.sleep(0.1)
-    raise AssertionError(f"waited for {what}")
 
 
 async def until_page(settings: Settings, path: str, status: int) -> Any:

@@ -8,11 +8,12 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+
+from tests.support import waiting
 
 ROOT = Path(__file__).parents[2]
 GROUP_SECRET = "the-secret-of-the-group-in-tests"
@@ -116,20 +117,12 @@ def rss_mb(pid: int) -> float:
 
 
 def wait_for(condition: Callable[[], bool], what: str, timeout_s: float = 30.0) -> None:
-    """Look until it is so.
+    """Look until it is so; tables of the history that are just being made are not.
 
     Raises:
         AssertionError: it was not so in time.
     """
-    end = time.monotonic() + timeout_s
-    while time.monotonic() < end:
-        try:
-            if condition():
-                return
-        except sqlite3.OperationalError:
-            pass  # the tables are just being made
-        time.sleep(0.05)
-    raise AssertionError(f"waited {timeout_s} s for {what}")
+    waiting.wait_for(condition, what, timeout_s, away=(sqlite3.OperationalError,))
 
 
 def mosquitto_sub(

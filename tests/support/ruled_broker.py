@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import socket
 import ssl
@@ -20,6 +19,7 @@ from broker.loopback import free_port
 from broker.mosquitto import MosquittoProcess
 from broker.plan import AgentPlan, Plan
 from edge_agent.settings import BrokerSettings
+from tests.support.waiting import LIMIT_S, until
 
 
 @dataclass
@@ -131,10 +131,6 @@ async def ruled_broker(
         yield RuledBroker(path, plan, process)
 
 
-async def eventually(condition: Callable[[], bool], timeout_s: float = 15.0) -> None:
-    """Wait until it is so; TimeoutError when it is not in time."""
-    for _ in range(int(timeout_s / 0.05)):
-        if condition():
-            return
-        await asyncio.sleep(0.05)
-    raise TimeoutError(f"waited {timeout_s} s")
+async def eventually(condition: Callable[[], bool], timeout_s: float = LIMIT_S) -> None:
+    """Wait until it is so."""
+    await until(condition, "the broker or the agent", timeout_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,7 @@ from edge_agent.preview import preview
 from edge_agent.spool import Changes, Spool, SpoolThread
 from tests.chaos.inside import MOLD, TOPIC, event, settings_for
 from tests.support.models import model_file, shelf_with
+from tests.support.odd_graphs import with_file
 from tests.support.played import LATER, Standing
 from tests.support.processes import ROOT
 from twin_core.errors import ModelError
@@ -166,6 +168,12 @@ def folder_in_place(shelf: Shelf) -> None:
     (shelf.folder / "pour" / "1" / MODEL).mkdir()
 
 
+def fifo_in_place(shelf: Shelf, name: str = MODEL) -> None:
+    path = shelf.folder / "pour" / "1" / name
+    path.unlink()
+    os.mkfifo(path)
+
+
 BAD: dict[str, tuple[Callable[[Shelf], object], str]] = {
     "corrupt": (lambda shelf: rewrite(shelf, model_file()[:3000]), "not a usable ONNX file"),
     "empty": (lambda shelf: rewrite(shelf, b""), "bytes_count"),
@@ -175,8 +183,17 @@ BAD: dict[str, tuple[Callable[[Shelf], object], str]] = {
         lambda shelf: rewrite(shelf, model_file(physics_hash="0" * 16)),
         "it corrects physics",
     ),
-    "no file": (no_file, "cannot be read"),
-    "a folder": (folder_in_place, "cannot be read"),
+    "reads another file": (
+        lambda shelf: rewrite(shelf, with_file(model_file(), "secret.txt")),
+        "its numbers are in another file (external data)",
+    ),
+    "no file": (no_file, "no such file"),
+    "a folder": (folder_in_place, "is a folder, not a regular file"),
+    "a FIFO": (fifo_in_place, "is a FIFO or a pipe, not a regular file"),
+    "a FIFO as manifest": (
+        lambda shelf: fifo_in_place(shelf, MANIFEST),
+        "manifest.yaml: is a FIFO or a pipe",
+    ),
     "damaged manifest": (
         lambda shelf: (shelf.folder / "pour" / "1" / MANIFEST).write_text("name: ["),
         "manifest.yaml",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -155,8 +154,8 @@ def test_an_oversized_file_is_refused_unread(
 def test_damage_anywhere_never_ends_the_program(trained: Trained) -> None:
     """Bytes turned over one after the other: refused, or a model that answers with numbers."""
     rng = np.random.default_rng(0)
-    begun, refused = time.monotonic(), 0
-    while time.monotonic() - begun < 2.0 or not refused:
+    refused = 0
+    for _ in range(60):
         content = bytearray(trained.content)
         for at in rng.integers(0, len(content), 3):
             content[at] ^= int(rng.integers(1, 256))

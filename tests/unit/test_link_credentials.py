@@ -56,12 +56,12 @@ def test_files_that_fit(files: dict[str, Path]) -> None:
 @pytest.mark.parametrize(
     ("field", "name", "words"),
     [
-        ("ca_file", "missing", "No such file or directory: the agent's user"),
+        ("ca_file", "missing", "no such file: the agent's user"),
         ("ca_file", "garbled", "holds no certificate in PEM"),
         ("ca_file", "binary", "is not text"),
-        ("cert_file", "missing", "No such file or directory"),
+        ("cert_file", "missing", "no such file"),
         ("cert_file", "garbled", "not a certificate and a key in PEM"),
-        ("key_file", "missing", "No such file or directory"),
+        ("key_file", "missing", "no such file"),
         ("key_file", "garbled", "not a certificate and a key in PEM"),
         ("key_file", "other_key", "is not the key of broker.tls.cert_file"),
         ("key_file", "locked_key", "has a password: store it without"),
@@ -90,7 +90,7 @@ def test_credentials_of_systemd(files: dict[str, Path], monkeypatch: pytest.Monk
 
 def test_the_password_from_a_file(tmp_path: Path) -> None:
     settings = BrokerSettings(username="twin", password_file=tmp_path / "password")
-    with pytest.raises(CredentialsError, match=r"broker\.password_file: .*No such file"):
+    with pytest.raises(CredentialsError, match=r"broker\.password_file: .*no such file"):
         password_of(settings)
     (tmp_path / "password").write_text(" secret\n")
     assert password_of(settings) == "secret"

@@ -19,8 +19,9 @@ from twin_core.errors import InvalidInput, MissingRuntime, ModelError
 from twin_core.learning.card import CARD_KEY, INPUT, Card
 from twin_core.learning.columns import TARGETS
 from twin_core.learning.memory import corrected
+from twin_core.learning.own_graph import check_own_graph
 
-BYTES_MAX = 64_000_000
+BYTES_MAX = 16_000_000
 """A larger file is none of ours: gradient boosting makes some hundred kilobytes."""
 CERTAIN_RATIO = 0.1
 """So far outside its range, as a share of the range, a feature changes nothing (assumed)."""
@@ -63,7 +64,9 @@ class Model:
             raise MissingRuntime("onnxruntime is not installed") from None
         if len(content) > BYTES_MAX:
             raise ModelError(f"the file has {len(content)} bytes, more than {BYTES_MAX}")
+        check_own_graph(content)
         options = onnxruntime.SessionOptions()
+        options.add_session_config_entry("session.load_model_format", "ONNX")
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4
         try:

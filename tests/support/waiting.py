@@ -1,0 +1,64 @@
+"""Waiting for a condition, never for a moment: as long as it takes, up to a generous limit."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+
+LIMIT_S = 30.0
+"""A machine that does other work too needs a tenth of it."""
+_POLL_S = 0.02
+
+
+def wait_for(
+    condition: Callable[[], bool],
+    what: str,
+    limit_s: float = LIMIT_S,
+    away: tuple[type[Exception], ...] = (),
+) -> None:
+    """Look until it is so.
+
+    Args:
+        what: is waited for, in words.
+        away: errors that only mean "not yet": a database that is just being made.
+
+    Raises:
+        AssertionError: it was not so in time.
+    """
+    end = time.monotonic() + limit_s
+    while True:
+        try:
+            if condition():
+                return
+        except away:
+            pass
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {limit_s:g} s for {what}")
+        time.sleep(_POLL_S)
+
+
+async def until(
+    condition: Callable[[], bool | Awaitable[bool]],
+    what: str,
+    limit_s: float = LIMIT_S,
+    away: tuple[type[Exception], ...] = (),
+) -> None:
+    """``wait_for`` beside what else runs in the loop; the condition may be asynchronous.
+
+    Raises:
+        AssertionError: it was not so in time.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + limit_s
+    while True:
+        try:
+            found = condition()
+            if await found if inspect.isawaitable(found) else found:
+                return
+        except away:
+            pass
+        if loop.time() > end:
+            raise AssertionError(f"waited {limit_s:g} s for {what}")
+        await asyncio.sleep(_POLL_S)

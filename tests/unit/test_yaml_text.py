@@ -1,0 +1,87 @@
+"""YAML that would hang, crash or fill a program is refused with its line, and at little cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from twin_core import InputError
+from twin_core.files import read_yaml
+from twin_core.yaml_text import DEPTH_MAX, VALUES_MAX, parse_yaml
+
+LAUGHS = "a0: &a0 [x, x]\n" + "".join(
+    f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12)
+)
+MERGES = "a0: &a0 {x: 1}\n" + "".join(
+    f"a{i}: &a{i} {{<<: [*a{i - 1}, *a{i - 1}]}}\n" for i in range(1, 40)
+)
+BAD = {
+    "alias bomb": (LAUGHS, r"line 6: more than 30000 keys and values, what aliases .* repeat"),
+    "merge bomb": (MERGES, r"line 1\d: more than 30000 keys and values"),
+    "alias of what is around it": ("a: &a [1, *a]\n", r"line 1: \*a stands for nothing before it"),
+    "alias of nothing": ("a: 1\nb: *c\n", r"line 2: \*c stands for nothing before it"),
+    "many values": (
+        "a:\n" + "- 1\n" * VALUES_MAX,
+        r"line 29\d\d\d: more than 30000 keys and values",
+    ),
+    "brackets": ("a: " + "[" * 200_000, rf"line 1: nested deeper than {DEPTH_MAX} levels"),
+    "brackets, closed": ("[" * 100_000 + "]" * 100_000, r"line 1: nested deeper than"),
+    "braces": ("{a: " * 100_000, r"line 1: nested deeper than"),
+    "dashes": ("- " * 400_000, r"line 1: nested deeper than"),
+    "questions": ("? " * 400_000, r"line 1: nested deeper than"),
+    "lines": ("".join(" " * i + "a:\n" for i in range(1000)), r"line 51: nested deeper than"),
+    "directives": ("".join(f"%TAG !a{i}! x\n" for i in range(60_000)), r"line 1: %TAG is not"),
+    "a key twice": ("a: 1\nb: 2\na: 3\n", r"line 3: 'a' stands twice"),
+    "a key twice, deep": ("a:\n  - b: 1\n    b: 2\n", r"line 3: 'b' stands twice"),
+    "a list as key": ("? [1, 2]\n: 3\n", r"line 1: found unhashable key"),
+    "two documents": ("a: 1\n---\nb: 1\n", r"line 2: but found another document"),
+    "a tab": ("a:\n\tb: 1\n", r"line 2: found character that cannot start any token"),
+    "a Python object": ("a: !!python/object/apply:os.getcwd []\n", r"line 1: could not determine"),
+    "no date": ("a: 2026-13-45\n", r"month must be in 1\.\.12"),
+    "no number": ("a: !!int x\n", r"invalid literal for int"),
+    "a long number": ("a: " + "9" * 10_000, r"limit \(4300"),
+    "a control character": ("a: \x01\n", r"(control characters|special characters)"),
+    "no name": ("1: 2\n", r"a field must have a name, not 1: quote it"),
+    "no mapping": ("[1]", r"must hold a mapping of fields, not list"),
+    "nothing": ("", r"must hold a mapping of fields, not NoneType"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_refused_with_file_and_line(name: str, tmp_path: Path) -> None:
+    text, problem = BAD[name]
+    path = tmp_path / "bad.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=rf"bad\.yaml: .*{problem}") as refused:
+        read_yaml(path)
+    assert len(str(refused.value)) < 500 + len(str(path))
+
+
+def test_a_file_may_not_be_larger_than_a_megabyte(tmp_path: Path) -> None:
+    path = tmp_path / "large.yaml"
+    path.write_text("#" * 1_000_000 + "\na: 1")
+    with pytest.raises(InputError, match=r"large\.yaml: 1000005 bytes, more than 1000000"):
+        read_yaml(path)
+
+
+def test_aliases_and_merge_keys_of_people_are_taken() -> None:
+    text = """
+usual: &usual {H_demold_min: 30, rho_moulded_min: 35}
+quality_by_mold:
+  A: *usual
+  B:
+    <<: *usual
+    H_demold_min: 40
+"""
+    found = parse_yaml(text)["quality_by_mold"]
+    assert found["A"] == {"H_demold_min": 30, "rho_moulded_min": 35}
+    assert found["B"] == {"H_demold_min": 40, "rho_moulded_min": 35}
+
+
+def test_a_large_catalogue_is_taken() -> None:
+    text = "quality_by_mold:\n" + "".join(
+        f"  mold{i}: {{rho_moulded_min: 35, rho_moulded_max: 45, H_demold_min: 30}}\n"
+        for i in range(1500)
+    )
+    assert len(parse_yaml(text)["quality_by_mold"]) == 1500

@@ -1,0 +1,114 @@
+"""Bytes and text of regular files, never more than a limit, and never waiting.
+
+Opening a FIFO waits for its writer, ``/dev/zero`` has no end, and a program that was told to stop
+would wait with them. So whatever a person or a folder names is opened here.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+from twin_core.errors import InputError
+
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a FIFO or a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+class FileRefused(InputError):
+    """A file that is not read; ``problem`` says why, without the path."""
+
+    hint = "name a regular file that this user may read"
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"{path}: {problem}")
+        self.problem = problem
+
+
+def read_bytes(path: Path, bytes_max: int) -> bytes:
+    """The whole content of a regular file.
+
+    Args:
+        path: the file; a link to one will do.
+        bytes_max: how large it may be, in bytes.
+
+    Raises:
+        FileRefused: it is missing, unreadable, too large, or no regular file.
+    """
+    number = _opened(path, bytes_max)
+    try:
+        with open(number, "rb") as file:
+            content = file.read(bytes_max + 1)
+    except OSError as error:
+        raise FileRefused(path, _words(error)) from None
+    if len(content) > bytes_max:  # it grew, or is one of /proc, which all have size 0
+        raise FileRefused(path, f"larger than {bytes_max} bytes, the limit here")
+    return content
+
+
+def read_text(path: Path, bytes_max: int) -> str:
+    """The whole text of a regular file in UTF-8; a byte order mark is left out.
+
+    Args:
+        path: the file; a link to one will do.
+        bytes_max: how large it may be, in bytes.
+
+    Raises:
+        FileRefused: as ``read_bytes``, or it is not UTF-8.
+    """
+    content = read_bytes(path, bytes_max)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise FileRefused(path, f"line {line}: is not text in UTF-8") from None
+
+
+def check_regular(path: Path, bytes_max: int) -> None:
+    """Refuse what ``read_bytes`` would refuse, before a library opens the file itself.
+
+    Args:
+        path: the file; a link to one will do.
+        bytes_max: how large it may be, in bytes.
+
+    Raises:
+        FileRefused: it is missing, unreadable, too large, or no regular file.
+    """
+    os.close(_opened(path, bytes_max))
+
+
+def _opened(path: Path, bytes_max: int) -> int:
+    """Number of the open file."""
+    try:
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise FileRefused(path, _words(error)) from None
+    try:
+        _check(path, os.fstat(number), bytes_max)
+    except BaseException:
+        os.close(number)
+        raise
+    return number
+
+
+def _check(path: Path, found: os.stat_result, bytes_max: int) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        kind = next((words for is_kind, words in _KINDS if is_kind(found.st_mode)), "no file")
+        raise FileRefused(path, f"is {kind}, not a regular file")
+    if found.st_size > bytes_max:
+        raise FileRefused(path, f"{found.st_size} bytes, more than {bytes_max}, the limit here")
+
+
+def _words(error: OSError | ValueError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    if isinstance(error, OSError) and error.errno == errno.ENXIO:
+        return "is a socket or a device without a driver, not a regular file"
+    return f"cannot be read: {getattr(error, 'strerror', None) or error}"
