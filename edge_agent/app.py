@@ -62,7 +62,7 @@ class Agent:
         self._clock = clock
         self._stop = stop
         catalogue = load_catalogue(settings)
-        identity = Identity.of(settings, clock)
+        self._identity = identity = Identity.of(settings, clock)
         spool, self._history = _stores(settings, clock)
         self._spool = SpoolThread(spool)
         self._metrics = Metrics()
@@ -212,6 +212,7 @@ class Agent:
                 get_logger().info("spool_recovered", stage="receive")
                 await self._unsaved.taken()
             lost = problem is not None
+            await asyncio.to_thread(self._identity.ids.keep)
             with suppress(StoreError):  # the disk is away: a commit says so
                 await asyncio.to_thread(self._spool.spool.checkpoint)
 

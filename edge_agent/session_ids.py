@@ -11,11 +11,13 @@ import hmac
 import os
 import secrets
 from base64 import b32encode
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
 from broker.topics import PressAddress
 from edge_agent.errors import SettingsError
+from edge_agent.logs import get_logger
 from edge_agent.secret_files import SecretFileError, read_secret
 from edge_agent.settings import Settings
 
@@ -30,15 +32,27 @@ HOW_TO_MAKE = "python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
 class SessionIds:
     """All names that an agent gives to its sessions at the broker."""
 
-    def __init__(self, secret: str, settings: Settings) -> None:
+    def __init__(self, secret: str, settings: Settings, kept_at: Path | None = None) -> None:
         """Compute nothing yet.
 
         Args:
             secret: the agent's own, or that of its group.
+            kept_at: the file beside the spool, if that is where it came from.
         """
-        self._secret = secret.encode()
+        self._secret, self._kept_at = secret.encode(), kept_at
         self._site, self._agent_id = settings.site, settings.agent_id
         self._group = settings.share.group
+
+    def keep(self) -> None:
+        """Write the secret again if its file was deleted, as with all that lies beside the spool.
+
+        Without it the next start would not find what the broker keeps for this agent.
+        """
+        path = self._kept_at
+        if path is not None and path.parent.is_dir() and not path.exists():
+            with suppress(OSError):  # the disk is away: at the next look
+                _write_new(path, self._secret.decode() + "\n")
+                get_logger().warning("session_secret_restored", path=str(path))
 
     def press(self, press: PressAddress) -> str:
         """The session that receives what a press says; in a group the same for all agents."""
@@ -91,7 +105,7 @@ def session_ids(settings: Settings) -> SessionIds:
     Raises:
         SettingsError: it cannot be had, or is too short; an agent of a group has none.
     """
-    broker = settings.broker
+    broker, path = settings.broker, None
     if broker.session_secret is not None:
         where, secret = "TWIN_BROKER__SESSION_SECRET", broker.session_secret.get_secret_value()
     elif broker.session_secret_file is not None:
@@ -114,7 +128,7 @@ def session_ids(settings: Settings) -> SessionIds:
             f"{where}: holds no session secret: one line of at least {SECRET_CHARACTERS_MIN} "
             f"characters that nobody can guess is expected; make it with {HOW_TO_MAKE}"
         )
-    return SessionIds(secret, settings)
+    return SessionIds(secret, settings, path)
 
 
 def _read(field: str, path: Path) -> str:

@@ -131,6 +131,8 @@ async def test_nothing_is_acknowledged_into_a_spool_that_is_gone(
         await until(lambda: agent.count("telemetry") == 100, "what was acknowledged before")
         await send(press, 150, 50)
         assert agent.count("telemetry") == 100
+    secret = agent.spool.with_name("spool.db.session-secret")
+    await until(secret.exists, "the session secret, if it went, to be there again")
     agent.kill()
     await asyncio.to_thread(agent.start)
     await until(lambda: agent.count("telemetry") == 200, "what was not acknowledged")
@@ -149,8 +151,10 @@ async def test_a_second_agent_is_refused_and_a_spool_that_is_back_goes_on(
         subprocess.run, command, cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert second.returncode == 2
-    words = f"error: spool.path: {agent.spool} is in use by agent t1, process {agent.process.pid}"
-    assert second.stderr.startswith(words)
+    words = f"spool.path: {agent.spool} is in use by agent t1, process {agent.process.pid}"
+    last = json.loads(second.stderr.splitlines()[-1])
+    assert last["event"] == "agent_failed"
+    assert last["error"].startswith(words)
     assert "Traceback" not in second.stderr
     async with connect(BrokerSettings(port=port), "test-press") as press:
         rename(agent)

@@ -46,10 +46,10 @@ async def agent_at(broker: RuledBroker, link: CutProxy) -> AsyncIterator[None]:
         history=HistorySettings(path=history_of(broker)),
     )
     stop = asyncio.Event()
-    before = broker.logins("agent-a")
-    task = asyncio.create_task(Agent(settings, SystemClock(), stop).run())
+    agent = Agent(settings, SystemClock(), stop)
+    task = asyncio.create_task(agent.run())
     try:
-        await eventually(lambda: broker.logins("agent-a") > before)
+        await eventually(lambda: agent._vitals.sessions.get("p1", False))  # it has subscribed
         yield
     finally:
         stop.set()

@@ -38,9 +38,10 @@ async def agent_at(broker: RuledBroker) -> AsyncIterator[Path]:
         history=HistorySettings(path=history),
     )
     stop = asyncio.Event()
-    task = asyncio.create_task(Agent(settings, SystemClock(), stop).run())
+    agent = Agent(settings, SystemClock(), stop)
+    task = asyncio.create_task(agent.run())
     try:
-        await eventually(lambda: broker.logins("agent-a") >= 2)
+        await eventually(lambda: list(agent._vitals.sessions.values()) == [True, True])
         yield history
     finally:
         stop.set()
@@ -76,7 +77,7 @@ async def test_a_press_replays_its_shot_and_the_record_needs_the_laboratory(tmp_
 
         tls = broker.settings("quality").tls
         own = ("--quality-cert-file", str(tls.cert_file), "--quality-key-file", str(tls.key_file))
-        done = await replay(broker, *own)
+        done = await replay(broker, *own, "--wait", "2")  # a repeat of the shot: no new prediction
         assert done.returncode == 0, done.stderr
         assert "not sent" not in done.stderr
         await eventually(lambda: read_file(history, "SELECT count(*) FROM quality") == [(1,)])
@@ -93,7 +94,7 @@ async def test_a_laboratory_that_may_not_write_is_an_error(tmp_path: Path) -> No
     async with ruled_broker(tmp_path) as broker:
         tls = broker.settings("scada").tls
         own = ("--quality-cert-file", str(tls.cert_file), "--quality-key-file", str(tls.key_file))
-        done = await replay(broker, *own)
+        done = await replay(broker, *own, "--wait", "2")  # a repeat of the shot: no new prediction
     assert done.returncode == 1
     assert "pur/v1/s/p1/quality: the broker refused a publish: Not authorized" in done.stderr
 

@@ -93,7 +93,7 @@ def test_a_given_secret_needs_no_file(tmp_path: Path, monkeypatch: pytest.Monkey
         ({"group": "line-a"}, "agents of group line-a must have one secret in common"),
         ({"session_secret": "short"}, "TWIN_BROKER__SESSION_SECRET: holds no session secret"),
         ({"session_secret": "x" * 30 + "\n" + "y" * 30}, "one line of at least 22 characters"),
-        ({"session_secret_file": "gone"}, "broker.session_secret_file: gone: No such file"),
+        ({"session_secret_file": "gone"}, "broker.session_secret_file: gone: no such file"),
     ],
 )
 def test_a_secret_that_cannot_be_used(more: dict[str, Any], words: str, tmp_path: Path) -> None:
