@@ -22,7 +22,7 @@ from tests.support.processes import AgentProcess, mosquitto_sub, read_file, wait
 pytestmark = [
     pytest.mark.needs("mosquitto", "mosquitto_sub", "postgres"),
     pytest.mark.xdist_group("chaos"),
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(300),
 ]
 
 

@@ -37,7 +37,7 @@ from tests.support.cut_proxy import FAULTS, CutProxy, Fault
 pytestmark = [
     pytest.mark.needs("mosquitto", "postgres"),
     pytest.mark.xdist_group("chaos"),
-    pytest.mark.timeout(90),
+    pytest.mark.timeout(300),
 ]
 BEFORE, DURING = 100, 300
 

@@ -33,7 +33,7 @@ from tests.support.timescale import TimescaleServer, new_database
 pytestmark = [
     pytest.mark.needs("mosquitto", "mosquitto_sub", "postgres"),
     pytest.mark.xdist_group("chaos"),
-    pytest.mark.timeout(120),
+    pytest.mark.timeout(300),
 ]
 
 

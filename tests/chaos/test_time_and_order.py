@@ -29,7 +29,7 @@ from tests.chaos.inside import (
 pytestmark = [
     pytest.mark.needs("mosquitto", "postgres"),
     pytest.mark.xdist_group("chaos"),
-    pytest.mark.timeout(90),
+    pytest.mark.timeout(300),
 ]
 SEEDS = (11, 12, 13)
 LATE_BY = 12

@@ -20,7 +20,7 @@ from edge_agent.links.mqtt import Session, connect
 from edge_agent.settings import BrokerSettings
 from tests.support.processes import ROOT, AgentProcess, mosquitto_sub, wait_for
 
-pytestmark = [pytest.mark.needs("mosquitto", "mosquitto_sub"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.needs("mosquitto", "mosquitto_sub"), pytest.mark.timeout(300)]
 MOLD = "PANEL_500x500x50"
 
 

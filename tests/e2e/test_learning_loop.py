@@ -37,6 +37,7 @@ from twin_core import load_systems
 from twin_core.files import configs_folder
 
 pytestmark = [
+    pytest.mark.peers,
     pytest.mark.needs("mosquitto", "postgres"),
     pytest.mark.xdist_group("db"),
     pytest.mark.timeout(450),

@@ -16,7 +16,7 @@ from edge_agent.links.mqtt import Session, connect
 from edge_agent.settings import BrokerSettings
 from tests.support.processes import AgentProcess, rss_mb, wait_for
 
-pytestmark = [pytest.mark.needs("mosquitto"), pytest.mark.timeout(170)]
+pytestmark = [pytest.mark.peers, pytest.mark.needs("mosquitto"), pytest.mark.timeout(300)]
 MOLD = "PANEL_500x500x50"
 SHOTS, FRAMES_A_SHOT, AT_ONCE = 1000, 10, 50
 MEMORY_MB, GROWTH_MB = 250, 5

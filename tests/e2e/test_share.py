@@ -18,7 +18,7 @@ from edge_agent.settings import BrokerSettings
 from edge_agent.share import owner
 from tests.support.processes import AgentProcess, mosquitto_sub, wait_for
 
-pytestmark = [pytest.mark.needs("mosquitto", "mosquitto_sub"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.needs("mosquitto", "mosquitto_sub"), pytest.mark.timeout(300)]
 MOLD = "PANEL_500x500x50"
 PRESSES = tuple(f"p{i}" for i in range(1, 7))
 AGENTS = ("a", "b")

@@ -23,7 +23,7 @@ from edge_agent.links.mqtt import Session, connect
 from edge_agent.settings import BrokerSettings
 from tests.support.processes import ROOT, AgentProcess, read_file, wait_for
 
-pytestmark = [pytest.mark.needs("mosquitto"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.needs("mosquitto"), pytest.mark.timeout(300)]
 START = datetime.now(UTC) - timedelta(hours=1)
 
 

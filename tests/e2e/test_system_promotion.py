@@ -23,7 +23,7 @@ from edge_agent.links.mqtt import connect
 from edge_agent.settings import BrokerSettings
 from tests.support.processes import ROOT, AgentProcess, mosquitto_sub, wait_for
 
-pytestmark = [pytest.mark.needs("mosquitto", "mosquitto_sub"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.needs("mosquitto", "mosquitto_sub"), pytest.mark.timeout(300)]
 MOLD, SYSTEM = "PANEL_A", "SYSTEM_R1"
 CONFIGS = ROOT / "configs"
 

@@ -81,7 +81,7 @@ async def retained(plain: BrokerSettings, topic: str) -> bytes:
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_both_are_at_work_before_they_hear_of_each_other(tmp_path: Path, case: str) -> None:
     """The first one was cut off when the second came: it is back, and the second ends."""
     async with MosquittoProcess() as broker:
@@ -166,7 +166,7 @@ async def test_without_the_right_to_read_its_status(
         assert [line["event"] for line in logs].count("own_status_not_heard") == 1
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_the_process_ends_with_code_2_and_says_why(tmp_path: Path) -> None:
     async with MosquittoProcess() as broker:
         plain = BrokerSettings(port=broker.port)

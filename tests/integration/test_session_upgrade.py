@@ -122,7 +122,7 @@ async def test_a_press_that_joins_a_group(tmp_path: Path) -> None:
             await arrives(settings, telemetry=30)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_killed_while_it_takes_over(tmp_path: Path) -> None:
     """Whatever was done, it is done again, and nothing is lost or doubled."""
     async with MosquittoProcess(directory=tmp_path / "mosquitto", persistence=True) as broker:
