@@ -199,16 +199,19 @@ class MosquittoProcess:
 
     def log_tail(self) -> str:
         """The last lines it logged."""
+        return "\n".join(self._log().splitlines()[-_LOG_TAIL_LINES:])
+
+    def _log(self) -> str:
+        """All that it logged since its start."""
         if self._directory is None or not (self._directory / _LOG).exists():
             return ""
-        lines = (self._directory / _LOG).read_text(encoding="utf-8", errors="replace").splitlines()
-        return "\n".join(lines[-_LOG_TAIL_LINES:])
+        return (self._directory / _LOG).read_text(encoding="utf-8", errors="replace")
 
     async def _start_on(self, program: Path, port: int) -> None:
         self._process = self._spawn(program, port)
         deadline = monotonic() + START_TIMEOUT_S
         # Another broker may answer on a port that was taken: ours says in its log that it listens.
-        while not (_LISTENING.search(self.log_tail()) and (self._config or await answers(port))):
+        while not (_LISTENING.search(self._log()) and (self._config or await answers(port))):
             if not self.is_running or monotonic() > deadline:
                 await self.kill()
                 raise BrokerStartError(

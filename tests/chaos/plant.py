@@ -7,6 +7,7 @@ hostile hands, and an intruder of each role.
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -110,6 +111,7 @@ class Plant:
         for thread in (*self.intruders, *self.gateways):
             await asyncio.to_thread(thread.end)
         await self._close()
+        gc.collect()  # sockets that paho has left open, now and not in another test
 
     async def kill(self, victim: str) -> None:
         """SIGKILL, in the middle of whatever it does.
