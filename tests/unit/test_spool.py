@@ -68,6 +68,7 @@ def test_a_failed_commit_changes_nothing(tmp_path: Path) -> None:
     with pytest.raises(StoreError):
         spool.commit(changes, NOW)
     assert spool.depth() == Depth(1, 0, 0)
+    spool.close()
 
 
 def test_the_same_key_is_published_once(tmp_path: Path) -> None:
