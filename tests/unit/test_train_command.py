@@ -23,6 +23,9 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(a) for a in arguments], catch_exceptions=False)
 
 
+pytestmark = pytest.mark.xdist_group("training")
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
     """A model of two files, judged by a third."""

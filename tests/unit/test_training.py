@@ -16,6 +16,7 @@ from twin_core.learning.training.scores import Answers, score
 from twin_core.learning.training.table import FeatureSet, group_folds, held_out, later_folds
 from twin_core.learning.training.train import Trained, train
 
+pytestmark = pytest.mark.xdist_group("training")  # its models are trained once
 CONFIG = TrainConfig(learners=["ridge", "boosting"], targets=["rho_moulded", "T_core_max"])
 
 
@@ -66,6 +67,7 @@ def test_the_same_inputs_give_the_same_file(trained: Trained) -> None:
     assert train(feature_set(900, 5), CONFIG).content == trained.content
 
 
+@pytest.mark.peers
 def test_other_data_and_another_seed_are_named_in_the_card(trained: Trained) -> None:
     other = train(feature_set(900, 5, seed=1), CONFIG.model_copy(update={"seed": 1}))
     assert other.card.origin.data_hash != trained.card.origin.data_hash
@@ -100,6 +102,7 @@ def test_the_width_is_that_of_split_conformal_prediction() -> None:
     assert conformal_width(scores, 0.9) == pytest.approx(np.sort(np.abs(scores))[180 - 1])
 
 
+@pytest.mark.peers
 def test_the_boosting_follows_what_a_line_cannot() -> None:
     columns = feature_set(1200, 4)
     warm = columns["proc_T_ambient_C"]
