@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
@@ -10,6 +11,13 @@ from broker.loopback import HOST, BrokerStartError, free_port
 
 _PORT_TRIES = 5
 _QUIET = ("amqtt", "transitions")
+
+
+class _Subscriptions(dict[str, Any]):
+    """What amqtt goes through while clients come and go, which ends its work on one of them."""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(super().__iter__()))
 
 
 class EmbeddedBroker:
@@ -45,6 +53,7 @@ class EmbeddedBroker:
         for tries_left in reversed(range(tries)):
             port = self._port or free_port()
             broker = Broker(_config(port))
+            broker._subscriptions = _Subscriptions()
             try:
                 await broker.start()
             except BrokerError as error:
