@@ -195,11 +195,11 @@ def test_the_agent_and_such_addresses(
             assert problem in said, address
 
 
+@pytest.mark.needs("python:asyncpg")
 @pytest.mark.parametrize("command", ["history", "build", "compare"])
 def test_databases_that_are_not_there(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("asyncpg")
     monkeypatch.chdir(tmp_path)
     with closing(socket.socket()) as nobody:
         nobody.bind(("127.0.0.1", 0))  # bound, not listening: whoever connects is refused

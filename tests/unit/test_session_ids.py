@@ -77,6 +77,15 @@ def test_the_secret_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> 
     assert [p.name for p in file.parent.iterdir()] == [file.name], "nothing half-written is left"
 
 
+def test_a_secret_that_was_deleted_is_written_again(tmp_path: Path) -> None:
+    ids = session_ids(settings(tmp_path))
+    (file,) = tmp_path.rglob("*.session-secret")
+    file.unlink()
+    ids.keep()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert names(session_ids(settings(tmp_path))) == names(ids)
+
+
 def test_a_given_secret_needs_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "kept").write_text("k" * 32 + "\n")
     of_file = session_ids(settings(tmp_path, session_secret_file=tmp_path / "kept"))
