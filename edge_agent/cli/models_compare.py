@@ -110,7 +110,7 @@ def _told(
     where: str, first: str, second: str, days: float | None
 ) -> dict[str, tuple[Array, Array]]:
     from edge_agent.history.read import open_reader
-    from edge_agent.learning.told import Told, told
+    from edge_agent.learning.model_errors import Told, told
     from twin_core.errors import InputError
 
     since = None if days is None else datetime.now(UTC) - timedelta(days=days)
@@ -135,9 +135,9 @@ def _told(
 def _answered(
     features: Path, folder: Path, first: str, second: str
 ) -> dict[str, tuple[Array, Array]]:
-    from edge_agent.learning.shelf import Shelf, check_name
+    from edge_agent.inference.registry import Shelf, check_name
+    from edge_agent.learning.model_errors import PHYSICS
     from edge_agent.learning.tables import read_table
-    from edge_agent.learning.told import PHYSICS
     from twin_core.errors import InputError
     from twin_core.learning.columns import COLUMNS, TARGETS
     from twin_core.learning.training.judge import judge

@@ -11,8 +11,8 @@ import pytest
 
 from broker.messages import QualityRecord
 from broker.topics import PressAddress
-from edge_agent.learning.earlier import EARLIER_SCOPE, ROWS_MAX, EarlierShots
-from edge_agent.stages.assemble import Shot
+from edge_agent.inference.earlier_shots import EARLIER_SCOPE, ROWS_MAX, EarlierShots
+from edge_agent.pipeline.assemble import Shot
 from twin_core.learning.chronicle import WAITING_MAX
 from twin_core.learning.features import Row
 

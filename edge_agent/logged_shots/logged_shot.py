@@ -1,0 +1,82 @@
+"""What was logged of one shot, whatever it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from broker.messages import QualityRecord, Recipe
+from edge_agent.pipeline.assemble import Outcome
+from twin_core.learning.chronicle import ShotKey
+
+Array = NDArray[np.float64]
+NO_READINGS: Array = np.empty((0, 2))
+
+
+@dataclass(frozen=True)
+class LabRecord:
+    """A quality record: its numbers by the names of the wire, and when it became known."""
+
+    known_at: datetime | None
+    numbers: Mapping[str, float | None]
+    defects: tuple[str, ...] | None = None
+    """What was found; None if nobody looked."""
+    risk: float | None = None
+
+
+LAB_NUMBERS = ("rho_moulded_kg_per_m3", "H_demold_shore", "H_24h_shore", "t_demold_safe_s")
+
+
+def lab_record(record: QualityRecord) -> LabRecord:
+    """A quality record of the wire."""
+    numbers = {name: getattr(record, name) for name in LAB_NUMBERS}
+    return LabRecord(record.ts, numbers, tuple(record.defects), record.defect_risk_operator)
+
+
+@dataclass(frozen=True)
+class LoggedShot:
+    """All that is known of a shot, without an opinion on it."""
+
+    key: ShotKey
+    system_id: str | None
+    recipe: Recipe | None
+    poured_at: datetime | None
+    closed_at: datetime | None
+    outcome: Outcome | None
+    inputs: Mapping[str, float] = field(default_factory=dict)
+    """The readings that the simulation starts from, as they were at the pour."""
+    series: Mapping[str, Array] = field(default_factory=dict)
+    """Rows (time since the pour [s], value) by sensor, in order of time."""
+    records: tuple[LabRecord, ...] = ()
+    simulated: bool = False
+    recorded_s: float = np.nan
+    """How long was logged, where the source has no time of the day."""
+
+    @property
+    def opened(self) -> bool:
+        """Did somebody say that the mold was opened?"""
+        return self.outcome == "demolded"
+
+    @property
+    def cured_s(self) -> float:
+        """From the pour to the end of the shot or of the log; NaN while the shot is open."""
+        if self.poured_at is None or self.closed_at is None:
+            return self.recorded_s
+        return (self.closed_at - self.poured_at).total_seconds()
+
+    def readings(self, sensor: str) -> Array:
+        """Of the curing foam: from the pour to the end of the shot."""
+        found = self.series.get(sensor, NO_READINGS)
+        last = self.cured_s
+        return found[(found[:, 0] >= 0.0) & ~(found[:, 0] > last)]
+
+
+def series_of(readings: Any) -> Array:
+    """Pairs (time, value) as an array in order of time."""
+    found = np.array(readings, dtype=np.float64).reshape(-1, 2)
+    return found[np.argsort(found[:, 0], kind="stable")]
