@@ -21,8 +21,8 @@ from edge_agent.holdings import Holdings
 from edge_agent.links.mqtt import Session, connect
 from edge_agent.logs import get_logger
 from edge_agent.settings import Settings
+from edge_agent.shots.shot import Shot
 from edge_agent.spool import SpoolThread
-from edge_agent.stages.assemble import Shot
 
 READ_TIMEOUT_S = 10.0
 LOOK_AGAIN_S = 1.0

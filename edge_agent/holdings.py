@@ -17,8 +17,9 @@ from broker.messages import Handover
 from broker.topics import Channel, PressAddress, TopicSpace
 from edge_agent.clock import Clock
 from edge_agent.logs import get_logger
+from edge_agent.shots.shot import Shot
 from edge_agent.spool import Changes, SpoolThread
-from edge_agent.stages.assemble import Assembler, Shot
+from edge_agent.stages.assemble import Assembler
 from edge_agent.stages.commit import SHOT_SCOPE
 
 

@@ -26,11 +26,11 @@ from edge_agent import __version__
 from edge_agent.clock import Clock
 from edge_agent.learning.in_use import ML_STATUS
 from edge_agent.ports import InboxRow, Outgoing
+from edge_agent.shots.shot import Outcome
 from edge_agent.spool import Changes
 from edge_agent.spool_figures import SpoolReader
 from edge_agent.spool_limit import MB
 from edge_agent.stages import STAGES
-from edge_agent.stages.assemble import Outcome
 from edge_agent.stages.commit import REFUSED_BY_HISTORY
 from edge_agent.stages.decode import CLOCK_SKEW, INTERNAL_ERROR, NOT_INBOUND, UNREADABLE
 from edge_agent.stages.simulate import Basis

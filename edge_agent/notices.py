@@ -8,8 +8,8 @@ from broker.errors import printable
 from broker.messages import Alert, Prediction, ShotKpis
 from broker.topics import PressAddress
 from edge_agent.salvage import Salvage
+from edge_agent.shots.shot import Shot
 from edge_agent.spool_limit import News
-from edge_agent.stages.assemble import Shot
 
 
 def kpis_of(shot: Shot, prediction: Prediction) -> ShotKpis:

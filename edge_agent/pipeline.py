@@ -30,11 +30,12 @@ from edge_agent.metrics import Laps, Metrics
 from edge_agent.notices import kpis_of, no_pour, spool_alert
 from edge_agent.ports import InboxRow
 from edge_agent.settings import Settings
+from edge_agent.shots.shot import Shot
 from edge_agent.spool import SpoolThread
 from edge_agent.spool_limit import SpoolLimit
 from edge_agent.stages import simulate as stage
 from edge_agent.stages.answer import Answer, answer_of
-from edge_agent.stages.assemble import Assembler, Shot
+from edge_agent.stages.assemble import Assembler
 from edge_agent.stages.commit import SHOT_SCOPE, Committer
 from edge_agent.stages.decode import decode
 from edge_agent.stages.infer import Inference

@@ -18,7 +18,7 @@ from broker.topics import PressAddress
 from edge_agent.learning.checks import seconds
 from edge_agent.learning.logged import lab_record
 from edge_agent.logs import get_logger
-from edge_agent.stages.assemble import Shot
+from edge_agent.shots.shot import Shot
 from twin_core.learning.chronicle import WAITING_MAX, Chronicle, ShotKey
 from twin_core.learning.columns import INPUTS, TARGETS
 from twin_core.learning.features import Row, lab_columns

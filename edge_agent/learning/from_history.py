@@ -18,7 +18,8 @@ from edge_agent.learning.logged import (
     lab_record,
     series_of,
 )
-from edge_agent.stages.assemble import INPUT_SIGNALS, Reading, inputs_at
+from edge_agent.shots.readings import INPUT_SIGNALS, inputs_at
+from edge_agent.shots.shot import Reading
 from twin_core.learning.chronicle import ShotKey
 from twin_core.learning.ranges import SERIES
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from broker.messages import QualityRecord, Recipe
-from edge_agent.stages.assemble import Outcome
+from edge_agent.shots.shot import Outcome
 from twin_core.learning.chronicle import ShotKey
 
 Array = NDArray[np.float64]

@@ -19,8 +19,8 @@ from broker.messages import (
 from broker.topics import PressAddress, TopicSpace
 from edge_agent.history import schema
 from edge_agent.ports import HistoryRow, Outgoing, Stored
+from edge_agent.shots.shot import Shot
 from edge_agent.spool import Changes, new_key
-from edge_agent.stages.assemble import Shot
 
 SHOT_SCOPE = "shot"
 """Scope of the shots in the spool's state."""

@@ -21,8 +21,8 @@ from edge_agent.learning.in_use import BAD_INPUT, Entry, InUse, ModelsInUse
 from edge_agent.logs import get_logger
 from edge_agent.metrics import Metrics
 from edge_agent.notices import model_refused
+from edge_agent.shots.shot import Shot
 from edge_agent.stages.answer import Answer
-from edge_agent.stages.assemble import Shot
 from twin_core import SimulationResult
 from twin_core.learning.columns import LIVE_S, Known
 from twin_core.learning.features import (

@@ -12,7 +12,8 @@ from broker.messages import Binding, Diagnostic, Kpis, Prediction, Recipe, Versi
 from edge_agent import __version__
 from edge_agent.catalogue import Catalogue
 from edge_agent.learning.in_use import NO_MODEL
-from edge_agent.stages.assemble import INPUT_SIGNALS, Shot
+from edge_agent.shots.readings import INPUT_SIGNALS
+from edge_agent.shots.shot import Shot
 from twin_core import (
     PHYSICS_HASH,
     MaterialSystem,

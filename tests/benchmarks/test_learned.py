@@ -24,9 +24,9 @@ from edge_agent.learning.earlier import EarlierShots
 from edge_agent.links.mqtt import Session, connect
 from edge_agent.metrics import Metrics
 from edge_agent.settings import BrokerSettings
+from edge_agent.shots.shot import Shot
 from edge_agent.stages import simulate as stage
 from edge_agent.stages.answer import answer_of
-from edge_agent.stages.assemble import Shot
 from edge_agent.stages.infer import Inference
 from tests.chaos.inside import event, settings_for
 from tests.support.feature_sets import feature_set

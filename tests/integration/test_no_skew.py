@@ -15,8 +15,8 @@ from edge_agent.history.read import open_sqlite
 from edge_agent.learning.build import Builder
 from edge_agent.learning.from_history import from_history
 from edge_agent.plant.shots import VirtualShot
+from edge_agent.shots.shot import Shot
 from edge_agent.stages.answer import Answer
-from edge_agent.stages.assemble import Shot
 from edge_agent.stages.infer import Inference
 from edge_agent.timed import Timed
 from tests.support.played import deliver, envelopes, feed, pipeline_of, settings_for, virtual_plant

@@ -12,7 +12,7 @@ import pytest
 from broker.messages import QualityRecord
 from broker.topics import PressAddress
 from edge_agent.learning.earlier import EARLIER_SCOPE, ROWS_MAX, EarlierShots
-from edge_agent.stages.assemble import Shot
+from edge_agent.shots.shot import Shot
 from twin_core.learning.chronicle import WAITING_MAX
 from twin_core.learning.features import Row
 

@@ -12,7 +12,7 @@ import yaml
 from broker.messages import Recipe
 from edge_agent.catalogue import load_catalogue
 from edge_agent.settings import Settings
-from edge_agent.stages.assemble import Shot
+from edge_agent.shots.shot import Shot
 from edge_agent.stages.simulate import prepare
 from tests.support.scenarios import CONFIGS, SYSTEM_IDS, catalogue, changed, panel, with_system
 from twin_core import InputError, MaterialSystem, Scenario, load_scenario, simulate

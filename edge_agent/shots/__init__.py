@@ -1,0 +1,1 @@
+"""shots: the record of a shot and what follows from it, below all stages."""
