@@ -19,32 +19,22 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from broker.codec import decode
-from broker.errors import PayloadError, RefusalCode
-from broker.messages import Prediction
+from broker.dead_letter_reasons import REASONS
+from broker.errors import PayloadError
+from broker.messages import Basis, Outcome, Prediction
+from broker.ml_status import ML_STATUS
 from broker.topics import INBOUND_CHANNELS
 from edge_agent import __version__
 from edge_agent.clock import Clock
-from edge_agent.learning.in_use import ML_STATUS
 from edge_agent.ports import InboxRow, Outgoing
-from edge_agent.shots.shot import Outcome
 from edge_agent.spool import Changes
 from edge_agent.spool_figures import SpoolReader
 from edge_agent.spool_limit import MB
 from edge_agent.stages import STAGES
-from edge_agent.stages.commit import REFUSED_BY_HISTORY
-from edge_agent.stages.decode import CLOCK_SKEW, INTERNAL_ERROR, NOT_INBOUND, UNREADABLE
-from edge_agent.stages.simulate import Basis
 from edge_agent.watch import Watch, Watches
 from twin_core import PHYSICS_HASH
 
 CHANNELS = frozenset(channel.value for channel in INBOUND_CHANNELS)
-REASONS = frozenset(code.value for code in RefusalCode) | {
-    CLOCK_SKEW,
-    INTERNAL_ERROR,
-    NOT_INBOUND,
-    UNREADABLE,
-    REFUSED_BY_HISTORY,
-}
 OTHER = "other"
 """The label of what is in none of these lists."""
 STAGE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from broker.messages import (
+    Basis,
     DeadLetter,
     Prediction,
     QualityRecord,
@@ -253,7 +254,7 @@ class Pipeline:
             committer.poured(shot)
         if news and shot.closed_at is None:
             shot.predicted_inputs = inputs
-            basis: stage.Basis = "poured" if shot.revision == 0 else "live"
+            basis: Basis = "poured" if shot.revision == 0 else "live"
             self._issue(shot, answer, basis, committer, keep=True)
         elif shot.closed_at is None and self._live_is_due(shot):
             self._issue(shot, answer, "live", committer, keep=False)
@@ -276,7 +277,7 @@ class Pipeline:
         return newest - shot.live_at >= timedelta(seconds=self._settings.shots.live_interval_s)
 
     def _issue(
-        self, shot: Shot, answer: Answer, basis: stage.Basis, committer: Committer, *, keep: bool
+        self, shot: Shot, answer: Answer, basis: Basis, committer: Committer, *, keep: bool
     ) -> Prediction:
         shot.revision += 1
         shot.live_at = max((r.ts for r in shot.latest.values()), default=shot.poured_at)

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from broker.messages import QualityRecord, Recipe
-from edge_agent.shots.shot import Outcome
+from broker.messages import Outcome, QualityRecord, Recipe
 from twin_core.learning.chronicle import ShotKey
 
 Array = NDArray[np.float64]

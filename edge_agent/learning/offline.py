@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from broker.messages import Correction
+from broker.ml_status import NO_MODEL
 from edge_agent.learning.correct import learned
-from edge_agent.learning.in_use import NO_MODEL, ModelsInUse
+from edge_agent.learning.in_use import ModelsInUse
 from twin_core import SimulationResult
 from twin_core.learning.chronicle import Chronicle, ShotKey
 from twin_core.learning.columns import TARGETS

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from broker.messages import Recipe
+from broker.messages import Outcome, Recipe
 from broker.timestamps import Timestamp
 from broker.topics import PressAddress
 from edge_agent.shots.cure_readings import Cure
-
-Outcome = Literal["demolded", "aborted", "superseded", "timed_out"]
 
 
 class Reading(BaseModel):

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from broker.codec import Format, encode
+from broker.dead_letter_reasons import REFUSED_BY_HISTORY
 from broker.messages import (
     Alert,
     DeadLetter,
@@ -24,8 +25,6 @@ from edge_agent.spool import Changes, new_key
 
 SHOT_SCOPE = "shot"
 """Scope of the shots in the spool's state."""
-REFUSED_BY_HISTORY = "refused-by-history"
-"""Reason of a dead letter: the database will never take this row."""
 
 
 class Committer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
+from broker.dead_letter_reasons import REFUSED_BY_HISTORY
 from edge_agent.clock import Clock
 from edge_agent.errors import StoreError
 from edge_agent.logs import get_logger
@@ -12,7 +13,7 @@ from edge_agent.metrics import Metrics
 from edge_agent.ports import HistoryStore
 from edge_agent.settings import Settings
 from edge_agent.spool import SpoolThread
-from edge_agent.stages.commit import REFUSED_BY_HISTORY, Committer
+from edge_agent.stages.commit import Committer
 
 BATCH = 1000
 OLD_S, OLD_BATCH, YIELD = 60.0, 200, 2.0

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from broker.messages import Alert, Prediction, QualityRecord
+from broker.ml_status import BAD_INPUT
 from broker.topics import PressAddress
 from edge_agent.learning.correct import Learned, learned
 from edge_agent.learning.earlier import EarlierShots, State
-from edge_agent.learning.in_use import BAD_INPUT, Entry, InUse, ModelsInUse
+from edge_agent.learning.in_use import Entry, InUse, ModelsInUse
 from edge_agent.logs import get_logger
 from edge_agent.metrics import Metrics
 from edge_agent.notices import model_refused

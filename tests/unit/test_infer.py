@@ -15,9 +15,9 @@ import yaml
 
 from broker.codec import decode, encode
 from broker.messages import Alert, Prediction, QualityRecord, ShotEvent, TelemetryFrame
+from broker.ml_status import ML_STATUS
 from edge_agent.catalogue import load_catalogue
 from edge_agent.learning import shelf as shelf_module
-from edge_agent.learning.in_use import ML_STATUS
 from edge_agent.learning.shelf import MANIFEST, MODEL, STATE, Shelf
 from edge_agent.metrics import Metrics
 from edge_agent.pipeline import Pipeline
