@@ -15,7 +15,7 @@ from edge_agent.health import LOOP, Vitals, application, serving
 from edge_agent.history import open_store
 from edge_agent.identity import Identity
 from edge_agent.logs import configure, flush_repeats, get_logger
-from edge_agent.metrics import Metrics, SpoolCollector
+from edge_agent.metrics import Metrics
 from edge_agent.notices import spool_salvaged
 from edge_agent.pipeline import Pipeline
 from edge_agent.ports import Envelope, HistoryStore, Outgoing
@@ -28,7 +28,7 @@ from edge_agent.sessions import Sessions
 from edge_agent.settings import Settings
 from edge_agent.sharing import Sharing
 from edge_agent.spool import Spool, SpoolThread
-from edge_agent.spool_figures import SpoolReader
+from edge_agent.spool_figures import SpoolCollector, SpoolReader
 from edge_agent.stages.commit import Committer
 from edge_agent.stages.forward import Forwarder
 from edge_agent.unsaved import Unsaved

@@ -4,6 +4,3 @@ receive -> decode -> assemble -> simulate -> infer -> commit -> publish, forward
 does again after a crash changes nothing: keys are unique, and the inbox row goes with the result it
 led to.
 """
-
-STAGES = ("receive", "decode", "assemble", "simulate", "infer", "commit", "publish", "forward")
-"""The names that logs, metrics and documents use."""

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 from broker.codec import encode
 from broker.messages import Prediction, Versions
+from edge_agent.logs import STAGES
 from edge_agent.metrics import OTHER, Metrics
 from edge_agent.ports import Envelope, InboxRow, Outgoing
-from edge_agent.stages import STAGES
 
 NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 FORBIDDEN = {"shot_id", "mold_id", "device_id", "topic", "detail", "error"}
