@@ -20,7 +20,7 @@ from edge_agent.learning.logged import (
 )
 from edge_agent.shots.readings import INPUT_SIGNALS, inputs_at
 from edge_agent.shots.shot import Reading
-from twin_core.learning.chronicle import ShotKey
+from twin_core.learning.past_results import ShotKey
 from twin_core.learning.ranges import SERIES
 
 Latest = dict[str, tuple[datetime, float]]

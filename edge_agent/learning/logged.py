@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from broker.messages import Outcome, QualityRecord, Recipe
-from twin_core.learning.chronicle import ShotKey
+from twin_core.learning.past_results import ShotKey
 
 Array = NDArray[np.float64]
 NO_READINGS: Array = np.empty((0, 2))

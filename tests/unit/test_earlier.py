@@ -13,8 +13,8 @@ from broker.messages import QualityRecord
 from broker.topics import PressAddress
 from edge_agent.learning.earlier import EARLIER_SCOPE, ROWS_MAX, EarlierShots
 from edge_agent.shots.shot import Shot
-from twin_core.learning.chronicle import WAITING_MAX
 from twin_core.learning.features import Row
+from twin_core.learning.past_results import WAITING_MAX
 
 START = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 PRESS = PressAddress("s", "p")
