@@ -14,6 +14,7 @@ Read a payload, answer with another:
 | `messages` | what travels: `TelemetryFrame`, `ShotEvent`, `QualityRecord`, `Prediction`, … |
 | `codec` | `decode` and `encode`, JSON and MessagePack |
 | `errors` | `PayloadError`, the one decoding error, and its closed set of codes |
+| `dead_letter_reasons`, `ml_status` | closed lists of codes that messages carry |
 | `sensors` | names that carry units, the well-known sensors and their possible ranges |
 | `timestamps` | times: UTC in memory, RFC 3339 on the wire |
 | `schemas` | the JSON Schema of every message (`python -m broker.schemas docs/schemas`) |

@@ -16,7 +16,7 @@ from edge_agent.errors import StoreError
 from edge_agent.history import open_store
 from edge_agent.logs import configure, flush_repeats, get_logger
 from edge_agent.monitoring.health import LOOP, Vitals, application, serving
-from edge_agent.monitoring.metrics import Metrics, SpoolCollector
+from edge_agent.monitoring.metrics import Metrics
 from edge_agent.monitoring.systemd import Service
 from edge_agent.monitoring.watchdog import STUCK_AFTER_S, Watch
 from edge_agent.pipeline.alerts import spool_salvaged
@@ -30,7 +30,7 @@ from edge_agent.presses.group import Sharing
 from edge_agent.presses.identity import Identity
 from edge_agent.presses.presence import Presence
 from edge_agent.presses.sessions import Sessions
-from edge_agent.spool.queue_metrics import SpoolReader
+from edge_agent.spool.queue_metrics import SpoolCollector, SpoolReader
 from edge_agent.spool.repair import open_spool
 from edge_agent.spool.spool import Spool, SpoolThread
 from twin_core.errors import InputError

@@ -16,6 +16,8 @@ from typing import Any, Literal
 
 import structlog
 
+STAGES = ("receive", "decode", "assemble", "simulate", "infer", "commit", "publish", "forward")
+"""Values of the field ``stage``; metrics and documents use the same names."""
 _WHO = {"site", "press", "shot_id", "mold_id", "system_id", "agent_id", "topic"}
 _WHAT = {"reason", "detail", "code", "hint", "error", "exception", "stage", "signal", "outcome"}
 _HOW = {"host", "port", "protocol", "path", "version", "basis", "revision", "speed"}

@@ -38,6 +38,9 @@ PRESSES_LIMIT = 2000
 DOCUMENT_LIMIT = 100_000
 """Characters of the state of a shot."""
 
+Outcome = Literal["demolded", "aborted", "superseded", "timed_out"]
+"""How a shot ended: reported by the press, or found out by the twin."""
+
 _BASE64_LIMIT = 4 * ((PAYLOAD_KEPT + 2) // 3)
 
 
@@ -49,7 +52,7 @@ class ShotKpis(Message):
     shot_id: Identifier
     mold_id: Identifier
     system_id: Identifier
-    outcome: Literal["demolded", "aborted", "superseded", "timed_out"]
+    outcome: Outcome
     started_at: Timestamp | None = None
     poured_at: Timestamp | None = None
     closed_at: Timestamp

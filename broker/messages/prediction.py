@@ -25,6 +25,9 @@ from broker.messages.base import (
 )
 from broker.timestamps import Timestamp
 
+Basis = Literal["poured", "live", "final"]
+"""What a prediction rests on: the recipe, the readings so far, or the whole shot."""
+
 
 class Kpis(WireModel):
     """What the simulation of a shot comes to. Times count from the end of injection."""
@@ -130,8 +133,7 @@ class Prediction(Message):
     mold_id: Identifier
     system_id: Identifier
     issued_at: Timestamp
-    basis: Literal["poured", "live", "final"]
-    """What it rests on: the recipe, the readings so far, or the whole shot."""
+    basis: Basis
     revision: Revision
     """Counts the predictions of one shot from 1."""
     status: Literal["predicted", "hold"]

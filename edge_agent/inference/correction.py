@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from broker.messages import Correction, Diagnostic
 from broker.messages.prediction import Interval
-from edge_agent.inference.serving import BAD_INPUT, ERROR, NO_MODEL, OK, Entry
+from broker.ml_status import BAD_INPUT, ERROR, NO_MODEL, OK
+from edge_agent.inference.serving import Entry
 from edge_agent.logs import get_logger
 from twin_core.errors import InvalidInput
 from twin_core.learning.columns import TARGETS

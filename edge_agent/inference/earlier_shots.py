@@ -1,8 +1,8 @@
-"""What an agent remembers of earlier shots: a ``Chronicle``, and a small row of each shot on disk.
+"""Earlier shots of an agent: their ``PastResults`` in memory, and a small row of each shot on disk.
 
 A row changes with the pour, the end and the quality records of its shot, in the transaction that
-these lead to anyway; after a restart the rows are told to a new chronicle in order of time. The
-chronicle of an agent that takes over a press begins with the shots that this agent sees.
+these lead to anyway; after a restart the rows are played again in order of time. The past of an
+agent that takes over a press begins with the shots that this agent sees.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from broker.topics import PressAddress
 from edge_agent.learning.checks import seconds
 from edge_agent.logged_shots.logged_shot import lab_record
 from edge_agent.logs import get_logger
-from edge_agent.pipeline.assemble import Shot
-from twin_core.learning.chronicle import WAITING_MAX, Chronicle, ShotKey
+from edge_agent.shots.shot import Shot
 from twin_core.learning.columns import INPUTS, TARGETS
 from twin_core.learning.features import Row, lab_columns
+from twin_core.learning.past_results import WAITING_MAX, PastResults, ShotKey
 from twin_core.learning.ranges import possible
 
 EARLIER_SCOPE = "earlier"
@@ -75,11 +75,11 @@ class Earlier(BaseModel):
 
 
 class EarlierShots:
-    """Tells the chronicle what happens, and keeps what it needs to know again."""
+    """Reports to the past results, and keeps on disk what these need after a restart."""
 
     def __init__(self, kept: Iterable[Mapping[str, Any]] = ()) -> None:
         """Go on from what was kept; a damaged row is left out."""
-        self._chronicle, self._read_only = Chronicle(), False
+        self._past, self._read_only = PastResults(), False
         self._rows: dict[tuple[str, str], dict[str, Earlier]] = {}
         rows = list[Earlier]()
         for state in kept:
@@ -98,7 +98,7 @@ class EarlierShots:
     def glance(self) -> EarlierShots:
         """The same, for somebody who must not change it."""
         found = EarlierShots()
-        found._chronicle, found._rows, found._read_only = self._chronicle, self._rows, True
+        found._past, found._rows, found._read_only = self._past, self._rows, True
         return found
 
     def known(self, shot: Shot, row: Row) -> Row:
@@ -108,7 +108,7 @@ class EarlierShots:
             row: its ``proc_`` columns.
         """
         assert shot.poured_at is not None
-        return self._chronicle.known(_key(shot), seconds(shot.poured_at), row)
+        return self._past.known(_key(shot), seconds(shot.poured_at), row)
 
     def poured(self, shot: Shot, row: Row, state: State) -> None:
         """The shot was poured and simulated.
@@ -121,7 +121,7 @@ class EarlierShots:
             return
         assert shot.poured_at is not None
         key = _key(shot)
-        self._chronicle.simulated(key, row)
+        self._past.simulated(key, row)
         poured = {name: row[name] for name in _POURED if math.isfinite(row.get(name, math.nan))}
         self._write(key, {"poured_at_s": seconds(shot.poured_at), "poured": poured}, state)
 
@@ -140,9 +140,9 @@ class EarlierShots:
             return  # nothing was ever simulated in this mold: it may be anything
         opened, aborted = shot.outcome == "demolded", shot.outcome == "aborted"
         seen = {} if aborted else row
-        self._chronicle.closed(key, at_s, seen, opened=opened)
+        self._past.closed(key, at_s, seen, opened=opened)
         if aborted:
-            self._chronicle.aborted(key)
+            self._past.aborted(key)
         measured = {n: seen[n] for n in _MEASURED if math.isfinite(seen.get(n, math.nan))}
         news = {"poured_at_s": seconds(shot.poured_at), "closed_at_s": at_s, "measured": measured}
         self._write(key, news | {"opened": opened, "aborted": aborted}, state)
@@ -152,7 +152,7 @@ class EarlierShots:
         if self._read_only:
             return
         key = ShotKey(press.site, press.press, record.mold_id or "", record.shot_id)
-        mold_id = self._chronicle.mold_of(key) or ""
+        mold_id = self._past.mold_of(key) or ""
         if (key.address, mold_id) not in self._rows:
             mold_id = ""  # no shot of this mold is known, and names of molds may be anything
         key = key._replace(mold_id=mold_id)
@@ -167,7 +167,7 @@ class EarlierShots:
         same = {"numbers", "defects", "risk"}
         if any(other.model_dump(include=same) == new.model_dump(include=same) for other in known):
             return
-        self._chronicle.lab(key, new.at_s, new.columns())
+        self._past.lab(key, new.at_s, new.columns())
         self._write(key, {"records": [*known, new][-RECORDS_MAX:]}, state)
 
     def _write(self, key: ShotKey, news: dict[str, Any], state: State) -> None:
@@ -180,7 +180,7 @@ class EarlierShots:
         state[EARLIER_SCOPE, "/".join(key)] = row.model_dump(mode="json")
         while len(rows) > WAITING_MAX:
             oldest = next(iter(rows.values())).shot
-            if len(rows) <= ROWS_MAX and self._chronicle.counts(oldest):
+            if len(rows) <= ROWS_MAX and self._past.counts(oldest):
                 break
             del rows[oldest.shot_id]
             state[EARLIER_SCOPE, "/".join(oldest)] = None
@@ -190,30 +190,28 @@ class EarlierShots:
 
     def _tell(self, rows: list[Earlier]) -> None:
         """Everything again, in order of time, as a feature set is built."""
-        chronicle = self._chronicle
+        past = self._past
         events: list[tuple[float, int, int, Callable[[], object]]] = []
         for number, row in enumerate(sorted(rows, key=lambda row: row.began_s)):
-            events += [(at_s, kind, number, tell) for at_s, kind, tell in _events(row, chronicle)]
+            events += [(at_s, kind, number, tell) for at_s, kind, tell in _events(row, past)]
         for *_, tell in sorted(events, key=lambda event: event[:3]):
             tell()
 
 
-def _events(
-    row: Earlier, chronicle: Chronicle
-) -> Iterable[tuple[float, int, Callable[[], object]]]:
+def _events(row: Earlier, past: PastResults) -> Iterable[tuple[float, int, Callable[[], object]]]:
     shot = row.shot
     if row.poured_at_s is not None and not row.aborted:
-        yield row.poured_at_s, 0, lambda: chronicle.simulated(shot, row.poured)
+        yield row.poured_at_s, 0, lambda: past.simulated(shot, row.poured)
     if row.closed_at_s is not None:
         closed_at_s, opened = row.closed_at_s, row.opened
         yield (
             closed_at_s,
             1,
-            lambda: chronicle.closed(shot, closed_at_s, row.measured, opened=opened),
+            lambda: past.closed(shot, closed_at_s, row.measured, opened=opened),
         )
     for record in row.records:
         at_s, columns = record.at_s, record.columns()
-        yield at_s, 2, lambda at_s=at_s, columns=columns: chronicle.lab(shot, at_s, columns)  # type: ignore[misc]
+        yield at_s, 2, lambda at_s=at_s, columns=columns: past.lab(shot, at_s, columns)  # type: ignore[misc]
 
 
 def _key(shot: Shot) -> ShotKey:

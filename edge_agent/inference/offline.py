@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from broker.messages import Correction
+from broker.ml_status import NO_MODEL
 from edge_agent.inference.correction import learned
-from edge_agent.inference.serving import NO_MODEL, ModelsInUse
+from edge_agent.inference.serving import ModelsInUse
 from twin_core import SimulationResult
-from twin_core.learning.chronicle import Chronicle, ShotKey
 from twin_core.learning.columns import TARGETS
 from twin_core.learning.features import physics_columns, process_columns
+from twin_core.learning.past_results import PastResults, ShotKey
 from twin_core.learning.ranges import possible
 
 UNKNOWN = (
@@ -49,7 +50,7 @@ def correct_offline(result: SimulationResult, folder: Path) -> Offline:
     row = possible(process_columns(scenario.process, scenario.mold, 0))[0]
     row |= physics_columns(result)
     key = ShotKey("", "", scenario.mold.mold_id, scenario.scenario_id)
-    row |= Chronicle().known(key, 0.0, row)
+    row |= PastResults().known(key, 0.0, row)
     system = scenario.system
     found = learned(models.serving("pour"), row, (system.system_id, system.parameters_hash()))
     words = found.words

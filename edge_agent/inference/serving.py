@@ -15,15 +15,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from broker.ml_status import ERROR, NO_EXTRA, OK
 from edge_agent.inference.registry import MANIFEST, MODEL, STATE, Shelf
 from twin_core.errors import MissingRuntime, TwinError
 from twin_core.learning.columns import Known
 from twin_core.learning.inference import Model
 
-OK, NO_EXTRA, NO_MODEL = "ok", "missing-ml-extras", "missing-ml-models"
-BAD_INPUT, ERROR = "invalid-ml-input", "ml-error"
-ML_STATUS = (OK, NO_EXTRA, NO_MODEL, BAD_INPUT, ERROR)
-"""Every ``ml_status`` of a prediction."""
 BEST: dict[Known, tuple[Known, ...]] = {
     "pour": ("pour",),
     "live": ("live", "pour"),

@@ -18,7 +18,6 @@ from edge_agent.logged_shots.logged_shot import Array, LoggedShot
 from edge_agent.shots.scenario import scenario_of
 from twin_core import PHYSICS_HASH
 from twin_core.errors import InputError
-from twin_core.learning.chronicle import Chronicle, ShotKey, merged
 from twin_core.learning.columns import COLUMNS, IDS, schema_hash
 from twin_core.learning.features import (
     NAN,
@@ -26,8 +25,10 @@ from twin_core.learning.features import (
     demold_columns,
     lab_columns,
     live_columns,
+    merged_lab_columns,
     process_columns,
 )
+from twin_core.learning.past_results import PastResults, ShotKey
 from twin_core.shot import Scenario
 
 SCHEMA_VERSION = "1"
@@ -205,7 +206,7 @@ class Builder:
         events: list[tuple[float, int, int, Draft, Row]] = []
         for number, draft in enumerate(drafts):
             if draft.poured_at is None:
-                draft.row |= Chronicle().known(draft.key, 0.0, draft.row)
+                draft.row |= PastResults().known(draft.key, 0.0, draft.row)
                 continue
             events.append((seconds(draft.poured_at), 0, number, draft, draft.row))
             if draft.closed_at is not None:
@@ -214,18 +215,20 @@ class Builder:
                 if known_at is not None:
                     events.append((seconds(known_at), 2, number, draft, row))
         events.sort(key=lambda event: event[:3])
-        chronicle = Chronicle()
+        past = PastResults()
         for at_s, what, _number, draft, row in events:
             match what:
                 case 0 if draft.kept:
-                    draft.row |= chronicle.poured(draft.key, at_s, row)
+                    draft.row |= past.poured(draft.key, at_s, row)
                 case 1:
                     seen = row if draft.kept else {}
-                    chronicle.closed(draft.key, at_s, seen, opened=draft.opened)
+                    past.closed(draft.key, at_s, seen, opened=draft.opened)
                 case 2:
-                    chronicle.lab(draft.key, at_s, row)
+                    past.lab(draft.key, at_s, row)
         for draft in drafts:
-            draft.row |= merged([lab_columns({}, None, None), *(row for _, row in draft.records)])
+            draft.row |= merged_lab_columns(
+                [lab_columns({}, None, None), *(row for _, row in draft.records)]
+            )
 
     def _check(self, draft: Draft) -> None:
         scenario = self._scenarios.get(draft.key)

@@ -12,9 +12,9 @@ from edge_agent.learning.checks import Findings, Inspector
 from edge_agent.learning.feature_set import Draft
 from edge_agent.learning.tables import Columns, read_table
 from twin_core.errors import InputError
-from twin_core.learning.chronicle import ShotKey
 from twin_core.learning.columns import COLUMNS, IDS
 from twin_core.learning.features import NAN, Row, demold_columns
+from twin_core.learning.past_results import ShotKey
 
 MEASURED = ("meas_", "qc_", "proc_")
 SIMULATED = ("sim_",)

@@ -16,7 +16,7 @@ import numpy as np
 from edge_agent.history.read import HistoryReader, Which
 from twin_core.learning.columns import TARGETS
 from twin_core.learning.features import lab_columns
-from twin_core.learning.memory import NAN, residual
+from twin_core.learning.residual_features import NAN, residual
 from twin_core.learning.wander import Array
 
 PHYSICS = "physics"

@@ -12,7 +12,7 @@ from edge_agent.logged_shots.bundle import INPUT_SENSORS, Bundle, load_bundle
 from edge_agent.logged_shots.logged_shot import LabRecord, LoggedShot, lab_record, series_of
 from twin_core.errors import InputError
 from twin_core.files import parse
-from twin_core.learning.chronicle import ShotKey
+from twin_core.learning.past_results import ShotKey
 from twin_core.learning.ranges import SERIES
 
 

@@ -18,8 +18,9 @@ from edge_agent.logged_shots.logged_shot import (
     lab_record,
     series_of,
 )
-from edge_agent.pipeline.assemble import INPUT_SIGNALS, Reading, inputs_at
-from twin_core.learning.chronicle import ShotKey
+from edge_agent.shots.readings import INPUT_SIGNALS, inputs_at
+from edge_agent.shots.shot import Reading
+from twin_core.learning.past_results import ShotKey
 from twin_core.learning.ranges import SERIES
 
 Latest = dict[str, tuple[datetime, float]]

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from broker.messages import QualityRecord, Recipe
-from edge_agent.pipeline.assemble import Outcome
-from twin_core.learning.chronicle import ShotKey
+from broker.messages import Outcome, QualityRecord, Recipe
+from twin_core.learning.past_results import ShotKey
 
 Array = NDArray[np.float64]
 NO_READINGS: Array = np.empty((0, 2))

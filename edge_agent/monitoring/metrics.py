@@ -1,4 +1,4 @@
-"""What the agent counts, for Prometheus. Names and labels are here and nowhere else.
+"""Metrics of one agent for Prometheus; those of the spool's file are in ``spool_figures``.
 
 Labels are bounded: presses of the configuration, reasons and channels of the wire contract, never a
 shot. What a batch led to is counted when it is committed, once a batch. ``docs/operations.md`` has
@@ -9,43 +9,27 @@ from __future__ import annotations
 
 import platform
 from collections import Counter as Tally
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from time import perf_counter
 from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 from broker.codec import decode
-from broker.errors import PayloadError, RefusalCode
-from broker.messages import Prediction
+from broker.dead_letter_reasons import REASONS
+from broker.errors import PayloadError
+from broker.messages import Basis, Outcome, Prediction
+from broker.ml_status import ML_STATUS
 from broker.topics import INBOUND_CHANNELS
 from edge_agent import __version__
-from edge_agent.clock import Clock
-from edge_agent.inference.serving import ML_STATUS
+from edge_agent.logs import STAGES
 from edge_agent.monitoring.watchdog import Watch, Watches
-from edge_agent.pipeline.assemble import Outcome
-from edge_agent.pipeline.commit import REFUSED_BY_HISTORY
-from edge_agent.pipeline.decode import CLOCK_SKEW, INTERNAL_ERROR, NOT_INBOUND, UNREADABLE
 from edge_agent.ports import InboxRow, Outgoing
-from edge_agent.shots.scenario import Basis
-from edge_agent.spool.limit import MB
-from edge_agent.spool.queue_metrics import SpoolReader
 from edge_agent.spool.spool import Changes
 from twin_core import PHYSICS_HASH
 
-STAGES = ("receive", "decode", "assemble", "simulate", "infer", "commit", "publish", "forward")
-"""The names that logs, metrics and documents use."""
 CHANNELS = frozenset(channel.value for channel in INBOUND_CHANNELS)
-REASONS = frozenset(code.value for code in RefusalCode) | {
-    CLOCK_SKEW,
-    INTERNAL_ERROR,
-    NOT_INBOUND,
-    UNREADABLE,
-    REFUSED_BY_HISTORY,
-}
 OTHER = "other"
 """The label of what is in none of these lists."""
 STAGE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -202,35 +186,3 @@ class Laps:
         """The batch is through."""
         for stage, seconds in self._spent.items():
             self._metrics.stage_seconds.labels(stage).observe(seconds)
-
-
-class SpoolCollector(Collector):
-    """The figures of the spool, read when somebody asks."""
-
-    def __init__(self, reader: SpoolReader, limit_mb: float, clock: Clock) -> None:
-        self._reader, self._limit, self._clock = reader, limit_mb * MB, clock
-
-    def collect(self) -> Iterator[Metric]:
-        """See ``Collector``."""
-        yield GaugeMetricFamily("pur_spool_limit_bytes", "spool.limit_mb.", self._limit)
-        figures = self._reader.figures()
-        if figures is None:
-            return
-        yield GaugeMetricFamily("pur_spool_bytes", "Size of what is in it.", figures.used_bytes)
-        yield CounterMetricFamily(
-            "pur_thinned_frames",
-            "Raw frames given up for lack of room, since the spool was made.",
-            figures.thinned_count,
-        )
-        entries = GaugeMetricFamily("pur_spool_entries", "Entries that wait.", labels=["table"])
-        age = GaugeMetricFamily(
-            "pur_spool_oldest_age_seconds", "Age of the oldest; 0 if none waits.", labels=["table"]
-        )
-        now = self._clock.now()
-        for table, count in figures.entries.items():
-            entries.add_metric([table], count)
-            oldest = figures.oldest.get(table)
-            waited = (now - oldest).total_seconds() if oldest is not None else 0.0
-            age.add_metric([table], max(0.0, waited))
-        yield entries
-        yield age

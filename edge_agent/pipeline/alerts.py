@@ -7,7 +7,7 @@ from datetime import datetime
 from broker.errors import printable
 from broker.messages import Alert, Prediction, ShotKpis
 from broker.topics import PressAddress
-from edge_agent.pipeline.assemble import Shot
+from edge_agent.shots.shot import Shot
 from edge_agent.spool.limit import News
 from edge_agent.spool.repair import Salvage
 

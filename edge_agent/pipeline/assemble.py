@@ -6,92 +6,17 @@ mold, or timed out. Messages may come twice, late, out of order, or not at all.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container
 from datetime import datetime, timedelta
-from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
-from broker.messages import Recipe, ShotEvent, TelemetryFrame
-from broker.timestamps import Timestamp
+from broker.messages import ShotEvent, TelemetryFrame
 from broker.topics import PressAddress
-from edge_agent.pipeline.cure import Cure
+from edge_agent.shots.readings import INPUT_SIGNALS, inputs_at
+from edge_agent.shots.shot import Reading, Shot, shot_key
 
-Outcome = Literal["demolded", "aborted", "superseded", "timed_out"]
-
-INPUT_SIGNALS = ("T_polyol_C", "T_iso_C", "T_mold_C", "T_ambient_C", "RH_ambient_pct")
-"""Readings that the simulation starts from; the last one before the pour counts."""
 LINGER = timedelta(hours=1)
 """An ended shot takes late frames for this long, then only the history knows it."""
 READINGS_KEPT = 64
-
-
-class Reading(BaseModel):
-    """One value of a signal."""
-
-    model_config = ConfigDict(frozen=True)
-
-    ts: Timestamp
-    value: float
-
-
-class Shot(BaseModel):
-    """Everything known about one shot; survives a restart as JSON."""
-
-    site: str
-    press: str
-    shot_id: str
-    mold_id: str
-    system_id: str | None = None
-    recipe: Recipe | None = None
-    started_at: Timestamp | None = None
-    poured_at: Timestamp | None = None
-    closed_at: Timestamp | None = None
-    outcome: Outcome | None = None
-    inputs: dict[str, Reading] = {}
-    """Last reading of each input signal at the pour, or the first after it."""
-    latest: dict[str, Reading] = {}
-    T_core_max_C: float | None = None
-    p_cavity_max_bar: float | None = None
-    cure: Cure = Cure()
-    """What a learned model may ask of it; empty once it is finished."""
-    frames_count: int = 0
-    simulated: bool = False
-    revision: int = 0
-    """Predictions issued so far."""
-    live_at: Timestamp | None = None
-    """Time of the press at the last prediction."""
-    predicted_inputs: str | None = None
-    """What the last simulation started from; when it changes the shot is simulated again."""
-    finished: bool = False
-    """The final result is out."""
-
-    @property
-    def key(self) -> str:
-        """Unique among all shots of the agent."""
-        return shot_key(self.address, self.shot_id)
-
-    @property
-    def address(self) -> PressAddress:
-        """Its press."""
-        return PressAddress(self.site, self.press)
-
-    @property
-    def begun_at(self) -> datetime | None:
-        """Start, or pour where no start was reported."""
-        return self.started_at or self.poured_at
-
-    def contains(self, ts: datetime) -> bool:
-        """Does a reading of this mold at this time belong to the shot?"""
-        begun = self.begun_at
-        return (
-            begun is not None and begun <= ts and (self.closed_at is None or ts <= self.closed_at)
-        )
-
-
-def shot_key(press: PressAddress, shot_id: str) -> str:
-    """Key of a shot in the agent's state."""
-    return f"{press}/{shot_id}"
 
 
 class Assembler:
@@ -237,26 +162,6 @@ class Assembler:
         scopes = (str(shot.address), f"{shot.address}/{shot.mold_id}")
         signals = [self._signals.get(scope, {}) for scope in scopes]
         shot.inputs |= inputs_at(shot.poured_at, signals, self._age_max)
-
-
-def inputs_at(
-    poured_at: datetime,
-    scopes: Iterable[Mapping[str, Sequence[Reading]]],
-    age_max: timedelta,
-) -> dict[str, Reading]:
-    """Input signals at a pour: the last reading before it that is not too old.
-
-    Args:
-        scopes: readings by signal in order of time; those of the press first, then those of the
-            mold, which count more.
-    """
-    found = {}
-    for signals in scopes:
-        for name, readings in signals.items():
-            before = [r for r in readings if r.ts <= poured_at]
-            if before and poured_at - before[-1].ts <= age_max:
-                found[name] = before[-1]
-    return found
 
 
 def _insert(readings: list[Reading], reading: Reading) -> None:

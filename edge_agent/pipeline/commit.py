@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from broker.codec import Format, encode
+from broker.dead_letter_reasons import REFUSED_BY_HISTORY
 from broker.messages import (
     Alert,
     DeadLetter,
@@ -18,14 +19,12 @@ from broker.messages import (
 )
 from broker.topics import PressAddress, TopicSpace
 from edge_agent.history import schema
-from edge_agent.pipeline.assemble import Shot
 from edge_agent.ports import HistoryRow, Outgoing, Stored
+from edge_agent.shots.shot import Shot
 from edge_agent.spool.spool import Changes, new_key
 
 SHOT_SCOPE = "shot"
 """Scope of the shots in the spool's state."""
-REFUSED_BY_HISTORY = "refused-by-history"
-"""Reason of a dead letter: the database will never take this row."""
 
 
 class Committer:

@@ -7,19 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from broker.codec import decode as decode_payload
+from broker.dead_letter_reasons import CLOCK_SKEW, INTERNAL_ERROR, NOT_INBOUND, UNREADABLE
 from broker.errors import PayloadError
 from broker.messages import DeadLetter, Message, QualityRecord, ShotEvent, TelemetryFrame
 from broker.topics import INBOUND_CHANNELS, PressAddress, TopicSpace
 from edge_agent.ports import Envelope
-
-CLOCK_SKEW = "clock-skew"
-"""The agent's own reason for a dead letter: the message is dated in the future."""
-NOT_INBOUND = "not-inbound"
-"""A message on a topic that only the twin may use."""
-UNREADABLE = "unreadable-packet"
-"""An MQTT packet that is none: the payload of the dead letter is the whole packet."""
-INTERNAL_ERROR = "internal-error"
-"""A fault of this program over a message."""
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
+from broker.dead_letter_reasons import REFUSED_BY_HISTORY
 from edge_agent.clock import Clock
 from edge_agent.config.settings import Settings
 from edge_agent.errors import StoreError
 from edge_agent.logs import get_logger
 from edge_agent.monitoring.metrics import Metrics
-from edge_agent.pipeline.commit import REFUSED_BY_HISTORY, Committer
+from edge_agent.pipeline.commit import Committer
 from edge_agent.ports import HistoryStore
 from edge_agent.spool.spool import SpoolThread
 

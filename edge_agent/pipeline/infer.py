@@ -14,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from broker.messages import Alert, Prediction, QualityRecord
+from broker.ml_status import BAD_INPUT
 from broker.topics import PressAddress
 from edge_agent.inference.correction import Learned, learned
 from edge_agent.inference.earlier_shots import EarlierShots, State
-from edge_agent.inference.serving import BAD_INPUT, Entry, InUse, ModelsInUse
+from edge_agent.inference.serving import Entry, InUse, ModelsInUse
 from edge_agent.logs import get_logger
 from edge_agent.monitoring.metrics import Metrics
 from edge_agent.pipeline.alerts import model_refused
-from edge_agent.pipeline.assemble import Shot
+from edge_agent.shots.shot import Shot
 from edge_agent.shots.simulation import Answer
 from twin_core import SimulationResult
 from twin_core.learning.columns import LIVE_S, Known

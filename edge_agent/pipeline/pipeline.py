@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from broker.messages import (
+    Basis,
     DeadLetter,
     Prediction,
     QualityRecord,
@@ -29,7 +30,7 @@ from edge_agent.logs import get_logger
 from edge_agent.monitoring.metrics import Laps, Metrics
 from edge_agent.monitoring.watchdog import Watch
 from edge_agent.pipeline.alerts import kpis_of, no_pour, spool_alert
-from edge_agent.pipeline.assemble import Assembler, Shot
+from edge_agent.pipeline.assemble import Assembler
 from edge_agent.pipeline.commit import SHOT_SCOPE, Committer
 from edge_agent.pipeline.compile_ahead import warm_apart
 from edge_agent.pipeline.decode import decode
@@ -39,6 +40,7 @@ from edge_agent.pipeline.unsaved import Unsaved
 from edge_agent.ports import InboxRow
 from edge_agent.presses.held_presses import Holdings
 from edge_agent.shots import scenario as stage
+from edge_agent.shots.shot import Shot
 from edge_agent.shots.simulation import Answer, answer_of
 from edge_agent.spool.limit import SpoolLimit
 from edge_agent.spool.spool import SpoolThread
@@ -252,7 +254,7 @@ class Pipeline:
             committer.poured(shot)
         if news and shot.closed_at is None:
             shot.predicted_inputs = inputs
-            basis: stage.Basis = "poured" if shot.revision == 0 else "live"
+            basis: Basis = "poured" if shot.revision == 0 else "live"
             self._issue(shot, answer, basis, committer, keep=True)
         elif shot.closed_at is None and self._live_is_due(shot):
             self._issue(shot, answer, "live", committer, keep=False)
@@ -275,7 +277,7 @@ class Pipeline:
         return newest - shot.live_at >= timedelta(seconds=self._settings.shots.live_interval_s)
 
     def _issue(
-        self, shot: Shot, answer: Answer, basis: stage.Basis, committer: Committer, *, keep: bool
+        self, shot: Shot, answer: Answer, basis: Basis, committer: Committer, *, keep: bool
     ) -> Prediction:
         shot.revision += 1
         shot.live_at = max((r.ts for r in shot.latest.values()), default=shot.poured_at)

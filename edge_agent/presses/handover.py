@@ -20,8 +20,8 @@ from edge_agent.config.settings import Settings
 from edge_agent.errors import LinkError
 from edge_agent.links.mqtt import Session, connect
 from edge_agent.logs import get_logger
-from edge_agent.pipeline.assemble import Shot
 from edge_agent.presses.held_presses import Holdings
+from edge_agent.shots.shot import Shot
 from edge_agent.spool.spool import SpoolThread
 
 READ_TIMEOUT_S = 10.0

@@ -17,8 +17,9 @@ from broker.messages import Handover
 from broker.topics import Channel, PressAddress, TopicSpace
 from edge_agent.clock import Clock
 from edge_agent.logs import get_logger
-from edge_agent.pipeline.assemble import Assembler, Shot
+from edge_agent.pipeline.assemble import Assembler
 from edge_agent.pipeline.commit import SHOT_SCOPE
+from edge_agent.shots.shot import Shot
 from edge_agent.spool.spool import Changes, SpoolThread
 
 

@@ -1,1 +1,1 @@
-"""The record of a shot, and what follows from it."""
+"""shots: the record of a shot and what follows from it, below all stages."""

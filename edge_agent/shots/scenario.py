@@ -6,13 +6,14 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
-from broker.messages import Binding, Diagnostic, Kpis, Prediction, Recipe, Versions
+from broker.messages import Basis, Binding, Diagnostic, Kpis, Prediction, Recipe, Versions
+from broker.ml_status import NO_MODEL
 from edge_agent import __version__
 from edge_agent.config.catalogue import Catalogue
-from edge_agent.inference.serving import NO_MODEL
-from edge_agent.pipeline.assemble import INPUT_SIGNALS, Shot
+from edge_agent.shots.readings import INPUT_SIGNALS
+from edge_agent.shots.shot import Shot
 from twin_core import (
     PHYSICS_HASH,
     MaterialSystem,
@@ -26,7 +27,6 @@ from twin_core.files import parse
 from twin_core.shot import Process, Scenario, SimulationOptions
 from twin_core.units import bar, celsius
 
-Basis = Literal["poured", "live", "final"]
 DEFAULT_AMBIENT_C = 23.0
 DEFAULT_RH_PCT = 50.0
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from edge_agent.config.catalogue import Catalogue
 from edge_agent.logs import get_logger
-from edge_agent.pipeline.assemble import Shot
 from edge_agent.shots import scenario as stage
+from edge_agent.shots.shot import Shot
 from twin_core import SimulationResult, simulate
 from twin_core.errors import TwinError
 

@@ -1,10 +1,10 @@
-"""How much waits in the spool: figures for the metrics, read beside the running agent."""
+"""Figures of the spool for Prometheus: how much waits in it, read beside the running agent."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +12,12 @@ from pathlib import Path
 from threading import Lock
 from time import monotonic
 
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
 from broker.timestamps import parse_timestamp
+from edge_agent.clock import Clock
+from edge_agent.spool.limit import MB
 from edge_agent.spool.spool import THINNED
 from edge_agent.sqlite_files import connect
 
@@ -60,6 +65,38 @@ class SpoolReader:
                 took = monotonic() - began
                 self._known_until = monotonic() + max(FRESH_S, took / LOAD)
             return self._known
+
+
+class SpoolCollector(Collector):
+    """The figures of the spool, read when somebody asks."""
+
+    def __init__(self, reader: SpoolReader, limit_mb: float, clock: Clock) -> None:
+        self._reader, self._limit, self._clock = reader, limit_mb * MB, clock
+
+    def collect(self) -> Iterator[Metric]:
+        """See ``Collector``."""
+        yield GaugeMetricFamily("pur_spool_limit_bytes", "spool.limit_mb.", self._limit)
+        figures = self._reader.figures()
+        if figures is None:
+            return
+        yield GaugeMetricFamily("pur_spool_bytes", "Size of what is in it.", figures.used_bytes)
+        yield CounterMetricFamily(
+            "pur_thinned_frames",
+            "Raw frames given up for lack of room, since the spool was made.",
+            figures.thinned_count,
+        )
+        entries = GaugeMetricFamily("pur_spool_entries", "Entries that wait.", labels=["table"])
+        age = GaugeMetricFamily(
+            "pur_spool_oldest_age_seconds", "Age of the oldest; 0 if none waits.", labels=["table"]
+        )
+        now = self._clock.now()
+        for table, count in figures.entries.items():
+            entries.add_metric([table], count)
+            oldest = figures.oldest.get(table)
+            waited = (now - oldest).total_seconds() if oldest is not None else 0.0
+            age.add_metric([table], max(0.0, waited))
+        yield entries
+        yield age
 
 
 def _read(path: Path) -> SpoolFigures:

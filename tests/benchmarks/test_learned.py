@@ -24,9 +24,9 @@ from edge_agent.config.settings import BrokerSettings
 from edge_agent.inference.earlier_shots import EarlierShots
 from edge_agent.links.mqtt import Session, connect
 from edge_agent.monitoring.metrics import Metrics
-from edge_agent.pipeline.assemble import Shot
 from edge_agent.pipeline.infer import Inference
 from edge_agent.shots import scenario as stage
+from edge_agent.shots.shot import Shot
 from edge_agent.shots.simulation import answer_of
 from tests.chaos.inside import event, settings_for
 from tests.support.feature_sets import feature_set

@@ -14,8 +14,8 @@ from edge_agent.config.catalogue import load_catalogue
 from edge_agent.history.read import open_sqlite
 from edge_agent.learning.feature_set import Builder
 from edge_agent.logged_shots.from_history import from_history
-from edge_agent.pipeline.assemble import Shot
 from edge_agent.pipeline.infer import Inference
+from edge_agent.shots.shot import Shot
 from edge_agent.shots.simulation import Answer
 from edge_agent.shots.timed_messages import Timed
 from edge_agent.virtual_plant.shots import VirtualShot

@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 
 from edge_agent.clock import SystemClock
-from edge_agent.monitoring.metrics import Metrics, SpoolCollector
-from edge_agent.spool.queue_metrics import SpoolReader
+from edge_agent.monitoring.metrics import Metrics
+from edge_agent.spool.queue_metrics import SpoolCollector, SpoolReader
 from edge_agent.spool.spool import Spool
 from tests.support.processes import ROOT
 

@@ -9,7 +9,8 @@ import pytest
 
 from broker.messages import Recipe, ShotEvent, TelemetryFrame
 from broker.topics import PressAddress
-from edge_agent.pipeline.assemble import LINGER, Assembler, Shot, shot_key
+from edge_agent.pipeline.assemble import LINGER, Assembler
+from edge_agent.shots.shot import Shot, shot_key
 
 T0 = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 PRESS, OTHER = PressAddress("s", "p1"), PressAddress("s", "p2")

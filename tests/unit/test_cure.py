@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from edge_agent.pipeline.cure import EARLY_MAX, Cure
+from edge_agent.shots.cure_readings import EARLY_MAX, Cure
 from twin_core.learning.features import live_columns
 
 POURED = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)

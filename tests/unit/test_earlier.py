@@ -12,9 +12,9 @@ import pytest
 from broker.messages import QualityRecord
 from broker.topics import PressAddress
 from edge_agent.inference.earlier_shots import EARLIER_SCOPE, ROWS_MAX, EarlierShots
-from edge_agent.pipeline.assemble import Shot
-from twin_core.learning.chronicle import WAITING_MAX
+from edge_agent.shots.shot import Shot
 from twin_core.learning.features import Row
+from twin_core.learning.past_results import WAITING_MAX
 
 START = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 PRESS = PressAddress("s", "p")

@@ -10,7 +10,12 @@ from tests.support.scenarios import panel
 from twin_core import simulate, simulate_many
 from twin_core.learning import columns, features
 from twin_core.learning.columns import COLUMNS, TARGETS, known_by, schema_hash, targets_at
-from twin_core.learning.memory import NO_INPUTS, Memory, remembered, residual
+from twin_core.learning.residual_features import (
+    NO_INPUTS,
+    KnownResults,
+    residual,
+    residual_features,
+)
 
 FIRST_GENERATION = [
     *("sim_T_core_max_C", "sim_T_core_t_at_max_s", "sim_p_max_bar", "sim_p_t_at_max_s"),
@@ -44,7 +49,7 @@ def test_a_row_has_every_column_once() -> None:
     for part in (
         features.process_columns(result.scenario.process, result.scenario.mold, 0),
         features.physics_columns(result),
-        remembered(Memory(), Memory(), {}, 0.0, NO_INPUTS),
+        residual_features(KnownResults(), KnownResults(), {}, 0.0, NO_INPUTS),
         features.live_columns([], []),
         features.demold_columns(features.physics_columns(result), (50.0, 140.0), None, 600.0),
         features.lab_columns({"rho_moulded_kg_per_m3": 80.0}, ["void", "scratch"], None),
@@ -74,23 +79,22 @@ def test_slopes_look_at_the_first_minute_only() -> None:
     assert math.isnan(row["meas_p_slope_0_60_bar_per_s"]), "two readings are too few"
 
 
-def test_the_memory_forgets_and_knows_nothing_of_later() -> None:
-    mold, press = Memory(), Memory()
-    for shot in range(50):
-        mold.learn("rho_moulded", 0.01 * shot)
-    mold.learn("rho_moulded", math.nan)
-    row = remembered(mold, press, {}, 100.0, NO_INPUTS)
+def test_features_follow_from_the_results_that_are_known() -> None:
+    latest = tuple(0.01 * shot for shot in range(10, 50))
+    mold = KnownResults(
+        residuals={"rho_moulded": latest},
+        inputs={"rho_moulded": [NO_INPUTS] * len(latest)},
+        opened_at_s=40.0,
+    )
+    row = residual_features(mold, KnownResults(), {}, 100.0, NO_INPUTS)
     assert row["prev_rho_moulded_last"] == pytest.approx(0.49)
     assert row["prev_rho_moulded_mean8"] == pytest.approx(0.455)
     assert row["prev_rho_moulded_count"] == 40
     assert row["press_rho_moulded_count"] == 0
-    assert math.isnan(row["prev_pause_s"])
-    mold.opened(40.0)
-    assert remembered(mold, press, {}, 100.0, NO_INPUTS)["prev_pause_s"] == 60.0
-    again = Memory.model_validate_json(mold.model_dump_json())
-    assert remembered(again, press, {}, 100.0, NO_INPUTS) == pytest.approx(
-        remembered(mold, press, {}, 100.0, NO_INPUTS), nan_ok=True
-    )
+    assert row["prev_pause_s"] == 60.0
+    nothing = residual_features(KnownResults(), KnownResults(), {}, 100.0, NO_INPUTS)
+    assert math.isnan(nothing["prev_pause_s"])
+    assert math.isnan(nothing["prev_rho_moulded_last"])
 
 
 def test_a_residual_relative_to_nothing_is_missing() -> None:

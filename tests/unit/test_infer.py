@@ -15,10 +15,10 @@ import yaml
 
 from broker.codec import decode, encode
 from broker.messages import Alert, Prediction, QualityRecord, ShotEvent, TelemetryFrame
+from broker.ml_status import ML_STATUS
 from edge_agent.config.catalogue import load_catalogue
 from edge_agent.inference import registry as shelf_module
 from edge_agent.inference.registry import MANIFEST, MODEL, STATE, Shelf
-from edge_agent.inference.serving import ML_STATUS
 from edge_agent.monitoring.metrics import Metrics
 from edge_agent.pipeline.pipeline import Pipeline
 from edge_agent.pipeline.preview import preview

@@ -148,6 +148,25 @@ def lab_columns(
     return row
 
 
+def merged_lab_columns(records: Iterable[Mapping[str, float]]) -> Row:
+    """Merge ``qc_`` columns of several quality records of one shot, oldest first.
+
+    A later number corrects an earlier one; a part that had a defect keeps it, whatever a later
+    record says.
+    """
+    row: Row = {}
+    for record in records:
+        for name, value in record.items():
+            before = row.get(name, NAN)
+            if math.isnan(value):
+                row.setdefault(name, value)
+            elif name.startswith(("qc_any_defect", "qc_defect_")) and name != "qc_defect_risk":
+                row[name] = value if math.isnan(before) else max(before, value)
+            else:
+                row[name] = value
+    return row
+
+
 def _slope(readings: Sequence[tuple[float, float]]) -> float:
     """Least-squares slope over the first 60 s (the first generation fitted over 120 s)."""
     early = np.array([(t, value) for t, value in readings if 0.0 <= t <= SLOPE_S])

@@ -18,8 +18,8 @@ from twin_core.compiled import PHYSICS_HASH
 from twin_core.errors import InvalidInput, MissingRuntime, ModelError
 from twin_core.learning.card import CARD_KEY, INPUT, Card
 from twin_core.learning.columns import TARGETS
-from twin_core.learning.memory import corrected
 from twin_core.learning.own_graph import check_own_graph
+from twin_core.learning.residual_features import corrected
 
 BYTES_MAX = 16_000_000
 """A larger file is none of ours: gradient boosting makes some hundred kilobytes."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from twin_core.errors import InputError
 from twin_core.learning.columns import IDS, TARGETS
-from twin_core.learning.memory import NAN
+from twin_core.learning.residual_features import NAN
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.bool_]

@@ -1,33 +1,29 @@
-"""What became known when, over all molds and presses: the state behind ``prev_`` and ``press_``.
+"""Results of past shots over all molds and presses, and when each became known.
 
-A state machine without clock or disk: the same one walks through a history when a feature set is
-built and lives in the agent. Events may come late, twice or slightly out of order: each says when
-it became known, and the columns of a pour see what was known before it, whenever it arrived.
+A state machine without clock or disk, for the agent and for whoever builds a feature set from a
+history. Events may come late, twice or slightly out of order: each says when it became known, and
+the features of a pour follow from results that were known before it, whenever they arrived.
 """
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict
-
 from twin_core.learning.columns import INPUTS, RECENT, TARGETS
-from twin_core.learning.memory import (
-    LONGEST,
+from twin_core.learning.ledger import Ledger, Result
+from twin_core.learning.residual_features import (
     NAN,
     NO_INPUTS,
-    Memory,
     inputs_of,
-    remembered,
     residual,
+    residual_features,
 )
 
-KEPT = 2 * LONGEST
-"""Results that are kept of each kind: twice what is looked at, for those that come late."""
 NEWEST = 4
 """Results of one mold that can be news of the site."""
 WAITING_MAX = 500
@@ -35,7 +31,7 @@ WAITING_MAX = 500
 
 
 class ShotKey(NamedTuple):
-    """Which shot; ``mold_id`` may be empty where only a quality record spoke of it."""
+    """Identity of a shot; ``mold_id`` may be empty where only a quality record spoke of it."""
 
     site: str
     press: str
@@ -48,118 +44,56 @@ class ShotKey(NamedTuple):
         return f"{self.site}/{self.press}"
 
 
-class Result(NamedTuple):
-    """Something that was found on a shot, and when."""
-
-    at_s: float
-    shot_id: str
-    value: float
-    inputs: tuple[float, ...] = NO_INPUTS
-    """How the shot was poured, see ``columns.INPUTS``."""
-
-
-class Ledger(BaseModel):
-    """Results of one mold on a press, or of one press, each kind in order of time."""
-
-    model_config = ConfigDict(ser_json_inf_nan="constants")
-
-    results: dict[str, list[Result]] = {}
-    """By target; ``defect`` is 1 or 0 for a part that somebody looked at, ``opened`` 1."""
-
-    def write(self, name: str, result: Result) -> None:
-        """Add a result; the same one again changes nothing, another value of then replaces it."""
-        known = self.results.setdefault(name, [])
-        at = len(known)
-        while at > 0 and known[at - 1][:2] > result[:2]:
-            at -= 1
-        if at > 0 and known[at - 1][:2] == result[:2]:
-            known[at - 1] = result
-            return
-        known.insert(at, result)
-        del known[:-KEPT]
-
-    def has(self, shot_id: str) -> bool:
-        """Is there a result of this shot?"""
-        return any(r.shot_id == shot_id for results in self.results.values() for r in results)
-
-    def before(self, at_s: float) -> Memory:
-        """What was known before this moment; a shot that was reported again counts once."""
-        memory = Memory()
-        for name, results in self.results.items():
-            if name == "opened":
-                earlier = [result.at_s for result in results if result.at_s < at_s]
-                memory.opened_at_s = earlier[-1] if earlier else None
-                continue
-            latest: dict[str, Result] = {}
-            for result in results:
-                if result.at_s >= at_s:
-                    break
-                before = latest.pop(result.shot_id, None)
-                # a part stays defective when a second look finds nothing
-                stays = name == "defect" and before is not None and before.value > result.value
-                latest[result.shot_id] = before if stays and before is not None else result
-            newest = list(latest.values())[-LONGEST:]
-            if name in TARGETS:
-                memory.residuals[name] = [result.value for result in newest]
-                memory.inputs[name] = [result.inputs for result in newest]
-            elif name == "defect":
-                memory.defects = [int(result.value) for result in newest]
-        return memory
-
-
-class Waiting(BaseModel):
+@dataclass
+class Waiting:
     """A shot of which something is still to come."""
 
-    model_config = ConfigDict(ser_json_inf_nan="constants")
-
-    physics: dict[str, float] = {}
-    """What was computed of each target."""
+    physics: dict[str, float] = field(default_factory=dict)
+    """Computed value of each target."""
     inputs: tuple[float, ...] = NO_INPUTS
     """How it was poured, see ``columns.INPUTS``."""
-    measured: list[tuple[float, dict[str, float]]] = []
-    """What was measured before the physics came: when, and by target."""
+    measured: list[tuple[float, dict[str, float]]] = field(default_factory=list)
+    """Measurements that came before the physics: when [s], and the values by target."""
 
 
-class PressChronicle(BaseModel):
-    """Of one press."""
+@dataclass
+class PressResults:
+    """Results of one press."""
 
-    model_config = ConfigDict(ser_json_inf_nan="constants")
-
-    all: Ledger = Ledger()
-    molds: dict[str, Ledger] = {}
-    waiting: dict[str, dict[str, Waiting]] = {}
+    all: Ledger = field(default_factory=Ledger)
+    molds: dict[str, Ledger] = field(default_factory=dict)
+    waiting: dict[str, dict[str, Waiting]] = field(default_factory=dict)
     """By mold and shot, in order of the pours."""
 
 
-class Chronicle(BaseModel):
-    """All presses by ``site/press``; JSON keeps it over a restart, whole or a press at a time.
+@dataclass
+class PastResults:
+    """Results of all presses, by ``site/press``.
 
-    Times are seconds of any clock that counts up, the same one for all calls.
+    Times are seconds of any clock that counts up, one clock for all calls.
     """
 
-    model_config = ConfigDict(ser_json_inf_nan="constants")
-
-    presses: dict[str, PressChronicle] = {}
+    presses: dict[str, PressResults] = field(default_factory=dict)
 
     def poured(self, shot: ShotKey, at_s: float, row: Mapping[str, float]) -> dict[str, float]:
-        """The shot was poured, and simulated.
+        """Report a pour that was simulated, and compute the features of its earlier shots.
 
         Args:
             row: its ``proc_`` and ``sim_`` columns.
 
         Returns:
-            its ``prev_ press_ site_ dev_`` columns: what was known before ``at_s``.
+            its ``prev_ press_ site_ dev_`` columns, from results known before ``at_s``.
         """
         self.simulated(shot, row)
         return self.known(shot, at_s, row)
 
     def known(self, shot: ShotKey, at_s: float, row: Mapping[str, float]) -> dict[str, float]:
-        """The same columns, without telling of a pour."""
-        press = self.presses.get(shot.address, PressChronicle())
+        """Compute the ``prev_ press_ site_ dev_`` columns of a pour at ``at_s`` [s]."""
+        press = self.presses.get(shot.address, PressResults())
         mold = press.molds.get(shot.mold_id, Ledger())
         news = {name: self._news(shot.site, name, at_s) for name in TARGETS}
-        memories = mold.before(at_s), press.all.before(at_s)
-        return remembered(*memories, news, at_s, inputs_of(row))
+        before = mold.before(at_s), press.all.before(at_s)
+        return residual_features(*before, news, at_s, inputs_of(row))
 
     def _news(self, site: str, name: str, at_s: float) -> list[float]:
         """Latest results of all molds of the site, each less the mean of those before it there."""
@@ -176,7 +110,7 @@ class Chronicle(BaseModel):
         return [value for _, value in sorted(found)[-RECENT[0] :]]
 
     def closed(self, shot: ShotKey, at_s: float, row: Mapping[str, float], *, opened: bool) -> None:
-        """The shot has ended.
+        """Report the end of a shot.
 
         Args:
             row: its ``meas_`` columns of the demolding, and ``sim_`` columns (those of the pour
@@ -184,18 +118,18 @@ class Chronicle(BaseModel):
             opened: the mold was opened then; False when nobody said so.
         """
         if opened:
-            self._write(shot, "opened", at_s, 1.0)
+            self._add(shot, "opened", at_s, 1.0)
         self.simulated(shot, row)
         self._measured(shot, at_s, row, "demold")
 
     def aborted(self, shot: ShotKey) -> None:
-        """The shot was aborted: nothing that is measured of it says how good the physics is."""
+        """Report an abort: no measurement of that shot says how good the physics is."""
         press = self.presses.get(shot.address)
         if press is not None:
             press.waiting.get(shot.mold_id, {}).pop(shot.shot_id, None)
 
     def lab(self, shot: ShotKey, at_s: float, row: Mapping[str, float]) -> None:
-        """A quality record became known.
+        """Report a quality record.
 
         Args:
             shot: ``mold_id`` may be empty: the shot's own counts.
@@ -207,7 +141,7 @@ class Chronicle(BaseModel):
         self._measured(shot, at_s, row, "lab")
 
     def simulated(self, shot: ShotKey, row: Mapping[str, float]) -> None:
-        """Keep the physics, and learn from what was measured before it came."""
+        """Keep the physics of a shot, and compare it with measurements that came before it."""
         physics = _numbers(row, {name: target.physics for name, target in TARGETS.items()})
         if not physics:
             return
@@ -220,10 +154,10 @@ class Chronicle(BaseModel):
         if shot.mold_id and shot.shot_id in unknown:  # a record that did not name the mold
             early += unknown.pop(shot.shot_id).measured
         for at_s, measured in early:
-            self._learn(shot, at_s, measured)
+            self._add_residuals(shot, at_s, measured)
 
     def mold_of(self, shot: ShotKey) -> str | None:
-        """The mold that a shot was poured into, if it is known; else what is said of it."""
+        """Mold that a shot was poured into, if it is known; else the mold of the key, or None."""
         press = self.presses.get(shot.address)
         of_press = {} if press is None else press.waiting
         if shot.mold_id and shot.shot_id in of_press.get(shot.mold_id, {}):
@@ -233,7 +167,7 @@ class Chronicle(BaseModel):
 
     def counts(self, shot: ShotKey) -> bool:
         """Does any result of the shot still count?"""
-        press = self.presses.get(shot.address, PressChronicle())
+        press = self.presses.get(shot.address, PressResults())
         mold = press.molds.get(shot.mold_id, Ledger())
         return mold.has(shot.shot_id) or press.all.has(f"{shot.mold_id}/{shot.shot_id}")
 
@@ -245,29 +179,29 @@ class Chronicle(BaseModel):
         looked_at = _numbers(row, {"defect": "qc_any_defect"}) if known == "lab" else {}
         if shot.mold_id:  # a defect needs no physics beside it
             for value in looked_at.values():
-                self._write(shot, "defect", at_s, value)
+                self._add(shot, "defect", at_s, value)
         else:
             measured |= looked_at
         if not measured:
             return
         waiting = self._waiting(shot)
         if waiting.physics:
-            self._learn(shot, at_s, measured)
+            self._add_residuals(shot, at_s, measured)
         elif (at_s, measured) not in waiting.measured:
             waiting.measured.append((at_s, measured))
             del waiting.measured[:-8]
 
-    def _learn(self, shot: ShotKey, at_s: float, measured: Mapping[str, float]) -> None:
+    def _add_residuals(self, shot: ShotKey, at_s: float, measured: Mapping[str, float]) -> None:
         physics = self._waiting(shot).physics
         for name, value in measured.items():
             if name == "defect":
-                self._write(shot, name, at_s, value)
+                self._add(shot, name, at_s, value)
                 continue
             off = residual(TARGETS[name], value, physics.get(name, NAN))
             if not math.isnan(off):
-                self._write(shot, name, at_s, off, self._waiting(shot).inputs)
+                self._add(shot, name, at_s, off, self._waiting(shot).inputs)
 
-    def _write(
+    def _add(
         self,
         shot: ShotKey,
         name: str,
@@ -277,11 +211,11 @@ class Chronicle(BaseModel):
     ) -> None:
         press = self._press(shot)
         result = Result(at_s, shot.shot_id, value, inputs)
-        press.all.write(name, result._replace(shot_id=f"{shot.mold_id}/{shot.shot_id}"))
-        press.molds.setdefault(shot.mold_id, Ledger()).write(name, result)
+        press.all.add(name, result._replace(shot_id=f"{shot.mold_id}/{shot.shot_id}"))
+        press.molds.setdefault(shot.mold_id, Ledger()).add(name, result)
 
-    def _press(self, shot: ShotKey) -> PressChronicle:
-        return self.presses.setdefault(shot.address, PressChronicle())
+    def _press(self, shot: ShotKey) -> PressResults:
+        return self.presses.setdefault(shot.address, PressResults())
 
     def _waiting(self, shot: ShotKey) -> Waiting:
         of_mold = self._press(shot).waiting.setdefault(shot.mold_id, {})
@@ -290,24 +224,6 @@ class Chronicle(BaseModel):
                 del of_mold[next(iter(of_mold))]
             of_mold[shot.shot_id] = Waiting()
         return of_mold[shot.shot_id]
-
-
-def merged(records: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """``qc_`` columns of several records of one shot, oldest first.
-
-    A later number corrects an earlier one; a part stays defective when a second look finds nothing.
-    """
-    found: dict[str, float] = {}
-    for record in records:
-        for name, value in record.items():
-            before = found.get(name, NAN)
-            if math.isnan(value):
-                found.setdefault(name, value)
-            elif name.startswith(("qc_any_defect", "qc_defect_")) and name != "qc_defect_risk":
-                found[name] = value if math.isnan(before) else max(before, value)
-            else:
-                found[name] = value
-    return found
 
 
 def _numbers(row: Mapping[str, float], names: Mapping[str, str]) -> dict[str, float]:

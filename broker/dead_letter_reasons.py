@@ -1,0 +1,25 @@
+"""Reasons of a dead letter: the codes of a payload that cannot be read, and those of the agent."""
+
+from __future__ import annotations
+
+from broker.errors import RefusalCode
+
+CLOCK_SKEW = "clock-skew"
+"""The message is dated in the future."""
+NOT_INBOUND = "not-inbound"
+"""The topic is one that only the twin may use."""
+UNREADABLE = "unreadable-packet"
+"""An MQTT packet that is none: the payload of the dead letter is the whole packet."""
+INTERNAL_ERROR = "internal-error"
+"""A fault of this program over a message."""
+REFUSED_BY_HISTORY = "refused-by-history"
+"""The database will never take this row, which is the payload of the dead letter."""
+
+REASONS = frozenset(code.value for code in RefusalCode) | {
+    CLOCK_SKEW,
+    NOT_INBOUND,
+    UNREADABLE,
+    INTERNAL_ERROR,
+    REFUSED_BY_HISTORY,
+}
+"""Every reason that a dead letter has."""

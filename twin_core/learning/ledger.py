@@ -1,0 +1,69 @@
+"""Results of one mold or of one press in order of time, and those that were known at a moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from twin_core.learning.columns import TARGETS
+from twin_core.learning.residual_features import LONGEST, NO_INPUTS, KnownResults
+
+KEPT = 2 * LONGEST
+"""Results that are kept of each kind: twice as many as features use, for those that come late."""
+
+
+class Result(NamedTuple):
+    """One result of a shot, and when it became known."""
+
+    at_s: float
+    shot_id: str
+    value: float
+    inputs: tuple[float, ...] = NO_INPUTS
+    """How the shot was poured, see ``columns.INPUTS``."""
+
+
+@dataclass
+class Ledger:
+    """Results of one mold on a press, or of one press, each kind in order of time."""
+
+    results: dict[str, list[Result]] = field(default_factory=dict)
+    """By target; ``defect`` is 1 or 0 for a part that was inspected, ``opened`` 1."""
+
+    def add(self, name: str, result: Result) -> None:
+        """Add a result; another value of the same moment and shot replaces the first."""
+        known = self.results.setdefault(name, [])
+        at = len(known)
+        while at > 0 and known[at - 1][:2] > result[:2]:
+            at -= 1
+        if at > 0 and known[at - 1][:2] == result[:2]:
+            known[at - 1] = result
+            return
+        known.insert(at, result)
+        del known[:-KEPT]
+
+    def has(self, shot_id: str) -> bool:
+        """Is there a result of this shot?"""
+        return any(r.shot_id == shot_id for results in self.results.values() for r in results)
+
+    def before(self, at_s: float) -> KnownResults:
+        """Results known before a moment [s]; a shot that was reported again counts once."""
+        opened = [result.at_s for result in self.results.get("opened", []) if result.at_s < at_s]
+        targets = {name: self._latest(name, at_s) for name in TARGETS if name in self.results}
+        return KnownResults(
+            residuals={name: [r.value for r in latest] for name, latest in targets.items()},
+            inputs={name: [r.inputs for r in latest] for name, latest in targets.items()},
+            defects=[int(result.value) for result in self._latest("defect", at_s)],
+            opened_at_s=opened[-1] if opened else None,
+        )
+
+    def _latest(self, name: str, at_s: float) -> list[Result]:
+        """Latest result of each shot before a moment [s], oldest first."""
+        latest: dict[str, Result] = {}
+        for result in self.results.get(name, []):
+            if result.at_s >= at_s:
+                break
+            before = latest.pop(result.shot_id, None)
+            # a defective part stays so, even when a second inspection finds nothing
+            stays = name == "defect" and before is not None and before.value > result.value
+            latest[result.shot_id] = before if stays and before is not None else result
+        return list(latest.values())[-LONGEST:]
