@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from broker.messages import Recipe, ShotEvent, TelemetryFrame
 from broker.timestamps import Timestamp
 from broker.topics import PressAddress
+from edge_agent.shots.shot_key import key_of_older, shot_key
 from edge_agent.stages.cure import Cure
 
 Outcome = Literal["demolded", "aborted", "superseded", "timed_out"]
@@ -42,6 +43,8 @@ class Shot(BaseModel):
     press: str
     shot_id: str
     mold_id: str
+    shot_key: str = ""
+    """Its identity, made of its first event; shots of older spools get one when they are read."""
     system_id: str | None = None
     recipe: Recipe | None = None
     started_at: Timestamp | None = None
@@ -66,10 +69,24 @@ class Shot(BaseModel):
     finished: bool = False
     """The final result is out."""
 
+    @model_validator(mode="after")
+    def _has_a_key(self) -> Self:
+        if not self.shot_key:
+            self.shot_key = key_of_older(
+                self.address,
+                self.mold_id,
+                self.shot_id,
+                poured_at=self.poured_at,
+                started_at=self.started_at,
+                closed_at=self.closed_at,
+                outcome=self.outcome,
+            )
+        return self
+
     @property
     def key(self) -> str:
         """Unique among all shots of the agent."""
-        return shot_key(self.address, self.shot_id)
+        return _id_key(self.address, self.shot_id)
 
     @property
     def address(self) -> PressAddress:
@@ -89,7 +106,7 @@ class Shot(BaseModel):
         )
 
 
-def shot_key(press: PressAddress, shot_id: str) -> str:
+def _id_key(press: PressAddress, shot_id: str) -> str:
     """Key of a shot in the agent's state."""
     return f"{press}/{shot_id}"
 
@@ -114,8 +131,12 @@ class Assembler:
     def event(self, press: PressAddress, event: ShotEvent) -> list[Shot]:
         """A step of a shot, in whatever order steps arrive."""
         self._hear(press, event.ts)
-        shot = self.shots.get(shot_key(press, event.shot_id)) or Shot(
-            site=press.site, press=press.press, shot_id=event.shot_id, mold_id=event.mold_id
+        shot = self.shots.get(_id_key(press, event.shot_id)) or Shot(
+            site=press.site,
+            press=press.press,
+            shot_id=event.shot_id,
+            mold_id=event.mold_id,
+            shot_key=shot_key(press, event.mold_id, event.shot_id, event.event, event.ts),
         )
         self.shots[shot.key] = shot
         shot.simulated = shot.simulated or event.simulated
@@ -195,7 +216,7 @@ class Assembler:
     def shot_of(self, press: PressAddress, frame: TelemetryFrame) -> Shot | None:
         """The shot that a frame belongs to, if it is known."""
         if frame.shot_id is not None:
-            return self.shots.get(shot_key(press, frame.shot_id))
+            return self.shots.get(_id_key(press, frame.shot_id))
         candidates = [
             shot
             for shot in self.shots.values()

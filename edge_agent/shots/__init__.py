@@ -1,0 +1,1 @@
+"""The record of a shot and what follows from it."""
