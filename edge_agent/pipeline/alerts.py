@@ -23,6 +23,7 @@ def kpis_of(shot: Shot, prediction: Prediction) -> ShotKpis:
         site=shot.site,
         press=shot.press,
         shot_id=shot.shot_id,
+        shot_key=shot.shot_key,
         mold_id=shot.mold_id,
         system_id=shot.system_id,
         outcome=shot.outcome,
@@ -74,6 +75,7 @@ def no_pour(shot: Shot, now: datetime) -> Alert:
         severity="warning",
         words="the shot ended and no pour was reported: nothing was simulated",
         shot_id=shot.shot_id,
+        shot_key=shot.shot_key,
         mold_id=shot.mold_id,
         simulated=shot.simulated,
     )

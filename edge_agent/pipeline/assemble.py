@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from broker.messages import ShotEvent, TelemetryFrame
 from broker.topics import PressAddress
 from edge_agent.shots.readings import INPUT_SIGNALS, inputs_at
-from edge_agent.shots.shot import Reading, Shot, shot_key
+from edge_agent.shots.shot import Reading, Shot, id_key
+from edge_agent.shots.shot_key import shot_key
 
 LINGER = timedelta(hours=1)
 """An ended shot takes late frames for this long, then only the history knows it."""
@@ -39,8 +40,12 @@ class Assembler:
     def event(self, press: PressAddress, event: ShotEvent) -> list[Shot]:
         """A step of a shot, in whatever order steps arrive."""
         self._hear(press, event.ts)
-        shot = self.shots.get(shot_key(press, event.shot_id)) or Shot(
-            site=press.site, press=press.press, shot_id=event.shot_id, mold_id=event.mold_id
+        shot = self.shots.get(id_key(press, event.shot_id)) or Shot(
+            site=press.site,
+            press=press.press,
+            shot_id=event.shot_id,
+            mold_id=event.mold_id,
+            shot_key=shot_key(press, event.mold_id, event.shot_id, event.event, event.ts),
         )
         self.shots[shot.key] = shot
         shot.simulated = shot.simulated or event.simulated
@@ -120,7 +125,7 @@ class Assembler:
     def shot_of(self, press: PressAddress, frame: TelemetryFrame) -> Shot | None:
         """The shot that a frame belongs to, if it is known."""
         if frame.shot_id is not None:
-            return self.shots.get(shot_key(press, frame.shot_id))
+            return self.shots.get(id_key(press, frame.shot_id))
         candidates = [
             shot
             for shot in self.shots.values()

@@ -84,6 +84,7 @@ class Handover:
             press=self._press.press,
             mold_id=shot.mold_id,
             shot_id=shot.shot_id,
+            shot_key=shot.shot_key,
             agent_id=self._settings.agent_id,
             document=document,
         )

@@ -208,6 +208,7 @@ def _common(shot: Shot, basis: Basis, now: datetime) -> dict[str, Any]:
         "site": shot.site,
         "press": shot.press,
         "shot_id": shot.shot_id,
+        "shot_key": shot.shot_key,
         "mold_id": shot.mold_id,
         "system_id": shot.system_id,
         "issued_at": now,
