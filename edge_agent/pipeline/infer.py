@@ -20,8 +20,8 @@ from edge_agent.inference.correction import Learned, learned
 from edge_agent.inference.earlier_shots import EarlierShots, State
 from edge_agent.inference.serving import Entry, InUse, ModelsInUse
 from edge_agent.logs import get_logger
+from edge_agent.monitoring.alerts import model_refused
 from edge_agent.monitoring.metrics import Metrics
-from edge_agent.pipeline.alerts import model_refused
 from edge_agent.shots.shot import Shot
 from edge_agent.shots.simulation import Answer
 from twin_core import SimulationResult
