@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 SHOT_WITHOUT_POUR: Final = "shot-without-pour"
+TOO_MANY_SHOTS: Final = "too-many-open-shots"
 OPENED_BEFORE_WINDOW: Final = "opened-before-window"
 MODEL_REFUSED: Final = "ml-model-refused"
 DRIFT_WARNING: Final = "drift-warning"
@@ -21,12 +22,13 @@ GAVE_WAY: Final = "agent-gave-way"
 
 ALERT_CODES: Final = {
     SHOT_WITHOUT_POUR: "a shot ended and no pour was reported: nothing was simulated",
+    TOO_MANY_SHOTS: "a press has more open shots than it can: the oldest counts as ended",
     OPENED_BEFORE_WINDOW: "a mold was opened earlier than the prediction allowed: check the part",
     MODEL_REFUSED: "a model that is promoted, or in shadow, cannot be used",
     DRIFT_WARNING: "the newest shots differ somewhat from those that the model learned from",
     DRIFT_ALERT: "the newest shots differ much from those that the model learned from",
     DRIFT_OVER: "the newest shots look again like those that the model learned from",
-    SPOOL_REFUSED: "the disk does not take the spool: predictions go on, unsaved",
+    SPOOL_REFUSED: "the disk refuses the spool: nothing is acknowledged, predictions are unsaved",
     SPOOL_TAKES_AGAIN: "the disk takes the spool again",
     SPOOL_THINNED: "the history was away for long: raw frames are given up",
     SPOOL_FULL: "the spool is full: messages stay at the broker",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from broker.codec import encode
 from edge_agent import __version__
 from edge_agent.clock import Clock
 from edge_agent.config.catalogue import load_catalogue
@@ -15,24 +16,23 @@ from edge_agent.config.settings import Settings
 from edge_agent.errors import StoreError
 from edge_agent.history import open_store
 from edge_agent.logs import configure, flush_repeats, get_logger
-from edge_agent.monitoring.alerts import spool_salvaged
+from edge_agent.monitoring.alerts import spool_refused, spool_salvaged, spool_takes_again
 from edge_agent.monitoring.health import LOOP, Vitals, application, serving
 from edge_agent.monitoring.metrics import Metrics
 from edge_agent.monitoring.systemd import Service
 from edge_agent.monitoring.watchdog import STUCK_AFTER_S, Watch
-from edge_agent.pipeline.commit import Committer
 from edge_agent.pipeline.forward import Forwarder
 from edge_agent.pipeline.pipeline import Pipeline
-from edge_agent.pipeline.preview import preview
-from edge_agent.pipeline.unsaved import Unsaved
-from edge_agent.ports import Envelope, HistoryStore, Outgoing
+from edge_agent.ports import HistoryStore, Outgoing
 from edge_agent.presses.group import Sharing
 from edge_agent.presses.identity import Identity
 from edge_agent.presses.presence import Presence
 from edge_agent.presses.sessions import Sessions
+from edge_agent.spool.changes import Changes
 from edge_agent.spool.queue_metrics import SpoolCollector, SpoolReader
 from edge_agent.spool.repair import open_spool
-from edge_agent.spool.spool import Spool, SpoolThread
+from edge_agent.spool.spool import Spool, new_key
+from edge_agent.spool.thread import SpoolThread
 from twin_core.errors import InputError
 
 BEAT_S = CHECKPOINT_S = 1.0
@@ -71,11 +71,18 @@ class Agent:
                 SpoolReader(settings.spool.path, spool.problem), settings.spool.limit_mb, clock
             )
         )
-        self._unsaved = unsaved = Unsaved(settings, clock, self._preview, spool.problem)
         self._pipeline = Pipeline(
-            settings, catalogue, self._spool, clock, self._committed, self._metrics, unsaved
+            settings,
+            catalogue,
+            self._spool,
+            clock,
+            self._committed,
+            self._disk_refuses,
+            self._metrics,
         )
-        self._forwarder = Forwarder(settings, self._spool, self._history, clock, self._metrics)
+        self._forwarder = Forwarder(
+            settings, self._spool, self._history, self._pipeline, clock, self._metrics
+        )
         self._load, self._hup = load, asyncio.Event()
         self._service = service or Service({})
         stuck_after_s = self._service.watchdog_s or STUCK_AFTER_S
@@ -87,11 +94,9 @@ class Agent:
             self._presence,
             self._spool,
             clock,
-            self._pipeline.wake,
+            self._pipeline,
             self._metrics,
             self._vitals,
-            self._pipeline.holdings,
-            unsaved,
         )
         self._sharing: Sharing | None = None
         self._presence.current = self._sessions.current
@@ -133,7 +138,7 @@ class Agent:
     async def _run(self) -> None:
         log = get_logger()
         log.info("agent_started", agent_id=self._settings.agent_id, version=__version__)
-        warming = asyncio.create_task(self._pipeline.warm_up())
+        warming = asyncio.create_task(self._pipeline.compile())
         work = asyncio.create_task(self._pipeline.run())
         forwarder = asyncio.create_task(self._forwarder.run())
         self._sessions.start()
@@ -155,25 +160,38 @@ class Agent:
         if self._sharing is not None:
             await self._sharing.leave(sharing)
         faults = await self._sessions.end_all()
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        await self._pipeline.stop()
         for task in (*everything, warming):
             task.cancel()
         await asyncio.gather(*everything, warming, return_exceptions=True)
         with suppress(StoreError):
             while await self._forwarder.batch():
                 pass
-        depth = await self._spool.call(self._spool.spool.depth)
+        await self._pipeline.stop()
+        depth = await self._spool.depth()
         log.info("agent_stopped", backlog_count=depth.publish_count + depth.forward_count)
         flush_repeats()
         faults += [error for task in done if (error := task.exception()) is not None]
         if faults:
             raise faults[0]  # a fault in the agent itself: do not end as if all were well
 
-    def _committed(self) -> None:
-        self._sessions.wake()
-        self._forwarder.wake.set()
+    def _committed(self, changes: Changes) -> None:
+        self._sessions.committed(changes)
+        self._forwarder.committed(changes)
 
-    async def _preview(self, held: Sequence[Envelope]) -> list[Outgoing]:
-        return await preview(self._pipeline, held)
+    def _disk_refuses(self, refuses: bool) -> None:
+        """Tell people, past the spool."""
+        now, settings = self._clock.now(), self._settings
+        for press in settings.addresses():
+            if refuses:
+                alert = spool_refused(press, self._spool.problem(), now)
+            else:
+                alert = spool_takes_again(press, now)
+            payload = encode(alert, settings.broker.payload_format)
+            topic = settings.topics.alert(press)
+            self._pipeline.publisher.say(Outgoing(str(press), new_key("alert"), topic, payload))
 
     async def _beat(self, warming: asyncio.Task[None]) -> None:
         """Say that we are ready, then that we are alive as long as everything moves."""
@@ -203,18 +221,16 @@ class Agent:
         lost = False
         while True:
             await asyncio.sleep(CHECKPOINT_S)
-            problem = self._spool.spool.problem()
-            if problem is not None:
-                if not lost:
-                    get_logger().error("spool_lost", stage="receive", reason=problem)
-                await self._unsaved.unwritten([])
-            elif lost:
-                get_logger().info("spool_recovered", stage="receive")
-                await self._unsaved.taken()
+            problem = self._spool.problem()
+            if problem is not None and not lost:
+                get_logger().error("spool_lost", stage="commit", reason=problem)
+            elif problem is None and lost:
+                get_logger().info("spool_recovered", stage="commit")
             lost = problem is not None
+            self._pipeline.spool_is_lost(lost)
             await asyncio.to_thread(self._identity.ids.keep)
             with suppress(StoreError):  # the disk is away: a commit says so
-                await asyncio.to_thread(self._spool.spool.checkpoint)
+                await self._spool.checkpoint()
 
     def _words(self) -> str:
         return f"for {', '.join(self._settings.presses)} of {self._settings.site}"
@@ -265,10 +281,14 @@ def _stores(settings: Settings, clock: Clock) -> tuple[Spool, HistoryStore]:
                 count=sum(salvage.saved.values()),
                 hint="the damaged file is kept; send it to support, then delete it",
             )
-            committer = Committer(settings.topics, settings.broker.payload_format)
+            changes = Changes()
             for press in settings.addresses():
-                committer.alert(spool_salvaged(press, salvage, now))
-            spool.commit(committer.changes, now)
+                payload = encode(
+                    spool_salvaged(press, salvage, now), settings.broker.payload_format
+                )
+                topic = settings.topics.alert(press)
+                changes.publish.append(Outgoing(str(press), new_key("alert"), topic, payload))
+            spool.commit(changes, now)
         return spool, open_store(settings.history)
     except BaseException:
         spool.close()

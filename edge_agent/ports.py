@@ -13,24 +13,6 @@ RowKind = Literal["telemetry", "shot", "prediction", "quality", "dead_letter"]
 
 
 @dataclass(frozen=True, slots=True)
-class Envelope:
-    """A message as it arrived, before anyone looked into it."""
-
-    received_at: datetime
-    topic: str
-    payload: bytes
-    content_type: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class InboxRow:
-    """An envelope that is safely on disk."""
-
-    id: int
-    envelope: Envelope
-
-
-@dataclass(frozen=True, slots=True)
 class Outgoing:
     """A message to publish: ``key`` makes it unique, ``retain`` keeps it at the broker."""
 

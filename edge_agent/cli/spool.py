@@ -20,7 +20,7 @@ EXAMPLE = """\b
 Examples:
   pur-mold-twin spool status var/spool.db
   pur-mold-twin spool verify var/spool.db
-  pur-mold-twin spool export var/spool.db inbox > inbox.jsonl
+  pur-mold-twin spool export var/spool.db publish > publish.jsonl
 """
 
 
@@ -42,12 +42,8 @@ def status(path: Path) -> None:
             if part.exists()
         )
         click.echo(f"{path}: {size / 1e6:.1f} MB")
-        for table, since in (
-            ("inbox", "received_at"),
-            ("publish", "created_at"),
-            ("forward", "created_at"),
-        ):
-            count, oldest = db.execute(f"SELECT count(*), min({since}) FROM {table}").fetchone()
+        for table in ("publish", "forward"):
+            count, oldest = db.execute(f"SELECT count(*), min(created_at) FROM {table}").fetchone()
             click.echo(f"{table:8} {count:8} waiting" + (f", oldest {oldest}" if oldest else ""))
         thinned = db.execute(
             "SELECT value FROM state WHERE scope = ? AND key = ?", THINNED
@@ -95,11 +91,11 @@ def verify(path: Path) -> None:
     "export", epilog="Example: pur-mold-twin spool export var/spool.db forward > rows.jsonl"
 )
 @click.argument("path", type=File)
-@click.argument("queue", type=click.Choice(["inbox", "publish", "forward", "retained", "state"]))
+@click.argument("queue", type=click.Choice(["publish", "forward", "retained", "state"]))
 def export(path: Path, queue: str) -> None:
     """Print a QUEUE of the spool at PATH as JSON lines. Exit codes: 0, 2 bad file."""
     from edge_agent.presses.takeover import SESSION_SCOPE
-    from edge_agent.spool.spool import SPOOL_TABLES
+    from edge_agent.spool.tables import SPOOL_TABLES
 
     names = SPOOL_TABLES[queue]
     where = f"WHERE scope <> '{SESSION_SCOPE}'" if queue == "state" else ""  # ids are secret

@@ -136,11 +136,13 @@ class ShareSettings(_Section):
 
 
 class SpoolSettings(_Section):
-    """Inbox and outbox on disk."""
+    """What an agent keeps on disk until others have it."""
 
     path: Path = Path("var/spool.db")
     limit_mb: Annotated[float, Field(ge=1)] = 2048.0
     """Beyond it raw telemetry that waits for the history is thinned out; shots never are."""
+    gather_s: Annotated[float, Field(ge=0, le=60)] = 1.0
+    """Raw telemetry that leads to nothing new is gathered so long for one write to the disk."""
 
 
 class HistorySettings(_Section):
@@ -154,6 +156,8 @@ class HistorySettings(_Section):
     """A file that holds the address alone, password and all; ``credentials:NAME`` too."""
     raw_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
     """Raw telemetry older than this is dropped (the roll-up stays); None keeps it for ever."""
+    gather_s: Annotated[float, Field(ge=0, le=600)] = 5.0
+    """Raw telemetry is gathered so long for one transaction of the history; results never wait."""
 
     @field_validator("url")
     @classmethod

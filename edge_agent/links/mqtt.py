@@ -60,7 +60,9 @@ class _Client(aiomqtt.Client):
         self.paho = cast(QuickPaho, self._client)
         self.paho.manual_ack_set(True)
         self.paho.on_incoming = self._take
-        self._results: dict[int, asyncio.Future[ReasonCode]] = {}
+        self._results: dict[int, tuple[str, asyncio.Future[None]]] = {}
+        """Topic and outcome of what the broker has not acknowledged, by packet id."""
+        self.session_present = False
         self._received: deque[Incoming] = deque()
         self._arrival: asyncio.Future[None] | None = None
         self._abandoned = False
@@ -125,9 +127,25 @@ class _Client(aiomqtt.Client):
         reason_code: ReasonCode,
         properties: Properties,
     ) -> None:
-        waiting = self._results.pop(mid, None)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(reason_code)
+        topic, outcome = self._results.pop(mid, ("", None))
+        if outcome is None or outcome.done():
+            return
+        if not reason_code.is_failure:
+            outcome.set_result(None)
+            return
+        name = reason_code.getName()
+        words = f"{topic}: the broker refused a publish: {name}"
+        if name == NOT_AUTHORIZED:
+            outcome.set_exception(NotAuthorized(words))
+        else:
+            kind = PublishRefused if name in NEVER_ACCEPTED else LinkError
+            outcome.set_exception(kind(words))
+
+    def _on_connect(
+        self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None
+    ) -> None:
+        self.session_present = bool(flags.session_present)
+        super()._on_connect(client, userdata, flags, reason_code, properties)
 
     def _on_disconnect(
         self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None
@@ -147,6 +165,11 @@ class _Client(aiomqtt.Client):
                     aiomqtt.MqttCodeError(reason_code, "Unexpected disconnection")
                 )
                 self._disconnected.exception()
+        for topic, outcome in self._results.values():
+            if not outcome.done():
+                outcome.set_exception(self.lost(f"{topic}: not acknowledged, connection lost"))
+                outcome.exception()
+        self._results.clear()
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
@@ -161,14 +184,14 @@ class _Client(aiomqtt.Client):
         reason = self._disconnected.exception() if self._disconnected.done() else None
         return LinkError(f"{what}: {reason or 'closed'}")
 
-    async def publish_checked(
+    def send(
         self, topic: str, payload: bytes, retain: bool, properties: Properties | None
-    ) -> None:
-        """Publish with QoS 1 and wait for the broker's word.
+    ) -> asyncio.Future[None]:
+        """Publish with QoS 1; the future has the broker's word, or the error of a refusal.
 
         Raises:
-            PublishRefused: it will never take this message.
-            LinkError: not now: the link is down, or the broker asks to wait.
+            PublishRefused: MQTT cannot carry this message.
+            LinkError: the link is down.
         """
         try:
             info = self._client.publish(topic, payload, QOS, retain, properties)
@@ -176,28 +199,9 @@ class _Client(aiomqtt.Client):
             raise PublishRefused(f"{topic}: {error}") from None
         if info.rc != MQTT_ERR_SUCCESS:
             raise self.lost(f"{topic}: cannot publish: paho error {info.rc}")
-        result: asyncio.Future[ReasonCode] = asyncio.get_running_loop().create_future()
-        self._results[info.mid] = result
-        try:
-            waiting: set[asyncio.Future[Any]] = {result, self._disconnected}
-            await asyncio.wait(
-                waiting,
-                timeout=TIMEOUT_S,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-        finally:
-            self._results.pop(info.mid, None)
-        if not result.done():
-            if self._disconnected.done():
-                raise self.lost(f"{topic}: not acknowledged, connection lost")
-            raise LinkError(f"{topic}: the broker did not acknowledge a publish")
-        code = result.result()
-        if code.is_failure:
-            name = code.getName()
-            words = f"{topic}: the broker refused a publish: {name}"
-            if name == NOT_AUTHORIZED:
-                raise NotAuthorized(words)
-            raise PublishRefused(words) if name in NEVER_ACCEPTED else LinkError(words)
+        outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._results[info.mid] = topic, outcome
+        return outcome
 
 
 class Session:
@@ -262,7 +266,37 @@ class Session:
         unsaved: bool = False,
         expires_s: int | None = None,
     ) -> None:
-        """Publish and wait until the broker has accepted.
+        """Publish and wait until the broker has accepted; arguments as of ``send``.
+
+        Raises:
+            PublishRefused: it will never take this message.
+            LinkError: not now: the link is down, or the broker asks to wait.
+        """
+        outcome = self.send(
+            topic,
+            payload,
+            retain=retain,
+            historical=historical,
+            unsaved=unsaved,
+            expires_s=expires_s,
+        )
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                await outcome
+        except TimeoutError:
+            raise LinkError(f"{topic}: the broker did not acknowledge a publish") from None
+
+    def send(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retain: bool = False,
+        historical: bool = False,
+        unsaved: bool = False,
+        expires_s: int | None = None,
+    ) -> asyncio.Future[None]:
+        """Publish, and have the broker's word later: see ``publish`` for what it may be.
 
         Args:
             historical: mark the message as a backlog (user property, MQTT 5).
@@ -270,7 +304,7 @@ class Session:
             expires_s: the broker forgets it then (MQTT 5).
 
         Raises:
-            PublishRefused, LinkError: see there.
+            PublishRefused, LinkError: it cannot be sent at all.
         """
         properties = None
         if self.version == "5":
@@ -281,7 +315,16 @@ class Session:
             marks = {"historical": historical, "unsaved": unsaved}
             if any(marks.values()):
                 properties.UserProperty = [(mark, "true") for mark in marks if marks[mark]]
-        await self._client.publish_checked(topic, payload, retain, properties)
+        return self._client.send(topic, payload, retain, properties)
+
+    def flush(self) -> None:
+        """Write to the socket now what was sent, before the event loop comes to it."""
+        self._client.paho.flush()
+
+    @property
+    def present(self) -> bool:
+        """Did the broker still have this session when it was opened?"""
+        return self._client.session_present
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from paho.mqtt.client import MQTT_ERR_SUCCESS, PUBACK, Client, MQTTv5
 from paho.mqtt.enums import MessageType, MQTTErrorCode
@@ -36,6 +37,12 @@ class QuickPaho(Client):
         packets = b"".join(_PUBACK.pack(PUBACK, 2, mid) for mid in mids)
         if packets:
             self._packet_queue(PUBACK, packets, 0, 1)
+
+    def flush(self) -> None:
+        """Write what waits, if there is a connection; what goes wrong the event loop finds, too."""
+        if self._sock is not None:
+            with suppress(Exception):
+                self.loop_write()
 
     def drop(self) -> None:
         """Close the socket if it is still open; nobody is told."""

@@ -102,6 +102,28 @@ def no_pour(shot: Shot, now: datetime) -> Alert:
     return _alert(shot.address, now, codes.SHOT_WITHOUT_POUR, "warning", words, shot=shot)
 
 
+def too_many_shots(shot: Shot, now: datetime) -> Alert:
+    """A shot that was ended because its press has too many open ones."""
+    words = "the press has more open shots than parts can be in work: the oldest counts as ended"
+    return _alert(shot.address, now, codes.TOO_MANY_SHOTS, "warning", words, shot=shot)
+
+
+def spool_refused(press: PressAddress, problem: str | None, now: datetime) -> Alert:
+    """The disk refuses the spool.
+
+    Args:
+        problem: why its file is not the right one any more, if that is the trouble.
+    """
+    words = printable(problem or codes.ALERT_CODES[codes.SPOOL_REFUSED], WORDS_MAX)
+    return _alert(press, now, codes.SPOOL_REFUSED, "critical", words)
+
+
+def spool_takes_again(press: PressAddress, now: datetime) -> Alert:
+    """The disk takes the spool again."""
+    words = "the disk takes the spool again: everything is being saved"
+    return _alert(press, now, codes.SPOOL_TAKES_AGAIN, "info", words)
+
+
 def spool_alert(press: PressAddress, news: News, now: datetime) -> Alert:
     """News of the spool, for the people at a press."""
     return _alert(press, now, news.code, news.severity, news.words)

@@ -8,7 +8,6 @@ the table, a test compares.
 from __future__ import annotations
 
 import platform
-from collections import Counter as Tally
 from collections.abc import Sequence
 from datetime import datetime
 from time import perf_counter
@@ -25,8 +24,8 @@ from broker.topics import INBOUND_CHANNELS
 from edge_agent import __version__
 from edge_agent.logs import STAGES
 from edge_agent.monitoring.watchdog import Watch, Watches
-from edge_agent.ports import InboxRow, Outgoing
-from edge_agent.spool.spool import Changes
+from edge_agent.ports import Outgoing
+from edge_agent.spool.changes import Changes
 from twin_core import PHYSICS_HASH
 
 CHANNELS = frozenset(channel.value for channel in INBOUND_CHANNELS)
@@ -44,7 +43,7 @@ class Metrics:
         self.watches = Watches()
         self._frames = Counter("pur_frames", "Telemetry frames committed.", registry=registry)
         self._messages = Counter(
-            "pur_messages", "Messages taken from the inbox.", ["channel"], registry=registry
+            "pur_messages", "Messages worked on.", ["channel"], registry=registry
         )
         self.shots = Counter("pur_shots", "Shots ended.", ["outcome"], registry=registry)
         self.predictions = Counter(
@@ -125,11 +124,10 @@ class Metrics:
         observe = self.stage_seconds.labels(stage).observe
         return self.watches.add(Watch(name or stage, observe, patience_s))
 
-    def taken(self, rows: Sequence[InboxRow]) -> None:
-        """A batch of the inbox is being worked on."""
-        channels = Tally(row.envelope.topic.rpartition("/")[2] for row in rows)
-        for channel, count in channels.items():
-            self._messages.labels(channel if channel in CHANNELS else OTHER).inc(count)
+    def taken(self, topic: str) -> None:
+        """A message is being worked on."""
+        channel = topic.rpartition("/")[2]
+        self._messages.labels(channel if channel in CHANNELS else OTHER).inc()
 
     def committed(self, changes: Changes) -> None:
         """What a batch led to is on disk."""
@@ -141,7 +139,7 @@ class Metrics:
 
     def published(self, message: Outgoing, now: datetime) -> None:
         """The broker has a message; the first prediction of a shot says how long it took."""
-        if not (message.key.startswith("prediction/") and message.key.endswith("/1")):
+        if not message.key.startswith("prediction/poured/"):
             return
         try:
             poured_at = decode(Prediction, message.payload).poured_at

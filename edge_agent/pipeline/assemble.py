@@ -6,13 +6,14 @@ mold, or timed out. Messages may come twice, late, out of order, or not at all.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from broker.messages import ShotEvent, TelemetryFrame
 from broker.topics import PressAddress
+from edge_agent.pipeline.shots_in_work import ShotsInWork
 from edge_agent.shots.readings import INPUT_SIGNALS, inputs_at
-from edge_agent.shots.shot import Reading, Shot, id_key
+from edge_agent.shots.shot import Reading, Shot
 from edge_agent.shots.shot_key import shot_key
 
 LINGER = timedelta(hours=1)
@@ -24,7 +25,11 @@ class Assembler:
     """Follows all shots of the agent. Every method returns the shots it changed."""
 
     def __init__(self, shots: list[Shot], signal_age_max_s: float, timeout_s: float) -> None:
-        self.shots = {shot.key: shot for shot in shots}
+        self.shots = ShotsInWork(shots)
+        self.crowded: list[Shot] = []
+        """Shots that were ended because their press has too many; whoever tells it takes them."""
+        self.left_over: list[Shot] = []
+        """Ended shots that no late message will reach any more; the same."""
         self._signals: dict[str, dict[str, list[Reading]]] = {}
         self.renew(signal_age_max_s, timeout_s)
 
@@ -40,14 +45,16 @@ class Assembler:
     def event(self, press: PressAddress, event: ShotEvent) -> list[Shot]:
         """A step of a shot, in whatever order steps arrive."""
         self._hear(press, event.ts)
-        shot = self.shots.get(id_key(press, event.shot_id)) or Shot(
-            site=press.site,
-            press=press.press,
-            shot_id=event.shot_id,
-            mold_id=event.mold_id,
-            shot_key=shot_key(press, event.mold_id, event.shot_id, event.event, event.ts),
-        )
-        self.shots[shot.key] = shot
+        shot = self.shots.of_id(press, event.shot_id)
+        if shot is None:
+            shot = Shot(
+                site=press.site,
+                press=press.press,
+                shot_id=event.shot_id,
+                mold_id=event.mold_id,
+                shot_key=shot_key(press, event.mold_id, event.shot_id, event.event, event.ts),
+            )
+            self.shots.add(shot)
         shot.simulated = shot.simulated or event.simulated
         shot.system_id = event.system_id or shot.system_id
         shot.recipe = event.recipe or shot.recipe
@@ -60,7 +67,8 @@ class Assembler:
                 self._collect_inputs(shot)
             case ended:
                 shot.closed_at, shot.outcome = event.ts, ended
-        return [*self._supersede(shot), shot]
+                self.shots.ended(shot)
+        return [*self._supersede(shot), *self._bound(shot), shot]
 
     def frame(self, press: PressAddress, frame: TelemetryFrame) -> tuple[Shot | None, list[Shot]]:
         """Readings of a device: the shot they belong to, and all shots whose inputs they touch."""
@@ -87,7 +95,7 @@ class Assembler:
         return shot, [shot, *(other for other in touched if other is not shot)]
 
     def tick(
-        self, now: datetime, presses: Container[PressAddress] | None = None
+        self, now: datetime, holds: Callable[[PressAddress], bool] = lambda _press: True
     ) -> tuple[list[Shot], list[Shot]]:
         """Shots (on these presses) that timed out, and shots to forget, as time goes by.
 
@@ -99,18 +107,19 @@ class Assembler:
                 del self._quiet[press]
             self._quiet.setdefault(press, (newest, now))
         late, old = [], []
-        for shot in self.shots.values():
-            if presses is not None and shot.address not in presses:
+        for shot in self.shots:
+            if not holds(shot.address):
                 continue
             begun = shot.begun_at
             if shot.closed_at is None and begun is not None:
                 if self._passed(shot, begun, now) > self._timeout:
                     shot.closed_at, shot.outcome = begun + self._timeout, "timed_out"
+                    self.shots.ended(shot)
                     late.append(shot)
             elif shot.closed_at is not None and self._passed(shot, shot.closed_at, now) > LINGER:
                 old.append(shot)
         for shot in old:
-            del self.shots[shot.key]
+            self.shots.remove(shot)
         return late, old
 
     def _passed(self, shot: Shot, since: datetime, now: datetime) -> timedelta:
@@ -125,22 +134,22 @@ class Assembler:
     def shot_of(self, press: PressAddress, frame: TelemetryFrame) -> Shot | None:
         """The shot that a frame belongs to, if it is known."""
         if frame.shot_id is not None:
-            return self.shots.get(id_key(press, frame.shot_id))
-        candidates = [
-            shot
-            for shot in self.shots.values()
-            if shot.address == press and shot.mold_id == frame.mold_id and shot.contains(frame.ts)
-        ]
+            return self.shots.of_id(press, frame.shot_id)
+        if frame.mold_id is None:
+            return None
+        shots = self.shots.of_mold(press, frame.mold_id)
+        candidates = [shot for shot in shots if shot.contains(frame.ts)]
         return max(candidates, key=lambda shot: shot.begun_at or frame.ts, default=None)
 
     def _touched(self, press: PressAddress, frame: TelemetryFrame) -> list[Shot]:
         """Shots that were poured after these readings, which come late: their inputs may change."""
         if frame.sensors.keys().isdisjoint(INPUT_SIGNALS):
             return []
+        mold_id = frame.mold_id
+        mine = self.shots.open_of(press) if mold_id is None else self.shots.of_mold(press, mold_id)
         touched = []
-        for shot in self.shots.values():
-            mine = shot.address == press and frame.mold_id in {None, shot.mold_id}
-            if mine and not shot.finished and shot.poured_at is not None:
+        for shot in mine:
+            if not shot.finished and shot.poured_at is not None and frame.ts <= shot.poured_at:
                 before = dict(shot.inputs)
                 self._collect_inputs(shot)
                 if shot.inputs != before:
@@ -153,14 +162,30 @@ class Assembler:
         if begun is None:
             return []
         ended = []
-        for other in self.shots.values():
-            same = other.address == shot.address and other.mold_id == shot.mold_id
-            if same and other is not shot and other.closed_at is None:
+        for other in self.shots.of_mold(shot.address, shot.mold_id):
+            if other is not shot and other.closed_at is None:
                 before = other.begun_at
                 if before is not None and before < begun:
-                    other.closed_at, other.outcome = begun, "superseded"
+                    self._end(other, begun)
                     ended.append(other)
         return ended
+
+    def _bound(self, shot: Shot) -> list[Shot]:
+        """End the oldest of too many open shots; forget ended ones beyond those in reach."""
+        for other in self.shots.left_over(shot.address, shot.mold_id):
+            if other is not shot:
+                self.shots.remove(other)
+                self.left_over.append(other)
+        oldest = self.shots.too_many(shot.address)
+        if oldest is None or oldest is shot:
+            return []
+        self._end(oldest, shot.begun_at or oldest.begun_at)
+        self.crowded.append(oldest)
+        return [oldest]
+
+    def _end(self, shot: Shot, at: datetime | None) -> None:
+        shot.closed_at, shot.outcome = at, "superseded"
+        self.shots.ended(shot)
 
     def _collect_inputs(self, shot: Shot) -> None:
         assert shot.poured_at is not None

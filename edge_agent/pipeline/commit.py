@@ -1,124 +1,224 @@
-"""commit: what a shot led to -> one transaction. Builds the changes; the pipeline commits them."""
+"""commit: all that a batch of messages led to -> one transaction, and then the acknowledgement.
+
+While one batch is being written the next one is worked on. A disk that refuses changes nothing but
+that nothing is acknowledged: the batch waits, the broker hands over no more than it may, and what
+is issued meanwhile carries the mark ``unsaved``.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from datetime import datetime
-from typing import Any
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from time import monotonic
 
-from broker.codec import Format, encode
-from broker.dead_letter_reasons import REFUSED_BY_HISTORY
-from broker.messages import (
-    Alert,
-    DeadLetter,
-    Prediction,
-    QualityRecord,
-    ShotKpis,
-    TelemetryFrame,
-)
-from broker.topics import PressAddress, TopicSpace
-from edge_agent.history import schema
-from edge_agent.ports import HistoryRow, Outgoing, Stored
+from edge_agent.clock import Clock
+from edge_agent.errors import StoreError
+from edge_agent.links.publish_packet import Incoming
+from edge_agent.logs import get_logger
+from edge_agent.monitoring.metrics import Metrics
+from edge_agent.monitoring.watchdog import Watch
+from edge_agent.pipeline.publish import Issued, Publisher
+from edge_agent.pipeline.receive import Inlet
+from edge_agent.pipeline.revisions import Revisions, State
+from edge_agent.ports import HistoryRow
 from edge_agent.shots.shot import Shot
-from edge_agent.spool.spool import Changes, new_key
+from edge_agent.spool.changes import Changes
+from edge_agent.spool.retry import RETRY_S
+from edge_agent.spool.thread import SpoolThread
 
 SHOT_SCOPE = "shot"
 """Scope of the shots in the spool's state."""
+UNSAVED_FROM = 2
+"""Refusals in a row after which what is issued is marked, and people are told."""
 
 
-class Committer:
-    """Collects the results of a batch of inbox rows into one set of changes."""
+@dataclass
+class Batch:
+    """What messages led to since the last transaction."""
 
-    def __init__(self, topics: TopicSpace, payload_format: Format) -> None:
-        self._topics = topics
-        self._format: Format = payload_format
-        self.changes = Changes()
+    issued: list[Issued] = field(default_factory=list)
+    forward: list[HistoryRow] = field(default_factory=list)
+    forwarded: list[int] = field(default_factory=list)
+    state: State = field(default_factory=dict)
+    shots: dict[str, Shot] = field(default_factory=dict)
+    """Shots that changed; they are written as they are at the end of the batch."""
+    messages: dict[Inlet, list[Incoming]] = field(default_factory=dict)
+    """Messages that may be acknowledged when the batch is on disk, by inlet."""
+    urgent: bool = False
+    """Somebody waits for it: it is not only raw telemetry."""
+    since: float | None = None
+    """When the first of it came, by the monotonic clock."""
 
-    def done(self, inbox_id: int) -> None:
-        """The inbox row goes with this transaction."""
-        self.changes.done.append(inbox_id)
+    def worked(self, inlet: Inlet, message: Incoming) -> None:
+        """A message is done."""
+        self.messages.setdefault(inlet, []).append(message)
+        self.begin()
 
-    def telemetry(self, press: PressAddress, frame: TelemetryFrame, shot: Shot | None) -> None:
-        """A frame into the history."""
-        row = schema.telemetry_row(press, frame, shot.shot_id if shot else None)
-        self.changes.forward.append(row)
+    def begin(self) -> None:
+        """There is something in it."""
+        if self.since is None:
+            self.since = monotonic()
 
-    def quality(self, press: PressAddress, record: QualityRecord) -> None:
-        """A quality record into the history, whenever it comes."""
-        self.changes.forward.append(schema.quality_row(press, record))
+    def add(self, issued: Issued) -> None:
+        """A message was issued."""
+        self.issued.append(issued)
+        self.urgent = True
+        self.begin()
 
-    def prediction(self, prediction: Prediction, *, keep: bool) -> None:
-        """A prediction to the mold's retained topic and, if it is a new answer, the history."""
-        press = PressAddress(prediction.site, prediction.press)
-        key = f"prediction/{press}/{prediction.shot_id}/{prediction.revision}"
-        topic = self._topics.prediction(press, prediction.mold_id)
-        self._publish(press, key, topic, prediction, retain=True)
-        if keep:
-            self.changes.forward.append(schema.prediction_row(prediction))
-
-    def poured(self, shot: Shot) -> None:
-        """A shot that has begun to cure, into the history."""
-        columns: dict[str, Any] = shot.model_dump(
-            mode="json",
-            include={"site", "press", "shot_id", "mold_id", "system_id", "recipe"}
-            | {"started_at", "poured_at", "simulated"},
-        )
-        self.changes.forward.append(schema.shot_row(columns))
-
-    def ended(self, kpis: ShotKpis, shot: Shot) -> None:
-        """The final word on a shot: published, and into the history."""
-        press = shot.address
-        self._publish(press, f"kpi/{shot.key}", self._topics.kpi(press), kpis)
-        columns = schema.shot_columns(kpis)
-        columns["recipe"] = shot.recipe.model_dump(mode="json") if shot.recipe else None
-        self.changes.forward.append(schema.shot_row(columns))
-
-    def alert(self, alert: Alert) -> None:
-        """Something a person should know."""
-        press = PressAddress(alert.site, alert.press)
-        self._publish(press, new_key("alert"), self._topics.alert(press), alert)
-
-    def dead_letter(self, letter: DeadLetter, inbox_id: int) -> None:
-        """A refused payload: to the dead-letter topic and table."""
-        letter_id = self._publish_letter(letter, f"{inbox_id}")
-        self.changes.forward.append(schema.dead_letter_row(letter_id, letter))
-
-    def rejected(self, row: Stored[HistoryRow], reason: str, now: datetime) -> None:
-        """A row that the history will never take: a dead letter, with the row as its payload."""
-        columns = json.loads(row.entry.document)
-        letter = DeadLetter.of(
-            row.entry.document.encode(),
-            reason=REFUSED_BY_HISTORY,
-            detail=reason,
-            press=PressAddress(columns["site"], columns["press"]),
-            topic=f"history/{row.entry.kind}",
-            ts=now,
-        )
-        letter_id = self._publish_letter(letter, f"forward/{row.id}")
-        if row.entry.kind != "dead_letter":  # else the table would refuse it again
-            self.changes.forward.append(schema.dead_letter_row(letter_id, letter))
-
-    def _publish_letter(self, letter: DeadLetter, origin: str) -> str:
-        press = PressAddress(letter.site, letter.press)
-        digest = hashlib.sha256(
-            f"{origin}/{letter.ts.isoformat()}/{letter.payload_sha256}".encode()
-        )
-        letter_id = digest.hexdigest()[:32]
-        topic = self._topics.dead_letter(press)
-        self._publish(press, f"dead-letter/{letter_id}", topic, letter)
-        return letter_id
-
-    def shot(self, shot: Shot) -> None:
-        """The state of a shot, to go on from after a restart."""
-        self.changes.state[SHOT_SCOPE, shot.key] = shot.model_dump(mode="json")
+    def changed(self, shot: Shot, *, urgent: bool) -> None:
+        """A shot is not what it was."""
+        self.shots[shot.shot_key] = shot
+        self.urgent |= urgent
+        self.begin()
 
     def forget(self, shot: Shot) -> None:
-        """A shot that only the history needs to know."""
-        self.changes.state[SHOT_SCOPE, shot.key] = None
+        """Only the history needs to know this shot."""
+        self.shots.pop(shot.shot_key, None)
+        self.state[SHOT_SCOPE, shot.shot_key] = None
+        self.begin()
 
-    def _publish(
-        self, press: PressAddress, key: str, topic: str, message: Any, *, retain: bool = False
+    def is_due(self, gather_s: float) -> bool:
+        """Is it to be written now?"""
+        if self.since is None:
+            return False
+        full = any(len(held) >= inlet.full_at for inlet, held in self.messages.items())
+        return self.urgent or full or monotonic() - self.since >= gather_s
+
+    def due_in_s(self, gather_s: float) -> float:
+        """Time until it is to be written, if nothing more comes."""
+        return 0.0 if self.since is None else max(0.0, gather_s - (monotonic() - self.since))
+
+    def changes(self, publisher: Publisher, revisions: Revisions) -> Changes:
+        """The transaction, as everything is now."""
+        for shot in self.shots.values():
+            self.state[SHOT_SCOPE, shot.shot_key] = shot.model_dump(mode="json")
+        self.state |= revisions.asks({shot.address for shot in self.shots.values()})
+        old = (held for inlet, held in self.messages.items() if inlet.inbox)
+        return Changes(
+            publish=publisher.to_store(self.issued),
+            settled=publisher.take_settled(),
+            retained={i.entry.topic: i.entry for i in self.issued if i.entry.retain},
+            forward=self.forward,
+            forwarded=self.forwarded,
+            state=self.state,
+            drained=[message.mid for held in old for message in held],
+        )
+
+
+class Writer:
+    """Writes one batch at a time, and acknowledges what it was made of."""
+
+    def __init__(
+        self,
+        spool: SpoolThread,
+        publisher: Publisher,
+        revisions: Revisions,
+        clock: Clock,
+        metrics: Metrics,
+        written: Callable[[Changes], None],
+        refuses: Callable[[], None],
     ) -> None:
-        payload = encode(message, self._format)
-        self.changes.publish.append(Outgoing(str(press), key, topic, payload, retain))
+        """Nothing is being written.
+
+        Args:
+            written: told of every transaction.
+            refuses: told when the disk has refused twice, and when it takes again.
+        """
+        self._spool, self._publisher, self._revisions = spool, publisher, revisions
+        self._clock, self._metrics = clock, metrics
+        self._written, self._refuses = written, refuses
+        observe = metrics.stage_seconds.labels("commit").observe
+        self._watch = metrics.watches.add(Watch("commit", observe))
+        self._task: asyncio.Task[None] | None = None
+        self._refusals = 0
+        self._room: list[int] = []
+
+    @property
+    def busy(self) -> bool:
+        """Is a batch being written?"""
+        return self._task is not None and not self._task.done()
+
+    @property
+    def unsaved(self) -> bool:
+        """Does the disk refuse, so that what is issued must say so?"""
+        return self._refusals >= UNSAVED_FROM
+
+    def start(self, batch: Batch) -> asyncio.Task[None]:
+        """Write a batch; ``busy`` until the disk has taken it."""
+        assert not self.busy
+        changes = batch.changes(self._publisher, self._revisions)
+        self._task = asyncio.create_task(self._write(batch, changes))
+        return self._task
+
+    async def written(self) -> None:
+        """Wait until nothing is being written.
+
+        Raises:
+            Exception: a fault of the program ended the writing.
+        """
+        if self._task is not None:
+            await asyncio.shield(self._task)
+
+    def check(self) -> None:
+        """Raise the fault of the program that ended the writing, if there was one."""
+        if self._task is not None and self._task.done() and not self._task.cancelled():
+            self._task.result()
+
+    async def stop(self) -> None:
+        """Give up what the disk does not take; the broker has it, too."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError, StoreError):
+                await self._task
+
+    def make_room(self, forwarded: list[int]) -> bool:
+        """Rows that the history has, while the disk refuses a batch: they may go before it."""
+        if self._refusals:
+            self._room += forwarded
+        return bool(self._refusals)
+
+    async def _write(self, batch: Batch, changes: Changes) -> None:
+        if changes:
+            with self._watch.work():
+                await self._until_written(changes)
+        self._revisions.committed(changes.state)
+        self._publisher.committed(changes.publish, changes.settled)
+        for inlet, messages in batch.messages.items():
+            inlet.committed(messages)
+        self._written(changes)
+
+    async def _until_written(self, changes: Changes) -> None:
+        commit = self._watch.tries(self._spool.commit)
+        while True:
+            try:
+                await commit(changes, self._clock.now())
+                break
+            except StoreError as error:
+                self._refused(error)
+            await asyncio.sleep(RETRY_S)
+            await self._remove()
+        if self._refusals:
+            told = self.unsaved
+            self._refusals = 0
+            get_logger().info("spool_write_recovered", stage="commit")
+            if told:
+                self._refuses()
+
+    def _refused(self, error: StoreError) -> None:
+        self._refusals += 1
+        if self._refusals == 1:
+            get_logger().error("spool_write_failed", stage="commit", error=str(error))
+        if self._refusals == UNSAVED_FROM:
+            self._refuses()
+
+    async def _remove(self) -> None:
+        """A spool without room gets it from what the history has taken."""
+        room, self._room = self._room, []
+        if not room:
+            return
+        try:
+            await self._spool.commit(Changes(forwarded=room), self._clock.now())
+        except StoreError:
+            self._room = room + self._room

@@ -19,7 +19,7 @@ from twin_core.files import load_systems
 TIMEOUT_S = 300.0
 
 
-async def warm_apart(systems: Path) -> None:
+async def compile_ahead(systems: Path) -> None:
     """Have the model compiled if it is not on the disk; trouble is logged: it only costs time."""
     if is_kept():
         return

@@ -1,8 +1,7 @@
-"""decode: inbox row -> message, or a dead letter with the reason."""
+"""decode: payload -> message, or a dead letter with the reason."""
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,7 +10,7 @@ from broker.dead_letter_reasons import CLOCK_SKEW, INTERNAL_ERROR, NOT_INBOUND, 
 from broker.errors import PayloadError
 from broker.messages import DeadLetter, Message, QualityRecord, ShotEvent, TelemetryFrame
 from broker.topics import INBOUND_CHANNELS, PressAddress, TopicSpace
-from edge_agent.ports import Envelope
+from edge_agent.links.publish_packet import Incoming
 
 
 @dataclass(frozen=True)
@@ -23,13 +22,13 @@ class Decoded:
 
 
 def decode(
-    envelope: Envelope,
+    incoming: Incoming,
     topics: TopicSpace,
     fallback: PressAddress,
     now: datetime,
     future_skew_max_s: float,
 ) -> Decoded | DeadLetter:
-    """The message in an envelope. Never raises: what is wrong becomes a dead letter.
+    """Read a message. Never raises: what is wrong becomes a dead letter.
 
     Args:
         fallback: the press a dead letter is filed under when the topic names none.
@@ -37,19 +36,17 @@ def decode(
     """
     press = fallback
     try:
-        if envelope.topic.endswith("/#"):  # see pipeline.hold.envelopes_of
-            with suppress(ValueError):  # the prefix was another one then
-                press = topics.press_of(envelope.topic)
-            return _dead(envelope, press, now, UNREADABLE, envelope.content_type or "")
-        address = topics.parse(envelope.topic)
+        if incoming.unreadable is not None:
+            return _dead(incoming, press, now, UNREADABLE, incoming.unreadable)
+        address = topics.parse(incoming.topic)
         press = address.press
         if address.channel not in INBOUND_CHANNELS:
-            return _dead(envelope, press, now, NOT_INBOUND, "only the twin publishes here")
-        message: Message = decode_payload(address.channel, envelope.payload, envelope.content_type)
+            return _dead(incoming, press, now, NOT_INBOUND, "only the twin publishes here")
+        message: Message = decode_payload(address.channel, incoming.payload, incoming.content_type)
     except PayloadError as error:
-        return _dead(envelope, press, now, error.code, error.detail)
+        return _dead(incoming, press, now, error.code, error.detail)
     except Exception as error:  # one message must not stop the others, nor come back for ever
-        return _dead(envelope, press, now, INTERNAL_ERROR, f"please report it: {error!r}")
+        return _dead(incoming, press, now, INTERNAL_ERROR, f"please report it: {error!r}")
     assert isinstance(message, TelemetryFrame | ShotEvent | QualityRecord)
     ahead = message.ts - now
     if ahead > timedelta(seconds=future_skew_max_s):
@@ -57,13 +54,18 @@ def decode(
             f"ts: {message.ts.isoformat()} is {ahead.total_seconds():.0f} s ahead of the agent, "
             f"at most {future_skew_max_s:.0f} s are accepted: set the sender's clock"
         )
-        return _dead(envelope, press, now, CLOCK_SKEW, words)
+        return _dead(incoming, press, now, CLOCK_SKEW, words)
     return Decoded(press, message)
 
 
 def _dead(
-    envelope: Envelope, press: PressAddress, now: datetime, reason: str, detail: str
+    incoming: Incoming, press: PressAddress, now: datetime, reason: str, detail: str
 ) -> DeadLetter:
     return DeadLetter.of(
-        envelope.payload, reason=reason, detail=detail, press=press, topic=envelope.topic, ts=now
+        incoming.payload,
+        reason=reason,
+        detail=detail,
+        press=press,
+        topic=incoming.topic or f"{press}/#",
+        ts=now,
     )

@@ -1,4 +1,8 @@
-"""forward: outbox -> history, in batches; keys make a repeated batch harmless."""
+"""forward: rows of the spool -> history, in batches; keys make a repeated batch harmless.
+
+Rows that the history has are removed from the spool in the next transaction of the pipeline; until
+then this module remembers how far it is.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +15,11 @@ from edge_agent.config.settings import Settings
 from edge_agent.errors import StoreError
 from edge_agent.logs import get_logger
 from edge_agent.monitoring.metrics import Metrics
-from edge_agent.pipeline.commit import Committer
+from edge_agent.pipeline.pipeline import Pipeline
 from edge_agent.ports import HistoryStore
-from edge_agent.spool.spool import SpoolThread
+from edge_agent.spool.changes import Changes
+from edge_agent.spool.spool import NOTHING
+from edge_agent.spool.thread import SpoolThread
 
 BATCH = 1000
 OLD_S, OLD_BATCH, YIELD = 60.0, 200, 2.0
@@ -28,24 +34,35 @@ PATIENCE_S = 600.0
 
 
 class Forwarder:
-    """Delivers rows; while the history is away they stay in the outbox."""
+    """Delivers rows; while the history is away they stay in the spool."""
 
     def __init__(
         self,
         settings: Settings,
         spool: SpoolThread,
         history: HistoryStore,
+        pipeline: Pipeline,
         clock: Clock,
         metrics: Metrics | None = None,
     ) -> None:
-        self._settings, self._spool = settings, spool
+        self._settings, self._spool, self._pipeline = settings, spool, pipeline
         self._history, self._clock = history, clock
         self._metrics = metrics or Metrics()
         self._watch = watch = self._metrics.watch("forward", patience_s=PATIENCE_S)
         self._metrics.history_up.set_function(lambda: float(watch.trouble is None))
-        self.wake = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._raw_count = 0
+        self._had = dict(NOTHING)
+        """Ids of the last rows that the history has."""
         self._old = False
         """Was the last batch a backlog?"""
+
+    def committed(self, changes: Changes) -> None:
+        """New rows may be in the spool: results go at once, raw telemetry is gathered."""
+        raw = sum(row.kind == "telemetry" for row in changes.forward)
+        self._raw_count += raw
+        if raw < len(changes.forward) or self._raw_count >= BATCH:
+            self._wake.set()
 
     async def run(self) -> None:
         """Deliver for ever; trouble and its end are logged once each."""
@@ -53,7 +70,8 @@ class Forwarder:
         loop = asyncio.get_running_loop()
         kept_up = loop.time()
         while True:
-            self.wake.clear()
+            self._wake.clear()
+            self._raw_count = 0
             began = loop.time()
             try:
                 with self._watch.work():
@@ -75,11 +93,13 @@ class Forwarder:
                 down = False
             if self._old:
                 await asyncio.sleep(YIELD * (loop.time() - began))
-            elif 0 < count < BATCH:
+            elif count == BATCH:
+                continue
+            elif count:
                 await asyncio.sleep(GATHER_S)
-            elif not more:
+            if not self._old and not (more and count == 0):
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self.wake.wait(), UPKEEP_S)
+                    await asyncio.wait_for(self._wake.wait(), self._settings.history.gather_s)
 
     async def batch(self) -> int:
         """Deliver a batch; how many rows it was. What is refused for good becomes a dead letter.
@@ -88,19 +108,19 @@ class Forwarder:
             StoreError: the history is away; nothing was settled.
         """
         limit = OLD_BATCH if self._old else BATCH
-        rows = await self._spool.call(self._spool.spool.to_forward, limit)
+        rows = await self._spool.to_forward(limit, self._had)
         now = self._clock.now()
         self._old = bool(rows) and (now - rows[-1].created_at).total_seconds() > OLD_S
         if not rows:
             return 0
         receipt = await self._history.deliver(rows)
-        committer = Committer(self._settings.topics, self._settings.broker.payload_format)
-        committer.changes.forwarded = [*receipt.accepted, *receipt.rejected]
         for row in rows:
+            which = "telemetry" if row.entry.kind == "telemetry" else "results"
+            self._had[which] = max(self._had[which], row.id)
             if row.id in receipt.rejected:
                 reason = receipt.rejected[row.id]
                 get_logger().error("row_rejected", stage="forward", reason=reason)
-                committer.rejected(row, reason, now)
+                self._pipeline.rejected(row, reason)
                 self._metrics.refused(REFUSED_BY_HISTORY)
-        await self._spool.call(self._spool.spool.commit, committer.changes, now)
+        self._pipeline.delivered([*receipt.accepted, *receipt.rejected])
         return len(rows)

@@ -23,7 +23,7 @@ from edge_agent.logs import get_logger
 from edge_agent.monitoring.alerts import model_refused
 from edge_agent.monitoring.metrics import Metrics
 from edge_agent.shots.shot import Shot
-from edge_agent.shots.simulation import Answer
+from edge_agent.shots.simulation import ShotSimulation
 from twin_core import SimulationResult
 from twin_core.learning.columns import LIVE_S, Known
 from twin_core.learning.features import (
@@ -55,13 +55,6 @@ class Inference:
         """What a model for the pour said, by shot and model: it holds while the shot cures."""
         self._told = InUse()
         self._looking: asyncio.Task[InUse] | None = None
-
-    def glance(self) -> Inference:
-        """The same, for a preview that must change nothing."""
-        found = Inference(Path(), Metrics())
-        found._models, found._earlier = self._models, self._earlier.glance()
-        found._at_pour, found._said = dict(self._at_pour), dict(self._said)
-        return found
 
     def renew(self, folder: Path) -> None:
         """Go on with another model directory, and perhaps another catalogue."""
@@ -95,16 +88,16 @@ class Inference:
             self._look()
         return alerts
 
-    def poured(self, shot: Shot, answer: Answer, state: State) -> None:
+    def poured(self, shot: Shot, simulation: ShotSimulation, state: State) -> None:
         """A shot was simulated, for the first time or again."""
-        self.forget(shot.key)
-        if answer.result is not None:
-            self._earlier.poured(shot, _computed(answer, answer.result), state)
+        self.forget(shot.shot_key)
+        if simulation.result is not None:
+            self._earlier.poured(shot, _computed(simulation, simulation.result), state)
 
-    def closed(self, shot: Shot, answer: Answer, state: State) -> None:
+    def closed(self, shot: Shot, simulation: ShotSimulation, state: State) -> None:
         """A poured shot has ended; what it showed is known to the next ones."""
-        self._earlier.closed(shot, self._row(shot, answer, "demold") or {}, state)
-        self.forget(shot.key)
+        self._earlier.closed(shot, self._row(shot, simulation, "demold") or {}, state)
+        self.forget(shot.shot_key)
         shot.cure = type(shot.cure)()
 
     def lab(self, press: PressAddress, record: QualityRecord, state: State) -> None:
@@ -117,16 +110,16 @@ class Inference:
         for said in [said for said in self._said if said[0] == key]:
             del self._said[said]
 
-    def row(self, shot: Shot, answer: Answer, moment: Known) -> Row:
+    def row(self, shot: Shot, simulation: ShotSimulation, moment: Known) -> Row:
         """All columns of a shot that are known at a moment; empty without a simulation."""
-        if answer.result is None:
+        if simulation.result is None:
             return {}
         assert shot.poured_at is not None
-        found = self._at_pour.get(shot.key)
+        found = self._at_pour.get(shot.shot_key)
         if found is None:
-            found = _computed(answer, answer.result)
+            found = _computed(simulation, simulation.result)
             found |= self._earlier.known(shot, found)
-            self._at_pour[shot.key] = found
+            self._at_pour[shot.shot_key] = found
         if moment == "pour":
             return found
         cure, poured_at, closed_at = shot.cure, shot.poured_at, shot.closed_at
@@ -140,15 +133,17 @@ class Inference:
         opened = measured["meas_t_demold_actual_s"]
         return found | measured | demold_columns(found, T_max, p_max, opened)
 
-    def corrected(self, shot: Shot, answer: Answer, prediction: Prediction) -> Prediction:
+    def corrected(
+        self, shot: Shot, simulation: ShotSimulation, prediction: Prediction
+    ) -> Prediction:
         """The prediction with what models say beside the physics; the physics is untouched."""
         with self._metrics.stage_seconds.labels("infer").time():
             in_use, moment = self._models.now, _moment(shot, prediction)
             parameters_hash = prediction.versions.parameters_hash
-            found = self._ask(shot, answer, moment, in_use.serving(moment), parameters_hash)
+            found = self._ask(shot, simulation, moment, in_use.serving(moment), parameters_hash)
             shadow, beside = in_use.compared(moment), Learned()
             if shadow is not None:
-                beside = self._ask(shot, answer, moment, shadow, parameters_hash)
+                beside = self._ask(shot, simulation, moment, shadow, parameters_hash)
         self._metrics.ml_status.labels(found.ml_status).inc()
         model = None if found.correction is None else found.correction.model
         return prediction.model_copy(
@@ -164,21 +159,21 @@ class Inference:
     def _ask(
         self,
         shot: Shot,
-        answer: Answer,
+        simulation: ShotSimulation,
         moment: Known,
         entry: Entry | None,
         parameters_hash: str,
     ) -> Learned:
         if entry is None or entry.model is None:
             return learned(entry, {}, ("", ""))
-        if answer.result is None:
+        if simulation.result is None:
             return Learned(BAD_INPUT)
         known_at = entry.known_at or moment
-        key = shot.key, entry.label
+        key = shot.shot_key, entry.label
         if known_at == "pour" and key in self._said:
             return self._said[key]
-        system = answer.result.scenario.system.system_id, parameters_hash
-        row = self._row(shot, answer, known_at)
+        system = simulation.result.scenario.system.system_id, parameters_hash
+        row = self._row(shot, simulation, known_at)
         if row is None:
             return Learned(BAD_INPUT, words="the features could not be computed: see the log")
         found = learned(entry, row, system)
@@ -186,9 +181,9 @@ class Inference:
             self._said[key] = found
         return found
 
-    def _row(self, shot: Shot, answer: Answer, moment: Known) -> Row | None:
+    def _row(self, shot: Shot, simulation: ShotSimulation, moment: Known) -> Row | None:
         try:
-            return self.row(shot, answer, moment)
+            return self.row(shot, simulation, moment)
         except Exception as error:  # a feature that cannot be computed stops nothing
             get_logger().error("features_failed", stage="infer", error=str(error)[:500])
             return None
@@ -227,9 +222,9 @@ def _looked(task: asyncio.Task[InUse]) -> None:
         get_logger().error("models_not_read", stage="infer", error=repr(error)[:500])
 
 
-def _computed(answer: Answer, result: SimulationResult) -> Row:
+def _computed(simulation: ShotSimulation, result: SimulationResult) -> Row:
     """``proc_`` and ``sim_`` columns."""
-    scenario, count = result.scenario, len(answer.substituted)
+    scenario, count = result.scenario, len(simulation.substituted)
     row = possible(process_columns(scenario.process, scenario.mold, count))[0]
     return row | physics_columns(result)
 

@@ -1,4 +1,4 @@
-"""The heart of the agent: inbox rows in, one transaction of results out."""
+"""The pipeline: messages in, predictions out at once, one transaction for all they led to."""
 
 from __future__ import annotations
 
@@ -7,18 +7,9 @@ import gc
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from time import perf_counter
 
-from pydantic import ValidationError
-
-from broker.messages import (
-    Basis,
-    DeadLetter,
-    Prediction,
-    QualityRecord,
-    ShotEvent,
-    TelemetryFrame,
-)
+from broker.messages import DeadLetter, QualityRecord, ShotEvent, TelemetryFrame
 from broker.topics import PressAddress
 from edge_agent.clock import Clock
 from edge_agent.config.catalogue import Catalogue, changed_systems
@@ -26,31 +17,43 @@ from edge_agent.config.settings import Settings
 from edge_agent.drift.schedule import DriftWatch
 from edge_agent.errors import StoreError
 from edge_agent.inference.earlier_shots import EARLIER_SCOPE
+from edge_agent.links.publish_packet import Incoming
 from edge_agent.logs import get_logger
-from edge_agent.monitoring.alerts import kpis_of, no_pour, spool_alert
+from edge_agent.monitoring.alerts import no_pour, spool_alert, too_many_shots
 from edge_agent.monitoring.metrics import Laps, Metrics
 from edge_agent.monitoring.watchdog import Watch
 from edge_agent.pipeline.assemble import Assembler
-from edge_agent.pipeline.commit import SHOT_SCOPE, Committer
-from edge_agent.pipeline.compile_ahead import warm_apart
-from edge_agent.pipeline.decode import decode
+from edge_agent.pipeline.commit import Batch, Writer
+from edge_agent.pipeline.compile_ahead import compile_ahead
+from edge_agent.pipeline.decode import Decoded, decode
 from edge_agent.pipeline.infer import Inference
-from edge_agent.pipeline.receive import until_written
-from edge_agent.pipeline.unsaved import Unsaved
-from edge_agent.ports import InboxRow
-from edge_agent.presses.held_presses import Holdings
-from edge_agent.shots import scenario as stage
+from edge_agent.pipeline.issue import Predictions
+from edge_agent.pipeline.kept_shots import kept_shots
+from edge_agent.pipeline.publish import PREDICTION_EXPIRES_S, Publisher
+from edge_agent.pipeline.receive import Inlet
+from edge_agent.pipeline.results import Results
+from edge_agent.pipeline.revisions import REVISION_SCOPE, Revisions
+from edge_agent.pipeline.simulate import Simulations
+from edge_agent.ports import HistoryRow, Stored
+from edge_agent.shots import scenario
 from edge_agent.shots.shot import Shot
-from edge_agent.shots.simulation import Answer, answer_of
+from edge_agent.spool.changes import Changes
 from edge_agent.spool.limit import SpoolLimit
-from edge_agent.spool.spool import SpoolThread
+from edge_agent.spool.retry import until_written
+from edge_agent.spool.thread import SpoolThread
 
-BATCH = 256
+TURN = 32
+"""Messages of a press before the next press has its turn."""
 TICK_S = 5.0
+TRIM = timedelta(seconds=PREDICTION_EXPIRES_S)
+TRIM_EVERY_S = 600.0
+INBOX_PAGE = 256
+FLUSH_S = 5.0
+"""How long the end of the agent waits for the disk."""
 
 
 class Pipeline:
-    """decode -> assemble -> simulate -> commit, for all presses of the agent."""
+    """decode -> assemble -> simulate -> infer -> issue -> commit, for all presses of the agent."""
 
     def __init__(
         self,
@@ -58,34 +61,55 @@ class Pipeline:
         catalogue: Catalogue,
         spool: SpoolThread,
         clock: Clock,
-        committed: Callable[[], None],
+        committed: Callable[[Changes], None] = lambda _changes: None,
+        refuses: Callable[[bool], None] = lambda _refuses: None,
         metrics: Metrics | None = None,
-        unsaved: Unsaved | None = None,
     ) -> None:
-        self._settings = settings
-        self._catalogue = catalogue
-        self._spool = spool
-        self._clock = clock
-        self._committed = committed
+        """Go on with the shots that the spool holds.
+
+        Args:
+            committed: told of every transaction.
+            refuses: told when the disk refuses again and again, and when it takes again.
+        """
+        self._settings, self._catalogue = settings, catalogue
+        self._spool, self._clock = spool, clock
         self._topics, self._fallback = settings.topics, settings.addresses()[0]
-        self._metrics = metrics or Metrics()
-        self._watch = self._metrics.watches.add(Watch("pipeline"))
-        self._unsaved = unsaved
-        self._answers: dict[str, Answer] = {}
-        self._warm = False
-        earlier = spool.spool.state(EARLIER_SCOPE).values()
-        self._inference = Inference(settings.learning.models, self._metrics, earlier)
-        self._drift = DriftWatch(self._metrics)
-        self._assembler = Assembler(
-            _kept_shots(spool.spool.state(SHOT_SCOPE)),
-            settings.shots.signal_age_max_s,
-            settings.shots.timeout_s,
+        self._metrics = metrics = metrics or Metrics()
+        self._watch = metrics.watches.add(Watch("pipeline"))
+        self._committed, self._refuses = committed, refuses
+        took = metrics.stage_seconds.labels("publish").observe
+        self.publisher = Publisher(spool, clock, self._published, took)
+        self.publisher.moved = self._settle
+        self._revisions = Revisions(spool.state_at_start(REVISION_SCOPE), clock.now())
+        self.results = Results(self._topics, settings.broker.payload_format, self.publisher)
+        self._writer = Writer(
+            spool, self.publisher, self._revisions, clock, metrics, self._written, self._refused
         )
-        self.holdings = Holdings(
-            settings.agent_id, settings.group is not None, self._assembler, spool, clock
+        earlier = spool.state_at_start(EARLIER_SCOPE).values()
+        self._inference = Inference(settings.learning.models, metrics, earlier)
+        self._drift = DriftWatch(metrics)
+        self._simulations = Simulations(catalogue, settings.shots.horizon_s, metrics)
+        self._predictions = Predictions(
+            self._simulations,
+            self._inference,
+            self._revisions,
+            self.results,
+            clock,
+            metrics,
+            settings.shots.live_interval_s,
         )
+        shots, renamed = kept_shots(spool)
+        self.results.batch.state |= renamed
+        self.assembler = Assembler(shots, settings.shots.signal_age_max_s, settings.shots.timeout_s)
         self._limit = SpoolLimit(spool, settings.spool.limit_mb)
+        self._inlets: dict[Inlet, None] = {}
+        self.holds: Callable[[PressAddress], bool] = lambda _press: True
+        """Does this agent follow the shots of a press? In a group not of all."""
+        self.lock = asyncio.Lock()
+        """Held while shots are worked on, so that none is given up meanwhile."""
         self.wake = asyncio.Event()
+        self._trimmed = float("-inf")
+        self._lost = False
 
     def renew(self, settings: Settings, catalogue: Catalogue) -> None:
         """Go on with other settings; shots that cure are simulated again at their next reading."""
@@ -93,14 +117,25 @@ class Pipeline:
             get_logger().info("system_changed", system_id=system_id, version=version, detail=words)
         self._settings, self._catalogue = settings, catalogue
         self._fallback = settings.addresses()[0]
-        self._answers.clear()
+        self._predictions.live_interval_s = settings.shots.live_interval_s
+        self._simulations.renew(catalogue, settings.shots.horizon_s)
         self._inference.renew(settings.learning.models)
-        self._assembler.renew(settings.shots.signal_age_max_s, settings.shots.timeout_s)
+        self.assembler.renew(settings.shots.signal_age_max_s, settings.shots.timeout_s)
+
+    def open(self, inlet: Inlet) -> None:
+        """Work on what comes in there, too."""
+        inlet.wake = self.wake.set
+        self._inlets[inlet] = None
+
+    def close(self, inlet: Inlet) -> None:
+        """The session has ended; the broker has what was not acknowledged."""
+        inlet.waiting.clear()
+        self._inlets.pop(inlet, None)
 
     async def run(self) -> None:
         """Work for ever, and look at the clock now and then, busy or idle."""
         now = asyncio.get_running_loop().time
-        await self._inference.start()
+        await self.start()
         ticked = now()
         while True:
             self._watch.progress()
@@ -109,89 +144,149 @@ class Pipeline:
             if now() - ticked >= TICK_S:
                 await self.tick()
                 ticked = now()
-            if not busy:
+            if busy:
+                await asyncio.sleep(0)  # others have their turn: sockets, the publisher
+            else:
                 self._watch.rest()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self.wake.wait(), TICK_S)
+                    await asyncio.wait_for(self.wake.wait(), self._pause_s())
 
-    async def drain(self) -> None:
-        """Finish everything that is in the inbox."""
-        while await self.step():
-            pass
+    async def start(self) -> None:
+        """Reserve numbers, load models, and work on what an older program left."""
+        await self.reserve()
+        await self._inference.start()
+        await self._drain_inbox()
+
+    async def stop(self) -> None:
+        """Write what there is, if the disk takes it at once; the broker has the rest."""
+        if not self._writer.unsaved:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.flush(), FLUSH_S)
+        await self._writer.stop()
 
     async def step(self) -> bool:
-        """One batch of inbox rows; false when there were none."""
-        rows = self._spool.spool.inbox(0, BATCH)
-        if not rows:
-            return False
-        async with self.holdings.lock:
-            committer = Committer(self._topics, self._settings.broker.payload_format)
-            changed: dict[str, Shot] = {}
-            self._metrics.taken(rows)
-            laps = Laps(self._metrics)
-            for row in rows:
-                self._take(row, committer, changed, laps)
-                committer.done(row.id)
-                laps.lap("assemble")
-            laps.observe()
-            await self._settle(committer, changed)
-        return True
+        """A turn of every press, and a transaction if one is due; false when nothing came in."""
+        busy = False
+        async with self.lock:
+            for inlet in list(self._inlets):
+                if inlet.waiting:
+                    busy = True
+                    await self._turn(inlet)
+                    self._write_if_due()
+        self._writer.check()
+        self._write_if_due()
+        return busy
 
     async def tick(self) -> None:
         """Let time pass: the spool is kept in size, shots time out, old ones are forgotten."""
-        async with self.holdings.lock:
-            committer = Committer(self._topics, self._settings.broker.payload_format)
+        async with self.lock:
             now = self._clock.now()
-            presses = list(filter(self.holdings.__contains__, self._settings.addresses()))
-            with suppress(StoreError):  # the disk is away: the commit below waits for it
-                news = await self._limit.check(now)
-                if news is not None:
-                    for press in presses:
-                        committer.alert(spool_alert(press, news, now))
-            for alert in self._inference.tick(now, presses, self._assembler.shots):
-                committer.alert(alert)
+            presses = list(filter(self.holds, self._settings.addresses()))
+            for alert in self._inference.tick(now, presses, self.assembler.shots):
+                self.results.alert(alert)
             model = self._inference.folder_in_use
             for alert in self._drift.tick(now, self._settings, model, presses):
-                committer.alert(alert)
-            late, old = self._assembler.tick(now, self.holdings)
+                self.results.alert(alert)
+            late, old = self.assembler.tick(now, self.holds)
+            for shot in late:
+                await self._shot_changed(shot, by_readings=False)
             for shot in old:
-                committer.forget(shot)
-            await self._settle(committer, {shot.key: shot for shot in late})
+                self.results.batch.forget(shot)
+        await self._keep_in_size()
 
-    def _take(
-        self, row: InboxRow, committer: Committer, changed: dict[str, Shot], laps: Laps
-    ) -> None:
+    async def flush(self) -> None:
+        """Have all that was worked on written; it takes as long as the disk refuses."""
+        while self._writer.busy:
+            await self._writer.written()
+        await self._writer.start(self._next_batch())
+
+    def hurry(self) -> None:
+        """Write what there is without gathering more."""
+        self.results.batch.urgent = True
+        self.wake.set()
+
+    async def reserve(self) -> None:
+        """Have numbers for the predictions of every press of the configuration."""
+        state = self._revisions.asks(self._settings.addresses())
+        if state:
+            changes = Changes(state=state)
+            await until_written("commit", self._spool.commit, changes, self._clock.now())
+            self._revisions.committed(state)
+
+    @property
+    def revisions(self) -> Revisions:
+        """Counters of the presses."""
+        return self._revisions
+
+    def spool_is_lost(self, lost: bool) -> None:
+        """Is the spool's file deleted, moved or exchanged? Nothing is written to it then."""
+        self._lost = lost
+        self._refused()
+
+    def delivered(self, ids: list[int]) -> None:
+        """The history has these rows, or will never take them."""
+        if not self._writer.make_room(ids):
+            self.results.batch.forwarded += ids
+            self.results.batch.begin()
+
+    def rejected(self, row: Stored[HistoryRow], reason: str) -> None:
+        """The history will never take this row."""
+        self.results.rejected(row, reason, self._clock.now())
+
+    async def _turn(self, inlet: Inlet) -> None:
+        """Some messages of a press; it ends with an event, which has its answer at once."""
+        changed: dict[str, Shot] = {}
+        laps = Laps(self._metrics)
+        for _ in range(min(TURN, len(inlet.waiting))):
+            message = inlet.waiting.popleft()
+            event = self._take(inlet, message, changed, laps)
+            self.results.batch.worked(inlet, message)
+            laps.lap("assemble")
+            if event:
+                break
+        laps.observe()
+        for shot in changed.values():
+            await self._shot_changed(shot, by_readings=not event)
+
+    def _take(self, inlet: Inlet, message: Incoming, changed: dict[str, Shot], laps: Laps) -> bool:
+        """Decode and assemble one message; true when it is an event."""
         decoded = decode(
-            row.envelope,
+            message,
             self._topics,
-            self._fallback,
+            inlet.press,
             self._clock.now(),
             self._settings.shots.future_skew_max_s,
         )
         laps.lap("decode")
+        self._metrics.taken(message.topic)
         if isinstance(decoded, DeadLetter):
-            if PressAddress(decoded.site, decoded.press) not in self.holdings:
-                return  # not acknowledged
-            committer.dead_letter(decoded, row.id)
-            self._metrics.refused(decoded.reason)
-            get_logger().warning(
-                "message_refused",
-                stage="decode",
-                topic=row.envelope.topic[:200],
-                reason=decoded.reason,
-                detail=decoded.detail,
-            )
-            return
-        press = decoded.press
+            self._refuse(decoded, message)
+            return False
+        return self._assemble(decoded, changed)
+
+    def _refuse(self, letter: DeadLetter, message: Incoming) -> None:
+        self.results.dead_letter(letter)
+        self._metrics.refused(letter.reason)
+        get_logger().warning(
+            "message_refused",
+            stage="decode",
+            topic=message.topic[:200],
+            reason=letter.reason,
+            detail=letter.detail,
+        )
+
+    def _assemble(self, decoded: Decoded, changed: dict[str, Shot]) -> bool:
+        press, batch = decoded.press, self.results.batch
         match decoded.message:
-            case TelemetryFrame() as frame if press not in self.holdings:
-                committer.telemetry(press, frame, self._assembler.shot_of(press, frame))
             case TelemetryFrame() as frame:
-                shot, touched = self._assembler.frame(press, frame)
-                committer.telemetry(press, frame, shot)
-                changed |= {other.key: other for other in touched}
-            case ShotEvent() as event if press in self.holdings:
-                changed |= {shot.key: shot for shot in self._assembler.event(press, event)}
+                shot, touched = self.assembler.frame(press, frame)
+                self.results.telemetry(press, frame, shot)
+                for other in touched:
+                    changed[other.shot_key] = other
+            case ShotEvent() as event:
+                for other in self.assembler.event(press, event):
+                    changed[other.shot_key] = other
+                self._tell_of_crowds()
                 get_logger().info(
                     f"shot_{event.event}",
                     stage="assemble",
@@ -199,135 +294,103 @@ class Pipeline:
                     shot_id=event.shot_id,
                     mold_id=event.mold_id,
                 )
+                return True
             case QualityRecord() as record:
-                committer.quality(press, record)
-                self._inference.lab(press, record, committer.changes.state)
+                self.results.quality(press, record)
+                self._inference.lab(press, record, batch.state)
+        return False
 
-    async def _settle(self, committer: Committer, changed: dict[str, Shot]) -> None:
-        """Simulate what changed, then commit until the disk takes it."""
-        for shot in changed.values():
-            if shot.poured_at is not None and not shot.finished:
-                await self._answer(shot, committer)
-            elif shot.closed_at is not None and not shot.finished:
-                shot.finished = True
-                self._metrics.shots.labels(shot.outcome).inc()
-                committer.alert(no_pour(shot, self._clock.now()))
-            committer.shot(shot)
-        changes = committer.changes
-        if not changes:
+    def _tell_of_crowds(self) -> None:
+        crowded, self.assembler.crowded = self.assembler.crowded, []
+        left_over, self.assembler.left_over = self.assembler.left_over, []
+        for shot in crowded:
+            self.results.alert(too_many_shots(shot, self._clock.now()))
+        for shot in left_over:
+            self.results.batch.forget(shot)
+
+    async def _shot_changed(self, shot: Shot, *, by_readings: bool) -> None:
+        """Issue what is due of a shot."""
+        batch = self.results.batch
+        if shot.finished:
+            batch.changed(shot, urgent=False)
             return
-        spool, now = self._spool, self._clock.now()
-        call = self._watch.tries(spool.call)
-
-        seen = max(changes.done, default=0)
-
-        async def refused() -> None:
-            nonlocal seen
-            if self._unsaved is not None:
-                await self._unsaved.unwritten(changes.publish)
-                with suppress(StoreError):
-                    rows = spool.spool.inbox(seen, BATCH)  # what still found room there
-                    if rows:
-                        seen = rows[-1].id
-                        await self._unsaved.refused([row.envelope for row in rows])
-
-        write = spool.spool.commit
-        with self._metrics.stage_seconds.labels("commit").time():
-            failed = await until_written("commit", call, write, changes, now, refused=refused)
-        self._metrics.committed(changes)
-        self._committed()
-        if failed and self._unsaved is not None:
-            await self._unsaved.taken()
-
-    async def _answer(self, shot: Shot, committer: Committer) -> None:
-        """Issue the predictions that a changed shot calls for."""
-        inputs = stage.inputs_of(shot)
-        answer = self._answers.get(shot.key)
-        if answer is None or answer.inputs != inputs:
-            self._watch.progress()
-            with self._metrics.stage_seconds.labels("simulate").time():
-                answer = await self._simulated(shot, inputs)
-            self._answers[shot.key] = answer
-            self._inference.poured(shot, answer, committer.changes.state)
-        news = shot.predicted_inputs != inputs
-        if shot.revision == 0:
-            committer.poured(shot)
-        if news and shot.closed_at is None:
-            shot.predicted_inputs = inputs
-            basis: Basis = "poured" if shot.revision == 0 else "live"
-            self._issue(shot, answer, basis, committer, keep=True)
-        elif shot.closed_at is None and self._live_is_due(shot):
-            self._issue(shot, answer, "live", committer, keep=False)
-        if shot.closed_at is not None:
-            if shot.revision == 0:  # poured and ended in one batch: both predictions are wanted
-                shot.predicted_inputs = inputs
-                self._issue(shot, answer, "poured", committer, keep=True)
-            final = self._issue(shot, answer, "final", committer, keep=True)
-            committer.ended(kpis_of(shot, final), shot)
-            self._inference.closed(shot, answer, committer.changes.state)
+        if shot.poured_at is not None:
+            if not by_readings or self._predictions.is_due(shot):
+                self._watch.progress()
+                if not self.revisions.have(shot.address):
+                    await self.reserve()
+                await self._predictions.of(shot)
+        elif shot.closed_at is not None:
             shot.finished = True
-            self._answers.pop(shot.key, None)
+            assert shot.outcome is not None
             self._metrics.shots.labels(shot.outcome).inc()
-            get_logger().info("shot_finished", shot_id=shot.shot_id, outcome=shot.outcome)
+            self.results.alert(no_pour(shot, self._clock.now()))
+        self.results.batch.changed(shot, urgent=not by_readings)
 
-    def _live_is_due(self, shot: Shot) -> bool:
-        newest = max((r.ts for r in shot.latest.values()), default=None)
-        if newest is None or shot.live_at is None:
-            return newest is not None
-        return newest - shot.live_at >= timedelta(seconds=self._settings.shots.live_interval_s)
+    def _next_batch(self) -> Batch:
+        batch, self.results.batch = self.results.batch, Batch()
+        return batch
 
-    def _issue(
-        self, shot: Shot, answer: Answer, basis: Basis, committer: Committer, *, keep: bool
-    ) -> Prediction:
-        shot.revision += 1
-        shot.live_at = max((r.ts for r in shot.latest.values()), default=shot.poured_at)
+    def _write_if_due(self) -> None:
+        if not self._writer.busy and self.results.batch.is_due(self._settings.spool.gather_s):
+            self._writer.start(self._next_batch()).add_done_callback(lambda _task: self.wake.set())
+
+    def _pause_s(self) -> float:
+        since = self.results.batch.since
+        if since is None or self._writer.busy:
+            return TICK_S
+        return min(TICK_S, self.results.batch.due_in_s(self._settings.spool.gather_s))
+
+    def _settle(self) -> None:
+        self.results.batch.begin()
+        self.wake.set()
+
+    def _written(self, changes: Changes) -> None:
+        self._metrics.committed(changes)
+        self._committed(changes)
+
+    def _refused(self) -> None:
+        refuses = self._writer.unsaved or self._lost
+        if refuses != self.results.unsaved:
+            self.results.unsaved = refuses
+            self._refuses(refuses)
+
+    def _published(self, message: object) -> None:
+        self._metrics.published(message, self._clock.now())  # type: ignore[arg-type]
+
+    async def _keep_in_size(self) -> None:
         now = self._clock.now()
-        if answer.result is None:
-            assert answer.problem is not None
-            prediction = stage.hold(shot, answer.problem, basis, now)
-        else:
-            prediction = stage.predict(
-                shot, answer.result, answer.substituted, answer.rho_free_rise, basis, now
-            )
-        prediction = self._inference.corrected(shot, answer, prediction)
-        committer.prediction(prediction, keep=keep)
-        self._metrics.predictions.labels(basis).inc()
-        if keep:
-            get_logger().info(
-                "shot_predicted",
-                stage="simulate",
-                shot_id=shot.shot_id,
-                mold_id=shot.mold_id,
-                basis=basis,
-                revision=shot.revision,
-            )
-        return prediction
+        with suppress(StoreError):  # the disk is away: the writer waits for it
+            news = await self._limit.check(now)
+            if news is not None:
+                for press in filter(self.holds, self._settings.addresses()):
+                    self.results.alert(spool_alert(press, news, now))
+            if perf_counter() - self._trimmed >= TRIM_EVERY_S:
+                self._trimmed = perf_counter()
+                await self._spool.trim_retained(now - TRIM)
 
-    async def warm_up(self) -> None:
+    async def _drain_inbox(self) -> None:
+        """Messages that an older program acknowledged and had not worked on."""
+        inlet, after = Inlet(self._fallback, inbox=True), 0
+        while rows := await self._spool.inbox(after, INBOX_PAGE):
+            inlet.put([_of_inbox(*row) for row in rows])
+            after = rows[-1][0]
+            self._inlets[inlet] = None
+            while inlet.waiting:
+                await self.step()
+            await self.flush()
+        self._inlets.pop(inlet, None)
+
+    async def compile(self) -> None:
         """Be ready for the first shot; for some seconds on a new machine."""
-        await warm_apart(self._settings.catalogue.systems)
-        await asyncio.to_thread(stage.warm_up, self._catalogue.systems.values())
+        await compile_ahead(self._settings.catalogue.systems)
+        await asyncio.to_thread(scenario.warm_up, self._catalogue.systems.values())
         gc.freeze()  # what was loaded stays: looking through it again would hold up predictions
-        self._warm = True
+        self._simulations.compiled = True
         get_logger().info("simulation_ready", stage="simulate")
 
-    async def _simulated(self, shot: Shot, inputs: str) -> Answer:
-        """A simulation at once: it is bounded, and when cores are busy a thread costs more.
 
-        Before the model is compiled it would hold up everything for seconds: then in a thread.
-        """
-        horizon_s = self._settings.shots.horizon_s
-        if self._warm:
-            return answer_of(shot, inputs, self._catalogue, horizon_s)
-        return await asyncio.to_thread(answer_of, shot, inputs, self._catalogue, horizon_s)
-
-
-def _kept_shots(states: dict[str, dict[str, Any]]) -> list[Shot]:
-    """The shots to go on with; one that cannot be read is left out, and said."""
-    shots = []
-    for key, state in states.items():
-        try:
-            shots.append(Shot.model_validate(state))
-        except ValidationError as error:
-            get_logger().error("shot_unreadable", shot_id=key, error=str(error)[:500])
-    return shots
+def _of_inbox(row: int, topic: str, payload: bytes, content_type: str | None) -> Incoming:
+    if topic.endswith("/#"):  # so were packets kept that cannot be read, with the reason
+        return Incoming("", payload, None, row, 0, content_type or "unreadable")
+    return Incoming(topic, payload, content_type, row, 0)

@@ -1,89 +1,317 @@
-"""publish: outbox -> MQTT, kept until the broker has accepted it with a success code."""
+"""publish: results -> MQTT, at once, and kept until the broker has accepted them.
+
+What is issued goes to the broker before it is on disk. A commit stores what the broker has not
+accepted by then; what it accepts later is settled in the next commit. What is stored and was not
+sent in this session is read from the spool, page by page, beside the live messages.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from time import perf_counter
 
 from broker.topics import PressAddress
-from edge_agent.errors import PublishRefused
-from edge_agent.links.mqtt import Session
+from edge_agent.clock import Clock
+from edge_agent.errors import LinkError, PublishRefused
+from edge_agent.links.mqtt import TIMEOUT_S, Session
 from edge_agent.logs import get_logger
 from edge_agent.monitoring.watchdog import Watch
-from edge_agent.pipeline.receive import until_written
-from edge_agent.ports import Outgoing, Stored
-from edge_agent.spool.spool import SpoolThread
+from edge_agent.ports import Outgoing
+from edge_agent.spool.thread import SpoolThread
 
 PREDICTION_EXPIRES_S = 86_400
 """A retained prediction that nothing has replaced in a day speaks of no mold any more."""
-BATCH = 64
-"""Messages under way at once; one at a time is a quarter of the rate."""
+MAY_BE_LOST_S = 3_600
+"""A broker that kept our session may have been killed, and has what it saved before: half an hour
+ago, by default."""
+BESIDE = 10
+"""Messages of a backlog under way at once. paho sends 20 before the first is acknowledged; the rest
+is for live ones."""
+PAGE = 64
+LOOK_S = 1.0
+"""How often the sender looks for messages that nobody acknowledges."""
 
 
-async def publish(
-    session: Session,
-    spool: SpoolThread,
-    press: PressAddress,
-    wake: asyncio.Event,
-    connected_at: datetime,
-    watch: Watch | None = None,
-    published: Callable[[Outgoing], None] = lambda _message: None,
-) -> None:
-    """Send what waits, oldest first, until the session ends.
+@dataclass(eq=False, slots=True)
+class Issued:
+    """A message that was issued, until it is settled or in the spool."""
 
-    Messages from before the connection are marked as historical.
-
-    Args:
-        published: told of every message that the broker accepted.
-
-    Raises:
-        LinkError: the session is over; what was not accepted stays.
-    """
-    watch = watch or Watch("publish")
-    while True:
-        wake.clear()
-        batch = spool.spool.to_publish(str(press), BATCH)
-        if not batch:
-            watch.rest()
-            await wake.wait()
-            continue
-        with watch.work():
-            await _publish(session, spool, batch, connected_at, published)
+    entry: Outgoing
+    at: datetime
+    unsaved: bool = False
+    """The disk refuses: it is sent with this mark, and again when it is saved."""
+    stored: bool = False
+    """It is in a transaction, so it must be settled in a later one."""
+    settled: bool = False
+    """The broker has accepted it, or refused it for good."""
 
 
-async def _publish(
-    session: Session,
-    spool: SpoolThread,
-    batch: list[Stored[Outgoing]],
-    connected_at: datetime,
-    published: Callable[[Outgoing], None],
-) -> None:
-    results = await asyncio.gather(
-        *(_send(session, stored, stored.created_at < connected_at) for stored in batch),
-        return_exceptions=True,
-    )
-    settled = [
-        stored.id
-        for stored, result in zip(batch, results, strict=True)
-        if result is None or isinstance(result, PublishRefused)
-    ]
-    await until_written("publish", spool.call, spool.spool.settle_published, settled)
-    for stored, result in zip(batch, results, strict=True):
-        if result is None:
-            published(stored.entry)
-        elif isinstance(result, PublishRefused):
-            get_logger().error("publish_refused", stage="publish", error=str(result))
-        elif isinstance(result, BaseException):
-            raise result
+class Publisher:
+    """What waits to be published, for all presses of an agent."""
+
+    def __init__(
+        self,
+        spool: SpoolThread,
+        clock: Clock,
+        published: Callable[[Outgoing], None] = lambda _message: None,
+        took: Callable[[float], None] = lambda _seconds: None,
+    ) -> None:
+        """No session is open yet.
+
+        Args:
+            published: told of every message that the broker accepted.
+            took: told how long it took to accept it.
+        """
+        self.spool, self.clock, self.published, self.took = spool, clock, published, took
+        self._senders: dict[str, Sender] = {}
+        self._settled: list[str] = []
+        self.known: set[str] = set()
+        """Keys of what is under way, and of what is settled and still in the spool."""
+        self.moved: Callable[[], None] = lambda: None
+        """Called when something can be settled."""
+
+    def open(self, press: PressAddress, session: Session, watch: Watch) -> Sender:
+        """A session to a broker is open: send what is issued from now on, and the backlog."""
+        sender = Sender(self, press, session, watch)
+        self._senders[str(press)] = sender
+        return sender
+
+    def close(self, sender: Sender) -> None:
+        """The session has ended; what it had under way goes out in the next one."""
+        if self._senders.get(str(sender.press)) is sender:
+            del self._senders[str(sender.press)]
+        sender.give_up()
+
+    def issue(self, entry: Outgoing, *, unsaved: bool = False) -> Issued:
+        """Send a message if there is a session; in any case it goes into the batch."""
+        issued = Issued(entry, self.clock.now(), unsaved)
+        sender = self._senders.get(entry.press)
+        if sender is not None:
+            self.known.add(entry.key)
+            sender.send(issued)
+        return issued
+
+    def say(self, entry: Outgoing) -> None:
+        """Send a message that is kept nowhere, if there is a session: the disk refuses."""
+        sender = self._senders.get(entry.press)
+        if sender is not None:
+            sender.send(Issued(entry, self.clock.now(), unsaved=True))
+
+    def flush(self, press: PressAddress) -> None:
+        """Write what was issued for a press to its socket now."""
+        sender = self._senders.get(str(press))
+        if sender is not None:
+            sender.flush()
+
+    def to_store(self, issued: Iterable[Issued]) -> list[Outgoing]:
+        """Those that are not settled: they are in the next transaction."""
+        found = []
+        for one in issued:
+            if not one.settled:
+                one.stored = True
+                found.append(one.entry)
+        return found
+
+    def take_settled(self) -> list[str]:
+        """Keys of stored messages that the spool may forget."""
+        settled, self._settled = self._settled, []
+        return settled
+
+    def has_settled(self) -> bool:
+        """May the spool forget something?"""
+        return bool(self._settled)
+
+    def committed(self, stored: Iterable[Outgoing], settled: Iterable[str]) -> None:
+        """A transaction is on disk."""
+        self.known.difference_update(settled)
+        for entry in stored:
+            if entry.key not in self.known and (sender := self._senders.get(entry.press)):
+                sender.backlog.set()
+
+    def settle(self, issued: Issued) -> None:
+        """The broker has accepted a message, or refused it for good."""
+        issued.settled = True
+        if issued.stored:
+            self._settled.append(issued.entry.key)
+            self.moved()
+        else:
+            self.known.discard(issued.entry.key)
+
+    def quiet(self, press: PressAddress) -> bool:
+        """Has the broker everything of this press? Only with an open session."""
+        sender = self._senders.get(str(press))
+        return sender is not None and sender.quiet
 
 
-async def _send(session: Session, stored: Stored[Outgoing], historical: bool) -> None:
-    message = stored.entry
-    await session.publish(
-        message.topic,
-        message.payload,
-        retain=message.retain,
-        historical=historical,
-        expires_s=PREDICTION_EXPIRES_S if message.retain else None,
-    )
+@dataclass(eq=False, slots=True)
+class _Flight:
+    issued: Issued | None
+    """None for a retained message that is restored."""
+    topic: str
+    since: float
+
+
+class Sender:
+    """Publishes for one press in one session."""
+
+    def __init__(
+        self, publisher: Publisher, press: PressAddress, session: Session, watch: Watch
+    ) -> None:
+        self.press = press
+        self._publisher, self._session, self._watch = publisher, session, watch
+        self._since = publisher.clock.now()
+        self._flying: dict[asyncio.Future[None], _Flight] = {}
+        self._retained_now: set[str] = set()
+        """Topics that got a new retained message in this session."""
+        self._failure: Exception | None = None
+        self._moved = asyncio.Event()
+        self._cursor = 0
+        """Row of the spool that was looked at last."""
+        self.backlog = asyncio.Event()
+        """Set when the spool may hold something that was not sent in this session."""
+        self.backlog.set()
+
+    @property
+    def quiet(self) -> bool:
+        """Is nothing under way, and nothing left in the spool?"""
+        return not self.backlog.is_set() and not any(f.issued for f in self._flying.values())
+
+    def send(self, issued: Issued) -> None:
+        """Publish at once."""
+        entry = issued.entry
+        if entry.retain:
+            self._retained_now.add(entry.topic)
+        self._fly(
+            issued,
+            entry.topic,
+            entry.payload,
+            retain=entry.retain,
+            historical=issued.at < self._since,
+            unsaved=issued.unsaved,
+            expires_s=PREDICTION_EXPIRES_S if entry.retain else None,
+        )
+
+    def flush(self) -> None:
+        """See ``Publisher.flush``."""
+        self._session.flush()
+
+    async def run(self) -> None:
+        """Send the backlog, restore what the broker may have lost, and see that all is answered.
+
+        Raises:
+            LinkError: the session is over; what was not accepted goes out in the next one.
+        """
+        restoring, after = True, ""
+        now = self._since
+        forgotten = now - timedelta(seconds=PREDICTION_EXPIRES_S)
+        lost_since = now - timedelta(seconds=MAY_BE_LOST_S) if self._session.present else forgotten
+        while True:
+            if self._failure is not None:
+                raise self._failure
+            self._moved.clear()
+            if self.backlog.is_set():
+                await self._page_of_backlog()
+            elif restoring:
+                after = await self._page_of_retained(lost_since, after)
+                restoring = after != ""
+            else:
+                await self._wait()
+
+    def give_up(self) -> None:
+        """The session is over."""
+        for flight in self._flying.values():
+            if flight.issued is not None and not flight.issued.settled:
+                self._publisher.known.discard(flight.issued.entry.key)
+        self._flying.clear()
+        self._watch.rest()
+
+    async def _page_of_backlog(self) -> None:
+        publisher = self._publisher
+        self.backlog.clear()
+        rows = await publisher.spool.to_publish(str(self.press), PAGE, self._cursor)
+        if rows:
+            self.backlog.set()
+        for row in rows:
+            if row.entry.key not in publisher.known:
+                await self._room()
+                publisher.known.add(row.entry.key)
+                self.send(Issued(row.entry, row.created_at, stored=True))
+            self._cursor = row.id
+
+    async def _page_of_retained(self, since: datetime, after: str) -> str:
+        """Restore some retained messages; topic of the last one, empty when that was all."""
+        found = await self._publisher.spool.retained(str(self.press), since, after, PAGE)
+        for kept in found:
+            after = kept.topic
+            await self._room()
+            if kept.topic in self._retained_now:
+                continue
+            age_s = max(0, int((self._since - kept.at).total_seconds()))
+            expires_s = max(1, PREDICTION_EXPIRES_S - age_s)
+            self._fly(None, kept.topic, kept.payload, retain=True, expires_s=expires_s)
+        return after if found else ""
+
+    async def _room(self) -> None:
+        """Wait until one more of a backlog may be under way."""
+        while len(self._flying) >= BESIDE:
+            self._moved.clear()
+            await self._wait()
+            if self._failure is not None:
+                raise self._failure
+
+    async def _wait(self) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._moved.wait(), LOOK_S)
+        if self._flying:
+            oldest = next(iter(self._flying.values()))
+            if perf_counter() - oldest.since > TIMEOUT_S:
+                raise LinkError(f"{oldest.topic}: the broker did not acknowledge a publish")
+
+    def _fly(self, issued: Issued | None, topic: str, payload: bytes, **marks: object) -> None:
+        flight = _Flight(issued, topic, perf_counter())
+        try:
+            outcome = self._session.send(topic, payload, **marks)  # type: ignore[arg-type]
+        except (LinkError, PublishRefused) as error:
+            self._land(flight, error)
+            return
+        self._flying[outcome] = flight
+        self._watch.progress()
+        outcome.add_done_callback(self._landed)
+
+    def _landed(self, outcome: asyncio.Future[None]) -> None:
+        flight = self._flying.pop(outcome, None)
+        if flight is not None and not outcome.cancelled():
+            self._land(flight, outcome.exception())
+
+    def _land(self, flight: _Flight, problem: BaseException | None) -> None:
+        publisher, issued = self._publisher, flight.issued
+        if isinstance(problem, PublishRefused):
+            get_logger().error("publish_refused", stage="publish", error=str(problem))
+        elif problem is not None:
+            self._failure = self._failure or _as_link_error(problem)
+            if issued is not None:
+                publisher.known.discard(issued.entry.key)
+            issued = None
+        if issued is not None:
+            if issued.unsaved and problem is None:  # it goes out again when it is saved
+                publisher.known.discard(issued.entry.key)
+                self._cursor = 0
+                self.backlog.set()
+            else:
+                publisher.settle(issued)
+            if problem is None:
+                publisher.took(perf_counter() - flight.since)
+                publisher.published(issued.entry)
+        if self._flying:
+            self._watch.progress()
+        else:
+            self._watch.rest()
+        self._moved.set()
+
+
+def _as_link_error(problem: BaseException) -> Exception:
+    return problem if isinstance(problem, Exception) else LinkError(str(problem))

@@ -1,95 +1,78 @@
-"""receive: MQTT message -> inbox row, and only then the acknowledgement."""
+"""receive: messages of a session, in memory, unacknowledged until what they led to is on disk."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from functools import partial
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
-from edge_agent.clock import Clock
-from edge_agent.errors import StoreError
+from broker.topics import PressAddress
 from edge_agent.links.mqtt import Session
 from edge_agent.links.publish_packet import Incoming
-from edge_agent.logs import get_logger
 from edge_agent.monitoring.watchdog import Watch
-from edge_agent.pipeline.hold import Fallback, envelopes_of, give_up, hold
-from edge_agent.ports import Envelope
-from edge_agent.spool.spool import SpoolThread
 
 BATCH = 256
-RETRY_S = 1.0
-"""Pause when the spool cannot be written."""
 
 
-async def until_written(
-    stage: str,
-    call: Callable[..., Awaitable[None]],
-    *arguments: Any,
-    refused: Callable[[], Awaitable[None]] | None = None,
-) -> bool:
-    """Try a write until the disk takes it; the trouble and its end are logged once each.
+class Inlet:
+    """Messages of one session on their way into the pipeline.
 
-    Args:
-        refused: called after every try that the disk does not take.
-
-    Returns:
-        Was there trouble?
+    The broker hands over no more than ``window`` of them before the first is acknowledged; a
+    quarter of that is committed at once, or the press would have to wait.
     """
-    failed = False
+
+    def __init__(
+        self,
+        press: PressAddress,
+        acknowledge: Callable[[Sequence[Incoming]], None] = lambda _messages: None,
+        window: int = BATCH,
+        inbox: bool = False,
+    ) -> None:
+        """Nothing has come in yet.
+
+        Args:
+            press: whose messages these are.
+            acknowledge: takes messages when what they led to is on disk.
+            window: messages that the broker hands over without an acknowledgement.
+            inbox: these are from the inbox of an older program; ``mid`` is the row.
+        """
+        self.press, self.acknowledge, self.inbox = press, acknowledge, inbox
+        self.full_at = max(1, window // 4)
+        self.waiting: deque[Incoming] = deque()
+        self.held = 0
+        """Messages in hand, acknowledged neither here nor to the broker."""
+        self.wake: Callable[[], None] = lambda: None
+        self._moved = asyncio.Event()
+
+    def put(self, messages: Sequence[Incoming]) -> None:
+        """These have come in."""
+        self.waiting.extend(messages)
+        self.held += len(messages)
+        self.wake()
+
+    def committed(self, messages: Sequence[Incoming]) -> None:
+        """What these led to is on disk."""
+        self.held -= len(messages)
+        self.acknowledge(messages)
+        self._moved.set()
+
+    async def emptied(self, progress: Callable[[], None] = lambda: None) -> None:
+        """Wait until nothing is in hand."""
+        while self.held:
+            progress()
+            self._moved.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._moved.wait(), 1.0)
+
+
+async def receive(session: Session, inlet: Inlet, watch: Watch) -> None:
+    """Take messages from a session until it ends.
+
+    Raises:
+        LinkError: the session is over; the broker has everything that was not acknowledged.
+    """
     while True:
-        try:
-            await call(*arguments)
-        except StoreError as error:
-            if not failed:
-                get_logger().error("spool_write_failed", stage=stage, error=str(error))
-            failed = True
-            if refused is not None:
-                await refused()
-            await asyncio.sleep(RETRY_S)
-        else:
-            if failed:
-                get_logger().info("spool_write_recovered", stage=stage)
-            return failed
-
-
-async def receive(
-    session: Session,
-    spool: SpoolThread,
-    clock: Clock,
-    filter_of_press: str,
-    stored: Callable[[], None],
-    watch: Watch | None = None,
-    fallback: Fallback | None = None,
-    settled: Callable[[], Awaitable[None]] | None = None,
-) -> None:
-    """Take messages from a session until it ends: a batch is one transaction, then acknowledged.
-
-    Args:
-        filter_of_press: the topic filter that packets are kept under which cannot be read.
-        settled: waits until more than the inbox knows of a batch, before it is acknowledged.
-    """
-    watch = watch or Watch("receive")
-    call = watch.tries(spool.call)
-    coming: asyncio.Task[list[Incoming]] | None = None
-
-    def kept(batch: list[Incoming]) -> list[Envelope]:
-        return envelopes_of(batch, clock.now(), filter_of_press)
-
-    try:
-        while True:
-            batch = await (coming or session.next_batch(BATCH))
-            coming = None
-            with watch.work():
-                try:
-                    await call(spool.spool.append, kept(batch))
-                except StoreError as error:
-                    append = partial(call, spool.spool.append)
-                    coming = await hold(session, append, kept, batch, error, fallback)
-                stored()
-                if settled is not None:
-                    await settled()
-                session.acknowledge(batch)
-    finally:
-        if coming is not None:
-            await give_up(coming)
+        batch = await session.next_batch(BATCH)
+        with watch.work():
+            inlet.put(batch)

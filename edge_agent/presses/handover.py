@@ -7,8 +7,10 @@ next agent has the shots as they were, and is given every message that they do n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from typing import Any
 
 from broker import messages
 from broker.codec import encode
@@ -20,13 +22,14 @@ from edge_agent.config.settings import Settings
 from edge_agent.errors import LinkError
 from edge_agent.links.mqtt import Session, connect
 from edge_agent.logs import get_logger
-from edge_agent.presses.held_presses import Holdings
+from edge_agent.pipeline.commit import SHOT_SCOPE
+from edge_agent.pipeline.publish import Publisher
 from edge_agent.shots.shot import Shot
-from edge_agent.spool.spool import SpoolThread
 
 READ_TIMEOUT_S = 10.0
-LOOK_AGAIN_S = 1.0
-"""Everything that moves wakes who waits; this is for what nobody thought of."""
+LOOK_AGAIN_S = 0.02
+
+Document = dict[str, Any]
 
 
 class Handover:
@@ -36,18 +39,33 @@ class Handover:
         self,
         settings: Settings,
         press: PressAddress,
-        spool: SpoolThread,
-        holdings: Holdings,
+        publisher: Publisher,
+        shots: Iterable[Shot],
         clock: Clock,
     ) -> None:
+        """Nothing is retained yet.
+
+        Args:
+            shots: those of the press, as they are on disk.
+        """
         self._settings, self._press = settings, press
-        self._spool, self._holdings, self._clock = spool, holdings, clock
-        self._kept: dict[str, str] = {}
-        self.moved = asyncio.Event()
-        """Set when something was committed or published."""
+        self._publisher, self._clock = publisher, clock
+        self._latest: dict[str, Document] = {}
+        """The latest shot of every mold, as it is on disk."""
+        self._kept: dict[str, Document] = {}
+        for shot in shots:
+            self._is_on_disk(shot.model_dump(mode="json"))
+
+    def committed(self, state: Mapping[tuple[str, str], Document | None]) -> None:
+        """A transaction with this state is on disk."""
+        for (scope, _), document in state.items():
+            if scope != SHOT_SCOPE or document is None:
+                continue
+            if (document["site"], document["press"]) == (self._press.site, self._press.press):
+                self._is_on_disk(document)
 
     async def settle(self, session: Session, progress: Callable[[], None]) -> None:
-        """Wait until all that was received is committed and published, then retain the shots.
+        """Wait until all that is on disk is published, then retain the shots.
 
         Args:
             progress: called while it waits: what hangs, if anything, is not this.
@@ -55,42 +73,41 @@ class Handover:
         Raises:
             LinkError: the session is over.
         """
-        newest = self._spool.spool.newest()
-        while True:
+        states = dict(self._latest)
+        while not self._publisher.quiet(self._press):
             progress()
-            self.moved.clear()
-            if not self._waiting(newest):
-                break
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self.moved.wait(), LOOK_AGAIN_S)
-        shots = self._holdings.latest(self._press)
-        states = {mold_id: shot.model_dump_json() for mold_id, shot in shots.items()}
+            await asyncio.sleep(LOOK_AGAIN_S)
         news = [mold_id for mold_id, state in states.items() if self._kept.get(mold_id) != state]
-        await asyncio.gather(*(self._retain(session, shots[mold], states[mold]) for mold in news))
+        await asyncio.gather(*(self._retain(session, states[mold_id]) for mold_id in news))
         self._kept = states
 
-    def _waiting(self, newest: int) -> bool:
-        spool = self._spool.spool
-        inbox = spool.inbox(0, 1)
-        return bool(inbox and inbox[0].id <= newest) or bool(spool.to_publish(str(self._press), 1))
+    def _is_on_disk(self, document: Document) -> None:
+        known = self._latest.get(document["mold_id"])
+        if known is None or _when(known) <= _when(document):
+            self._latest[document["mold_id"]] = document
 
-    async def _retain(self, session: Session, shot: Shot, document: str) -> None:
+    async def _retain(self, session: Session, shot: Document) -> None:
+        document = json.dumps(shot)
         if len(document) > DOCUMENT_LIMIT:  # a press that sends what nobody knows
-            get_logger().warning("handover_too_large", shot_id=shot.shot_id, count=len(document))
+            get_logger().warning("handover_too_large", shot_id=shot["shot_id"], count=len(document))
             return
         message = messages.Handover(
             ts=self._clock.now(),
             site=self._press.site,
             press=self._press.press,
-            mold_id=shot.mold_id,
-            shot_id=shot.shot_id,
-            shot_key=shot.shot_key,
+            mold_id=shot["mold_id"],
+            shot_id=shot["shot_id"],
+            shot_key=shot["shot_key"],
             agent_id=self._settings.agent_id,
             document=document,
         )
-        topic = self._settings.topics.handover(self._press, shot.mold_id)
+        topic = self._settings.topics.handover(self._press, shot["mold_id"])
         payload = encode(message, self._settings.broker.payload_format)
         await session.publish(topic, payload, retain=True)
+
+
+def _when(shot: Document) -> str:
+    return shot["started_at"] or shot["poured_at"] or shot["closed_at"] or ""
 
 
 async def left_behind(settings: Settings, press: PressAddress, client_id: str) -> dict[str, bytes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -15,19 +15,18 @@ from broker.topics import PressAddress
 from edge_agent.clock import Clock
 from edge_agent.config.settings import Settings
 from edge_agent.links.mqtt import Session
+from edge_agent.links.publish_packet import Incoming
 from edge_agent.links.tls import Fingerprint, new_credentials
 from edge_agent.logs import get_logger
 from edge_agent.monitoring.metrics import Metrics
-from edge_agent.pipeline.publish import PREDICTION_EXPIRES_S, publish
-from edge_agent.pipeline.receive import receive
-from edge_agent.pipeline.unsaved import Unsaved
-from edge_agent.ports import Outgoing
+from edge_agent.monitoring.watchdog import Watch
+from edge_agent.pipeline.pipeline import Pipeline
+from edge_agent.pipeline.receive import Inlet, receive
 from edge_agent.presses.handover import Handover, left_behind
-from edge_agent.presses.held_presses import Holdings
+from edge_agent.presses.held_presses import HeldPresses
 from edge_agent.presses.identity import Identity
 from edge_agent.presses.session_state import Link
 from edge_agent.presses.takeover import Kept, Settled, TakeOver
-from edge_agent.spool.spool import SpoolThread
 
 FLUSH_TIMEOUT_S = 5.0
 """How long an ending session waits for the broker to take what is left; the rest stays on disk."""
@@ -35,18 +34,19 @@ OLD_FIRST_S = 10.0
 """How long new messages wait for those in a session of an earlier client id, to come after them."""
 
 
+WINDOW_311 = 20
+"""Messages that brokers hand over without an acknowledgement in MQTT 3.1.1, as most are set."""
+
+
 @dataclass(frozen=True)
 class Tools:
     """What all sessions of an agent work with."""
 
     me: Identity
-    spool: SpoolThread
+    pipeline: Pipeline
     clock: Clock
-    stored: asyncio.Event
-    """Set when messages came in."""
     metrics: Metrics
-    holdings: Holdings
-    unsaved: Unsaved
+    held: HeldPresses
     takeover: TakeOver
 
 
@@ -57,11 +57,12 @@ class PressSession:
         """Nothing is sent yet."""
         self._link, self._session = link, session
         self._settings, self._tools = settings, tools
+        self._settle = asyncio.Event()
 
     async def run(
         self, used: Fingerprint, earlier: list[Kept], told: Callable[[bool], None]
     ) -> None:
-        """Subscribe, birth, restore what is retained, then work until the session ends.
+        """Subscribe and say who we are, then work until the session ends.
 
         It ends in order when the credentials it ``used`` have been exchanged. What waits in
         ``earlier`` sessions comes first, if it can be had at once.
@@ -70,89 +71,113 @@ class PressSession:
             told: whether the session is up.
         """
         link, session, tools = self._link, self._session, self._tools
-        press, topics = link.press, self._settings.topics
-        settled = None
+        press, pipeline = link.press, tools.pipeline
         if self._settings.group is not None:
-            retained = await left_behind(self._settings, press, tools.me.ids.reader(press))
-            await tools.holdings.take(press, topics, retained)
+            await self._take_over_shots()
         await session.subscribe(tools.takeover.todays(press).topics)
-        if self._settings.group is not None:
-            link.handover = Handover(
-                self._settings, press, tools.spool, tools.holdings, tools.clock
-            )
-            settled = partial(link.handover.settle, session, link.receiving.progress)
-        await self._say()
-        for topic, payload in await tools.spool.call(tools.spool.spool.retained, str(press)):
-            link.watch.progress()  # one after the other: there may be many
-            await session.publish(topic, payload, retain=True, expires_s=PREDICTION_EXPIRES_S)
-        link.watch.rest()
-        told(True)
         publishing = tools.metrics.watch("publish", f"publish {press.press}")
-        link.receiving = receiving = tools.metrics.watch("receive", f"receive {press.press}")
-        since = tools.clock.now()
-        sender = asyncio.create_task(
-            publish(session, tools.spool, press, link.wake, since, publishing, self._published)
-        )
-        receiver = asyncio.create_task(self._receive(earlier, settled))
+        receiving = tools.metrics.watch("receive", f"receive {press.press}")
+        link.inlet = inlet = self._inlet()
+        sender = pipeline.publisher.open(press, session, publishing)
+        receiver = asyncio.create_task(self._receive(inlet, receiving, earlier))
         link.receiver = receiver
         stopping = asyncio.create_task(link.end.wait())
         exchanged = asyncio.create_task(new_credentials(self._settings.broker, used))
-        tools.unsaved.sessions[str(press)] = session
-        tasks: set[asyncio.Task[Any]] = {sender, receiver, stopping, exchanged}
+        work: list[asyncio.Task[Any]] = [
+            receiver,
+            asyncio.create_task(sender.run()),
+            asyncio.create_task(self._settles(receiving)),
+        ]
+        birth = asyncio.create_task(self._say())
+        pipeline.open(inlet)
+        told(True)
+        link.watch.rest()
+        tasks = {*work, stopping, exchanged}
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            waiting: set[asyncio.Task[Any]] = {*tasks, birth}
+            while birth in (await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED))[0]:
+                birth.result()
+                waiting = tasks
             receiver.cancel()
             if exchanged.done():
                 get_logger().info("credentials_exchanged", press=press.press)
             if link.end.is_set() and link.last_words is not None:
-                await self._goodbye(link.last_words)
+                await self._goodbye(link.last_words, inlet)
         finally:
-            link.receiver = link.handover = None
+            link.receiver = link.handover = link.inlet = None
+            link.settling.clear()
             told(False)
-            del tools.unsaved.sessions[str(press)]
-            for task in tasks:
+            pipeline.close(inlet)
+            pipeline.publisher.close(sender)
+            for task in (*tasks, birth):
                 task.cancel()
-            ended = await asyncio.gather(*tasks, return_exceptions=True)
+            ended = await asyncio.gather(*tasks, birth, return_exceptions=True)
             for watch in (publishing, receiving):
                 tools.metrics.watches.remove(watch.name)
         for problem in ended:
             if isinstance(problem, Exception):
                 raise problem
 
-    async def _receive(self, earlier: list[Kept], settled: Settled | None) -> None:
+    async def _take_over_shots(self) -> None:
+        """Go on with the shots of the press as the agent before us left them."""
+        link, tools = self._link, self._tools
+        retained = await left_behind(self._settings, link.press, tools.me.ids.reader(link.press))
+        await tools.held.take(link.press, self._settings.topics, retained)
+        await tools.pipeline.flush()
+        shots = tools.pipeline.assembler.shots.of_press(link.press)
+        publisher = tools.pipeline.publisher
+        link.handover = Handover(self._settings, link.press, publisher, shots, tools.clock)
+
+    def _inlet(self) -> Inlet:
+        v5 = self._session.version == "5"
+        window = self._settings.broker.receive_maximum if v5 else WINDOW_311
+        return Inlet(self._link.press, self._committed, window)
+
+    def _committed(self, messages: Sequence[Incoming]) -> None:
+        """What these messages led to is on disk: acknowledge, or in a group retain it first."""
+        if self._link.handover is None:
+            self._session.acknowledge(messages)
+        else:
+            self._link.settling.append(list(messages))
+            self._settle.set()
+
+    async def _settles(self, watch: Watch) -> None:
+        """In a group: retain the shots, then acknowledge."""
+        link = self._link
+        while True:
+            await self._settle.wait()
+            self._settle.clear()
+            count = len(link.settling)
+            if link.handover is not None and count:
+                await link.handover.settle(self._session, watch.progress)
+                watch.rest()
+                for messages in link.settling[:count]:
+                    self._session.acknowledge(messages)
+                del link.settling[:count]
+
+    async def _receive(self, inlet: Inlet, watch: Watch, earlier: list[Kept]) -> None:
         """Take messages until the session ends, after those of earlier sessions."""
         tools, link, session = self._tools, self._link, self._session
+        settled: Settled | None = None
+        if link.handover is not None:
+            settled = partial(link.handover.settle, session, watch.progress)
         old = tools.takeover.start(link.press, earlier, session.version, settled)
         try:
             with suppress(TimeoutError):
                 await asyncio.wait_for(old.tried.wait(), OLD_FIRST_S)
-            await receive(
-                session,
-                tools.spool,
-                tools.clock,
-                self._settings.topics.everything(link.press),
-                tools.stored.set,
-                link.receiving,
-                tools.unsaved,
-                settled,
-            )
+            await receive(session, inlet, watch)
         finally:
             await old.stop()
 
-    def _published(self, message: Outgoing) -> None:
-        if self._link.handover is not None:
-            self._link.handover.moved.set()
-        self._tools.metrics.published(message, self._tools.clock.now())
-
-    async def _goodbye(self, last_words: str) -> None:
+    async def _goodbye(self, last_words: str, inlet: Inlet) -> None:
         """Let what was received be finished and published, then say that we go."""
-        link = self._link
+        link, pipeline = self._link, self._tools.pipeline
         with suppress(TimeoutError):
             async with asyncio.timeout(FLUSH_TIMEOUT_S):
-                if link.handover is not None:
-                    await link.handover.settle(self._session, link.watch.progress)
-                else:
-                    await drained(self._tools.spool)
+                pipeline.hurry()
+                await inlet.emptied(pipeline.hurry)
+                while not (pipeline.publisher.quiet(link.press) and link.idle):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
         await self._say(last_words)
 
     async def _say(self, last_words: str | None = None) -> None:
@@ -167,12 +192,3 @@ def status_of(
     """The status of a press, online unless a reason is given, as it is published."""
     state: TwinState = "online" if offline_reason is None else "offline"
     return encode(me.of_press(press, state, offline_reason), settings.broker.payload_format)
-
-
-async def drained(spool: SpoolThread, *, published: bool = True) -> None:
-    """Wait until the inbox is empty and, if so wanted, all is published."""
-    while True:
-        depth = await spool.call(spool.spool.depth)
-        if depth.inbox_count == 0 and not (published and depth.publish_count):
-            break
-        await asyncio.sleep(0.02)

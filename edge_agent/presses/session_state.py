@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from broker.topics import PressAddress
+from edge_agent.links.publish_packet import Incoming
 from edge_agent.monitoring.watchdog import Watch
+from edge_agent.pipeline.receive import Inlet
 from edge_agent.presses.handover import Handover
 
 
@@ -19,13 +21,19 @@ class Link:
     press: PressAddress
     watch: Watch
     end: asyncio.Event = field(default_factory=asyncio.Event)
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
     last_words: str | None = "shut down"
     """Reason of the last status; None when another agent has the press already."""
     handover: Handover | None = None
     """In a group, while the session is open."""
     receiver: asyncio.Task[None] | None = None
-    receiving: Watch = field(default_factory=lambda: Watch("receive"))
+    inlet: Inlet | None = None
+    settling: list[list[Incoming]] = field(default_factory=list)
+    """In a group: on disk, and not yet retained for the next agent."""
+
+    @property
+    def idle(self) -> bool:
+        """Is no message in hand?"""
+        return self.inlet is None or (self.inlet.held == 0 and not self.settling)
 
 
 async def either(*events: asyncio.Event) -> None:

@@ -23,15 +23,16 @@ from edge_agent.logs import get_logger
 from edge_agent.monitoring.health import Vitals
 from edge_agent.monitoring.metrics import Metrics
 from edge_agent.monitoring.watchdog import Watch
-from edge_agent.pipeline.receive import until_written
-from edge_agent.pipeline.unsaved import Unsaved
-from edge_agent.presses.held_presses import Holdings
+from edge_agent.pipeline.pipeline import Pipeline
+from edge_agent.presses.held_presses import HeldPresses
 from edge_agent.presses.identity import Identity
 from edge_agent.presses.presence import Presence
-from edge_agent.presses.press_session import PressSession, Tools, drained, status_of
+from edge_agent.presses.press_session import PressSession, Tools, status_of
 from edge_agent.presses.session_state import Link, either, unless
 from edge_agent.presses.takeover import TakeOver
-from edge_agent.spool.spool import SpoolThread
+from edge_agent.spool.changes import Changes
+from edge_agent.spool.retry import until_written
+from edge_agent.spool.thread import SpoolThread
 
 RECONNECT_FIRST_S = 0.5
 SHORT_SESSION = "the session was short: the broker's log may say why"
@@ -49,26 +50,21 @@ class Sessions:
         presence: Presence,
         spool: SpoolThread,
         clock: Clock,
-        stored: asyncio.Event,
+        pipeline: Pipeline,
         metrics: Metrics,
         vitals: Vitals,
-        holdings: Holdings,
-        unsaved: Unsaved,
     ) -> None:
-        """Nothing is opened yet.
-
-        Args:
-            stored: set when messages came in.
-        """
-        self._holdings = holdings
-        self._settings, self._spool, self._metrics, self._vitals = settings, spool, metrics, vitals
+        """Nothing is opened yet."""
+        self._pipeline = pipeline
+        self._held = HeldPresses(
+            settings.agent_id, settings.group is not None, pipeline, spool, clock
+        )
+        self._settings, self._metrics, self._vitals = settings, metrics, vitals
         self._links: dict[PressAddress, tuple[Link, asyncio.Task[None]]] = {}
         self._met: set[PressAddress] = set()
         self._me, self._presence = identity, presence
-        self._takeover = TakeOver(settings, identity.ids, spool, clock, stored.set)
-        self._tools = Tools(
-            identity, spool, clock, stored, metrics, holdings, unsaved, self._takeover
-        )
+        self._takeover = TakeOver(settings, identity.ids, spool, clock, pipeline)
+        self._tools = Tools(identity, pipeline, clock, metrics, self._held, self._takeover)
         self._gave_way = False
         self.allowed = asyncio.Event()
         """May sessions be opened? In a group not while the others are out of sight."""
@@ -106,7 +102,7 @@ class Sessions:
     def stop_if_idle(self, press: PressAddress, last_words: str) -> bool:
         """Take no more of a press, if no shot is open and nothing in hand: true when so."""
         link, _ = self._links[press]
-        if self._holdings.in_work(press) or not link.receiving.resting:
+        if self._held.in_work(press) or not link.idle:
             return False
         if link.receiver is not None:
             link.receiver.cancel()  # it waits for a message: none is lost
@@ -119,7 +115,7 @@ class Sessions:
         if press in self._links:
             await self._end(press, last_words)
             self._metrics.forget_press(press.press)
-        await until_written("commit", self._holdings.give_up, press)
+        await until_written("commit", self._held.give_up, press)
 
     async def renew(self, settings: Settings, *, reconnect: bool) -> None:
         """End the sessions of presses that are gone, open those of new ones."""
@@ -135,7 +131,7 @@ class Sessions:
         for press in gone:
             self._metrics.forget_press(press.press)
             if settings.group is not None:
-                await until_written("commit", self._holdings.give_up, press)
+                await until_written("commit", self._held.give_up, press)
         for press in again:
             self.open(press)
         self.start()
@@ -155,7 +151,7 @@ class Sessions:
                 for press in self._settings.addresses():
                     if self._settings.topics.status(press) in topics:
                         await self._takeover.end_todays(press)
-                await drained(self._spool, published=False)
+                await self._pipeline.flush()
 
     async def note_all(self) -> None:
         """Note how the sessions of all presses are called, whoever of the group opens them."""
@@ -170,12 +166,11 @@ class Sessions:
         ended = await asyncio.gather(*tasks, return_exceptions=True)
         return [fault for fault in ended if fault is not None]
 
-    def wake(self) -> None:
-        """There may be something to publish."""
+    def committed(self, changes: Changes) -> None:
+        """A transaction is on disk: the next agent may go on from there."""
         for link, _ in self._links.values():
-            link.wake.set()
             if link.handover is not None:
-                link.handover.moved.set()
+                link.handover.committed(changes.state)
 
     def _start(self, press: PressAddress) -> None:
         link = Link(press, self._metrics.watches.add(Watch(f"link {press.press}")))

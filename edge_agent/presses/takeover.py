@@ -4,8 +4,8 @@ The id changes with the session secret, with ``agent_id``, when a press comes in
 when ids became secret. The old session keeps its messages, and goes on to get new ones, so:
 
 - the new session subscribes first, then the old one is resumed and its subscriptions are ended;
-- what waits there goes into the spool and is acknowledged as always, until the broker answers and
-  has sent nothing more; a message that came in both is a repeat, which is harmless;
+- what waits there goes the way of all messages and is acknowledged as always, until the broker
+  answers and has sent nothing more; a message that came in both is a repeat, which is harmless;
 - then the session is ended at the broker, and only then forgotten here. A crash anywhere before
   repeats it all.
 """
@@ -13,25 +13,28 @@ when ids became secret. The old session keeps its messages, and goes on to get n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from broker.topics import PressAddress
 from edge_agent.clock import Clock
 from edge_agent.config.settings import BrokerSettings, Settings
 from edge_agent.errors import LinkError, StoreError
-from edge_agent.links.mqtt import connect, public
-from edge_agent.links.publish_packet import Incoming
+from edge_agent.links.mqtt import Session, connect, public
 from edge_agent.logs import get_logger
-from edge_agent.pipeline.hold import envelopes_of
-from edge_agent.pipeline.receive import until_written
+from edge_agent.pipeline.pipeline import Pipeline
+from edge_agent.pipeline.receive import Inlet
 from edge_agent.presses.session_ids import SessionIds
-from edge_agent.spool.spool import Changes, SpoolThread
+from edge_agent.spool.changes import Changes
+from edge_agent.spool.retry import until_written
+from edge_agent.spool.thread import SpoolThread
 
 SESSION_SCOPE = "session"
 """Scope of the client ids in the spool's state, by press."""
 BATCH = 256
+AT_ONCE = 1
+"""What an earlier session still holds is not gathered: somebody waits for its end."""
 QUIET_ROUNDS = 2
 """So many answers of the broker in a row without a message: nothing waits any more."""
 MESSAGES_MAX = 2_000_000
@@ -79,15 +82,11 @@ class TakeOver:
         ids: SessionIds,
         spool: SpoolThread,
         clock: Clock,
-        stored: Callable[[], None],
+        pipeline: Pipeline,
     ) -> None:
-        """Nothing is opened.
-
-        Args:
-            stored: called when messages are in the spool.
-        """
+        """Nothing is opened."""
         self._settings, self._ids = settings, ids
-        self._spool, self._clock, self._stored = spool, clock, stored
+        self._spool, self._clock, self._pipeline = spool, clock, pipeline
 
     def renew(self, settings: Settings) -> None:
         """Go on with other presses or credentials."""
@@ -103,7 +102,7 @@ class TakeOver:
 
     async def expect(self, press: PressAddress) -> list[Kept]:
         """Note today's session of a press, before it is opened; the earlier ones, oldest first."""
-        state = await self._spool.call(self._spool.spool.state, SESSION_SCOPE)
+        state = await self._spool.state(SESSION_SCOPE)
         entry = state.get(str(press))
         if entry is None:
             known = [self._before_ids_were_secret(press)]
@@ -156,7 +155,7 @@ class TakeOver:
         tried.set()
 
     async def end_todays(self, press: PressAddress) -> None:
-        """End today's session of a press for good; what waits in it goes into the spool."""
+        """End today's session of a press for good; what waits in it is worked on first."""
         try:
             count = await self._end(press, self.todays(press), self._settings.broker)
             await until_written("receive", self._note, press, [])
@@ -171,35 +170,25 @@ class TakeOver:
         broker: BrokerSettings,
         settled: Settled | None = None,
     ) -> int:
-        """End a session at the broker, when all that waits in it is in the spool; how many.
+        """End a session at the broker, when what all in it led to is on disk; how many.
 
         Raises:
-            LinkError: the broker cannot be reached; what was acknowledged is in the spool.
+            LinkError: the broker cannot be reached; what was acknowledged is on disk.
         """
-        ours = {public(topic) for topic in kept.topics}
-        count = quiet = 0
+        inlet = Inlet(press, window=AT_ONCE)
         async with connect(broker, kept.client_id, keep=True) as session:
-            await session.unsubscribe(kept.topics)
-            while quiet < QUIET_ROUNDS and count < MESSAGES_MAX:
-                batch = session.here(BATCH)
-                if not batch:  # what our acknowledgements made room for comes before the answer
-                    await session.unsubscribe(kept.topics)
-                    quiet += 1
-                    continue
-                quiet = 0
-                count += len(batch)
-                await self._store(press, [m for m in batch if m.topic in ours or m.unreadable])
-                if settled is not None:
-                    await settled()
-                session.acknowledge(batch)
+            with self._open(inlet):
+                count = await _empty(session, kept, inlet, settled)
         async with connect(broker, kept.client_id, keep=False):
             return count
 
-    async def _store(self, press: PressAddress, batch: list[Incoming]) -> None:
-        everything = self._settings.topics.everything(press)
-        envelopes = envelopes_of(batch, self._clock.now(), everything)
-        await until_written("receive", self._spool.call, self._spool.spool.append, envelopes)
-        self._stored()
+    @contextmanager
+    def _open(self, inlet: Inlet) -> Iterator[None]:
+        self._pipeline.open(inlet)
+        try:
+            yield
+        finally:
+            self._pipeline.close(inlet)
 
     def _before_ids_were_secret(self, press: PressAddress) -> Kept:
         topics, group = self._settings.topics, self._settings.group
@@ -212,4 +201,25 @@ class TakeOver:
     async def _note(self, press: PressAddress, sessions: list[Kept]) -> None:
         value = {"sessions": [one.document() for one in sessions]}
         changes = Changes(state={(SESSION_SCOPE, str(press)): value})
-        await self._spool.call(self._spool.spool.commit, changes, self._clock.now())
+        await self._spool.commit(changes, self._clock.now())
+
+
+async def _empty(session: Session, kept: Kept, inlet: Inlet, settled: Settled | None) -> int:
+    """Take what waits in a session; how many messages that were."""
+    ours = {public(topic) for topic in kept.topics}
+    count = quiet = 0
+    await session.unsubscribe(kept.topics)
+    while quiet < QUIET_ROUNDS and count < MESSAGES_MAX:
+        batch = session.here(BATCH)
+        if not batch:  # what our acknowledgements made room for comes before the answer
+            await session.unsubscribe(kept.topics)
+            quiet += 1
+            continue
+        quiet = 0
+        count += len(batch)
+        inlet.put([m for m in batch if m.topic in ours or m.unreadable])
+        await inlet.emptied()
+        if settled is not None:
+            await settled()
+        session.acknowledge(batch)
+    return count

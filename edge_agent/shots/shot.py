@@ -48,7 +48,7 @@ class Shot(BaseModel):
     frames_count: int = 0
     simulated: bool = False
     revision: int = 0
-    """Predictions issued so far."""
+    """Of its last prediction; 0 before the first. One counter of the press gives the numbers."""
     live_at: Timestamp | None = None
     """Time of the press at the last prediction."""
     predicted_inputs: str | None = None
@@ -71,11 +71,6 @@ class Shot(BaseModel):
         return self
 
     @property
-    def key(self) -> str:
-        """Unique among all shots of the agent."""
-        return id_key(self.address, self.shot_id)
-
-    @property
     def address(self) -> PressAddress:
         """Its press."""
         return PressAddress(self.site, self.press)
@@ -91,8 +86,3 @@ class Shot(BaseModel):
         return (
             begun is not None and begun <= ts and (self.closed_at is None or ts <= self.closed_at)
         )
-
-
-def id_key(press: PressAddress, shot_id: str) -> str:
-    """Key of a shot in the agent's state."""
-    return f"{press}/{shot_id}"

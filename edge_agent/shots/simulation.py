@@ -13,7 +13,7 @@ from twin_core.errors import TwinError
 
 
 @dataclass(frozen=True)
-class Answer:
+class ShotSimulation:
     """A simulation of a shot, or why there is none."""
 
     inputs: str
@@ -23,7 +23,9 @@ class Answer:
     problem: TwinError | None = None
 
 
-def answer_of(shot: Shot, inputs: str, catalogue: Catalogue, horizon_s: float) -> Answer:
+def simulate_shot(
+    shot: Shot, inputs: str, catalogue: Catalogue, horizon_s: float
+) -> ShotSimulation:
     """Simulate a poured shot; what cannot be simulated is an answer, too."""
     try:
         scenario, substituted = stage.prepare(shot, catalogue, horizon_s)
@@ -32,6 +34,6 @@ def answer_of(shot: Shot, inputs: str, catalogue: Catalogue, horizon_s: float) -
         get_logger().warning(
             "shot_not_simulated", shot_id=shot.shot_id, error=str(problem), hint=problem.hint
         )
-        return Answer(inputs, problem=problem)
+        return ShotSimulation(inputs, problem=problem)
     free_rise = stage.simulate_free_rise(scenario)
-    return Answer(inputs, result, tuple(substituted), free_rise)
+    return ShotSimulation(inputs, result, tuple(substituted), free_rise)

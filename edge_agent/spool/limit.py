@@ -8,7 +8,7 @@ from typing import Literal
 
 from broker import alert_codes as codes
 from edge_agent.logs import get_logger
-from edge_agent.spool.spool import SpoolThread
+from edge_agent.spool.thread import SpoolThread
 
 REOPEN_SHARE = 0.9
 """A spool has room again below this share of its limit."""
@@ -50,11 +50,11 @@ class SpoolLimit:
         Raises:
             StoreError: the spool cannot be read or written.
         """
-        spool = self._spool.spool
-        used = await self._spool.call(spool.used_bytes)
+        spool = self._spool
+        used = await spool.used_bytes()
         news = None
         if used > self._limit:
-            gone = await self._spool.call(spool.thin_telemetry, now)
+            gone = await spool.thin_telemetry(now)
             if gone and not self._thinning:
                 self._thinning, news = True, THINS
             elif not gone and not spool.full:

@@ -21,7 +21,7 @@ from edge_agent.spool.limit import MB
 from edge_agent.spool.spool import THINNED
 from edge_agent.sqlite_files import connect
 
-QUEUES = {"inbox": "received_at", "publish": "created_at", "forward": "created_at"}
+QUEUES = {"publish": "created_at", "forward": "created_at"}
 """Tables that should run empty, and the column that says since when an entry waits."""
 FRESH_S = 2.0
 LOAD = 0.05

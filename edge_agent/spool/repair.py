@@ -14,8 +14,9 @@ from tempfile import TemporaryDirectory
 
 from broker.timestamps import parse_timestamp
 from edge_agent.errors import StoreError
-from edge_agent.spool.spool import SPOOL_TABLES, Spool
+from edge_agent.spool.spool import Spool
 from edge_agent.spool.spool_file import SpoolFile
+from edge_agent.spool.tables import OLDER_TABLES, SPOOL_TABLES
 from edge_agent.sqlite_files import PARTS, connect, connect_beside, part
 
 PROBLEMS_NAMED = 5
@@ -180,7 +181,7 @@ def _restore_name(damaged: Path, place: Path) -> None:
 def _readable(damaged: Path) -> dict[str, list[Row]]:
     """Rows that can be read, by table."""
     if damaged.exists() and damaged.stat().st_size >= PAGE_MIN_BYTES:
-        return {table: _rows_of(damaged, table) for table in SPOOL_TABLES}
+        return _rows_by_table(damaged)
     # a copy of the log is read, beside an empty page: the first page may be in it
     with TemporaryDirectory(prefix="spool-", dir=damaged.parent) as folder:
         copy = Path(folder, damaged.name)
@@ -190,14 +191,21 @@ def _readable(damaged: Path) -> dict[str, list[Row]]:
                 file.seek(PAGE_SIZE_AT)
                 page_size = int.from_bytes(file.read(4))
         except FileNotFoundError:
-            return {table: [] for table in SPOOL_TABLES}
+            return {}
         copy.write_bytes(bytes(min(max(page_size, PAGE_MIN_BYTES), 65_536)))
-        return {table: _rows_of(copy, table) for table in SPOOL_TABLES}
+        return _rows_by_table(copy)
 
 
-def _rows_of(path: Path, table: str) -> list[Row]:
+def _rows_by_table(path: Path) -> dict[str, list[Row]]:
+    found = {table: _rows_of(path, table, columns) for table, columns in SPOOL_TABLES.items()}
+    for table, columns in OLDER_TABLES.items():
+        found[table] = found.get(table) or _rows_of(path, table, columns)
+    return {table: rows for table, rows in found.items() if rows}
+
+
+def _rows_of(path: Path, table: str, columns: tuple[str, ...]) -> list[Row]:
     """Rows of a damaged table, read from both sides of every place that cannot be read."""
-    query = f"SELECT rowid, {', '.join(SPOOL_TABLES[table])} FROM {table}"
+    query = f"SELECT rowid, {', '.join(columns)} FROM {table}"
     found: dict[int, Row] = {}
     gaps = [(1 << bit, 1 << bit, (2 << bit) - 1) for bit in range(ROWID_BITS)]
     """Length, first and last rowid of what was not read; the shortest first."""
@@ -221,7 +229,7 @@ def _rows_of(path: Path, table: str) -> list[Row]:
                     for rowid, *row in db.execute(between, (low, high)):
                         if not low <= rowid <= high:
                             raise sqlite3.DatabaseError("pages in a circle")
-                        if _is_whole(table, row):
+                        if _is_whole(columns, row):
                             found[rowid] = tuple(row)
                         low, high = (rowid + 1, high) if order == "ASC" else (low, rowid - 1)
                 except sqlite3.Error:
@@ -239,13 +247,13 @@ def _text(raw: bytes) -> str:
     return raw.decode(errors="replace")
 
 
-def _is_whole(table: str, row: list[object]) -> bool:
+def _is_whole(columns: tuple[str, ...], row: list[object]) -> bool:
     """Does a row read as it was written? Damage may leave a row that SQLite still accepts."""
-    values = dict(zip(SPOOL_TABLES[table], row, strict=True))
+    values = dict(zip(columns, row, strict=True))
     try:
         for name in {"document", "value"} & values.keys():
             json.loads(values[name])  # type: ignore[arg-type]
-        for name in {"received_at", "created_at"} & values.keys():
+        for name in {"received_at", "created_at", "at"} & values.keys():
             parse_timestamp(values[name])
     except (ValueError, TypeError, RecursionError):
         return False

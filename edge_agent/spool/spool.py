@@ -1,38 +1,37 @@
-"""Inbox and outbox in one SQLite file: what is acknowledged is on disk, what is done is done once.
+"""What an agent knows and others have not got yet, in one SQLite file.
 
-WAL with ``synchronous=FULL``: a committed transaction survives a crash of the machine. Calls block;
-the agent makes them on one thread (``SpoolThread``). ``inbox``, ``newest`` and ``to_publish`` are
-for the event loop: they read beside the writer, in microseconds; a hop to a thread and back costs
-milliseconds when the cores are busy.
+Rows for the history, messages that the broker has not accepted, open shots: a batch of work is one
+transaction. WAL with ``synchronous=FULL``: a committed transaction survives a crash of the machine.
+Calls of ``Spool`` block; the agent makes them through ``SpoolThread``, on one thread.
 
-A file that was deleted or exchanged takes no more messages. What it holds can still be read, and
-results written to it: what was acknowledged before gets to the history while the agent runs.
+A file that was deleted or exchanged takes nothing more. What it holds can still be read: what was
+acknowledged before gets to the history while the agent runs.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sqlite3
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any
 
 from broker.timestamps import format_timestamp
 from edge_agent.errors import StoreError
 from edge_agent.logs import get_logger
-from edge_agent.ports import Envelope, HistoryRow, InboxRow, Outgoing, Stored
+from edge_agent.ports import HistoryRow, Outgoing, Stored
+from edge_agent.spool.changes import Changes, Depth
 from edge_agent.spool.spool_file import SpoolFile
+from edge_agent.spool.tables import INBOX, INBOX_TABLE, SCHEMA_VERSION, has_inbox, migrate
 from edge_agent.sqlite_files import OpenFiles, check_version, connect
 
-T = TypeVar("T")
-SCHEMA_VERSION = 2
+NOTHING = {"results": 0, "telemetry": 0}
+"""No row was had yet."""
 EPOCH = datetime.fromtimestamp(0, UTC)
 WAL_PAGES_MAX = 16_384
 """64 MB: a commit tidies up the log itself only if ``checkpoint`` did not get to it."""
@@ -44,62 +43,15 @@ WAY_OUT = (
     "nothing is acknowledged until the right file is back (moved, not copied) or the agent is "
     "restarted: it then begins with what lies there, and what is only in its own file is lost"
 )
-_TABLES = """
-CREATE TABLE inbox (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, received_at TEXT NOT NULL, topic TEXT NOT NULL,
-    payload BLOB NOT NULL, content_type TEXT);
-CREATE TABLE publish (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, created_at TEXT NOT NULL, press TEXT NOT NULL,
-    key TEXT NOT NULL UNIQUE, topic TEXT NOT NULL, payload BLOB NOT NULL, retain INTEGER NOT NULL);
-CREATE INDEX publish_press ON publish (press, id);
-CREATE TABLE forward (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, created_at TEXT NOT NULL, kind TEXT NOT NULL,
-    document TEXT NOT NULL);
-CREATE INDEX forward_results ON forward (id) WHERE kind <> 'telemetry';
-CREATE TABLE retained (topic TEXT PRIMARY KEY, press TEXT NOT NULL, payload BLOB NOT NULL);
-CREATE TABLE state (scope TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
-    PRIMARY KEY (scope, key));
-"""
-_TO_VERSION_2 = """
-ALTER TABLE forward DROP COLUMN key;
-ALTER TABLE forward RENAME COLUMN columns TO document;
-CREATE INDEX forward_results ON forward (id) WHERE kind <> 'telemetry';
-"""
-
-SPOOL_TABLES = {
-    "inbox": ("id", "received_at", "topic", "payload", "content_type"),
-    "publish": ("id", "created_at", "press", "key", "topic", "payload", "retain"),
-    "forward": ("id", "created_at", "kind", "document"),
-    "retained": ("topic", "press", "payload"),
-    "state": ("scope", "key", "value"),
-}
-"""Columns by table."""
 
 
-@dataclass
-class Changes:
-    """Everything that one transaction does: see ``Spool.commit``."""
+@dataclass(frozen=True, slots=True)
+class Retained:
+    """A message that the broker retains."""
 
-    done: list[int] = field(default_factory=list)
-    """Inbox rows that are finished with."""
-    forwarded: list[int] = field(default_factory=list)
-    """Rows that the history took, or refused for good."""
-    publish: list[Outgoing] = field(default_factory=list)
-    forward: list[HistoryRow] = field(default_factory=list)
-    state: dict[tuple[str, str], dict[str, Any] | None] = field(default_factory=dict)
-    """New value by (scope, key); None forgets it."""
-
-    def __bool__(self) -> bool:
-        return bool(self.done or self.forwarded or self.publish or self.forward or self.state)
-
-
-@dataclass(frozen=True)
-class Depth:
-    """How many entries wait."""
-
-    inbox_count: int
-    publish_count: int
-    forward_count: int
+    topic: str
+    payload: bytes
+    at: datetime
 
 
 class Spool:
@@ -125,8 +77,8 @@ class Spool:
             try:
                 if path.name == ":memory:":
                     db = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
-                    self._db = self._reader = self._tidier = opened.enter_context(closing(db))
-                    self._migrate()
+                    self._db = self._tidier = opened.enter_context(closing(db))
+                    migrate(self._db, self.path)
                 else:
                     if file is None:
                         file = SpoolFile(path)
@@ -142,8 +94,7 @@ class Spool:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES_MAX}")
-        self._migrate()
-        self._reader = opened.enter_context(_connected(self.path))
+        migrate(self._db, self.path)
         self._tidier = opened.enter_context(_connected(self.path))
         self._files = OpenFiles(self.path, WAY_OUT)
         if not file.is_at(self._files.file):
@@ -156,55 +107,30 @@ class Spool:
         """
         return self._files.problem() if self._files is not None else None
 
-    def append(self, envelopes: Sequence[Envelope]) -> None:
-        """Store what arrived; only after this may it be acknowledged.
+    def commit(self, changes: Changes, now: datetime) -> None:
+        """All changes or none; only after this may be acknowledged what led to them.
 
         Raises:
-            StoreError: the disk cannot be written, the spool is ``full``, or there is a
+            StoreError: the disk cannot be written, there is no room (``full``), or there is a
                 ``problem`` before or after it is written.
         """
-        if self.full:
+        if self.full and changes.adds:
             raise StoreError(f"{self.path}: the spool is full and nothing in it may be thinned")
-        rows = [
-            (format_timestamp(e.received_at), e.topic, e.payload, e.content_type) for e in envelopes
-        ]
-        self._check_files()
-        with self._transaction() as db:
-            db.executemany(
-                "INSERT INTO inbox (received_at, topic, payload, content_type) VALUES (?,?,?,?)",
-                rows,
-            )
-        self._check_files()
-
-    def inbox(self, after: int, limit: int) -> list[InboxRow]:
-        """The oldest unfinished rows with an id above ``after``; quick, and never waits."""
-        with self._reading():
-            rows = self._reader.execute(
-                "SELECT id, received_at, topic, payload, content_type FROM inbox WHERE id > ?"
-                " ORDER BY id LIMIT ?",
-                (after, limit),
-            ).fetchall()
-        return [
-            InboxRow(row, Envelope(_time(at), topic, payload, content_type))
-            if type(topic) is str and type(payload) is bytes
-            else InboxRow(row, Envelope(_time(at), str(topic), str(payload).encode()))
-            for row, at, topic, payload, content_type in rows
-        ]
-
-    def commit(self, changes: Changes, now: datetime) -> None:
-        """Results out, inbox done, state kept: all or nothing."""
         at = format_timestamp(now)
+        self._check_files()
         with self._transaction() as db:
-            db.executemany("DELETE FROM inbox WHERE id = ?", [(i,) for i in changes.done])
+            db.executemany("DELETE FROM publish WHERE key = ?", [(k,) for k in changes.settled])
             db.executemany("DELETE FROM forward WHERE id = ?", [(i,) for i in changes.forwarded])
+            if changes.drained:
+                db.executemany("DELETE FROM inbox WHERE id = ?", [(i,) for i in changes.drained])
             db.executemany(
                 "INSERT OR IGNORE INTO publish (created_at, press, key, topic, payload, retain)"
                 " VALUES (?,?,?,?,?,?)",
                 [(at, m.press, m.key, m.topic, m.payload, m.retain) for m in changes.publish],
             )
             db.executemany(
-                "INSERT OR REPLACE INTO retained (topic, press, payload) VALUES (?,?,?)",
-                [(m.topic, m.press, m.payload) for m in changes.publish if m.retain],
+                "INSERT OR REPLACE INTO retained (topic, press, payload, at) VALUES (?,?,?,?)",
+                [(m.topic, m.press, m.payload, at) for m in changes.retained.values()],
             )
             db.executemany(
                 "INSERT INTO forward (created_at, kind, document) VALUES (?,?,?)",
@@ -218,6 +144,20 @@ class Spool:
                         "INSERT OR REPLACE INTO state (scope, key, value) VALUES (?,?,?)",
                         (scope, key, json.dumps(value)),
                     )
+        self._check_files()
+
+    def inbox(self, after: int, limit: int) -> list[tuple[int, str, bytes, str | None]]:
+        """Id, topic, payload and content type of messages that an older program left."""
+        with self._reading() as db:
+            if not has_inbox(db):
+                return []
+            rows = db.execute(INBOX, (after, limit)).fetchall()
+        return [
+            (row, topic, payload, content_type)
+            if type(topic) is str and type(payload) is bytes
+            else (row, str(topic), str(payload).encode(), None)
+            for row, topic, payload, content_type in rows
+        ]
 
     def state(self, scope: str) -> dict[str, dict[str, Any]]:
         """What was kept under a scope, by key; what cannot be read is left out, and said."""
@@ -231,55 +171,66 @@ class Spool:
                 get_logger().error("state_unreadable", detail=f"{scope} {key}", error=str(error))
         return kept
 
-    def retained(self, press: str) -> list[tuple[str, bytes]]:
-        """The last retained message of every topic of a press: restored on every new session."""
-        with self._reading() as db:
-            return db.execute(
-                "SELECT topic, payload FROM retained WHERE press = ? ORDER BY topic", (press,)
-            ).fetchall()
+    def retained(self, press: str, since: datetime, after: str, limit: int) -> list[Retained]:
+        """The last retained messages of the topics of a press, by topic.
 
-    def to_publish(self, press: str, limit: int) -> list[Stored[Outgoing]]:
-        """The oldest messages that the broker has not accepted yet; quick, and never waits."""
-        with self._reading():
-            rows = self._reader.execute(
+        Args:
+            since: older ones are left out.
+            after: topic of the last one that was had already.
+        """
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT topic, payload, at FROM retained WHERE press = ? AND topic > ? AND at >= ?"
+                " ORDER BY topic LIMIT ?",
+                (press, after, format_timestamp(since), limit),
+            ).fetchall()
+        return [Retained(topic, payload, _time(at)) for topic, payload, at in rows]
+
+    def trim_retained(self, before: datetime) -> None:
+        """Forget retained messages that are older: they speak of no mold any more."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM retained WHERE at < ?", (format_timestamp(before),))
+
+    def to_publish(self, press: str, limit: int, after: int = 0) -> list[Stored[Outgoing]]:
+        """The oldest messages, with an id above ``after``, that the broker has not accepted."""
+        with self._reading() as db:
+            rows = db.execute(
                 "SELECT id, created_at, press, key, topic, payload, retain FROM publish"
-                " WHERE press = ? ORDER BY id LIMIT ?",
-                (press, limit),
+                " WHERE press = ? AND id > ? ORDER BY id LIMIT ?",
+                (press, after, limit),
             ).fetchall()
         return [
             Stored(r[0], _time(r[1]), Outgoing(r[2], r[3], r[4], r[5], bool(r[6]))) for r in rows
         ]
 
-    def to_forward(self, limit: int) -> list[Stored[HistoryRow]]:
-        """Rows that the history has not taken: results first, then raw telemetry, each in order."""
+    def to_forward(
+        self, limit: int, after: Mapping[str, int] = NOTHING
+    ) -> list[Stored[HistoryRow]]:
+        """Rows that the history has not taken: results first, then raw telemetry, each in order.
+
+        Args:
+            after: ids of the last ones that were had already, of ``results`` and ``telemetry``.
+        """
         with self._reading() as db:
             rows: list[tuple[Any, ...]] = []
-            for which in ("<>", "="):
+            for which, compared in (("results", "<>"), ("telemetry", "=")):
                 rows += db.execute(
                     "SELECT id, created_at, kind, document FROM forward"
-                    f" WHERE kind {which} 'telemetry' ORDER BY id LIMIT ?",
-                    (limit - len(rows),),
+                    f" WHERE kind {compared} 'telemetry' AND id > ? ORDER BY id LIMIT ?",
+                    (after[which], limit - len(rows)),
                 ).fetchall()
         return [Stored(r[0], _time(r[1]), HistoryRow(r[2], r[3])) for r in rows]
 
-    def exchange(self, press: str, retained: Mapping[str, bytes]) -> None:
+    def exchange(self, press: str, retained: Mapping[str, bytes], now: datetime) -> None:
         """Nothing waits to be said about a press any more, and this is what is retained of it."""
+        at = format_timestamp(now)
         with self._transaction() as db:
             db.execute("DELETE FROM publish WHERE press = ?", (press,))
             db.execute("DELETE FROM retained WHERE press = ?", (press,))
-            rows = [(topic, press, payload) for topic, payload in retained.items()]
-            db.executemany("INSERT INTO retained (topic, press, payload) VALUES (?,?,?)", rows)
-
-    def newest(self) -> int:
-        """Id of the newest inbox row, finished or not; quick, and never waits."""
-        with self._reading():
-            row = self._reader.execute("SELECT seq FROM sqlite_sequence WHERE name = 'inbox'")
-            return int((row.fetchone() or (0,))[0])
-
-    def settle_published(self, ids: Sequence[int]) -> None:
-        """Forget messages that the broker accepted, or refused for good."""
-        with self._transaction() as db:
-            db.executemany("DELETE FROM publish WHERE id = ?", [(i,) for i in ids])
+            rows = [(topic, press, payload, at) for topic, payload in retained.items()]
+            db.executemany(
+                "INSERT INTO retained (topic, press, payload, at) VALUES (?,?,?,?)", rows
+            )
 
     def restore(self, rows: dict[str, list[tuple[object, ...]]]) -> dict[str, int]:
         """Take rows saved from a damaged spool, in one transaction; returns how many by table.
@@ -288,9 +239,11 @@ class Spool:
         """
         saved = dict.fromkeys(rows, 0)
         with self._transaction() as db:
+            if rows.get("inbox"):
+                db.execute(INBOX_TABLE)
             for table, found in rows.items():
-                marks = ",".join("?" * len(SPOOL_TABLES[table]))
                 for row in found:
+                    marks = ",".join("?" * len(row))
                     try:
                         db.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)
                     except sqlite3.IntegrityError:
@@ -343,7 +296,7 @@ class Spool:
         with self._reading() as db:
             counts = [
                 db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-                for table in ("inbox", "publish", "forward")
+                for table in ("publish", "forward")
             ]
         return Depth(*counts)
 
@@ -388,18 +341,6 @@ class Spool:
         except sqlite3.Error as error:
             raise StoreError(f"{self.path}: the spool cannot be read: {error}") from error
 
-    def _migrate(self) -> None:
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version > SCHEMA_VERSION:
-            raise StoreError(
-                f"{self.path}: spool of version {version}, this program knows {SCHEMA_VERSION}: "
-                "update the program"
-            )
-        if version == 1:
-            self._db.executescript(f"BEGIN; {_TO_VERSION_2} PRAGMA user_version=2; COMMIT")
-        if version == 0:
-            self._db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version={SCHEMA_VERSION}; COMMIT")
-
 
 def _time(text: str) -> datetime:
     """A time of the spool; the epoch where damage that SQLite does not notice left none."""
@@ -416,23 +357,6 @@ def _connected(path: Path) -> Iterator[sqlite3.Connection]:
     with closing(connect(path, "rw")) as db:
         db.execute("PRAGMA user_version").fetchone()
         yield db
-
-
-class SpoolThread:
-    """One thread that makes all calls to the spool, in order, off the event loop."""
-
-    def __init__(self, spool: Spool) -> None:
-        self.spool = spool
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="spool")
-
-    async def call(self, method: Callable[..., T], *arguments: Any) -> T:
-        """Run one method of the spool."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, method, *arguments)
-
-    def close(self) -> None:
-        """Finish what is running and close the file."""
-        self._pool.shutdown(wait=True)
-        self.spool.close()
 
 
 def new_key(kind: str) -> str:

@@ -27,7 +27,7 @@ from edge_agent.monitoring.metrics import Metrics
 from edge_agent.pipeline.infer import Inference
 from edge_agent.shots import scenario as stage
 from edge_agent.shots.shot import Shot
-from edge_agent.shots.simulation import answer_of
+from edge_agent.shots.simulation import simulate_shot
 from tests.chaos.inside import event, settings_for
 from tests.support.feature_sets import feature_set
 from tests.support.models import NOW, model_file, parameters_hash, shelf_with
@@ -75,7 +75,7 @@ def test_learned_single_row(benchmark: BenchmarkFixture, tmp_path: Path) -> None
     inference._models.look()
     catalogue, times = load_catalogue(settings), list[float]()
     shot = shot_of(0)
-    answer = answer_of(shot, "", catalogue, 1800.0)
+    answer = simulate_shot(shot, "", catalogue, 1800.0)
     assert answer.result is not None
     physics = stage.predict(shot, answer.result, [], None, "poured", NOW)
     assert inference.row(shot, answer, "pour")["prev_rho_moulded_count"] == 40

@@ -16,7 +16,7 @@ from edge_agent.learning.feature_set import Builder
 from edge_agent.logged_shots.from_history import from_history
 from edge_agent.pipeline.infer import Inference
 from edge_agent.shots.shot import Shot
-from edge_agent.shots.simulation import Answer
+from edge_agent.shots.simulation import ShotSimulation
 from edge_agent.shots.timed_messages import Timed
 from edge_agent.virtual_plant.shots import VirtualShot
 from tests.support.played import deliver, envelopes, feed, pipeline_of, settings_for, virtual_plant
@@ -47,13 +47,13 @@ class Seen:
         corrected, closed = Inference.corrected, Inference.closed
 
         def with_pour(
-            inference: Inference, shot: Shot, answer: Answer, prediction: Prediction
+            inference: Inference, shot: Shot, answer: ShotSimulation, prediction: Prediction
         ) -> Prediction:
             if prediction.basis == "poured":
                 self.pour[shot.shot_id] = dict(inference.row(shot, answer, "pour"))
             return corrected(inference, shot, answer, prediction)
 
-        def with_demold(inference: Inference, shot: Shot, answer: Answer, state: Any) -> None:
+        def with_demold(inference: Inference, shot: Shot, answer: ShotSimulation, state: Any) -> None:
             self.demold[shot.shot_id] = inference.row(shot, answer, "demold")
             closed(inference, shot, answer, state)
 

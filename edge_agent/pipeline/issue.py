@@ -1,0 +1,110 @@
+"""issue: which prediction of a shot is due, and its final word; they go out at once."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from broker.messages import Basis, Prediction
+from edge_agent.clock import Clock
+from edge_agent.logs import get_logger
+from edge_agent.monitoring.alerts import kpis_of, opened_before_window
+from edge_agent.monitoring.metrics import Metrics
+from edge_agent.pipeline.infer import Inference
+from edge_agent.pipeline.results import Results
+from edge_agent.pipeline.revisions import Revisions
+from edge_agent.pipeline.simulate import Simulations
+from edge_agent.shots import scenario
+from edge_agent.shots.shot import Shot
+from edge_agent.shots.simulation import ShotSimulation
+
+
+class Predictions:
+    """Issues the predictions that a changed shot calls for."""
+
+    def __init__(
+        self,
+        simulations: Simulations,
+        inference: Inference,
+        revisions: Revisions,
+        results: Results,
+        clock: Clock,
+        metrics: Metrics,
+        live_interval_s: float,
+    ) -> None:
+        self._simulations, self._inference = simulations, inference
+        self._revisions, self._results = revisions, results
+        self._clock, self._metrics = clock, metrics
+        self.live_interval_s = live_interval_s
+        """Spacing of live predictions, in the time of the press."""
+
+    def is_due(self, shot: Shot) -> bool:
+        """Does a shot, that got readings and nothing else, call for a prediction?"""
+        return not self._simulations.of_now(shot) or self._live_is_due(shot)
+
+    async def of(self, shot: Shot) -> None:
+        """Issue what is due of a poured shot that is not finished."""
+        simulation, made = await self._simulations.of(shot)
+        if made:
+            self._inference.poured(shot, simulation, self._results.batch.state)
+        first = shot.revision == 0
+        if first:
+            self._results.poured(shot)
+        news = shot.predicted_inputs != simulation.inputs
+        if first or (news and shot.closed_at is None):  # an ended shot gets both, too
+            shot.predicted_inputs = simulation.inputs
+            self._issue(shot, simulation, "poured" if first else "live", keep=True)
+        elif shot.closed_at is None and self._live_is_due(shot):
+            self._issue(shot, simulation, "live", keep=False)
+        if shot.closed_at is not None:
+            self._end(shot, simulation)
+
+    def _end(self, shot: Shot, simulation: ShotSimulation) -> None:
+        final = self._issue(shot, simulation, "final", keep=True)
+        self._results.ended(kpis_of(shot, final), shot)
+        early = opened_before_window(shot, final, self._clock.now())
+        if early is not None:
+            self._results.alert(early)
+        self._inference.closed(shot, simulation, self._results.batch.state)
+        shot.finished = True
+        self._simulations.forget(shot)
+        assert shot.outcome is not None
+        self._metrics.shots.labels(shot.outcome).inc()
+        get_logger().info("shot_finished", shot_id=shot.shot_id, outcome=shot.outcome)
+
+    def _live_is_due(self, shot: Shot) -> bool:
+        newest = _newest(shot)
+        if newest is None or shot.live_at is None:
+            return newest is not None
+        return newest - shot.live_at >= timedelta(seconds=self.live_interval_s)
+
+    def _issue(
+        self, shot: Shot, simulation: ShotSimulation, basis: Basis, *, keep: bool
+    ) -> Prediction:
+        shot.revision = self._revisions.take(shot.address)
+        shot.live_at = _newest(shot) or shot.poured_at
+        now = self._clock.now()
+        if simulation.result is None:
+            assert simulation.problem is not None
+            prediction = scenario.hold(shot, simulation.problem, basis, now)
+        else:
+            substituted, free_rise = simulation.substituted, simulation.rho_free_rise
+            prediction = scenario.predict(
+                shot, simulation.result, substituted, free_rise, basis, now
+            )
+        prediction = self._inference.corrected(shot, simulation, prediction)
+        self._results.prediction(prediction, keep=keep)
+        self._metrics.predictions.labels(basis).inc()
+        if keep:
+            get_logger().info(
+                "shot_predicted",
+                stage="simulate",
+                shot_id=shot.shot_id,
+                mold_id=shot.mold_id,
+                basis=basis,
+                revision=shot.revision,
+            )
+        return prediction
+
+
+def _newest(shot: Shot) -> datetime | None:
+    return max((reading.ts for reading in shot.latest.values()), default=None)

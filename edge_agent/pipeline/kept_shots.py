@@ -1,0 +1,30 @@
+"""Open shots as an earlier life of the agent left them."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from edge_agent.logs import get_logger
+from edge_agent.pipeline.commit import SHOT_SCOPE
+from edge_agent.pipeline.revisions import State
+from edge_agent.shots.shot import Shot
+from edge_agent.spool.thread import SpoolThread
+
+
+def kept_shots(spool: SpoolThread) -> tuple[list[Shot], State]:
+    """Shots to go on with, and changes to shots that an older program kept under another key.
+
+    A shot that cannot be read is left out, and said.
+    """
+    shots, renamed = list[Shot](), State()
+    for key, value in spool.state_at_start(SHOT_SCOPE).items():
+        try:
+            shot = Shot.model_validate(value)
+        except ValidationError as error:
+            get_logger().error("shot_unreadable", shot_id=key, error=str(error)[:500])
+            continue
+        shots.append(shot)
+        if key != shot.shot_key:
+            renamed[SHOT_SCOPE, key] = None
+            renamed[SHOT_SCOPE, shot.shot_key] = shot.model_dump(mode="json")
+    return shots, renamed

@@ -1,0 +1,143 @@
+"""Results of a message as they go out: messages to the broker at once, rows into the batch."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import datetime
+from typing import Any
+
+from broker.codec import Format, encode
+from broker.dead_letter_reasons import REFUSED_BY_HISTORY
+from broker.messages import (
+    Alert,
+    DeadLetter,
+    Prediction,
+    QualityRecord,
+    ShotKpis,
+    TelemetryFrame,
+)
+from broker.topics import PressAddress, TopicSpace
+from edge_agent.history import schema
+from edge_agent.pipeline.commit import Batch
+from edge_agent.pipeline.publish import Publisher
+from edge_agent.ports import HistoryRow, Outgoing, Stored
+from edge_agent.shots.shot import Shot
+
+LETTERS_KEPT_BYTES = 1_000_000
+"""Payloads that dead letters of a press keep whole; it is filled up again at the rate below."""
+LETTERS_KEPT_BYTES_PER_S = 1_000
+CUT_CHARACTERS = 400
+"""Base64 of a payload beyond that: its first 300 bytes."""
+
+
+class Results:
+    """Issues messages and collects rows; ``batch`` is exchanged when it is written."""
+
+    def __init__(self, topics: TopicSpace, payload_format: Format, publisher: Publisher) -> None:
+        self.topics = topics
+        self.payload_format: Format = payload_format
+        self.unsaved = False
+        """The disk refuses: what is issued carries the mark."""
+        self.batch = Batch()
+        self._publisher = publisher
+        self._room: dict[PressAddress, tuple[float, datetime]] = {}
+        """Bytes that dead letters of a press may keep, and since when."""
+
+    def telemetry(self, press: PressAddress, frame: TelemetryFrame, shot: Shot | None) -> None:
+        """A frame into the history."""
+        self.batch.forward.append(
+            schema.telemetry_row(press, frame, shot.shot_id if shot else None)
+        )
+        self.batch.begin()
+
+    def quality(self, press: PressAddress, record: QualityRecord) -> None:
+        """A quality record into the history, whenever it comes."""
+        self._row(schema.quality_row(press, record))
+
+    def prediction(self, prediction: Prediction, *, keep: bool) -> None:
+        """A prediction to the mold's retained topic and, if it is a new answer, the history."""
+        press = PressAddress(prediction.site, prediction.press)
+        key = f"prediction/{prediction.basis}/{prediction.shot_key}/{prediction.revision}"
+        self._issue(press, key, self.topics.prediction(press, prediction.mold_id), prediction, True)
+        self._publisher.flush(press)
+        if keep:
+            self._row(schema.prediction_row(prediction))
+
+    def poured(self, shot: Shot) -> None:
+        """A shot that has begun to cure, into the history."""
+        columns: dict[str, Any] = shot.model_dump(
+            mode="json",
+            include={"site", "press", "shot_id", "shot_key", "mold_id", "system_id", "recipe"}
+            | {"started_at", "poured_at", "simulated"},
+        )
+        self._row(schema.shot_row(columns))
+
+    def ended(self, kpis: ShotKpis, shot: Shot) -> None:
+        """The final word on a shot: published, and into the history."""
+        key = f"kpi/{shot.shot_key}/{shot.revision}"
+        self._issue(shot.address, key, self.topics.kpi(shot.address), kpis)
+        columns = schema.shot_columns(kpis)
+        columns["recipe"] = shot.recipe.model_dump(mode="json") if shot.recipe else None
+        self._row(schema.shot_row(columns))
+
+    def alert(self, alert: Alert) -> None:
+        """Something a person should know."""
+        press = PressAddress(alert.site, alert.press)
+        self._issue(press, f"alert/{uuid.uuid4().hex}", self.topics.alert(press), alert)
+
+    def dead_letter(self, letter: DeadLetter) -> None:
+        """A refused payload: to the dead-letter topic and table.
+
+        Of a press that sends too much of it only the beginning is kept, with length and hash.
+        """
+        letter = self._within_room(letter)
+        self._row(schema.dead_letter_row(self._issue_letter(letter), letter))
+
+    def rejected(self, row: Stored[HistoryRow], reason: str, now: datetime) -> None:
+        """A row that the history will never take: a dead letter, with the row as its payload."""
+        columns = json.loads(row.entry.document)
+        letter = DeadLetter.of(
+            row.entry.document.encode(),
+            reason=REFUSED_BY_HISTORY,
+            detail=reason,
+            press=PressAddress(columns["site"], columns["press"]),
+            topic=f"history/{row.entry.kind}",
+            ts=now,
+        )
+        letter_id = self._issue_letter(letter)
+        if row.entry.kind != "dead_letter":  # else the table would refuse it again
+            self._row(schema.dead_letter_row(letter_id, letter))
+
+    def _row(self, row: HistoryRow) -> None:
+        self.batch.forward.append(row)
+        self.batch.urgent = True
+        self.batch.begin()
+
+    def _issue_letter(self, letter: DeadLetter) -> str:
+        press, letter_id = PressAddress(letter.site, letter.press), uuid.uuid4().hex
+        topic = self.topics.dead_letter(press)
+        self._issue(press, f"dead-letter/{letter_id}", topic, letter)
+        return letter_id
+
+    def _within_room(self, letter: DeadLetter) -> DeadLetter:
+        press = PressAddress(letter.site, letter.press)
+        room, since = self._room.get(press, (float(LETTERS_KEPT_BYTES), letter.ts))
+        passed_s = max(0.0, (letter.ts - since).total_seconds())
+        room = min(float(LETTERS_KEPT_BYTES), room + passed_s * LETTERS_KEPT_BYTES_PER_S)
+        size = len(letter.payload_base64)
+        if size > CUT_CHARACTERS:
+            if room < size:
+                cut = {"payload_base64": letter.payload_base64[:CUT_CHARACTERS]}
+                letter = letter.model_copy(update=cut)
+            else:
+                room -= size
+        self._room[press] = room, letter.ts
+        return letter
+
+    def _issue(
+        self, press: PressAddress, key: str, topic: str, message: Any, retain: bool = False
+    ) -> None:
+        payload = encode(message, self.payload_format)
+        entry = Outgoing(str(press), key, topic, payload, retain)
+        self.batch.add(self._publisher.issue(entry, unsaved=self.unsaved))

@@ -1,0 +1,88 @@
+"""Shots in work, found by key, by their id, and by their mold; bounded for every press."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from broker.topics import PressAddress
+from edge_agent.shots.shot import Shot
+
+OPEN_MAX = 1_000
+"""Open shots of a press; more are a fault of the sender."""
+ENDED_MAX = 64
+"""Ended shots of a mold that late messages may still reach."""
+
+
+class ShotsInWork:
+    """All shots of an agent, open or ended not long ago."""
+
+    def __init__(self, shots: Iterable[Shot] = ()) -> None:
+        self._by_key: dict[str, Shot] = {}
+        self._by_id: dict[tuple[PressAddress, str], Shot] = {}
+        self._of_mold: dict[tuple[PressAddress, str], dict[str, Shot]] = {}
+        self._open: dict[PressAddress, dict[str, Shot]] = {}
+        for shot in shots:
+            self.add(shot)
+
+    def __contains__(self, shot_key: object) -> bool:
+        return shot_key in self._by_key
+
+    def __iter__(self) -> Iterator[Shot]:
+        return iter(list(self._by_key.values()))
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    def add(self, shot: Shot) -> None:
+        """Follow a shot."""
+        press = shot.address
+        self._by_key[shot.shot_key] = shot
+        self._by_id[press, shot.shot_id] = shot
+        self._of_mold.setdefault((press, shot.mold_id), {})[shot.shot_key] = shot
+        if shot.closed_at is None:
+            self._open.setdefault(press, {})[shot.shot_key] = shot
+
+    def remove(self, shot: Shot) -> None:
+        """Follow a shot no longer."""
+        press = shot.address
+        self._by_key.pop(shot.shot_key, None)
+        if self._by_id.get((press, shot.shot_id)) is shot:
+            del self._by_id[press, shot.shot_id]
+        of_mold = self._of_mold.get((press, shot.mold_id), {})
+        of_mold.pop(shot.shot_key, None)
+        if not of_mold:
+            self._of_mold.pop((press, shot.mold_id), None)
+        self.ended(shot)
+
+    def ended(self, shot: Shot) -> None:
+        """A shot is no longer open."""
+        self._open.get(shot.address, {}).pop(shot.shot_key, None)
+
+    def of_id(self, press: PressAddress, shot_id: str) -> Shot | None:
+        """The newest shot of this id."""
+        return self._by_id.get((press, shot_id))
+
+    def of_mold(self, press: PressAddress, mold_id: str) -> list[Shot]:
+        """Shots of a mold, in the order in which they came."""
+        return list(self._of_mold.get((press, mold_id), {}).values())
+
+    def of_press(self, press: PressAddress) -> list[Shot]:
+        """All shots of a press."""
+        return [shot for shot in self._by_key.values() if shot.address == press]
+
+    def open_of(self, press: PressAddress) -> list[Shot]:
+        """Open shots of a press, in the order in which they came."""
+        return list(self._open.get(press, {}).values())
+
+    def too_many(self, press: PressAddress) -> Shot | None:
+        """The oldest open shot, if the press has more than it can have."""
+        shots = self._open.get(press, {})
+        return next(iter(shots.values())) if len(shots) > OPEN_MAX else None
+
+    def left_over(self, press: PressAddress, mold_id: str) -> list[Shot]:
+        """Ended shots of a mold beyond those that late messages may still reach."""
+        of_mold = self._of_mold.get((press, mold_id), {})
+        if len(of_mold) <= ENDED_MAX:
+            return []
+        ended = [shot for shot in of_mold.values() if shot.closed_at is not None]
+        return ended[: len(of_mold) - ENDED_MAX]

@@ -1,0 +1,43 @@
+"""All that one transaction of the spool does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from edge_agent.ports import HistoryRow, Outgoing
+
+
+@dataclass
+class Changes:
+    """What is added, what others have by now, and what was learned: see ``Spool.commit``."""
+
+    publish: list[Outgoing] = field(default_factory=list)
+    """Messages that the broker has not accepted yet."""
+    settled: list[str] = field(default_factory=list)
+    """Keys of messages that it accepted, or refused for good."""
+    retained: dict[str, Outgoing] = field(default_factory=dict)
+    """The newest retained message by topic."""
+    forward: list[HistoryRow] = field(default_factory=list)
+    forwarded: list[int] = field(default_factory=list)
+    """Rows that the history took, or refused for good."""
+    state: dict[tuple[str, str], dict[str, Any] | None] = field(default_factory=dict)
+    """New value by (scope, key); None forgets it."""
+    drained: list[int] = field(default_factory=list)
+    """Rows of the inbox that an older program left."""
+
+    def __bool__(self) -> bool:
+        return self.adds or bool(self.settled or self.forwarded or self.drained)
+
+    @property
+    def adds(self) -> bool:
+        """Does it need room?"""
+        return bool(self.publish or self.retained or self.forward or self.state)
+
+
+@dataclass(frozen=True)
+class Depth:
+    """How many entries wait."""
+
+    publish_count: int
+    forward_count: int
