@@ -69,6 +69,11 @@ class Metrics:
         self._drift_checked = Gauge(
             "pur_drift_checked_timestamp_seconds", "When drift was checked last.", registry=registry
         )
+        self.held_age = Gauge(
+            "pur_held_age_seconds",
+            "Age of the oldest message that is not on disk; 0 if there is none.",
+            registry=registry,
+        )
         self._dead_letters = Counter(
             "pur_dead_letters", "Messages refused.", ["reason"], registry=registry
         )

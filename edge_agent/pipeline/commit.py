@@ -132,6 +132,8 @@ class Writer:
         observe = metrics.stage_seconds.labels("commit").observe
         self._watch = metrics.watches.add(Watch("commit", observe))
         self._task: asyncio.Task[None] | None = None
+        self.since: float | None = None
+        """When the batch that is being written began, by the monotonic clock."""
         self._refusals = 0
         self._room: list[int] = []
 
@@ -149,6 +151,7 @@ class Writer:
         """Write a batch; ``busy`` until the disk has taken it."""
         assert not self.busy
         changes = batch.changes(self._publisher, self._revisions)
+        self.since = batch.since
         self._task = asyncio.create_task(self._write(batch, changes))
         return self._task
 
@@ -183,6 +186,7 @@ class Writer:
         if changes:
             with self._watch.work():
                 await self._until_written(changes)
+        self.since = None
         self._revisions.committed(changes.state)
         self._publisher.committed(changes.publish, changes.settled)
         for inlet, messages in batch.messages.items():

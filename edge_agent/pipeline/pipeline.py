@@ -7,7 +7,7 @@ import gc
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from time import perf_counter
+from time import monotonic
 
 from broker.messages import DeadLetter, QualityRecord, ShotEvent, TelemetryFrame
 from broker.topics import PressAddress
@@ -76,6 +76,7 @@ class Pipeline:
         self._topics, self._fallback = settings.topics, settings.addresses()[0]
         self._metrics = metrics = metrics or Metrics()
         self._watch = metrics.watches.add(Watch("pipeline"))
+        metrics.held_age.set_function(self._held_s)
         self._committed, self._refuses = committed, refuses
         took = metrics.stage_seconds.labels("publish").observe
         self.publisher = Publisher(spool, clock, self._published, took)
@@ -341,6 +342,10 @@ class Pipeline:
             return TICK_S
         return min(TICK_S, self.results.batch.due_in_s(self._settings.spool.gather_s))
 
+    def _held_s(self) -> float:
+        begun = [at for at in (self._writer.since, self.results.batch.since) if at is not None]
+        return monotonic() - min(begun) if begun else 0.0
+
     def _settle(self) -> None:
         self.results.batch.begin()
         self.wake.set()
@@ -365,8 +370,8 @@ class Pipeline:
             if news is not None:
                 for press in filter(self.holds, self._settings.addresses()):
                     self.results.alert(spool_alert(press, news, now))
-            if perf_counter() - self._trimmed >= TRIM_EVERY_S:
-                self._trimmed = perf_counter()
+            if monotonic() - self._trimmed >= TRIM_EVERY_S:
+                self._trimmed = monotonic()
                 await self._spool.trim_retained(now - TRIM)
 
     async def _drain_inbox(self) -> None:
