@@ -194,10 +194,9 @@ class Writer:
         self._written(changes)
 
     async def _until_written(self, changes: Changes) -> None:
-        commit = self._watch.tries(self._spool.commit)
         while True:
             try:
-                await commit(changes, self._clock.now())
+                await self._watch.tries(self._spool.commit)(changes, self._clock.now())
                 break
             except StoreError as error:
                 self._refused(error)
