@@ -72,13 +72,13 @@ def test_learned_single_row(benchmark: BenchmarkFixture, tmp_path: Path) -> None
     for row in disk.kept.values():  # as if they were poured into the mold of the catalogue
         row["key"] = [*row["key"][:2], row["key"][2].replace("M0", "PANEL_A"), row["key"][3]]
     inference = Inference(tmp_path / "models", Metrics(), disk.kept.values())
-    inference._models.look()
+    inference._models.models.refresh()
     catalogue, times = load_catalogue(settings), list[float]()
     shot = shot_of(0)
     answer = answer_of(shot, "", catalogue, 1800.0)
     assert answer.result is not None
     physics = stage.predict(shot, answer.result, [], None, "poured", NOW)
-    assert inference.row(shot, answer, "pour")["prev_rho_moulded_count"] == 40
+    assert inference.rows.row(shot, answer, "pour")["prev_rho_moulded_count"] == 40
     for _ in range(ROUNDS):
         inference.forget(shot.key)
         began = perf_counter()

@@ -50,11 +50,11 @@ class Seen:
             inference: Inference, shot: Shot, answer: Answer, prediction: Prediction
         ) -> Prediction:
             if prediction.basis == "poured":
-                self.pour[shot.shot_id] = dict(inference.row(shot, answer, "pour"))
+                self.pour[shot.shot_id] = dict(inference.rows.row(shot, answer, "pour"))
             return corrected(inference, shot, answer, prediction)
 
         def with_demold(inference: Inference, shot: Shot, answer: Answer, state: Any) -> None:
-            self.demold[shot.shot_id] = inference.row(shot, answer, "demold")
+            self.demold[shot.shot_id] = inference.rows.row(shot, answer, "demold")
             closed(inference, shot, answer, state)
 
         monkeypatch.setattr(Inference, "corrected", with_pour)

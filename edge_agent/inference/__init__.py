@@ -1,0 +1,1 @@
+"""Learned models at the press: which are in use, and what they say beside the physics."""
