@@ -50,7 +50,7 @@ from broker.messages import (
     TwinStatus,
     Versions,
 )
-from broker.sensors import WELL_KNOWN_SENSORS, Sensor, find_sensor
+from broker.sensors import WELL_KNOWN_SENSORS, Sensor
 from broker.timestamps import format_timestamp, parse_timestamp
 from broker.topics import (
     DEFAULT_PREFIX,
@@ -96,7 +96,6 @@ __all__ = [
     "Versions",
     "decode",
     "encode",
-    "find_sensor",
     "format_timestamp",
     "is_identifier",
     "parse_timestamp",

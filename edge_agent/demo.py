@@ -27,10 +27,10 @@ from edge_agent.bundle import Bundle, load_bundle
 from edge_agent.clock import AcceleratedClock, Clock
 from edge_agent.errors import LinkError
 from edge_agent.links.mqtt import Session, connect
+from edge_agent.links.player import play
 from edge_agent.press import LEAD_S, Recipes, virtual_shot
 from edge_agent.settings import BrokerSettings, HistorySettings, Settings, SpoolSettings
 from edge_agent.spool import new_key
-from edge_agent.timed import play
 from twin_core import MaterialSystem, Mold, load_mold, load_systems
 from twin_core.files import configs_folder
 

@@ -22,9 +22,9 @@ from edge_agent.bundle import Bundle
 from edge_agent.clock import AcceleratedClock
 from edge_agent.errors import NotAuthorized, PacketError, StoreError
 from edge_agent.links.mqtt import Session, connect
+from edge_agent.links.player import play
 from edge_agent.settings import BrokerSettings
 from edge_agent.spool import new_key
-from edge_agent.timed import play
 from twin_core.errors import InputError
 from twin_core.plain_files import check_regular
 

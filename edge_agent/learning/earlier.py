@@ -15,7 +15,6 @@ from pydantic import BaseModel, ValidationError
 
 from broker.messages import QualityRecord
 from broker.topics import PressAddress
-from edge_agent.learning.checks import seconds
 from edge_agent.learning.logged import lab_record
 from edge_agent.logs import get_logger
 from edge_agent.shots.shot import Shot
@@ -108,7 +107,7 @@ class EarlierShots:
             row: its ``proc_`` columns.
         """
         assert shot.poured_at is not None
-        return self._past.known(_key(shot), seconds(shot.poured_at), row)
+        return self._past.known(_key(shot), shot.poured_at.timestamp(), row)
 
     def poured(self, shot: Shot, row: Row, state: State) -> None:
         """The shot was poured and simulated.
@@ -123,7 +122,7 @@ class EarlierShots:
         key = _key(shot)
         self._past.simulated(key, row)
         poured = {name: row[name] for name in _POURED if math.isfinite(row.get(name, math.nan))}
-        self._write(key, {"poured_at_s": seconds(shot.poured_at), "poured": poured}, state)
+        self._write(key, {"poured_at_s": shot.poured_at.timestamp(), "poured": poured}, state)
 
     def closed(self, shot: Shot, row: Row, state: State) -> None:
         """A poured shot has ended.
@@ -135,7 +134,7 @@ class EarlierShots:
             return
         assert shot.poured_at is not None
         assert shot.closed_at is not None
-        key, at_s = _key(shot), seconds(shot.closed_at)
+        key, at_s = _key(shot), shot.closed_at.timestamp()
         if not row and (key.address, key.mold_id) not in self._rows:
             return  # nothing was ever simulated in this mold: it may be anything
         opened, aborted = shot.outcome == "demolded", shot.outcome == "aborted"
@@ -144,7 +143,11 @@ class EarlierShots:
         if aborted:
             self._past.aborted(key)
         measured = {n: seen[n] for n in _MEASURED if math.isfinite(seen.get(n, math.nan))}
-        news = {"poured_at_s": seconds(shot.poured_at), "closed_at_s": at_s, "measured": measured}
+        news = {
+            "poured_at_s": shot.poured_at.timestamp(),
+            "closed_at_s": at_s,
+            "measured": measured,
+        }
         self._write(key, news | {"opened": opened, "aborted": aborted}, state)
 
     def lab(self, press: PressAddress, record: QualityRecord, state: State) -> None:
@@ -158,7 +161,7 @@ class EarlierShots:
         key = key._replace(mold_id=mold_id)
         found = lab_record(record)
         new = Record(
-            at_s=seconds(record.ts),
+            at_s=record.ts.timestamp(),
             numbers=dict(found.numbers),
             defects=found.defects,
             risk=found.risk,

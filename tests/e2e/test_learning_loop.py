@@ -26,11 +26,11 @@ from edge_agent.history import open_store
 from edge_agent.learning.shelf import Shelf
 from edge_agent.learning.tables import read_table, write_table
 from edge_agent.links.mqtt import connect
+from edge_agent.links.player import play
 from edge_agent.plant import Change, VirtualPlant, write_molds
 from edge_agent.plant.rows import fill
 from edge_agent.plant.shots import VirtualShot
 from edge_agent.settings import BrokerSettings, HistorySettings
-from edge_agent.timed import play
 from tests.support.processes import AgentProcess, wait_for
 from tests.support.timescale import TimescaleServer, new_database
 from twin_core import load_systems

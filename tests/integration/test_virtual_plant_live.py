@@ -15,6 +15,7 @@ from broker.mosquitto import MosquittoProcess
 from edge_agent.app import Agent
 from edge_agent.clock import AcceleratedClock
 from edge_agent.links.mqtt import connect
+from edge_agent.links.player import play
 from edge_agent.plant import VirtualPlant, write_molds
 from edge_agent.plant.rows import shot_rows
 from edge_agent.settings import (
@@ -24,7 +25,6 @@ from edge_agent.settings import (
     Settings,
     SpoolSettings,
 )
-from edge_agent.timed import play
 from tests.integration.test_agent import born, stored
 from twin_core import load_systems
 from twin_core.files import configs_folder
