@@ -18,6 +18,9 @@ _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 Identifier = Annotated[str, StringConstraints(pattern=IDENTIFIER_PATTERN, max_length=64)]
 """An id in a message."""
 
+ShotKey = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{20}$")]
+"""Identity of a shot, made by the twin of the shot's first event: a `shot_id` comes again."""
+
 
 def is_identifier(text: str) -> bool:
     """Whether `text` is an identifier."""

@@ -1,6 +1,6 @@
 """The agent beside the press: it moves shots and keeps them; ``twin_core`` computes.
 
-One shot goes through the stages of ``edge_agent.stages``; ``edge_agent.app`` composes them.
+One shot goes through the stages of ``edge_agent.pipeline``; ``edge_agent.agent`` composes them.
 """
 
 from importlib.metadata import PackageNotFoundError, version

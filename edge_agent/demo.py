@@ -22,15 +22,15 @@ from broker.loopback import BrokerStartError
 from broker.messages import Prediction, ShotKpis, TelemetryFrame, TwinStatus
 from broker.mosquitto import MosquittoProcess, find_mosquitto
 from broker.topics import PressAddress
-from edge_agent.app import Agent
-from edge_agent.bundle import Bundle, load_bundle
+from edge_agent.agent import Agent
 from edge_agent.clock import AcceleratedClock, Clock
+from edge_agent.config.settings import BrokerSettings, HistorySettings, Settings, SpoolSettings
 from edge_agent.errors import LinkError
 from edge_agent.links.mqtt import Session, connect
 from edge_agent.links.player import play
-from edge_agent.press import LEAD_S, Recipes, virtual_shot
-from edge_agent.settings import BrokerSettings, HistorySettings, Settings, SpoolSettings
-from edge_agent.spool import new_key
+from edge_agent.logged_shots.bundle import Bundle, load_bundle
+from edge_agent.spool.spool import new_key
+from edge_agent.virtual_plant.virtual_press import LEAD_S, Recipes, virtual_shot
 from twin_core import MaterialSystem, Mold, load_mold, load_systems
 from twin_core.files import configs_folder
 

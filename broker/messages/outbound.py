@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints
 
 from broker.errors import DETAIL_LIMIT, printable
-from broker.ids import Identifier
+from broker.ids import Identifier, ShotKey
 from broker.messages.base import (
     Code,
     Count,
@@ -50,6 +50,8 @@ class ShotKpis(Message):
     site: Identifier
     press: Identifier
     shot_id: Identifier
+    shot_key: ShotKey | None = None
+    """Identity of the shot, also when its `shot_id` comes again; older versions did not send it."""
     mold_id: Identifier
     system_id: Identifier
     outcome: Outcome
@@ -78,6 +80,8 @@ class Alert(Message):
     severity: Literal["info", "warning", "critical"]
     words: Words
     shot_id: Identifier | None = None
+    shot_key: ShotKey | None = None
+    """Identity of the shot, also when its `shot_id` comes again."""
     mold_id: Identifier | None = None
     evidence: Evidence = Field(default_factory=dict)
 
@@ -190,6 +194,8 @@ class Handover(Message):
     press: Identifier
     mold_id: Identifier
     shot_id: Identifier
+    shot_key: ShotKey | None = None
+    """Identity of the shot; older versions did not send it."""
     agent_id: Identifier
     """Who follows the shot."""
     document: Annotated[str, StringConstraints(max_length=DOCUMENT_LIMIT, pattern=r"^[^\x00]*$")]

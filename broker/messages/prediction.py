@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from broker.errors import RefusalCode
-from broker.ids import Identifier
+from broker.ids import Identifier, ShotKey
 from broker.messages.base import (
     NAMES_LIMIT,
     Code,
@@ -130,6 +130,8 @@ class Prediction(Message):
     site: Identifier
     press: Identifier
     shot_id: Identifier
+    shot_key: ShotKey | None = None
+    """Identity of the shot, also when its `shot_id` comes again; older versions did not send it."""
     mold_id: Identifier
     system_id: Identifier
     issued_at: Timestamp

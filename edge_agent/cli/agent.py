@@ -25,9 +25,9 @@ def command(config: Path) -> None:
     Settings come from the file, over them environment variables TWIN_SECTION__FIELD. Exit codes:
     0 stopped, 2 wrong configuration, 1 anything else; the reason is the last line of the log.
     """
+    from edge_agent.config.settings import load_settings
     from edge_agent.library_logs import take_over
     from edge_agent.logs import configure, get_logger
-    from edge_agent.settings import load_settings
 
     try:
         settings = load_settings(config)
@@ -36,9 +36,9 @@ def command(config: Path) -> None:
     configure(settings.log.level, settings.log.style)
     take_over()
 
-    from edge_agent.app import Agent
+    from edge_agent.agent import Agent
     from edge_agent.clock import SystemClock
-    from edge_agent.service import Service
+    from edge_agent.monitoring.systemd import Service
 
     async def run() -> None:
         stop = asyncio.Event()

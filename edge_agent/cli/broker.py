@@ -21,7 +21,7 @@ from twin_core.files import describe
 if TYPE_CHECKING:
     from broker.folder import BrokerFolder
     from broker.plan import Plan
-    from edge_agent.settings import Settings
+    from edge_agent.config.settings import Settings
 
 PLAN = "plan.json"
 _NAMES = {"--scada": "scada", "--quality": "quality", "--page": "pages"}
@@ -80,7 +80,7 @@ def init(config: Path, out: Path, **options: Any) -> None:
     YAML, a name. What was chosen before stays chosen; plan.json in the folder holds it.
     Exit codes: 0 done, 2 wrong input, 1 the disk refused or cryptography is missing.
     """
-    from edge_agent.settings import load_settings
+    from edge_agent.config.settings import load_settings
 
     try:
         settings = load_settings(config)

@@ -12,10 +12,10 @@ from edge_agent.cli.common import fail, history_at
 from edge_agent.cli.values import Moment
 
 if TYPE_CHECKING:
-    from edge_agent.catalogue import Catalogue
-    from edge_agent.learning.build import Builder, FeatureSet
+    from edge_agent.config.catalogue import Catalogue
+    from edge_agent.config.settings import CatalogueSettings, Settings
     from edge_agent.learning.checks import Findings
-    from edge_agent.settings import CatalogueSettings, Settings
+    from edge_agent.learning.feature_set import Builder, FeatureSet
 
 EXAMPLE = """\b
 Examples:
@@ -76,10 +76,10 @@ def command(
         raise click.UsageError(
             "give one of --history, --bundles, -m with -s, or -c for its history"
         )
-    from edge_agent.learning.build import Builder
-    from edge_agent.learning.findings_page import check_suffix, write_report
+    from edge_agent.config.settings import load_settings
+    from edge_agent.learning.feature_set import Builder
     from edge_agent.learning.tables import check_writable, write_table
-    from edge_agent.settings import load_settings
+    from edge_agent.report.findings_page import check_suffix, write_report
     from twin_core.errors import TwinError
 
     try:
@@ -92,7 +92,7 @@ def command(
             click.echo(words, err=True)
         builder = Builder(_catalogue(settings, folders), progress=_told)
         if measured is not None and sim is not None:
-            from edge_agent.learning.from_files import from_files
+            from edge_agent.learning.from_tables import from_files
 
             from_files(measured, sim, builder.findings, builder.take_row)
             source = f"{measured.name}, {sim.name}"
@@ -124,7 +124,7 @@ def _folders(
     settings: Settings | None, systems: Path | None, molds: Path | None, beside: Path | None
 ) -> tuple[CatalogueSettings, str]:
     """Where systems and molds are read, and words on it: as asked for, else configured or found."""
-    from edge_agent.settings import CatalogueSettings
+    from edge_agent.config.settings import CatalogueSettings
 
     folders = CatalogueSettings() if settings is None else settings.catalogue
     words = []
@@ -141,7 +141,7 @@ def _folders(
 
 
 def _catalogue(settings: Settings | None, folders: CatalogueSettings) -> Catalogue:
-    from edge_agent.catalogue import read_catalogue
+    from edge_agent.config.catalogue import read_catalogue
 
     if settings is None:
         return read_catalogue(folders)
@@ -149,7 +149,7 @@ def _catalogue(settings: Settings | None, folders: CatalogueSettings) -> Catalog
 
 
 def _bundles(folder: Path, builder: Builder, since: datetime | None, until: datetime | None) -> str:
-    from edge_agent.learning.from_bundles import from_bundles
+    from edge_agent.logged_shots.from_bundles import from_bundles
 
     def refused(name: str, reason: str) -> None:
         builder.findings.shots["read"] += 1
@@ -173,9 +173,9 @@ def _history(
 ) -> str:
     import asyncio
 
+    from edge_agent.config.settings import ShotSettings
     from edge_agent.history.read import open_reader
-    from edge_agent.learning.from_history import from_history
-    from edge_agent.settings import ShotSettings
+    from edge_agent.logged_shots.from_history import from_history
 
     if where is None:
         assert settings is not None

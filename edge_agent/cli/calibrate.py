@@ -62,7 +62,7 @@ def command(
     measured temperature, density and pressure fit any numbers. Fitted numbers go into a new system
     file with the next version.
     """
-    from edge_agent.cli import calibrate_run as run
+    from edge_agent.calibration import run
     from twin_core.errors import InputError, TwinError
 
     output = run.Output(out, plot, dry_run, force)

@@ -14,7 +14,7 @@ from edge_agent.cli.common import fail, fault
 from edge_agent.cli.values import Number
 
 if TYPE_CHECKING:
-    from edge_agent.learning.windows import Windows
+    from edge_agent.drift.windows import Windows
     from twin_core.learning.drift_result import Column, DriftResult
 
 NO_VERDICT = 3
@@ -85,7 +85,7 @@ def command(
     Columns, missing values, and the errors of physics and model where quality results are there.
     Of checks without drift at most 1 % alarm. How to read it: docs/calibration.md.
     """
-    from edge_agent.learning.windows import read_windows
+    from edge_agent.drift.windows import read_windows
     from edge_agent.report.files import check_report_file
     from twin_core.errors import TwinError
     from twin_core.learning.drift import check

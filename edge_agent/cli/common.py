@@ -15,7 +15,7 @@ import click
 from twin_core.errors import InputError, TwinError
 
 if TYPE_CHECKING:
-    from edge_agent.settings import BrokerSettings, HistorySettings
+    from edge_agent.config.settings import BrokerSettings, HistorySettings
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -70,8 +70,8 @@ def settings_of(host: str, port: int, login: dict[str, Any] | None = None) -> Br
     """
     from pydantic import ValidationError
 
+    from edge_agent.config.settings import BrokerSettings
     from edge_agent.errors import SettingsError
-    from edge_agent.settings import BrokerSettings
     from twin_core.files import describe
 
     given = {name: value for name, value in (login or {}).items() if value is not None}
@@ -90,9 +90,9 @@ def history_at(where: str) -> HistorySettings:
     Raises:
         SettingsError: it is neither; a password in it is not shown.
     """
-    from edge_agent.database_address import check_address
+    from edge_agent.config.database_address import check_address
+    from edge_agent.config.settings import HistorySettings
     from edge_agent.errors import SettingsError
-    from edge_agent.settings import HistorySettings
 
     if not where.strip():
         raise SettingsError("--history: is empty: name a file or the address of a database")

@@ -15,8 +15,8 @@ from edge_agent.cli.common import fail, history_at
 from edge_agent.cli.values import Age
 
 if TYPE_CHECKING:
+    from edge_agent.config.settings import HistorySettings
     from edge_agent.history.read import HistoryReader
-    from edge_agent.settings import HistorySettings
 
 T = TypeVar("T")
 
@@ -129,7 +129,7 @@ def upgrade(ctx: click.Context) -> None:
 
 
 def _settings(where: str, config: Path | None) -> HistorySettings:
-    from edge_agent.settings import load_settings
+    from edge_agent.config.settings import load_settings
 
     return history_at(where) if config is None else load_settings(config).history
 

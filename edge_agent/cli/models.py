@@ -14,7 +14,7 @@ from edge_agent.cli.common import fail
 from edge_agent.cli.models_compare import command as compare
 
 if TYPE_CHECKING:
-    from edge_agent.learning.shelf import Manifest, State
+    from edge_agent.inference.registry import Manifest, State
 
 EXAMPLE = """\b
 Examples:
@@ -63,7 +63,7 @@ def command() -> None:
 @output_option
 def list_models(folder: Path, output: str) -> None:
     """Every version, and what is in use. Exit codes: 0, 2 a file is damaged."""
-    from edge_agent.learning.shelf import Shelf
+    from edge_agent.inference.registry import Shelf
     from twin_core.errors import InputError
 
     shelf = Shelf(folder)
@@ -94,7 +94,7 @@ def list_models(folder: Path, output: str) -> None:
 @output_option
 def show(name: str, version: int, folder: Path, output: str) -> None:
     """What is known of VERSION of NAME, and whether it can be used here. Exit codes: 0, 1, 2."""
-    from edge_agent.learning.shelf import Shelf
+    from edge_agent.inference.registry import Shelf
     from twin_core.errors import TwinError
 
     shelf = Shelf(folder)
@@ -129,8 +129,8 @@ def promote(name: str, version: int, folder: Path, features: Path | None) -> Non
 
     Exit codes: 0, 1 it cannot be used here, 2 none such, 3 it is not better.
     """
-    from edge_agent.learning.shelf import Shelf
-    from edge_agent.learning.told import PHYSICS
+    from edge_agent.inference.registry import Shelf
+    from edge_agent.learning.model_errors import PHYSICS
     from twin_core.errors import TwinError
 
     shelf = Shelf(folder)
@@ -160,7 +160,7 @@ def rollback(name: str, folder: Path) -> None:
 
     Exit codes: 0, 1 it cannot be used here, 2 nothing is in use.
     """
-    from edge_agent.learning.shelf import Shelf
+    from edge_agent.inference.registry import Shelf
     from twin_core.errors import TwinError
 
     try:
@@ -182,7 +182,7 @@ def shadow(name: str, version: int | None, off: bool, folder: Path) -> None:
     """
     if (version is None) != off:
         raise click.UsageError("give a VERSION, or --off")
-    from edge_agent.learning.shelf import Shelf
+    from edge_agent.inference.registry import Shelf
     from twin_core.errors import TwinError
 
     try:

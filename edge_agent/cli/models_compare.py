@@ -81,7 +81,7 @@ def command(
 async def _errors_reported(where: str, first: str, second: str, days: float | None) -> Errors:
     from edge_agent.history.read import open_reader
     from edge_agent.learning.compare_models import errors_of
-    from edge_agent.learning.told import told
+    from edge_agent.learning.model_errors import told
 
     since = None if days is None else datetime.now(UTC) - timedelta(days=days)
     reader = open_reader(history_at(where))

@@ -44,7 +44,7 @@ def command(
 
     Exit codes: 0 recorded, 2 wrong options, 1 broker or file failed.
     """
-    from edge_agent.replay import record
+    from edge_agent.logged_shots.replay import record
     from twin_core.errors import TwinError
 
     async def run() -> int:

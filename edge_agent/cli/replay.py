@@ -72,8 +72,8 @@ def command(
 
     Exit codes: 0 sent, 2 bad input, 1 broker not reached, or a message refused.
     """
-    from edge_agent.bundle import load_bundle
-    from edge_agent.replay import replay_bundle, replay_recording
+    from edge_agent.logged_shots.bundle import load_bundle
+    from edge_agent.logged_shots.replay import replay_bundle, replay_recording
     from twin_core.errors import TwinError
 
     def progress(sent: int, total: int) -> None:

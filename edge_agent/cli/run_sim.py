@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 if TYPE_CHECKING:
-    from edge_agent.learning.offline import Offline
+    from edge_agent.inference.offline import Offline
     from edge_agent.report.measured import Measured
     from twin_core import Scenario, SimulationResult
 
@@ -190,14 +190,14 @@ def _with_dimension(scenario: Scenario, dimension: str | None) -> Scenario:
 def _logged(folder: Path | None, result: SimulationResult) -> Measured | None:
     if folder is None:
         return None
-    from edge_agent.bundle import load_bundle
+    from edge_agent.logged_shots.bundle import load_bundle
     from edge_agent.report.measured import measured
 
     return measured(load_bundle(folder), result)
 
 
 def _corrected(result: SimulationResult, models: Path) -> Offline:
-    from edge_agent.learning.offline import correct_offline
+    from edge_agent.inference.offline import correct_offline
 
     return correct_offline(result, models)
 

@@ -9,11 +9,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from edge_agent.report.parameter_sources import assumed_count
 from edge_agent.report.shot_tables import Row, evidence, kpi_rows, shot_rows
-from edge_agent.report.sources import assumed_count
 
 if TYPE_CHECKING:
-    from edge_agent.learning.offline import Offline
+    from edge_agent.inference.offline import Offline
     from edge_agent.report.measured import Measured
     from twin_core import SimulationResult
 
@@ -43,7 +43,7 @@ def print_tables(
 
 def _learned(console: Console, learned: Offline, result: SimulationResult) -> list[str]:
     """Prints the physics and the correction side by side; the words that belong to it."""
-    from edge_agent.learning.offline import rows_beside
+    from edge_agent.inference.offline import rows_beside
 
     rows, correction = rows_beside(learned, result), learned.correction
     if rows:

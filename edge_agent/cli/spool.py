@@ -33,7 +33,7 @@ def command() -> None:
 @click.argument("path", type=File)
 def status(path: Path) -> None:
     """How much waits at PATH, since when, and how large the file is. Exit codes: 0, 2 bad file."""
-    from edge_agent.spool import THINNED
+    from edge_agent.spool.spool import THINNED
 
     with _opened(path) as db:
         size = sum(
@@ -73,7 +73,7 @@ def verify(path: Path) -> None:
 
     Exit codes: 0 sound, 1 damaged, 2 bad file.
     """
-    from edge_agent.salvage import problems_of
+    from edge_agent.spool.repair import problems_of
     from twin_core.errors import TwinError
 
     _must_exist(path)
@@ -98,8 +98,8 @@ def verify(path: Path) -> None:
 @click.argument("queue", type=click.Choice(["inbox", "publish", "forward", "retained", "state"]))
 def export(path: Path, queue: str) -> None:
     """Print a QUEUE of the spool at PATH as JSON lines. Exit codes: 0, 2 bad file."""
-    from edge_agent.spool import SPOOL_TABLES
-    from edge_agent.takeover import SESSION_SCOPE
+    from edge_agent.presses.takeover import SESSION_SCOPE
+    from edge_agent.spool.spool import SPOOL_TABLES
 
     names = SPOOL_TABLES[queue]
     where = f"WHERE scope <> '{SESSION_SCOPE}'" if queue == "state" else ""  # ids are secret

@@ -87,7 +87,7 @@ def promote(system_id: str, version: int, folder: Path | None, config: Path | No
 
     Exit codes: 0, 1 the folder cannot be written, 2 none such, or it cannot be simulated.
     """
-    from edge_agent import system_versions
+    from edge_agent.config import system_versions
     from twin_core.errors import TwinError
 
     try:
@@ -107,7 +107,7 @@ def rollback(system_id: str, folder: Path | None, config: Path | None) -> None:
 
     Exit codes: 0, 1 the folder cannot be written, 2 nothing was in use before.
     """
-    from edge_agent import system_versions
+    from edge_agent.config import system_versions
     from twin_core.errors import TwinError
     from twin_core.files import versions_in_use
 
@@ -121,7 +121,7 @@ def rollback(system_id: str, folder: Path | None, config: Path | None) -> None:
 
 
 def _place(folder: Path | None, config: Path | None) -> Path:
-    from edge_agent.settings import load_settings
+    from edge_agent.config.settings import load_settings
     from twin_core.files import configs_folder
 
     if folder is not None and config is not None:

@@ -90,8 +90,8 @@ def _train(
     unseen: tuple[Path, ...],
     progress: Any,
 ) -> tuple[str, Path, list[str]]:
-    from edge_agent.learning.shelf import Shelf, check_name
-    from edge_agent.learning.spread import spread
+    from edge_agent.inference.registry import Shelf, check_name
+    from edge_agent.learning.parallel import spread
     from edge_agent.learning.tables import read_table, write_table
     from edge_agent.report.drawing import need_matplotlib
     from edge_agent.report.files import page_text

@@ -16,8 +16,8 @@ from edge_agent.cli.common import fail, history_at
 from edge_agent.cli.values import SEED, Number
 
 if TYPE_CHECKING:
-    from edge_agent.plant import VirtualPlant
-    from edge_agent.settings import HistorySettings
+    from edge_agent.config.settings import HistorySettings
+    from edge_agent.virtual_plant import VirtualPlant
     from twin_core import MaterialSystem
 
 EXAMPLE = """\b
@@ -92,10 +92,10 @@ def command(
     (docs/virtual-plant.md). The folder gets the nominal molds, which a twin may know, and how the
     plant was made. The same command again completes what was stopped.
     """
+    from edge_agent.calibration.system_file import write_system
     from edge_agent.logs import configure
-    from edge_agent.plant import VirtualPlant, parse_change, write_molds
-    from edge_agent.plant.card import write_card
-    from edge_agent.system_file import write_system
+    from edge_agent.virtual_plant import VirtualPlant, parse_change, write_molds
+    from edge_agent.virtual_plant.card import write_card
     from twin_core.errors import TwinError
 
     if not 1970 <= start.year <= 2200:
@@ -167,7 +167,7 @@ async def _fill(plant: VirtualPlant, settings: HistorySettings) -> Counter[str]:
     )
 
     from edge_agent.history import open_store
-    from edge_agent.plant.rows import fill
+    from edge_agent.virtual_plant.rows import fill
 
     store = open_store(settings)
     bar = Progress(

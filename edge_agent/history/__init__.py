@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from edge_agent.config.settings import HistorySettings
 from edge_agent.errors import MissingExtra
 from edge_agent.history.sqlite import SqliteHistory
 from edge_agent.ports import HistoryStore
-from edge_agent.settings import HistorySettings
 
 
 def open_store(settings: HistorySettings) -> HistoryStore:

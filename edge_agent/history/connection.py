@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncpg
 
-from edge_agent.database_address import without_password
+from edge_agent.config.database_address import without_password
 from edge_agent.errors import StoreError
 
 CONNECT_TIMEOUT_S = 5.0

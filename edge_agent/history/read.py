@@ -41,11 +41,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import NullPool
 
 from broker.timestamps import format_timestamp
-from edge_agent.database_address import without_password
+from edge_agent.config.database_address import without_password
+from edge_agent.config.settings import HistorySettings
 from edge_agent.errors import StoreError
 from edge_agent.history import schema
 from edge_agent.history.engine import make_engine
-from edge_agent.settings import HistorySettings
 from twin_core.plain_files import FileRefused, check_regular
 
 T = TypeVar("T")

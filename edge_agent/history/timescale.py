@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
-from edge_agent.database_address import without_password
+from edge_agent.config.database_address import without_password
+from edge_agent.config.settings import HistorySettings
 from edge_agent.errors import StoreError
 from edge_agent.history import upkeep
 from edge_agent.history.connection import CONNECT_TIMEOUT_S, TROUBLE, connect
@@ -21,7 +22,6 @@ from edge_agent.history.migrations import HEAD, ONE_AT_A_TIME, upgrade_apart
 from edge_agent.history.schema import TABLES, Table, names
 from edge_agent.logs import get_logger
 from edge_agent.ports import HistoryRow, Receipt, Stored
-from edge_agent.settings import HistorySettings
 
 EVER = datetime(1, 1, 1, tzinfo=UTC)
 _BAD_ROW = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)

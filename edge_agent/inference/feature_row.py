@@ -11,10 +11,10 @@ from typing import Any
 
 from broker.messages import QualityRecord
 from broker.topics import PressAddress
-from edge_agent.learning.earlier import EarlierShots, State
+from edge_agent.inference.earlier_shots import EarlierShots, State
 from edge_agent.logs import get_logger
 from edge_agent.shots.shot import Shot
-from edge_agent.stages.answer import Answer
+from edge_agent.shots.simulation import Answer
 from twin_core import SimulationResult
 from twin_core.learning.columns import Known
 from twin_core.learning.features import (

@@ -6,9 +6,9 @@ import asyncio
 from contextlib import suppress
 from pathlib import Path
 
-from edge_agent.learning.in_use import Entry, InUse, ModelsInUse
+from edge_agent.inference.serving import Entry, InUse, ModelsInUse
 from edge_agent.logs import get_logger
-from edge_agent.metrics import Metrics
+from edge_agent.monitoring.metrics import Metrics
 
 FIRST_REFRESH_S = 20.0
 """Shots wait so long at a start for the models to be loaded."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from edge_agent.learning.shelf import Shelf, check_name
+from edge_agent.inference.registry import Shelf, check_name
+from edge_agent.learning.model_errors import PHYSICS, Told
 from edge_agent.learning.tables import read_table
-from edge_agent.learning.told import PHYSICS, Told
 from twin_core.errors import InputError
 from twin_core.learning.columns import COLUMNS, TARGETS
 from twin_core.learning.compare import Comparison, compare

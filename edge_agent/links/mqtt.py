@@ -24,11 +24,11 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from broker.codec import CONTENT_TYPES, detect_format
+from edge_agent.config.settings import BrokerSettings
 from edge_agent.errors import LinkError, NotAuthorized, PacketError, PublishRefused
+from edge_agent.links.paho_batches import QuickPaho
 from edge_agent.links.publish_packet import Incoming
-from edge_agent.links.quick_paho import QuickPaho
 from edge_agent.links.tls import password_of, tls_context, why_no_answer, why_no_tls
-from edge_agent.settings import BrokerSettings
 
 QOS = 1
 """QoS 1 with acknowledgement after the commit and unique keys: QoS 2 loses messages in paho."""

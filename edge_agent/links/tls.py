@@ -10,10 +10,10 @@ import asyncio
 import ssl
 from pathlib import Path
 
+from edge_agent.config.secret_files import SecretFileError, read_secret, resolved
+from edge_agent.config.settings import BrokerSettings, TlsSettings
 from edge_agent.errors import CredentialsError
 from edge_agent.logs import get_logger
-from edge_agent.secret_files import SecretFileError, read_secret, resolved
-from edge_agent.settings import BrokerSettings, TlsSettings
 
 WATCH_S = 5.0
 """How often the files are looked at."""

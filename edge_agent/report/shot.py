@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge_agent import __version__
-from edge_agent.learning.offline import Offline, rows_beside
+from edge_agent.inference.offline import Offline, rows_beside
 from edge_agent.report import shot_tables as tables
 from edge_agent.report.content import (
     Block,
@@ -22,8 +22,8 @@ from edge_agent.report.content import (
 )
 from edge_agent.report.measured import QUALITY, Measured
 from edge_agent.report.operator import operator_answer
+from edge_agent.report.parameter_sources import assumed_count, sources_tables
 from edge_agent.report.shot_plots import layer_plots, time_plots
-from edge_agent.report.sources import assumed_count, sources_tables
 from edge_agent.report.units import fixed
 from twin_core import SimulationResult
 from twin_core.units import bar

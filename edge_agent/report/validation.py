@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge_agent.report.comparison import best_shift, rms, steepest_slope
 from edge_agent.report.content import (
     Block,
     Code,
@@ -16,6 +15,7 @@ from edge_agent.report.content import (
     Text,
     Words,
 )
+from edge_agent.report.curve_comparison import best_shift, rms, steepest_slope
 from edge_agent.report.measured import measured
 from edge_agent.report.plot import Curve, Plot
 from edge_agent.report.validation_peers import TIME, pufoam_section, rf1_section, said_of_itself

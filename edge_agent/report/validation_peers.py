@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge_agent.report.comparison import compare
 from edge_agent.report.content import Items, Plots, Section, Table, Text, Words
+from edge_agent.report.curve_comparison import compare
 from edge_agent.report.plot import Array, Curve, Plot
 from edge_agent.report.validation_runs import (
     Peer,

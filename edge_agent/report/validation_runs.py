@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_agent.bundle import Bundle, load_bundle
+from edge_agent.logged_shots.bundle import Bundle, load_bundle
 from edge_agent.report.plot import Array
 from twin_core import (
     InputError,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from broker.messages import Outcome, Recipe
 from broker.timestamps import Timestamp
 from broker.topics import PressAddress
 from edge_agent.shots.cure_readings import Cure
+from edge_agent.shots.shot_key import key_of_older
 
 
 class Reading(BaseModel):
@@ -28,6 +30,8 @@ class Shot(BaseModel):
     press: str
     shot_id: str
     mold_id: str
+    shot_key: str = ""
+    """Its identity, made of its first event; shots of older spools get one when they are read."""
     system_id: str | None = None
     recipe: Recipe | None = None
     started_at: Timestamp | None = None
@@ -52,10 +56,24 @@ class Shot(BaseModel):
     finished: bool = False
     """The final result is out."""
 
+    @model_validator(mode="after")
+    def _has_a_key(self) -> Self:
+        if not self.shot_key:
+            self.shot_key = key_of_older(
+                self.address,
+                self.mold_id,
+                self.shot_id,
+                poured_at=self.poured_at,
+                started_at=self.started_at,
+                closed_at=self.closed_at,
+                outcome=self.outcome,
+            )
+        return self
+
     @property
     def key(self) -> str:
         """Unique among all shots of the agent."""
-        return shot_key(self.address, self.shot_id)
+        return id_key(self.address, self.shot_id)
 
     @property
     def address(self) -> PressAddress:
@@ -75,6 +93,6 @@ class Shot(BaseModel):
         )
 
 
-def shot_key(press: PressAddress, shot_id: str) -> str:
+def id_key(press: PressAddress, shot_id: str) -> str:
     """Key of a shot in the agent's state."""
     return f"{press}/{shot_id}"

@@ -14,8 +14,8 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from broker.mosquitto import MosquittoProcess
+from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import connect
-from edge_agent.settings import BrokerSettings
 from tests.support.node_red import NodeRed
 from tests.support.plant import load, one_latency, plant
 

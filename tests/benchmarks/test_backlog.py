@@ -14,10 +14,10 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from broker.codec import decode
 from broker.messages import TelemetryFrame
 from broker.topics import PressAddress
+from edge_agent.config.settings import BrokerSettings
 from edge_agent.history.schema import telemetry_row
 from edge_agent.links.mqtt import connect
-from edge_agent.settings import BrokerSettings
-from edge_agent.spool import Changes, Spool
+from edge_agent.spool.spool import Changes, Spool
 from tests.support.load import frame
 from tests.support.plant import Plant, one_latency, plant
 

@@ -9,10 +9,10 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from broker.codec import decode
 from broker.messages import TelemetryFrame
-from edge_agent.learning.earlier import EarlierShots
-from edge_agent.metrics import Laps, Metrics
+from edge_agent.inference.earlier_shots import EarlierShots
+from edge_agent.monitoring.metrics import Laps, Metrics
 from edge_agent.ports import HistoryRow
-from edge_agent.spool import Changes
+from edge_agent.spool.spool import Changes
 from tests.support.payloads import telemetry
 from tests.unit.test_earlier import Disk, live
 from tests.unit.test_metrics import row

@@ -19,15 +19,15 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from broker.messages import ShotEvent
 from broker.mosquitto import MosquittoProcess
-from edge_agent.catalogue import load_catalogue
-from edge_agent.learning.earlier import EarlierShots
+from edge_agent.config.catalogue import load_catalogue
+from edge_agent.config.settings import BrokerSettings
+from edge_agent.inference.earlier_shots import EarlierShots
 from edge_agent.links.mqtt import Session, connect
-from edge_agent.metrics import Metrics
-from edge_agent.settings import BrokerSettings
+from edge_agent.monitoring.metrics import Metrics
+from edge_agent.pipeline.infer import Inference
+from edge_agent.shots import scenario as stage
 from edge_agent.shots.shot import Shot
-from edge_agent.stages import simulate as stage
-from edge_agent.stages.answer import answer_of
-from edge_agent.stages.infer import Inference
+from edge_agent.shots.simulation import answer_of
 from tests.chaos.inside import event, settings_for
 from tests.support.feature_sets import feature_set
 from tests.support.models import NOW, model_file, parameters_hash, shelf_with

@@ -20,10 +20,10 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from broker.mosquitto import MosquittoProcess
+from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import connect
 from edge_agent.ports import Envelope
-from edge_agent.settings import BrokerSettings
-from edge_agent.spool import Spool, SpoolThread
+from edge_agent.spool.spool import Spool, SpoolThread
 from tests.support.processes import ROOT
 
 pytestmark = pytest.mark.needs("mosquitto")

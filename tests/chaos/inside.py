@@ -14,10 +14,10 @@ import asyncpg
 
 from broker.codec import encode
 from broker.messages import Recipe, ShotEvent, TelemetryFrame
-from edge_agent.app import Agent
+from edge_agent.agent import Agent
 from edge_agent.clock import Clock, SystemClock
+from edge_agent.config.settings import BrokerSettings, Settings
 from edge_agent.links.mqtt import Session, connect
-from edge_agent.settings import BrokerSettings, Settings
 from tests.support import waiting
 
 MOLD = "PANEL_A"

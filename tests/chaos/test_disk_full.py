@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from broker.mosquitto import MosquittoProcess
+from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import connect
-from edge_agent.settings import BrokerSettings
 from tests.chaos.inside import birth, check_history, check_shot, event, frames, press, send
 from tests.chaos.small_disk import FileLimit, SmallDisk, tmpfs
 from tests.support.processes import AgentProcess, mosquitto_sub, read_file, wait_for

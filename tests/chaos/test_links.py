@@ -14,11 +14,11 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from broker.mosquitto import MosquittoProcess
-from edge_agent import sessions
+from edge_agent.config.settings import Settings
 from edge_agent.history import connection
 from edge_agent.links import mqtt
-from edge_agent.settings import Settings
-from edge_agent.stages import forward
+from edge_agent.pipeline import forward
+from edge_agent.presses import sessions
 from tests.chaos.inside import (
     MOLD,
     ask,

@@ -12,7 +12,7 @@ import pytest
 
 from broker.loopback import free_port
 from broker.mosquitto import MosquittoProcess
-from edge_agent.stages import forward
+from edge_agent.pipeline import forward
 from tests.chaos.inside import (
     MOLD,
     ask,

@@ -12,11 +12,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from edge_agent.config.settings import HistorySettings
 from edge_agent.history import open_store
 from edge_agent.history.parquet import export
 from edge_agent.history.read import HistoryReader, Which, open_reader
 from edge_agent.ports import HistoryRow, HistoryStore, RowKind, Stored
-from edge_agent.settings import HistorySettings
 from tests.support.timescale import TimescaleServer, new_database
 
 NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from edge_agent.settings import Settings, load_settings
+from edge_agent.config.settings import Settings, load_settings
 from tests.support.processes import ROOT
 from twin_core.shot import Quality
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.secret_files import PREFIX, resolved
+from edge_agent.config.secret_files import PREFIX, resolved
 from tests.support.deploy import DEPLOY, read
 from tests.support.processes import ROOT
 

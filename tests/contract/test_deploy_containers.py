@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from edge_agent.settings import Settings, load_settings
+from edge_agent.config.settings import Settings, load_settings
 from tests.support.deploy import DEPLOY, check, read
 from tests.support.processes import ROOT
 

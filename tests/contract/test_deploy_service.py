@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.settings import load_settings
-from edge_agent.watch import STUCK_AFTER_S
+from edge_agent.config.settings import load_settings
+from edge_agent.monitoring.watchdog import STUCK_AFTER_S
 from tests.support.deploy import DEPLOY, check
 
 can_run = pytest.mark.skipif(

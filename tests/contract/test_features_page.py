@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.learning.features_page import COMMAND, ID_MEANINGS, main, render
+from edge_agent.report.features_page import COMMAND, ID_MEANINGS, main, render
 from twin_core.learning.columns import COLUMNS, IDS
 
 PAGE = Path(__file__).parents[2] / "docs" / "features.md"

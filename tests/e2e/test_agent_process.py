@@ -16,8 +16,8 @@ import pytest
 from broker.codec import PAYLOAD_LIMIT, encode
 from broker.messages import Recipe, ShotEvent, TelemetryFrame
 from broker.mosquitto import MosquittoProcess
+from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import Session, connect
-from edge_agent.settings import BrokerSettings
 from tests.support.processes import ROOT, AgentProcess, mosquitto_sub, wait_for
 
 pytestmark = [pytest.mark.needs("mosquitto", "mosquitto_sub"), pytest.mark.timeout(300)]

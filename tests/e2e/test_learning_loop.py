@@ -22,15 +22,15 @@ from broker.messages import Alert, Prediction, QualityRecord
 from broker.mosquitto import MosquittoProcess
 from broker.topics import TopicSpace
 from edge_agent.clock import AcceleratedClock
+from edge_agent.config.settings import BrokerSettings, HistorySettings
 from edge_agent.history import open_store
-from edge_agent.learning.shelf import Shelf
+from edge_agent.inference.registry import Shelf
 from edge_agent.learning.tables import read_table, write_table
 from edge_agent.links.mqtt import connect
 from edge_agent.links.player import play
-from edge_agent.plant import Change, VirtualPlant, write_molds
-from edge_agent.plant.rows import fill
-from edge_agent.plant.shots import VirtualShot
-from edge_agent.settings import BrokerSettings, HistorySettings
+from edge_agent.virtual_plant import Change, VirtualPlant, write_molds
+from edge_agent.virtual_plant.rows import fill
+from edge_agent.virtual_plant.shots import VirtualShot
 from tests.support.processes import AgentProcess, wait_for
 from tests.support.timescale import TimescaleServer, new_database
 from twin_core import load_systems

@@ -12,8 +12,8 @@ import pytest
 from broker.codec import encode
 from broker.messages import Recipe, ShotEvent, TelemetryFrame
 from broker.mosquitto import MosquittoProcess
+from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import Session, connect
-from edge_agent.settings import BrokerSettings
 from tests.support.processes import AgentProcess, rss_mb, wait_for
 
 pytestmark = [pytest.mark.peers, pytest.mark.needs("mosquitto"), pytest.mark.timeout(300)]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from broker.mosquitto import MosquittoProcess
-from edge_agent.learning.shelf import MODEL
+from edge_agent.inference.registry import MODEL
 from tests.support.models import model_file, shelf_with
 from tests.support.processes import ROOT, AgentProcess, wait_for
 

@@ -15,8 +15,8 @@ import pytest
 from broker.codec import encode
 from broker.messages import TelemetryFrame
 from broker.mosquitto import MosquittoProcess
+from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import Session, connect
-from edge_agent.settings import BrokerSettings
 from tests.support.processes import AgentProcess, mosquitto_sub, wait_for
 
 pytestmark = [pytest.mark.needs("mosquitto", "mosquitto_sub"), pytest.mark.timeout(300)]

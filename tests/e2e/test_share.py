@@ -13,9 +13,9 @@ import pytest
 from broker.codec import encode
 from broker.messages import Recipe, ShotEvent, TelemetryFrame
 from broker.mosquitto import MosquittoProcess
+from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import Session, connect
-from edge_agent.settings import BrokerSettings
-from edge_agent.share import owner
+from edge_agent.presses.ownership import owner
 from tests.support.processes import AgentProcess, mosquitto_sub, wait_for
 
 pytestmark = [pytest.mark.needs("mosquitto", "mosquitto_sub"), pytest.mark.timeout(300)]

@@ -19,8 +19,8 @@ from broker.codec import encode
 from broker.loopback import free_port
 from broker.messages import TelemetryFrame
 from broker.mosquitto import MosquittoProcess
+from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import Session, connect
-from edge_agent.settings import BrokerSettings
 from tests.support.processes import ROOT, AgentProcess, read_file, wait_for
 
 pytestmark = [pytest.mark.needs("mosquitto"), pytest.mark.timeout(300)]

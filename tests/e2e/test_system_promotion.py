@@ -19,8 +19,8 @@ from broker.codec import encode
 from broker.messages import Recipe, ShotEvent
 from broker.mosquitto import MosquittoProcess
 from edge_agent.cli import main
+from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import connect
-from edge_agent.settings import BrokerSettings
 from tests.support.processes import ROOT, AgentProcess, mosquitto_sub, wait_for
 
 pytestmark = [pytest.mark.needs("mosquitto", "mosquitto_sub"), pytest.mark.timeout(300)]

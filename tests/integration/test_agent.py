@@ -16,11 +16,11 @@ from broker.codec import decode, encode
 from broker.embedded import EmbeddedBroker
 from broker.messages import Prediction, QualityRecord, Recipe, ShotEvent, TwinStatus
 from broker.mosquitto import MosquittoProcess
-from edge_agent.app import Agent
+from edge_agent.agent import Agent
 from edge_agent.clock import SystemClock
+from edge_agent.config.settings import BrokerSettings, HistorySettings, Settings, SpoolSettings
 from edge_agent.links.mqtt import Session, connect
-from edge_agent.replay import record, replay_recording
-from edge_agent.settings import BrokerSettings, HistorySettings, Settings, SpoolSettings
+from edge_agent.logged_shots.replay import record, replay_recording
 from tests.support.waiting import until
 
 MOLD = "PANEL_500x500x50"

@@ -17,12 +17,12 @@ from broker.codec import decode, encode
 from broker.messages import Prediction, QualityRecord, Recipe, ShotEvent
 from broker.mosquitto import MosquittoProcess
 from broker.passwords import password_line
-from edge_agent.app import Agent
+from edge_agent.agent import Agent
 from edge_agent.clock import SystemClock
+from edge_agent.config.settings import BrokerSettings, HistorySettings, Settings, SpoolSettings
 from edge_agent.errors import LinkError
 from edge_agent.links import tls
 from edge_agent.links.mqtt import Session, connect
-from edge_agent.settings import BrokerSettings, HistorySettings, Settings, SpoolSettings
 from tests.support.ruled_broker import RuledBroker, eventually, folder_of, ruled_broker
 
 pytestmark = pytest.mark.needs("mosquitto")

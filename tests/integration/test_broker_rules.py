@@ -17,9 +17,9 @@ import aiomqtt
 import pytest
 
 from broker.plan import AgentPlan
+from edge_agent.config.settings import BrokerSettings
 from edge_agent.errors import LinkError
 from edge_agent.links.mqtt import Session, connect
-from edge_agent.settings import BrokerSettings
 from tests.support.mosquitto_versions import mosquitto, on_every_version
 from tests.support.ruled_broker import RuledBroker, eventually, folder_of, plan_for, ruled_broker
 

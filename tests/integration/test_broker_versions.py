@@ -14,11 +14,11 @@ import pytest
 from broker.codec import encode
 from broker.messages import Recipe, ShotEvent
 from broker.plan import AgentPlan
-from edge_agent.app import Agent
+from edge_agent.agent import Agent
 from edge_agent.clock import SystemClock
+from edge_agent.config.settings import HistorySettings, Settings, SpoolSettings
 from edge_agent.links.mqtt import Will, connect
-from edge_agent.pipeline import Pipeline
-from edge_agent.settings import HistorySettings, Settings, SpoolSettings
+from edge_agent.pipeline.pipeline import Pipeline
 from tests.support.cut_proxy import CutProxy
 from tests.support.mosquitto_versions import mosquitto, on_every_version
 from tests.support.ruled_broker import RuledBroker, eventually, folder_of, ruled_broker

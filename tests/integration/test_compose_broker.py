@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from broker.loopback import free_port
+from edge_agent.config.settings import BrokerSettings
 from edge_agent.errors import LinkError
 from edge_agent.links.mqtt import connect
-from edge_agent.settings import BrokerSettings
 from tests.support.deploy import DEPLOY, read
 from tests.support.mosquitto_versions import mosquitto, on_every_version
 

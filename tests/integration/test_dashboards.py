@@ -12,10 +12,10 @@ import pytest
 
 from broker.messages import QualityRecord, TelemetryFrame
 from broker.topics import PressAddress
+from edge_agent.config.settings import HistorySettings
 from edge_agent.history import schema
 from edge_agent.history.timescale import TimescaleHistory
 from edge_agent.ports import HistoryRow, Stored
-from edge_agent.settings import HistorySettings
 from tests.support.deploy import DASHBOARDS, load_dashboard, statements
 from tests.support.timescale import TimescaleServer, new_database
 

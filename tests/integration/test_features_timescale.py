@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_agent.catalogue import read_catalogue
+from edge_agent.config.catalogue import read_catalogue
+from edge_agent.config.settings import CatalogueSettings, HistorySettings
 from edge_agent.history import open_store
 from edge_agent.history.read import open_reader
-from edge_agent.learning.build import Builder, FeatureSet
-from edge_agent.learning.from_history import from_history
-from edge_agent.settings import CatalogueSettings, HistorySettings
+from edge_agent.learning.feature_set import Builder, FeatureSet
+from edge_agent.logged_shots.from_history import from_history
 from tests.support.shots import rows_of, stored
 from tests.support.timescale import TimescaleServer, new_database
 

@@ -21,21 +21,20 @@ from broker.codec import encode
 from broker.loopback import free_port
 from broker.messages import Recipe, ShotEvent, TelemetryFrame
 from broker.mosquitto import MosquittoProcess
-from edge_agent import pipeline
-from edge_agent.app import Agent
+from edge_agent.agent import Agent
 from edge_agent.clock import SystemClock
-from edge_agent.errors import SettingsError, StoreError
-from edge_agent.links.mqtt import connect
-from edge_agent.service import Service
-from edge_agent.settings import (
+from edge_agent.config.settings import (
     BrokerSettings,
     HealthSettings,
     HistorySettings,
     Settings,
     SpoolSettings,
 )
-from edge_agent.spool import Spool
-from edge_agent.stages import receive
+from edge_agent.errors import SettingsError, StoreError
+from edge_agent.links.mqtt import connect
+from edge_agent.monitoring.systemd import Service
+from edge_agent.pipeline import pipeline, receive
+from edge_agent.spool.spool import Spool
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.needs("mosquitto")

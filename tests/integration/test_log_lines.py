@@ -14,8 +14,8 @@ import pytest
 
 from broker.loopback import free_port
 from broker.mosquitto import MosquittoProcess
+from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import connect
-from edge_agent.settings import BrokerSettings
 from tests.support.processes import AgentProcess, wait_for
 
 pytestmark = pytest.mark.needs("mosquitto")

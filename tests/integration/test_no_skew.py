@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from broker.messages import Prediction
-from edge_agent.catalogue import load_catalogue
+from edge_agent.config.catalogue import load_catalogue
 from edge_agent.history.read import open_sqlite
-from edge_agent.learning.build import Builder
-from edge_agent.learning.from_history import from_history
-from edge_agent.plant.shots import VirtualShot
+from edge_agent.learning.feature_set import Builder
+from edge_agent.logged_shots.from_history import from_history
+from edge_agent.pipeline.infer import Inference
 from edge_agent.shots.shot import Shot
-from edge_agent.stages.answer import Answer
-from edge_agent.stages.infer import Inference
-from edge_agent.timed import Timed
+from edge_agent.shots.simulation import Answer
+from edge_agent.shots.timed_messages import Timed
+from edge_agent.virtual_plant.shots import VirtualShot
 from tests.support.played import deliver, envelopes, feed, pipeline_of, settings_for, virtual_plant
 from twin_core.learning.columns import COLUMNS, known_by
 from twin_core.learning.features import Row

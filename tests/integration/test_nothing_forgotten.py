@@ -13,12 +13,12 @@ import pytest
 from broker.codec import encode
 from broker.messages import TelemetryFrame
 from broker.mosquitto import MosquittoProcess
-from edge_agent.app import Agent
+from edge_agent.agent import Agent
 from edge_agent.clock import SystemClock
+from edge_agent.config.settings import BrokerSettings, HistorySettings, Settings, SpoolSettings
 from edge_agent.errors import StoreError
 from edge_agent.links.mqtt import connect
-from edge_agent.settings import BrokerSettings, HistorySettings, Settings, SpoolSettings
-from edge_agent.stages import hold, receive
+from edge_agent.pipeline import hold, receive
 from tests.support.cut_proxy import CutProxy
 from tests.support.ruled_broker import eventually
 

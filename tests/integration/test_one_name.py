@@ -13,11 +13,11 @@ from structlog.testing import capture_logs
 
 from broker.mosquitto import MosquittoProcess
 from broker.plan import AgentPlan
-from edge_agent import presence
+from edge_agent.config.settings import BrokerSettings, Settings
 from edge_agent.errors import NameTaken
 from edge_agent.links.mqtt import Session, connect
-from edge_agent.session_ids import session_ids
-from edge_agent.settings import BrokerSettings, Settings
+from edge_agent.presses import presence
+from edge_agent.presses.session_ids import session_ids
 from tests.support.at_broker import arrives, frames, pours, running, send, settings_for
 from tests.support.cut_proxy import CutProxy
 from tests.support.processes import AgentProcess

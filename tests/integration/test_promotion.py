@@ -12,9 +12,9 @@ import pytest
 from broker.codec import decode
 from broker.messages import Alert, Prediction
 from broker.mosquitto import MosquittoProcess
-from edge_agent import pipeline
-from edge_agent.learning.shelf import MODEL
+from edge_agent.inference.registry import MODEL
 from edge_agent.links.mqtt import Session
+from edge_agent.pipeline import pipeline
 from tests.chaos.inside import TOPIC, event, press, running, send, settings_for
 from tests.support.models import NOW, model_file, shelf_with
 

@@ -15,10 +15,10 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from edge_agent.app import Agent
+from edge_agent.agent import Agent
 from edge_agent.cli import main
 from edge_agent.clock import SystemClock
-from edge_agent.settings import HistorySettings, Settings, SpoolSettings
+from edge_agent.config.settings import HistorySettings, Settings, SpoolSettings
 from tests.support.processes import ROOT, read_file
 from tests.support.ruled_broker import RuledBroker, eventually, ruled_broker
 

@@ -23,10 +23,10 @@ from structlog.testing import capture_logs
 from broker.loopback import free_port
 from broker.mosquitto import MosquittoProcess
 from broker.plan import AgentPlan
+from edge_agent.config.settings import BrokerSettings, Settings
 from edge_agent.errors import LinkError, NameTaken
 from edge_agent.links.mqtt import connect
-from edge_agent.session_ids import session_ids
-from edge_agent.settings import BrokerSettings, Settings
+from edge_agent.presses.session_ids import session_ids
 from tests.support.at_broker import arrives, born, frames, pours, running, send, settings_for
 from tests.support.processes import GROUP_SECRET
 from tests.support.ruled_broker import RuledBroker, eventually, ruled_broker

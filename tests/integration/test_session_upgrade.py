@@ -15,10 +15,10 @@ from broker.loopback import free_port
 from broker.mosquitto import MosquittoProcess
 from broker.topics import PressAddress, TopicSpace
 from edge_agent.cli import main
+from edge_agent.config.settings import BrokerSettings, Settings
 from edge_agent.links.mqtt import connect
-from edge_agent.settings import BrokerSettings, Settings
-from edge_agent.spool import Spool
-from edge_agent.takeover import SESSION_SCOPE
+from edge_agent.presses.takeover import SESSION_SCOPE
+from edge_agent.spool.spool import Spool
 from tests.support.at_broker import (
     arrives,
     frames,

@@ -25,12 +25,12 @@ from broker.messages import (
 )
 from broker.mosquitto import MosquittoProcess
 from broker.plan import AgentPlan
-from edge_agent.app import Agent
+from edge_agent.agent import Agent
 from edge_agent.clock import SystemClock
+from edge_agent.config.settings import BrokerSettings, Settings
 from edge_agent.errors import SettingsError
 from edge_agent.links.mqtt import Session, connect
-from edge_agent.settings import BrokerSettings, Settings
-from edge_agent.share import owner
+from edge_agent.presses.ownership import owner
 from tests.support.ruled_broker import ruled_broker
 
 MOLD = "PANEL_500x500x50"

@@ -16,12 +16,12 @@ import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
+from edge_agent.config.settings import HistorySettings
 from edge_agent.errors import StoreError
 from edge_agent.history import migrations, timescale
 from edge_agent.history.schema import TABLES
 from edge_agent.history.timescale import TimescaleHistory
 from edge_agent.ports import HistoryRow, Stored
-from edge_agent.settings import HistorySettings
 from tests.support.timescale import TimescaleServer, new_database
 
 pytestmark = [pytest.mark.needs("postgres"), pytest.mark.xdist_group("db")]

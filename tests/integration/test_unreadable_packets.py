@@ -21,12 +21,12 @@ from structlog.testing import capture_logs
 from broker.codec import encode
 from broker.messages import QualityRecord, TelemetryFrame
 from broker.mosquitto import MosquittoProcess
-from edge_agent.app import Agent
+from edge_agent.agent import Agent
 from edge_agent.clock import SystemClock
+from edge_agent.config.settings import BrokerSettings, HistorySettings, Settings, SpoolSettings
 from edge_agent.errors import LinkError, PacketError
 from edge_agent.links import mqtt
 from edge_agent.links.mqtt import connect
-from edge_agent.settings import BrokerSettings, HistorySettings, Settings, SpoolSettings
 from tests.support.played_broker import (
     CONNACK,
     CONNECT,

@@ -12,19 +12,19 @@ from pathlib import Path
 import pytest
 
 from broker.mosquitto import MosquittoProcess
-from edge_agent.app import Agent
+from edge_agent.agent import Agent
 from edge_agent.clock import AcceleratedClock
-from edge_agent.links.mqtt import connect
-from edge_agent.links.player import play
-from edge_agent.plant import VirtualPlant, write_molds
-from edge_agent.plant.rows import shot_rows
-from edge_agent.settings import (
+from edge_agent.config.settings import (
     BrokerSettings,
     CatalogueSettings,
     HistorySettings,
     Settings,
     SpoolSettings,
 )
+from edge_agent.links.mqtt import connect
+from edge_agent.links.player import play
+from edge_agent.virtual_plant import VirtualPlant, write_molds
+from edge_agent.virtual_plant.rows import shot_rows
 from tests.integration.test_agent import born, stored
 from twin_core import load_systems
 from twin_core.files import configs_folder

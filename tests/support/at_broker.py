@@ -11,10 +11,10 @@ from typing import Any
 
 from broker.codec import encode
 from broker.messages import QualityRecord, Recipe, ShotEvent, TelemetryFrame
-from edge_agent.app import Agent
+from edge_agent.agent import Agent
 from edge_agent.clock import SystemClock
+from edge_agent.config.settings import BrokerSettings, Settings
 from edge_agent.links.mqtt import Session, connect
-from edge_agent.settings import BrokerSettings, Settings
 from tests.support.processes import read_file
 
 MOLD = "PANEL_500x500x50"

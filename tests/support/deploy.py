@@ -12,9 +12,9 @@ from typing import Any
 import yaml
 
 from edge_agent.clock import SystemClock
-from edge_agent.metrics import Metrics
-from edge_agent.spool import Spool
-from edge_agent.spool_figures import SpoolCollector, SpoolReader
+from edge_agent.monitoring.metrics import Metrics
+from edge_agent.spool.queue_metrics import SpoolCollector, SpoolReader
+from edge_agent.spool.spool import Spool
 from tests.support.processes import ROOT
 
 DEPLOY = ROOT / "deploy"

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edge_agent.catalogue import Catalogue
+from edge_agent.config.catalogue import Catalogue
 from edge_agent.history.read import open_sqlite
-from edge_agent.learning.build import Builder, FeatureSet
 from edge_agent.learning.checks import Findings
-from edge_agent.learning.from_history import from_history
-from edge_agent.learning.logged import LoggedShot
+from edge_agent.learning.feature_set import Builder, FeatureSet
+from edge_agent.logged_shots.from_history import from_history
+from edge_agent.logged_shots.logged_shot import LoggedShot
 from tests.support.shots import Row, change, rows_of, write_history
 from twin_core.learning.columns import COLUMNS
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from edge_agent.learning.shelf import Shelf
+from edge_agent.inference.registry import Shelf
 from tests.support.feature_sets import feature_set
 from twin_core import load_systems
 from twin_core.files import configs_folder

@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from broker.loopback import free_port
+from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import connect
-from edge_agent.settings import BrokerSettings
 from tests.support.processes import cpu_s, rss_mb, wait_for
 
 CHECK = """

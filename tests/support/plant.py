@@ -18,8 +18,8 @@ import asyncpg
 from broker.codec import encode
 from broker.messages import Recipe, ShotEvent
 from broker.mosquitto import MosquittoProcess
+from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import Session, connect
-from edge_agent.settings import BrokerSettings
 from tests.support.load import MOLD
 from tests.support.processes import ROOT, AgentProcess, cpu_s, rss_mb
 from tests.support.timescale import TimescaleServer

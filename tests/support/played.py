@@ -9,21 +9,21 @@ from typing import Any
 
 from broker.codec import encode
 from broker.topics import PressAddress
-from edge_agent.catalogue import load_catalogue
-from edge_agent.history.sqlite import SqliteHistory
-from edge_agent.pipeline import Pipeline
-from edge_agent.plant import VirtualPlant, write_molds
-from edge_agent.plant.shots import VirtualShot
-from edge_agent.ports import Envelope
-from edge_agent.settings import (
+from edge_agent.config.catalogue import load_catalogue
+from edge_agent.config.settings import (
     CatalogueSettings,
     HistorySettings,
     LearningSettings,
     Settings,
     SpoolSettings,
 )
-from edge_agent.spool import Changes, Spool, SpoolThread
-from edge_agent.timed import Timed, topic_of
+from edge_agent.history.sqlite import SqliteHistory
+from edge_agent.pipeline.pipeline import Pipeline
+from edge_agent.ports import Envelope
+from edge_agent.shots.timed_messages import Timed, topic_of
+from edge_agent.spool.spool import Changes, Spool, SpoolThread
+from edge_agent.virtual_plant import VirtualPlant, write_molds
+from edge_agent.virtual_plant.shots import VirtualShot
 from twin_core import load_systems
 from twin_core.files import configs_folder
 

@@ -11,9 +11,9 @@ import sys
 from functools import partial
 from time import perf_counter
 
-from edge_agent.learning import simulated
-from edge_agent.learning.simulated import simulate_columns
-from edge_agent.learning.spread import have_ray, spread
+from edge_agent.learning import physics_columns as simulated
+from edge_agent.learning.parallel import have_ray, spread
+from edge_agent.learning.physics_columns import simulate_columns
 from tests.support.feature_sets import feature_set
 from tests.support.scenarios import panel
 from twin_core.extras import how_to_install

@@ -18,7 +18,7 @@ from broker.folder import BrokerFolder
 from broker.loopback import free_port
 from broker.mosquitto import MosquittoProcess
 from broker.plan import AgentPlan, Plan
-from edge_agent.settings import BrokerSettings
+from edge_agent.config.settings import BrokerSettings
 from tests.support.waiting import LIMIT_S, until
 
 

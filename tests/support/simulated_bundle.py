@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 
 from broker.messages import ShotEvent, TelemetryFrame
-from edge_agent.press import Recipes, virtual_shot
+from edge_agent.virtual_plant.virtual_press import Recipes, virtual_shot
 from twin_core import Process, Scenario, load_mold, load_systems, simulate
 from twin_core.files import configs_folder
 

@@ -9,8 +9,8 @@ import pytest
 
 from broker.messages import Recipe, ShotEvent, TelemetryFrame
 from broker.topics import PressAddress
-from edge_agent.shots.shot import Shot, shot_key
-from edge_agent.stages.assemble import LINGER, Assembler
+from edge_agent.pipeline.assemble import LINGER, Assembler
+from edge_agent.shots.shot import Shot
 
 T0 = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 PRESS, OTHER = PressAddress("s", "p1"), PressAddress("s", "p2")
@@ -40,7 +40,7 @@ def assembler() -> Assembler:
 
 
 def shot_of(assembler: Assembler, shot: str = "a", press: PressAddress = PRESS) -> Shot:
-    return assembler.shots[shot_key(press, shot)]
+    return assembler.shots[f"{press}/{shot}"]
 
 
 @pytest.mark.parametrize("order", list(permutations(["started", "poured", "demolded"])))

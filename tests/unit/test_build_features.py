@@ -16,15 +16,15 @@ from pyarrow import parquet
 
 from broker.messages import ShotEvent, TelemetryFrame
 from broker.topics import PressAddress
-from edge_agent.catalogue import Catalogue, read_catalogue
 from edge_agent.cli import main
-from edge_agent.learning.build import Builder
+from edge_agent.config.catalogue import Catalogue, read_catalogue
+from edge_agent.config.settings import CatalogueSettings
 from edge_agent.learning.checks import RULES
-from edge_agent.learning.from_bundles import from_bundles
-from edge_agent.learning.from_files import from_files
+from edge_agent.learning.feature_set import Builder
+from edge_agent.learning.from_tables import from_files
 from edge_agent.learning.tables import read_table, write_table
-from edge_agent.settings import CatalogueSettings
-from edge_agent.stages.assemble import Assembler
+from edge_agent.logged_shots.from_bundles import from_bundles
+from edge_agent.pipeline.assemble import Assembler
 from tests.support.feature_rows import (
     SHOTS,
     built,

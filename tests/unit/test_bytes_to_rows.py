@@ -19,14 +19,14 @@ from hypothesis import strategies as st
 
 from broker.codec import CONTENT_TYPES, decode, encode
 from broker.messages import INBOUND, DeadLetter
-from edge_agent.catalogue import Catalogue, load_catalogue
 from edge_agent.clock import SystemClock
+from edge_agent.config.catalogue import Catalogue, load_catalogue
+from edge_agent.config.settings import HistorySettings, Settings, SpoolSettings
 from edge_agent.history.sqlite import SqliteHistory
-from edge_agent.pipeline import Pipeline
+from edge_agent.pipeline import decode as stage
+from edge_agent.pipeline.pipeline import Pipeline
 from edge_agent.ports import Envelope
-from edge_agent.settings import HistorySettings, Settings, SpoolSettings
-from edge_agent.spool import Spool, SpoolThread
-from edge_agent.stages import decode as stage
+from edge_agent.spool.spool import Spool, SpoolThread
 from tests.support.payloads import quality, shot, telemetry
 from tests.support.strategies import MESSAGES, texts, wild_values
 

@@ -12,9 +12,9 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from edge_agent.calibration.system_file import as_yaml, header_of
+from edge_agent.calibration.text import measured_panels, sheet_panels
 from edge_agent.cli import main
-from edge_agent.cli.calibrate_text import measured_panels, sheet_panels
-from edge_agent.system_file import as_yaml, header_of
 from tests.support.scenarios import CONFIGS, SYSTEM_IDS, catalogue, scenario
 from twin_core import MaterialSystem, load_systems
 from twin_core.calibration import Observation, fit_measured, fit_sheet

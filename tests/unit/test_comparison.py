@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_agent.report.comparison import best_shift, compare, rms, steepest_slope
+from edge_agent.report.curve_comparison import best_shift, compare, rms, steepest_slope
 
 T = np.linspace(0.0, 100.0, 201)
 

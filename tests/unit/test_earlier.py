@@ -11,7 +11,7 @@ import pytest
 
 from broker.messages import QualityRecord
 from broker.topics import PressAddress
-from edge_agent.learning.earlier import EARLIER_SCOPE, ROWS_MAX, EarlierShots
+from edge_agent.inference.earlier_shots import EARLIER_SCOPE, ROWS_MAX, EarlierShots
 from edge_agent.shots.shot import Shot
 from twin_core.learning.features import Row
 from twin_core.learning.past_results import WAITING_MAX

@@ -16,14 +16,14 @@ import yaml
 from broker.codec import decode, encode
 from broker.messages import Alert, Prediction, QualityRecord, ShotEvent, TelemetryFrame
 from broker.ml_status import ML_STATUS
-from edge_agent.catalogue import load_catalogue
-from edge_agent.learning import shelf as shelf_module
-from edge_agent.learning.shelf import MANIFEST, MODEL, STATE, Shelf
-from edge_agent.metrics import Metrics
-from edge_agent.pipeline import Pipeline
+from edge_agent.config.catalogue import load_catalogue
+from edge_agent.inference import registry as shelf_module
+from edge_agent.inference.registry import MANIFEST, MODEL, STATE, Shelf
+from edge_agent.monitoring.metrics import Metrics
+from edge_agent.pipeline.pipeline import Pipeline
+from edge_agent.pipeline.preview import preview
 from edge_agent.ports import Envelope
-from edge_agent.preview import preview
-from edge_agent.spool import Changes, Spool, SpoolThread
+from edge_agent.spool.spool import Changes, Spool, SpoolThread
 from tests.chaos.inside import MOLD, TOPIC, event, settings_for
 from tests.support.models import model_file, shelf_with
 from tests.support.odd_graphs import with_file

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.catalogue import Catalogue, read_catalogue
-from edge_agent.learning.logged import LoggedShot
-from edge_agent.settings import CatalogueSettings
+from edge_agent.config.catalogue import Catalogue, read_catalogue
+from edge_agent.config.settings import CatalogueSettings
+from edge_agent.logged_shots.logged_shot import LoggedShot
 from tests.support.feature_rows import (
     built,
     history,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from broker.codec import encode
 from broker.messages import Prediction, Versions
 from edge_agent.logs import STAGES
-from edge_agent.metrics import OTHER, Metrics
+from edge_agent.monitoring.metrics import OTHER, Metrics
 from edge_agent.ports import Envelope, InboxRow, Outgoing
 
 NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)

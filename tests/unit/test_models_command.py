@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edge_agent.cli import main
-from edge_agent.learning.shelf import MODEL, Shelf
+from edge_agent.inference.registry import MODEL, Shelf
 from tests.support.models import NOW, model_file, shelf_with
 
 

@@ -11,17 +11,16 @@ from typing import Any
 import pytest
 
 from broker.codec import encode
-from edge_agent import pipeline
-from edge_agent.catalogue import load_catalogue
 from edge_agent.clock import SystemClock
+from edge_agent.config.catalogue import load_catalogue
 from edge_agent.errors import StoreError
-from edge_agent.metrics import Metrics
-from edge_agent.pipeline import Pipeline
+from edge_agent.monitoring.metrics import Metrics
+from edge_agent.monitoring.watchdog import Watch
+from edge_agent.pipeline import pipeline, receive
+from edge_agent.pipeline.infer import Inference
+from edge_agent.pipeline.pipeline import Pipeline
 from edge_agent.ports import Envelope, Outgoing
-from edge_agent.spool import Changes, Spool, SpoolThread
-from edge_agent.stages import receive
-from edge_agent.stages.infer import Inference
-from edge_agent.watch import Watch
+from edge_agent.spool.spool import Changes, Spool, SpoolThread
 from tests.chaos.inside import TOPIC, event, frames, settings_for
 
 

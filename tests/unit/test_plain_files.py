@@ -10,22 +10,22 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.bundle import load_bundle
-from edge_agent.catalogue import read_catalogue
-from edge_agent.learning.shelf import Shelf
-from edge_agent.learning.tables import read_table
-from edge_agent.links.tls import password_of, tls_context
-from edge_agent.measurements import from_file
-from edge_agent.plant.card import NAME as CARD
-from edge_agent.replay import _read_recording
-from edge_agent.settings import (
+from edge_agent.calibration.system_file import header_of
+from edge_agent.config.catalogue import read_catalogue
+from edge_agent.config.settings import (
     BrokerSettings,
     CatalogueSettings,
     HistorySettings,
     TlsSettings,
     load_settings,
 )
-from edge_agent.system_file import header_of
+from edge_agent.inference.registry import Shelf
+from edge_agent.learning.tables import read_table
+from edge_agent.links.tls import password_of, tls_context
+from edge_agent.logged_shots.bundle import load_bundle
+from edge_agent.logged_shots.measured_series import from_file
+from edge_agent.logged_shots.replay import _read_recording
+from edge_agent.virtual_plant.card import NAME as CARD
 from twin_core import TwinError, load_scenario
 from twin_core.files import load_cure, load_mold, load_systems, read_columns, read_yaml
 from twin_core.plain_files import FileRefused, check_regular, read_bytes, read_text

@@ -11,10 +11,10 @@ from structlog.testing import capture_logs
 
 from broker.topics import PressAddress
 from edge_agent.errors import StoreError
+from edge_agent.pipeline import receive
+from edge_agent.pipeline.publish import publish
 from edge_agent.ports import Outgoing
-from edge_agent.spool import Changes, Spool, SpoolThread
-from edge_agent.stages import receive
-from edge_agent.stages.publish import publish
+from edge_agent.spool.spool import Changes, Spool, SpoolThread
 
 NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 

@@ -10,8 +10,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from edge_agent.errors import StoreError
-from edge_agent.stages import hold
-from edge_agent.stages import receive as stage
+from edge_agent.pipeline import hold
+from edge_agent.pipeline import receive as stage
 
 
 class Clock:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.config.reload import CREDENTIALS, LIVE, changed_fields, renewal
+from edge_agent.config.settings import BrokerSettings, Settings, load_settings
 from edge_agent.errors import SettingsError
-from edge_agent.reload import CREDENTIALS, LIVE, changed_fields, renewal
-from edge_agent.settings import BrokerSettings, Settings, load_settings
 from twin_core.errors import InputError
 from twin_core.shot import Quality
 

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_agent.bundle import load_bundle
+from edge_agent.logged_shots.bundle import load_bundle
 from edge_agent.report.content import Code, Page, SideBySide, Table, Words
 from edge_agent.report.drawing import png, svg
 from edge_agent.report.files import page_text
 from edge_agent.report.measured import measured
+from edge_agent.report.parameter_sources import sources_tables
 from edge_agent.report.shot import shot_page
 from edge_agent.report.shot_plots import events, layer_plots, time_plots
-from edge_agent.report.sources import sources_tables
 from edge_agent.report.units import fixed, shown, unit_of
 from tests.support.scenarios import CONFIGS, SCENARIO_FILES, catalogue, run
 from twin_core import InputError, Process, Quality, SimulationResult

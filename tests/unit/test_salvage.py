@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from edge_agent.cli import main
 from edge_agent.errors import StoreError
 from edge_agent.ports import Envelope, HistoryRow, Outgoing
-from edge_agent.salvage import Salvage, open_spool, problems_of
-from edge_agent.spool import Changes, Spool
+from edge_agent.spool.repair import Salvage, open_spool, problems_of
+from edge_agent.spool.spool import Changes, Spool
 
 NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 FRAMES = 2_000
@@ -195,7 +195,8 @@ def test_a_salvage_that_fails_or_is_killed_is_done_again(
         with pytest.raises(StoreError, match="full"):
             open_spool(path, NOW)
         assert path.read_bytes() == content
-        patched.setattr("edge_agent.salvage._restore_name", lambda damaged, place: None)  # killed
+        lost = "edge_agent.spool.repair._restore_name"
+        patched.setattr(lost, lambda damaged, place: None)  # killed
         with pytest.raises(StoreError, match="full"):
             open_spool(path, NOW)
     assert path.read_bytes() != content

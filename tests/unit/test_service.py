@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.service import Service
+from edge_agent.monitoring.systemd import Service
 
 
 @pytest.fixture(params=["path", "abstract"])

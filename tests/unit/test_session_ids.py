@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.topics import PressAddress
+from edge_agent.config.settings import Settings, load_settings
 from edge_agent.errors import SettingsError
 from edge_agent.links.mqtt import public
-from edge_agent.session_ids import HOW_TO_MAKE, SessionIds, session_ids
-from edge_agent.settings import Settings, load_settings
+from edge_agent.presses.session_ids import HOW_TO_MAKE, SessionIds, session_ids
 
 P1, P2 = PressAddress("s", "p1"), PressAddress("s", "p2")
 SECRETS = st.text(st.characters(codec="ascii", min_codepoint=33), min_size=22, max_size=60)

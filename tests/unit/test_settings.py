@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from edge_agent.cli import COMMANDS, main
+from edge_agent.config.settings import load_settings
 from edge_agent.errors import SettingsError
-from edge_agent.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
 MINIMAL = "site: s\nagent_id: a\npresses: [p1]\n"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.messages import AgentStatus
-from edge_agent.share import Moves, moves, owner
+from edge_agent.presses.ownership import Moves, moves, owner
 
 names = st.sets(st.from_regex(r"[a-z][a-z0-9-]{0,8}", fullmatch=True), max_size=12)
 PRESSES = [f"p{i}" for i in range(40)]

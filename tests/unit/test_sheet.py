@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from broker.messages import Recipe
-from edge_agent.catalogue import load_catalogue
-from edge_agent.settings import Settings
+from edge_agent.config.catalogue import load_catalogue
+from edge_agent.config.settings import Settings
+from edge_agent.shots.scenario import prepare
 from edge_agent.shots.shot import Shot
-from edge_agent.stages.simulate import prepare
 from tests.support.scenarios import CONFIGS, SYSTEM_IDS, catalogue, changed, panel, with_system
 from twin_core import InputError, MaterialSystem, Scenario, load_scenario, simulate
 from twin_core.calibration.borrowed import completed, infer_water

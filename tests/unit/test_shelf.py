@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from edge_agent.learning.shelf import MANIFEST, MODEL, STATE, Shelf
+from edge_agent.inference.registry import MANIFEST, MODEL, STATE, Shelf
 from tests.support.feature_sets import feature_set
 from twin_core.errors import InputError, ModelError
 from twin_core.learning.training.fit import TrainConfig

@@ -12,7 +12,7 @@ import pytest
 
 from edge_agent.errors import StoreError
 from edge_agent.ports import Envelope, HistoryRow, Outgoing
-from edge_agent.spool import Changes, Depth, Spool
+from edge_agent.spool.spool import Changes, Depth, Spool
 
 NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 

@@ -21,9 +21,9 @@ from edge_agent.cli import main
 from edge_agent.errors import StoreError
 from edge_agent.history.sqlite import SqliteHistory
 from edge_agent.ports import Envelope, HistoryRow, Stored
-from edge_agent.salvage import open_spool
-from edge_agent.spool import Changes, Spool
-from edge_agent.spool_file import SpoolInUse
+from edge_agent.spool.repair import open_spool
+from edge_agent.spool.spool import Changes, Spool
+from edge_agent.spool.spool_file import SpoolInUse
 
 NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 MESSAGE = Envelope(NOW, "pur/v1/s/p/shot", b"x", None)
@@ -162,7 +162,7 @@ HOLDER = """
 import sys, time
 from datetime import UTC, datetime
 from pathlib import Path
-from edge_agent.salvage import open_spool
+from edge_agent.spool.repair import open_spool
 spool, _ = open_spool(Path(sys.argv[1]), datetime.now(UTC), "t1")
 print("held", flush=True)
 time.sleep(600)

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from edge_agent import spool as spool_module
 from edge_agent.cli import main
 from edge_agent.errors import StoreError
 from edge_agent.ports import Envelope, HistoryRow
-from edge_agent.spool import Changes, Spool, SpoolThread
-from edge_agent.spool_limit import FULL, ROOM, THINS, SpoolLimit
+from edge_agent.spool import spool as spool_module
+from edge_agent.spool.limit import FULL, ROOM, THINS, SpoolLimit
+from edge_agent.spool.spool import Changes, Spool, SpoolThread
 
 NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 FRAMES = 2_000

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from edge_agent.learning import simulated
-from edge_agent.learning.simulated import simulate_columns
-from edge_agent.learning.spread import spread
+from edge_agent.learning import physics_columns as simulated
+from edge_agent.learning.parallel import spread
+from edge_agent.learning.physics_columns import simulate_columns
 from tests.support.scenarios import panel
 from twin_core.shot import Scenario
 

@@ -9,9 +9,9 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from edge_agent.catalogue import changed_systems, read_catalogue
 from edge_agent.cli import main
-from edge_agent.settings import CatalogueSettings
+from edge_agent.config.catalogue import changed_systems, read_catalogue
+from edge_agent.config.settings import CatalogueSettings
 from tests.support.scenarios import CONFIGS
 from twin_core import InputError, load_systems
 from twin_core.files import IN_USE, file_of, load_sheets, versions_in_use

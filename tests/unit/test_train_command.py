@@ -12,7 +12,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from edge_agent.cli import main
-from edge_agent.learning.shelf import Shelf
+from edge_agent.inference.registry import Shelf
 from edge_agent.learning.tables import write_table
 from tests.support.feature_sets import feature_set
 from tests.support.models import NOW

@@ -15,11 +15,14 @@ from click.testing import CliRunner
 
 from broker.codec import decode, encode
 from broker.messages import QualityRecord, TelemetryFrame
-from edge_agent.catalogue import Catalogue
 from edge_agent.cli import main
+from edge_agent.config.catalogue import Catalogue
+from edge_agent.config.settings import HistorySettings
 from edge_agent.history import open_store
 from edge_agent.history.read import Which, open_reader
-from edge_agent.plant import (
+from edge_agent.pipeline.assemble import Assembler
+from edge_agent.shots.scenario import prepare
+from edge_agent.virtual_plant import (
     ASSUMED,
     Change,
     VirtualPlant,
@@ -28,11 +31,8 @@ from edge_agent.plant import (
     parse_change,
     sensors,
 )
-from edge_agent.plant.change import NUMBERS
-from edge_agent.plant.rows import fill, shot_rows
-from edge_agent.settings import HistorySettings
-from edge_agent.stages.assemble import Assembler
-from edge_agent.stages.simulate import prepare
+from edge_agent.virtual_plant.change import NUMBERS
+from edge_agent.virtual_plant.rows import fill, shot_rows
 from tests.support.scenarios import ROOT
 from twin_core import MaterialSystem, load_mold, load_systems, simulate_many
 from twin_core.errors import InputError

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from edge_agent import watch as module
-from edge_agent.watch import Watch, Watches
+from edge_agent.monitoring import watchdog as module
+from edge_agent.monitoring.watchdog import Watch, Watches
 
 
 class Time:

@@ -1,0 +1,1 @@
+"""Calibration of a material system, as a command runs and reports it."""

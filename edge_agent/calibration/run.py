@@ -1,0 +1,198 @@
+"""The three fits of ``calibrate``: read, fit, print, write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import BaseModel
+
+from edge_agent.calibration import system_file, text
+from edge_agent.config import system_versions
+from edge_agent.logged_shots import measured_series as measurements
+from twin_core import load_scenario
+from twin_core.calibration import fit_cure, fit_measured, fit_sheet
+from twin_core.calibration.borrowed import completed, infer_water
+from twin_core.errors import InputError
+from twin_core.files import (
+    configs_folder,
+    file_of,
+    load_cure,
+    load_sheets,
+    load_systems,
+)
+from twin_core.materials import MaterialSystem
+
+GOOD_CURE = 0.05
+"""RMSE of a cure series as a share of the initial hydroxyl that counts as met."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where results go."""
+
+    out: Path | None
+    plot: Path | None
+    dry_run: bool
+    force: bool
+
+    def file(self, name: str, version: int) -> Path:
+        """The file to write: as asked for, or ``NAME-vN.yaml`` in that folder or here."""
+        if self.out is not None and self.out.suffix in {".yaml", ".yml"}:
+            return self.out
+        return (self.out or Path()) / f"{name}-v{version}.yaml"
+
+    def write_system(self, system: MaterialSystem, place: Path, origin: Path | None) -> None:
+        """Write a fitted system with a version that is free in ``place``, and say how to use it.
+
+        Args:
+            place: file or folder of systems that it was read from.
+        """
+        name = system.system_id
+        version = system_versions.next_version(place, name, system.version)
+        self.write(name, system.model_copy(update={"version": version}), origin)
+        if not self.dry_run:
+            text.print_next_steps(self.file(name, version), name, version, place)
+
+    def write(self, name: str, model: BaseModel, origin: Path | None) -> None:
+        """Write a fitted model unless this is a dry run; it keeps the comments of its origin."""
+        version = getattr(model, "version", 1)
+        if self.dry_run:
+            click.echo("dry run: no file written")
+            return
+        path = self.file(name, version)
+        if not path.parent.is_dir():
+            raise InputError(f"{path.parent}: no such folder: make it, or name another --out")
+        header = "" if origin is None else system_file.header_of(origin)
+        system_file.save(path, system_file.as_yaml(model, header), self.force)
+        click.echo(f"written: {path} (version {version})")
+
+    def draw(self, panels: list[Any]) -> None:
+        """Draw before and after, when asked for."""
+        if self.plot is not None:
+            from edge_agent.calibration.plot import draw
+
+            draw(panels, self.plot)
+            click.echo(f"drawn: {self.plot}")
+
+
+def progress(message: str) -> None:
+    """A line on stderr."""
+    click.echo(message, err=True)
+
+
+def sheet(
+    system_id: str, systems: Path | None, like: str | None, with_water: bool, output: Output
+) -> bool:
+    """Fit a system to its data sheet; whether every target is met."""
+    folder = systems or configs_folder() / "systems"
+    system, origin = _system(system_id, folder, like, with_water)
+    inferred = None
+    if with_water:
+        progress("inferring the water from the free-rise density")
+        system = infer_water(system)
+        assert system.composition.basis == "components"
+        inferred = system.composition.water_fraction
+    progress(f"fitting {system_id} to the cup test of its data sheet")
+    fit = fit_sheet(system, f"pur-mold-twin calibrate --system {system_id}")
+    text.print_sheet(fit, inferred)
+    output.draw(text.sheet_panels(fit))
+    if fit.system is system and inferred is None:
+        click.echo(f"nothing changed: version {system.version} stands")
+    else:
+        final = fit.system
+        if final is system:  # the water alone is new
+            final = system.model_copy(update={"version": system.version + 1})
+        output.write_system(final, folder, origin)
+    return not fit.missed
+
+
+def _system(
+    system_id: str, folder: Path, like: str | None, with_water: bool
+) -> tuple[MaterialSystem, Path]:
+    known, sheets = load_systems(folder), load_sheets(folder)
+    if system_id in known:
+        if like is not None:
+            raise InputError(
+                f"--like: system {system_id} has all its numbers: leave the option out"
+            )
+        return known[system_id], file_of(folder, system_id)
+    if system_id not in sheets:
+        listed = ", ".join(sorted([*known, *sheets])) or "none"
+        raise InputError(f"--system: no system {system_id!r} in {folder} (there are: {listed})")
+    if like is None:
+        raise sheets[system_id].refusal()
+    if like not in known:
+        raise InputError(f"--like: no system {like!r} in {folder}: name one that can be simulated")
+    return completed(sheets[system_id], known[like], with_water), file_of(folder, system_id)
+
+
+def measured(
+    scenario_file: Path,
+    systems: Path | None,
+    system_id: str | None,
+    folder: Path | None,
+    series: Sequence[Path],
+    paths: Sequence[str],
+    weight: Sequence[str],
+    output: Output,
+) -> bool:
+    """Fit numbers to measured series; whether the fit converged and is no worse than before."""
+    weights = _weights(weight)
+    scenario = load_scenario(scenario_file, systems, system_id)
+    observations = measurements.from_folder(folder, weights) if folder is not None else []
+    observations += [measurements.from_file(path, weights) for path in series]
+    if not observations:
+        raise InputError("nothing measured: give --measured FOLDER or --series FILE.csv")
+    names = [path.name for path in [*([folder] if folder else []), *series]]
+    progress(f"fitting {', '.join(paths)} to {', '.join(names)}")
+    fit = fit_measured(
+        scenario, observations, paths, f"pur-mold-twin calibrate --measured {' '.join(names)}"
+    )
+    text.print_measured(fit)
+    output.draw(text.measured_panels(fit, observations))
+    system = fit.scenario.system
+    if fit.changes:
+        place = systems or configs_folder() / "systems"
+        known = load_systems(place)
+        origin = file_of(place, system.system_id) if system.system_id in known else None
+        output.write_system(system, place, origin)
+    else:
+        click.echo("no number of the system was fitted: no file written")
+    if not fit.converged:
+        progress(f"error: the fit did not converge: {fit.message}")
+    return fit.converged
+
+
+def _weights(given: Sequence[str]) -> dict[str, float]:
+    found = {}
+    for item in given:
+        name, _, value = item.partition("=")
+        try:
+            found[name] = float(value)
+        except ValueError:
+            raise InputError(f"--weight {item}: write QUANTITY=NUMBER") from None
+        if name not in measurements.QUANTITIES or not found[name] > 0.0:
+            listed = ", ".join(measurements.QUANTITIES)
+            raise InputError(f"--weight {item}: a positive number for one of {listed}")
+    return found
+
+
+def cure(path: Path, output: Output) -> bool:
+    """Fit a cure chemistry to its series; whether each is met."""
+    chemistry, series = load_cure(path)
+    progress(f"fitting {chemistry.cure_id} to {len(series)} series")
+    fit = fit_cure(chemistry, series, f"pur-mold-twin calibrate --cure {path.name}")
+    text.print_cure(fit)
+    output.draw(text.cure_panels(fit, chemistry, series))
+    if fit.chemistry is chemistry:
+        click.echo(f"nothing changed: version {chemistry.version} stands")
+    else:
+        output.write(chemistry.cure_id, fit.chemistry, path)
+    worst = max(fit.after)
+    if worst > GOOD_CURE:
+        progress(f"error: RMSE {100 * worst:.1f} % of the initial OH, asked for 5 %")
+    return worst <= GOOD_CURE

@@ -1,0 +1,1 @@
+"""Newest shots against those that a model learned from."""

@@ -1,0 +1,153 @@
+"""Drift on a schedule: the newest shots against those that the model in use learned from."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from broker.messages import Alert
+from broker.topics import PressAddress
+from edge_agent.config.settings import CatalogueSettings, HistorySettings, Settings, ShotSettings
+from edge_agent.logs import get_logger
+from edge_agent.monitoring.metrics import Metrics
+from twin_core.shot import Quality
+
+BASELINE = "baseline.parquet"
+TIMEOUT_S = 900.0
+NICE = 10
+"""Predictions come first."""
+
+
+class DriftRequest(BaseModel):
+    """What to compare with what."""
+
+    model_config = ConfigDict(frozen=True)
+
+    baseline: Path
+    """The shots that the model learned from."""
+    window_shots: int
+    presses: list[str]
+    site: str
+    history: HistorySettings
+    catalogue: CatalogueSettings
+    shots: ShotSettings
+    quality: Quality
+    quality_by_mold: dict[str, Quality]
+
+
+class DriftNews(BaseModel):
+    """The verdict, for alert and metric."""
+
+    model_config = ConfigDict(frozen=True)
+
+    level: int
+    """0 OK, 1 WARNING, 2 ALERT."""
+    words: str
+    moved: list[str] = []
+    """Columns that moved, worst first."""
+    shots_count: int = 0
+
+
+class DriftWatch:
+    """Has ``drift_now`` run when it is due, and tells what it found.
+
+    An alert when the level changes, a metric always. It never stops anything.
+    """
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._checked_at: datetime | None = None
+        self._level = 0
+        self._running: asyncio.Task[DriftNews | None] | None = None
+
+    def tick(
+        self,
+        now: datetime,
+        settings: Settings,
+        model: Path | None,
+        presses: Iterable[PressAddress],
+    ) -> list[Alert]:
+        """Take the news of the last check, and begin the next one if it is due.
+
+        Args:
+            model: folder of the version in use; None if there is none.
+        """
+        alerts: list[Alert] = []
+        if self._running is not None and self._running.done():
+            news, self._running = self._running.result(), None
+            if news is not None:
+                alerts = self._told(news, now, presses)
+        every_h = settings.learning.drift_every_h
+        if model is None or not every_h or self._running is not None:
+            return alerts
+        if self._checked_at is None:  # not at once: a start has enough to do
+            self._checked_at = now
+        elif now - self._checked_at >= timedelta(hours=every_h):
+            self._checked_at = now
+            self._running = asyncio.create_task(_apart(_request(settings, model)))
+        return alerts
+
+    def _told(self, news: DriftNews, now: datetime, presses: Iterable[PressAddress]) -> list[Alert]:
+        self._metrics.drift(news.level, len(news.moved), now)
+        before, self._level = self._level, news.level
+        get_logger().info("drift_checked", stage="infer", code=str(news.level), detail=news.words)
+        if news.level == before:
+            return []
+        return [drift_alert(press, news, now) for press in presses]
+
+
+def drift_alert(press: PressAddress, news: DriftNews, now: datetime) -> Alert:
+    """The level of drift has changed."""
+    severity: tuple[Literal["info", "warning", "critical"], ...] = ("info", "warning", "critical")
+    return Alert(
+        ts=now,
+        site=press.site,
+        press=press.press,
+        code=("drift-over", "drift-warning", "drift-alert")[news.level],
+        severity=severity[news.level],
+        words=news.words[:2000],
+        evidence={"shots_count": float(news.shots_count), "moved": ", ".join(news.moved)[:256]},
+    )
+
+
+def _request(settings: Settings, model: Path) -> DriftRequest:
+    return DriftRequest(
+        baseline=model / BASELINE,
+        window_shots=settings.learning.drift_window_shots,
+        presses=settings.presses,
+        site=settings.site,
+        history=settings.history,
+        catalogue=settings.catalogue,
+        shots=settings.shots,
+        quality=settings.quality,
+        quality_by_mold=settings.quality_by_mold,
+    )
+
+
+async def _apart(request: DriftRequest) -> DriftNews | None:
+    """Run it in a process of its own; None and a line in the log if there is no verdict."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "edge_agent.drift.check_newest", stdin=pipe, stdout=pipe, stderr=pipe
+    )
+    try:
+        os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
+        async with asyncio.timeout(TIMEOUT_S):
+            output, errors = await process.communicate(request.model_dump_json().encode())
+        if process.returncode == 0:
+            return DriftNews.model_validate_json(output)
+        reason = errors.decode(errors="replace").strip().splitlines()[-1:] or ["no reason given"]
+        get_logger().warning("drift_not_checked", stage="infer", reason=reason[0][:500])
+    except (OSError, TimeoutError, ValueError) as error:
+        get_logger().warning("drift_not_checked", stage="infer", reason=repr(error)[:500])
+    finally:
+        if process.returncode is None:
+            process.kill()
+    return None

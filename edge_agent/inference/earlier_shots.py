@@ -1,0 +1,221 @@
+"""Earlier shots of an agent: their ``PastResults`` in memory, and a small row of each shot on disk.
+
+A row changes with the pour, the end and the quality records of its shot, in the transaction that
+these lead to anyway; after a restart the rows are played again in order of time. The past of an
+agent that takes over a press begins with the shots that this agent sees.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from broker.messages import QualityRecord
+from broker.topics import PressAddress
+from edge_agent.logged_shots.logged_shot import lab_record
+from edge_agent.logs import get_logger
+from edge_agent.shots.shot import Shot
+from twin_core.learning.columns import INPUTS, TARGETS
+from twin_core.learning.features import Row, lab_columns
+from twin_core.learning.past_results import WAITING_MAX, PastResults, ShotKey
+from twin_core.learning.ranges import possible
+
+EARLIER_SCOPE = "earlier"
+"""Scope of the rows in the spool's state."""
+ROWS_MAX = 2 * WAITING_MAX
+"""Of a mold; beyond ``WAITING_MAX`` only shots stay whose results still count."""
+RECORDS_MAX = 8
+_POURED = (*(target.physics for target in TARGETS.values()), *INPUTS)
+_MEASURED = tuple(target.measured for target in TARGETS.values() if target.known == "demold")
+State = dict[tuple[str, str], dict[str, Any] | None]
+"""``Changes.state``."""
+
+
+class Record(BaseModel):
+    """A quality record, and when it became known."""
+
+    at_s: float
+    numbers: dict[str, float | None]
+    defects: tuple[str, ...] | None = None
+    risk: float | None = None
+
+    def columns(self) -> Row:
+        """Its ``qc_`` columns, without what is impossible."""
+        return possible(lab_columns(self.numbers, self.defects, self.risk))[0]
+
+
+class Earlier(BaseModel):
+    """What is kept of a shot."""
+
+    key: tuple[str, str, str, str]
+    poured_at_s: float | None = None
+    poured: Row = {}
+    """How it was poured, and its ``sim_`` columns that something is compared with."""
+    closed_at_s: float | None = None
+    opened: bool = False
+    aborted: bool = False
+    measured: Row = {}
+    """What they are compared with, as far as the press measures it."""
+    records: list[Record] = []
+
+    @property
+    def shot(self) -> ShotKey:
+        """Which shot."""
+        return ShotKey(*self.key)
+
+    @property
+    def began_s(self) -> float:
+        """To put rows in order."""
+        known = [self.poured_at_s, self.closed_at_s, *(record.at_s for record in self.records)]
+        return min((at for at in known if at is not None), default=math.inf)
+
+
+class EarlierShots:
+    """Reports to the past results, and keeps on disk what these need after a restart."""
+
+    def __init__(self, kept: Iterable[Mapping[str, Any]] = ()) -> None:
+        """Go on from what was kept; a damaged row is left out."""
+        self._past, self._read_only = PastResults(), False
+        self._rows: dict[tuple[str, str], dict[str, Earlier]] = {}
+        rows = list[Earlier]()
+        for state in kept:
+            try:
+                rows.append(Earlier.model_validate(state))
+            except ValidationError as error:
+                get_logger().warning("earlier_shot_unreadable", error=str(error)[:500])
+        for row in sorted(rows, key=lambda row: row.began_s):
+            self._of_mold(row.shot)[row.shot.shot_id] = row
+        self._tell(rows)
+
+    def __len__(self) -> int:
+        """How many shots are kept."""
+        return sum(len(rows) for rows in self._rows.values())
+
+    def glance(self) -> EarlierShots:
+        """The same, for somebody who must not change it."""
+        found = EarlierShots()
+        found._past, found._rows, found._read_only = self._past, self._rows, True
+        return found
+
+    def known(self, shot: Shot, row: Row) -> Row:
+        """The ``prev_ press_ site_ dev_`` columns of a shot: what was known before its pour.
+
+        Args:
+            row: its ``proc_`` columns.
+        """
+        assert shot.poured_at is not None
+        return self._past.known(_key(shot), shot.poured_at.timestamp(), row)
+
+    def poured(self, shot: Shot, row: Row, state: State) -> None:
+        """The shot was poured and simulated.
+
+        Args:
+            row: its ``proc_`` and ``sim_`` columns.
+            state: takes what is to be kept.
+        """
+        if self._read_only:
+            return
+        assert shot.poured_at is not None
+        key = _key(shot)
+        self._past.simulated(key, row)
+        poured = {name: row[name] for name in _POURED if math.isfinite(row.get(name, math.nan))}
+        self._write(key, {"poured_at_s": shot.poured_at.timestamp(), "poured": poured}, state)
+
+    def closed(self, shot: Shot, row: Row, state: State) -> None:
+        """A poured shot has ended.
+
+        Args:
+            row: its ``sim_`` and ``meas_`` columns, empty if it was not simulated.
+        """
+        if self._read_only:
+            return
+        assert shot.poured_at is not None
+        assert shot.closed_at is not None
+        key, at_s = _key(shot), shot.closed_at.timestamp()
+        if not row and (key.address, key.mold_id) not in self._rows:
+            return  # nothing was ever simulated in this mold: it may be anything
+        opened, aborted = shot.outcome == "demolded", shot.outcome == "aborted"
+        seen = {} if aborted else row
+        self._past.closed(key, at_s, seen, opened=opened)
+        if aborted:
+            self._past.aborted(key)
+        measured = {n: seen[n] for n in _MEASURED if math.isfinite(seen.get(n, math.nan))}
+        news = {
+            "poured_at_s": shot.poured_at.timestamp(),
+            "closed_at_s": at_s,
+            "measured": measured,
+        }
+        self._write(key, news | {"opened": opened, "aborted": aborted}, state)
+
+    def lab(self, press: PressAddress, record: QualityRecord, state: State) -> None:
+        """A quality record has come, hours later or again, with its mold or without."""
+        if self._read_only:
+            return
+        key = ShotKey(press.site, press.press, record.mold_id or "", record.shot_id)
+        mold_id = self._past.mold_of(key) or ""
+        if (key.address, mold_id) not in self._rows:
+            mold_id = ""  # no shot of this mold is known, and names of molds may be anything
+        key = key._replace(mold_id=mold_id)
+        found = lab_record(record)
+        new = Record(
+            at_s=record.ts.timestamp(),
+            numbers=dict(found.numbers),
+            defects=found.defects,
+            risk=found.risk,
+        )
+        known = self._of_mold(key).get(key.shot_id, Earlier(key=key)).records
+        same = {"numbers", "defects", "risk"}
+        if any(other.model_dump(include=same) == new.model_dump(include=same) for other in known):
+            return
+        self._past.lab(key, new.at_s, new.columns())
+        self._write(key, {"records": [*known, new][-RECORDS_MAX:]}, state)
+
+    def _write(self, key: ShotKey, news: dict[str, Any], state: State) -> None:
+        rows = self._of_mold(key)
+        old = rows.get(key.shot_id, Earlier(key=key))
+        row = old.model_copy(update=news)
+        if row == rows.get(key.shot_id):
+            return
+        rows[key.shot_id] = row
+        state[EARLIER_SCOPE, "/".join(key)] = row.model_dump(mode="json")
+        while len(rows) > WAITING_MAX:
+            oldest = next(iter(rows.values())).shot
+            if len(rows) <= ROWS_MAX and self._past.counts(oldest):
+                break
+            del rows[oldest.shot_id]
+            state[EARLIER_SCOPE, "/".join(oldest)] = None
+
+    def _of_mold(self, key: ShotKey) -> dict[str, Earlier]:
+        return self._rows.setdefault((key.address, key.mold_id), {})
+
+    def _tell(self, rows: list[Earlier]) -> None:
+        """Everything again, in order of time, as a feature set is built."""
+        past = self._past
+        events: list[tuple[float, int, int, Callable[[], object]]] = []
+        for number, row in enumerate(sorted(rows, key=lambda row: row.began_s)):
+            events += [(at_s, kind, number, tell) for at_s, kind, tell in _events(row, past)]
+        for *_, tell in sorted(events, key=lambda event: event[:3]):
+            tell()
+
+
+def _events(row: Earlier, past: PastResults) -> Iterable[tuple[float, int, Callable[[], object]]]:
+    shot = row.shot
+    if row.poured_at_s is not None and not row.aborted:
+        yield row.poured_at_s, 0, lambda: past.simulated(shot, row.poured)
+    if row.closed_at_s is not None:
+        closed_at_s, opened = row.closed_at_s, row.opened
+        yield (
+            closed_at_s,
+            1,
+            lambda: past.closed(shot, closed_at_s, row.measured, opened=opened),
+        )
+    for record in row.records:
+        at_s, columns = record.at_s, record.columns()
+        yield at_s, 2, lambda at_s=at_s, columns=columns: past.lab(shot, at_s, columns)  # type: ignore[misc]
+
+
+def _key(shot: Shot) -> ShotKey:
+    return ShotKey(shot.site, shot.press, shot.mold_id, shot.shot_id)

@@ -1,0 +1,1 @@
+"""Shots that were logged: read from bundles and histories, and replayed."""

@@ -1,0 +1,97 @@
+"""Logged shots from folders of log bundles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from broker.messages import QualityRecord
+from broker.timestamps import EARLIEST
+from edge_agent.logged_shots.bundle import INPUT_SENSORS, Bundle, load_bundle
+from edge_agent.logged_shots.logged_shot import LabRecord, LoggedShot, lab_record, series_of
+from twin_core.errors import InputError
+from twin_core.files import parse
+from twin_core.learning.past_results import ShotKey
+from twin_core.learning.ranges import SERIES
+
+
+def from_bundles(
+    folder: Path,
+    refused: Callable[[str, str], None],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[LoggedShot]:
+    """The shots of a bundle, or of all bundles below a folder, in order of time.
+
+    Those without a time come first, and have no earlier shots.
+
+    Args:
+        refused: called with the name of a bundle that cannot be read, and why.
+
+    Raises:
+        InputError: there is no bundle.
+    """
+    found = sorted(file.parent for file in folder.rglob("meta.yaml"))
+    if not found:
+        raise InputError(f"{folder}: no log bundle (a folder with a meta.yaml) here or below")
+    shots = []
+    for number, path in enumerate(found, start=1):
+        try:
+            shots.append(_logged(load_bundle(path)))
+        except InputError as error:
+            refused(path.name, str(error))
+        progress(number, len(found))
+    first = datetime.min.replace(tzinfo=UTC)
+    return sorted(shots, key=lambda shot: shot.poured_at or first)
+
+
+def _logged(bundle: Bundle) -> LoggedShot:
+    meta, poured = bundle.meta, _time(bundle)
+    closed = None
+    if poured is not None and bundle.duration_s > 0.0:
+        seconds = bundle.t_demold_actual_s or bundle.duration_s
+        closed = poured + timedelta(seconds=seconds)
+    warm = {name: getattr(bundle.recipe, name) for name in INPUT_SENSORS}
+    return LoggedShot(
+        key=ShotKey("", meta.line_id or "logger", meta.mold_id, meta.shot_id),
+        system_id=meta.system_id,
+        recipe=bundle.recipe,
+        poured_at=poured,
+        closed_at=closed,
+        outcome="demolded" if bundle.t_demold_actual_s is not None else None,
+        inputs={name: value for name, value in warm.items() if value is not None},
+        series={
+            name: series_of([(t, row[name]) for t, row in bundle.series.items() if name in row])
+            for name in SERIES
+        },
+        records=_records(bundle, closed),
+        simulated=meta.simulated,
+        recorded_s=bundle.duration_s,
+    )
+
+
+def _records(bundle: Bundle, closed: datetime | None) -> tuple[LabRecord, ...]:
+    """What ``qc.yaml`` says; known when the mold was opened, as in a replay."""
+    if bundle.quality is None:
+        return ()
+    content = {"ts": EARLIEST, "shot_id": bundle.meta.shot_id} | bundle.quality
+    record = parse(QualityRecord, content, str(bundle.path / "qc.yaml"))
+    found = lab_record(record)
+    known_at = found.known_at if "ts" in bundle.quality else closed
+    return (LabRecord(known_at, found.numbers, found.defects, found.risk),)
+
+
+def _time(bundle: Bundle) -> datetime | None:
+    """``timestamp_start``; without an offset it is UTC."""
+    found = bundle.meta.timestamp_start
+    if isinstance(found, str):
+        try:
+            found = datetime.fromisoformat(found)
+        except ValueError:
+            raise InputError(
+                f"{bundle.path / 'meta.yaml'}: timestamp_start: {found!r} is no time: "
+                "write 2026-01-31T12:00:00Z"
+            ) from None
+    if not isinstance(found, datetime):
+        return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

@@ -1,0 +1,236 @@
+"""Logged shots from a history, in one pass over its telemetry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import ValidationError
+
+from broker.messages import QualityRecord, Recipe
+from edge_agent.history.read import HistoryReader, Which
+from edge_agent.logged_shots.logged_shot import (
+    LAB_NUMBERS,
+    LabRecord,
+    LoggedShot,
+    lab_record,
+    series_of,
+)
+from edge_agent.shots.readings import INPUT_SIGNALS, inputs_at
+from edge_agent.shots.shot import Reading
+from twin_core.learning.past_results import ShotKey
+from twin_core.learning.ranges import SERIES
+
+Latest = dict[str, tuple[datetime, float]]
+
+
+@dataclass
+class _Open:
+    """A shot while telemetry goes by."""
+
+    row: dict[str, Any]
+    poured_at: datetime
+    begun_at: datetime
+    ends_at: datetime
+    inputs: dict[str, Reading] = field(default_factory=dict)
+    series: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+
+
+async def from_history(
+    reader: HistoryReader,
+    take: Callable[[LoggedShot], None],
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    signal_age_max_s: float = 600.0,
+    timeout_s: float = 4 * 3600.0,
+    progress: Callable[[str, int], None] = lambda table, rows: None,
+) -> None:
+    """Give every shot poured in this time to ``take``, in the order in which shots end.
+
+    Readings are kept for shots that cure while they go by, so memory does not grow with the
+    telemetry. Shots without a pour are given without readings.
+
+    Args:
+        signal_age_max_s, timeout_s: as in the agent's ``shots`` settings.
+        progress: called with a table and how many of its rows were read.
+
+    Raises:
+        StoreError: the history cannot be read.
+    """
+    rows: list[dict[str, Any]] = []
+    await reader.each("shot", Which(since, until=until), _counted("shot", rows.extend, progress))
+    records: dict[tuple[str, str, str], list[LabRecord]] = {}
+
+    def keep(found: list[dict[str, Any]]) -> None:
+        for row in found:
+            key = row["site"], row["press"], row["shot_id"]
+            records.setdefault(key, []).append(_record(row))
+
+    await reader.each("quality", Which(since), _counted("quality", keep, progress))
+    walk = _Walk(rows, records, take, timedelta(seconds=signal_age_max_s), timeout_s)
+    if walk.shots:
+        first = min(shot.begun_at for shot in walk.shots) - timedelta(seconds=signal_age_max_s)
+        last = max(shot.ends_at for shot in walk.shots) + timedelta(seconds=1)
+        which = Which(first, until=last)
+        await reader.each("telemetry", which, _counted("telemetry", walk.frames, progress))
+    walk.finish()
+
+
+def _counted(
+    table: str,
+    take: Callable[[list[dict[str, Any]]], None],
+    progress: Callable[[str, int], None],
+) -> Callable[[list[dict[str, Any]]], None]:
+    count = 0
+
+    def counted(rows: list[dict[str, Any]]) -> None:
+        nonlocal count
+        take(rows)
+        count += len(rows)
+        progress(table, count)
+
+    return counted
+
+
+class _Walk:
+    """Telemetry goes by in order of time; shots are given away when they have ended."""
+
+    def __init__(
+        self,
+        rows: list[dict[str, Any]],
+        records: dict[tuple[str, str, str], list[LabRecord]],
+        take: Callable[[LoggedShot], None],
+        age_max: timedelta,
+        timeout_s: float,
+    ) -> None:
+        self._records, self._take, self._age_max = records, take, age_max
+        self.shots: list[_Open] = []
+        for row in rows:
+            poured = _time(row["poured_at"])
+            if poured is None:
+                take(self._logged(row, None, {}, {}))
+                continue
+            begun = min(_time(row["started_at"]) or poured, poured)
+            ends = _time(row["closed_at"]) or poured + timedelta(seconds=timeout_s)
+            self.shots.append(_Open(row, poured, begun, ends))
+        self.shots.sort(key=lambda shot: shot.poured_at)
+        self._by_begin = sorted(self.shots, key=lambda shot: shot.begun_at)
+        self._begun = self._poured = 0
+        self._active: dict[tuple[str, str], dict[str, _Open]] = {}
+        self._signals: dict[tuple[str, str, str | None], Latest] = {}
+
+    def frames(self, rows: list[dict[str, Any]]) -> None:
+        """Readings in order of time."""
+        for row in rows:
+            sensors = row["sensors"]
+            if not sensors:
+                continue
+            ts = datetime.fromisoformat(row["ts"])
+            self._until(ts)
+            inputs = [name for name in INPUT_SIGNALS if name in sensors]
+            if inputs:
+                scope = row["site"], row["press"], row["mold_id"]
+                latest = self._signals.setdefault(scope, {})
+                for name in inputs:
+                    latest[name] = ts, sensors[name]
+            measured = [name for name in SERIES if name in sensors]
+            if measured:
+                shot = self._shot_of(row, ts)
+                if shot is not None:
+                    t = (ts - shot.poured_at).total_seconds()
+                    for name in measured:
+                        shot.series.setdefault(name, []).append((t, sensors[name]))
+        if rows:
+            self._give_away(datetime.fromisoformat(rows[-1]["ts"]))
+
+    def finish(self) -> None:
+        """There are no more readings."""
+        self._give_away(datetime.max.replace(tzinfo=UTC))
+
+    def _until(self, ts: datetime) -> None:
+        """Shots that begin by then are followed; those poured before have their inputs."""
+        shots = self.shots
+        while self._begun < len(shots) and self._by_begin[self._begun].begun_at <= ts:
+            shot = self._by_begin[self._begun]
+            press = shot.row["site"], shot.row["press"]
+            self._active.setdefault(press, {})[shot.row["shot_id"]] = shot
+            self._begun += 1
+        while self._poured < len(shots) and shots[self._poured].poured_at < ts:
+            shot = shots[self._poured]
+            site, press = shot.row["site"], shot.row["press"]
+            scopes = (
+                self._signals.get((site, press, None), {}),
+                self._signals.get((site, press, shot.row["mold_id"]), {}),
+            )
+            readings = [
+                {name: [Reading(ts=at, value=value)] for name, (at, value) in scope.items()}
+                for scope in scopes
+            ]
+            shot.inputs = inputs_at(shot.poured_at, readings, self._age_max)
+            self._poured += 1
+
+    def _shot_of(self, row: dict[str, Any], ts: datetime) -> _Open | None:
+        active = self._active.get((row["site"], row["press"]), {})
+        if row["shot_id"] is not None:
+            return active.get(row["shot_id"])
+        fitting = (
+            shot
+            for shot in active.values()
+            if shot.row["mold_id"] == row["mold_id"] and shot.begun_at <= ts <= shot.ends_at
+        )
+        return max(fitting, key=lambda shot: shot.begun_at, default=None)
+
+    def _give_away(self, ts: datetime) -> None:
+        self._until(ts)
+        ended: list[_Open] = []
+        for active in self._active.values():
+            for shot_id in [key for key, shot in active.items() if shot.ends_at < ts]:
+                ended.append(active.pop(shot_id))
+        for shot in sorted(ended, key=lambda shot: shot.ends_at):
+            inputs = {name: reading.value for name, reading in shot.inputs.items()}
+            self._take(self._logged(shot.row, shot.poured_at, inputs, shot.series))
+
+    def _logged(
+        self,
+        row: dict[str, Any],
+        poured_at: datetime | None,
+        inputs: dict[str, float],
+        series: dict[str, list[tuple[float, float]]],
+    ) -> LoggedShot:
+        return LoggedShot(
+            key=ShotKey(row["site"], row["press"], row["mold_id"], row["shot_id"]),
+            system_id=row["system_id"],
+            recipe=_recipe(row["recipe"]),
+            poured_at=poured_at,
+            closed_at=_time(row["closed_at"]),
+            outcome=row["outcome"],
+            inputs=inputs,
+            series={name: series_of(readings) for name, readings in series.items()},
+            records=tuple(self._records.get((row["site"], row["press"], row["shot_id"]), ())),
+            simulated=bool(row["simulated"]),
+        )
+
+
+def _record(row: dict[str, Any]) -> LabRecord:
+    known_at = datetime.fromisoformat(row["ts"])
+    try:  # the document has fields that have no column
+        found = lab_record(QualityRecord.model_validate(row["document"]))
+    except ValidationError:
+        numbers = {name: row.get(name) for name in LAB_NUMBERS}
+        defects = None if row["defects"] is None else tuple(row["defects"])
+        found = LabRecord(known_at, numbers, defects, row["defect_risk_operator"])
+    return replace(found, known_at=known_at)
+
+
+def _recipe(columns: dict[str, Any] | None) -> Recipe | None:
+    try:
+        return None if columns is None else Recipe.model_validate(columns)
+    except ValidationError:
+        return None
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

@@ -1,0 +1,188 @@
+"""Metrics of one agent for Prometheus; those of the spool's file are in ``spool_figures``.
+
+Labels are bounded: presses of the configuration, reasons and channels of the wire contract, never a
+shot. What a batch led to is counted when it is committed, once a batch. ``docs/operations.md`` has
+the table, a test compares.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter as Tally
+from collections.abc import Sequence
+from datetime import datetime
+from time import perf_counter
+from typing import get_args
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from broker.codec import decode
+from broker.dead_letter_reasons import REASONS
+from broker.errors import PayloadError
+from broker.messages import Basis, Outcome, Prediction
+from broker.ml_status import ML_STATUS
+from broker.topics import INBOUND_CHANNELS
+from edge_agent import __version__
+from edge_agent.logs import STAGES
+from edge_agent.monitoring.watchdog import Watch, Watches
+from edge_agent.ports import InboxRow, Outgoing
+from edge_agent.spool.spool import Changes
+from twin_core import PHYSICS_HASH
+
+CHANNELS = frozenset(channel.value for channel in INBOUND_CHANNELS)
+OTHER = "other"
+"""The label of what is in none of these lists."""
+STAGE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+LATENCY_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
+
+
+class Metrics:
+    """The metrics of one agent, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self.watches = Watches()
+        self._frames = Counter("pur_frames", "Telemetry frames committed.", registry=registry)
+        self._messages = Counter(
+            "pur_messages", "Messages taken from the inbox.", ["channel"], registry=registry
+        )
+        self.shots = Counter("pur_shots", "Shots ended.", ["outcome"], registry=registry)
+        self.predictions = Counter(
+            "pur_predictions", "Predictions issued.", ["basis"], registry=registry
+        )
+        self.ml_status = Counter(
+            "pur_ml_status", "Predictions by ml_status.", ["code"], registry=registry
+        )
+        self._model_loaded = Gauge(
+            "pur_model_loaded", "1 for each promoted model.", ["name", "version"], registry=registry
+        )
+        self._models_refused = Gauge(
+            "pur_models_refused",
+            "Models promoted or in shadow that cannot be used.",
+            registry=registry,
+        )
+        self._drift_level = Gauge(
+            "pur_drift_level", "0 OK, 1 WARNING, 2 ALERT, of the last check.", registry=registry
+        )
+        self._drift_columns = Gauge(
+            "pur_drift_columns", "Columns that moved, in the last check.", registry=registry
+        )
+        self._drift_checked = Gauge(
+            "pur_drift_checked_timestamp_seconds", "When drift was checked last.", registry=registry
+        )
+        self._dead_letters = Counter(
+            "pur_dead_letters", "Messages refused.", ["reason"], registry=registry
+        )
+        Counter(
+            "pur_dropped_messages",
+            "Messages dropped for a full queue: always 0, what finds no room stays at the broker.",
+            registry=registry,
+        )
+        self.reconnects = Counter(
+            "pur_reconnects", "Sessions opened after the first.", ["press"], registry=registry
+        )
+        self.link_up = Gauge(
+            "pur_link_up", "1 while the press's session is open.", ["press"], registry=registry
+        )
+        self.history_up = Gauge(
+            "pur_history_up", "1 while the history takes what it is given.", registry=registry
+        )
+        self.history_up.set(1)
+        self.stage_seconds = Histogram(
+            "pur_stage_seconds",
+            "Time of a stage for one batch; of simulate and infer for one prediction.",
+            ["stage"],
+            buckets=STAGE_BUCKETS,
+            registry=registry,
+        )
+        for stage in STAGES:
+            self.stage_seconds.labels(stage)
+        for counter, labels in (
+            (self._messages, CHANNELS | {OTHER}),
+            (self.shots, get_args(Outcome)),
+            (self.predictions, get_args(Basis)),
+            (self.ml_status, ML_STATUS),
+            (self._dead_letters, REASONS | {OTHER}),
+        ):
+            for label in sorted(labels):  # from 0 on: Prometheus does not see the first step else
+                counter.labels(label)
+        self._latency = Histogram(
+            "pur_prediction_latency_seconds",
+            "From the pour, by the press's clock, until the broker has the first prediction.",
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
+        build = Gauge(
+            "pur_build_info",
+            "Always 1; says what runs.",
+            ["version", "physics_hash", "python"],
+            registry=registry,
+        )
+        build.labels(__version__, PHYSICS_HASH, platform.python_version()).set(1)
+
+    def watch(self, stage: str, name: str | None = None, patience_s: float = 0.0) -> Watch:
+        """Watch the loop of a stage; its batches are timed."""
+        observe = self.stage_seconds.labels(stage).observe
+        return self.watches.add(Watch(name or stage, observe, patience_s))
+
+    def taken(self, rows: Sequence[InboxRow]) -> None:
+        """A batch of the inbox is being worked on."""
+        channels = Tally(row.envelope.topic.rpartition("/")[2] for row in rows)
+        for channel, count in channels.items():
+            self._messages.labels(channel if channel in CHANNELS else OTHER).inc(count)
+
+    def committed(self, changes: Changes) -> None:
+        """What a batch led to is on disk."""
+        self._frames.inc(sum(row.kind == "telemetry" for row in changes.forward))
+
+    def refused(self, reason: str) -> None:
+        """A message became a dead letter."""
+        self._dead_letters.labels(reason if reason in REASONS else OTHER).inc()
+
+    def published(self, message: Outgoing, now: datetime) -> None:
+        """The broker has a message; the first prediction of a shot says how long it took."""
+        if not (message.key.startswith("prediction/") and message.key.endswith("/1")):
+            return
+        try:
+            poured_at = decode(Prediction, message.payload).poured_at
+        except PayloadError:  # of another version of this program
+            return
+        self._latency.observe(max(0.0, (now - poured_at).total_seconds()))
+
+    def models(self, loaded: Sequence[tuple[str, str]], refused: int) -> None:
+        """What the model directory holds has changed."""
+        self._model_loaded.clear()
+        for name, version in loaded:
+            self._model_loaded.labels(name, version).set(1)
+        self._models_refused.set(refused)
+
+    def drift(self, level: int, columns: int, now: datetime) -> None:
+        """Drift was checked."""
+        self._drift_level.set(level)
+        self._drift_columns.set(columns)
+        self._drift_checked.set(now.timestamp())
+
+    def forget_press(self, press: str) -> None:
+        """A press is no longer in the configuration."""
+        for metric in (self.reconnects, self.link_up):
+            metric.remove(press)
+
+
+class Laps:
+    """Adds up what each stage takes of a batch that goes through them row by row."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._spent: dict[str, float] = {}
+        self._at = perf_counter()
+
+    def lap(self, stage: str) -> None:
+        """The time since the last call was spent in this stage."""
+        now = perf_counter()
+        self._spent[stage] = self._spent.get(stage, 0.0) + now - self._at
+        self._at = now
+
+    def observe(self) -> None:
+        """The batch is through."""
+        for stage, seconds in self._spent.items():
+            self._metrics.stage_seconds.labels(stage).observe(seconds)

@@ -1,0 +1,69 @@
+"""decode: inbox row -> message, or a dead letter with the reason."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from broker.codec import decode as decode_payload
+from broker.dead_letter_reasons import CLOCK_SKEW, INTERNAL_ERROR, NOT_INBOUND, UNREADABLE
+from broker.errors import PayloadError
+from broker.messages import DeadLetter, Message, QualityRecord, ShotEvent, TelemetryFrame
+from broker.topics import INBOUND_CHANNELS, PressAddress, TopicSpace
+from edge_agent.ports import Envelope
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A message and the press it came from."""
+
+    press: PressAddress
+    message: TelemetryFrame | ShotEvent | QualityRecord
+
+
+def decode(
+    envelope: Envelope,
+    topics: TopicSpace,
+    fallback: PressAddress,
+    now: datetime,
+    future_skew_max_s: float,
+) -> Decoded | DeadLetter:
+    """The message in an envelope. Never raises: what is wrong becomes a dead letter.
+
+    Args:
+        fallback: the press a dead letter is filed under when the topic names none.
+        now: the agent's time, against which the future is refused.
+    """
+    press = fallback
+    try:
+        if envelope.topic.endswith("/#"):  # see pipeline.hold.envelopes_of
+            with suppress(ValueError):  # the prefix was another one then
+                press = topics.press_of(envelope.topic)
+            return _dead(envelope, press, now, UNREADABLE, envelope.content_type or "")
+        address = topics.parse(envelope.topic)
+        press = address.press
+        if address.channel not in INBOUND_CHANNELS:
+            return _dead(envelope, press, now, NOT_INBOUND, "only the twin publishes here")
+        message: Message = decode_payload(address.channel, envelope.payload, envelope.content_type)
+    except PayloadError as error:
+        return _dead(envelope, press, now, error.code, error.detail)
+    except Exception as error:  # one message must not stop the others, nor come back for ever
+        return _dead(envelope, press, now, INTERNAL_ERROR, f"please report it: {error!r}")
+    assert isinstance(message, TelemetryFrame | ShotEvent | QualityRecord)
+    ahead = message.ts - now
+    if ahead > timedelta(seconds=future_skew_max_s):
+        words = (
+            f"ts: {message.ts.isoformat()} is {ahead.total_seconds():.0f} s ahead of the agent, "
+            f"at most {future_skew_max_s:.0f} s are accepted: set the sender's clock"
+        )
+        return _dead(envelope, press, now, CLOCK_SKEW, words)
+    return Decoded(press, message)
+
+
+def _dead(
+    envelope: Envelope, press: PressAddress, now: datetime, reason: str, detail: str
+) -> DeadLetter:
+    return DeadLetter.of(
+        envelope.payload, reason=reason, detail=detail, press=press, topic=envelope.topic, ts=now
+    )

@@ -1,0 +1,1 @@
+"""The MQTT sessions of presses, and who of a group has which press."""

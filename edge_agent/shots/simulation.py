@@ -1,0 +1,37 @@
+"""What the physics says of a shot, kept while the shot cures; it can be computed again any time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge_agent.config.catalogue import Catalogue
+from edge_agent.logs import get_logger
+from edge_agent.shots import scenario as stage
+from edge_agent.shots.shot import Shot
+from twin_core import SimulationResult, simulate
+from twin_core.errors import TwinError
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A simulation of a shot, or why there is none."""
+
+    inputs: str
+    result: SimulationResult | None = None
+    substituted: tuple[str, ...] = ()
+    rho_free_rise: float | None = None
+    problem: TwinError | None = None
+
+
+def answer_of(shot: Shot, inputs: str, catalogue: Catalogue, horizon_s: float) -> Answer:
+    """Simulate a poured shot; what cannot be simulated is an answer, too."""
+    try:
+        scenario, substituted = stage.prepare(shot, catalogue, horizon_s)
+        result = simulate(scenario)
+    except TwinError as problem:
+        get_logger().warning(
+            "shot_not_simulated", shot_id=shot.shot_id, error=str(problem), hint=problem.hint
+        )
+        return Answer(inputs, problem=problem)
+    free_rise = stage.simulate_free_rise(scenario)
+    return Answer(inputs, result, tuple(substituted), free_rise)

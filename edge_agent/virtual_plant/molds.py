@@ -1,0 +1,114 @@
+"""The nominal molds of a plant: panels that differ mildly, as their drawings and papers say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from edge_agent.errors import StoreError
+from edge_agent.virtual_plant.hidden_truth import even
+from edge_agent.virtual_plant.virtual_press import Recipes
+from twin_core import MaterialSystem, Mold, Process, Vents
+
+THICKNESS_M = 0.03, 0.08
+SIDE_M = 0.40, 0.60
+"""Longer side of a panel; the other has 0.8 to 1 of it."""
+T_SET_C = 35.0, 50.0
+MASS_KG_PER_M2 = 60.0, 80.0
+"""Of the mold, per cavity surface: aluminium plates of some 25 mm."""
+HEATER_W_PER_M2_K = 130.0, 200.0
+"""Conductance to the tempering medium, per cavity surface."""
+PACKING_RATIO = 1.25, 1.35
+"""Moulded over free-rise density that the recipe aims at."""
+VENT_AREA_M2 = 1e-5
+
+
+@dataclass(frozen=True)
+class MoldInUse:
+    """A mold on its press, as the papers have it: what twin and press know."""
+
+    mold: Mold
+    press: str
+    nominal: Process
+    """The recipe, at mean conditions."""
+
+    @property
+    def rho_design_kg_per_m3(self) -> float:
+        """Density that the recipe aims at [kg/m3]."""
+        assert self.mold.cavity_volume_m3 is not None
+        return (self.nominal.m_polyol_kg + self.nominal.m_iso_kg) / self.mold.cavity_volume_m3
+
+
+def draw_molds(
+    seed: int, presses: int, molds_per_press: int, system: MaterialSystem
+) -> list[MoldInUse]:
+    """Molds ``V{seed}-P{press}-M{mold}``, press by press, with their recipes.
+
+    Raises:
+        InputError: the system cannot be simulated in free rise.
+    """
+    rng = np.random.default_rng([seed, 2])
+    count = presses * molds_per_press
+    columns = [
+        even(rng, count, *limits)
+        for limits in (
+            THICKNESS_M,
+            SIDE_M,
+            (0.8, 1.0),
+            T_SET_C,
+            MASS_KG_PER_M2,
+            HEATER_W_PER_M2_K,
+            PACKING_RATIO,
+        )
+    ]
+    vents = rng.integers(2, 5, size=count)
+    found = []
+    for i, (thick, long, slim, T_set, mass, heater, packing) in enumerate(
+        zip(*columns, strict=True)
+    ):
+        press, number = i // molds_per_press + 1, i % molds_per_press + 1
+        thickness, side = round(thick, 3), round(long, 2)
+        other = round(side * slim, 2)
+        surface = 2.0 * (side * other + thickness * (side + other))
+        mold = Mold(
+            mold_id=f"V{seed}-P{press}-M{number}",
+            description=f"Simulated panel mold {side} x {other} x {thickness} m of a virtual press",
+            cavity_volume_m3=round(side * other * thickness, 6),
+            surface_area_m2=round(surface, 4),
+            thickness_m=thickness,
+            mass_kg=round(mass * surface, 1),
+            h_ambient_W_per_m2_K=10.0,
+            heater_W_per_K=round(heater * surface, 1),
+            T_set_C=round(T_set),
+            vents=Vents(count=int(vents[i]), area_per_vent_m2=VENT_AREA_M2),
+        )
+        recipes = Recipes.of(system, mold, packing_ratio=round(packing, 2))
+        found.append(MoldInUse(mold, f"press{press}", recipes.nominal()))
+    return found
+
+
+def write_molds(molds: list[MoldInUse], folder: Path) -> list[Path]:
+    """One YAML a mold, as a twin reads them: nominal, and said to be simulated.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    written = []
+    for one in molds:
+        content: dict[str, Any] = one.mold.model_dump(mode="json", exclude_unset=True)
+        head = (
+            "# Simulated: a mold of a virtual press, made by pur-mold-twin virtual-plant.\n"
+            f"# Nominal values of {one.mold.mold_id} on {one.press}; no real mold is like this.\n"
+        )
+        path = folder / f"{one.mold.mold_id}.yaml"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            path.write_text(head + yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+        except OSError as error:
+            raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
+        written.append(path)
+    return written

@@ -1,0 +1,213 @@
+"""A chunk of shots: what is reported, the truth in 1D, what sensors and laboratory say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from broker.messages import Recipe
+from broker.topics import PressAddress
+from edge_agent.shots.timed_messages import Timed
+from edge_agent.virtual_plant import laboratory as lab
+from edge_agent.virtual_plant import sensors
+from edge_agent.virtual_plant.assumed_sizes import Assumed
+from edge_agent.virtual_plant.climate import Air
+from edge_agent.virtual_plant.foam import LUMPED
+from edge_agent.virtual_plant.molds import MoldInUse
+from edge_agent.virtual_plant.virtual_press import shot_messages
+from twin_core import BatchResult, MaterialSystem, Process, Scenario
+from twin_core.files import parse
+from twin_core.units import PA_PER_BAR, ZERO_CELSIUS_K, bar
+
+SHOWN = ("T_polyol_C", "T_iso_C", "T_mold_C", "T_ambient_C", "RH_ambient_pct")
+"""What a press reads before the pour."""
+
+
+@dataclass(frozen=True)
+class Pour:
+    """A shot before its foam is simulated."""
+
+    number: int
+    shot_id: str
+    press: PressAddress
+    mold: MoldInUse
+    poured_at: datetime
+    reported: Process
+    foam: Scenario
+    """The truth, with what differs from shot to shot."""
+    steady: Scenario
+    """The truth without what differs from shot to shot: the most that could ever be learnt."""
+    T_core_offset_C: float
+    T_mold_offset_C: float
+    """Of the thermometers, true minus reported."""
+    cycle_s: float
+    usual: lab.Usual
+
+
+@dataclass(frozen=True)
+class VirtualShot:
+    """One shot of a virtual plant: what everybody sees of it, and what is really true."""
+
+    press: PressAddress
+    shot_id: str
+    mold_id: str
+    system_id: str
+    poured_at: datetime
+    reported: Process
+    """What the press says it has poured."""
+    opened_s: float
+    """From the end of injection."""
+    messages: list[Timed]
+    """Of the press, in order of time; all labelled simulated."""
+    quality: Timed | None
+    """The record of the laboratory, hours later; most parts have one."""
+    true: lab.TrueResult
+    """Hidden."""
+    defects: tuple[str, ...]
+    """Hidden, as far as no record tells them."""
+    faults: list[sensors.Fault]
+    """Hidden."""
+    foam: Scenario
+    """Hidden: what was simulated as the truth, in 1D."""
+    steady: Scenario
+    """Hidden: the same without what differs from shot to shot."""
+    nominal: Scenario
+    """What the twin simulates: reported values, nominal mold and material, in 0D."""
+
+    @property
+    def ended_at(self) -> datetime:
+        """When the mold was opened."""
+        return self.poured_at + timedelta(seconds=self.opened_s)
+
+
+def report(rng: np.random.Generator, nominal: Process, air: Air, a: Assumed) -> Process:
+    """What a press reports of one pour; tanks and molds follow the hall a little.
+
+    Raises:
+        InputError: it is outside what can be simulated.
+    """
+    z = rng.standard_normal(5).tolist()
+    hall = air.T_C - a.T_hall_mean_C
+    tank = a.T_component_hall_share * hall
+    assert nominal.T_mold_C is not None
+    values = {
+        "m_polyol_kg": round(nominal.m_polyol_kg * (1.0 + a.metering_sigma * z[0]), 5),
+        "m_iso_kg": round(nominal.m_iso_kg * (1.0 + a.metering_sigma * z[1]), 5),
+        "T_polyol_C": round(nominal.T_polyol_C + tank + a.T_component_sigma_C * z[2], 2),
+        "T_iso_C": round(nominal.T_iso_C + tank + a.T_component_sigma_C * z[3], 2),
+        "T_mold_C": round(
+            nominal.T_mold_C + a.T_mold_hall_share * hall + a.T_mold_sigma_C * z[4], 2
+        ),
+        "T_ambient_C": round(air.T_C, 2),
+        "RH_ambient_pct": round(air.RH_pct, 1),
+    }
+    return parse(Process, values, "reported process")
+
+
+def observe(
+    pours: Sequence[Pour], result: BatchResult, system: MaterialSystem, seed: int, a: Assumed
+) -> list[VirtualShot]:
+    """The shots whose truth could be simulated, in order."""
+    signals = _felt(pours, result, a)
+    shots = []
+    for i, pour in enumerate(pours):
+        if i in result.errors:
+            continue
+        rng = np.random.default_rng([seed, 5, pour.number])
+        true = _true(result, i)
+        opened_s = _opened(rng, pour.cycle_s, a)
+        faults = sensors.draw_faults(rng, opened_s, a)
+        own = {name: values[i] for name, values in signals.items()}
+        frames = sensors.readings(rng, result.time_s, own, opened_s, faults, a)
+        chance = lab.chances(true, pour.usual, opened_s, pour.foam.process.mixing_eff)
+        defects = lab.draw_defects(rng, chance)
+        mold_id, reported = pour.mold.mold.mold_id, pour.reported
+        shown = {name: getattr(reported, name) for name in SHOWN}
+        ended_at = pour.poured_at + timedelta(seconds=opened_s)
+        record = lab.draw_record(rng, pour.shot_id, mold_id, ended_at, true, chance, defects, a)
+        recipe = Recipe(m_polyol_kg=reported.m_polyol_kg, m_iso_kg=reported.m_iso_kg, **shown)
+        shots.append(
+            VirtualShot(
+                press=pour.press,
+                shot_id=pour.shot_id,
+                mold_id=mold_id,
+                system_id=system.system_id,
+                poured_at=pour.poured_at,
+                reported=reported,
+                opened_s=opened_s,
+                messages=shot_messages(
+                    pour.shot_id,
+                    mold_id,
+                    system.system_id,
+                    recipe,
+                    pour.poured_at,
+                    shown,
+                    frames,
+                    opened_s,
+                ),
+                quality=None if record is None else Timed(record.ts, record),
+                true=true,
+                defects=defects,
+                faults=faults,
+                foam=pour.foam,
+                steady=pour.steady,
+                nominal=Scenario(
+                    scenario_id=pour.shot_id,
+                    system=system,
+                    process=reported,
+                    mold=pour.mold.mold,
+                    simulation=LUMPED,
+                ),
+            )
+        )
+    return shots
+
+
+def _opened(rng: np.random.Generator, cycle_s: float, a: Assumed) -> float:
+    """When the operator opens: by the clock, and now and then in haste."""
+    scatter, hasty, share = rng.standard_normal(), rng.uniform(), rng.uniform(0.6, 0.9)
+    opened = cycle_s * (1.0 + a.cycle_sigma * scatter)
+    return round(float(opened * share if hasty < a.hasty_share else opened), 1)
+
+
+def _true(result: BatchResult, i: int) -> lab.TrueResult:
+    def number(name: str) -> float:
+        return float(result.figures[name][i])
+
+    def or_none(name: str) -> float | None:
+        return None if np.isnan(result.figures[name][i]) else number(name)
+
+    return lab.TrueResult(
+        rho_moulded_kg_per_m3=number("rho_moulded"),
+        p_max_bar=bar(number("p_max_Pa")),
+        T_core_max_C=number("T_core_max_C"),
+        t_demold_min_s=or_none("t_demold_min_s"),
+        H_demold_shore=or_none("H_demold_shore"),
+        fill_ratio=number("fill_ratio"),
+        water_from_rh_ratio=water_ratio(result, i),
+    )
+
+
+def water_ratio(result: BatchResult, i: int) -> float:
+    """Water from humidity over the water of the recipe; 0 where the recipe has none."""
+    recipe = float(result.figures["water_from_polyol_kg"][i])
+    return float(result.figures["water_from_rh_kg"][i]) / recipe if recipe > 0.0 else 0.0
+
+
+def _felt(pours: Sequence[Pour], result: BatchResult, a: Assumed) -> dict[str, sensors.Array]:
+    """What the sensors feel, (shots, times): offset and lag, no noise yet."""
+    core = np.array([pour.T_core_offset_C for pour in pours])[:, None]
+    wall = np.array([pour.T_mold_offset_C for pour in pours])[:, None]
+    t = result.time_s
+    T_core = result.profiles["T_core_K"] - ZERO_CELSIUS_K
+    T_mold = result.profiles["T_mold_K"] - ZERO_CELSIUS_K
+    p = result.profiles["p_total_Pa"] / PA_PER_BAR
+    first = T_mold[:, 0]  # the probe stands in the empty mold
+    return {
+        "T_core_C": sensors.lagged(t, T_core, a.T_core_lag_s, first) - core,
+        "T_mold_C": sensors.lagged(t, T_mold, a.T_mold_lag_s, first) - wall,
+        "p_cavity_bar": sensors.lagged(t, p, a.p_lag_s, p[:, 0]),
+    }
