@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -17,6 +16,7 @@ from broker.topics import PressAddress
 from edge_agent.config.settings import CatalogueSettings, HistorySettings, Settings, ShotSettings
 from edge_agent.logs import get_logger
 from edge_agent.monitoring.metrics import Metrics
+from edge_agent.pipeline.alerts import drift_alert
 from twin_core.shot import Quality
 
 BASELINE = "baseline.parquet"
@@ -100,21 +100,10 @@ class DriftWatch:
         get_logger().info("drift_checked", stage="infer", code=str(news.level), detail=news.words)
         if news.level == before:
             return []
-        return [drift_alert(press, news, now) for press in presses]
-
-
-def drift_alert(press: PressAddress, news: DriftNews, now: datetime) -> Alert:
-    """The level of drift has changed."""
-    severity: tuple[Literal["info", "warning", "critical"], ...] = ("info", "warning", "critical")
-    return Alert(
-        ts=now,
-        site=press.site,
-        press=press.press,
-        code=("drift-over", "drift-warning", "drift-alert")[news.level],
-        severity=severity[news.level],
-        words=news.words[:2000],
-        evidence={"shots_count": float(news.shots_count), "moved": ", ".join(news.moved)[:256]},
-    )
+        return [
+            drift_alert(press, news.level, news.words, news.moved, news.shots_count, now)
+            for press in presses
+        ]
 
 
 def _request(settings: Settings, model: Path) -> DriftRequest:

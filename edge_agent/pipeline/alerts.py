@@ -1,15 +1,35 @@
-"""What the pipeline says besides predictions: key figures of a shot, and alerts."""
+"""Key figures of a shot, and every alert of the agent: no other module constructs one."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Literal
 
+from broker import alert_codes as codes
 from broker.errors import printable
 from broker.messages import Alert, Prediction, ShotKpis
 from broker.topics import PressAddress
 from edge_agent.shots.shot import Shot
 from edge_agent.spool.limit import News
 from edge_agent.spool.repair import Salvage
+
+Severity = Literal["info", "warning", "critical"]
+WORDS_MAX = 2000
+"""Characters of an alert."""
+DRIFT_LEVELS: tuple[tuple[str, Severity], ...] = (
+    (codes.DRIFT_OVER, "info"),
+    (codes.DRIFT_WARNING, "warning"),
+    (codes.DRIFT_ALERT, "critical"),
+)
+
+
+def t_demold_actual_s(shot: Shot) -> float | None:
+    """Time from the end of injection to the opening in s; None unless the shot was demolded."""
+    if shot.outcome != "demolded" or shot.poured_at is None or shot.closed_at is None:
+        return None
+    actual = (shot.closed_at - shot.poured_at).total_seconds()
+    return actual if actual >= 0 else None
 
 
 def kpis_of(shot: Shot, prediction: Prediction) -> ShotKpis:
@@ -18,7 +38,6 @@ def kpis_of(shot: Shot, prediction: Prediction) -> ShotKpis:
     assert shot.closed_at is not None
     assert shot.outcome is not None
     assert shot.system_id is not None
-    actual = (shot.closed_at - shot.poured_at).total_seconds()
     return ShotKpis(
         site=shot.site,
         press=shot.press,
@@ -30,7 +49,7 @@ def kpis_of(shot: Shot, prediction: Prediction) -> ShotKpis:
         started_at=shot.started_at,
         poured_at=shot.poured_at,
         closed_at=shot.closed_at,
-        t_demold_actual_s=actual if shot.outcome == "demolded" and actual >= 0 else None,
+        t_demold_actual_s=t_demold_actual_s(shot),
         prediction=prediction,
         T_core_max_C=shot.T_core_max_C,
         p_cavity_max_bar=shot.p_cavity_max_bar,
@@ -39,55 +58,122 @@ def kpis_of(shot: Shot, prediction: Prediction) -> ShotKpis:
     )
 
 
+def opened_before_window(shot: Shot, prediction: Prediction, now: datetime) -> Alert | None:
+    """A demolded shot that was opened before its window; None for any other.
+
+    The corrected opening counts where the final prediction has a correction of it, else the
+    physics.
+
+    Args:
+        shot: has ended.
+        prediction: its final one.
+    """
+    actual, physics = t_demold_actual_s(shot), prediction.t_demold_min_s
+    corrected = None
+    if prediction.correction is not None:
+        corrected = prediction.correction.values.get("t_demold_min_s")
+    earliest = physics if corrected is None else corrected
+    if actual is None or earliest is None or actual >= earliest:
+        return None
+    words = f"opened {actual:.1f} s after the end of injection, the window begins at "
+    evidence: dict[str, float | str] = {"t_demold_actual_s": actual}
+    if corrected is None:
+        words += f"{earliest:.1f} s"
+    else:
+        evidence["t_demold_min_corrected_s"] = corrected
+        by_physics = "no window" if physics is None else f"{physics:.1f} s"
+        words += f"{corrected:.1f} s (corrected; by the physics alone {by_physics})"
+    if physics is not None:
+        evidence["t_demold_min_s"] = physics
+    return _alert(
+        shot.address,
+        now,
+        codes.OPENED_BEFORE_WINDOW,
+        "warning",
+        f"{words}: check the part before it is used",
+        shot=shot,
+        evidence=evidence,
+    )
+
+
+def no_pour(shot: Shot, now: datetime) -> Alert:
+    """A shot that nothing can be said of."""
+    words = "the shot ended and no pour was reported: nothing was simulated"
+    return _alert(shot.address, now, codes.SHOT_WITHOUT_POUR, "warning", words, shot=shot)
+
+
 def spool_alert(press: PressAddress, news: News, now: datetime) -> Alert:
     """News of the spool, for the people at a press."""
-    return Alert(
-        ts=now,
-        site=press.site,
-        press=press.press,
-        code=news.code,
-        severity=news.severity,
-        words=news.words,
-    )
+    return _alert(press, now, news.code, news.severity, news.words)
 
 
 def spool_salvaged(press: PressAddress, salvage: Salvage, now: datetime) -> Alert:
     """What an agent has received, and had not yet brought to the history, was damaged or lost."""
     rows = sum(salvage.saved.values())
     problems = printable("; ".join(salvage.problems), 1000)
-    return Alert(
-        ts=now,
-        site=press.site,
-        press=press.press,
-        code="spool-salvaged",
-        severity="critical",
-        words=f"{problems}: {rows} rows were saved, what else waited in the spool is lost",
-    )
-
-
-def no_pour(shot: Shot, now: datetime) -> Alert:
-    """A shot that nothing can be said of."""
-    return Alert(
-        ts=now,
-        site=shot.site,
-        press=shot.press,
-        code="shot-without-pour",
-        severity="warning",
-        words="the shot ended and no pour was reported: nothing was simulated",
-        shot_id=shot.shot_id,
-        shot_key=shot.shot_key,
-        mold_id=shot.mold_id,
-        simulated=shot.simulated,
-    )
+    words = f"{problems}: {rows} rows were saved, what else waited in the spool is lost"
+    return _alert(press, now, codes.SPOOL_SALVAGED, "critical", words)
 
 
 def model_refused(press: PressAddress, label: str, words: str, now: datetime) -> Alert:
     """A model that is promoted, or in shadow, cannot be used."""
+    words = f"{label} cannot be used: {words}; the physics answers alone"
+    return _alert(press, now, codes.MODEL_REFUSED, "warning", words)
+
+
+def drift_alert(
+    press: PressAddress,
+    level: int,
+    words: str,
+    moved: Sequence[str],
+    shots_count: int,
+    now: datetime,
+) -> Alert:
+    """A change of the level of drift.
+
+    Args:
+        level: 0 OK, 1 WARNING, 2 ALERT.
+        moved: columns that moved, the worst first.
+        shots_count: shots that were compared.
+    """
+    code, severity = DRIFT_LEVELS[level]
+    evidence: dict[str, float | str] = {
+        "shots_count": float(shots_count),
+        "moved": ", ".join(moved)[:256],
+    }
+    return _alert(press, now, code, severity, words, evidence=evidence)
+
+
+def two_agents(press: PressAddress, words: str, now: datetime) -> Alert:
+    """Another agent with the name of this one was started, and will end."""
+    return _alert(press, now, codes.TWO_AGENTS, "warning", words)
+
+
+def gave_way(press: PressAddress, words: str, now: datetime) -> Alert:
+    """This agent ends, because another one with its name was there before."""
+    return _alert(press, now, codes.GAVE_WAY, "critical", words)
+
+
+def _alert(
+    press: PressAddress,
+    now: datetime,
+    code: str,
+    severity: Severity,
+    words: str,
+    *,
+    shot: Shot | None = None,
+    evidence: Mapping[str, float | str] | None = None,
+) -> Alert:
     return Alert(
         ts=now,
         site=press.site,
         press=press.press,
-        code="ml-model-refused",
-        severity="warning",
-        words=f"{label} cannot be used: {words}; the physics answers alone",
+        code=code,
+        severity=severity,
+        words=words[:WORDS_MAX],
+        shot_id=None if shot is None else shot.shot_id,
+        shot_key=None if shot is None else shot.shot_key,
+        mold_id=None if shot is None else shot.mold_id,
+        simulated=shot is not None and shot.simulated,
+        evidence=dict(evidence or {}),
     )

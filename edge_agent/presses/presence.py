@@ -23,10 +23,12 @@ from datetime import datetime
 from broker.codec import decode, encode
 from broker.errors import PayloadError
 from broker.messages import AgentStatus, Alert, TwinStatus
+from broker.topics import PressAddress
 from edge_agent.config.settings import Settings
 from edge_agent.errors import LinkError, NameTaken
 from edge_agent.links.mqtt import Session, connect
 from edge_agent.logs import get_logger
+from edge_agent.pipeline.alerts import gave_way, two_agents
 from edge_agent.presses.identity import Identity
 
 Status = TwinStatus | AgentStatus
@@ -232,9 +234,7 @@ class Presence:
         assert other.run_id is not None
         words = f"another agent {other.agent_id!r} is online since {_since(other.started_at)}"
         get_logger().error("name_taken", agent_id=other.agent_id, detail=words)
-        await self._tell(
-            session, other, "agent-gave-way", "critical", f"{words}: a second one has ended"
-        )
+        await self._tell(session, other, gave_way, f"{words}: a second one has ended")
         if self.give_way is not None:
             copied = self._me.ids.is_of_this_secret(other.run_id)
             await self.give_way(words, frozenset() if copied else frozenset(self._served))
@@ -254,26 +254,21 @@ class Presence:
             "same site and agent_id: it gives way, this one goes on; stop it or rename it"
         )
         get_logger().warning("name_claimed", agent_id=other.agent_id, detail=words)
-        await self._tell(session, other, "two-agents-of-one-name", "warning", words)
+        await self._tell(session, other, two_agents, words)
 
     async def _tell(
-        self, session: Session, at: Status, code: str, severity: str, words: str
+        self,
+        session: Session,
+        at: Status,
+        made: Callable[[PressAddress, str, datetime], Alert],
+        words: str,
     ) -> None:
         """An alert for the press in question, in a group for all."""
         presses = self._settings.addresses()
         if isinstance(at, TwinStatus):
             presses = [press for press in presses if press.press == at.press]
         for press in presses:
-            alert = Alert.model_validate(
-                {
-                    "ts": self._me.clock.now(),
-                    "site": press.site,
-                    "press": press.press,
-                    "code": code,
-                    "severity": severity,
-                    "words": words,
-                }
-            )
+            alert = made(press, words, self._me.clock.now())
             payload = encode(alert, self._settings.broker.payload_format)
             with suppress(LinkError):
                 await session.publish(self._settings.topics.alert(press), payload)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from broker import alert_codes as codes
 from edge_agent.logs import get_logger
 from edge_agent.spool.spool import SpoolThread
 
@@ -23,14 +24,14 @@ class News:
     words: str
 
 
-ROOM = News("spool-has-room", "info", "the spool takes everything again")
+ROOM = News(codes.SPOOL_HAS_ROOM, "info", "the spool takes everything again")
 THINS = News(
-    "spool-thinned",
+    codes.SPOOL_THINNED,
     "warning",
     "the history is away for long: every second raw frame is given up, the oldest first",
 )
 FULL = News(
-    "spool-full",
+    codes.SPOOL_FULL,
     "critical",
     "the spool is full: messages stay at the broker until the history is back",
 )

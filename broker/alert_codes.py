@@ -1,0 +1,38 @@
+"""Codes of the alerts on ``…/twin/alert``: the closed set, each with its meaning for people."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SHOT_WITHOUT_POUR: Final = "shot-without-pour"
+OPENED_BEFORE_WINDOW: Final = "opened-before-window"
+MODEL_REFUSED: Final = "ml-model-refused"
+DRIFT_WARNING: Final = "drift-warning"
+DRIFT_ALERT: Final = "drift-alert"
+DRIFT_OVER: Final = "drift-over"
+SPOOL_REFUSED: Final = "spool-refused"
+SPOOL_TAKES_AGAIN: Final = "spool-takes-again"
+SPOOL_THINNED: Final = "spool-thinned"
+SPOOL_FULL: Final = "spool-full"
+SPOOL_HAS_ROOM: Final = "spool-has-room"
+SPOOL_SALVAGED: Final = "spool-salvaged"
+TWO_AGENTS: Final = "two-agents-of-one-name"
+GAVE_WAY: Final = "agent-gave-way"
+
+ALERT_CODES: Final = {
+    SHOT_WITHOUT_POUR: "a shot ended and no pour was reported: nothing was simulated",
+    OPENED_BEFORE_WINDOW: "a mold was opened earlier than the prediction allowed: check the part",
+    MODEL_REFUSED: "a model that is promoted, or in shadow, cannot be used",
+    DRIFT_WARNING: "the newest shots differ somewhat from those that the model learned from",
+    DRIFT_ALERT: "the newest shots differ much from those that the model learned from",
+    DRIFT_OVER: "the newest shots look again like those that the model learned from",
+    SPOOL_REFUSED: "the disk does not take the spool: predictions go on, unsaved",
+    SPOOL_TAKES_AGAIN: "the disk takes the spool again",
+    SPOOL_THINNED: "the history was away for long: raw frames are given up",
+    SPOOL_FULL: "the spool is full: messages stay at the broker",
+    SPOOL_HAS_ROOM: "the spool takes everything again",
+    SPOOL_SALVAGED: "the spool was damaged or lost; what was readable was saved",
+    TWO_AGENTS: "another agent with this site and agent_id was started, and gives way",
+    GAVE_WAY: "a second agent with this site and agent_id has ended",
+}
+"""Every code with its meaning."""
