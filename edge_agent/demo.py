@@ -16,11 +16,11 @@ from itertools import count
 from pathlib import Path
 
 from broker.codec import decode
-from broker.embedded import EmbeddedBroker
 from broker.errors import PayloadError
-from broker.loopback import BrokerStartError
+from broker.local.embedded import EmbeddedBroker
+from broker.local.loopback import BrokerStartError
+from broker.local.mosquitto import MosquittoProcess, find_mosquitto
 from broker.messages import Prediction, ShotKpis, TelemetryFrame, TwinStatus
-from broker.mosquitto import MosquittoProcess, find_mosquitto
 from broker.topics import PressAddress
 from edge_agent.agent import Agent
 from edge_agent.clock import AcceleratedClock, Clock

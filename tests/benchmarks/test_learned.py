@@ -17,8 +17,8 @@ from time import perf_counter
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from broker.local.mosquitto import MosquittoProcess
 from broker.messages import ShotEvent
-from broker.mosquitto import MosquittoProcess
 from edge_agent.config.catalogue import load_catalogue
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.inference.earlier_shots import EarlierShots

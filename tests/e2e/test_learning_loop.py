@@ -18,8 +18,8 @@ import asyncpg
 import numpy as np
 import pytest
 
+from broker.local.mosquitto import MosquittoProcess
 from broker.messages import Alert, Prediction, QualityRecord
-from broker.mosquitto import MosquittoProcess
 from broker.topics import TopicSpace
 from edge_agent.clock import AcceleratedClock
 from edge_agent.config.settings import BrokerSettings, HistorySettings

@@ -24,8 +24,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from broker.loopback import free_port
-from broker.mosquitto import find_mosquitto
+from broker.local.loopback import free_port
+from broker.local.mosquitto import find_mosquitto
 from edge_agent.cli import main
 from edge_agent.learning.tables import write_table
 from tests.support.doc_commands import Command, commands_of

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.mosquitto import MosquittoProcess
+from broker.local.mosquitto import MosquittoProcess
 from edge_agent.agent import Agent
 from edge_agent.clock import AcceleratedClock
 from edge_agent.config.settings import (
