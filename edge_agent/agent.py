@@ -15,11 +15,11 @@ from edge_agent.config.settings import Settings
 from edge_agent.errors import StoreError
 from edge_agent.history import open_store
 from edge_agent.logs import configure, flush_repeats, get_logger
+from edge_agent.monitoring.alerts import spool_salvaged
 from edge_agent.monitoring.health import LOOP, Vitals, application, serving
 from edge_agent.monitoring.metrics import Metrics
 from edge_agent.monitoring.systemd import Service
 from edge_agent.monitoring.watchdog import STUCK_AFTER_S, Watch
-from edge_agent.pipeline.alerts import spool_salvaged
 from edge_agent.pipeline.commit import Committer
 from edge_agent.pipeline.forward import Forwarder
 from edge_agent.pipeline.pipeline import Pipeline

@@ -15,8 +15,8 @@ from broker.messages import Alert
 from broker.topics import PressAddress
 from edge_agent.config.settings import CatalogueSettings, HistorySettings, Settings, ShotSettings
 from edge_agent.logs import get_logger
+from edge_agent.monitoring.alerts import drift_alert
 from edge_agent.monitoring.metrics import Metrics
-from edge_agent.pipeline.alerts import drift_alert
 from twin_core.shot import Quality
 
 BASELINE = "baseline.parquet"

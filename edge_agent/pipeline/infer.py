@@ -15,8 +15,8 @@ from edge_agent.inference.earlier_shots import State
 from edge_agent.inference.feature_row import FeatureRows
 from edge_agent.inference.refresh import ModelRefresh
 from edge_agent.inference.serving import Entry
+from edge_agent.monitoring.alerts import model_refused
 from edge_agent.monitoring.metrics import Metrics
-from edge_agent.pipeline.alerts import model_refused
 from edge_agent.shots.shot import Shot
 from edge_agent.shots.simulation import Answer
 from twin_core.learning.columns import LIVE_S, Known

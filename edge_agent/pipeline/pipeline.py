@@ -27,9 +27,9 @@ from edge_agent.drift.schedule import DriftWatch
 from edge_agent.errors import StoreError
 from edge_agent.inference.earlier_shots import EARLIER_SCOPE
 from edge_agent.logs import get_logger
+from edge_agent.monitoring.alerts import kpis_of, no_pour, spool_alert
 from edge_agent.monitoring.metrics import Laps, Metrics
 from edge_agent.monitoring.watchdog import Watch
-from edge_agent.pipeline.alerts import kpis_of, no_pour, spool_alert
 from edge_agent.pipeline.assemble import Assembler
 from edge_agent.pipeline.commit import SHOT_SCOPE, Committer
 from edge_agent.pipeline.compile_ahead import warm_apart

@@ -28,7 +28,7 @@ from edge_agent.config.settings import Settings
 from edge_agent.errors import LinkError, NameTaken
 from edge_agent.links.mqtt import Session, connect
 from edge_agent.logs import get_logger
-from edge_agent.pipeline.alerts import gave_way, two_agents
+from edge_agent.monitoring.alerts import gave_way, two_agents
 from edge_agent.presses.identity import Identity
 
 Status = TwinStatus | AgentStatus

@@ -9,7 +9,7 @@ import pytest
 from broker.alert_codes import OPENED_BEFORE_WINDOW
 from broker.messages import Alert, Prediction
 from broker.messages.prediction import Correction, Interval, Versions
-from edge_agent.pipeline.alerts import opened_before_window
+from edge_agent.monitoring.alerts import opened_before_window
 from edge_agent.pipeline.assemble import Shot
 
 POURED = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
