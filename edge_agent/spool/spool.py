@@ -29,7 +29,7 @@ from edge_agent.errors import StoreError
 from edge_agent.logs import get_logger
 from edge_agent.ports import Envelope, HistoryRow, InboxRow, Outgoing, Stored
 from edge_agent.spool.spool_file import SpoolFile
-from edge_agent.sqlite_files import OpenFiles, check_version, connect
+from edge_agent.spool.sqlite_files import OpenFiles, check_version, connect
 
 T = TypeVar("T")
 SCHEMA_VERSION = 2
