@@ -33,7 +33,7 @@ from tests.support.feature_sets import feature_set
 from tests.support.models import NOW, model_file, parameters_hash, shelf_with
 from tests.support.plant import one_latency
 from tests.support.processes import AgentProcess, rss_mb, wait_for
-from tests.unit.test_earlier import Disk, live
+from tests.unit.edge_agent.inference.test_earlier_shots import Disk, live
 from twin_core.learning.card import Card
 from twin_core.learning.training.export import with_card
 from twin_core.learning.training.fit import TrainConfig

@@ -34,11 +34,12 @@ from tests.support.feature_rows import (
     sensor_reads,
     shots_of,
 )
+from tests.support.processes import ROOT
 from tests.support.shots import START, at, change, record_of, rows_of
 from twin_core.errors import InputError
 from twin_core.learning.columns import COLUMNS, IDS, schema_hash
 
-BUNDLES = Path(__file__).parents[2] / "configs" / "bundles"
+BUNDLES = ROOT / "configs" / "bundles"
 
 
 @pytest.fixture(scope="module")
