@@ -15,9 +15,9 @@ from twin_core.errors import BudgetExceeded, InputError, SolverError, TwinError
 from twin_core.files import load_mold, load_scenario, load_systems
 from twin_core.materials import MaterialSystem
 from twin_core.mold import Mold, Vents
-from twin_core.result import SimulationResult, simulate
-from twin_core.shot import Process, Quality, Scenario, SimulationOptions
-from twin_core.summary import free_rise_density
+from twin_core.results.result import SimulationResult, simulate
+from twin_core.results.summary import free_rise_density
+from twin_core.scenario import Process, Quality, Scenario, SimulationOptions
 
 __all__ = [
     "PHYSICS_HASH",

@@ -11,19 +11,21 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from twin_core import assessment, demold, kpi
 from twin_core.compiled import allocating
 from twin_core.errors import InputError
-from twin_core.limits import LIMITS, limits_record
-from twin_core.models import march, problem
+from twin_core.models import problem
 from twin_core.models import state as s
+from twin_core.models import step_loop as march
+from twin_core.models.limits import LIMITS, limits_record
 from twin_core.models.manual import break_events, error_of, new_record
+from twin_core.models.part_properties import PART, cure_at_gel, part
 from twin_core.models.setup import prepare
-from twin_core.part import PART, cure_at_gel, part
-from twin_core.shot import Scenario
-from twin_core.simulation import analysis_grid
+from twin_core.results import assessment, kpi
+from twin_core.results import demold_window as demold
+from twin_core.results.summary import empty_rows, summary_rows
+from twin_core.scenario import Scenario
 from twin_core.solvers.base import Array, Parameters
-from twin_core.summary import empty_rows, summary_rows
+from twin_core.trajectory import analysis_grid
 
 CHUNK = 64
 """Shots per call into compiled code, and per report of progress."""

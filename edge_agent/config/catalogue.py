@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from edge_agent.config.settings import CatalogueSettings, Settings
+from twin_core.data_sheet_only import SheetOnly
 from twin_core.errors import InputError
 from twin_core.files import load_mold, load_sheets, load_systems
 from twin_core.materials import MaterialSystem
 from twin_core.mold import Mold
-from twin_core.sheet_only import SheetOnly
-from twin_core.shot import Quality
+from twin_core.scenario import Quality
 
 
 @dataclass(frozen=True)

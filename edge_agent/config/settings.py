@@ -27,7 +27,7 @@ from edge_agent.config.secret_files import SecretFileError, read_secret
 from edge_agent.errors import SettingsError, StoreError
 from twin_core.errors import InputError
 from twin_core.files import configs_folder, describe, read_yaml
-from twin_core.shot import Quality
+from twin_core.scenario import Quality
 
 ENV_PREFIX = "TWIN_"
 SECRETS = ("password", "url")

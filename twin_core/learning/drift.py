@@ -28,7 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin_core.errors import InputError
-from twin_core.learning import two_samples as two
+from twin_core.learning import two_sample_tests as two
+from twin_core.learning.autocorrelation import Wander, wander_of
 from twin_core.learning.columns import TARGETS, ml_column
 from twin_core.learning.drift_result import (
     LARGEST_EFFECT,
@@ -40,7 +41,6 @@ from twin_core.learning.drift_result import (
     Options,
     Test,
 )
-from twin_core.learning.wander import Wander, wander_of
 
 Array = NDArray[np.float64]
 FEWEST_ROWS = 30

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from twin_core.compiled import compiled
-from twin_core.shot import MOST_LAYERS
+from twin_core.scenario import MOST_LAYERS
 from twin_core.solvers.base import Array
 
 OH, W, CO2, BA, T = range(5)

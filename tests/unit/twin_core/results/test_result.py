@@ -10,8 +10,8 @@ import pytest
 
 from tests.support.scenarios import SCENARIO_FILES, changed, panel, run, scenario
 from twin_core import BudgetExceeded, simulate
-from twin_core.assessment import DIAGNOSTICS
-from twin_core.result import CSV_COLUMNS, SERIES, SimulationResult
+from twin_core.results.assessment import DIAGNOSTICS
+from twin_core.results.result import CSV_COLUMNS, SERIES, SimulationResult
 
 NAMES = [file.stem for file in SCENARIO_FILES]
 

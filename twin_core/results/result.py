@@ -9,18 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from twin_core import part
-from twin_core.assessment import Diagnostic, assess
-from twin_core.audit import Audit, audit
 from twin_core.compiled import PHYSICS_HASH
-from twin_core.demold import DemoldWindow
-from twin_core.kpi import Kpis
 from twin_core.models import observe
+from twin_core.models import part_properties as part
 from twin_core.models import state as s
-from twin_core.shot import Scenario
-from twin_core.simulation import Trajectory, integrate
+from twin_core.results.assessment import Diagnostic, assess
+from twin_core.results.audit import Audit, audit
+from twin_core.results.demold_window import DemoldWindow
+from twin_core.results.kpi import Kpis
+from twin_core.results.summary import summarize
+from twin_core.scenario import Scenario
 from twin_core.solvers.base import Array, Statistics
-from twin_core.summary import summarize
+from twin_core.trajectory import Trajectory, integrate
 
 SERIES = [
     "time_s",

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import stats
 
 from twin_core.errors import InputError
-from twin_core.learning.wander import Array, wander_of
+from twin_core.learning.autocorrelation import Array, wander_of
 
 FEWEST = 30
 """Shots that both have answered for."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from twin_core.compiled import allocating
-from twin_core.models import account
+from twin_core.models import heat_balance as account
 from twin_core.models import state as s
-from twin_core.models.account import heat_capacity, parabolas
-from twin_core.simulation import Trajectory
+from twin_core.models.heat_balance import heat_capacity, parabolas
 from twin_core.solvers.base import Array, Parameters
+from twin_core.trajectory import Trajectory
 from twin_core.units import M_CO2_KG_PER_MOL
 
 

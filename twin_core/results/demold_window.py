@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from twin_core import part
 from twin_core.compiled import allocating, compiled
+from twin_core.models import part_properties as part
 from twin_core.models import state as s
 from twin_core.solvers.base import Array
 

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from twin_core.compiled import allocating, compiled, copy
-from twin_core.models import account, layers, newton, observe
+from twin_core.models import heat_balance as account
+from twin_core.models import layers, newton, observe
 from twin_core.models import state as s
 from twin_core.solvers import rosenbrock as ros
 from twin_core.solvers.base import Array, Parameters

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from twin_core import assessment, demold, kpi
 from twin_core.compiled import allocating
-from twin_core.shot import Scenario
-from twin_core.simulation import Trajectory, integrate
+from twin_core.results import assessment, kpi
+from twin_core.results import demold_window as demold
+from twin_core.scenario import Scenario
 from twin_core.solvers.base import Array, Parameters
+from twin_core.trajectory import Trajectory, integrate
 
 
 @dataclass(frozen=True)
