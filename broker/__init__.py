@@ -18,10 +18,8 @@ Read a payload, answer with another:
 | `sensors` | names that carry units, the well-known sensors and their possible ranges |
 | `timestamps` | times: UTC in memory, RFC 3339 on the wire |
 | `schemas` | the JSON Schema of every message (`python -m broker.schemas docs/schemas`) |
-| `mosquitto` | a local Mosquitto for tests and the demo |
-| `plan` | who connects to a production broker; `folder` writes its files |
-| `access`, `certificates`, `passwords`, `configuration` | what those files say |
-| `embedded` | a broker inside the process, for a demo without Mosquitto |
+| `setup` | `broker init`: the inventory of clients, the folder of files and what these say |
+| `local` | brokers on this machine: Mosquitto for tests and the demo, one inside the process |
 
 Nothing here knows the physics, a database or the agent.
 """
@@ -50,7 +48,7 @@ from broker.messages import (
     TwinStatus,
     Versions,
 )
-from broker.sensors import WELL_KNOWN_SENSORS, Sensor, find_sensor
+from broker.sensors import WELL_KNOWN_SENSORS, Sensor
 from broker.timestamps import format_timestamp, parse_timestamp
 from broker.topics import (
     DEFAULT_PREFIX,
@@ -96,7 +94,6 @@ __all__ = [
     "Versions",
     "decode",
     "encode",
-    "find_sensor",
     "format_timestamp",
     "is_identifier",
     "parse_timestamp",

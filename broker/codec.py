@@ -1,7 +1,7 @@
 """Bytes to messages and back, as JSON or MessagePack.
 
 `decode` answers every input with a message or a `PayloadError`. It works in four steps: size,
-parse, walk (`broker.values`: finite, storable, not too deep), then version and fields. What a
+parse, walk (`broker.json_values`: finite, storable, not too deep), then version and fields. What a
 message holds survives `decode(type(message), encode(message, format))` unchanged, extra fields
 included.
 """
@@ -16,14 +16,17 @@ import msgpack
 from pydantic import ValidationError
 
 from broker.errors import PayloadError, RefusalCode
+from broker.json_values import ENTRIES_LIMIT, check_value
 from broker.messages import MODELS, SCHEMA_VERSION, Message
 from broker.topics import Channel
-from broker.values import ENTRIES_LIMIT, check_value
 
 Format = Literal["json", "msgpack"]
 
 PAYLOAD_LIMIT = 256 * 1024
 """Bytes of a payload that is decoded."""
+
+MAX_PACKET_BYTES = 1024 * 1024
+"""Bytes of an MQTT packet that our brokers pass on."""
 
 CONTENT_TYPES: dict[Format, str] = {"json": "application/json", "msgpack": "application/msgpack"}
 """The MQTT 5 content type of each format."""

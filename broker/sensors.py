@@ -54,10 +54,6 @@ class Sensor:
     low: float
     high: float
 
-    def is_possible(self, value: float) -> bool:
-        """Whether `value`, in the sensor's unit, lies in its possible range."""
-        return self.low <= value <= self.high
-
 
 def _sensor(name: str, meaning: str, low: float, high: float) -> tuple[str, Sensor]:
     return name, Sensor(name, sensor_unit(name), meaning, low, high)
@@ -81,11 +77,6 @@ def sensor_unit(name: str) -> str:
         if base.endswith(suffix):
             return UNIT_OF_SUFFIX[suffix]
     raise ValueError(f"sensor name {name[:80]!r} ends in no unit: expected one of {SUFFIXES_TEXT}")
-
-
-def find_sensor(name: str) -> Sensor | None:
-    """The well-known sensor that `name` (numbered or not) is, or None."""
-    return WELL_KNOWN_SENSORS.get(base_name(name))
 
 
 SUFFIXES_TEXT = " ".join(UNIT_OF_SUFFIX)

@@ -16,19 +16,19 @@ from itertools import count
 from pathlib import Path
 
 from broker.codec import decode
-from broker.embedded import EmbeddedBroker
 from broker.errors import PayloadError
-from broker.loopback import BrokerStartError
+from broker.local.embedded import EmbeddedBroker
+from broker.local.loopback import BrokerStartError
+from broker.local.mosquitto import MosquittoProcess, find_mosquitto
 from broker.messages import Prediction, ShotKpis, TelemetryFrame, TwinStatus
-from broker.mosquitto import MosquittoProcess, find_mosquitto
 from broker.topics import PressAddress
 from edge_agent.agent import Agent
 from edge_agent.clock import AcceleratedClock, Clock
 from edge_agent.config.settings import BrokerSettings, HistorySettings, Settings, SpoolSettings
 from edge_agent.errors import LinkError
 from edge_agent.links.mqtt import Session, connect
+from edge_agent.links.player import play
 from edge_agent.logged_shots.bundle import Bundle, load_bundle
-from edge_agent.shots.timed_messages import play
 from edge_agent.spool.spool import new_key
 from edge_agent.virtual_plant.virtual_press import LEAD_S, Recipes, virtual_shot
 from twin_core import MaterialSystem, Mold, load_mold, load_systems

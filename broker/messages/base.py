@@ -16,7 +16,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from broker.errors import PayloadError
-from broker.values import EXTRA_DEPTH_LIMIT, INT_MAX, INT_MIN, check_value
+from broker.json_values import EXTRA_DEPTH_LIMIT, INT_MAX, INT_MIN, check_value
 
 SCHEMA_VERSION: Literal[1] = 1
 """The version of the contract: the `v` of every message."""

@@ -26,7 +26,7 @@ from broker.messages.base import (
 from broker.timestamps import Timestamp
 
 Basis = Literal["poured", "live", "final"]
-"""What a prediction rests on: the recipe, the readings so far, or the whole shot."""
+"""Kinds of prediction."""
 
 
 class Kpis(WireModel):
@@ -136,6 +136,7 @@ class Prediction(Message):
     system_id: Identifier
     issued_at: Timestamp
     basis: Basis
+    """What it rests on: the recipe, the readings so far, or the whole shot."""
     revision: Revision
     """Counts the predictions of one shot from 1."""
     status: Literal["predicted", "hold"]

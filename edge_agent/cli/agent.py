@@ -26,8 +26,8 @@ def command(config: Path) -> None:
     0 stopped, 2 wrong configuration, 1 anything else; the reason is the last line of the log.
     """
     from edge_agent.config.settings import load_settings
-    from edge_agent.library_logs import take_over
     from edge_agent.logs import configure, get_logger
+    from edge_agent.monitoring.library_logs import take_over
 
     try:
         settings = load_settings(config)

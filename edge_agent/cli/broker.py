@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 import click
 from pydantic import ValidationError
 
-from broker.access import agent_name
 from broker.ids import require_identifier
+from broker.setup.access import agent_name
 from edge_agent.cli.common import fail
 from edge_agent.errors import MissingExtra, SettingsError, StoreError
 from twin_core.errors import InputError, TwinError
 from twin_core.files import describe
 
 if TYPE_CHECKING:
-    from broker.folder import BrokerFolder
-    from broker.plan import Plan
+    from broker.setup.folder import BrokerFolder
+    from broker.setup.inventory import Plan
     from edge_agent.config.settings import Settings
 
 PLAN = "plan.json"
@@ -85,7 +85,7 @@ def init(config: Path, out: Path, **options: Any) -> None:
     try:
         settings = load_settings(config)
         with _errors_named():
-            from broker.folder import BrokerFolder
+            from broker.setup.folder import BrokerFolder
 
             plan = _extended(_read_plan(out), settings, out, options)
             folder = BrokerFolder(out, plan, datetime.now(UTC))
@@ -114,7 +114,7 @@ def renew(out: Path, within_days: int, names: tuple[str, ...]) -> None:
     """
     try:
         with _errors_named():
-            from broker.folder import BrokerFolder
+            from broker.setup.folder import BrokerFolder
 
             plan = _read_plan(out)
             if plan is None:
@@ -157,7 +157,7 @@ def _errors_named() -> Iterator[None]:
 
 
 def _read_plan(out: Path) -> Plan | None:
-    from broker.plan import Plan
+    from broker.setup.inventory import Plan
 
     path = out / PLAN
     return Plan.model_validate_json(path.read_bytes()) if path.exists() else None
@@ -169,7 +169,7 @@ def _extended(old: Plan | None, settings: Settings, out: Path, options: dict[str
     Raises:
         ValueError: an option or the old plan holds a value that cannot be used.
     """
-    from broker.plan import THIS_MACHINE, AgentPlan, Plan
+    from broker.setup.inventory import THIS_MACHINE, AgentPlan, Plan
 
     for option, names in _NAMES.items():
         for name in options[names]:

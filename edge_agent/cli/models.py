@@ -12,7 +12,6 @@ import click
 
 from edge_agent.cli.common import fail
 from edge_agent.cli.models_compare import command as compare
-from edge_agent.cli.models_compare import is_better
 
 if TYPE_CHECKING:
     from edge_agent.inference.registry import Manifest, State
@@ -137,6 +136,8 @@ def promote(name: str, version: int, folder: Path, features: Path | None) -> Non
     shelf = Shelf(folder)
     try:
         if features is not None:
+            from edge_agent.learning.compare_models import is_better
+
             in_use = shelf.state(name).promoted
             before = PHYSICS if in_use is None else f"{name}/{in_use}"
             better, lines = is_better(features, folder, before, f"{name}/{version}")

@@ -15,8 +15,7 @@ from edge_agent.cli.common import fail, history_at
 from edge_agent.cli.values import Number
 
 if TYPE_CHECKING:
-    from twin_core.learning.compare import Comparison
-    from twin_core.learning.wander import Array
+    from edge_agent.learning.compare_models import Errors
 
 EXAMPLE = """\b
 Examples:
@@ -53,24 +52,18 @@ def command(
     output: str,
 ) -> None:
     """Compare two models (NAME/VERSION, or `physics`) on the same shots, target by target."""
+    from edge_agent.learning.compare_models import compare_models, errors_on
     from twin_core.errors import InputError, TwinError
-    from twin_core.learning.compare import compare
 
     try:
         if (where is None) == (features is None):
             raise InputError("give --history or --features: where the shots are")
         if where is not None:
-            found = _told(where, first, second, days)
+            errors = asyncio.run(_errors_reported(where, first, second, days))
         else:
             assert features is not None
-            found = _answered(features, folder, first, second)
-        compared: dict[str, Comparison] = {}
-        reasons: dict[str, str] = {}
-        for name, (errors, other_errors) in found.items():
-            try:
-                compared[name] = compare(errors, other_errors)
-            except InputError as error:
-                reasons[name] = str(error)
+            errors = errors_on(features, folder, first, second)
+        compared, reasons = compare_models(errors)
         if not compared:
             raise InputError("; ".join(f"{name}: {words}" for name, words in reasons.items()))
     except TwinError as error:
@@ -85,75 +78,14 @@ def command(
         click.echo(f"{name}: not compared: {words}")
 
 
-def is_better(features: Path, folder: Path, first: str, second: str) -> tuple[bool, list[str]]:
-    """Is the second better in one target at least, and worse in none? And why.
-
-    Raises:
-        InputError, ModelError: they cannot be compared.
-    """
-    from twin_core.errors import InputError
-    from twin_core.learning.compare import compare
-
-    lines, verdicts = [], set()
-    for name, errors in _answered(features, folder, first, second).items():
-        try:
-            one = compare(*errors)
-        except InputError as error:
-            lines.append(f"{name}: not compared: {error}")
-            continue
-        verdicts.add(one.better)
-        lines.append(f"{name}: {one.words}; {one.shots_count} shots")
-    return "second" in verdicts and "first" not in verdicts, lines
-
-
-def _told(
-    where: str, first: str, second: str, days: float | None
-) -> dict[str, tuple[Array, Array]]:
+async def _errors_reported(where: str, first: str, second: str, days: float | None) -> Errors:
     from edge_agent.history.read import open_reader
-    from edge_agent.learning.model_errors import Told, told
-    from twin_core.errors import InputError
+    from edge_agent.learning.compare_models import errors_of
+    from edge_agent.learning.model_errors import told
 
     since = None if days is None else datetime.now(UTC) - timedelta(days=days)
-
-    async def read() -> Told:
-        reader = open_reader(history_at(where))
-        try:
-            return await told(reader, since)
-        finally:
-            await reader.close()
-
-    found = asyncio.run(read())
-    for label in (first, second):
-        if label not in found.labels():
-            there = ", ".join(found.labels()) or "none"
-            raise InputError(
-                f"{where}: no answers of {label} in {found.shots_count} shots (there are: {there})"
-            )
-    return {name: (by[first], by[second]) for name, by in found.errors.items()}
-
-
-def _answered(
-    features: Path, folder: Path, first: str, second: str
-) -> dict[str, tuple[Array, Array]]:
-    from edge_agent.inference.registry import Shelf, check_name
-    from edge_agent.learning.model_errors import PHYSICS
-    from edge_agent.learning.tables import read_table
-    from twin_core.errors import InputError
-    from twin_core.learning.columns import COLUMNS, TARGETS
-    from twin_core.learning.training.judge import judge
-    from twin_core.learning.training.table import FeatureSet
-
-    columns = read_table(features)
-    found: list[dict[str, Array]] = []
-    for label in (first, second):
-        if label == PHYSICS:
-            table = FeatureSet.of(columns, list(COLUMNS))
-            found.append({name: table.residual(name) ** 2 for name in TARGETS})
-            continue
-        name, _, version = label.partition("/")
-        if not version.isdecimal():
-            raise InputError(f"{label!r}: write NAME/VERSION, as in pour/3, or physics")
-        model = Shelf(folder).load(check_name(name), int(version))
-        found.append(judge(model, columns).errors)
-    one, other = found
-    return {name: (one[name], other[name]) for name in one if name in other}
+    reader = open_reader(history_at(where))
+    try:
+        return errors_of(await told(reader, since), where, first, second)
+    finally:
+        await reader.close()

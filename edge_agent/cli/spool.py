@@ -122,7 +122,7 @@ def _must_exist(path: Path) -> None:
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     """A spool to look into; what is wrong with it ends the command."""
-    from edge_agent.sqlite_files import connect_beside
+    from edge_agent.spool.sqlite_files import connect_beside
 
     _must_exist(path)
     try:

@@ -15,7 +15,7 @@ from broker.timestamps import format_timestamp
 from edge_agent.errors import StoreError
 from edge_agent.history.schema import TABLES, Table, names
 from edge_agent.ports import HistoryRow, Receipt, Stored
-from edge_agent.sqlite_files import (
+from edge_agent.spool.sqlite_files import (
     GROUP_MAY_READ,
     OpenFiles,
     check_version,

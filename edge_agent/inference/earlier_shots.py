@@ -15,7 +15,6 @@ from pydantic import BaseModel, ValidationError
 
 from broker.messages import QualityRecord
 from broker.topics import PressAddress
-from edge_agent.learning.checks import seconds
 from edge_agent.logged_shots.logged_shot import lab_record
 from edge_agent.logs import get_logger
 from edge_agent.shots.shot import Shot
@@ -79,7 +78,7 @@ class EarlierShots:
 
     def __init__(self, kept: Iterable[Mapping[str, Any]] = ()) -> None:
         """Go on from what was kept; a damaged row is left out."""
-        self._past, self._read_only = PastResults(), False
+        self._past = PastResults()
         self._rows: dict[tuple[str, str], dict[str, Earlier]] = {}
         rows = list[Earlier]()
         for state in kept:
@@ -95,12 +94,6 @@ class EarlierShots:
         """How many shots are kept."""
         return sum(len(rows) for rows in self._rows.values())
 
-    def glance(self) -> EarlierShots:
-        """The same, for somebody who must not change it."""
-        found = EarlierShots()
-        found._past, found._rows, found._read_only = self._past, self._rows, True
-        return found
-
     def known(self, shot: Shot, row: Row) -> Row:
         """The ``prev_ press_ site_ dev_`` columns of a shot: what was known before its pour.
 
@@ -108,7 +101,7 @@ class EarlierShots:
             row: its ``proc_`` columns.
         """
         assert shot.poured_at is not None
-        return self._past.known(_key(shot), seconds(shot.poured_at), row)
+        return self._past.known(_key(shot), shot.poured_at.timestamp(), row)
 
     def poured(self, shot: Shot, row: Row, state: State) -> None:
         """The shot was poured and simulated.
@@ -117,13 +110,11 @@ class EarlierShots:
             row: its ``proc_`` and ``sim_`` columns.
             state: takes what is to be kept.
         """
-        if self._read_only:
-            return
         assert shot.poured_at is not None
         key = _key(shot)
         self._past.simulated(key, row)
         poured = {name: row[name] for name in _POURED if math.isfinite(row.get(name, math.nan))}
-        self._write(key, {"poured_at_s": seconds(shot.poured_at), "poured": poured}, state)
+        self._write(key, {"poured_at_s": shot.poured_at.timestamp(), "poured": poured}, state)
 
     def closed(self, shot: Shot, row: Row, state: State) -> None:
         """A poured shot has ended.
@@ -131,11 +122,9 @@ class EarlierShots:
         Args:
             row: its ``sim_`` and ``meas_`` columns, empty if it was not simulated.
         """
-        if self._read_only:
-            return
         assert shot.poured_at is not None
         assert shot.closed_at is not None
-        key, at_s = _key(shot), seconds(shot.closed_at)
+        key, at_s = _key(shot), shot.closed_at.timestamp()
         if not row and (key.address, key.mold_id) not in self._rows:
             return  # nothing was ever simulated in this mold: it may be anything
         opened, aborted = shot.outcome == "demolded", shot.outcome == "aborted"
@@ -144,13 +133,15 @@ class EarlierShots:
         if aborted:
             self._past.aborted(key)
         measured = {n: seen[n] for n in _MEASURED if math.isfinite(seen.get(n, math.nan))}
-        news = {"poured_at_s": seconds(shot.poured_at), "closed_at_s": at_s, "measured": measured}
+        news = {
+            "poured_at_s": shot.poured_at.timestamp(),
+            "closed_at_s": at_s,
+            "measured": measured,
+        }
         self._write(key, news | {"opened": opened, "aborted": aborted}, state)
 
     def lab(self, press: PressAddress, record: QualityRecord, state: State) -> None:
         """A quality record has come, hours later or again, with its mold or without."""
-        if self._read_only:
-            return
         key = ShotKey(press.site, press.press, record.mold_id or "", record.shot_id)
         mold_id = self._past.mold_of(key) or ""
         if (key.address, mold_id) not in self._rows:
@@ -158,7 +149,7 @@ class EarlierShots:
         key = key._replace(mold_id=mold_id)
         found = lab_record(record)
         new = Record(
-            at_s=seconds(record.ts),
+            at_s=record.ts.timestamp(),
             numbers=dict(found.numbers),
             defects=found.defects,
             risk=found.risk,

@@ -45,7 +45,7 @@ class Offline:
 
 def correct_offline(result: SimulationResult, folder: Path) -> Offline:
     """Ask the promoted model for the pour; never raises."""
-    models = ModelsInUse(folder).look()
+    models = ModelsInUse(folder).refresh()
     scenario = result.scenario
     row = possible(process_columns(scenario.process, scenario.mold, 0))[0]
     row |= physics_columns(result)

@@ -95,7 +95,7 @@ class ModelsInUse:
         self.now = InUse()
         """What is in use; taken by reference, exchanged at once."""
 
-    def look(self) -> InUse:
+    def refresh(self) -> InUse:
         """Load what is promoted now, if that has changed, and use it from now on."""
         with self._lock:
             try:

@@ -10,7 +10,6 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import pairwise
 from typing import Literal
 
@@ -269,8 +268,3 @@ def _known(record: LabRecord) -> float:
 
 def _same(a: LabRecord, b: LabRecord) -> bool:
     return (a.numbers, a.defects, a.risk) == (b.numbers, b.defects, b.risk)
-
-
-def seconds(at: datetime) -> float:
-    """Of the clock that memories count in."""
-    return at.timestamp()

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.config.catalogue import Catalogue
-from edge_agent.learning.checks import Findings, Inspector, seconds
+from edge_agent.learning.checks import Findings, Inspector
 from edge_agent.learning.physics_columns import simulate_columns
 from edge_agent.logged_shots.logged_shot import Array, LoggedShot
 from edge_agent.shots.scenario import scenario_of
@@ -208,12 +208,12 @@ class Builder:
             if draft.poured_at is None:
                 draft.row |= PastResults().known(draft.key, 0.0, draft.row)
                 continue
-            events.append((seconds(draft.poured_at), 0, number, draft, draft.row))
+            events.append((draft.poured_at.timestamp(), 0, number, draft, draft.row))
             if draft.closed_at is not None:
-                events.append((seconds(draft.closed_at), 1, number, draft, draft.row))
+                events.append((draft.closed_at.timestamp(), 1, number, draft, draft.row))
             for known_at, row in draft.records:
                 if known_at is not None:
-                    events.append((seconds(known_at), 2, number, draft, row))
+                    events.append((known_at.timestamp(), 2, number, draft, row))
         events.sort(key=lambda event: event[:3])
         past = PastResults()
         for at_s, what, _number, draft, row in events:
@@ -280,7 +280,7 @@ def _utc(at: datetime | None) -> np.datetime64:
 
 
 def _order(draft: Draft) -> tuple[float, ShotKey]:
-    at = -math.inf if draft.poured_at is None else seconds(draft.poured_at)
+    at = -math.inf if draft.poured_at is None else draft.poured_at.timestamp()
     return at, draft.key
 
 

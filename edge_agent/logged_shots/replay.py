@@ -22,8 +22,8 @@ from edge_agent.clock import AcceleratedClock
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.errors import NotAuthorized, PacketError, StoreError
 from edge_agent.links.mqtt import Session, connect
+from edge_agent.links.player import play
 from edge_agent.logged_shots.bundle import Bundle
-from edge_agent.shots.timed_messages import play
 from edge_agent.spool.spool import new_key
 from twin_core.errors import InputError
 from twin_core.plain_files import check_regular

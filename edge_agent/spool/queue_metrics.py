@@ -19,7 +19,7 @@ from broker.timestamps import parse_timestamp
 from edge_agent.clock import Clock
 from edge_agent.spool.limit import MB
 from edge_agent.spool.spool import THINNED
-from edge_agent.sqlite_files import connect
+from edge_agent.spool.sqlite_files import connect
 
 QUEUES = {"publish": "created_at", "forward": "created_at"}
 """Tables that should run empty, and the column that says since when an entry waits."""

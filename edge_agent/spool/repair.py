@@ -16,8 +16,8 @@ from broker.timestamps import parse_timestamp
 from edge_agent.errors import StoreError
 from edge_agent.spool.spool import Spool
 from edge_agent.spool.spool_file import SpoolFile
+from edge_agent.spool.sqlite_files import PARTS, connect, connect_beside, part
 from edge_agent.spool.tables import OLDER_TABLES, SPOOL_TABLES
-from edge_agent.sqlite_files import PARTS, connect, connect_beside, part
 
 PROBLEMS_NAMED = 5
 TRIES = 5_000

@@ -27,8 +27,8 @@ from edge_agent.logs import get_logger
 from edge_agent.ports import HistoryRow, Outgoing, Stored
 from edge_agent.spool.changes import Changes, Depth
 from edge_agent.spool.spool_file import SpoolFile
+from edge_agent.spool.sqlite_files import OpenFiles, check_version, connect
 from edge_agent.spool.tables import INBOX, INBOX_TABLE, SCHEMA_VERSION, has_inbox, migrate
-from edge_agent.sqlite_files import OpenFiles, check_version, connect
 
 NOTHING = {"results": 0, "telemetry": 0}
 """No row was had yet."""

@@ -18,7 +18,7 @@ from socket import gethostname
 from typing import Any
 
 from edge_agent.errors import SettingsError, StoreError
-from edge_agent.sqlite_files import PRIVATE, make_folder, part, place_of, tighten
+from edge_agent.spool.sqlite_files import PRIVATE, make_folder, part, place_of, tighten
 
 LOCK = ".lock"
 WRITTEN_BYTES = 4096

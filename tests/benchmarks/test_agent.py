@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from broker.mosquitto import MosquittoProcess
+from broker.local.mosquitto import MosquittoProcess
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import connect
 from tests.support.node_red import NodeRed

@@ -14,8 +14,8 @@ from edge_agent.monitoring.metrics import Laps, Metrics
 from edge_agent.ports import HistoryRow
 from edge_agent.spool.spool import Changes
 from tests.support.payloads import telemetry
-from tests.unit.test_earlier import Disk, live
-from tests.unit.test_metrics import row
+from tests.unit.edge_agent.inference.test_earlier_shots import Disk, live
+from tests.unit.edge_agent.monitoring.test_metrics import row
 
 BATCH = 256
 

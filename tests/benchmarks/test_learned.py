@@ -17,8 +17,8 @@ from time import perf_counter
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from broker.local.mosquitto import MosquittoProcess
 from broker.messages import ShotEvent
-from broker.mosquitto import MosquittoProcess
 from edge_agent.config.catalogue import load_catalogue
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.inference.earlier_shots import EarlierShots
@@ -33,7 +33,7 @@ from tests.support.feature_sets import feature_set
 from tests.support.models import NOW, model_file, parameters_hash, shelf_with
 from tests.support.plant import one_latency
 from tests.support.processes import AgentProcess, rss_mb, wait_for
-from tests.unit.test_earlier import Disk, live
+from tests.unit.edge_agent.inference.test_earlier_shots import Disk, live
 from twin_core.learning.card import Card
 from twin_core.learning.training.export import with_card
 from twin_core.learning.training.fit import TrainConfig
@@ -72,15 +72,15 @@ def test_learned_single_row(benchmark: BenchmarkFixture, tmp_path: Path) -> None
     for row in disk.kept.values():  # as if they were poured into the mold of the catalogue
         row["key"] = [*row["key"][:2], row["key"][2].replace("M0", "PANEL_A"), row["key"][3]]
     inference = Inference(tmp_path / "models", Metrics(), disk.kept.values())
-    inference._models.look()
+    inference._models.models.refresh()
     catalogue, times = load_catalogue(settings), list[float]()
     shot = shot_of(0)
     answer = simulate_shot(shot, "", catalogue, 1800.0)
     assert answer.result is not None
     physics = stage.predict(shot, answer.result, [], None, "poured", NOW)
-    assert inference.row(shot, answer, "pour")["prev_rho_moulded_count"] == 40
+    assert inference.rows.row(shot, answer, "pour")["prev_rho_moulded_count"] == 40
     for _ in range(ROUNDS):
-        inference.forget(shot.key)
+        inference.forget(shot.shot_key)
         began = perf_counter()
         found = inference.corrected(shot, answer, physics)
         times.append(1e3 * (perf_counter() - began))

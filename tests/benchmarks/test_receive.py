@@ -19,7 +19,7 @@ import aiomqtt
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from broker.mosquitto import MosquittoProcess
+from broker.local.mosquitto import MosquittoProcess
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import connect
 from edge_agent.ports import Envelope

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.mosquitto import MosquittoProcess
+from broker.local.mosquitto import MosquittoProcess
 from tests.support.timescale import TimescaleServer, new_database
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from broker.mosquitto import MosquittoProcess
-from broker.plan import AgentPlan
+from broker.local.mosquitto import MosquittoProcess
+from broker.setup.inventory import AgentPlan
 from tests.chaos.gateway import Gateway
 from tests.chaos.hostile import Intruder
 from tests.chaos.script import HOSTILE_PRESS, SITE, script

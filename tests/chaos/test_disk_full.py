@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.mosquitto import MosquittoProcess
+from broker.local.mosquitto import MosquittoProcess
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import connect
 from tests.chaos.inside import birth, check_history, check_shot, event, frames, press, send

@@ -13,7 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from broker.mosquitto import MosquittoProcess
+from broker.local.mosquitto import MosquittoProcess
 from edge_agent.config.settings import Settings
 from edge_agent.history import connection
 from edge_agent.links import mqtt

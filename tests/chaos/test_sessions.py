@@ -10,8 +10,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from broker.loopback import free_port
-from broker.mosquitto import MosquittoProcess
+from broker.local.loopback import free_port
+from broker.local.mosquitto import MosquittoProcess
 from edge_agent.pipeline import forward
 from tests.chaos.inside import (
     MOLD,

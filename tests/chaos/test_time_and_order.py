@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from broker.local.mosquitto import MosquittoProcess
 from broker.messages import TelemetryFrame
-from broker.mosquitto import MosquittoProcess
 from tests.chaos.inside import (
     MOLD,
     Message,

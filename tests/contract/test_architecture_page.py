@@ -1,8 +1,10 @@
-"""The table "To add X, touch Y" of docs/architecture.md names what there is."""
+"""docs/architecture.md shows the house as it is: rooms, modules, what to touch to add a thing."""
 
 from __future__ import annotations
 
 import re
+import tomllib
+from fnmatch import fnmatch
 
 import pytest
 
@@ -18,6 +20,9 @@ FILES = {
     for path in (ROOT / folder).rglob("*")
     if "__pycache__" not in path.parts
 } | {"README.md", "pyproject.toml"}
+ROOMS = re.findall(
+    r"^\| `([a-z_]+/[a-z_/]+)` \|", PAGE.partition("## The way of a shot")[0], re.MULTILINE
+)
 PLACEHOLDERS = {"edge_agent/learning/from_x.py"}
 
 
@@ -51,3 +56,36 @@ def test_names_in_capitals_are_in_the_files_of_their_row() -> None:
                 if (file == named or file.endswith(f"/{named}")) and file.endswith(".py")
             ]
             assert any(re.search(rf"\b{name}\b", text) for text in texts), (thing, name)
+
+
+def test_every_room_has_its_row_and_every_row_its_room() -> None:
+    folders = {
+        path.parent.relative_to(ROOT).as_posix()
+        for package in ("twin_core", "broker", "edge_agent")
+        for path in (ROOT / package).glob("*/__init__.py")
+    }
+    assert set(ROOMS) == folders
+    assert len(ROOMS) == len(set(ROOMS))
+
+
+def test_rooms_stand_in_the_order_that_lint_checks() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    for package in ("twin_core", "broker", "edge_agent"):
+        (layers,) = [
+            contract["layers"]
+            for contract in contracts["contracts"]
+            if contract["type"] == "layers" and contract.get("containers") == [package]
+        ]
+        height = {
+            name: number
+            for number, layer in enumerate(layers)
+            for name in re.findall(r"[a-z_]+", layer)
+        }
+        shown = [height[room.split("/")[1]] for room in ROOMS if room.startswith(f"{package}/")]
+        assert shown == sorted(shown)
+
+
+def test_every_file_that_the_page_names_exists() -> None:
+    for name in set(files_in(PAGE)) - PLACEHOLDERS:
+        path = name.rstrip("/")
+        assert any(fnmatch(file, path) or fnmatch(file, f"*/{path}") for file in FILES), name

@@ -25,7 +25,7 @@ from broker import (
 )
 from broker.codec import PAYLOAD_LIMIT
 from broker.errors import DETAIL_LIMIT
-from broker.values import DEPTH_LIMIT, ENTRIES_LIMIT, EXTRA_DEPTH_LIMIT
+from broker.json_values import DEPTH_LIMIT, ENTRIES_LIMIT, EXTRA_DEPTH_LIMIT
 from tests.support.payloads import quality, shot, telemetry
 from tests.support.strategies import MESSAGES, wild_values
 

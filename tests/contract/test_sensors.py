@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from broker import WELL_KNOWN_SENSORS, find_sensor
+from broker import WELL_KNOWN_SENSORS
 from broker.sensors import UNIT_OF_SUFFIX, base_name, has_unit, sensor_unit
 
 DESIGNED = [
@@ -30,9 +30,6 @@ def test_well_known_sensors_are_sensors(name: str) -> None:
     assert has_unit(name)
     assert sensor.unit == sensor_unit(name) in UNIT_OF_SUFFIX.values()
     assert sensor.low < sensor.high
-    assert sensor.is_possible(sensor.low)
-    assert not sensor.is_possible(sensor.high + 1)
-    assert not sensor.is_possible(float("nan"))
 
 
 def test_the_designed_names_are_known() -> None:
@@ -41,8 +38,7 @@ def test_the_designed_names_are_known() -> None:
 
 def test_numbered_sensors_are_of_the_same_kind() -> None:
     assert base_name("T_mold_C.12") == "T_mold_C"
-    assert find_sensor("T_mold_C.12") is WELL_KNOWN_SENSORS["T_mold_C"]
-    assert find_sensor("T_oven_C") is None
+    assert base_name("T_mold_C.12") in WELL_KNOWN_SENSORS
 
 
 @pytest.mark.parametrize(

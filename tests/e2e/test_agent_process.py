@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from broker.codec import PAYLOAD_LIMIT, encode
+from broker.local.mosquitto import MosquittoProcess
 from broker.messages import Recipe, ShotEvent, TelemetryFrame
-from broker.mosquitto import MosquittoProcess
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import Session, connect
 from tests.support.processes import ROOT, AgentProcess, mosquitto_sub, wait_for

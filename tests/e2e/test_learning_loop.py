@@ -18,8 +18,8 @@ import asyncpg
 import numpy as np
 import pytest
 
+from broker.local.mosquitto import MosquittoProcess
 from broker.messages import Alert, Prediction, QualityRecord
-from broker.mosquitto import MosquittoProcess
 from broker.topics import TopicSpace
 from edge_agent.clock import AcceleratedClock
 from edge_agent.config.settings import BrokerSettings, HistorySettings
@@ -27,7 +27,7 @@ from edge_agent.history import open_store
 from edge_agent.inference.registry import Shelf
 from edge_agent.learning.tables import read_table, write_table
 from edge_agent.links.mqtt import connect
-from edge_agent.shots.timed_messages import play
+from edge_agent.links.player import play
 from edge_agent.virtual_plant import Change, VirtualPlant, write_molds
 from edge_agent.virtual_plant.rows import fill
 from edge_agent.virtual_plant.shots import VirtualShot

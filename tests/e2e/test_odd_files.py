@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.mosquitto import MosquittoProcess
+from broker.local.mosquitto import MosquittoProcess
 from edge_agent.inference.registry import MODEL
 from tests.support.models import model_file, shelf_with
 from tests.support.processes import ROOT, AgentProcess, wait_for

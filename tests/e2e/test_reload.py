@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from broker.codec import encode
+from broker.local.mosquitto import MosquittoProcess
 from broker.messages import TelemetryFrame
-from broker.mosquitto import MosquittoProcess
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import Session, connect
 from tests.support.processes import AgentProcess, mosquitto_sub, wait_for

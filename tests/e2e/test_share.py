@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from broker.codec import encode
+from broker.local.mosquitto import MosquittoProcess
 from broker.messages import Recipe, ShotEvent, TelemetryFrame
-from broker.mosquitto import MosquittoProcess
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import Session, connect
 from edge_agent.presses.ownership import owner

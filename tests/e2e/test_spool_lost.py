@@ -16,9 +16,9 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 
 from broker.codec import encode
-from broker.loopback import free_port
+from broker.local.loopback import free_port
+from broker.local.mosquitto import MosquittoProcess
 from broker.messages import TelemetryFrame
-from broker.mosquitto import MosquittoProcess
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import Session, connect
 from tests.support.processes import ROOT, AgentProcess, read_file, wait_for

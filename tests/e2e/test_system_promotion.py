@@ -16,8 +16,8 @@ import yaml
 from click.testing import CliRunner
 
 from broker.codec import encode
+from broker.local.mosquitto import MosquittoProcess
 from broker.messages import Recipe, ShotEvent
-from broker.mosquitto import MosquittoProcess
 from edge_agent.cli import main
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import connect

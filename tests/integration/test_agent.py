@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from broker.codec import decode, encode
-from broker.embedded import EmbeddedBroker
+from broker.local.embedded import EmbeddedBroker
+from broker.local.mosquitto import MosquittoProcess
 from broker.messages import Prediction, QualityRecord, Recipe, ShotEvent, TwinStatus
-from broker.mosquitto import MosquittoProcess
 from edge_agent.agent import Agent
 from edge_agent.clock import SystemClock
 from edge_agent.config.settings import BrokerSettings, HistorySettings, Settings, SpoolSettings

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.mosquitto import MosquittoProcess
+from broker.local.mosquitto import MosquittoProcess
 from tests.support.mosquitto_versions import mosquitto, on_every_version
 from tests.support.ruled_broker import eventually, folder_of, plan_for
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from broker.configuration import AUTOSAVE_CHANGES, MACHINE_CONNECTIONS
-from broker.plan import AgentPlan
+from broker.setup.configuration import AUTOSAVE_CHANGES, MACHINE_CONNECTIONS
+from broker.setup.inventory import AgentPlan
 from edge_agent.links.mqtt import Will, connect
 from tests.support.mosquitto_versions import mosquitto, on_every_version
 from tests.support.ruled_broker import RuledBroker, ruled_broker

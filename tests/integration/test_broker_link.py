@@ -14,9 +14,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from broker.codec import decode, encode
+from broker.local.mosquitto import MosquittoProcess
 from broker.messages import Prediction, QualityRecord, Recipe, ShotEvent
-from broker.mosquitto import MosquittoProcess
-from broker.passwords import password_line
+from broker.setup.passwords import password_line
 from edge_agent.agent import Agent
 from edge_agent.clock import SystemClock
 from edge_agent.config.settings import BrokerSettings, HistorySettings, Settings, SpoolSettings

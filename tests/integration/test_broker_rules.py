@@ -16,7 +16,7 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
-from broker.plan import AgentPlan
+from broker.setup.inventory import AgentPlan
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.errors import LinkError
 from edge_agent.links.mqtt import Session, connect

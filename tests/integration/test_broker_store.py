@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.configuration import AUTOSAVE_CHANGES
+from broker.setup.configuration import AUTOSAVE_CHANGES
 from edge_agent.links.mqtt import Session, Will, connect
 from tests.support.mosquitto_versions import mosquitto, on_every_version
 from tests.support.ruled_broker import RuledBroker, ruled_broker

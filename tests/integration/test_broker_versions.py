@@ -13,7 +13,7 @@ import pytest
 
 from broker.codec import encode
 from broker.messages import Recipe, ShotEvent
-from broker.plan import AgentPlan
+from broker.setup.inventory import AgentPlan
 from edge_agent.agent import Agent
 from edge_agent.clock import SystemClock
 from edge_agent.config.settings import HistorySettings, Settings, SpoolSettings

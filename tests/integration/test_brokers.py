@@ -13,10 +13,10 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
-from broker import mosquitto
-from broker.embedded import EmbeddedBroker
-from broker.loopback import HOST, BrokerStartError, answers, free_port
-from broker.mosquitto import MosquittoProcess, find_mosquitto, render_config
+from broker.local import mosquitto
+from broker.local.embedded import EmbeddedBroker
+from broker.local.loopback import HOST, BrokerStartError, answers, free_port
+from broker.local.mosquitto import MosquittoProcess, find_mosquitto, render_config
 
 TOPIC = "pur/v1/site/press/twin/status"
 V5 = aiomqtt.ProtocolVersion.V5

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.loopback import free_port
+from broker.local.loopback import free_port
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.errors import LinkError
 from edge_agent.links.mqtt import connect

@@ -24,8 +24,8 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from broker.loopback import free_port
-from broker.mosquitto import find_mosquitto
+from broker.local.loopback import free_port
+from broker.local.mosquitto import find_mosquitto
 from edge_agent.cli import main
 from edge_agent.learning.tables import write_table
 from tests.support.doc_commands import Command, commands_of
@@ -47,7 +47,7 @@ NOT_HERE = {
     "docker": "needs Docker; tests/contract/test_deploy_containers.py",
     "TWIN_EXTRAS=timescale,ml docker": "the same",
     "kubectl": "needs a cluster; the same",
-    "pur-mold-twin models compare": "needs a history of answers; tests/unit/test_compare.py",
+    "pur-mold-twin models compare": "needs a history; tests/unit/edge_agent/cli/test_train_ml.py",
 }
 """First words of commands that do not run here, and why."""
 ADDED = {

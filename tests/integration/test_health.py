@@ -18,9 +18,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from broker.codec import encode
-from broker.loopback import free_port
+from broker.local.loopback import free_port
+from broker.local.mosquitto import MosquittoProcess
 from broker.messages import Recipe, ShotEvent, TelemetryFrame
-from broker.mosquitto import MosquittoProcess
 from edge_agent.agent import Agent
 from edge_agent.clock import SystemClock
 from edge_agent.config.settings import (

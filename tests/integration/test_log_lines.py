@@ -12,8 +12,8 @@ from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
-from broker.loopback import free_port
-from broker.mosquitto import MosquittoProcess
+from broker.local.loopback import free_port
+from broker.local.mosquitto import MosquittoProcess
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import connect
 from tests.support.processes import AgentProcess, wait_for

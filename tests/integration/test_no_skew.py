@@ -47,15 +47,17 @@ class Seen:
         corrected, closed = Inference.corrected, Inference.closed
 
         def with_pour(
-            inference: Inference, shot: Shot, answer: ShotSimulation, prediction: Prediction
+            inference: Inference, shot: Shot, simulation: ShotSimulation, prediction: Prediction
         ) -> Prediction:
             if prediction.basis == "poured":
-                self.pour[shot.shot_id] = dict(inference.row(shot, answer, "pour"))
-            return corrected(inference, shot, answer, prediction)
+                self.pour[shot.shot_id] = dict(inference.rows.row(shot, simulation, "pour"))
+            return corrected(inference, shot, simulation, prediction)
 
-        def with_demold(inference: Inference, shot: Shot, answer: ShotSimulation, state: Any) -> None:
-            self.demold[shot.shot_id] = inference.row(shot, answer, "demold")
-            closed(inference, shot, answer, state)
+        def with_demold(
+            inference: Inference, shot: Shot, simulation: ShotSimulation, state: Any
+        ) -> None:
+            self.demold[shot.shot_id] = inference.rows.row(shot, simulation, "demold")
+            closed(inference, shot, simulation, state)
 
         monkeypatch.setattr(Inference, "corrected", with_pour)
         monkeypatch.setattr(Inference, "closed", with_demold)

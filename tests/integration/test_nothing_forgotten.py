@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from broker.codec import encode
+from broker.local.mosquitto import MosquittoProcess
 from broker.messages import TelemetryFrame
-from broker.mosquitto import MosquittoProcess
 from edge_agent.agent import Agent
 from edge_agent.clock import SystemClock
 from edge_agent.config.settings import BrokerSettings, HistorySettings, Settings, SpoolSettings

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from broker.mosquitto import MosquittoProcess
-from broker.plan import AgentPlan
+from broker.local.mosquitto import MosquittoProcess
+from broker.setup.inventory import AgentPlan
 from edge_agent.config.settings import BrokerSettings, Settings
 from edge_agent.errors import NameTaken
 from edge_agent.links.mqtt import Session, connect

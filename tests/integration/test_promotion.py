@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from broker.codec import decode
+from broker.local.mosquitto import MosquittoProcess
 from broker.messages import Alert, Prediction
-from broker.mosquitto import MosquittoProcess
 from edge_agent.inference.registry import MODEL
 from edge_agent.links.mqtt import Session
 from edge_agent.pipeline import pipeline

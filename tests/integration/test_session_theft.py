@@ -20,9 +20,9 @@ import aiomqtt
 import pytest
 from structlog.testing import capture_logs
 
-from broker.loopback import free_port
-from broker.mosquitto import MosquittoProcess
-from broker.plan import AgentPlan
+from broker.local.loopback import free_port
+from broker.local.mosquitto import MosquittoProcess
+from broker.setup.inventory import AgentPlan
 from edge_agent.config.settings import BrokerSettings, Settings
 from edge_agent.errors import LinkError, NameTaken
 from edge_agent.links.mqtt import connect

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 from structlog.testing import capture_logs
 
-from broker.loopback import free_port
-from broker.mosquitto import MosquittoProcess
+from broker.local.loopback import free_port
+from broker.local.mosquitto import MosquittoProcess
 from broker.topics import PressAddress, TopicSpace
 from edge_agent.cli import main
 from edge_agent.config.settings import BrokerSettings, Settings

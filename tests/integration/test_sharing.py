@@ -13,7 +13,8 @@ import pytest
 from pydantic import SecretStr
 
 from broker.codec import decode, encode
-from broker.embedded import EmbeddedBroker
+from broker.local.embedded import EmbeddedBroker
+from broker.local.mosquitto import MosquittoProcess
 from broker.messages import (
     AgentStatus,
     Prediction,
@@ -23,8 +24,7 @@ from broker.messages import (
     TelemetryFrame,
     TwinStatus,
 )
-from broker.mosquitto import MosquittoProcess
-from broker.plan import AgentPlan
+from broker.setup.inventory import AgentPlan
 from edge_agent.agent import Agent
 from edge_agent.clock import SystemClock
 from edge_agent.config.settings import BrokerSettings, Settings

@@ -19,8 +19,8 @@ from paho.mqtt.properties import Properties
 from structlog.testing import capture_logs
 
 from broker.codec import encode
+from broker.local.mosquitto import MosquittoProcess
 from broker.messages import QualityRecord, TelemetryFrame
-from broker.mosquitto import MosquittoProcess
 from edge_agent.agent import Agent
 from edge_agent.clock import SystemClock
 from edge_agent.config.settings import BrokerSettings, HistorySettings, Settings, SpoolSettings

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.mosquitto import MosquittoProcess
+from broker.local.mosquitto import MosquittoProcess
 from edge_agent.agent import Agent
 from edge_agent.clock import AcceleratedClock
 from edge_agent.config.settings import (
@@ -22,7 +22,7 @@ from edge_agent.config.settings import (
     SpoolSettings,
 )
 from edge_agent.links.mqtt import connect
-from edge_agent.shots.timed_messages import play
+from edge_agent.links.player import play
 from edge_agent.virtual_plant import VirtualPlant, write_molds
 from edge_agent.virtual_plant.rows import shot_rows
 from tests.integration.test_agent import born, stored

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from broker.loopback import free_port
+from broker.local.loopback import free_port
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import connect
 from tests.support.processes import cpu_s, rss_mb, wait_for

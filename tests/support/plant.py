@@ -16,8 +16,8 @@ from pathlib import Path
 import asyncpg
 
 from broker.codec import encode
+from broker.local.mosquitto import MosquittoProcess
 from broker.messages import Recipe, ShotEvent
-from broker.mosquitto import MosquittoProcess
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import Session, connect
 from tests.support.load import MOLD

@@ -14,10 +14,10 @@ from typing import Any
 
 import aiomqtt
 
-from broker.folder import BrokerFolder
-from broker.loopback import free_port
-from broker.mosquitto import MosquittoProcess
-from broker.plan import AgentPlan, Plan
+from broker.local.loopback import free_port
+from broker.local.mosquitto import MosquittoProcess
+from broker.setup.folder import BrokerFolder
+from broker.setup.inventory import AgentPlan, Plan
 from edge_agent.config.settings import BrokerSettings
 from tests.support.waiting import LIMIT_S, until
 

@@ -8,10 +8,10 @@ from typing import Any
 from hypothesis import strategies as st
 
 from broker import messages
+from broker.json_values import INT_MAX, INT_MIN
 from broker.messages.inbound import QUALITY_NAMES, RECIPE_NAMES
 from broker.sensors import UNIT_OF_SUFFIX
 from broker.timestamps import EARLIEST, LATEST
-from broker.values import INT_MAX, INT_MIN
 
 LETTERS = "ABCXYZabcxyz"
 WORD = LETTERS + "0189_"

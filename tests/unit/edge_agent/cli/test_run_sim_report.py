@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.scenarios import CONFIGS
-from tests.unit.test_report_pages import from_markdown, read
-from tests.unit.test_run_sim import PANEL, USE_CASE_1, run_sim
+from tests.unit.edge_agent.cli.test_run_sim import PANEL, USE_CASE_1, run_sim
+from tests.unit.edge_agent.report.test_pages import from_markdown, read
 from twin_core.extras import how_to_install
 
 R11 = CONFIGS / "scenarios" / "baser_khakhar_1994_r11.yaml"

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from pyarrow import parquet
 
 from broker.messages import ShotEvent, TelemetryFrame
 from broker.topics import PressAddress
@@ -21,7 +22,7 @@ from edge_agent.config.settings import CatalogueSettings
 from edge_agent.learning.checks import RULES
 from edge_agent.learning.feature_set import Builder
 from edge_agent.learning.from_tables import from_files
-from edge_agent.learning.tables import read_metadata, read_table, write_table
+from edge_agent.learning.tables import read_table, write_table
 from edge_agent.logged_shots.from_bundles import from_bundles
 from edge_agent.pipeline.assemble import Assembler
 from tests.support.feature_rows import (
@@ -33,11 +34,12 @@ from tests.support.feature_rows import (
     sensor_reads,
     shots_of,
 )
+from tests.support.processes import ROOT
 from tests.support.shots import START, at, change, record_of, rows_of
 from twin_core.errors import InputError
 from twin_core.learning.columns import COLUMNS, IDS, schema_hash
 
-BUNDLES = Path(__file__).parents[2] / "configs" / "bundles"
+BUNDLES = ROOT / "configs" / "bundles"
 
 
 @pytest.fixture(scope="module")
@@ -292,7 +294,12 @@ def test_a_table_comes_back(tmp_path: Path, suffix: str) -> None:
     assert found["at"][0] == written["at"][0]
     assert np.isnat(found["at"][1])
     if suffix == ".parquet":
-        assert read_metadata(path)["k"] == "v"
+        assert metadata_of(path)["k"] == "v"
+
+
+def metadata_of(path: Path) -> dict[str, str]:
+    metadata = parquet.read_schema(path).metadata
+    return {key.decode(): value.decode() for key, value in metadata.items()}
 
 
 def test_tables_that_cannot_be(tmp_path: Path) -> None:
@@ -313,7 +320,7 @@ def test_the_command(tmp_path: Path) -> None:
     assert "3 shots read, 2 rows" in done.output
     assert "not_simulated" in done.output
     assert list(read_table(output)) == [*IDS, *COLUMNS]
-    assert read_metadata(output)["shots_count"] == "2"
+    assert metadata_of(output)["shots_count"] == "2"
     assert "NOBODY\\_KNOWS" in report.read_text() or "NOBODY_KNOWS" in report.read_text()
     summary = json.loads(report.with_suffix(".json").read_text())
     assert summary["shots"] == {"read": 3, "rows": 2, "simulated": 0}

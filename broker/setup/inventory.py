@@ -11,9 +11,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from broker.access import Client, agent_client, press_client, quality_client, reader_client
-from broker.configuration import MACHINE_CONNECTIONS, queue_bytes, queue_length
 from broker.ids import Identifier
+from broker.setup.access import Client, agent_client, press_client, quality_client, reader_client
+from broker.setup.configuration import MACHINE_CONNECTIONS, queue_bytes, queue_length
 from broker.topics import DEFAULT_PREFIX, PressAddress, TopicSpace
 
 THIS_MACHINE = ("localhost", "127.0.0.1", "::1")

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import pytest
 import yaml
+from edge_agent.pipeline.preview import preview
 
 from broker.codec import decode, encode
 from broker.messages import Alert, Prediction, QualityRecord, ShotEvent, TelemetryFrame
@@ -21,7 +22,6 @@ from edge_agent.inference import registry as shelf_module
 from edge_agent.inference.registry import MANIFEST, MODEL, STATE, Shelf
 from edge_agent.monitoring.metrics import Metrics
 from edge_agent.pipeline.pipeline import Pipeline
-from edge_agent.pipeline.preview import preview
 from edge_agent.ports import Envelope
 from edge_agent.spool.spool import Changes, Spool, SpoolThread
 from tests.chaos.inside import MOLD, TOPIC, event, settings_for
@@ -355,7 +355,7 @@ async def test_a_preview_is_corrected_too_and_changes_nothing(press: Press, tmp_
     assert press.work is not None
     (message,) = await preview(press.work, press.envelopes(pour()))
     assert decode(Prediction, message.payload).versions.model == "pour/1"
-    assert len(press.work._inference._earlier) == 0
+    assert len(press.work._inference.rows._earlier) == 0
 
 
 async def test_another_model_directory_while_it_runs(press: Press, tmp_path: Path) -> None:
@@ -393,7 +393,7 @@ async def test_what_is_remembered_is_written_with_what_it_comes_from(
         ([3], {"earlier"}, []),
     ]
     press.restart()
-    assert len(press.work._inference._earlier) == 1
+    assert len(press.work._inference.rows._earlier) == 1
 
 
 def test_operations_explains_every_status() -> None:

@@ -10,8 +10,8 @@ from click.testing import CliRunner
 from edge_agent.cli import COMMANDS, main
 from edge_agent.config.settings import load_settings
 from edge_agent.errors import SettingsError
+from tests.support.processes import ROOT
 
-ROOT = Path(__file__).parents[2]
 MINIMAL = "site: s\nagent_id: a\npresses: [p1]\n"
 
 

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from cryptography.x509 import Certificate
 
-from broker.access import acl_text
-from broker.certificates import (
+from broker.setup.access import acl_text
+from broker.setup.certificates import (
     CertificateError,
     Issued,
     general_name,
@@ -32,9 +32,9 @@ from broker.certificates import (
     parse_certificate,
     parse_issued,
 )
-from broker.configuration import BrokerFiles, broker_configuration
-from broker.passwords import new_password, new_session_secret, password_line
-from broker.plan import Plan
+from broker.setup.configuration import BrokerFiles, broker_configuration
+from broker.setup.inventory import Plan
+from broker.setup.passwords import new_password, new_session_secret, password_line
 
 PLAN = "plan.json"
 SERVER = "server"

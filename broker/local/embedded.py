@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
-from broker.loopback import HOST, BrokerStartError, free_port
+from broker.local.loopback import HOST, BrokerStartError, free_port
 
 _PORT_TRIES = 5
 _QUIET = ("amqtt", "transitions")

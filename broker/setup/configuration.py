@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from broker.mosquitto import MAX_PACKET_BYTES
+from broker.codec import MAX_PACKET_BYTES
 
 AUTOSAVE_CHANGES = 100
 """Changes of the store between two saves, each of which writes all of it and waits for the disk.

@@ -7,9 +7,9 @@ from pathlib import Path
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from broker.access import acl_text
-from broker.configuration import BrokerFiles, broker_configuration
-from broker.plan import AgentPlan, Plan
+from broker.setup.access import acl_text
+from broker.setup.configuration import BrokerFiles, broker_configuration
+from broker.setup.inventory import AgentPlan, Plan
 
 DIRECTIVES = """
 user set_tcp_nodelay max_packet_size allow_anonymous password_file acl_file persistence

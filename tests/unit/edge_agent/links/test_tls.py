@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from broker.certificates import new_authority, new_client, parse_issued
+from broker.setup.certificates import new_authority, new_client, parse_issued
 from edge_agent.config.settings import BrokerSettings, TlsSettings
 from edge_agent.errors import CredentialsError
 from edge_agent.links.tls import password_of, tls_context

@@ -10,7 +10,7 @@ from tests.support.processes import ROOT
 
 SCRIPT = """
 import asyncio, logging, threading, warnings
-from edge_agent.library_logs import take_over
+from edge_agent.monitoring.library_logs import take_over
 from edge_agent.logs import configure
 configure()
 take_over()

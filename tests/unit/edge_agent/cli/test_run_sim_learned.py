@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.models import model_file, shelf_with
-from tests.unit.test_run_sim import PANEL, run_sim
+from tests.unit.edge_agent.cli.test_run_sim import PANEL, run_sim
 
 
 @pytest.fixture

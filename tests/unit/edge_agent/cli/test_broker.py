@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from broker import folder
+from broker.setup import folder
 from edge_agent.cli import main
 from twin_core.extras import how_to_install
 
@@ -264,7 +264,7 @@ def test_a_disk_that_refuses(out: Path) -> None:
 def test_without_cryptography_the_error_names_the_extra(
     out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("broker.folder", "broker.certificates"):
+    for name in ("broker.setup.folder", "broker.setup.certificates"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     for name in [name for name in sys.modules if name.partition(".")[0] == "cryptography"]:
         monkeypatch.setitem(sys.modules, name, None)

@@ -1,7 +1,7 @@
 """A Mosquitto of one's own on the loop-back address, for tests and the demo.
 
 It is anonymous and listens on 127.0.0.1 only. A broker for a plant gets its configuration from
-`broker.configuration`; given that file, it runs here for a test.
+`broker.setup.configuration`; given that file, it runs here for a test.
 """
 
 from __future__ import annotations
@@ -19,12 +19,11 @@ from time import monotonic
 from types import TracebackType
 from typing import Self
 
-from broker.loopback import HOST, BrokerStartError, answers, free_port
+from broker.codec import MAX_PACKET_BYTES
+from broker.local.loopback import HOST, BrokerStartError, answers, free_port
 
 MAX_QUEUED_MESSAGES = 100_000
 """Messages kept for a client that is away; Mosquitto's own 1,000 silently drop the rest."""
-
-MAX_PACKET_BYTES = 1024 * 1024
 
 START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 5.0

@@ -1,0 +1,1 @@
+"""Set-up of a production Mosquitto: inventory, rights, certificates, passwords, its files."""

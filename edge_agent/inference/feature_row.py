@@ -1,0 +1,103 @@
+"""Feature row of a shot at the press: the columns that are known at a moment of its life.
+
+They come from the functions that build a feature set, so a model sees here what it learned from:
+``tests/integration/test_no_skew.py`` compares every column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping
+from typing import Any
+
+from broker.messages import QualityRecord
+from broker.topics import PressAddress
+from edge_agent.inference.earlier_shots import EarlierShots, State
+from edge_agent.logs import get_logger
+from edge_agent.shots.shot import Shot
+from edge_agent.shots.simulation import ShotSimulation
+from twin_core import SimulationResult
+from twin_core.learning.columns import Known
+from twin_core.learning.features import (
+    NAN,
+    Row,
+    demold_columns,
+    live_columns,
+    physics_columns,
+    process_columns,
+)
+from twin_core.learning.ranges import possible
+
+SENSORS = ("T_core_C", "p_cavity_bar")
+
+
+class FeatureRows:
+    """Feature rows of all shots that cure, and the earlier shots that they rest on."""
+
+    def __init__(self, kept: Iterable[Mapping[str, Any]] = ()) -> None:
+        """Go on from the rows of earlier shots that were kept on disk."""
+        self._earlier = EarlierShots(kept)
+        self._at_pour: dict[str, Row] = {}
+        """Columns known at the pour, by shot."""
+
+    def clear(self) -> None:
+        """Compute all rows again: the catalogue may be another one."""
+        self._at_pour.clear()
+
+    def forget(self, key: str) -> None:
+        """Drop the row of a shot that has changed or is over."""
+        self._at_pour.pop(key, None)
+
+    def others(self, shots: Container[str]) -> list[str]:
+        """Keys of shots that have a row and are not among ``shots``."""
+        return [key for key in self._at_pour if key not in shots]
+
+    def poured(self, shot: Shot, simulation: ShotSimulation, state: State) -> None:
+        """Report a shot that was simulated, for the first time or again."""
+        if simulation.result is not None:
+            self._earlier.poured(shot, _computed(simulation, simulation.result), state)
+
+    def closed(self, shot: Shot, simulation: ShotSimulation, state: State) -> None:
+        """Report the end of a poured shot; the next ones may know its results."""
+        self._earlier.closed(shot, self.row_or_none(shot, simulation, "demold") or {}, state)
+
+    def lab(self, press: PressAddress, record: QualityRecord, state: State) -> None:
+        """Report a quality record."""
+        self._earlier.lab(press, record, state)
+
+    def row(self, shot: Shot, simulation: ShotSimulation, moment: Known) -> Row:
+        """Compute all columns of a shot that are known at a moment; empty without a simulation."""
+        if simulation.result is None:
+            return {}
+        assert shot.poured_at is not None
+        row = self._at_pour.get(shot.shot_key)
+        if row is None:
+            row = _computed(simulation, simulation.result)
+            row |= self._earlier.known(shot, row)
+            self._at_pour[shot.shot_key] = row
+        if moment == "pour":
+            return row
+        cure, poured_at, closed_at = shot.cure, shot.poured_at, shot.closed_at
+        T_core, p = (cure.readings(name, poured_at) for name in SENSORS)
+        measured = live_columns(T_core, p)
+        if moment == "live" or closed_at is None:
+            return row | possible(measured)[0]
+        opened = (closed_at - poured_at).total_seconds() if shot.outcome == "demolded" else NAN
+        measured = possible(measured | {"meas_t_demold_actual_s": opened})[0]
+        T_max, p_max = (cure.peak(name, poured_at, closed_at) for name in SENSORS)
+        opened = measured["meas_t_demold_actual_s"]
+        return row | measured | demold_columns(row, T_max, p_max, opened)
+
+    def row_or_none(self, shot: Shot, simulation: ShotSimulation, moment: Known) -> Row | None:
+        """Compute the columns as ``row`` does; None, and a log line, if that fails."""
+        try:
+            return self.row(shot, simulation, moment)
+        except Exception as error:  # a feature that cannot be computed stops nothing
+            get_logger().error("features_failed", stage="infer", error=str(error)[:500])
+            return None
+
+
+def _computed(simulation: ShotSimulation, result: SimulationResult) -> Row:
+    """``proc_`` and ``sim_`` columns."""
+    scenario, count = result.scenario, len(simulation.substituted)
+    row = possible(process_columns(scenario.process, scenario.mold, count))[0]
+    return row | physics_columns(result)

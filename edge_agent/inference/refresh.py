@@ -1,0 +1,84 @@
+"""Refresh of the models in use, beside the event loop, and the news that it brings."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+
+from edge_agent.inference.serving import Entry, InUse, ModelsInUse
+from edge_agent.logs import get_logger
+from edge_agent.monitoring.metrics import Metrics
+
+FIRST_REFRESH_S = 20.0
+"""Shots wait so long at a start for the models to be loaded."""
+
+
+class ModelRefresh:
+    """Models in use of one model directory, which is read again and again in a thread."""
+
+    def __init__(self, folder: Path, metrics: Metrics) -> None:
+        self.models, self._metrics = ModelsInUse(folder), metrics
+        self._reported = InUse()
+        self._running: asyncio.Task[InUse] | None = None
+
+    @property
+    def now(self) -> InUse:
+        """Models in use, exchanged as a whole."""
+        return self.models.now
+
+    @property
+    def folder_in_use(self) -> Path | None:
+        """Folder of the model for the pour that is in use."""
+        entry = self.now.serving("pour")
+        if entry is None or entry.model is None:
+            return None
+        return self.models.folder / entry.name / str(entry.version)
+
+    def renew(self, folder: Path) -> None:
+        """Go on with another model directory."""
+        if folder != self.models.folder:
+            self.models = ModelsInUse(folder)
+            self._start()
+
+    async def start(self) -> None:
+        """Load the promoted models, and wait for them for a while."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(self._start()), FIRST_REFRESH_S)
+
+    def tick(self) -> list[Entry]:
+        """Read the directory again unless that is under way; report models newly refused."""
+        refused = self._news()
+        if self._running is None or self._running.done():
+            self._start()
+        return refused
+
+    def _start(self) -> asyncio.Task[InUse]:
+        self._running = asyncio.create_task(asyncio.to_thread(self.models.refresh))
+        self._running.add_done_callback(_log_failure)
+        return self._running
+
+    def _news(self) -> list[Entry]:
+        in_use, reported = self.now, self._reported
+        if in_use is reported:
+            return []
+        self._reported = in_use
+        self._metrics.models(
+            [(entry.name, str(entry.version)) for entry in in_use.promoted if entry.model],
+            len(in_use.refused),
+        )
+        log = get_logger()
+        if in_use.labels != reported.labels:
+            log.info("models_changed", stage="infer", detail=", ".join(in_use.labels) or "none")
+        for words in in_use.warnings:
+            log.warning("models_ambiguous", stage="infer", detail=words)
+        known = {(entry.label, entry.words) for entry in reported.refused}
+        refused = [entry for entry in in_use.refused if (entry.label, entry.words) not in known]
+        for entry in refused:
+            log.error("model_refused", stage="infer", reason=entry.label, error=entry.words)
+        return refused
+
+
+def _log_failure(task: asyncio.Task[InUse]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        get_logger().error("models_not_read", stage="infer", error=repr(error)[:500])
