@@ -15,7 +15,7 @@ Examples:
   pur-mold-twin systems list
   pur-mold-twin systems show SYSTEM_R1
   pur-mold-twin systems promote SYSTEM_R1 3 -c /etc/pur-mold-twin/agent.yaml
-  pur-mold-twin systems rollback SYSTEM_R1 --systems /etc/pur-mold-twin/systems
+  pur-mold-twin systems rollback SYSTEM_R1 --systems plant/systems
 
 Several versions of a system may lie in one folder. In use is the one that was promoted; until one
 is, that of the file named after the system, else the lowest. A running agent takes up what was
