@@ -69,7 +69,7 @@ def command(once: bool, speed: float, seed: int, embedded: bool, folder: Path | 
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         live = Live(console=console, auto_refresh=False, transient=True)
-        with _place(folder) as place, live:
+        with place_of(folder) as place, live:
 
             def show(board: Board, clock: Clock) -> None:
                 if console.is_terminal:
@@ -94,7 +94,7 @@ def command(once: bool, speed: float, seed: int, embedded: bool, folder: Path | 
 
 
 @contextmanager
-def _place(folder: Path | None) -> Iterator[Path]:
+def place_of(folder: Path | None) -> Iterator[Path]:
     """Where spool and history go: the folder that was named, else one that is deleted at the end.
 
     Entered and left while SIGTERM and SIGINT are handled, so that neither leaves it behind.

@@ -96,8 +96,9 @@ def _opening(result: SimulationResult, learned: Offline | None) -> list[str]:
     if interval is not None:
         low, high = _minutes(interval.low, math.floor), _minutes(interval.high)
         line += f"; {100 * interval.coverage:.0f} % sure: between {low} and {high}"
-    lines = [f"{line}.", "Learned from earlier shots. Without them:"]
-    lines += [f"  {words}" for words in _by_physics(result)]
+    opening, *why = _by_physics(result)
+    physics = opening.removeprefix("Open: ").replace(" after the end of injection", "")
+    lines = [f"{line}.", f"Without what earlier shots taught: {physics}", *why]
     if result.t_demold_max_s is not None and value > result.t_demold_max_s:
         lines.append("There is no good moment to open. Call the process engineer.")
     return lines

@@ -60,11 +60,11 @@ def test_a_password_that_an_error_hides_stays_hidden() -> None:
     assert "hunter2" not in done.stderr
 
 
-def test_log_lines_are_on_stderr(tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [[], ["-v"]])
+def test_log_lines_are_on_stderr(tmp_path: Path, options: list[str]) -> None:
     code = (
-        "from edge_agent.cli import main\n"
-        "from edge_agent.cli.models import command\n"
         "import edge_agent.learning.shelf as shelf\n"
+        "from edge_agent.cli import main\n"
         "from edge_agent.logs import get_logger\n"
         "old = shelf.Shelf.manifests\n"
         "def manifests(self):\n"
@@ -73,7 +73,8 @@ def test_log_lines_are_on_stderr(tmp_path: Path) -> None:
         "shelf.Shelf.manifests = manifests\n"
         "main()\n"
     )
-    command = [sys.executable, "-c", code, "models", "list", "-v", "--models", str(tmp_path)]
+    arguments = ["models", "list", "--models", str(tmp_path), *options]
+    command = [sys.executable, "-c", code, *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "models_changed" in done.stderr
-    assert "models_changed" not in done.stdout
+    assert done.stdout == f"{tmp_path}: no models\n"
