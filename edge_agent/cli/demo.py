@@ -117,7 +117,9 @@ def _table(board: Board, clock: Clock | None) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE, title="PUR-MOLD-TWIN demo", padding=0, show_edge=False)
+    table = Table(
+        box=box.SIMPLE, title="PUR-MOLD-TWIN demo, core in °C", padding=0, show_edge=False
+    )
     for name in ("mold", "shot", "state", "core", "demould", "quality", "pressure", "data"):
         table.add_column(name, no_wrap=True, justify="right" if name == "core" else "left")
     for shot_id, row in list(board.rows.items())[-12:]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from edge_agent.cli.common import fail, history_at
+from edge_agent.cli.progress import Progress
 from edge_agent.cli.tables import print_table, say
 from edge_agent.cli.values import Age
 
@@ -113,10 +114,12 @@ def export(ctx: click.Context, folder: Path) -> None:
     where, config, since, mold_id, shot_id = ctx.obj
     which = Which(None if shot_id else datetime.now(UTC) - since, mold_id, shot_id)
 
-    def progress(table: str, count: int) -> None:
-        click.echo(f"{table}: {count} rows", err=True)
+    with Progress() as progress:
 
-    counts = _answer(where, config, lambda reader: write(reader, which, folder, progress))
+        def told(table: str, count: int) -> None:
+            progress.count(f"rows of {table}", count)
+
+        counts = _answer(where, config, lambda reader: write(reader, which, folder, told))
     for name, count in counts.items():
         click.echo(f"{folder / name}.parquet: {count} rows")
 
