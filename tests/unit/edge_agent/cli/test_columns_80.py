@@ -20,6 +20,7 @@ from edge_agent.learning.shelf import MANIFEST
 from tests.support.models import NOW, model_file, shelf_with
 from tests.support.predictions import final_kpis, prediction
 from tests.support.shots import rows_of, write_history
+from twin_core.files import configs_folder
 
 LONG_NAME = "a-name-of-thirty-two-characters1"
 LONG_MOLD = "PANEL_500x500x50"
@@ -94,6 +95,15 @@ def test_history(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asyncio.run(write_history(path, rows_of(1)))
     run("history", "--history", str(path), "--since", "9000d")
     assert "outcome=demolded" in run("history", "--history", str(path), "--shot", "S1")
+
+
+def test_systems_list_names_them_whole() -> None:
+    listed = run("systems", "list")
+    names = [line.split()[0] for line in listed.splitlines() if "in use" in line]
+    known = sorted(path.stem for path in (configs_folder() / "systems").glob("*.yaml"))
+    assert sorted(names) == known
+    for name in known:
+        assert f"{name}.yaml" in listed
 
 
 def test_the_board_of_the_demo(capsys: pytest.CaptureFixture[str]) -> None:
