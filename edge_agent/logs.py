@@ -134,6 +134,10 @@ def configure(level: str = "info", style: Literal["json", "text"] = "json") -> N
     logging.getLogger("mqtt").setLevel(logging.CRITICAL)  # what it says there, we raise
 
 
+if not structlog.is_configured():  # stdout holds results: what is unconfigured writes elsewhere
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+
+
 def get_logger() -> Any:
     """The logger of the agent."""
     return structlog.get_logger()

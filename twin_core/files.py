@@ -34,6 +34,29 @@ def configs_folder() -> Path:
     return packaged if packaged.is_dir() else Path(__file__).parent.parent / "configs"
 
 
+def shipped(path: Path, kind: str, suffix: str = "") -> Path:
+    """The file or folder that a bare name stands for, if it is none itself.
+
+    Args:
+        path: as a person gave it: ``shot.yaml``, or ``use_case_1``.
+        kind: folder of the catalogue: ``scenarios``, ``bundles``.
+        suffix: of its files.
+
+    Raises:
+        InputError: it is a bare name, and neither a file nor anything of the catalogue.
+    """
+    if path.exists() or path.suffix or path.parent != Path():
+        return path
+    folder = configs_folder() / kind
+    known = {file.name.removesuffix(suffix): file for file in folder.glob(f"*{suffix}")}
+    if path.name not in known:
+        raise InputError(
+            f"{path}: no such file, and nothing of this name comes with the product "
+            f"({kind} are: {', '.join(sorted(known))})"
+        )
+    return known[path.name]
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file.
 
@@ -266,14 +289,14 @@ def load_scenario(
     Args:
         path: a file with ``process``, ``mold`` (inline, or the id of a mold in the catalogue),
             and ``system_id`` or a whole material under ``system``; optional ``quality`` and
-            ``simulation``.
+            ``simulation``. Or the name of a scenario of the catalogue: ``use_case_1``.
         systems: file or folder with the material systems; None takes the catalogue.
         system_id: simulate this system of ``systems`` instead of the file's own.
 
     Raises:
         InputError: names the file and each wrong field.
     """
-    path = Path(path)
+    path = shipped(Path(path), "scenarios", ".yaml")
     content = {"scenario_id": path.stem, **read_yaml(path)}
     own_id = content.pop("system_id", None)
     if (own_id is None) == ("system" not in content):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from importlib import import_module
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from scipy.stats import norm, qmc
 
 from twin_core.batch import BatchResult
@@ -30,6 +31,9 @@ USUAL_SPREADS = {
 """One sigma of a usual production, masses relative, the rest absolute: assumed, for a Monte-Carlo
 run that is told nothing else."""
 RELATIVE = ("process.m_polyol_kg", "process.m_iso_kg")
+NEAR = 0.75
+"""Likeness from which on a path is proposed for one that is not there, 1 is equal."""
+NEAR_SHOWN = 3
 NATURAL_LIMITS = {"process.RH_ambient_pct": (0.0, 100.0)}
 
 
@@ -77,10 +81,55 @@ def read_path(scenario: Scenario, path: str) -> float:
     node: Any = scenario
     for name in path.split("."):
         node = getattr(node, name, None)
-    node = getattr(node, "value", node)
-    if isinstance(node, bool) or not isinstance(node, (int, float)):
-        raise InputError(f"{path}: there is no number at this place of the scenario")
-    return float(node)
+    number = _number(node)
+    if number is None:
+        words = f"{path}: there is no number at this place of the scenario"
+        near = near_paths(scenario, path)
+        raise InputError(f"{words}: did you mean {' or '.join(near)}?" if near else words)
+    return number
+
+
+def number_paths(scenario: Scenario) -> list[str]:
+    """Dotted paths of all numbers of a scenario that can vary."""
+
+    def below(node: Any, path: str) -> Iterator[str]:
+        if _number(node) is not None:
+            yield path
+        elif isinstance(node, BaseModel):
+            for name in type(node).model_fields:
+                yield from below(getattr(node, name), f"{path}.{name}" if path else name)
+
+    return list(below(scenario, ""))
+
+
+def near_paths(scenario: Scenario, path: str) -> list[str]:
+    """Paths that were probably meant, the nearest first, at most three.
+
+    A name without its place or its unit is found, too: ``T_mold`` is ``process.T_mold_C``.
+    """
+    wanted = path.replace("mould", "mold")
+    last = wanted.rpartition(".")[2]
+
+    def likeness(known: str) -> float:
+        name = known.rpartition(".")[2]
+        begins = len(last) > 1 and name.startswith(last)
+        return max(_likeness(wanted, known), _likeness(last, name), 0.9 if begins else 0.0)
+
+    found = {known: likeness(known) for known in number_paths(scenario)}
+    least = max(NEAR, max(found.values()) - 0.1)
+    near = [known for known, score in found.items() if score >= least]
+    return sorted(near, key=lambda known: -found[known])[:NEAR_SHOWN]
+
+
+def _likeness(one: str, other: str) -> float:
+    """From 0 to 1, 1 is equal but for capitals."""
+    return SequenceMatcher(None, one.lower(), other.lower()).ratio()
+
+
+def _number(node: Any) -> float | None:
+    """The number that a field or a parameter holds."""
+    value = getattr(node, "value", node)
+    return None if isinstance(value, bool) or not isinstance(value, (int, float)) else float(value)
 
 
 def usual_variation(scenario: Scenario) -> dict[str, Range | Spread]:

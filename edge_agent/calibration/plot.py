@@ -35,6 +35,7 @@ def draw(panels: list[Panel], path: Path) -> None:
         axes.set_xlabel("time, s")
         axes.legend(fontsize=8)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=120)
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be drawn: {error}") from None

@@ -64,8 +64,6 @@ class Output:
             click.echo("dry run: no file written")
             return
         path = self.file(name, version)
-        if not path.parent.is_dir():
-            raise InputError(f"{path.parent}: no such folder: make it, or name another --out")
         header = "" if origin is None else system_file.header_of(origin)
         system_file.save(path, system_file.as_yaml(model, header), self.force)
         click.echo(f"written: {path} (version {version})")

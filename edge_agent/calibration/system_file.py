@@ -38,7 +38,7 @@ def header_of(path: Path) -> str:
 
 
 def save(path: Path, text: str, force: bool) -> None:
-    """Write a file.
+    """Write a file; its folder is made.
 
     Raises:
         InputError: it is there already and ``force`` is not given, or it cannot be written.
@@ -46,6 +46,7 @@ def save(path: Path, text: str, force: bool) -> None:
     if path.exists() and not force:
         raise InputError(f"{path}: is there already: name another --out, or give --force")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from edge_agent import __version__
+from edge_agent.cli.verbose import add_verbose, verbose_option
 
 COMMANDS = {
     "agent": "Run the agent beside the press.",
@@ -21,8 +22,8 @@ COMMANDS = {
     "record": "Write what travels on topics into a JSON-lines file.",
     "replay": "Publish a logged shot, or a recording, as a press would.",
     "run-sim": "Simulate one scenario.",
-    "spool": "look into the spool of an agent: status, export, verify",
-    "sweep": "many variations of a shot: distributions and sensitivities",
+    "spool": "Look into the spool of an agent: status, export, verify.",
+    "sweep": "Simulate many variations of a shot: distributions and sensitivities.",
     "systems": "Which version of a material system is in use: list, show, promote, go back.",
     "train-ml": "Learn corrections of the physics from a feature set.",
     "validate": "Compare the model with published runs, and write the page.",
@@ -43,6 +44,7 @@ class _Lazy(click.Group):
         module = importlib.import_module(f"edge_agent.cli.{cmd_name.replace('-', '_')}")
         command = module.command
         assert isinstance(command, click.Command)
+        _prepare(command)
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -66,10 +68,21 @@ class _Lazy(click.Group):
             formatter.write_dl(sorted(COMMANDS.items()))
 
 
+def _prepare(command: click.Command) -> None:
+    """Give a command, and those below it, ``--verbose``, and keep its example in one line."""
+    add_verbose(command)
+    kind, colon, example = (command.epilog or "").partition("Example: ")
+    if colon and not kind:
+        command.epilog = f"\b\nExample:\n  {example}"
+    for below in getattr(command, "commands", {}).values():
+        _prepare(below)
+
+
 @click.group(
     cls=_Lazy,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Example: pur-mold-twin run-sim -s configs/scenarios/use_case_1.yaml",
+    params=[verbose_option()],
+    epilog="\b\nExample:\n  pur-mold-twin run-sim -s use_case_1",
 )
 @click.version_option(__version__, prog_name="pur-mold-twin")
 def main() -> None:

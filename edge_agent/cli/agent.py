@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from edge_agent.cli.common import fail
+from edge_agent.cli.verbose import is_verbose, show_cause
 from twin_core.errors import InputError, TwinError
 
 
@@ -33,7 +34,7 @@ def command(config: Path) -> None:
         settings = load_settings(config)
     except TwinError as error:
         fail(error)
-    configure(settings.log.level, settings.log.style)
+    configure("debug" if is_verbose() else settings.log.level, settings.log.style)
     take_over()
 
     from edge_agent.agent import Agent
@@ -53,5 +54,6 @@ def command(config: Path) -> None:
     try:
         asyncio.run(run())
     except TwinError as error:
+        show_cause(error)
         get_logger().error("agent_failed", error=str(error), hint=error.hint)
         sys.exit(2 if isinstance(error, InputError) else 1)

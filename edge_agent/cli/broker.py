@@ -28,7 +28,8 @@ _NAMES = {"--scada": "scada", "--quality": "quality", "--page": "pages"}
 Port = click.IntRange(1, 65535)
 EXAMPLE = """\b
 Examples:
-  pur-mold-twin broker init -c configs/agent.yaml --out /etc/mosquitto/pur --host-name press-pc
+  pur-mold-twin broker init -c configs/agent.yaml --out /etc/mosquitto/pur \\
+      --host-name press-pc
   pur-mold-twin broker renew --out /etc/mosquitto/pur
 """
 _out = click.option(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge_agent.cli.common import fail, history_at
+from edge_agent.cli.progress import Progress
 from edge_agent.cli.values import Moment
 
 if TYPE_CHECKING:
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 
 EXAMPLE = """\b
 Examples:
-  pur-mold-twin build-features --history var/history.db --since 90d --report report.md
-  pur-mold-twin build-features --history var/plant/history.db   # of virtual-plant --out var/plant
+  pur-mold-twin build-features --history var/history.db --since 90d \\
+      --report report.md
+  pur-mold-twin build-features --history var/plant/history.db
   pur-mold-twin build-features --bundles data/raw -o data/ml/features.parquet
   pur-mold-twin build-features -m measured.parquet -s simulated.csv
 
@@ -82,6 +84,7 @@ def command(
     from edge_agent.report.findings_page import check_suffix, write_report
     from twin_core.errors import TwinError
 
+    progress = Progress()
     try:
         check_writable(output)
         if report is not None:
@@ -90,20 +93,21 @@ def command(
         folders, words = _folders(settings, systems, molds, _folder_of(history, bundles))
         if measured is None:
             click.echo(words, err=True)
-        builder = Builder(_catalogue(settings, folders), progress=_told)
+        builder = Builder(_catalogue(settings, folders), progress=progress.count)
         if measured is not None and sim is not None:
             from edge_agent.learning.from_tables import from_files
 
             from_files(measured, sim, builder.findings, builder.take_row)
             source = f"{measured.name}, {sim.name}"
         elif bundles is not None:
-            source = _bundles(bundles, builder, since, until)
+            source = _bundles(bundles, builder, since, until, progress)
         else:
-            source = _history(history, settings, builder, since, until)
+            source = _history(history, settings, builder, since, until, progress)
         found = builder.finish(source)
         write_table(output, found.columns, found.metadata)
         summary = None if report is None else write_report(report, found, builder.findings)
     except TwinError as error:
+        progress.end()
         fail(error)
     _print(found, builder.findings)
     for path in (output, report, summary):
@@ -148,14 +152,22 @@ def _catalogue(settings: Settings | None, folders: CatalogueSettings) -> Catalog
     return read_catalogue(folders, settings.quality, settings.quality_by_mold)
 
 
-def _bundles(folder: Path, builder: Builder, since: datetime | None, until: datetime | None) -> str:
+def _bundles(
+    folder: Path,
+    builder: Builder,
+    since: datetime | None,
+    until: datetime | None,
+    progress: Progress,
+) -> str:
     from edge_agent.logged_shots.from_bundles import from_bundles
 
     def refused(name: str, reason: str) -> None:
         builder.findings.shots["read"] += 1
         builder.findings.add("not_read", name, words=reason.splitlines()[0])
 
-    shots = from_bundles(folder, refused, lambda done, total: _told("bundles", done, total))
+    shots = from_bundles(
+        folder, refused, lambda done, total: progress.count("bundles", done, total)
+    )
     for shot in shots:
         at = shot.poured_at
         if (since and (at is None or at < since)) or (until and (at is None or at >= until)):
@@ -170,6 +182,7 @@ def _history(
     builder: Builder,
     since: datetime | None,
     until: datetime | None,
+    progress: Progress,
 ) -> str:
     import asyncio
 
@@ -194,20 +207,14 @@ def _history(
                 until=until,
                 signal_age_max_s=limits.signal_age_max_s,
                 timeout_s=limits.timeout_s,
-                progress=lambda table, rows: click.echo(
-                    f"\r{table}: {rows} rows", err=True, nl=False
-                ),
+                progress=lambda table, rows: progress.count(f"rows of {table}", rows),
             )
         finally:
             await reader.close()
-            click.echo("", err=True)
+            progress.end()
         return f"history {reader.words}"
 
     return asyncio.run(run())
-
-
-def _told(words: str, done: int, total: int) -> None:
-    click.echo(f"\r{words}: {done}/{total}", err=True, nl=done == total)
 
 
 def _print(found: FeatureSet, findings: Findings) -> None:

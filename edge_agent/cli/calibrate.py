@@ -13,9 +13,9 @@ EXAMPLE = """\b
 Examples:
   pur-mold-twin calibrate --system SYSTEM_R1 --dry-run
   pur-mold-twin calibrate --system SYSTEM_R1 --out my_systems --plot cup.png
-  pur-mold-twin calibrate --measured configs/bundles/baser_khakhar_1994_r11
-      --scenario configs/scenarios/baser_khakhar_1994_r11.yaml
-      --fit time_offset_s --fit blowing_agent.k_transfer
+  pur-mold-twin calibrate --measured configs/bundles/baser_khakhar_1994_r11 \\
+      --scenario configs/scenarios/baser_khakhar_1994_r11.yaml \\
+      --fit time_offset_s --fit blowing_agent.k_transfer \\
       --fit mold.cup_loss_W_per_K_kg --dry-run
 
 Ends with 0 when the fit meets its targets, 1 when it failed or misses some (it says which and by
@@ -32,7 +32,9 @@ File = click.Path(path_type=Path)
 @click.option("--infer-water", is_flag=True, help="Infer the water from the free-rise density.")
 @click.option("--measured", type=File, help="Folder of a logged shot to fit to.")
 @click.option("--series", type=File, multiple=True, help="CSV file: time_s and one quantity.")
-@click.option("-s", "--scenario", type=File, help="Scenario of what was measured.")
+@click.option(
+    "-s", "--scenario", type=File, help="Scenario of what was measured: a file, or a name."
+)
 @click.option("--fit", "paths", multiple=True, help="Number to fit, by its path; repeat.")
 @click.option("--weight", multiple=True, help="Weight of a quantity: rho_kg_per_m3=2; repeat.")
 @click.option("--cure", type=File, help="Fit a cure without foam to the series it names.")

@@ -12,6 +12,7 @@ import click
 
 from edge_agent.cli.common import fail, fault
 from edge_agent.cli.values import Number
+from edge_agent.cli.written import write_file
 
 if TYPE_CHECKING:
     from edge_agent.drift.windows import Windows
@@ -22,8 +23,8 @@ NO_VERDICT = 3
 
 EXAMPLE = """\b
 Examples:
-  pur-mold-twin check-drift --baseline trained_on.parquet --current last_week.parquet
-  pur-mold-twin check-drift --baseline trained_on.parquet --current last_week.parquet
+  pur-mold-twin check-drift --baseline before.parquet --current week.parquet
+  pur-mold-twin check-drift --baseline before.parquet --current week.parquet \\
       --report drift.html --columns 'proc_*' --columns 'delta_*'
 
 Ends with 0 OK, 1 WARNING, 2 ALERT, and 3 when no check could be made (wrong options, a file that
@@ -69,7 +70,13 @@ class _Verdict(click.Command):
 @click.option("--columns", multiple=True, help="Only these: a name, or proc_*; repeat.")
 @click.option("--report", type=File, help="Write a report with plots into this .html file.")
 @click.option("--markdown", type=File, help="Write the same as Markdown into this .md file.")
-@click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option(
+    "--output",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="What to print.",
+)
 def command(
     baseline: Path,
     current: Path,
@@ -109,14 +116,10 @@ def command(
 def _write(path: Path, result: DriftResult, windows: Windows) -> None:
     from edge_agent.report.drift import drift_page
     from edge_agent.report.files import page_text
-    from twin_core.errors import InputError
 
     before, now = windows.with_residuals(column.name for column in result.moved)
     page = drift_page(result, before, now, windows.row_words, windows.notes)
-    try:
-        path.write_text(page_text(page, path.suffix), encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
+    write_file(path, page_text(page, path.suffix))
 
 
 def _as_text(result: DriftResult, windows: Windows) -> str:

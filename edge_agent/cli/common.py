@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import click
 
+from edge_agent.cli.verbose import show_cause
 from twin_core.errors import InputError, TwinError
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ def history_at(where: str) -> HistorySettings:
 
 def fail(error: TwinError, exit_code: int | None = None) -> NoReturn:
     """Say what is wrong and how to go on; exit 2 for bad input, else 1, or as given."""
+    show_cause(error)
     for line in str(error).splitlines():
         click.echo(f"error: {line}", err=True)
     click.echo(f"hint: {error.hint}", err=True)
@@ -113,10 +115,12 @@ def fail(error: TwinError, exit_code: int | None = None) -> NoReturn:
 
 
 def fault(error: Exception, exit_code: int = 1) -> NoReturn:
-    """Say that the program, not the input, is wrong; with TWIN_DEBUG=1 also where."""
+    """Say that the program, not the input, is wrong; with --verbose or TWIN_DEBUG=1 also where."""
     if os.environ.get("TWIN_DEBUG"):
         traceback.print_exception(error)
+    else:
+        show_cause(error)
     words = " ".join(f"{type(error).__name__}: {error}".split())[:500]
     click.echo(f"error: a fault of this program, not of what it was given: {words}", err=True)
-    click.echo("hint: run it again with TWIN_DEBUG=1 and report what is printed", err=True)
+    click.echo("hint: run it again with --verbose and report what is printed", err=True)
     sys.exit(exit_code)

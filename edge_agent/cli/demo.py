@@ -7,19 +7,26 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from edge_agent.cli.common import fail
+from edge_agent.cli.tables import WIDTH
 from edge_agent.cli.values import SEED, Number
+from edge_agent.cli.verbose import configure_logs
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from edge_agent.clock import Clock
     from edge_agent.demo import Board, DemoResult, Row
+
+PRESSURE = {"SAFE": "safe", "NEAR_LIMIT": "near", "OVER_LIMIT": "over"}
+"""Beside its limit, in words that fit the table."""
 
 
 @click.command("demo", epilog="Example: pur-mold-twin demo --once")
@@ -38,7 +45,7 @@ if TYPE_CHECKING:
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
     default=None,
-    help="Where spool and history go; a new temporary folder by default.",
+    help="Keep spool and history in this folder; by default they are deleted at the end.",
 )
 def command(once: bool, speed: float, seed: int, embedded: bool, folder: Path | None) -> None:
     """Broker, agent and presses on this machine, in accelerated time, with a live table.
@@ -51,33 +58,33 @@ def command(once: bool, speed: float, seed: int, embedded: bool, folder: Path | 
     from rich.live import Live
 
     from edge_agent.demo import run_demo
-    from edge_agent.logs import configure
     from twin_core.errors import TwinError
 
-    configure("error", "text")
-    folder = folder or Path(tempfile.mkdtemp(prefix="pur-mold-twin-demo-"))
-    console = Console(width=None if sys.stdout.isatty() else 110)
+    configure_logs()
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     begun = time.monotonic()
 
     async def run() -> DemoResult:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        with Live(console=console, auto_refresh=False, transient=True) as live:
+        live = Live(console=console, auto_refresh=False, transient=True)
+        with place_of(folder) as place, live:
 
             def show(board: Board, clock: Clock) -> None:
                 if console.is_terminal:
                     live.update(_table(board, clock), refresh=True)
 
-            return await run_demo(folder, speed, 3 if once else None, seed, embedded, show, stop)
+            return await run_demo(place, speed, 3 if once else None, seed, embedded, show, stop)
 
     try:
         result = asyncio.run(run())
     except TwinError as error:
         fail(error)
-    console.print(_table(result.board, None))
+    print_board(result.board, None)
     _compare(result)
-    console.print(f"history: {result.history_path}", soft_wrap=True)
+    kept = "deleted; --dir DIR keeps it" if folder is None else str(result.history_path)
+    console.print(f"history: {kept}", soft_wrap=True)
     console.print(f"broker:  {result.board.broker}", soft_wrap=True)
     finished = result.board.finished()
     console.print(f"{finished} shots finished in {time.monotonic() - begun:.0f} s")
@@ -86,13 +93,35 @@ def command(once: bool, speed: float, seed: int, embedded: bool, folder: Path | 
         sys.exit(1)
 
 
+@contextmanager
+def place_of(folder: Path | None) -> Iterator[Path]:
+    """Where spool and history go: the folder that was named, else one that is deleted at the end.
+
+    Entered and left while SIGTERM and SIGINT are handled, so that neither leaves it behind.
+    """
+    if folder is not None:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="pur-mold-twin-demo-") as temporary:
+        yield Path(temporary)
+
+
+def print_board(board: Board, clock: Clock | None) -> None:
+    """Print the table; without a terminal 80 columns wide."""
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else WIDTH).print(_table(board, clock))
+
+
 def _table(board: Board, clock: Clock | None) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE, title="PUR-MOLD-TWIN demo", collapse_padding=True, pad_edge=False)
-    for name in ("mold", "shot", "state", "core °C", "demould", "quality", "pressure", "data"):
-        table.add_column(name, no_wrap=True)
+    table = Table(
+        box=box.SIMPLE, title="PUR-MOLD-TWIN demo, core in °C", padding=0, show_edge=False
+    )
+    for name in ("mold", "shot", "state", "core", "demould", "quality", "pressure", "data"):
+        table.add_column(name, no_wrap=True, justify="right" if name == "core" else "left")
     for shot_id, row in list(board.rows.items())[-12:]:
         p = row.prediction
         if p is None:
@@ -104,7 +133,7 @@ def _table(board: Board, clock: Clock | None) -> Table:
             "-" if row.T_core_C is None else f"{row.T_core_C:.1f}",
             _countdown(row, clock),
             p.quality_status or "-",
-            p.pressure_status or "-",
+            PRESSURE.get(p.pressure_status or "-", "-"),
             "simulated" if p.simulated else "measured",
         )
     return table

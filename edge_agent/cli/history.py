@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from edge_agent.cli.common import fail, history_at
+from edge_agent.cli.progress import Progress
+from edge_agent.cli.tables import print_table, say
 from edge_agent.cli.values import Age
 
 if TYPE_CHECKING:
@@ -31,7 +33,13 @@ T = TypeVar("T")
 @click.option(
     "--since", type=Age(), default="24h", show_default=True, help="How far back: 30m, 24h, 7d."
 )
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    default=50,
+    show_default=True,
+    help="At most so many shots, the newest.",
+)
 @click.option(
     "--history",
     "where",
@@ -40,7 +48,13 @@ T = TypeVar("T")
     help="The history: a file, or postgresql://user:password@host/database.",
 )
 @click.option("-c", "--config", type=click.Path(path_type=Path), help="Take the history from here.")
-@click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option(
+    "--output",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="What to print.",
+)
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -71,7 +85,7 @@ def command(
     elif shot_id is not None:
         _print_shot(found)
     else:
-        _print_shots(found)
+        print_shots(found)
     rows = found if isinstance(found, list) else [row for table in found.values() for row in table]
     if not rows:
         click.echo("nothing found", err=True)
@@ -100,10 +114,12 @@ def export(ctx: click.Context, folder: Path) -> None:
     where, config, since, mold_id, shot_id = ctx.obj
     which = Which(None if shot_id else datetime.now(UTC) - since, mold_id, shot_id)
 
-    def progress(table: str, count: int) -> None:
-        click.echo(f"{table}: {count} rows", err=True)
+    with Progress() as progress:
 
-    counts = _answer(where, config, lambda reader: write(reader, which, folder, progress))
+        def told(table: str, count: int) -> None:
+            progress.count(f"rows of {table}", count)
+
+        counts = _answer(where, config, lambda reader: write(reader, which, folder, told))
     for name, count in counts.items():
         click.echo(f"{folder / name}.parquet: {count} rows")
 
@@ -158,28 +174,36 @@ def _print_shot(tables: dict[str, list[dict[str, Any]]]) -> None:
             continue
         for row in rows:
             words = (f"{k}={v}" for k, v in row.items() if v is not None and k != "document")
-            click.echo("  " + "  ".join(words))
+            say("  ".join(words), "  ")
 
 
-def _print_shots(rows: list[dict[str, Any]]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
+def print_shots(rows: list[dict[str, Any]]) -> None:
+    """Print a line for each shot, as ``HistoryReader.shots`` returns them."""
+    this_year = str(datetime.now(UTC).year)
+    print_table(
+        ("shot", "mold", "poured", "outcome", "open s", "quality", "data"),
+        [
+            (
+                row["shot_id"],
+                row["mold_id"],
+                _moment(row["poured_at"], this_year),
+                row["outcome"] or "curing",
+                f"{_whole(row['t_demold_min_s'])}/{_whole(row['t_demold_opt_s'])}",
+                row["quality_status"] or "-",
+                "sim." if row["simulated"] else "press",
+            )
+            for row in rows
+        ],
+        right=("open s",),
+        folds=("shot", "mold"),
+    )
+    say("open s: earliest and best opening after the end of injection; times are UTC")
 
-    table = Table(box=box.SIMPLE)
-    for column in ("shot", "mold", "poured", "outcome", "demould min/opt s", "quality", "sim."):
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(
-            row["shot_id"],
-            row["mold_id"],
-            str(row["poured_at"])[:19],
-            row["outcome"] or "curing",
-            f"{_whole(row['t_demold_min_s'])}/{_whole(row['t_demold_opt_s'])}",
-            row["quality_status"] or "-",
-            "yes" if row["simulated"] else "",
-        )
-    Console(width=None).print(table)
+
+def _moment(at: Any, this_year: str) -> str:
+    """Day and time, or the date where it was another year."""
+    text = str(at or "-")
+    return f"{text[5:10]} {text[11:16]}" if text.startswith(this_year) else text[:10]
 
 
 def _whole(value: float | None) -> str:

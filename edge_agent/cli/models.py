@@ -12,6 +12,8 @@ import click
 
 from edge_agent.cli.common import fail
 from edge_agent.cli.models_compare import command as compare
+from edge_agent.cli.models_show import print_manifest
+from edge_agent.cli.tables import print_table
 
 if TYPE_CHECKING:
     from edge_agent.inference.registry import Manifest, State
@@ -100,13 +102,11 @@ def show(name: str, version: int, folder: Path, output: str) -> None:
     shelf = Shelf(folder)
     try:
         manifest = shelf.manifest(name, version)
-        row = manifest.model_dump(mode="json") | {"use": _use(manifest, shelf.state(name))}
+        use = _use(manifest, shelf.state(name))
         if output == "json":
-            click.echo(json.dumps(row, indent=2))
+            click.echo(json.dumps(manifest.model_dump(mode="json") | {"use": use}, indent=2))
         else:
-            for field, value in row.items():
-                words = json.dumps(value) if isinstance(value, dict) else value
-                click.echo(f"{field:16} {'' if words is None else words}")
+            print_manifest(manifest, use)
         shelf.load(name, version)
     except TwinError as error:
         fail(error)
@@ -213,17 +213,24 @@ def _row(manifest: Manifest, state: State) -> dict[str, Any]:
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE)
-    for name in rows[0]:
-        table.add_column(name, justify="right" if name.endswith(("version", "count")) else "left")
-    for row in rows:
-        table.add_row(*(f"{value:.2f}" if isinstance(value, float) else str(value)
-                        for value in row.values()))  # fmt: skip
-    Console(highlight=False, markup=False).print(table)
+    right = ("simulated", "kB")
+    print_table(
+        ("model", "use", "looks at", "trained", "physics", *right),
+        [
+            (
+                f"{row['name']}/{row['version']}",
+                row["use"],
+                row["known_at"],
+                row["trained_at"][:10],
+                row["physics_hash"][:8],
+                f"{row['simulated_share']:.0%}",
+                f"{row['bytes_count'] / 1000:.0f}",
+            )
+            for row in rows
+        ],
+        right,
+        folds=("model",),
+    )
 
 
 command.add_command(compare)

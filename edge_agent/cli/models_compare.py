@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 EXAMPLE = """\b
 Examples:
   pur-mold-twin models compare pour/3 pour/4 --history var/history.db
-  pur-mold-twin models compare physics pour/4 --history postgresql://user:password@host/database
+  pur-mold-twin models compare physics pour/4 \\
+      --history postgresql://user:password@host/database
   pur-mold-twin models compare pour/3 pour/4 --features unseen.parquet
 
 With --history the errors are those of the answers that were given: of the model in use, and of the
@@ -41,7 +42,10 @@ history, 2 wrong input or too few shots.
     "--models", "folder", type=click.Path(path_type=Path), default=Path("var/models"),
     show_default=True, help="Model directory.",
 )  # fmt: skip
-@click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option(
+    "--output", type=click.Choice(["table", "json"]), default="table", show_default=True,
+    help="What to print.",
+)  # fmt: skip
 def command(
     first: str,
     second: str,

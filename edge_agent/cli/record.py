@@ -28,7 +28,7 @@ from edge_agent.cli.common import broker_options, fail, login_options, settings_
     "--count",
     type=click.IntRange(min=1),
     default=None,
-    help="Stop after about this many messages.",
+    help="Stop after exactly this many messages.",
 )
 @broker_options
 @login_options

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edge_agent.cli.common import broker_options, fail, login_options, settings_of
+from edge_agent.cli.progress import Progress
 from edge_agent.cli.values import Number
 
 if TYPE_CHECKING:
@@ -77,8 +78,9 @@ def command(
     from twin_core.errors import TwinError
 
     def progress(sent: int, total: int) -> None:
-        click.echo(f"\r{sent}/{total} messages", err=True, nl=sent == total)
+        shown.count("messages", sent, total)
 
+    shown = Progress()
     try:
         settings = settings_of(host, port, login)
         if not source.is_dir():
@@ -108,8 +110,10 @@ def command(
                 err=True,
             )
     except TwinError as error:
+        shown.end()
         fail(error)
     except KeyboardInterrupt:
+        shown.end()
         sys.exit(130)
 
 

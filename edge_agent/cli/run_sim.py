@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from edge_agent.cli.verbose import show_cause
+
 if TYPE_CHECKING:
     from edge_agent.inference.offline import Offline
     from edge_agent.report.measured import Measured
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = """\b
 Examples:
-  pur-mold-twin run-sim --scenario configs/scenarios/panel_packed.yaml
+  pur-mold-twin run-sim --scenario use_case_1
   pur-mold-twin run-sim -s shot.yaml --mode operator
   pur-mold-twin run-sim -s shot.yaml -y SYSTEM_M1 --save-json shot.json
   pur-mold-twin run-sim -s shot.yaml --samples 500
@@ -30,7 +32,7 @@ File = click.Path(path_type=Path)
 
 
 @click.command("run-sim", epilog=EXAMPLE)
-@click.option("-s", "--scenario", required=True, type=File, help="Scenario file (YAML).")
+@click.option("-s", "--scenario", required=True, type=File, help="Scenario: a file, or use_case_1.")
 @click.option("-y", "--system", help="Simulate this system instead of the scenario's.")
 @click.option("-c", "--systems", type=File, help="File or folder of systems. [default: catalogue]")
 @click.option("-q", "--quality", type=File, help="YAML file; its fields override the quality.")
@@ -120,7 +122,7 @@ def command(
     elif mode == "operator":
         from edge_agent.report.operator import operator_answer
 
-        click.echo("\n".join(operator_answer(result)))
+        click.echo("\n".join(operator_answer(result, found)))
     else:
         from edge_agent.cli.shot_tables import print_tables
 
@@ -145,6 +147,9 @@ def _monte_carlo(
 
 
 def _fail(message: str, exit_code: int) -> NoReturn:
+    error = sys.exception()
+    if error is not None:
+        show_cause(error)
     for line in message.splitlines():
         click.echo(line if line.startswith("hint: ") else f"error: {line}", err=True)
     sys.exit(exit_code)
@@ -231,7 +236,10 @@ def _as_csv(result: SimulationResult) -> str:
 
 
 def _write(path: Path, text: str) -> None:
+    from edge_agent.cli.written import write_file
+    from twin_core import InputError
+
     try:
-        path.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        _fail(f"{path}: cannot be written: {error.strerror or error}", 2)
+        write_file(path, text)
+    except InputError as error:
+        _fail(f"{error}\nhint: {error.hint}", 2)

@@ -9,12 +9,13 @@ import click
 
 from edge_agent.cli.common import fail
 from edge_agent.cli.values import SEED
+from edge_agent.cli.written import write_file
 
 EXAMPLE = """\b
 Examples:
-  pur-mold-twin sweep -s configs/scenarios/panel_packed.yaml --vary process.T_mold_C=35:55
-  pur-mold-twin sweep -s shot.yaml --vary process.T_mold_C=35:55 --vary process.m_iso_kg=0.005
-      --samples 1024 --export-csv sweep.csv
+  pur-mold-twin sweep -s panel_packed --vary process.T_mold_C=35:55
+  pur-mold-twin sweep -s shot.yaml --samples 1024 --export-csv sweep.csv \\
+      --vary process.T_mold_C=35:55 --vary process.m_iso_kg=0.005
   pur-mold-twin sweep -s shot.yaml --sensitivity t_demold_min_s --samples 256
 
 Ends with 0 when it ran, 2 when the input is wrong, 1 when the solver failed for all shots.
@@ -23,14 +24,17 @@ File = click.Path(path_type=Path)
 
 
 @click.command("sweep", epilog=EXAMPLE)
-@click.option("-s", "--scenario", required=True, type=File, help="Scenario file (YAML).")
+@click.option("-s", "--scenario", required=True, type=File, help="Scenario: a file, or use_case_1.")
 @click.option("-c", "--systems", type=File, help="File or folder of systems. [default: catalogue]")
 @click.option(
     "--vary", "varied", multiple=True, metavar="PATH=LOW:HIGH|SIGMA",
     help="What varies: even between two values, or normal around the scenario's. [default: the "
     "assumed spread of a usual production]",
 )  # fmt: skip
-@click.option("-n", "--samples", type=click.IntRange(1, 10_000_000), default=256, show_default=True)
+@click.option(
+    "-n", "--samples", type=click.IntRange(1, 10_000_000), default=256, show_default=True,
+    help="How many shots; with --sensitivity, of the base sample.",
+)  # fmt: skip
 @click.option(
     "--method", type=click.Choice(["sobol", "latin", "random"]), default="sobol",
     show_default=True, help="How the samples are drawn.",
@@ -41,7 +45,10 @@ File = click.Path(path_type=Path)
     help="Sobol indices of this key figure; runs samples x (inputs + 2) shots. Needs the extra "
     "[sweep].",
 )  # fmt: skip
-@click.option("--output", type=click.Choice(["json", "table"]), default="table", show_default=True)
+@click.option(
+    "--output", type=click.Choice(["json", "table"]), default="table", show_default=True,
+    help="What to print.",
+)  # fmt: skip
 @click.option("--export-csv", type=File, help="Write every shot to this file.")
 def command(
     scenario: Path,
@@ -80,10 +87,9 @@ def command(
         fail(error)
     if export_csv is not None:
         try:
-            export_csv.write_text(v.as_csv(ranges, values, result), encoding="utf-8")
-        except OSError as error:
-            click.echo(f"error: {export_csv}: cannot be written: {error.strerror}", err=True)
-            sys.exit(2)
+            write_file(export_csv, v.as_csv(ranges, values, result))
+        except TwinError as error:
+            fail(error)
     if output == "json":
         click.echo(v.as_json(base, ranges, result), nl=False)
     else:

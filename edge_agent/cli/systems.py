@@ -9,13 +9,14 @@ from typing import Any
 import click
 
 from edge_agent.cli.common import fail
+from edge_agent.cli.tables import print_table
 
 EXAMPLE = """\b
 Examples:
   pur-mold-twin systems list
   pur-mold-twin systems show SYSTEM_R1
   pur-mold-twin systems promote SYSTEM_R1 3 -c /etc/pur-mold-twin/agent.yaml
-  pur-mold-twin systems rollback SYSTEM_R1 --systems /etc/pur-mold-twin/systems
+  pur-mold-twin systems rollback SYSTEM_R1 --systems plant/systems
 
 Several versions of a system may lie in one folder. In use is the one that was promoted; until one
 is, that of the file named after the system, else the lowest. A running agent takes up what was
@@ -146,19 +147,15 @@ def _rows(place: Path, system_id: str) -> list[dict[str, Any]]:
 
 
 def _print(rows: list[dict[str, Any]], output: str) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
     if output == "json":
         click.echo(json.dumps(rows, indent=2))
         return
-    table = Table(box=box.SIMPLE)
-    for name in rows[0] if rows else ["no systems"]:
-        table.add_column(name, justify="right" if name == "version" else "left")
-    for row in rows:
-        table.add_row(*map(str, row.values()))
-    Console(highlight=False, markup=False).print(table)
+    if not rows:
+        click.echo("no systems")
+        return
+    head = ("system", "version", "use", "kind", "file")
+    cells = [[str(value) for value in row.values()] for row in rows]
+    print_table(head, cells, right=("version",), folds=("system", "file"))
 
 
 def _said(system_id: str, version: int, before: int) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edge_agent.cli.common import fail
+from edge_agent.cli.progress import Progress
 
 if TYPE_CHECKING:
     from edge_agent.learning.tables import Columns
@@ -17,17 +18,20 @@ if TYPE_CHECKING:
 EXAMPLE = """\b
 Examples:
   pur-mold-twin train-ml --features data/ml/features.parquet
-  pur-mold-twin train-ml --features a.parquet --features b.parquet --judge unseen.parquet
-  pur-mold-twin train-ml --features features.parquet --config pour.yaml --name pour --out var/models
+  pur-mold-twin train-ml --features a.parquet --features b.parquet \\
+      --judge unseen.parquet
+  pur-mold-twin train-ml --features features.parquet --config pour.yaml \\
+      --name pour --out var/models
 
+\b
 A configuration, every line of it a default:
-  known_at: pour           # or live, demold: it looks at nothing that is known later
+  known_at: pour    # or live, demold: looks at nothing that is known later
   learners: [ridge, boosting, network]
   defects: true
   coverage: 0.9
   test_molds_share: 0.2
   test_time_share: 0.2
-  leave_out: []            # features not to look at
+  leave_out: []     # features not to look at
   seed: 0
 
 Needs the extra [learn]; with [ray] the learners are fitted on all cores of a Ray cluster. The
@@ -61,14 +65,11 @@ def command(
     Chooses among learners on presses they had not seen, writes one ONNX file with its intervals and
     a report, and says how good it is beside the physics alone.
     """
-    from rich.console import Console
-
     from twin_core.errors import MissingRuntime, TwinError
 
-    console = Console(stderr=True)
     try:
-        with console.status("") as status:
-            label, folder, lines = _train(features, config, out, name, unseen, status.update)
+        with Progress() as progress:
+            label, folder, lines = _train(features, config, out, name, unseen, progress.say)
     except ImportError as error:
         from edge_agent.errors import MissingExtra
 
@@ -104,7 +105,7 @@ def _train(
     need_matplotlib()
     config = _config(config_file)
     name = check_name(name or config.known_at)
-    progress("reading")
+    progress("reading the feature sets")
     columns = _together([read_table(path) for path in features])
     others = {path.stem: read_table(path) for path in unseen}
     trained = train(columns, config, _git_hash(), progress, spread)
@@ -119,7 +120,7 @@ def _train(
         "unseen": {stem: found.as_dict() for stem, found in judged.items()},
     }
     manifest, folder = Shelf(out).add(name, trained.content, datetime.now(UTC), _plain(metrics))
-    progress("report")
+    progress("writing the report")
     page = training_page(manifest.label, trained, judged)
     for suffix in (".html", ".md"):
         (folder / f"report{suffix}").write_text(page_text(page, suffix), encoding="utf-8")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
 from edge_agent.cli.common import fail
+from edge_agent.cli.written import write_file
 
 EXAMPLE = """\b
 Example:
@@ -41,10 +41,8 @@ def command(out: Path) -> None:
     files = {f"figures/{plot.name}.svg": svg(plot) for plot in page.plots()}
     files[out.name] = markdown(page, lambda plot: f"figures/{plot.name}.svg").encode()
     try:
-        (out.parent / "figures").mkdir(exist_ok=True)
         for name, content in files.items():
-            (out.parent / name).write_bytes(content)
-    except OSError as error:
-        click.echo(f"error: {out}: cannot be written: {error.strerror or error}", err=True)
-        sys.exit(2)
+            write_file(out.parent / name, content)
+    except TwinError as error:
+        fail(error)
     click.echo(f"{out}: written, with {len(files) - 1} figures")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edge_agent.cli.progress import Progress
 from twin_core.errors import InputError
 
 if TYPE_CHECKING:
@@ -56,10 +57,11 @@ def run_all(
     from twin_core import simulate_many
     from twin_core.sweep import vary
 
-    def progress(done: int, total: int) -> None:
-        click.echo(f"\r{done}/{total} shots", err=True, nl=done == total)
-
-    return simulate_many(vary(scenario, list(variation), values), progress=progress)
+    with Progress() as progress:
+        return simulate_many(
+            vary(scenario, list(variation), values),
+            progress=lambda done, total: progress.count("shots", done, total),
+        )
 
 
 def print_distributions(

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 import click
 
 from edge_agent.cli.common import fail, history_at
+from edge_agent.cli.progress import Progress
 from edge_agent.cli.values import SEED, Number
+from edge_agent.cli.verbose import configure_logs
 
 if TYPE_CHECKING:
     from edge_agent.config.settings import HistorySettings
@@ -23,8 +25,10 @@ if TYPE_CHECKING:
 EXAMPLE = """\b
 Examples:
   pur-mold-twin virtual-plant --out var/plant --shots 5000 --seed 7
-  pur-mold-twin virtual-plant --out var/plant --history postgresql://user:password@host/database
-  pur-mold-twin virtual-plant --out var/worn --change 2025-09-01,iso_gain=1.04,press=press1
+  pur-mold-twin virtual-plant --out var/plant \\
+      --history postgresql://user:password@host/database
+  pur-mold-twin virtual-plant --out var/worn \\
+      --change 2025-09-01,iso_gain=1.04,press=press1
 
 Ends with 0 when all is written, 2 when an option is wrong, 1 when the disk or the database refuses.
 """
@@ -39,8 +43,21 @@ File = click.Path(path_type=Path)
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for molds/, plant.yaml and history.db; systems/ with --systems.",
 )
-@click.option("-n", "--shots", type=click.IntRange(1, 10_000_000), default=5000, show_default=True)
-@click.option("--presses", type=click.IntRange(1, 1000), default=5, show_default=True)
+@click.option(
+    "-n",
+    "--shots",
+    type=click.IntRange(1, 10_000_000),
+    default=5000,
+    show_default=True,
+    help="How many shots, of all presses together.",
+)
+@click.option(
+    "--presses",
+    type=click.IntRange(1, 1000),
+    default=5,
+    show_default=True,
+    help="How many presses.",
+)
 @click.option(
     "--molds", type=click.IntRange(1, 100), default=2, show_default=True, help="Of each press."
 )
@@ -52,7 +69,13 @@ File = click.Path(path_type=Path)
     show_default=True,
     help="First day.",
 )
-@click.option("--days", type=Number(0, 36_500, min_open=True), default=365.0, show_default=True)
+@click.option(
+    "--days",
+    type=Number(0, 36_500, min_open=True),
+    default=365.0,
+    show_default=True,
+    help="Days over which the shots are spread.",
+)
 @click.option("--site", default="virtual", show_default=True, help="Site in topics and rows.")
 @click.option(
     "-y", "--system", "system_id", default="SYSTEM_R1", show_default=True, help="What is poured."
@@ -93,14 +116,13 @@ def command(
     plant was made. The same command again completes what was stopped.
     """
     from edge_agent.calibration.system_file import write_system
-    from edge_agent.logs import configure
     from edge_agent.virtual_plant import VirtualPlant, parse_change, write_molds
     from edge_agent.virtual_plant.card import write_card
     from twin_core.errors import TwinError
 
     if not 1970 <= start.year <= 2200:
         raise click.BadParameter(f"--start {start:%Y-%m-%d}: the year must be from 1970 to 2200")
-    configure("error", "text")
+    configure_logs()
     began = time.monotonic()
     try:
         settings = history_at(where or str(out / "history.db"))
@@ -157,35 +179,17 @@ def _system(system_id: str, path: Path | None) -> MaterialSystem:
 
 
 async def _fill(plant: VirtualPlant, settings: HistorySettings) -> Counter[str]:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
     from edge_agent.history import open_store
     from edge_agent.virtual_plant.rows import fill
 
     store = open_store(settings)
-    bar = Progress(
-        TextColumn("shots"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )
     try:
-        with bar:
-            task = bar.add_task("shots", total=len(plant))
-            counts = await fill(
+        with Progress() as progress:
+            return await fill(
                 store,
                 plant.shots(),
                 datetime.now(UTC),
-                lambda made: bar.update(task, completed=made + len(plant.skipped)),
+                lambda made: progress.count("shots", made + len(plant.skipped), len(plant)),
             )
     finally:
         await store.close()
-    return counts

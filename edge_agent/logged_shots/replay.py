@@ -146,6 +146,12 @@ async def record(
 ) -> int:
     """Write messages as JSON lines ``{received_at, topic, payload | payload_base64}``.
 
+    Args:
+        path: the file, which grows; its folder is made.
+        topics: filters.
+        stop: ends it.
+        limit: ends it after exactly so many messages; None: there is no such end.
+
     Returns:
         How many were written.
 
@@ -154,6 +160,7 @@ async def record(
     """
     count = 0
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as file:
             async with connect(settings, _client_id("record")) as session:
                 await session.subscribe(topics)
@@ -165,6 +172,8 @@ async def record(
                         waiting.cancel()
                         break
                     batch = waiting.result()
+                    if limit is not None:
+                        batch = batch[: limit - count]
                     for message in batch:
                         if message.unreadable is not None:
                             raise PacketError(f"a message cannot be read: {message.unreadable}")

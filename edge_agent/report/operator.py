@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from edge_agent.inference.offline import Offline
 from twin_core import SimulationResult
 from twin_core.units import bar
 
@@ -46,13 +47,19 @@ ADVICE = {
 }
 """What to do about each diagnostic; the most important first."""
 MOST_ADVICE = 2
+OPENING = "t_demold_min_s"
+"""Name of the earliest opening in a correction."""
 FOR_OTHERS = {"SHEET_CONTRADICTS_ITSELF"}
 """True of every shot of a material: a matter for the process engineer, not for the press."""
 
 
-def operator_answer(result: SimulationResult) -> list[str]:
-    """When it can be opened and why not earlier, is it good, what to do: a line each."""
-    lines = [*_opening(result), f"Good part expected: {GOOD[result.quality_status]}."]
+def operator_answer(result: SimulationResult, learned: Offline | None = None) -> list[str]:
+    """When it can be opened and why not earlier, is it good, what to do: a line each.
+
+    Args:
+        learned: what a learned model makes of it; None: nobody asked.
+    """
+    lines = [*_opening(result, learned), f"Good part expected: {GOOD[result.quality_status]}."]
     allowed = result.scenario.quality.p_max_allowable_bar
     share = math.ceil(100.0 * bar(result.p_max_Pa) / allowed)
     lines.append(f"Pressure: {PRESSURE[result.pressure_status]}, {share} % of the limit.")
@@ -75,7 +82,29 @@ def advice(result: SimulationResult) -> list[str]:
     return [found[code] for code in known][:MOST_ADVICE]
 
 
-def _opening(result: SimulationResult) -> list[str]:
+def _opening(result: SimulationResult, learned: Offline | None) -> list[str]:
+    """The corrected opening first, where there is one, and the physics beside it."""
+    if learned is None:
+        return _by_physics(result)
+    correction = learned.correction
+    value = None if correction is None else correction.values.get(OPENING)
+    if correction is None or value is None:
+        reason = learned.words or "the model does not correct the opening"
+        return [*_by_physics(result), f"Not corrected by experience: {reason.rstrip('.')}."]
+    line = f"Open: from {_minutes(value)} after the end of injection"
+    interval = correction.intervals.get(OPENING)
+    if interval is not None:
+        low, high = _minutes(interval.low, math.floor), _minutes(interval.high)
+        line += f"; {100 * interval.coverage:.0f} % sure: between {low} and {high}"
+    opening, *why = _by_physics(result)
+    physics = opening.removeprefix("Open: ").replace(" after the end of injection", "")
+    lines = [f"{line}.", f"Without what earlier shots taught: {physics}", *why]
+    if result.t_demold_max_s is not None and value > result.t_demold_max_s:
+        lines.append("There is no good moment to open. Call the process engineer.")
+    return lines
+
+
+def _by_physics(result: SimulationResult) -> list[str]:
     t_min, t_opt, t_max = result.t_demold_min_s, result.t_demold_opt_s, result.t_demold_max_s
     earliest, latest = result.demold_binding["earliest"], result.demold_binding["latest"]
     why = NOT_YET.get(earliest or "", earliest)

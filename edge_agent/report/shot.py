@@ -48,7 +48,8 @@ def shot_page(
     if measured is not None:
         label += f"; those of the log {measured.shot_id} are {measured.kind} and marked so"
     lead: list[Block] = [Text(scenario.description)] if scenario.description else []
-    lead.extend((Text(f"{what}{label}."), _cards(result), Items(tuple(operator_answer(result)))))
+    answer = Items(tuple(operator_answer(result, learned)))
+    lead.extend((Text(f"{what}{label}."), _cards(result), answer))
     sections = [
         Section("Over time", (_how_to_read(result), Plots(time_plots(result, measured)))),
         *_layers(result),

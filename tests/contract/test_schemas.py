@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,12 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from broker import MODELS, Message, ShotEvent, TelemetryFrame, encode
+from broker.alert_codes import ALERT_CODES
+from broker.codec import decode
+from broker.examples import EXAMPLES
+from broker.messages import Alert
 from broker.schemas import COMMAND, main, render_files, schema_of
+from broker.sensors import WELL_KNOWN_SENSORS
 from tests.support.payloads import shot, telemetry
 from tests.support.strategies import MESSAGES
 
@@ -27,6 +33,36 @@ def test_the_written_schemas_are_current() -> None:
 @pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.__name__)
 def test_schemas_are_schemas(model: type[Message]) -> None:
     Draft202012Validator.check_schema(schema_of(model))
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.__name__)
+def test_the_example_satisfies_schema_and_model(model: type[Message]) -> None:
+    text = (DIRECTORY / f"{model.__name__}.example.json").read_bytes()
+    Draft202012Validator(schema_of(model)).validate(json.loads(text))
+    (channel,) = [channel for channel, known in MODELS.items() if known is model]
+    message = decode(channel, text)
+    assert type(message) is model
+    assert json.loads(encode(message)) == json.loads(text)
+    assert message.model_extra == {}
+    assert not message.simulated
+
+
+def test_examples_hold_what_the_contract_names() -> None:
+    frame, alert = EXAMPLES[TelemetryFrame], EXAMPLES[Alert]
+    assert isinstance(frame, TelemetryFrame)
+    assert isinstance(alert, Alert)
+    assert {name.partition(".")[0] for name in frame.sensors} <= set(WELL_KNOWN_SENSORS)
+    assert alert.code in ALERT_CODES
+
+
+def test_the_index_links_what_is_there() -> None:
+    text = (DIRECTORY / "README.md").read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#]+)(?:#([a-z-]+))?\)", text)
+    assert ("../nomenclature.md", "sensors-on-the-wire") in links
+    for path, anchor in links:
+        there = (DIRECTORY / path).read_text(encoding="utf-8")
+        heads = re.findall(r"^#+ (.+)$", there, re.MULTILINE)
+        assert not anchor or anchor in {head.lower().replace(" ", "-") for head in heads}
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.__name__)

@@ -62,7 +62,7 @@ ADDED = {
 VERDICTS = {"check-drift": {0, 1, 2}}
 """Exit codes that are an answer, not a failure."""
 IN_FOLDER = re.compile(r"(?<![\w.])/(?=(etc|opt|var/lib)/)")
-pytestmark = [pytest.mark.needs("mosquitto"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.needs("mosquitto", "git"), pytest.mark.timeout(300)]
 
 
 def starts(command: Command, head: str) -> bool:
@@ -100,6 +100,27 @@ class Desk:
         expected = VERDICTS.get(arguments[0], {0})
         assert done.exit_code in expected, f"{command}\n{done.output}\n{done.exception!r}"
 
+    def left_behind(self) -> list[str]:
+        """What a checkout would call new after these commands: they should be ignored by git."""
+        return self.git("status", "--porcelain", "--untracked-files=all").splitlines()
+
+    def git(self, *arguments: str) -> str:
+        """Run git in the folder, whatever the machine's settings are."""
+        who = ["-c", "user.name=reader", "-c", "user.email=reader@plant.example"]
+        done = subprocess.run(
+            ["git", *who, "-c", "commit.gpgsign=false", *arguments],
+            cwd=self.folder, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def commit(self) -> None:
+        """Make a checkout of the folder as it is; what stands for the machine is no part of it."""
+        self.git("init", "--quiet")
+        (self.folder / ".git" / "info" / "exclude").write_text("/etc/\n/opt/\n*.log\n")
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", "a checkout")
+
     def start(self, arguments: list[str]) -> None:
         """The agent goes on while the reader works in another shell."""
         log = self.folder / "agent.log"
@@ -119,6 +140,7 @@ class Desk:
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / ".gitignore", tmp_path)
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
     ignored = shutil.ignore_patterns("secrets")
     shutil.copytree(ROOT / "deploy", tmp_path / "deploy", ignore=ignored)
@@ -151,7 +173,9 @@ def read_through(page: str, desk: Desk) -> None:
 
 
 def test_readme(desk: Desk) -> None:
+    desk.commit()
     read_through("README.md", desk)
+    assert desk.left_behind() == []
     assert (desk.folder / "shot.html").is_file()
     assert "BK1994" in CliRunner().invoke(main, ["history", "--mold", "CUP"]).output
 
@@ -160,6 +184,7 @@ def test_learning(desk: Desk) -> None:
     rows = [row for number in range(3) for row in rows_of(number)]
     (desk.folder / "var").mkdir()
     asyncio.run(write_history(desk.folder / "var" / "history.db", rows))
+    desk.commit()
     candidate = Path("var/models/pour/2")  # the page's second version
     for command in RUN["learning.md"]:
         if starts(command, "pur-mold-twin models shadow"):
@@ -169,6 +194,7 @@ def test_learning(desk: Desk) -> None:
             desk.run(command)
     state = yaml.safe_load(Path("var/models/pour/state.yaml").read_text())
     assert (state["promoted"], state["shadow"]) == (1, 2)
+    assert desk.left_behind() == []
 
 
 def test_operations(desk: Desk) -> None:
@@ -179,7 +205,10 @@ def test_operations(desk: Desk) -> None:
     Path("my-system-v1.yaml").write_text(yaml.safe_dump(system | {"system_id": "OWN"}))
     shutil.copytree("configs/systems", "plant/systems")
     Path("plant/systems/SYSTEM_R1-v3.yaml").write_text(yaml.safe_dump(system | {"version": 3}))
+    desk.commit()
     read_through("operations.md", desk)
+    of_the_plant = {"?? plant/systems/in_use.yaml"}
+    assert set(desk.left_behind()) <= of_the_plant
     assert Path("etc/pur-mold-twin/systems/my-system-v1.yaml").is_file()
     assert "version: 3" in Path("plant/systems/in_use.yaml").read_text()
     assert Path("deploy/compose/secrets/alert-webhook-url").is_file()

@@ -244,7 +244,9 @@ def test_a_fault_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.exit_code == 1
     assert result.stderr.splitlines() == [
         "error: a fault of this program, not of what it was given: ZeroDivisionError: kaput",
-        "hint: run it again with TWIN_DEBUG=1 and report what is printed",
+        "hint: run it again with --verbose and report what is printed",
     ]
+    assert "Traceback" in run(["-v", "run-sim", "-s", SCENARIO]).stderr
+    assert "Traceback" in run(["run-sim", "-s", SCENARIO, "-v"]).stderr
     monkeypatch.setenv("TWIN_DEBUG", "1")
     assert "Traceback" in run(["run-sim", "-s", SCENARIO]).stderr

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
+from edge_agent.pipeline.alerts import opened_before_window
 
 from broker.alert_codes import OPENED_BEFORE_WINDOW
-from broker.messages import Alert, Prediction
-from broker.messages.prediction import Correction, Interval, Versions
-from edge_agent.monitoring.alerts import opened_before_window
+from broker.messages import Alert
+from broker.messages.prediction import Correction, Interval
 from edge_agent.pipeline.assemble import Shot
+from tests.support.predictions import POURED, prediction
 
-POURED = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 NOW = POURED + timedelta(seconds=400)
 
 
@@ -42,21 +42,9 @@ def alert(
             values={name: corrected_s},
             intervals={name: Interval(low=corrected_s - 5, high=corrected_s + 5, coverage=0.9)},
         )
-    final = Prediction(
-        site="s",
-        press="p1",
-        shot_id="S1",
-        mold_id="PANEL_A",
-        system_id="SYSTEM_R1",
-        issued_at=NOW,
-        basis="final",
-        revision=3,
+    final = prediction(
         status="hold" if earliest_s is None else "predicted",
-        poured_at=POURED,
         t_demold_min_s=earliest_s,
-        assumed_parameters_count=0,
-        versions=Versions(agent="1", physics="1", physics_hash="a", parameters_hash="b"),
-        ml_status="ok",
         correction=correction,
     )
     return opened_before_window(shot, final, NOW)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from edge_agent.learning.offline import Offline
 
+from broker.messages.prediction import Correction, Interval
 from edge_agent.report.operator import (
     ADVICE,
     FOR_OTHERS,
@@ -48,6 +50,48 @@ def test_a_good_shot() -> None:
         "Pressure: fine, 39 % of the limit.",
         "Calculated, not measured.",
     ]
+
+
+def learned(value: float | None = 110.4, words: str = "", known: bool = True) -> Offline:
+    """What a model makes of the shot."""
+    values = {} if value is None else {"t_demold_min_s": value}
+    intervals = {
+        name: Interval(low=number - 10.0, high=number + 10.2, coverage=0.9)
+        for name, number in values.items()
+    }
+    correction = Correction(
+        model="pour/3", known_at="pour", in_domain=not words, values=values, intervals=intervals
+    )
+    return Offline("ok", correction if known else None, words)
+
+
+def test_the_corrected_opening_comes_first_and_the_physics_beside_it() -> None:
+    assert operator_answer(good(), learned())[:3] == [
+        "Open: from 1 min 51 s after the end of injection; 90 % sure: between 1 min 40 s and "
+        "2 min 1 s.",
+        "Without what earlier shots taught: from 1 min 31 s; best at 1 min 31 s.",
+        "Why not earlier: the foam is still too soft.",
+    ]
+
+
+def test_a_corrected_opening_behind_the_window() -> None:
+    lines = operator_answer(good(), learned(950.0))
+    assert lines[0].startswith("Open: from 15 min 50 s after")
+    assert "There is no good moment to open. Call the process engineer." in lines
+
+
+def test_without_a_correction_the_reason_is_said() -> None:
+    physics = "Open: from 1 min 31 s after the end of injection; best at 1 min 31 s."
+    for given, reason in (
+        (learned(known=False, words="no model for the pour is promoted"), "no model for the pour"),
+        (learned(None, "withheld: proc_T_ambient_C is 23."), "withheld: proc_T_ambient_C is 23."),
+        (learned(None), "the model does not correct the opening."),
+    ):
+        lines = operator_answer(good(), given)
+        assert lines[0] == physics
+        (line,) = [line for line in lines if line.startswith("Not corrected by experience: ")]
+        assert reason in line
+        assert not line.endswith("..")
 
 
 def test_a_bad_shot_says_the_two_things_that_matter_most() -> None:

@@ -1,0 +1,65 @@
+"""Progress of a command on stderr: a line rewritten in place, else a line now and then."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+LINE_EVERY_S = 10.0
+"""Pause between two lines where nobody watches: a log, a file, a pipe."""
+DRAW_EVERY_S = 0.1
+
+
+class Progress:
+    """Shows the last thing said; a context manager, so that the line is ended whatever happens."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._terminal = sys.stderr.isatty()
+        self._pause_s = DRAW_EVERY_S if self._terminal else LINE_EVERY_S
+        self._shown_at = clock()
+        self._shown = self._line = ""
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.end()
+
+    def say(self, line: str) -> None:
+        """Show a line, if the last one is old enough."""
+        self._line = line
+        if self._clock() - self._shown_at >= self._pause_s:
+            self._show()
+
+    def count(self, words: str, done: int, total: int | None = None) -> None:
+        """Show how many are done, of how many if that is known; all of them end the line."""
+        self.say(f"{words}: {done}" if total is None else f"{words}: {done}/{total}")
+        if done == total:
+            self.end()
+
+    def end(self) -> None:
+        """Show the last line if it is not shown yet, and end it."""
+        if self._line and self._line != self._shown:
+            self._show()
+        if self._terminal and self._shown:
+            print(file=sys.stderr)
+        self._shown = self._line = ""
+
+    def _show(self) -> None:
+        self._shown_at = self._clock()
+        if self._terminal:
+            width = shutil.get_terminal_size().columns - 1
+            text = "\r" + self._line[:width].ljust(min(len(self._shown), width))
+            print(text, end="", file=sys.stderr, flush=True)
+        else:
+            print(self._line, file=sys.stderr, flush=True)
+        self._shown = self._line
