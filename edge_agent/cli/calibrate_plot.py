@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge_agent.cli.calibrate_text import Panel
+from edge_agent.errors import disk_hint
 from twin_core.errors import InputError
 from twin_core.extras import how_to_install
 
@@ -37,4 +38,4 @@ def draw(panels: list[Panel], path: Path) -> None:
     try:
         figure.savefig(path, dpi=120)
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be drawn: {error}") from None
+        raise InputError(f"{path}: cannot be drawn: {error}", hint=disk_hint(error)) from None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge_agent.cli.common import fail, fault
+from edge_agent.cli.common import fail, fault, write_file
 from edge_agent.cli.values import Number
 
 if TYPE_CHECKING:
@@ -109,14 +109,10 @@ def command(
 def _write(path: Path, result: DriftResult, windows: Windows) -> None:
     from edge_agent.report.drift import drift_page
     from edge_agent.report.files import page_text
-    from twin_core.errors import InputError
 
     before, now = windows.with_residuals(column.name for column in result.moved)
     page = drift_page(result, before, now, windows.row_words, windows.notes)
-    try:
-        path.write_text(page_text(page, path.suffix), encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
+    write_file(path, page_text(page, path.suffix))
 
 
 def _as_text(result: DriftResult, windows: Windows) -> str:

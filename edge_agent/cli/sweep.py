@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from edge_agent.cli.common import fail
+from edge_agent.cli.common import fail, write_file
 from edge_agent.cli.values import SEED
 
 EXAMPLE = """\b
@@ -76,14 +76,10 @@ def command(
         found = None
         if sensitivity is not None:
             found = sensitivities(ranges, result[sensitivity], seed)
+        if export_csv is not None:
+            write_file(export_csv, v.as_csv(ranges, values, result))
     except TwinError as error:
         fail(error)
-    if export_csv is not None:
-        try:
-            export_csv.write_text(v.as_csv(ranges, values, result), encoding="utf-8")
-        except OSError as error:
-            click.echo(f"error: {export_csv}: cannot be written: {error.strerror}", err=True)
-            sys.exit(2)
     if output == "json":
         click.echo(v.as_json(base, ranges, result), nl=False)
     else:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
-from edge_agent.cli.common import fail
+from edge_agent.cli.common import fail, write_file
 
 EXAMPLE = """\b
 Example:
@@ -36,15 +35,10 @@ def command(out: Path) -> None:
     try:
         need_matplotlib()
         page = validation_page()
+        files = {f"figures/{plot.name}.svg": svg(plot) for plot in page.plots()}
+        files[out.name] = markdown(page, lambda plot: f"figures/{plot.name}.svg").encode()
+        for name, content in files.items():
+            write_file(out.parent / name, content)
     except TwinError as error:
         fail(error)
-    files = {f"figures/{plot.name}.svg": svg(plot) for plot in page.plots()}
-    files[out.name] = markdown(page, lambda plot: f"figures/{plot.name}.svg").encode()
-    try:
-        (out.parent / "figures").mkdir(exist_ok=True)
-        for name, content in files.items():
-            (out.parent / name).write_bytes(content)
-    except OSError as error:
-        click.echo(f"error: {out}: cannot be written: {error.strerror or error}", err=True)
-        sys.exit(2)
     click.echo(f"{out}: written, with {len(files) - 1} figures")

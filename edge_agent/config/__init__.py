@@ -1,0 +1,1 @@
+"""The configuration: its files, their order, and what is wrong with them."""
