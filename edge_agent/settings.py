@@ -338,7 +338,8 @@ def load_settings(path: Path) -> Settings:
         raise SettingsError(str(error), hint=error.hint) from None
     settings, problems = settings_of(layers)
     if settings is None or problems:
-        raise SettingsError("\n".join(problems))
+        hint = f"pur-mold-twin check -c {path} shows where each setting comes from"
+        raise SettingsError("\n".join(problems), hint=hint)
     return settings
 
 
