@@ -16,6 +16,11 @@ TwinError
 
 from __future__ import annotations
 
+import errno
+import os
+import socket
+import sqlite3
+
 from twin_core.errors import InputError, TwinError
 from twin_core.extras import how_to_install
 
@@ -23,13 +28,11 @@ from twin_core.extras import how_to_install
 class SettingsError(InputError):
     """A configuration file or environment variable that cannot be used."""
 
-    hint = "correct the named field; see configs/agent.yaml for an example"
-
 
 class NameTaken(SettingsError):
     """Another agent with this site and agent_id was there before this one."""
 
-    hint = (
+    usual_hint = (
         "stop one of them, or give this one an agent_id, a certificate and a spool of its own; "
         "of a copied machine, remove the copied spool and session secret, too"
     )
@@ -38,51 +41,111 @@ class NameTaken(SettingsError):
 class TableError(InputError):
     """A Parquet or CSV file of shots that cannot be used, or two that do not fit together."""
 
-    hint = "give feature sets, a row a shot, as Parquet or CSV with names in the first line"
-
 
 class MissingExtra(TwinError):
     """A package of an extra is not installed; ``hint`` says how to install it."""
 
     def __init__(self, message: str, extra: str) -> None:
-        super().__init__(message)
-        self.hint = how_to_install(extra)
+        super().__init__(message, hint=how_to_install(extra))
 
 
 class LinkError(TwinError):
     """The link to the broker is down or refused a request; tried again with back-off."""
 
     retryable = True
-    hint = "check broker.host, broker.port and the broker's log"
 
 
 class PacketError(LinkError):
     """The broker sent a packet that cannot be read; the connection was given up."""
 
-    hint = "look at broker and proxies: what they sent is not what MQTT says"
+    usual_hint = "look at broker and proxies: what they sent is not what MQTT says"
 
 
 class CredentialsError(LinkError):
     """A file of ``broker.tls`` or ``broker.password_file`` cannot be used; a new one may come."""
 
-    hint = "correct the named file or field; it is read again at every connect"
+    usual_hint = "correct the named file or field; it is read again at every connect"
 
 
 class NotAuthorized(LinkError):
     """The broker's access rules do not allow it; they may be changed, so it is tried again."""
 
-    hint = "check the broker's access rules: docs/broker.md has who may write what"
+    usual_hint = (
+        "let the access rules of the broker allow it to this user: docs/broker.md has who may "
+        "write and read what, `pur-mold-twin broker init` writes them"
+    )
 
 
 class PublishRefused(LinkError):
     """The broker refused a message for good (its topic or payload); it becomes a dead letter."""
 
     retryable = False
-    hint = "check the broker's access rules and size limits"
 
 
 class StoreError(TwinError):
-    """The spool or the history cannot be used just now; nothing is acknowledged meanwhile."""
+    """The spool or the history cannot be used just now; nothing is acknowledged meanwhile.
+
+    Raised from an error of the disk, its hint is that of ``disk_hint``.
+    """
 
     retryable = True
-    hint = "check that the disk is mounted, writable and not full"
+
+    @property
+    def hint(self) -> str:
+        """How to go on, in words; empty where the message says it."""
+        return super().hint or disk_hint(self.__cause__)
+
+
+def disk_hint(error: BaseException | None) -> str:
+    """How to go on after an error of the disk or of SQLite, by its number; empty for others."""
+    if isinstance(error, ConnectionError | TimeoutError | socket.gaierror):
+        return ""
+    if isinstance(error, OSError):
+        words = _BY_ERRNO.get(error.errno or 0, _DISK)
+    elif isinstance(error, sqlite3.Error):
+        words = _BY_SQLITE_CODE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, "")
+    else:
+        return ""
+    return words.format(user=os.geteuid())
+
+
+_DISK = "look at the disk: is it mounted, writable and not full?"
+_FULL = "make room on this disk, or name a path on another one"
+_RIGHT = "let the user with id {user}, who runs this, read and write the file and its folder"
+_READ_ONLY = (
+    "the file system is read-only: mount it writable (mount -o remount,rw), or name a path on "
+    "another one; after a fault of the disk the kernel makes it so: dmesg says"
+)
+_FAILS = "the disk fails: dmesg says how; save what is on it, and replace it"
+_NOT_THERE = "make the folder, or correct the path; is the disk mounted that should be there?"
+_DAMAGED = (
+    "the file is damaged, or no SQLite file: put a copy of it back, or move it away and a new one "
+    "is made"
+)
+_LOCKED = "another program has the file locked: end it"
+_BY_ERRNO = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: "the quota of the user with id {user} is used up: raise it, or make room",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f, LimitFSIZE=)",
+    errno.EROFS: _READ_ONLY,
+    errno.EACCES: _RIGHT,
+    errno.EPERM: _RIGHT,
+    errno.ENOENT: _NOT_THERE,
+    errno.ENOTDIR: "a part of the path is a file, not a folder: correct the path",
+    errno.EISDIR: "the path names a folder: name a file in it",
+    errno.EIO: _FAILS,
+    errno.EMFILE: "raise the limit on open files (ulimit -n, LimitNOFILE=)",
+    errno.ENAMETOOLONG: "shorten the name",
+    errno.ELOOP: "the path goes through a link that is not followed: name the file itself",
+}
+_BY_SQLITE_CODE = {
+    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_READONLY: f"{_RIGHT}; or {_READ_ONLY}",
+    sqlite3.SQLITE_CANTOPEN: f"{_RIGHT}; or {_NOT_THERE}",
+    sqlite3.SQLITE_PERM: _RIGHT,
+    sqlite3.SQLITE_IOERR: _DISK,
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_NOTADB: _DAMAGED,
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
+}

@@ -54,6 +54,11 @@ if _FOLDER is not None and not os.environ.get("NUMBA_CACHE_DIR"):
     numba.config.CACHE_DIR = str(_FOLDER)  # type: ignore[attr-defined]
 
 
+def cache_folder() -> Path | None:
+    """Where compiled code is kept; None where no folder can be written."""
+    return _FOLDER
+
+
 def is_kept() -> bool:
     """Does the disk hold the compiled model, whole (``keep`` was called)?"""
     return _FOLDER is not None and (_FOLDER / _WHOLE).exists()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,28 +86,58 @@ def parse(model: type[Model], content: object, where: str) -> Model:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise InputError("\n".join(describe(error, where))) from None
+        raise InputError("\n".join(describe(error, where, model=model))) from None
 
 
-def describe(error: ValidationError, where: str, secret: tuple[str, ...] = ()) -> Iterable[str]:
+def describe(
+    error: ValidationError,
+    where: str | Callable[[tuple[int | str, ...]], str],
+    secret: tuple[str, ...] = (),
+    model: type[BaseModel] | None = None,
+) -> Iterable[str]:
     """One line per wrong field of a pydantic error: place, field, what is wrong.
 
     Args:
-        where: what was read: a file.
+        where: what was read: a file; or what gives it for the place of a field.
         secret: names of fields whose values are not shown.
+        model: what was validated; a field that it does not have is told the nearest name.
     """
     for item in error.errors(include_url=False):
         path = ".".join(str(part) for part in item["loc"]) or "the whole"
         message = item["msg"].removeprefix("Value error, ")
         if item["type"] == "extra_forbidden":
             message = "unknown field: correct its spelling or remove it"
+            if model is not None and (near := nearest_field(model, item["loc"])) is not None:
+                message = f"unknown field: is {near} meant? Correct its spelling or remove it"
         elif item["type"] == "missing":
             message = "is missing: add it"
         elif path.rpartition(".")[2] in secret:
             pass
         elif isinstance(item.get("input"), (str, int, float, bool)):
             message += f" (found {_short(item['input'])})"
-        yield f"{where}: {path}: {message}"
+        yield f"{where if isinstance(where, str) else where(item['loc'])}: {path}: {message}"
+
+
+def nearest_field(model: type[BaseModel], place: tuple[int | str, ...]) -> str | None:
+    """The field of a model, or of a part of it, whose name is the most like the last of a place.
+
+    Args:
+        model: the outermost model.
+        place: names and numbers from there to the unknown field.
+    """
+    inside = {model}
+    for name in place[:-1]:
+        fields = [found for one in inside if (found := one.model_fields.get(str(name)))]
+        if fields:  # else an item of a list, a key of a mapping, or the tag of a union
+            inside = {part for field in fields for part in _models_in(field.annotation)}
+    names = [name for one in inside for name in one.model_fields]
+    return next(iter(get_close_matches(str(place[-1]), names, n=1)), None)
+
+
+def _models_in(annotation: Any) -> set[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return {annotation}
+    return {part for inner in get_args(annotation) for part in _models_in(inner)}
 
 
 def load_systems(path: Path) -> dict[str, MaterialSystem]:

@@ -22,13 +22,18 @@ _KINDS = (
 )
 
 
+_NO_FILE = "no such file"
+_WHERE = "correct the path; a relative one starts at the working directory"
+
+
 class FileRefused(InputError):
     """A file that is not read; ``problem`` says why, without the path."""
 
-    hint = "name a regular file that this user may read"
+    usual_hint = "name a regular file that this user may read"
 
     def __init__(self, path: Path, problem: str) -> None:
-        super().__init__(f"{path}: {problem}")
+        hint = _WHERE if problem == _NO_FILE else None
+        super().__init__(f"{path}: {problem}", hint=hint)
         self.problem = problem
 
 
@@ -108,7 +113,7 @@ def _check(path: Path, found: os.stat_result, bytes_max: int) -> None:
 
 def _words(error: OSError | ValueError) -> str:
     if isinstance(error, FileNotFoundError):
-        return "no such file"
+        return _NO_FILE
     if isinstance(error, OSError) and error.errno == errno.ENXIO:
         return "is a socket or a device without a driver, not a regular file"
     return f"cannot be read: {getattr(error, 'strerror', None) or error}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from edge_agent.calibration.text import Panel
+from edge_agent.errors import disk_hint
 from twin_core.errors import InputError
 from twin_core.extras import how_to_install
 
@@ -38,4 +39,4 @@ def draw(panels: list[Panel], path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=120)
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be drawn: {error}") from None
+        raise InputError(f"{path}: cannot be drawn: {error}", hint=disk_hint(error)) from None

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from edge_agent.errors import disk_hint
 from twin_core.errors import InputError
 from twin_core.materials import MaterialSystem
 from twin_core.plain_files import read_text
@@ -49,7 +50,9 @@ def save(path: Path, text: str, force: bool) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
+        raise InputError(
+            f"{path}: cannot be written: {error.strerror or error}", hint=disk_hint(error)
+        ) from None
 
 
 def write_system(system: MaterialSystem, folder: Path) -> None:
@@ -61,7 +64,9 @@ def write_system(system: MaterialSystem, folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{folder}: cannot be made: {error.strerror or error}") from None
+        raise InputError(
+            f"{folder}: cannot be made: {error.strerror or error}", hint=disk_hint(error)
+        ) from None
     save(folder / f"{system.system_id}.yaml", as_yaml(system), force=True)
 
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from broker.ids import require_identifier
 from broker.setup.access import agent_name
 from edge_agent.cli.common import fail
-from edge_agent.errors import MissingExtra, SettingsError, StoreError
+from edge_agent.errors import MissingExtra, SettingsError, StoreError, disk_hint
 from twin_core.errors import InputError, TwinError
 from twin_core.files import describe
 
@@ -148,13 +148,15 @@ def _errors_named() -> Iterator[None]:
         words = "certificates need cryptography, which is not installed"
         raise MissingExtra(words, "broker") from None
     except ValidationError as error:
-        raise SettingsError("\n".join(describe(error, PLAN))) from None
+        raise SettingsError(
+            "\n".join(describe(error, PLAN)), hint="put a copy of it back, or see docs/broker.md"
+        ) from None
     except ValueError as error:
-        problem = InputError(str(error))
-        problem.hint = "see docs/broker.md"
-        raise problem from None
+        raise InputError(str(error), hint="see docs/broker.md") from None
     except OSError as error:
-        raise StoreError(f"the folder cannot be read or written: {error}") from None
+        raise StoreError(
+            f"the folder cannot be read or written: {error}", hint=disk_hint(error)
+        ) from None
 
 
 def _read_plan(out: Path) -> Plan | None:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge_agent.cli.common import fail, fault
+from edge_agent.cli.common import fail, fault, write_file
 from edge_agent.cli.values import Number
-from edge_agent.cli.written import write_file
 
 if TYPE_CHECKING:
     from edge_agent.drift.windows import Windows

@@ -32,6 +32,16 @@ _LOGIN = {
 }
 
 
+config_option = click.option(
+    "-c",
+    "--config",
+    type=click.Path(path_type=Path),
+    default=Path("configs/agent.yaml"),
+    show_default=True,
+    help="The YAML configuration of the agent.",
+)
+
+
 def broker_options(function: F) -> F:
     """--host and --port."""
     for option in (
@@ -106,12 +116,32 @@ def history_at(where: str) -> HistorySettings:
 
 
 def fail(error: TwinError, exit_code: int | None = None) -> NoReturn:
-    """Say what is wrong and how to go on; exit 2 for bad input, else 1, or as given."""
+    """End a command: say what is wrong and how to go on; exit 2 for bad input, else 1, or as given.
+
+    There is no other way for a command to end with an error.
+    """
     show_cause(error)
     for line in str(error).splitlines():
         click.echo(f"error: {line}", err=True)
-    click.echo(f"hint: {error.hint}", err=True)
+    if error.hint:
+        click.echo(f"hint: {error.hint}", err=True)
     sys.exit(exit_code or (2 if isinstance(error, InputError) else 1))
+
+
+def write_file(path: Path, content: str | bytes) -> None:
+    """Write a file that a person asked for by an option; its folders are made.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    from edge_agent.errors import disk_hint
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    except OSError as error:
+        words = f"{path}: cannot be written: {error.strerror or error}"
+        raise InputError(words, hint=disk_hint(error)) from None
 
 
 def fault(error: Exception, exit_code: int = 1) -> NoReturn:

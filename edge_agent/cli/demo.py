@@ -89,8 +89,7 @@ def command(once: bool, speed: float, seed: int, embedded: bool, folder: Path | 
     finished = result.board.finished()
     console.print(f"{finished} shots finished in {time.monotonic() - begun:.0f} s")
     if once and finished != 4:
-        click.echo(f"error: {finished} of 4 shots finished", err=True)
-        sys.exit(1)
+        fail(TwinError(f"{finished} of 4 shots finished"))
 
 
 @contextmanager

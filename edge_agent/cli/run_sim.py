@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
-from edge_agent.cli.verbose import show_cause
+from edge_agent.cli.common import fail, write_file
 
 if TYPE_CHECKING:
     from edge_agent.inference.offline import Offline
@@ -94,7 +93,8 @@ def command(
 
     Times count from the end of injection; pressures are absolute.
     """
-    from twin_core import InputError, TwinError, load_scenario, simulate
+    from twin_core import TwinError, load_scenario, simulate
+    from twin_core.errors import SolverError
 
     try:
         _check_report(report)
@@ -105,18 +105,18 @@ def command(
             return
         result = simulate(loaded, backend)
         log = _logged(measured, result)
-    except InputError as error:
-        _fail(str(error), 2)
+        found = _corrected(result, models) if with_ml else None
+        text = _as_json(result, found)
+        if save_json is not None:
+            write_file(save_json, text)
+        if export_csv is not None:
+            write_file(export_csv, _as_csv(result))
+        if report is not None:
+            write_file(report, _as_report(result, log, found, report.suffix))
+    except SolverError as error:
+        fail(type(error)(f"{scenario}: {error}", hint=error.hint))
     except TwinError as error:
-        _fail(f"{scenario}: {error}\nhint: {error.hint}", 1)
-    found = _corrected(result, models) if with_ml else None
-    text = _as_json(result, found)
-    if save_json is not None:
-        _write(save_json, text)
-    if export_csv is not None:
-        _write(export_csv, _as_csv(result))
-    if report is not None:
-        _write(report, _as_report(result, log, found, report.suffix))
+        fail(error)
     if output == "json":
         click.echo(text, nl=False)
     elif mode == "operator":
@@ -139,33 +139,20 @@ def _monte_carlo(
     values = samples(ranges, count, "random")
     result = v.run_all(scenario, ranges, values)
     if export_csv is not None:
-        _write(export_csv, v.as_csv(ranges, values, result))
+        write_file(export_csv, v.as_csv(ranges, values, result))
     if output == "json":
         click.echo(v.as_json(scenario, ranges, result), nl=False)
     else:
         v.print_distributions(scenario, ranges, result)
 
 
-def _fail(message: str, exit_code: int) -> NoReturn:
-    error = sys.exception()
-    if error is not None:
-        show_cause(error)
-    for line in message.splitlines():
-        click.echo(line if line.startswith("hint: ") else f"error: {line}", err=True)
-    sys.exit(exit_code)
-
-
 def _check_report(path: Path | None) -> None:
     """End early, with words, when the report could not be written later."""
     if path is None:
         return
-    from edge_agent.errors import MissingExtra
     from edge_agent.report.files import check_report_file
 
-    try:
-        check_report_file(path)
-    except MissingExtra as error:
-        _fail(f"{error}\nhint: {error.hint}", 1)
+    check_report_file(path)
 
 
 def _with_quality(scenario: Scenario, path: Path | None) -> Scenario:
@@ -233,13 +220,3 @@ def _as_csv(result: SimulationResult) -> str:
     columns = [getattr(result, name).tolist() for name in CSV_COLUMNS]
     rows = [",".join(f"{value:.10g}" for value in row) for row in zip(*columns, strict=True)]
     return "\n".join([",".join(CSV_COLUMNS), *rows]) + "\n"
-
-
-def _write(path: Path, text: str) -> None:
-    from edge_agent.cli.written import write_file
-    from twin_core import InputError
-
-    try:
-        write_file(path, text)
-    except InputError as error:
-        _fail(f"{error}\nhint: {error.hint}", 2)

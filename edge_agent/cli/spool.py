@@ -14,6 +14,8 @@ from typing import Any
 import click
 
 from edge_agent.cli.common import fail
+from edge_agent.errors import disk_hint
+from twin_core.errors import InputError
 
 File = click.Path(path_type=Path)
 EXAMPLE = """\b
@@ -115,8 +117,8 @@ def _plain(value: Any) -> Any:
 
 def _must_exist(path: Path) -> None:
     if not path.is_file():
-        click.echo(f"error: {path}: no such spool file", err=True)
-        sys.exit(2)
+        hint = "spool.path in the configuration of the agent names it"
+        fail(InputError(f"{path}: no such spool file", hint=hint))
 
 
 @contextmanager
@@ -133,7 +135,6 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
                     yield db
                     return
     except (sqlite3.Error, OSError, ValueError) as error:
-        click.echo(f"error: {path}: cannot be read as a spool: {error}", err=True)
-        sys.exit(2)
-    click.echo(f"error: {path}: not the spool of an agent", err=True)
-    sys.exit(2)
+        words = f"{path}: cannot be read as a spool: {error}"
+        fail(InputError(words, hint=disk_hint(error)))
+    fail(InputError(f"{path}: not the spool of an agent"))

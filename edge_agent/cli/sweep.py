@@ -7,9 +7,8 @@ from pathlib import Path
 
 import click
 
-from edge_agent.cli.common import fail
+from edge_agent.cli.common import fail, write_file
 from edge_agent.cli.values import SEED
-from edge_agent.cli.written import write_file
 
 EXAMPLE = """\b
 Examples:
@@ -83,13 +82,10 @@ def command(
         found = None
         if sensitivity is not None:
             found = sensitivities(ranges, result[sensitivity], seed)
+        if export_csv is not None:
+            write_file(export_csv, v.as_csv(ranges, values, result))
     except TwinError as error:
         fail(error)
-    if export_csv is not None:
-        try:
-            write_file(export_csv, v.as_csv(ranges, values, result))
-        except TwinError as error:
-            fail(error)
     if output == "json":
         click.echo(v.as_json(base, ranges, result), nl=False)
     else:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from edge_agent.cli.common import fail
-from edge_agent.cli.written import write_file
+from edge_agent.cli.common import fail, write_file
 
 EXAMPLE = """\b
 Example:
@@ -36,11 +35,8 @@ def command(out: Path) -> None:
     try:
         need_matplotlib()
         page = validation_page()
-    except TwinError as error:
-        fail(error)
-    files = {f"figures/{plot.name}.svg": svg(plot) for plot in page.plots()}
-    files[out.name] = markdown(page, lambda plot: f"figures/{plot.name}.svg").encode()
-    try:
+        files = {f"figures/{plot.name}.svg": svg(plot) for plot in page.plots()}
+        files[out.name] = markdown(page, lambda plot: f"figures/{plot.name}.svg").encode()
         for name, content in files.items():
             write_file(out.parent / name, content)
     except TwinError as error:

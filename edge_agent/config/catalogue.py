@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 
 from edge_agent.config.settings import CatalogueSettings, Settings
 from twin_core.errors import InputError
-from twin_core.files import load_mold, load_sheets, load_systems
+from twin_core.files import (
+    IN_USE,
+    load_mold,
+    load_sheets,
+    load_systems,
+    load_version,
+    system_versions,
+)
 from twin_core.materials import MaterialSystem
 from twin_core.mold import Mold
 from twin_core.sheet_only import SheetOnly
@@ -44,21 +53,62 @@ def read_catalogue(
     quality: Quality | None = None,
     quality_by_mold: dict[str, Quality] | None = None,
 ) -> Catalogue:
-    """The same without the settings of an agent.
+    """Read a catalogue without the settings of an agent.
 
     Raises:
-        InputError: a file is wrong; the message names it and the field.
+        InputError: files are wrong; the message names each, and the field.
     """
-    if not folders.molds.is_dir():
-        raise InputError(f"{folders.molds}: no such folder of molds (catalogue.molds)")
-    molds = [load_mold(file) for file in sorted(folders.molds.glob("*.yaml"))]
-    return Catalogue(
-        systems=load_systems(folders.systems),
-        molds={mold.mold_id: mold for mold in molds},
-        quality=quality or Quality(),
-        quality_by_mold=quality_by_mold or {},
-        sheets=load_sheets(folders.systems),
-    )
+    try:
+        return Catalogue(
+            systems=load_systems(folders.systems),
+            molds=_load_molds(folders.molds),
+            quality=quality or Quality(),
+            quality_by_mold=quality_by_mold or {},
+            sheets=load_sheets(folders.systems),
+        )
+    except InputError as error:
+        problems = list(_problems(folders)) or [error]  # the first is known, people want all
+        words = "\n".join(dict.fromkeys(map(str, problems)))
+        raise InputError(words, hint=problems[0].hint) from None
+
+
+def _load_molds(folder: Path) -> dict[str, Mold]:
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder of molds (catalogue.molds)")
+    molds: dict[str, tuple[Mold, Path]] = {}
+    for file in sorted(folder.glob("*.yaml")):
+        mold = load_mold(file)
+        if mold.mold_id in molds:
+            raise InputError(
+                f"{file}: mold_id: {mold.mold_id} stands twice, also in "
+                f"{molds[mold.mold_id][1]}: rename one"
+            )
+        molds[mold.mold_id] = mold, file
+    return {mold_id: mold for mold_id, (mold, _) in molds.items()}
+
+
+def _problems(folders: CatalogueSettings) -> Iterator[InputError]:
+    """What is wrong with each file for itself, and then with the folders."""
+    checks: list[Callable[[], object]] = []
+    loaders: dict[Path, Callable[[Path], object]] = {
+        folders.molds: load_mold,
+        folders.systems: _load_versions,
+    }
+    for folder, load in loaders.items():
+        files = sorted(folder.glob("*.yaml")) if folder.is_dir() else []
+        checks += [partial(load, file) for file in files if file.name != IN_USE]
+    checks += [partial(_load_molds, folders.molds), partial(load_systems, folders.systems)]
+    for check in checks:
+        try:
+            check()
+        except InputError as error:
+            yield error
+
+
+def _load_versions(file: Path) -> None:
+    for system_id, versions in system_versions(file).items():
+        for version in versions:
+            load_version(file, system_id, version)
 
 
 def changed_systems(old: Catalogue, new: Catalogue) -> Iterator[tuple[str, int, str]]:

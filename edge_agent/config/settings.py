@@ -1,4 +1,4 @@
-"""The agent's configuration: code < YAML file < environment ``TWIN_SECTION__FIELD``.
+"""The agent's configuration: code < YAML file < that of the site < ``TWIN_SECTION__FIELD``.
 
 Every problem is reported at once, with file or variable, field and the way out.
 """
@@ -6,8 +6,9 @@ Every problem is reported at once, with file or variable, field and the way out.
 from __future__ import annotations
 
 import os
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -23,14 +24,22 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from broker.ids import Identifier
 from broker.topics import DEFAULT_PREFIX, PressAddress, TopicSpace
 from edge_agent.config.database_address import check_address, is_host
+from edge_agent.config.layers import (
+    ENV_DELIMITER,
+    ENV_PREFIX,
+    Layer,
+    Place,
+    merged,
+    origin_of,
+    read_layers,
+)
 from edge_agent.config.secret_files import SecretFileError, read_secret
 from edge_agent.errors import SettingsError, StoreError
 from twin_core.errors import InputError
-from twin_core.files import configs_folder, describe, read_yaml
+from twin_core.files import configs_folder, describe
 from twin_core.shot import Quality
 
-ENV_PREFIX = "TWIN_"
-SECRETS = ("password", "url")
+SECRETS = ("password", "session_secret", "url")
 """Fields whose values no error shows."""
 YEAR_S = 31_536_000
 _OTHER_VARIABLES = {"TWIN_TEST", "TWIN_CONFIG", "TWIN_DEBUG"}
@@ -181,9 +190,12 @@ class HistorySettings(_Section):
         try:
             return check_address(read_secret("history.url_file", self.url_file).strip())
         except SecretFileError as error:
-            raise StoreError(str(error)) from None
+            raise StoreError(str(error), hint="correct history.url_file, or the file") from None
         except ValueError as error:
-            raise StoreError(f"history.url_file: {self.url_file}: {error}") from None
+            raise StoreError(
+                f"history.url_file: {self.url_file}: {error}",
+                hint="the file must hold the address of the database and nothing else",
+            ) from None
 
 
 class CatalogueSettings(_Section):
@@ -229,6 +241,16 @@ class HealthSettings(_Section):
     port: Annotated[int, Field(ge=0, le=65535)] = 9464
     """0 takes any free port and logs which."""
 
+    @model_validator(mode="after")
+    def _meant(self) -> Self:
+        given = sorted({"host", "port"} & self.model_fields_set)
+        if given and "enabled" not in self.model_fields_set:
+            raise ValueError(
+                f"{' and '.join(given)} given, but the pages are off: add enabled: true "
+                "(or enabled: false, to keep them off)"
+            )
+        return self
+
 
 class LogSettings(_Section):
     """What is logged to stderr."""
@@ -241,7 +263,7 @@ class Settings(BaseSettings):
     """All settings of one agent."""
 
     model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix=ENV_PREFIX, env_nested_delimiter=ENV_DELIMITER, extra="forbid", frozen=True
     )
 
     site: Identifier
@@ -309,32 +331,45 @@ class Settings(BaseSettings):
 
 
 def load_settings(path: Path) -> Settings:
-    """Settings from a YAML file and the environment.
+    """Settings from a YAML file, that of its site beside it, and the environment.
 
     Raises:
         SettingsError: one line per problem.
     """
     try:
-        content: dict[str, Any] = read_yaml(path)
+        layers = read_layers(path)
     except InputError as error:
-        raise SettingsError(str(error)) from None
+        raise SettingsError(str(error), hint=error.hint) from None
+    settings, problems = settings_of(layers)
+    if settings is None or problems:
+        hint = f"pur-mold-twin check -c {path} shows where each setting comes from"
+        raise SettingsError("\n".join(problems), hint=hint)
+    return settings
+
+
+def settings_of(layers: list[Layer]) -> tuple[Settings | None, list[str]]:
+    """Settings from files and the environment, None if there cannot be any; and every problem."""
     problems = list(_unknown_variables())
-    broker = content.get("broker")
-    for secret in ("password", "session_secret"):
-        if isinstance(broker, dict) and broker.get(secret) is not None:
-            problems.append(
-                f"{path}: broker.{secret}: not in this file: put it into a file of its own "
-                f"(broker.{secret}_file) or into TWIN_BROKER__{secret.upper()}"
-            )
+    for layer in layers:
+        broker = layer.content.get("broker")
+        for secret in ("password", "session_secret"):
+            if isinstance(broker, dict) and broker.get(secret) is not None:
+                problems.append(
+                    f"{layer.path}: broker.{secret}: not in this file: put it into a file of its "
+                    f"own (broker.{secret}_file) or into TWIN_BROKER__{secret.upper()}"
+                )
+
+    def where(place: Place) -> str:
+        origin = origin_of(place, layers)
+        return str(layers[0].path) if origin == "default" else origin
+
     try:
-        settings = Settings(**content)
+        return Settings(**merged(layers)), problems
     except ValidationError as error:
-        problems += describe(error, f"{path} or environment", SECRETS)
+        problems += describe(error, where, SECRETS, Settings)
     except (ValueError, TypeError) as error:  # a variable that is not the JSON it must be
         problems.append(f"environment: {error}")
-    if problems:
-        raise SettingsError("\n".join(problems))
-    return settings
+    return None, problems
 
 
 def _unknown_variables() -> list[str]:
@@ -344,6 +379,11 @@ def _unknown_variables() -> list[str]:
         if name.startswith(ENV_PREFIX) and name not in _OTHER_VARIABLES:
             section = name.removeprefix(ENV_PREFIX).split("__")[0].upper()
             if section not in sections:
+                near = get_close_matches(section, sections, n=1)
                 known = ", ".join(sorted(s.lower() for s in sections))
-                found.append(f"environment: {name}: no such section; there are: {known}")
+                found.append(
+                    f"environment: {name}: no such section; "
+                    + (f"is {ENV_PREFIX}{near[0]} meant? " if near else "")
+                    + f"There are: {known}"
+                )
     return found

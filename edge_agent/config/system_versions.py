@@ -15,7 +15,7 @@ from pathlib import Path
 
 import yaml
 
-from edge_agent.errors import StoreError
+from edge_agent.errors import StoreError, disk_hint
 from twin_core.errors import InputError
 from twin_core.files import (
     IN_USE,
@@ -104,5 +104,6 @@ def _write(folder: Path, systems: dict[str, SystemInUse]) -> None:
         part.unlink(missing_ok=True)
         raise StoreError(
             f"{path}: cannot be written: {error.strerror}: run this as its owner, or promote in a "
-            "folder of your own (catalogue.systems)"
+            "folder of your own (catalogue.systems)",
+            hint="" if isinstance(error, PermissionError) else disk_hint(error),
         ) from None

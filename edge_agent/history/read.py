@@ -43,7 +43,7 @@ from sqlalchemy.pool import NullPool
 from broker.timestamps import format_timestamp
 from edge_agent.config.database_address import without_password
 from edge_agent.config.settings import HistorySettings
-from edge_agent.errors import StoreError
+from edge_agent.errors import StoreError, disk_hint
 from edge_agent.history import schema
 from edge_agent.history.engine import make_engine
 from twin_core.plain_files import FileRefused, check_regular
@@ -158,6 +158,13 @@ class HistoryReader:
         else:
             self._engine.dispose()
 
+    def _hint_of(self, cause: BaseException) -> str:
+        if isinstance(self._engine, AsyncEngine):
+            from edge_agent.history.connection import database_hint  # noqa: PLC0415 (its driver)
+
+            return database_hint(cause)
+        return disk_hint(cause)
+
     async def _rows(self, statement: Select[Any]) -> list[dict[str, Any]]:
         def run(connection: Connection) -> list[dict[str, Any]]:
             rows: list[RowMapping] = list(connection.execute(statement).mappings())
@@ -183,7 +190,9 @@ class HistoryReader:
             yield
         except (SQLAlchemyError, sqlite3.Error, OSError, UnicodeError) as error:
             cause = getattr(error, "orig", None) or error
-            raise StoreError(f"{self.words}: the history cannot be read: {cause}") from error
+            raise StoreError(
+                f"{self.words}: the history cannot be read: {cause}", hint=self._hint_of(cause)
+            ) from error
 
 
 def open_reader(settings: HistorySettings) -> HistoryReader:
@@ -203,11 +212,15 @@ def open_sqlite(path: Path) -> HistoryReader:
         StoreError: there is none, or it is no file.
     """
     if not path.exists():
-        raise StoreError(f"{path}: no such history file; give --history or --config")
+        raise StoreError(
+            f"{path}: no such history file; give --history or --config",
+            hint="an agent makes it with its first shot; a relative path starts at the working "
+            "directory",
+        )
     try:
         check_regular(path, sys.maxsize)
     except FileRefused as error:
-        raise StoreError(str(error)) from None
+        raise StoreError(str(error), hint=error.hint) from None
     address = f"file:{quote(str(path))}?mode=ro"
     engine = create_engine(
         "sqlite://", poolclass=NullPool, creator=lambda: sqlite3.connect(address, uri=True)

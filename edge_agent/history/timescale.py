@@ -13,12 +13,11 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
-from edge_agent.config.database_address import without_password
 from edge_agent.config.settings import HistorySettings
 from edge_agent.errors import StoreError
 from edge_agent.history import upkeep
-from edge_agent.history.connection import CONNECT_TIMEOUT_S, TROUBLE, connect
-from edge_agent.history.migrations import HEAD, ONE_AT_A_TIME, upgrade_apart
+from edge_agent.history.connection import CONNECT_TIMEOUT_S, TROUBLE, connect, database_error
+from edge_agent.history.migrations import HEAD, NEWER, ONE_AT_A_TIME, upgrade_apart
 from edge_agent.history.schema import TABLES, Table, names
 from edge_agent.logs import get_logger
 from edge_agent.ports import HistoryRow, Receipt, Stored
@@ -96,8 +95,7 @@ class TimescaleHistory:
         except BaseException as error:
             self._give_up()
             if isinstance(error, TROUBLE):
-                where = without_password(self._address())
-                raise StoreError(f"{where}: {type(error).__name__}: {error}") from error
+                raise database_error(self._address(), error) from error
             raise
 
     def _give_up(self) -> None:
@@ -125,7 +123,8 @@ async def _check_version(connection: asyncpg.Connection) -> None:
     version = await connection.fetchval("SELECT version_num FROM alembic_version")
     if version != HEAD:
         raise StoreError(
-            f"history of version {version}, this program knows {HEAD}: update the program"
+            f"history of version {version}, this program knows {HEAD}: update the program",
+            hint=NEWER,
         )
 
 

@@ -22,7 +22,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from broker.timestamps import Timestamp
-from edge_agent.errors import StoreError
+from edge_agent.errors import StoreError, disk_hint
 from twin_core.errors import InputError, ModelError
 from twin_core.files import parse, read_yaml
 from twin_core.learning.inference import BYTES_MAX, Model
@@ -170,7 +170,9 @@ class Shelf:
             (folder / MODEL).write_bytes(content)
             _replace(folder / MANIFEST, manifest)
         except OSError as error:
-            raise StoreError(f"{folder}: cannot be written: {error.strerror}") from None
+            raise StoreError(
+                f"{folder}: cannot be written: {error.strerror}", hint=disk_hint(error)
+            ) from None
         return manifest, folder
 
     def promote(self, name: str, version: int) -> State:
@@ -231,7 +233,9 @@ class Shelf:
             path.parent.mkdir(parents=True, exist_ok=True)
             _replace(path, state)
         except OSError as error:
-            raise StoreError(f"{path}: cannot be written: {error.strerror}") from None
+            raise StoreError(
+                f"{path}: cannot be written: {error.strerror}", hint=disk_hint(error)
+            ) from None
         return state
 
 

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.errors import MissingExtra, TableError
+from edge_agent.errors import MissingExtra, TableError, disk_hint
 from twin_core.plain_files import FileRefused, check_regular
 
 Columns = dict[str, NDArray[Any]]
+FEATURE_SETS = "give feature sets, a row a shot, as Parquet or CSV with names in the first line"
 SUFFIXES = (".parquet", ".csv")
 BYTES_MAX = 4_000_000_000
 """Of a file; a million shots of 300 columns fit."""
@@ -37,7 +38,7 @@ def read_table(path: Path) -> Columns:
     try:
         check_regular(path, BYTES_MAX)
     except FileRefused as error:
-        raise TableError(str(error)) from None
+        raise TableError(str(error), hint=error.hint) from None
     try:
         if suffix == ".csv":
             from pyarrow import csv
@@ -48,7 +49,9 @@ def read_table(path: Path) -> Columns:
 
             table = parquet.read_table(path)
     except (OSError, pa.ArrowException) as error:
-        raise TableError(f"{path}: cannot be read as {suffix[1:]}: {_first_line(error)}") from None
+        raise TableError(
+            f"{path}: cannot be read as {suffix[1:]}: {_first_line(error)}", hint=FEATURE_SETS
+        ) from None
     names = table.column_names
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -89,7 +92,28 @@ def write_table(
         part.replace(path)
     except (OSError, pa.ArrowException) as error:
         part.unlink(missing_ok=True)
-        raise TableError(f"{path}: cannot be written: {_first_line(error)}") from None
+        raise TableError(
+            f"{path}: cannot be written: {_first_line(error)}", hint=disk_hint(error)
+        ) from None
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """What a Parquet file says of itself.
+
+    Raises:
+        TableError: the file cannot be read.
+        MissingExtra: pyarrow is not installed.
+    """
+    pa = _pyarrow()
+    from pyarrow import parquet
+
+    try:
+        found = parquet.read_schema(path).metadata or {}
+    except (OSError, pa.ArrowException) as error:
+        raise TableError(
+            f"{path}: cannot be read: {_first_line(error)}", hint=FEATURE_SETS
+        ) from None
+    return {key.decode(): value.decode() for key, value in found.items()}
 
 
 def check_writable(path: Path) -> None:
@@ -141,7 +165,8 @@ def _values(pa: Any, path: Path, name: str, column: Any) -> NDArray[Any]:
         return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
     except pa.ArrowException:
         raise TableError(
-            f"{path}: column {name!r} is of type {kind}: a table has numbers, texts and times"
+            f"{path}: column {name!r} is of type {kind}: a table has numbers, texts and times",
+            hint=FEATURE_SETS,
         ) from None
 
 

@@ -28,7 +28,13 @@ from edge_agent.config.settings import BrokerSettings
 from edge_agent.errors import LinkError, NotAuthorized, PacketError, PublishRefused
 from edge_agent.links.paho_batches import QuickPaho
 from edge_agent.links.publish_packet import Incoming
-from edge_agent.links.tls import password_of, tls_context, why_no_answer, why_no_tls
+from edge_agent.links.tls import (
+    connect_hint,
+    password_of,
+    tls_context,
+    why_no_answer,
+    why_no_tls,
+)
 
 QOS = 1
 """QoS 1 with acknowledgement after the commit and unique keys: QoS 2 loses messages in paho."""
@@ -37,10 +43,17 @@ CONNECT_V5_TIMEOUT_S = 2.0
 """How long MQTT 5 is tried in ``auto``: amqtt does not answer such a connect at all."""
 TIMEOUT_S = 10.0
 HUNG_UP = "the broker hung up before it answered"
-NEVER_ACCEPTED = {"Topic name invalid", "Packet too large", "Payload format invalid"}
-"""Reason codes of a publish that trying again cannot change."""
+BROKER_LOG = "the broker's log says why"
+NEVER_ACCEPTED = {
+    "Topic name invalid": "the broker's rules for topics must let it pass; see topic_prefix",
+    "Packet too large": "raise the broker's limit on packets (Mosquitto: max_packet_size)",
+    "Payload format invalid": "set broker.payload_format to what the broker lets pass",
+}
+"""Reason codes of a publish that trying again cannot change, and what to do about each."""
 NOT_AUTHORIZED = "Not authorized"
 """The reason code of a publish that the access rules forbid."""
+SUBSCRIBE_FORBIDDEN = {0x80, 0x87}
+"""Those of a subscription; 0x80 is all that MQTT 3.1.1 says of any refusal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +151,11 @@ class _Client(aiomqtt.Client):
         if name == NOT_AUTHORIZED:
             outcome.set_exception(NotAuthorized(words))
         else:
-            kind = PublishRefused if name in NEVER_ACCEPTED else LinkError
-            outcome.set_exception(kind(words))
+            never = NEVER_ACCEPTED.get(name)
+            refused = (
+                PublishRefused(words, hint=never) if never else LinkError(words, hint=BROKER_LOG)
+            )
+            outcome.set_exception(refused)
 
     def _on_connect(
         self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None
@@ -182,7 +198,7 @@ class _Client(aiomqtt.Client):
         if self.paho.trouble is not None:
             return PacketError(f"{what}: {self.paho.trouble}")
         reason = self._disconnected.exception() if self._disconnected.done() else None
-        return LinkError(f"{what}: {reason or 'closed'}")
+        return LinkError(f"{what}: {reason or 'closed'}", hint=BROKER_LOG)
 
     def send(
         self, topic: str, payload: bytes, retain: bool, properties: Properties | None
@@ -196,7 +212,9 @@ class _Client(aiomqtt.Client):
         try:
             info = self._client.publish(topic, payload, QOS, retain, properties)
         except ValueError as error:  # topic or payload beyond what MQTT can carry
-            raise PublishRefused(f"{topic}: {error}") from None
+            raise PublishRefused(
+                f"{topic}: {error}", hint="shorten the topic, or send less at a time"
+            ) from None
         if info.rc != MQTT_ERR_SUCCESS:
             raise self.lost(f"{topic}: cannot publish: paho error {info.rc}")
         outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -227,9 +245,10 @@ class Session:
         for topic, code in zip(topics, answers, strict=True):
             value = code.value if isinstance(code, ReasonCode) else int(code)
             if value >= 0x80:
-                raise LinkError(
-                    f"{public(topic)}: the broker refused the subscription (code {value})"
-                )
+                words = f"{public(topic)}: the broker refused the subscription (code {value})"
+                if value in SUBSCRIBE_FORBIDDEN:
+                    raise NotAuthorized(words)
+                raise LinkError(words, hint=BROKER_LOG)
 
     async def unsubscribe(self, topics: Sequence[str]) -> None:
         """End subscriptions; those that there are not are no matter.
@@ -242,7 +261,7 @@ class Session:
         try:
             await self._client.unsubscribe(list(topics))
         except aiomqtt.MqttError as error:
-            raise LinkError(f"cannot unsubscribe: {error}") from error
+            raise LinkError(f"cannot unsubscribe: {error}", hint=BROKER_LOG) from error
 
     def here(self, limit: int) -> list[Incoming]:
         """Messages that have come in already; perhaps none."""
@@ -284,7 +303,8 @@ class Session:
             async with asyncio.timeout(TIMEOUT_S):
                 await outcome
         except TimeoutError:
-            raise LinkError(f"{topic}: the broker did not acknowledge a publish") from None
+            words = f"{topic}: the broker did not acknowledge a publish"
+            raise LinkError(words, hint=BROKER_LOG) from None
 
     def send(
         self,
@@ -358,7 +378,7 @@ async def _open(
 ) -> tuple[_Client, str]:
     versions = {"auto": ("5", "3.1.1"), "5": ("5",), "3.1.1": ("3.1.1",)}[settings.protocol]
     password, tls = password_of(settings), tls_context(settings.tls)
-    problem = ""
+    problem = hint = ""
     for version in versions:
         timeout = CONNECT_V5_TIMEOUT_S if version == "5" and len(versions) > 1 else TIMEOUT_S
         client = _client(settings, client_id, will, keep, version, password, tls, timeout)
@@ -370,6 +390,7 @@ async def _open(
                 raise
             problem = f"{settings.host}:{settings.port}: {error}"
             below = error.__context__
+            hint = connect_hint(settings, error, below)
             if isinstance(below, OSError) and not isinstance(below, TimeoutError):
                 problem += why_no_tls(settings, below)
                 break  # nobody listens there, or not so: another version changes nothing
@@ -378,7 +399,7 @@ async def _open(
             continue
         client.timeout = TIMEOUT_S
         return client, version
-    raise LinkError(f"cannot connect to {problem}")
+    raise LinkError(f"cannot connect to {problem}", hint=hint)
 
 
 def _client(

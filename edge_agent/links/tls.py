@@ -7,6 +7,7 @@ while the agent runs: ``new_credentials`` ends when they have been.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from pathlib import Path
 
@@ -90,6 +91,67 @@ def why_no_tls(settings: BrokerSettings, error: OSError) -> str:
     if isinstance(error, ssl.SSLError):
         return f"; is {settings.port} the port where the broker speaks TLS?"
     return ""
+
+
+def connect_hint(
+    settings: BrokerSettings, error: BaseException, below: BaseException | None
+) -> str:
+    """How to go on after a connection that could not be opened.
+
+    Args:
+        error: what the MQTT library raised.
+        below: what it was raised over: an error of the network or of TLS.
+    """
+    if isinstance(below, socket.gaierror):
+        return f"correct broker.host: this machine finds no address for {settings.host!r}"
+    if isinstance(below, ConnectionRefusedError):
+        return "start the broker there, or correct broker.host and broker.port"
+    if isinstance(below, ssl.SSLCertVerificationError):
+        return (
+            "broker.tls.ca_file must be the authority that issued the broker's certificate, and "
+            "the certificate must name broker.host and be valid today"
+        )
+    if isinstance(below, ssl.SSLError):
+        return "correct broker.port: TLS is usually 8883; or set broker.tls.enabled to false"
+    if isinstance(below, OSError) and not isinstance(below, TimeoutError):
+        return "look at the network: routes and firewalls between this machine and broker.host"
+    code = getattr(error, "rc", None)
+    value = getattr(code, "value", code)
+    known = _BY_REASON.get(value) if isinstance(value, int) else None
+    return known or _login_hint(settings, code)
+
+
+def _login_hint(settings: BrokerSettings, code: object) -> str:
+    if code is None:
+        return (
+            "is broker.port the right one for this kind of connection? The broker's log says more"
+        )
+    if settings.username is not None:
+        return (
+            "correct broker.username and its password (broker.password_file); see the broker's log"
+        )
+    if settings.tls.cert_file is not None:
+        return (
+            "the broker does not know the user of broker.tls.cert_file: its name must stand in the "
+            "access rules (`pur-mold-twin broker init`)"
+        )
+    return (
+        "the broker wants to know who we are: set broker.username and broker.password_file, or a "
+        "certificate under broker.tls"
+    )
+
+
+_BY_REASON = {
+    0x01: "set broker.protocol to a version that the broker speaks",
+    0x84: "set broker.protocol to a version that the broker speaks",
+    0x85: "the broker refuses the client id: its rules for client ids must let it in",
+    0x88: "the broker is not ready, or shuts down: its log says more",
+    0x89: "the broker has too much to do: its log says more",
+    0x8A: "the broker has banned this client: its rules say why",
+    0x97: "the broker's quota is used up: its log says more",
+    0x9F: "the broker limits how often clients connect: raise its limit",
+}
+"""Refusals of a connection that have nothing to do with who we are, by MQTT reason code."""
 
 
 def why_no_answer(settings: BrokerSettings) -> str:

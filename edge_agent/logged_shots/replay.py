@@ -20,7 +20,7 @@ from broker.timestamps import format_timestamp, parse_timestamp
 from broker.topics import PressAddress, TopicSpace
 from edge_agent.clock import AcceleratedClock
 from edge_agent.config.settings import BrokerSettings
-from edge_agent.errors import NotAuthorized, PacketError, StoreError
+from edge_agent.errors import NotAuthorized, PacketError, StoreError, disk_hint
 from edge_agent.links.mqtt import Session, connect
 from edge_agent.links.player import play
 from edge_agent.logged_shots.bundle import Bundle
@@ -220,7 +220,7 @@ def _read_recording(path: Path) -> list[tuple[datetime, str, bytes, bool]]:
                         "topic and payload (or payload_base64), as record writes it"
                     ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from None
+        raise InputError(f"{path}: cannot be read: {error}", hint=disk_hint(error)) from None
     if not found:
         raise InputError(f"{path}: holds no messages")
     return found

@@ -61,7 +61,7 @@ class Presence:
         self._alone = False
         self._tried, self._wanted = asyncio.Event(), asyncio.Event()
         self._renewed, self._heard = asyncio.Event(), asyncio.Event()
-        self._problem = ""
+        self._problem: LinkError | None = None
         self._echoed: set[str] = set()
         self._somebody_was_online = False
         self._met = False
@@ -88,8 +88,8 @@ class Presence:
             self._tried.clear()
             self._wanted.set()
             await self._tried.wait()
-            if not self._alone and self._problem:
-                raise LinkError(self._problem)
+            if not self._alone and self._problem is not None:
+                raise LinkError(str(self._problem), hint=self._problem.hint)
 
     async def run(self) -> None:
         """Listen for ever; a connection that is lost is opened again.
@@ -104,7 +104,7 @@ class Presence:
                 delay = RETRY_FIRST_S
             except LinkError as error:
                 delay = RETRY_FIRST_S if self._alone else delay
-                self._problem = str(error)  # told by the sessions that wait for us
+                self._problem = error  # told by the sessions that wait for us
                 self._alone = False
                 self._tried.set()
                 self._wanted.clear()
@@ -114,7 +114,7 @@ class Presence:
 
     async def _listen(self) -> None:
         """One connection: ask who is there, then hear whoever comes; ends after ``renew``."""
-        self._problem, self._somebody_was_online, self._met = "", False, False
+        self._problem, self._somebody_was_online, self._met = None, False, False
         self._rival = None
         self._echoed.clear()
         self._served.clear()

@@ -119,7 +119,7 @@ def session_ids(settings: Settings) -> SessionIds:
             f"{HOW_TO_MAKE} and give all of them the file"
         )
     else:
-        path = settings.spool.path.with_name(settings.spool.path.name + ".session-secret")
+        path = kept_file(settings)
         where = str(path)
         secret = _kept(path)
     secret = secret.strip()
@@ -129,6 +129,11 @@ def session_ids(settings: Settings) -> SessionIds:
             f"characters that nobody can guess is expected; make it with {HOW_TO_MAKE}"
         )
     return SessionIds(secret, settings, path)
+
+
+def kept_file(settings: Settings) -> Path:
+    """Where an agent keeps the secret that it made itself: beside its spool."""
+    return settings.spool.path.with_name(settings.spool.path.name + ".session-secret")
 
 
 def _read(field: str, path: Path) -> str:

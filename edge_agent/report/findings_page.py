@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_agent.errors import disk_hint
 from edge_agent.learning.checks import RULES, Findings
 from edge_agent.learning.feature_set import FeatureSet
 from edge_agent.report.content import Code, Page, Section, Table, Text, Words
@@ -50,7 +51,7 @@ def write_report(path: Path, found: FeatureSet, findings: Findings) -> Path:
             json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
         )
     except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error}") from None
+        raise InputError(f"{path}: cannot be written: {error}", hint=disk_hint(error)) from None
     return summary
 
 

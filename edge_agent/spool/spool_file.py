@@ -30,7 +30,7 @@ FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 class SpoolInUse(SettingsError):
     """Another process has the spool."""
 
-    hint = "give every agent a spool.path of its own, or stop the other one"
+    usual_hint = "give every agent a spool.path of its own, or stop the other one"
 
 
 class SpoolFile:
@@ -114,12 +114,12 @@ class SpoolFile:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             who = _read(os.pread(self._lock, WRITTEN_BYTES, 0))
-            agent = f"agent {who['agent_id']}" if who.get("agent_id") else "a program"
-            words = f"{agent}, process {who['pid']} on {who['host']}" if who else "another process"
+            words = _words_on(who)
             raise SpoolInUse(f"spool.path: {self.path} is in use by {words}") from None
         except OSError as error:
             raise StoreError(
-                f"{self.path}: cannot be locked: {error.strerror}: a spool belongs on a local disk"
+                f"{self.path}: cannot be locked: {error.strerror}: a spool belongs on a local disk",
+                hint="set spool.path to a file on a disk of this machine, not of the network",
             ) from error
         return os.pread(self._lock, WRITTEN_BYTES, 0)
 
@@ -150,6 +150,31 @@ class SpoolFile:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+def holder_of(path: Path) -> str | None:
+    """Which process has a spool, in words; None when nobody has it. Nothing is locked or changed.
+
+    To be called before this process opens the file otherwise: closing it here ends SQLite's locks.
+    """
+    place = place_of(path)
+    file = os.open(place, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        byte = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, LOCKED_BYTE, 1, 0)
+        (kind, *_) = struct.unpack("hhqqi4x", fcntl.fcntl(file, fcntl.F_OFD_GETLK, byte))
+    finally:
+        os.close(file)
+    if kind == fcntl.F_UNLCK:
+        return None
+    try:
+        return _words_on(_read(part(place, LOCK).read_bytes()[:WRITTEN_BYTES]))
+    except OSError:
+        return "another process"
+
+
+def _words_on(who: dict[str, Any]) -> str:
+    agent = f"agent {who['agent_id']}" if who.get("agent_id") else "a program"
+    return f"{agent}, process {who['pid']} on {who['host']}" if who else "another process"
 
 
 def _read(written: bytes) -> dict[str, Any]:

@@ -134,7 +134,8 @@ def check_version(db: sqlite3.Connection, known: int, words: str) -> None:
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version != known:
         raise StoreError(
-            f"{words} of version {version}, this program knows {known}: update the program"
+            f"{words} of version {version}, this program knows {known}: update the program",
+            hint="install the version that made this file, or a newer one",
         )
 
 

@@ -200,7 +200,7 @@ def test_budget_ends_the_run_with_a_clear_message(solve: Solve, budget: int) -> 
     with pytest.raises(BudgetExceeded, match=r"by t = .* s .*raise simulation\.max_evaluations"):
         solve(odes.logistic(), budget=budget)
     assert not BudgetExceeded.retryable
-    assert "max_evaluations" in BudgetExceeded.hint
+    assert "max_evaluations" in BudgetExceeded.usual_hint
 
 
 def test_a_solution_that_is_not_finite_is_an_error(solve: Solve) -> None:

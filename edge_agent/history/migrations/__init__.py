@@ -11,9 +11,13 @@ from edge_agent.errors import MissingExtra, StoreError
 
 HEAD = "0001"
 """The version this program works with: the newest in ``versions/``."""
+NEWER = "install the version that made these tables, or a newer one, or name another database"
+"""The way out where an old program finds the tables of a newer one."""
 ONE_AT_A_TIME = 0x50555254
 """Key of the lock that a migration has for itself and those who write share."""
 UPGRADE_TIMEOUT_S = 120.0
+HINT_MARK = "\nhint: "
+"""Between the words of an error and its hint, where a process says both."""
 
 
 async def upgrade_apart(url: str) -> None:
@@ -31,7 +35,8 @@ async def upgrade_apart(url: str) -> None:
         process.kill()
         raise
     if process.returncode != 0:
-        raise StoreError(said.decode(errors="replace").strip() or f"exit {process.returncode}")
+        words, _, hint = said.decode(errors="replace").strip().partition(HINT_MARK)
+        raise StoreError(words.strip() or f"exit {process.returncode}", hint=hint.strip())
 
 
 async def upgrade(url: str) -> None:
@@ -48,6 +53,7 @@ async def upgrade(url: str) -> None:
         from sqlalchemy import Connection
         from sqlalchemy.exc import SQLAlchemyError
 
+        from edge_agent.history.connection import database_hint
         from edge_agent.history.engine import make_engine
     except ImportError as error:
         raise MissingExtra(f"the history in TimescaleDB needs {error.name}", "timescale") from None
@@ -64,10 +70,12 @@ async def upgrade(url: str) -> None:
             await connection.run_sync(run)
     except CommandError as error:
         raise StoreError(
-            f"the history is of a newer program: {error}: update this program"
+            f"the history is of a newer program: {error}: update this program", hint=NEWER
         ) from error
     except (SQLAlchemyError, OSError) as error:
         cause = getattr(error, "orig", None) or error
-        raise StoreError(f"the history cannot be brought to version {HEAD}: {cause}") from error
+        raise StoreError(
+            f"the history cannot be brought to version {HEAD}: {cause}", hint=database_hint(cause)
+        ) from error
     finally:
         await engine.dispose()

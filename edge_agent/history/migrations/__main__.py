@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from edge_agent.history.migrations import upgrade
+from edge_agent.history.migrations import HINT_MARK, upgrade
 from twin_core.errors import TwinError
 
 try:
     asyncio.run(upgrade(sys.stdin.read()))
 except TwinError as error:
-    sys.exit(str(error))
+    sys.exit(f"{error}{HINT_MARK}{error.hint}")

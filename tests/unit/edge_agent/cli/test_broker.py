@@ -42,7 +42,7 @@ def contents(out: Path) -> dict[str, bytes]:
 def refused(result: Result, *words: str, code: int = 2) -> None:
     assert result.exit_code == code, result.output
     assert not isinstance(result.exception, Exception)
-    for word in (*words, "hint: "):
+    for word in words:
         assert word in result.stderr
 
 

@@ -184,7 +184,7 @@ def test_3_for_files_that_cannot_be_used(base: Path, tmp_path: Path) -> None:
     for name, words in cases.items():
         error = run(3, "--baseline", base, "--current", tmp_path / name).stderr
         assert words in error
-        assert "hint: give feature sets" in error
+        assert ("hint: give feature sets" in error) == (name == "bad.parquet")
 
 
 def test_3_for_wrong_options(base: Path, tmp_path: Path) -> None:
@@ -195,6 +195,7 @@ def test_3_for_wrong_options(base: Path, tmp_path: Path) -> None:
     assert "thresholds" in run(3, *ask, "--warn-threshold", 0.5).stderr
     assert "no column of numbers" in run(3, *ask, "--columns", "nothing_*").stderr
     assert "ends in .html or .md" in run(3, *ask, "--report", tmp_path / "drift.pdf").stderr
+    (tmp_path / "no").touch()
     there = tmp_path / "no" / "drift.html"
     assert f"{there}: cannot be written" in run(3, *ask, "--report", there).stderr
 

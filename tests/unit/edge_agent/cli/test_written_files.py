@@ -12,7 +12,7 @@ from edge_agent.calibration.plot import draw
 from edge_agent.calibration.system_file import save
 from edge_agent.calibration.text import Curve, Panel
 from edge_agent.cli import main
-from edge_agent.cli.written import write_file
+from edge_agent.cli.common import write_file
 from edge_agent.report.content import Page
 from tests.support.processes import ROOT
 from twin_core.errors import InputError

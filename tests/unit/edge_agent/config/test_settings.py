@@ -55,7 +55,13 @@ def test_a_password_comes_from_the_environment_and_is_not_shown(
     [
         ("site: s\n", ["agent_id: is missing", "presses: is missing"]),
         (MINIMAL + "broker: {port: 99999}\n", ["broker.port", "65535"]),
-        (MINIMAL + "brocker: {}\n", ["brocker: unknown field"]),
+        (MINIMAL + "brocker: {}\n", ["brocker: unknown field: is broker meant?"]),
+        (MINIMAL + "broker: {tls: {cafile: x}}\n", ["broker.tls.cafile", "is ca_file meant?"]),
+        (
+            MINIMAL + "quality_by_mold: {M: {alpha_min: 1}}\n",
+            ["quality_by_mold.M.alpha_min", "is alpha_demold_min meant?"],
+        ),
+        (MINIMAL + "health: {port: 9000}\n", ["health: port given, but the pages are off"]),
         (MINIMAL + "topic_prefix: a/#\n", ["topic_prefix"]),
         ("site: s\nagent_id: a\npresses: [p, p]\n", ["presses", "twice"]),
         ("site: s\nsite: t\n", ["'site' stands twice"]),

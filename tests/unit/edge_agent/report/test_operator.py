@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from edge_agent.inference.offline import Offline
 
 from broker.messages.prediction import Correction, Interval
+from edge_agent.inference.offline import Offline
 from edge_agent.report.operator import (
     ADVICE,
     FOR_OTHERS,
