@@ -15,8 +15,8 @@ from edge_agent.cli.common import fail, history_at
 from edge_agent.cli.values import Number
 
 if TYPE_CHECKING:
+    from twin_core.arrays import Array
     from twin_core.learning.compare import Comparison
-    from twin_core.learning.wander import Array
 
 EXAMPLE = """\b
 Examples:

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from edge_agent.catalogue import Catalogue
 from edge_agent.learning.checks import Findings, Inspector, seconds
-from edge_agent.learning.logged import Array, LoggedShot
+from edge_agent.learning.logged import LoggedShot
 from edge_agent.learning.simulated import simulate_columns
 from edge_agent.stages.simulate import scenario_of
 from twin_core import PHYSICS_HASH
+from twin_core.arrays import Array
 from twin_core.errors import InputError
 from twin_core.learning.chronicle import Chronicle, ShotKey, merged
 from twin_core.learning.columns import COLUMNS, IDS, schema_hash

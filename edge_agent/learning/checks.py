@@ -16,7 +16,8 @@ from typing import Literal
 
 import numpy as np
 
-from edge_agent.learning.logged import Array, LabRecord, LoggedShot
+from edge_agent.learning.logged import LabRecord, LoggedShot
+from twin_core.arrays import Array
 from twin_core.learning.features import Row
 from twin_core.learning.ranges import RANGES, possible, possible_readings
 from twin_core.mold import Mold

@@ -8,13 +8,12 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from broker.messages import QualityRecord, Recipe
 from edge_agent.stages.assemble import Outcome
+from twin_core.arrays import Array
 from twin_core.learning.chronicle import ShotKey
 
-Array = NDArray[np.float64]
 NO_READINGS: Array = np.empty((0, 2))
 
 

@@ -8,7 +8,7 @@ from edge_agent.catalogue import Catalogue
 from edge_agent.logs import get_logger
 from edge_agent.stages import simulate as stage
 from edge_agent.stages.assemble import Shot
-from twin_core import SimulationResult, simulate
+from twin_core import SimulationResult, simulate_with_free_rise
 from twin_core.errors import TwinError
 
 
@@ -27,11 +27,10 @@ def answer_of(shot: Shot, inputs: str, catalogue: Catalogue, horizon_s: float) -
     """Simulate a poured shot; what cannot be simulated is an answer, too."""
     try:
         scenario, substituted = stage.prepare(shot, catalogue, horizon_s)
-        result = simulate(scenario)
+        result, free_rise = simulate_with_free_rise(scenario)
     except TwinError as problem:
         get_logger().warning(
             "shot_not_simulated", shot_id=shot.shot_id, error=str(problem), hint=problem.hint
         )
         return Answer(inputs, problem=problem)
-    free_rise = stage.simulate_free_rise(scenario)
     return Answer(inputs, result, tuple(substituted), free_rise)

@@ -1,16 +1,14 @@
 """What earlier shots of a mold or a press showed: residuals, as they became known.
 
-A state machine without clock or disk, as ``assemble`` is: the same one runs over a history when a
-feature set is built and in the agent, so both see the same numbers.
+``chronicle`` makes them, over a history when a feature set is built and in the agent.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from twin_core.learning.columns import INPUTS, RECENT, SHRINK, TARGETS, Target
 
@@ -21,9 +19,7 @@ NO_INPUTS = (NAN,) * len(INPUTS)
 
 
 class Memory(BaseModel):
-    """Of one mold on a press, or of one press; JSON keeps it over a restart."""
-
-    model_config = ConfigDict(ser_json_inf_nan="constants")
+    """Of one mold on a press, or of one press."""
 
     residuals: dict[str, list[float]] = {}
     """The latest residuals of each target, oldest first."""
@@ -33,23 +29,6 @@ class Memory(BaseModel):
     """1 for each of the latest parts that had a defect, 0 for one that had none."""
     opened_at_s: float | None = None
     """When the mold was opened last; seconds of any clock that counts up."""
-
-    def learn(self, name: str, residual: float, inputs: tuple[float, ...] = NO_INPUTS) -> None:
-        """A residual of the target ``name`` has become known; NaN is nothing."""
-        if not math.isnan(residual):
-            for known, value in ((self.residuals, residual), (self.inputs, inputs)):
-                kept: list[Any] = known.setdefault(name, [])
-                kept.append(value)
-                del kept[:-LONGEST]
-
-    def inspected(self, defective: bool) -> None:
-        """Somebody has looked at a part."""
-        self.defects.append(int(defective))
-        del self.defects[:-LONGEST]
-
-    def opened(self, at_s: float) -> None:
-        """The mold was opened."""
-        self.opened_at_s = at_s
 
 
 def residual(target: Target, measured: float, physics: float) -> float:
@@ -129,12 +108,3 @@ def _std(values: Sequence[float]) -> float:
         return NAN
     mean = _mean(values)
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
-
-
-def residuals(row: Mapping[str, float], known: str) -> dict[str, float]:
-    """Residuals that a row shows, of targets that are measured at this moment."""
-    return {
-        name: residual(target, row.get(target.measured, NAN), row.get(target.physics, NAN))
-        for name, target in TARGETS.items()
-        if target.known == known
-    }
