@@ -10,14 +10,14 @@ window, assessment, audit -> SimulationResult.
 """
 
 from twin_core.batch import BatchResult, simulate_many
-from twin_core.compiled import PHYSICS_HASH
 from twin_core.errors import BudgetExceeded, InputError, SolverError, TwinError
 from twin_core.files import load_mold, load_scenario, load_systems
+from twin_core.fingerprint import PHYSICS_HASH
 from twin_core.materials import MaterialSystem
 from twin_core.mold import Mold, Vents
-from twin_core.result import SimulationResult, simulate
+from twin_core.result import SimulationResult
 from twin_core.shot import Process, Quality, Scenario, SimulationOptions
-from twin_core.summary import free_rise_density
+from twin_core.single_shot import free_rise_density, simulate, simulate_with_free_rise
 
 __all__ = [
     "PHYSICS_HASH",
@@ -40,4 +40,5 @@ __all__ = [
     "load_systems",
     "simulate",
     "simulate_many",
+    "simulate_with_free_rise",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
@@ -9,13 +10,13 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from twin_core import demold, kpi
+from twin_core.arrays import Array
 from twin_core.compiled import compiled
 from twin_core.demold import DemoldWindow
 from twin_core.kpi import Kpis
 from twin_core.physics.stoichiometry import condensate
 from twin_core.sheet import contradiction
-from twin_core.simulation import Trajectory
-from twin_core.solvers.base import Array
+from twin_core.simulation import Trajectory, grids_of
 from twin_core.units import ZERO_CELSIUS_K, bar, celsius
 
 QualityStatus = Literal["OK", "MARGINAL", "FAIL"]
@@ -69,9 +70,11 @@ MARGINS = tuple(
     "demold_window pressure fill core_temperature density_min density_max hardness_24h".split()
 )
 """Criteria of the whole shot; those without a limit are left out."""
-VERDICT = ("defect_risk", "quality_status", "pressure_status", *MARGINS)
+VERDICT = ("defect_risk", "quality_status", "pressure_status", *MARGINS, *MARGINS)
 RISK, QUALITY, PRESSURE, SHOT_MARGINS = range(4)
-"""What ``verdict`` writes: the risk, the numbers of the statuses, the margins (NaN: left out)."""
+SHOT_RISKS = SHOT_MARGINS + len(MARGINS)
+"""What ``verdict`` writes: the risk, the numbers of the statuses, the margins and the risk of each
+(NaN: left out)."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,6 @@ class Assessment:
     pressure_status: PressureStatus
     defect_risk: float
     risks: dict[str, float]
-    margins: dict[str, float]
     diagnostics: list[Diagnostic]
 
 
@@ -99,8 +101,8 @@ def verdict(k: Array, window: Array, c: Any, out: Array) -> None:
     defect_risk = 1 - product(1 - risk_i). FAIL: a margin is negative; MARGINAL: one is under five
     per cent, or the risk exceeds the allowed one.
     """
-    m = out[SHOT_MARGINS:]
-    m[:] = np.nan
+    m, risks = out[SHOT_MARGINS:SHOT_RISKS], out[SHOT_RISKS:]
+    out[:] = np.nan
     m[0] = -1.0 if np.isnan(window[demold.T_MIN]) else 1.0
     used = k[kpi.P_MAX] / c.p_limit
     m[1] = 1.0 - used
@@ -115,7 +117,8 @@ def verdict(k: Array, window: Array, c: Any, out: Array) -> None:
     sound, worst = 1.0, np.inf
     for i in range(m.size):
         if not np.isnan(m[i]):
-            sound *= 1.0 - risk_of(m[i])
+            risks[i] = risk_of(m[i])
+            sound *= 1.0 - risks[i]
             worst = min(worst, m[i])
     out[RISK] = 1.0 - sound
     out[QUALITY] = 0.0
@@ -128,17 +131,13 @@ def verdict(k: Array, window: Array, c: Any, out: Array) -> None:
 
 def assess(trajectory: Trajectory, k: Kpis, window: DemoldWindow, numbers: Array) -> Assessment:
     """Put what ``verdict`` wrote into words, with the diagnostics."""
-    margins = {
-        name: float(m)
-        for name, m in zip(MARGINS, numbers[SHOT_MARGINS:], strict=True)
-        if not np.isnan(m)
-    }
+    row = numbers.tolist()
+    risks = zip(MARGINS, row[SHOT_RISKS:], strict=True)
     return Assessment(
-        quality_status=get_args(QualityStatus)[int(numbers[QUALITY])],
-        pressure_status=get_args(PressureStatus)[int(numbers[PRESSURE])],
-        defect_risk=float(numbers[RISK]),
-        risks={name: risk_of(m) for name, m in margins.items()},
-        margins=margins,
+        quality_status=get_args(QualityStatus)[int(row[QUALITY])],
+        pressure_status=get_args(PressureStatus)[int(row[PRESSURE])],
+        defect_risk=row[RISK],
+        risks={name: risk for name, risk in risks if not math.isnan(risk)},
         diagnostics=_diagnose(trajectory, k, window),
     )
 
@@ -156,16 +155,16 @@ def _say(code: str, **evidence: float | str | None) -> Diagnostic:
 
 
 def _chemistry(trajectory: Trajectory, k: Kpis) -> Iterator[Diagnostic]:
-    process = trajectory.scenario.process
+    process = trajectory.shot.scenario.process
     declared = process.nco_oh_index
     if declared is not None and abs(k.nco_oh_index / declared - 1.0) > INDEX_TOLERANCE:
         yield _say("INDEX_MISMATCH", declared_ratio=declared, from_masses_ratio=k.nco_oh_index)
     if k.nco_oh_index < LOW_INDEX:
         yield _say("INDEX_LOW", nco_oh_index=k.nco_oh_index)
     if k.t_gel_s is None:
-        reached = float(trajectory.X_OH[-1])
+        reached = float(trajectory.rows(grids_of(trajectory.shot.scenario).analysis).X_OH[-1])
         yield _say("NO_GEL", gel_conversion_ratio=k.X_gel, reached_conversion_ratio=reached)
-    found = contradiction(trajectory.scenario.system)
+    found = contradiction(trajectory.shot.scenario.system)
     if found is not None:
         yield _say(
             "SHEET_CONTRADICTS_ITSELF",
@@ -202,7 +201,7 @@ def _filling(trajectory: Trajectory, k: Kpis) -> Iterator[Diagnostic]:
 
 
 def _limits(trajectory: Trajectory, k: Kpis) -> Iterator[Diagnostic]:
-    q, rho = trajectory.scenario.quality, k.rho_moulded_kg_per_m3
+    q, rho = trajectory.shot.scenario.quality, k.rho_moulded_kg_per_m3
     low, high = q.rho_moulded_min_kg_per_m3, q.rho_moulded_max_kg_per_m3
     if bar(k.p_max_Pa) > q.p_max_allowable_bar:
         yield _say("OVERPRESSURE", p_max_bar=bar(k.p_max_Pa), limit_bar=q.p_max_allowable_bar)

@@ -1,4 +1,4 @@
-"""Do mass and energy close? Computed from the finished trajectory, independently of the solver."""
+"""Do mass and energy close? Computed from the finished run, independently of the solver."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from twin_core.arrays import Array, Parameters
 from twin_core.compiled import allocating
 from twin_core.models import account
 from twin_core.models import state as s
 from twin_core.models.account import heat_capacity, parabolas
-from twin_core.simulation import Trajectory
-from twin_core.solvers.base import Array, Parameters
 from twin_core.units import M_CO2_KG_PER_MOL
 
 
@@ -51,8 +50,11 @@ FIELDS = tuple(item.name for item in fields(Audit))
 """Columns that ``balance`` writes."""
 
 
-def audit(trajectory: Trajectory) -> Audit:
-    """Balance one run.
+@allocating
+def balance(
+    t: Array, y: Array, seen: Array, params: Parameters, heat: Array, out: Array
+) -> None:  # fmt: skip
+    """``FIELDS`` of a run, into ``out``.
 
     Matter: groups, water and agent close by construction (see ``models.state``), to rounding; the
     mass is that of density and volume as they are seen, and the gases must add up to the pressure
@@ -60,21 +62,11 @@ def audit(trajectory: Trajectory) -> Audit:
     equal heat of reaction minus evaporation minus heat to the mold plus the work V dP; the
     integrals are taken along the dense output of the steps where the backend does so, else over the
     stored states by parabolas through three.
+
+    Args:
+        heat: ``account.ACCOUNTS`` of the dense output, or empty.
     """
-    out = np.zeros(len(FIELDS))
-    balance(trajectory.t_s, trajectory.y, trajectory.seen, trajectory.problem.parameters, out)
-    heat = trajectory.solution.heat
-    if heat is not None:
-        out[5] = heat[account.WORST] / (heat[account.RELEASED] or 1.0)
-        out[6:] = heat[
-            [account.RELEASED, account.SENSIBLE, account.EVAPORATED, account.TO_MOLD, account.WORK]
-        ]
-    return Audit(*out.tolist())
-
-
-@allocating
-def balance(t: Array, y: Array, seen: Array, params: Parameters, out: Array) -> None:
-    """``FIELDS`` of a run, into ``out``."""
+    out[:] = 0.0
     p = params[0]
     n = s.layer_count(y.shape[1])
     mass0 = p.m_liquid + p.M_agent * p.n_BA0
@@ -85,7 +77,7 @@ def balance(t: Array, y: Array, seen: Array, params: Parameters, out: Array) -> 
         slot = 0 if row == 0 else 2 - row % 2
         NCO, water, agent, lost, released, evaporated = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
         for i in range(n):
-            j, share = 5 * i, p.share[i]
+            j, share = s.LAYER_STATES * i, p.share[i]
             OH, W, CO2, BA, T = (
                 y[row, j],
                 y[row, j + 1],
@@ -114,7 +106,7 @@ def balance(t: Array, y: Array, seen: Array, params: Parameters, out: Array) -> 
                     at, C[i, 0], C[i, 1], C[i, 2], T3[i, 0], T3[i, 1], T3[i, 2]
                 )
                 C[i, 0], T3[i, 0] = C[i, 2], T3[i, 2]
-        to_mold = y[row, 5 * n + s.Q_WALL]
+        to_mold = y[row, s.LAYER_STATES * n + s.Q_WALL]
         mass = seen[row, s.RHO_] * seen[row, s.V_] + lost - mass0
         gas = seen[row, s.P_AIR_] + seen[row, s.P_CO2_] + seen[row, s.P_AGENT_] - seen[row, s.P_]
         out[0] = max(out[0], abs(mass) / mass0)
@@ -124,6 +116,17 @@ def balance(t: Array, y: Array, seen: Array, params: Parameters, out: Array) -> 
         out[4] = max(out[4], abs(gas) / p.P_ambient)
         if row % 2 == 0:
             worst = max(worst, abs(sensible - released + evaporated + to_mold - work))
+    if heat.size > 0:
+        worst, released, sensible = (
+            heat[account.WORST],
+            heat[account.RELEASED],
+            heat[account.SENSIBLE],
+        )
+        evaporated, to_mold, work = (
+            heat[account.EVAPORATED],
+            heat[account.TO_MOLD],
+            heat[account.WORK],
+        )
     out[5] = worst / (released if released > 0.0 else 1.0)
     out[6], out[7], out[8] = released, sensible, evaporated
     out[9], out[10] = to_mold, work

@@ -12,18 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twin_core import assessment, demold, kpi
-from twin_core.compiled import allocating
+from twin_core.arrays import Array
 from twin_core.errors import InputError
-from twin_core.limits import LIMITS, limits_record
-from twin_core.models import march, problem
 from twin_core.models import state as s
-from twin_core.models.manual import break_events, error_of, new_record
-from twin_core.models.setup import prepare
-from twin_core.part import PART, cure_at_gel, part
 from twin_core.shot import Scenario
-from twin_core.simulation import analysis_grid
-from twin_core.solvers.base import Array, Parameters
-from twin_core.summary import empty_rows, summary_rows
+from twin_core.simulation import Prepared, analysis_grid, grids, layers_of
+from twin_core.summary import VERDICT, empty_rows, run
 
 CHUNK = 64
 """Shots per call into compiled code, and per report of progress."""
@@ -112,97 +106,67 @@ def _chunks(shots: Sequence[Scenario]) -> Iterable[list[int]]:
     """Numbers of shots that one call can run: same layers, same cycle."""
     groups: dict[tuple[int, float], list[int]] = {}
     for number, shot in enumerate(shots):
-        groups.setdefault((_layers(shot), shot.quality.t_cycle_max_s), []).append(number)
+        groups.setdefault((layers_of(shot), shot.quality.t_cycle_max_s), []).append(number)
     for numbers in groups.values():
         for start in range(0, len(numbers), CHUNK):
             yield numbers[start : start + CHUNK]
-
-
-def _layers(shot: Scenario) -> int:
-    return 1 if shot.simulation.dimension == "0d" else shot.simulation.layers
 
 
 class _Rows:
     """What a batch fills, a row a shot."""
 
     def __init__(self, count: int, time_s: Array) -> None:
-        self.kpis, self.window, self.verdict = empty_rows(count)
+        self.rows = empty_rows(count)
         self.errors: dict[int, str] = {}
         self.time_s = time_s
         self.seen = np.full((count, len(time_s), len(PROFILES)), np.nan)
 
     def run(self, shots: Sequence[Scenario], numbers: list[int], rtol: float) -> int:
         """Simulate a chunk; returns how many shots it has."""
-        layers, grid = _layers(shots[numbers[0]]), analysis_grid(_cycle(shots, numbers))
-        ready, parameters, limits, y0, scale, breaks = [], [], [], [], [], []
+        times = grids(shots[numbers[0]].quality.t_cycle_max_s, 0.0, 1.0)
+        ready: list[int] = []
+        prepared: list[Prepared] = []
         for number in numbers:
             try:
-                setup = prepare(shots[number])
-                ode = problem.problem(setup, float(grid[-1]), layers)
+                prepared.append(Prepared.of(shots[number], float(times.t_s[-1])))
             except InputError as error:
                 self.errors[number] = str(error)
                 continue
             ready.append(number)
-            parameters.append(ode.parameters[0])
-            limits.append(limits_record(shots[number], setup)[0])
-            y0.append(ode.y0)
-            scale.append(ode.scale)
-            breaks.append(break_events(ode))
         if ready:
-            states = y0[0].size
-            kpis, window, verdict = empty_rows(len(ready))
-            outcome, reached = np.empty(len(ready), np.int64), np.empty(len(ready))
-            budget = min(shots[number].simulation.max_evaluations for number in ready)
-            keep = np.array(list(PROFILES.values()))
-            kept = np.empty((len(ready) if len(self.time_s) else 0, len(self.time_s), len(keep)))
-            run_chunk(
-                np.array(parameters, s.PARAMETERS),
-                np.array(limits, LIMITS),
-                np.array(y0),
-                np.array(scale),
-                np.array(breaks),
-                rtol,
-                budget,
-                new_record(grid, states, 0.0),
-                np.empty((len(grid), len(PART))),
-                kpis,
-                window,
-                verdict,
-                keep,
-                kept,
-                outcome,
-                reached,
-            )
-            self.kpis[ready], self.window[ready], self.verdict[ready] = kpis, window, verdict
-            if len(self.time_s):
-                self.seen[ready] = kept
-            for number, how, t_s in zip(ready, outcome, reached, strict=True):
-                if how != march.DONE:
-                    self.errors[number] = str(error_of(int(how), float(t_s), budget))
+            keep = list(PROFILES.values()) if len(self.time_s) else []
+            depths = [VERDICT] * len(ready)
+            found = run(prepared, depths, times.t_s, times.analysis, rtol, keep)
+            for rows, own in zip(self.rows, found.rows, strict=True):
+                rows[ready] = own
+            if keep:
+                self.seen[ready] = found.kept
+            self.errors |= {ready[i]: str(error) for i, error in found.errors.items()}
         return len(numbers)
 
     def result(self) -> BatchResult:
         """All rows under their names."""
         failed = sorted(self.errors)
-        for rows in (self.kpis, self.window, self.verdict):
+        kpis, window, verdict, _ = self.rows
+        for rows in self.rows:
             rows[failed] = np.nan
-        figures = {name: self.kpis[:, i] for i, name in enumerate(kpi.KPIS)}
+        figures = {name: kpis[:, i] for i, name in enumerate(kpi.KPIS)}
         for name in ("t_min", "t_opt", "t_max"):
-            figures[f"t_demold_{name[2:]}_s"] = self.window[:, demold.WINDOW.index(name)]
-        figures["H_demold_shore"] = self.window[:, demold.HARDNESS_AT]
-        figures["alpha_demold"] = self.window[:, demold.ALPHA_AT]
-        figures["defect_risk"] = self.verdict[:, assessment.RISK]
+            figures[f"t_demold_{name[2:]}_s"] = window[:, demold.WINDOW.index(name)]
+        figures["H_demold_shore"] = window[:, demold.HARDNESS_AT]
+        figures["alpha_demold"] = window[:, demold.ALPHA_AT]
+        figures["defect_risk"] = verdict[:, assessment.RISK]
         figures["rho_moulded"] = figures["rho_moulded_kg_per_m3"]
         criteria = (*demold.CRITERIA, "cycle")
         words = {
             "quality_status": _named(
-                self.verdict[:, assessment.QUALITY], get_args(assessment.QualityStatus)
+                verdict[:, assessment.QUALITY], get_args(assessment.QualityStatus)
             ),
             "pressure_status": _named(
-                self.verdict[:, assessment.PRESSURE], get_args(assessment.PressureStatus)
+                verdict[:, assessment.PRESSURE], get_args(assessment.PressureStatus)
             ),
-            "binding_earliest": _named(self.window[:, demold.EARLIEST], criteria),
-            "binding_latest": _named(self.window[:, demold.LATEST], criteria),
+            "binding_earliest": _named(window[:, demold.EARLIEST], criteria),
+            "binding_latest": _named(window[:, demold.LATEST], criteria),
         }
         profiles = {name: self.seen[:, :, i] for i, name in enumerate(PROFILES)}
         return BatchResult(
@@ -210,41 +174,8 @@ class _Rows:
         )
 
 
-def _cycle(shots: Sequence[Scenario], numbers: list[int]) -> float:
-    return shots[numbers[0]].quality.t_cycle_max_s
-
-
 def _named(numbers: Array, names: Sequence[str]) -> NDArray[np.str_]:
     """Names by number; empty for NaN and -1."""
     table = np.array([*names, ""])
     index = np.where(np.isnan(numbers) | (numbers < 0), len(names), numbers)
     return np.asarray(table[index.astype(np.intp)])
-
-
-@allocating
-def run_chunk(
-    parameters: Parameters, limits: Parameters, y0: Array, scale: Array, breaks: Any, rtol: float,
-    budget: int, record: march.Record, borne: Array, kpis: Array, window: Array, verdict: Array,
-    keep: Any, kept: Array, outcome: Any, reached: Array,
-) -> None:  # fmt: skip
-    """One shot after the other, in the same space; the last seven arguments are filled."""
-    rows = record.save_at.size
-    for i in range(y0.shape[0]):
-        own, c = parameters[i : i + 1], limits[i : i + 1]
-        outcome[i], reached[i] = march.march(
-            own, y0[i], scale[i], rtol, record.save_at[rows - 1], breaks[i], budget, record
-        )
-        if outcome[i] != march.DONE:
-            continue
-        alpha_gel = 1.0
-        if not np.isnan(record.event_t[s.GEL]):
-            alpha_gel = cure_at_gel(record.event_y[s.GEL], own[0])
-        part(record.y, record.seen, own, c, alpha_gel, borne)
-        summary_rows(
-            record.save_at, record.y, record.seen, borne, rows, own, record.event_t,
-            alpha_gel, c, kpis[i], window[i], verdict[i],
-        )  # fmt: skip
-        if kept.shape[0] > 0:
-            for k in range(rows):
-                for m in range(keep.size):
-                    kept[i, k, m] = record.seen[k, keep[m]]

@@ -1,36 +1,47 @@
-"""The one door to numba, and the fingerprint of the physics.
+"""The one door to numba.
 
 numba keeps compiled code on disk, but it watches only the file of the function itself: a change in
 a formula that is called from elsewhere would leave stale machine code in use. The cache therefore
-lies in a folder named after the hash of all source files of this package. This is, with
+lies in a folder named after the fingerprint of the physics. This is, with ``fingerprint`` and
 ``plain_files``, the only module here that looks at the disk.
 """
 
 from __future__ import annotations
 
-import hashlib
+import importlib
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from twin_core.fingerprint import PHYSICS_HASH
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_LOOKED_FOR = ("scipy", "cffi")
+"""numba loads them to see whether there is a BLAS for ``np.linalg``, and C functions to call.
+Nothing that is compiled here asks for either, and they are a third of the start of a process."""
 
-def _physics_hash() -> str:
-    digest = hashlib.sha256()
-    root = Path(__file__).parent
-    for source in sorted(root.rglob("*.py")):
-        if "learning" in source.relative_to(root).parts:
-            continue  # what corrects the physics is none of it, and nothing there is compiled
-        digest.update(source.relative_to(root).as_posix().encode())
-        digest.update(source.read_bytes())
-    return digest.hexdigest()[:16]
+
+def _numba() -> Any:
+    """Import numba without what it only looks for, where that is not loaded already."""
+    hidden = [name for name in _LOOKED_FOR if name not in sys.modules]
+    sys.modules |= dict.fromkeys(hidden)  # type: ignore[arg-type]  # None: there is no such module
+    try:
+        importlib.import_module("numba.np.arraymath")
+        importlib.import_module("numba.core.typing.cffi_utils")
+        return importlib.import_module("numba")
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+
+
+numba = _numba()
 
 
 def _cache_folder() -> Path | None:
@@ -45,13 +56,10 @@ def _cache_folder() -> Path | None:
     return folder if os.access(folder, os.W_OK) else None
 
 
-PHYSICS_HASH = _physics_hash()
-"""First 16 hex digits of the SHA-256 over the sources but ``learning``; in every prediction."""
-
 _FOLDER = _cache_folder()
 _WHOLE = "whole"
 if _FOLDER is not None and not os.environ.get("NUMBA_CACHE_DIR"):
-    numba.config.CACHE_DIR = str(_FOLDER)  # type: ignore[attr-defined]
+    numba.config.CACHE_DIR = str(_FOLDER)
 
 
 def cache_folder() -> Path | None:
@@ -76,9 +84,7 @@ def compiled(function: Callable[P, T]) -> Callable[P, T]:
     Division follows IEEE 754 (no exceptions). numba's counting of references to arrays, of no use
     then, is off: it took 40 per cent of a shot.
     """
-    decorate = numba.njit(  # type: ignore[call-overload]
-        cache=_FOLDER is not None, error_model="numpy", _nrt=False
-    )
+    decorate = numba.njit(cache=_FOLDER is not None, error_model="numpy", _nrt=False)
     return cast(Callable[P, T], decorate(function))
 
 

@@ -8,10 +8,10 @@ from typing import Annotated
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from twin_core.arrays import Array
 from twin_core.parameters import In, Parameter
 from twin_core.physics.blocked import hydroxyl
 from twin_core.physics.kinetics import arrhenius
-from twin_core.solvers.base import Array
 from twin_core.units import kelvin
 
 

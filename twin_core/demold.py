@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from twin_core import part
+from twin_core.arrays import Array
 from twin_core.compiled import allocating, compiled
 from twin_core.models import state as s
-from twin_core.solvers.base import Array
 
 CRITERIA = tuple("cure gel hardness strength swell shrink wall_temperature pressure".split())
 """cure, gel: every layer. hardness: Shore proxy. strength: collapse stress with its safety over the

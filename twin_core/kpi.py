@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from twin_core import demold, part
+from twin_core.arrays import Array
 from twin_core.compiled import compiled
 from twin_core.models import state as s
 from twin_core.models.observe import foam_mass
-from twin_core.solvers.base import Array
 from twin_core.units import ZERO_CELSIUS_K
 
 RISE_SHARE = 0.98
@@ -116,8 +116,9 @@ def key_figures(
     V_max = _peak(t, seen[:, s.V_], rows)[1]
     mass, W = 0.0, 0.0
     for i in range(n):
-        mass += p.share[i] * foam_mass(y[last, 5 * i + s.CO2], y[last, 5 * i + s.BA], p)
-        W += p.share[i] * y[last, 5 * i + s.W]
+        j = s.LAYER_STATES * i
+        mass += p.share[i] * foam_mass(y[last, j + s.CO2], y[last, j + s.BA], p)
+        W += p.share[i] * y[last, j + s.W]
     out[RHO] = mass / V_max
     out[RHO_CORE] = seen[largest, s.RHO_CORE_]
     out[RHO_SKIN] = seen[largest, s.RHO_SKIN_]

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from twin_core.arrays import Array, Parameters
 from twin_core.compiled import compiled
 from twin_core.models import foam as f
 from twin_core.models import observe
 from twin_core.models import state as s
 from twin_core.physics import gas, mechanics, rheology
-from twin_core.solvers.base import Array, Parameters
 
 PART = ("cure", "E", "strength", "hardness", "viscosity")
 CURE_, E_, STRENGTH_, HARDNESS_, VISCOSITY_ = range(5)
@@ -26,7 +26,8 @@ def cure_at_gel(y: Array, p: Any) -> float:
     n = s.layer_count(y.size)
     alpha = 0.0
     for i in range(n):
-        alpha += p.share[i] * observe.degree_of_cure(y[5 * i + s.OH], y[5 * i + s.W], p)
+        j = s.LAYER_STATES * i
+        alpha += p.share[i] * observe.degree_of_cure(y[j + s.OH], y[j + s.W], p)
     return alpha
 
 
@@ -36,7 +37,7 @@ def part_row(y: Array, p: Any, P: float, c: Any, alpha_gel: float, out: Array) -
     n = s.layer_count(y.size)
     least, weakest, soft, thickness, hardness = 1.0, np.inf, 0.0, 0.0, np.inf
     for i in range(n):
-        j = 5 * i
+        j = s.LAYER_STATES * i
         OH, W, CO2, BA, T = y[j], y[j + 1], y[j + 2], y[j + 3], y[j + 4]
         V_liquid, n_cells = f.volumes(CO2, BA, p)
         V = gas.foam_volume(n_cells, T, P, V_liquid)

@@ -1,26 +1,26 @@
-"""``simulate``: one scenario in, everything about the shot out, under the names users know."""
+"""The result of a simulation, under the names users know."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from twin_core import part
-from twin_core.assessment import Diagnostic, assess
-from twin_core.audit import Audit, audit
-from twin_core.compiled import PHYSICS_HASH
-from twin_core.demold import DemoldWindow
+from twin_core.arrays import Array
+from twin_core.assessment import Diagnostic
+from twin_core.audit import Audit
+from twin_core.fingerprint import PHYSICS_HASH
 from twin_core.kpi import Kpis
 from twin_core.models import observe
 from twin_core.models import state as s
 from twin_core.shot import Scenario
-from twin_core.simulation import Trajectory, integrate
-from twin_core.solvers.base import Array, Statistics
-from twin_core.summary import summarize
+from twin_core.simulation import Trajectory, grids_of
+from twin_core.solvers.base import Statistics
 
 SERIES = [
     "time_s",
@@ -74,26 +74,9 @@ class SimulationResult:
     The partial pressures are shares of the gas in the cavity and add up to ``p_total_Pa``;
     ``p_air_Pa`` is headspace air and entrained air, ``p_pentane_Pa`` the physical blowing agent
     whatever it is. ``fill_ratio`` is foam volume over cavity volume (1 in an open cup), and
-    ``hardness_shore`` a proxy. Pressures are absolute.
+    ``hardness_shore`` a proxy. Pressures are absolute. The arrays are computed from the states of
+    the run when they are asked for.
     """
-
-    time_s: Array
-    alpha: Array
-    T_core_K: Array
-    T_mold_K: Array
-    rho_kg_per_m3: Array
-    fill_ratio: Array
-    n_CO2_mol: Array
-    p_air_Pa: Array
-    p_CO2_Pa: Array
-    p_pentane_Pa: Array
-    p_total_Pa: Array
-    vent_eff: Array
-    hardness_shore: Array
-    viscosity_Pa_s: Array
-    """Of the liquid in the middle; 1e6 stands for gelled."""
-    layers: LayerProfiles | None
-    """None in 0D."""
 
     t_demold_min_s: float | None
     t_demold_opt_s: float | None
@@ -122,30 +105,104 @@ class SimulationResult:
     audit: Audit
     statistics: Statistics
     scenario: Scenario
+    run: Trajectory = field(repr=False, compare=False)
+    """States at all times of the run."""
     physics_hash: str = PHYSICS_HASH
+
+    @cached_property
+    def _shown(self) -> Trajectory:
+        """The run at the times of the output."""
+        return self.run.rows(grids_of(self.scenario).output)
+
+    @property
+    def time_s(self) -> Array:
+        return self._shown.t_s
+
+    @property
+    def alpha(self) -> Array:
+        """Mean degree of cure 0..1."""
+        return self._shown.alpha
+
+    @property
+    def T_core_K(self) -> Array:
+        return self._shown.T_K
+
+    @property
+    def T_mold_K(self) -> Array:
+        """Mean of both halves."""
+        return self._shown.seen[:, s.T_MOLD_]
+
+    @property
+    def rho_kg_per_m3(self) -> Array:
+        return self._shown.rho_kg_per_m3
+
+    @property
+    def fill_ratio(self) -> Array:
+        mold = self.scenario.mold
+        if mold.cavity_volume_m3 is None or mold.open:
+            return np.ones(len(self.time_s))
+        return self._shown.V_foam_m3 / mold.cavity_volume_m3
+
+    @property
+    def n_CO2_mol(self) -> Array:
+        """In the cells."""
+        return self._shown.seen[:, s.N_CO2_]
+
+    @property
+    def p_air_Pa(self) -> Array:
+        return self._shown.seen[:, s.P_AIR_]
+
+    @property
+    def p_CO2_Pa(self) -> Array:
+        return self._shown.seen[:, s.P_CO2_]
+
+    @property
+    def p_pentane_Pa(self) -> Array:
+        return self._shown.seen[:, s.P_AGENT_]
+
+    @property
+    def p_total_Pa(self) -> Array:
+        return self._shown.P_Pa
+
+    @property
+    def vent_eff(self) -> Array:
+        """Free share of the vents."""
+        return self._shown.seen[:, s.VENT_]
+
+    @property
+    def hardness_shore(self) -> Array:
+        return self._shown.borne[:, part.HARDNESS_]
+
+    @property
+    def viscosity_Pa_s(self) -> Array:
+        """Of the liquid in the middle; 1e6 stands for gelled."""
+        return self._shown.borne[:, part.VISCOSITY_]
+
+    @property
+    def layers(self) -> LayerProfiles | None:
+        """None in 0D."""
+        return _profiles(self._shown)
 
     def as_dict(self, *, series: bool = True) -> dict[str, Any]:
         """Plain data for JSON; without the arrays when ``series`` is false."""
         found: dict[str, Any] = {}
+        if series:
+            found = {name: getattr(self, name).tolist() for name in SERIES}
+            if self.layers is not None:
+                profiles = dataclasses.asdict(self.layers).items()
+                found["layers"] = {name: array.tolist() for name, array in profiles}
         for item in dataclasses.fields(self):
             value = getattr(self, item.name)
-            if item.name in SERIES:
-                if series:
-                    found[item.name] = value.tolist()
-            elif item.name == "layers":
-                if series and value is not None:
-                    profiles = dataclasses.asdict(value).items()
-                    found["layers"] = {name: array.tolist() for name, array in profiles}
-            elif item.name == "scenario":
+            if item.name == "scenario":
                 found["scenario_id"] = value.scenario_id
                 found["system_id"] = value.system.system_id
                 found["parameters_hash"] = value.system.parameters_hash()
                 found["assumed_parameters"] = value.system.assumed()
-            elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+            elif item.name in {"kpis", "audit", "statistics"}:
                 found[item.name] = dataclasses.asdict(value)
             elif item.name == "diagnostics":
                 found[item.name] = [dataclasses.asdict(d) for d in value]
-            else:
+            elif item.name != "run":
                 found[item.name] = dict(value) if isinstance(value, Mapping) else value
         return found
 
@@ -155,69 +212,6 @@ class SimulationResult:
             name: float(np.interp(t_s, self.time_s, getattr(self, name)))
             for name in ("alpha", "T_core_K", "T_mold_K", "p_total_Pa", "rho_kg_per_m3")
         }
-
-
-def simulate(scenario: Scenario, backend: str | None = None) -> SimulationResult:
-    """Simulate one shot.
-
-    Args:
-        scenario: see ``load_scenario``.
-        backend: name of the solver; None takes the scenario's.
-
-    Raises:
-        InputError: the scenario cannot be simulated as given.
-        SolverError: the integration failed; BudgetExceeded: it was stopped at its budget.
-    """
-    run, shown = integrate(scenario, backend)
-    summary = summarize(run)
-    k, window = Kpis.of(summary.kpis), DemoldWindow.of(summary.window)
-    verdict = assess(run, k, window, summary.verdict)
-    seen, borne = shown.seen, shown.borne
-    fill = np.ones(len(seen))
-    if scenario.mold.cavity_volume_m3 is not None and not scenario.mold.open:
-        fill = shown.V_foam_m3 / scenario.mold.cavity_volume_m3
-    return SimulationResult(
-        time_s=shown.t_s,
-        alpha=shown.alpha,
-        T_core_K=shown.T_K,
-        T_mold_K=seen[:, s.T_MOLD_],
-        rho_kg_per_m3=shown.rho_kg_per_m3,
-        fill_ratio=fill,
-        n_CO2_mol=seen[:, s.N_CO2_],
-        p_air_Pa=seen[:, s.P_AIR_],
-        p_CO2_Pa=seen[:, s.P_CO2_],
-        p_pentane_Pa=seen[:, s.P_AGENT_],
-        p_total_Pa=shown.P_Pa,
-        vent_eff=seen[:, s.VENT_],
-        hardness_shore=borne[:, part.HARDNESS_],
-        viscosity_Pa_s=borne[:, part.VISCOSITY_],
-        layers=_profiles(shown),
-        t_demold_min_s=window.t_min_s,
-        t_demold_opt_s=window.t_opt_s,
-        t_demold_max_s=window.t_max_s,
-        demold_binding={"earliest": window.binding_earliest, "latest": window.binding_latest},
-        demold_margins=window.margins_at_opt,
-        rho_moulded=k.rho_moulded_kg_per_m3,
-        p_max_Pa=k.p_max_Pa,
-        pressure_status=verdict.pressure_status,
-        vent_closure_time_s=k.vent_closure_time_s,
-        H_demold_shore=window.hardness_at_opt,
-        H_24h_shore=k.H_24h_shore,
-        alpha_demold=window.alpha_at_opt,
-        quality_status=verdict.quality_status,
-        defect_risk=verdict.defect_risk,
-        risks=verdict.risks,
-        diagnostics=verdict.diagnostics,
-        water_from_polyol_kg=k.water_from_polyol_kg,
-        water_from_rh_kg=k.water_from_rh_kg,
-        water_effective_kg=k.water_effective_kg,
-        water_eff_fraction=k.water_eff_fraction,
-        water_risk_score=k.water_risk_score,
-        kpis=k,
-        audit=audit(run),
-        statistics=run.solution.statistics,
-        scenario=scenario,
-    )
 
 
 def _profiles(shown: Trajectory) -> LayerProfiles | None:

@@ -9,6 +9,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from twin_core.arrays import Array, Parameters
 from twin_core.backends import backend
 from twin_core.limits import limits_record
 from twin_core.models import observe, problem
@@ -16,7 +17,7 @@ from twin_core.models import state as s
 from twin_core.models.setup import Setup, prepare
 from twin_core.part import PART, cure_at_gel, part
 from twin_core.shot import Scenario
-from twin_core.solvers.base import Array, OdeProblem, OdeSolution, Parameters, Tolerances
+from twin_core.solvers.base import OdeProblem, OdeSolution, Tolerances
 
 ANALYSIS_SPACING_S = 0.5
 ANALYSIS_GROWTH = 0.01
@@ -25,31 +26,83 @@ same for every run, whatever output is asked for."""
 
 
 @dataclass(frozen=True)
-class Trajectory:
-    """A shot over time, SI; on the grid of the analysis, of the output, or of both.
-
-    ``y`` has shape (times, states), ``seen`` (times, observables), ``borne`` (times, part).
-    """
+class Prepared:
+    """A scenario ready to be integrated."""
 
     scenario: Scenario
     setup: Setup
     problem: OdeProblem
     limits: Parameters
+
+    @classmethod
+    def of(cls, scenario: Scenario, t_end_s: float) -> Prepared:
+        """Prepare a scenario.
+
+        Raises:
+            InputError: the scenario cannot be simulated as given.
+        """
+        setup = prepare(scenario)
+        ode = problem.problem(setup, t_end_s, layers_of(scenario))
+        return cls(scenario, setup, ode, limits_record(scenario, setup))
+
+
+def layers_of(scenario: Scenario) -> int:
+    """Layers of the model: 1 in 0D."""
+    return 1 if scenario.simulation.dimension == "0d" else scenario.simulation.layers
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """A shot over time, SI; on the grid of the analysis, of the output, or of both.
+
+    ``y`` has shape (times, states), ``seen`` (times, observables), ``borne`` (times, part). What is
+    seen of the states is computed when it is asked for.
+    """
+
+    shot: Prepared
     t_s: Array
     y: Array
-    seen: Array
-    borne: Array
+    first: NDArray[np.int64]
+    """First row of each mode of the solution."""
     solution: OdeSolution
+
+    @classmethod
+    def of(cls, shot: Prepared, solution: OdeSolution) -> Trajectory:
+        """All rows of a solution."""
+        first = np.array([row for row, _ in solution.modes])
+        return cls(shot, solution.t_s, solution.y, first, solution)
+
+    @property
+    def setup(self) -> Setup:
+        """The shot in SI."""
+        return self.shot.setup
+
+    @property
+    def problem(self) -> OdeProblem:
+        """The ODE problem that was solved."""
+        return self.shot.problem
 
     @property
     def events(self) -> dict[str, float]:
         """Times [s] of cream, gel, mold_full and vent_closed, as far as they happened."""
         return self.solution.events
 
-    @property
-    def event_times(self) -> Array:
-        """Times [s] of ``EVENTS``, NaN where it did not happen."""
-        return np.array([self.events.get(name, np.nan) for name in s.EVENTS])
+    @cached_property
+    def seen(self) -> Array:
+        """``OBSERVABLES`` at each time."""
+        found = np.empty((len(self.t_s), len(s.OBSERVABLES)))
+        modes = np.concatenate([parameters for _, parameters in self.solution.modes])
+        observe.observe(self.y, np.arange(len(self.t_s)), modes, self.first, len(modes), found)
+        return found
+
+    @cached_property
+    def borne(self) -> Array:
+        """``PART`` at each time."""
+        found = np.empty((len(self.t_s), len(PART)))
+        y = self.solution.y_at.get("gel")
+        alpha_gel = 1.0 if y is None else cure_at_gel(y, self.problem.parameters[0])
+        part(self.y, self.seen, self.problem.parameters, self.shot.limits, alpha_gel, found)
+        return found
 
     @property
     def T_K(self) -> Array:
@@ -78,20 +131,13 @@ class Trajectory:
         """Mean degree of cure 0..1: conversion of the groups that run out first."""
         return self.seen[:, s.ALPHA_]
 
-    @cached_property
-    def alpha_gel(self) -> float:
-        """Mean degree of cure at gel; 1 if it does not gel: no stiffness."""
-        y = self.solution.y_at.get("gel")
-        return 1.0 if y is None else cure_at_gel(y, self.problem.parameters[0])
-
-    def rows(self, chosen: NDArray[np.intp]) -> Trajectory:
+    def rows(self, chosen: NDArray[np.int64]) -> Trajectory:
         """The same run on the chosen rows (ascending) of its grid."""
         return replace(
             self,
             t_s=self.t_s.take(chosen),
             y=self.y.take(chosen, axis=0),
-            seen=self.seen.take(chosen, axis=0),
-            borne=self.borne.take(chosen, axis=0),
+            first=np.searchsorted(chosen, self.first),
         )
 
 
@@ -119,15 +165,46 @@ def analysis_grid(t_end_s: float) -> Array:
     return found
 
 
-@lru_cache(maxsize=32)
-def grids(
-    t_cycle_max_s: float, t_end_s: float, dt_s: float
-) -> tuple[Array, NDArray[np.intp], NDArray[np.intp]]:
+@dataclass(frozen=True)
+class Grids:
     """All times of a run, and the rows of the analysis and of the output among them."""
-    analysis, output = analysis_grid(t_cycle_max_s), grid(t_end_s, dt_s)
+
+    t_s: Array
+    analysis: NDArray[np.int64]
+    output: NDArray[np.int64]
+
+
+@lru_cache(maxsize=32)
+def grids(t_cycle_max_s: float, t_end_s: float, dt_s: float) -> Grids:
+    """The grids of a run; for the analysis alone when ``t_end_s`` is 0."""
+    analysis = analysis_grid(t_cycle_max_s)
+    output = grid(t_end_s, dt_s) if t_end_s > 0.0 else np.empty(0)
     times = np.union1d(analysis, output)
-    times.flags.writeable = False
-    return times, np.searchsorted(times, analysis), np.searchsorted(times, output)
+    return Grids(times, np.searchsorted(times, analysis), np.searchsorted(times, output))
+
+
+def grids_of(scenario: Scenario) -> Grids:
+    """The grids that a scenario asks for."""
+    options = scenario.simulation
+    return grids(scenario.quality.t_cycle_max_s, options.t_end_s, options.dt_s)
+
+
+def solve(scenario: Scenario, backend_name: str | None = None) -> Trajectory:
+    """Run the model of a scenario at all times of its grids.
+
+    Args:
+        backend_name: overrides ``scenario.simulation.backend``.
+
+    Raises:
+        InputError: the scenario cannot be simulated as given.
+        SolverError, BudgetExceeded: the integration ended early.
+    """
+    options, times = scenario.simulation, grids_of(scenario).t_s
+    solver = backend(backend_name or options.backend)
+    shot = Prepared.of(scenario, float(times[-1]))
+    tolerances = Tolerances(options.rtol)
+    solution = solver.solve(shot.problem, times, tolerances, options.max_evaluations)
+    return Trajectory.of(shot, solution)
 
 
 def integrate(scenario: Scenario, backend_name: str | None = None) -> tuple[Trajectory, Trajectory]:
@@ -144,28 +221,5 @@ def integrate(scenario: Scenario, backend_name: str | None = None) -> tuple[Traj
         InputError: the scenario cannot be simulated as given.
         SolverError, BudgetExceeded: the integration ended early.
     """
-    options = scenario.simulation
-    solver = backend(backend_name or options.backend)
-    setup = prepare(scenario)
-    layers = 1 if options.dimension == "0d" else options.layers
-    times, analysis, output = grids(scenario.quality.t_cycle_max_s, options.t_end_s, options.dt_s)
-    ode = problem.problem(setup, float(times[-1]), layers)
-    solution = solver.solve(ode, times, Tolerances(options.rtol), options.max_evaluations)
-    seen = _seen(solution) if solution.seen is None else solution.seen
-    limits = limits_record(scenario, setup)
-    run = Trajectory(
-        scenario, setup, ode, limits, times, solution.y, seen, np.empty((0, 0)), solution
-    )
-    borne = np.empty((len(times), len(PART)))
-    part(solution.y, seen, ode.parameters, limits, run.alpha_gel, borne)
-    run = replace(run, borne=borne)
-    return run.rows(analysis), run.rows(output)
-
-
-def _seen(solution: OdeSolution) -> Array:
-    """Observables of a solution that only has states and modes."""
-    seen = np.empty((len(solution.t_s), len(s.OBSERVABLES)))
-    ends = [start for start, _ in solution.modes[1:]] + [len(solution.t_s)]
-    for (start, parameters), end in zip(solution.modes, ends, strict=True):
-        observe.observe(solution.y[start:end], parameters, seen[start:end])
-    return seen
+    found, times = solve(scenario, backend_name), grids_of(scenario)
+    return found.rows(times.analysis), found.rows(times.output)

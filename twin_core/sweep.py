@@ -12,12 +12,12 @@ import numpy as np
 from pydantic import BaseModel, ValidationError
 from scipy.stats import norm, qmc
 
+from twin_core.arrays import Array
 from twin_core.batch import BatchResult
 from twin_core.errors import InputError
 from twin_core.extras import how_to_install
 from twin_core.files import describe
 from twin_core.shot import Scenario
-from twin_core.solvers.base import Array
 
 Method = Literal["sobol", "latin", "random"]
 USUAL_SPREADS = {

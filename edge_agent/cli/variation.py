@@ -14,7 +14,7 @@ from twin_core.errors import InputError
 
 if TYPE_CHECKING:
     from twin_core import BatchResult, Scenario
-    from twin_core.solvers.base import Array
+    from twin_core.arrays import Array
     from twin_core.sweep import Range, Sensitivity, Spread
 
 SHOWN = (

@@ -8,13 +8,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_agent.errors import TableError
 from edge_agent.learning.tables import Columns, read_table
+from twin_core.arrays import Array
 from twin_core.learning.drift import FEWEST_ROWS, residual_parts
 
-Array = NDArray[np.float64]
 TIME, SHOT = "poured_at", "shot_id"
 GROUPS = ("mold_id", "system_id", "press", "site")
 """Texts whose new values explain much."""

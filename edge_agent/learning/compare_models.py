@@ -8,12 +8,12 @@ from pathlib import Path
 from edge_agent.inference.registry import Shelf, check_name
 from edge_agent.learning.model_errors import PHYSICS, Told
 from edge_agent.learning.tables import read_table
+from twin_core.arrays import Array
 from twin_core.errors import InputError
 from twin_core.learning.columns import COLUMNS, TARGETS
 from twin_core.learning.compare import Comparison, compare
 from twin_core.learning.training.judge import judge
 from twin_core.learning.training.table import FeatureSet
-from twin_core.learning.wander import Array
 
 Errors = Mapping[str, tuple[Array, Array]]
 """Squared errors of two models, by target, in units of the residual."""

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from edge_agent.config.catalogue import Catalogue
 from edge_agent.learning.checks import Findings, Inspector
 from edge_agent.learning.physics_columns import simulate_columns
-from edge_agent.logged_shots.logged_shot import Array, LoggedShot
+from edge_agent.logged_shots.logged_shot import LoggedShot
 from edge_agent.shots.scenario import scenario_of
 from twin_core import PHYSICS_HASH
+from twin_core.arrays import Array
 from twin_core.errors import InputError
 from twin_core.learning.columns import COLUMNS, IDS, schema_hash
 from twin_core.learning.features import (

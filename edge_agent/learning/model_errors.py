@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from edge_agent.history.read import HistoryReader, Which
+from twin_core.arrays import Array
 from twin_core.learning.columns import TARGETS
 from twin_core.learning.features import lab_columns
 from twin_core.learning.residual_features import NAN, residual
-from twin_core.learning.wander import Array
 
 PHYSICS = "physics"
 """Name of the physics alone, beside labels of models (``pour/3``)."""

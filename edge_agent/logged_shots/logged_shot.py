@@ -8,12 +8,11 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from broker.messages import Outcome, QualityRecord, Recipe
+from twin_core.arrays import Array
 from twin_core.learning.past_results import ShotKey
 
-Array = NDArray[np.float64]
 NO_READINGS: Array = np.empty((0, 2))
 
 

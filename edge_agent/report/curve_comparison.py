@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_agent.report.plot import Array
+from twin_core.arrays import Array
 
 SHIFTS_S = np.round(np.arange(-60.0, 60.01, 0.1), 1)
 """Shifts in time among which the best is looked for."""

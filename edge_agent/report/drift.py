@@ -20,7 +20,7 @@ from edge_agent.report.content import (
     Words,
 )
 from edge_agent.report.drift_plots import MOST_MOVED, moved_plots, overview_plots
-from edge_agent.report.plot import Array
+from twin_core.arrays import Array
 from twin_core.learning.drift_result import Column, DriftResult, Level
 from twin_core.learning.drift_words import advice, column_words, rate_words, verdict
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from edge_agent.report.plot import Array, Curve, Limit, Plot
+from edge_agent.report.plot import Curve, Limit, Plot
 from edge_agent.report.units import unit_of
+from twin_core.arrays import Array
 from twin_core.learning.drift_result import About, Column, DriftResult, Level
 
 MOST_MOVED = 12

@@ -8,8 +8,8 @@ import numpy as np
 
 from edge_agent.logged_shots.bundle import Bundle
 from edge_agent.report.curve_comparison import Comparison, compare
-from edge_agent.report.plot import Array
 from twin_core import InputError, SimulationResult
+from twin_core.arrays import Array
 from twin_core.units import PA_PER_BAR, ZERO_CELSIUS_K
 
 SENSORS = {

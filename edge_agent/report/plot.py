@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
+from twin_core.arrays import Array
 
-Array = NDArray[np.float64]
 Scale = Literal["linear", "log", "early"]
 """``early`` stretches the start: distances grow with the square root."""
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from edge_agent.report.measured import Measured
-from edge_agent.report.plot import Array, Curve, Limit, Plot
+from edge_agent.report.plot import Curve, Limit, Plot
 from twin_core import SimulationResult
+from twin_core.arrays import Array
 from twin_core.physics.rheology import GELLED_PA_S
 from twin_core.units import PA_PER_BAR, ZERO_CELSIUS_K
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge_agent.report.plot import Array, Curve, Plot
+from edge_agent.report.plot import Curve, Plot
 from edge_agent.report.units import unit_of
+from twin_core.arrays import Array
 from twin_core.learning.columns import TARGETS
 from twin_core.learning.training.curves import RiskCurves
 from twin_core.learning.training.fit import Fitted, answers_of

@@ -6,7 +6,7 @@ import numpy as np
 
 from edge_agent.report.content import Items, Plots, Section, Table, Text, Words
 from edge_agent.report.curve_comparison import compare
-from edge_agent.report.plot import Array, Curve, Plot
+from edge_agent.report.plot import Curve, Plot
 from edge_agent.report.validation_runs import (
     Peer,
     Published,
@@ -14,6 +14,7 @@ from edge_agent.report.validation_runs import (
     pufoam,
     pufoam_excess_K,
 )
+from twin_core.arrays import Array
 
 TIME = "time, s"
 CURE = "Degree of cure"

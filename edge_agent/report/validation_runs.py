@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from edge_agent.logged_shots.bundle import Bundle, load_bundle
-from edge_agent.report.plot import Array
 from twin_core import (
     InputError,
     MaterialSystem,
@@ -23,6 +22,7 @@ from twin_core import (
     load_systems,
     simulate,
 )
+from twin_core.arrays import Array
 from twin_core.files import CSV_BYTES_MAX, configs_folder
 from twin_core.plain_files import read_text
 from twin_core.units import M_H2O_KG_PER_MOL, M_NCO_KG_PER_MOL, MG_KOH_PER_MOL, celsius

@@ -19,7 +19,6 @@ from twin_core import (
     MaterialSystem,
     Mold,
     SimulationResult,
-    free_rise_density,
     simulate,
 )
 from twin_core.errors import InputError, TwinError
@@ -191,16 +190,6 @@ def hold(shot: Shot, reason: TwinError, basis: Basis, now: datetime) -> Predicti
             "versions": _versions(None),
         }
     )
-
-
-def simulate_free_rise(scenario: Scenario) -> float | None:
-    """Free-rise density of the same pour, None where it cannot be computed."""
-    if scenario.mold.open:
-        return None
-    try:
-        return free_rise_density(scenario)
-    except TwinError:
-        return None
 
 
 def _common(shot: Shot, basis: Basis, now: datetime) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from edge_agent.config.catalogue import Catalogue
 from edge_agent.logs import get_logger
 from edge_agent.shots import scenario as stage
 from edge_agent.shots.shot import Shot
-from twin_core import SimulationResult, simulate
+from twin_core import SimulationResult, simulate_with_free_rise
 from twin_core.errors import TwinError
 
 
@@ -29,11 +29,10 @@ def simulate_shot(
     """Simulate a poured shot; what cannot be simulated is an answer, too."""
     try:
         scenario, substituted = stage.prepare(shot, catalogue, horizon_s)
-        result = simulate(scenario)
+        result, free_rise = simulate_with_free_rise(scenario)
     except TwinError as problem:
         get_logger().warning(
             "shot_not_simulated", shot_id=shot.shot_id, error=str(problem), hint=problem.hint
         )
         return ShotSimulation(inputs, problem=problem)
-    free_rise = stage.simulate_free_rise(scenario)
     return ShotSimulation(inputs, result, tuple(substituted), free_rise)

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_agent.virtual_plant.assumed_sizes import Assumed
 from edge_agent.virtual_plant.virtual_press import FRAME_SPACING_S
+from twin_core.arrays import Array
 
-Array = NDArray[np.float64]
 Kind = Literal["stuck", "dropout", "impossible", "lost"]
 
 SIGNALS = ("T_core_C", "T_mold_C", "p_cavity_bar")

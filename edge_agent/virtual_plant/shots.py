@@ -19,6 +19,7 @@ from edge_agent.virtual_plant.foam import LUMPED
 from edge_agent.virtual_plant.molds import MoldInUse
 from edge_agent.virtual_plant.virtual_press import shot_messages
 from twin_core import BatchResult, MaterialSystem, Process, Scenario
+from twin_core.arrays import Array
 from twin_core.files import parse
 from twin_core.units import PA_PER_BAR, ZERO_CELSIUS_K, bar
 
@@ -197,7 +198,7 @@ def water_ratio(result: BatchResult, i: int) -> float:
     return float(result.figures["water_from_rh_kg"][i]) / recipe if recipe > 0.0 else 0.0
 
 
-def _felt(pours: Sequence[Pour], result: BatchResult, a: Assumed) -> dict[str, sensors.Array]:
+def _felt(pours: Sequence[Pour], result: BatchResult, a: Assumed) -> dict[str, Array]:
     """What the sensors feel, (shots, times): offset and lag, no noise yet."""
     core = np.array([pour.T_core_offset_C for pour in pours])[:, None]
     wall = np.array([pour.T_mold_offset_C for pour in pours])[:, None]

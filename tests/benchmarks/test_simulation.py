@@ -17,10 +17,11 @@ from scipy.integrate import solve_ivp
 from tests.support.plain_python import plain_rhs
 from tests.support.scenarios import changed, scenario
 from twin_core import Scenario, simulate
+from twin_core.arrays import Array
 from twin_core.models import problem
 from twin_core.models import state as s
 from twin_core.models.setup import prepare
-from twin_core.solvers.base import Array, Tolerances
+from twin_core.solvers.base import Tolerances
 
 ROUNDS, PEER_ROUNDS = 50, 5
 OUTPUT = {"t_end_s": 600.0, "dt_s": 1.0}

@@ -13,9 +13,10 @@ import pytest
 from tests.support import odes
 from tests.support.backends import GENERAL, NEEDS_SUNDIALS, solver
 from twin_core import BudgetExceeded, SolverError
+from twin_core.arrays import Array, Parameters
 from twin_core.backends import backend
 from twin_core.solvers import OdeProblem, OdeSolution
-from twin_core.solvers.base import Array, Backend, Parameters, Tolerances
+from twin_core.solvers.base import Backend, Tolerances
 
 GRID = np.linspace(0.0, 10.0, 101)
 TOLERANCES = Tolerances(1e-8)

@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.scenarios import CONFIGS, catalogue, run, scenario, with_system
 from twin_core import InputError, MaterialSystem, Scenario
+from twin_core.arrays import Array
 from twin_core.calibration import (
     CureFit,
     MeasuredFit,
@@ -26,7 +27,6 @@ from twin_core.calibration.measured import Kind
 from twin_core.files import load_cure
 from twin_core.parameters import Parameter
 from twin_core.simulation import integrate
-from twin_core.solvers.base import Array
 
 REFERENCE = ("SYSTEM_R1", "SYSTEM_M1")
 FITTED = (

@@ -12,10 +12,10 @@ from scipy.integrate import Radau, solve_ivp
 
 from tests.support.scenarios import CONFIGS, run, scenario
 from twin_core import Mold, Process, Scenario, load_scenario, simulate
+from twin_core.arrays import Array
 from twin_core.models import problem as ode
 from twin_core.models import state
 from twin_core.models.setup import prepare
-from twin_core.solvers.base import Array
 
 BUNDLE = CONFIGS / "bundles" / "baser_khakhar_1994_r11"
 NAME = "baser_khakhar_1994_r11"

@@ -17,9 +17,10 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from twin_core.arrays import Array
 from twin_core.models import layers
 from twin_core.models import state as s
-from twin_core.solvers.base import Array, OdeProblem
+from twin_core.solvers.base import OdeProblem
 
 BDF, NORMAL = 2, 1
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-Array = NDArray[np.float64]
+from twin_core.arrays import Array
+
 Table = dict[str, Array]
 BURN_IN = 500
 

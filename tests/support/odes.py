@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from twin_core.arrays import Array, Parameters
 from twin_core.solvers import OdeProblem
-from twin_core.solvers.base import Array, Parameters
 
 Function = Callable[[float, Array, Parameters, Array], None]
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from twin_core.solvers.base import Array, OdeProblem
+from twin_core.arrays import Array
+from twin_core.solvers.base import OdeProblem
 
 R = 8.314462618
 

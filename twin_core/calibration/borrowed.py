@@ -16,7 +16,7 @@ from twin_core.parameters import Parameter
 from twin_core.sheet import FREE_RISE, cup_recipe, lightest_density, sheet_number
 from twin_core.sheet_only import SheetOnly
 from twin_core.shot import Scenario
-from twin_core.summary import free_rise_density
+from twin_core.single_shot import free_rise_density
 
 WATER = "composition.water_fraction"
 LEAST_WATER, MOST_WATER = 1e-4, 0.15

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from twin_core.arrays import Array
 from twin_core.calibration import statistics
 from twin_core.calibration.cup_search import (
     ALL,
@@ -33,7 +34,6 @@ from twin_core.sheet import (
 )
 from twin_core.shot import Process
 from twin_core.simulation import integrate
-from twin_core.solvers.base import Array
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.optimize import brentq, least_squares
 
+from twin_core.arrays import Array
 from twin_core.calibration import statistics
 from twin_core.calibration.levers import Lever, limits
 from twin_core.errors import InputError, TwinError
@@ -32,8 +33,7 @@ from twin_core.sheet import (
 )
 from twin_core.shot import Scenario, SimulationOptions
 from twin_core.simulation import integrate
-from twin_core.solvers.base import Array
-from twin_core.summary import summarize
+from twin_core.single_shot import key_figures
 
 GELLING = Lever("gelling.A")
 ACTIVATION = Lever("gelling.E")
@@ -91,7 +91,7 @@ class CupTest:
         )
 
     def kpis(self, system: MaterialSystem) -> Kpis:
-        return Kpis.of(summarize(integrate(self.scenario(system))[0]).kpis)
+        return key_figures(self.scenario(system))
 
     def off(self, system: MaterialSystem, name: str) -> float:
         """Logarithm of simulated over target."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import stdtrit
 
-from twin_core.solvers.base import Array
+from twin_core.arrays import Array
 
 LARGE_SIGMA = 0.30
 """Relative; beyond it the data hardly tell the value."""

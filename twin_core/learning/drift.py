@@ -25,8 +25,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from twin_core.arrays import Array
 from twin_core.errors import InputError
 from twin_core.learning import two_samples as two
 from twin_core.learning.columns import TARGETS, ml_column
@@ -42,7 +42,6 @@ from twin_core.learning.drift_result import (
 )
 from twin_core.learning.wander import Wander, wander_of
 
-Array = NDArray[np.float64]
 FEWEST_ROWS = 30
 """Shots in a table below which there is no verdict."""
 FEWEST_VALUES = 20

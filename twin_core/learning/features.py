@@ -9,8 +9,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from twin_core.arrays import Array
 from twin_core.batch import BatchResult
 from twin_core.learning.columns import DEFECTS, LIVE_S
 from twin_core.mold import Mold
@@ -18,7 +18,6 @@ from twin_core.result import SimulationResult
 from twin_core.shot import Process
 from twin_core.units import PA_PER_BAR
 
-Array = NDArray[np.float64]
 Row = dict[str, float]
 NAN = math.nan
 SLOPE_S = 60.0

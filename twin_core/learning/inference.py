@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from twin_core.compiled import PHYSICS_HASH
 from twin_core.errors import InvalidInput, MissingRuntime, ModelError
+from twin_core.fingerprint import PHYSICS_HASH
 from twin_core.learning.card import CARD_KEY, INPUT, Card
 from twin_core.learning.columns import TARGETS
 from twin_core.learning.own_graph import check_own_graph

@@ -21,10 +21,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
-Array = NDArray[np.float64]
+from twin_core.arrays import Array
+
 HALF = 0.5
 """Added to each count, so that an empty bin has no infinite index (Jeffreys' prior)."""
 

@@ -27,10 +27,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import fft
 
-Array = NDArray[np.float64]
+from twin_core.arrays import Array
+
 LAGS_SHARE = 0.5
 """Longest lag, as a share of a series: beyond it there are too few pairs."""
 

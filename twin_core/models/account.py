@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from twin_core.arrays import Array
 from twin_core.compiled import compiled
 from twin_core.models import foam as f
 from twin_core.models import layers
 from twin_core.models import state as s
 from twin_core.physics import gas
 from twin_core.solvers import rosenbrock as ros
-from twin_core.solvers.base import Array
 from twin_core.units import M_CO2_KG_PER_MOL
 
 SENSIBLE, WORK, WORST, RELEASED, EVAPORATED, TO_MOLD = range(6)
@@ -50,8 +50,9 @@ def parabolas(x: float, f0: float, f1: float, f2: float, g0: float, g1: float, g
 def _volume_and_pressure(y: Array, n: int, p: Any) -> tuple[float, float]:
     P, V_all = layers.pressure(y, n, p), 0.0
     for i in range(n):
-        V_liquid, n_cells = f.volumes(y[5 * i + s.CO2], y[5 * i + s.BA], p)
-        V_all += p.share[i] * gas.foam_volume(n_cells, y[5 * i + s.T], P, V_liquid)
+        j = s.LAYER_STATES * i
+        V_liquid, n_cells = f.volumes(y[j + s.CO2], y[j + s.BA], p)
+        V_all += p.share[i] * gas.foam_volume(n_cells, y[j + s.T], P, V_liquid)
     return V_all, P
 
 
@@ -60,10 +61,10 @@ def settle(y: Array, n: int, p: Any, account: Array) -> None:
     """Bring ``account`` to this state: what came in, and by how much the sum is off."""
     released, evaporated = 0.0, 0.0
     for i in range(n):
-        j, share = 5 * i, p.share[i]
+        j, share = s.LAYER_STATES * i, p.share[i]
         released += share * (p.dH1 * (p.n_OH0 - y[j + s.OH]) + p.dH2 * (p.n_W0 - y[j + s.W]))
         evaporated += share * p.latent * p.M_agent * y[j + s.BA]
-    to_mold = y[5 * n + s.Q_WALL]
+    to_mold = y[s.LAYER_STATES * n + s.Q_WALL]
     off = account[SENSIBLE] - account[WORK] - released + evaporated + to_mold
     account[WORST] = max(account[WORST], abs(off))
     account[RELEASED], account[EVAPORATED], account[TO_MOLD] = released, evaporated, to_mold
@@ -79,7 +80,7 @@ def add_step(
         x = GAUSS_AT[k] * x_end
         ros.dense_state(x, y0, y1, weights, probe)
         for i in range(n):
-            j = 5 * i
+            j = s.LAYER_STATES * i
             T_rate = ros.dense_slope(x, y0, y1, weights, j + s.T)
             C = heat_capacity(probe[j + s.CO2], probe[j + s.BA], p)
             account[SENSIBLE] += GAUSS_WEIGHT[k] * x_end * p.share[i] * C * T_rate

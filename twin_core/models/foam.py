@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from twin_core.arrays import Array
 from twin_core.compiled import compiled
 from twin_core.physics import blowing, gas, kinetics
-from twin_core.solvers.base import Array
 from twin_core.units import M_CO2_KG_PER_MOL
 
 R1, R2, TO_CO2, TO_AGENT, HEAT, CAPACITY, V_LIQUID, N_CELLS, V_FOAM, DV_LIQUID, MASS = range(11)

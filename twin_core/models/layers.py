@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from twin_core.arrays import Array, Parameters
 from twin_core.compiled import allocating, compiled
 from twin_core.models import foam as f
 from twin_core.models import state as s
 from twin_core.physics import gas, thermal, vents
-from twin_core.solvers.base import Array, Parameters
 from twin_core.units import R_J_PER_MOL_K
 
 
@@ -24,10 +24,11 @@ def pressure(y: Array, n: int, p: Any) -> float:
         return float(p.P_ambient)
     n_T, V_liquid = 0.0, 0.0
     for i in range(n):
-        V, n_cells = f.volumes(y[5 * i + s.CO2], y[5 * i + s.BA], p)
-        n_T += p.share[i] * n_cells * y[5 * i + s.T]
+        j = s.LAYER_STATES * i
+        V, n_cells = f.volumes(y[j + s.CO2], y[j + s.BA], p)
+        n_T += p.share[i] * n_cells * y[j + s.T]
         V_liquid += p.share[i] * V
-    n_air = y[5 * n + s.AIR] * p.air_in_box
+    n_air = y[s.LAYER_STATES * n + s.AIR] * p.air_in_box
     return gas.cavity_pressure(n_T, n_air * p.T_air, p.V_box, V_liquid)
 
 
@@ -35,7 +36,7 @@ def pressure(y: Array, n: int, p: Any) -> float:
 def all_foam(t: float, y: Array, n: int, P: float, p: Any, work: Array) -> None:
     """``foam`` for every layer, into the rows of ``work``."""
     for i in range(n):
-        j = 5 * i
+        j = s.LAYER_STATES * i
         f.foam(t, y[j], y[j + 1], y[j + 2], y[j + 3], y[j + 4], P, p, work[i])
 
 
@@ -43,24 +44,24 @@ def all_foam(t: float, y: Array, n: int, P: float, p: Any, work: Array) -> None:
 def _heat_flows(y: Array, n: int, V_all: float, p: Any, work: Array, q: Array) -> None:
     """Heat across each face from wall 1 to wall 2 [W], positive towards wall 2; ``q`` (n + 1,)."""
     half = 0.5 * p.area * min(1.0, V_all / p.V_mold)
-    before, T_before = 0.0, y[5 * n + s.WALL_1]
+    before, T_before = 0.0, y[s.LAYER_STATES * n + s.WALL_1]
     for i in range(n):
         V_layer = work[i, f.V_FOAM]
         k = thermal.foam_conductivity(work[i, f.MASS] / V_layer)
         resistance = 0.5 * p.thickness * p.share[i] * V_layer / (V_all * k)
-        T_here = y[5 * i + s.T]
+        T_here = y[s.LAYER_STATES * i + s.T]
         if i == 0:
             q[i] = p.wall_factor * half * (T_before - T_here) / resistance
         else:
             q[i] = half * (T_before - T_here) / (before + resistance)
         before, T_before = resistance, T_here
-    q[n] = p.wall_factor * half * (T_before - y[5 * n + s.WALL_2]) / before
+    q[n] = p.wall_factor * half * (T_before - y[s.LAYER_STATES * n + s.WALL_2]) / before
 
 
 @compiled
 def assemble(y: Array, n: int, P: float, p: Any, work: Array, q: Array, dy: Array) -> None:
     """Derivatives of the whole state from what ``foam`` found for each layer."""
-    end = 5 * n
+    end = s.LAYER_STATES * n
     V_all = 0.0
     for i in range(n):
         V_all += p.share[i] * work[i, f.V_FOAM]
@@ -73,7 +74,7 @@ def assemble(y: Array, n: int, P: float, p: Any, work: Array, q: Array, dy: Arra
 
     to_mold, n_T_rate, V_liquid, V_liquid_rate, soft = 0.0, 0.0, 0.0, 0.0, 0.0
     for i in range(n):
-        j, share = 5 * i, p.share[i]
+        j, share = s.LAYER_STATES * i, p.share[i]
         lost = 0.0
         if p.area > 0.0:
             lost = (q[i + 1] - q[i]) / share
@@ -99,7 +100,7 @@ def assemble(y: Array, n: int, P: float, p: Any, work: Array, q: Array, dy: Arra
             p.V_box - V_liquid - R_J_PER_MOL_K * soft
         )
         for i in range(n):
-            dy[5 * i + s.T] += work[i, f.V_FOAM] * P_rate / work[i, f.CAPACITY]
+            dy[s.LAYER_STATES * i + s.T] += work[i, f.V_FOAM] * P_rate / work[i, f.CAPACITY]
 
     dy[end + s.WALL_1] = 0.0
     dy[end + s.WALL_2] = 0.0
@@ -137,7 +138,7 @@ def event_row(y: Array, n: int, P: float, p: Any, out: Array) -> None:
     """Values that rise through zero at the events, from a state and its pressure."""
     X, V_all = 0.0, 0.0
     for i in range(n):
-        j = 5 * i
+        j = s.LAYER_STATES * i
         V_liquid, n_cells = f.volumes(y[j + s.CO2], y[j + s.BA], p)
         V_all += p.share[i] * gas.foam_volume(n_cells, y[j + s.T], P, V_liquid)
         X += p.share[i] * (1.0 - y[j + s.OH] / p.n_OH0)

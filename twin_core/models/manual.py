@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from twin_core.arrays import Array
 from twin_core.errors import BudgetExceeded, SolverError
 from twin_core.models import account, layers, march
 from twin_core.models import state as s
-from twin_core.solvers.base import Array, OdeProblem, OdeSolution, Statistics, Tolerances
+from twin_core.solvers.base import OdeProblem, OdeSolution, Statistics, Tolerances
 
 
 def break_events(problem: OdeProblem) -> Array:
@@ -32,7 +35,7 @@ class ManualBackend:
         """
         if problem.rhs is not layers.rhs:
             raise SolverError("backend manual is compiled with the foam model and solves no other")
-        record = new_record(save_at_s, problem.y0.size, problem.t_end_s)
+        record = new_record(save_at_s, problem.y0.size)
         outcome, reached = march.march(
             problem.parameters.copy(),
             problem.y0,
@@ -41,35 +44,49 @@ class ManualBackend:
             problem.t_end_s,
             break_events(problem),
             budget,
+            True,
             record,
         )
-        y, event_t, event_y, counts = record.y, record.event_t, record.event_y, record.counts
-        if outcome != march.DONE or not np.isfinite(y[-1]).all():
+        if outcome != march.DONE:
             raise error_of(outcome, reached, budget)
-        happened = [int(i) for i in np.argsort(event_t) if not np.isnan(event_t[i])]
-        return OdeSolution(
-            t_s=save_at_s,
-            y=y,
-            seen=record.seen,
-            heat=record.heat,
-            events={s.EVENTS[i]: float(event_t[i]) for i in happened},
-            statistics=Statistics(self.name, *(int(counts[i]) for i in (0, 1, 3, 2))),
-            y_at={s.EVENTS[i]: event_y[i] for i in happened},
-        )
+        return solution_of(record)
 
 
-def new_record(save_at_s: Array, states: int, heat_until_s: float) -> march.Record:
+def new_record(save_at_s: Array, states: int) -> march.Record:
     """Space to write a run down."""
     events = len(s.EVENTS)
     return march.Record(
         save_at=save_at_s,
         y=np.empty((save_at_s.size, states)),
-        seen=np.empty((save_at_s.size, len(s.OBSERVABLES))),
+        modes=np.empty(events + 1, s.PARAMETERS),
+        first=np.empty(events + 1, np.int64),
         event_t=np.empty(events),
         event_y=np.empty((events, states)),
         counts=np.empty(4, np.int64),
         heat=np.empty(account.ACCOUNTS),
-        heat_until=heat_until_s,
+    )
+
+
+def solution_of(record: march.Record) -> OdeSolution:
+    """A run that was written down, as every backend returns it."""
+    times, counts = record.event_t.tolist(), record.counts.tolist()
+    happened = sorted((t, i) for i, t in enumerate(times) if not math.isnan(t))
+    segments = counts[march.SEGMENTS]
+    modes = [(first, record.modes[i : i + 1]) for i, first in enumerate(record.first.tolist())]
+    return OdeSolution(
+        t_s=record.save_at,
+        y=record.y,
+        heat=record.heat,
+        events={s.EVENTS[i]: t for t, i in happened},
+        statistics=Statistics(
+            ManualBackend.name,
+            evaluations=counts[march.EVALUATIONS],
+            steps=counts[march.STEPS],
+            segments=segments,
+            rejected=counts[march.REJECTED],
+        ),
+        y_at={s.EVENTS[i]: record.event_y[i] for _, i in happened},
+        modes=modes[:segments],
     )
 
 

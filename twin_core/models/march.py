@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from twin_core.arrays import Array, Parameters
 from twin_core.compiled import allocating, compiled, copy
-from twin_core.models import account, layers, newton, observe
+from twin_core.models import account, layers, newton
 from twin_core.models import state as s
 from twin_core.solvers import rosenbrock as ros
-from twin_core.solvers.base import Array, Parameters
 
 DONE, BUDGET, FAILED = range(3)
 EVALUATIONS, STEPS, REJECTED, SEGMENTS = range(4)
@@ -31,17 +31,19 @@ class Record(NamedTuple):
     """Where a run is written down."""
 
     save_at: Array
-    """Ascending times; ``y`` (times, states) and ``seen`` (times, observables) are filled."""
+    """Ascending times; ``y`` (times, states) is filled."""
     y: Array
-    seen: Array
+    modes: Parameters
+    """(events + 1,), the parameters of each mode, and the first row of ``y`` that belongs to it; as
+    many as there are segments."""
+    first: Any
     event_t: Array
     """(events,), NaN where it did not happen, and the states there (events, states)."""
     event_y: Array
     counts: Any
     """(4,), evaluations of the model, steps, rejected steps, segments."""
     heat: Array
-    """``account.ACCOUNTS`` up to ``heat_until``, or to the end."""
-    heat_until: float
+    """``account.ACCOUNTS``, if the heat is counted."""
 
 
 @compiled
@@ -129,7 +131,7 @@ def _root(
 @allocating
 def march(
     params: Parameters, y0: Array, scale: Array, rtol: float, t_end: float, breaks: Any,
-    budget: int, record: Record,
+    budget: int, count_heat: bool, record: Record,
 ) -> tuple[int, float]:  # fmt: skip
     """Integrate from 0 to ``t_end``.
 
@@ -137,6 +139,7 @@ def march(
         params: of the first mode; changed in place when the mode changes.
         breaks: (events,), whether a step must end there, because a law has a kink.
         budget: most evaluations of the model.
+        count_heat: keep the heat account.
 
     Returns:
         How it ended, and the time reached [s].
@@ -150,10 +153,11 @@ def march(
     record.heat[:] = 0.0
     counts[:] = 0
     counts[SEGMENTS] = 1
+    record.modes[0] = p
+    record.first[0] = 0
     t, h, saved, grow = 0.0, min(ros.FIRST_STEP_S, t_end), 0, True
     if record.save_at[0] <= 0.0:
         copy(y, record.y[0])
-        observe.observe_row(y, p, record.seen[0])
         saved = 1
     P = evaluate(t, y, n, p, space.work, space.q, dy)
     layers.event_row(y, n, P, p, before)
@@ -191,27 +195,29 @@ def march(
             t, h, y, y1, weights, n, p, breaks, before, after, space, record
         )
         reached = t1 if breaking < 0 else t + x_break * h
-        if t < record.heat_until:
-            share = min(1.0, (record.heat_until - t) / h)
-            if breaking >= 0:
-                share = min(share, x_break)
+        if count_heat:
+            share = min(1.0, x_break)
             account.add_step(share, y, y1, weights, n, p, space.changed, record.heat)
             ros.dense_state(share, y, y1, weights, space.changed)
             account.settle(space.changed, n, p, record.heat)
         while saved < record.save_at.size and record.save_at[saved] <= reached:
             x = min((record.save_at[saved] - t) / h, 1.0)
             ros.dense_state(x, y, y1, weights, record.y[saved])
-            observe.observe_row(record.y[saved], p, record.seen[saved])
             saved += 1
         if breaking < 0:
             copy(y1, y)
         else:
             copy(record.event_y[breaking], y)
             layers.enter_mode(breaking, y, params)
+            record.modes[counts[SEGMENTS]] = p
+            record.first[counts[SEGMENTS]] = saved
             counts[SEGMENTS] += 1
         t = reached
         h *= factor if grow else min(factor, 1.0)
         grow = True
         P = evaluate(t, y, n, p, space.work, space.q, dy)
         layers.event_row(y, n, P, p, before)
+    for m in range(ns):
+        if not np.isfinite(y[m]):
+            return FAILED, t
     return DONE, t

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from twin_core.arrays import Array, Parameters
 from twin_core.compiled import allocating, compiled, copy
 from twin_core.models import foam as f
 from twin_core.models import layers
 from twin_core.models import state as s
-from twin_core.solvers.base import Array, Parameters
 from twin_core.units import M_CO2_KG_PER_MOL, R_J_PER_MOL_K
 
 AMOUNTS = 4
@@ -29,7 +29,7 @@ SMALLEST = 1e-3
 @compiled
 def border_column(b: int, n: int) -> int:
     """Place in the state of unknown ``b`` of the dense system: temperatures, then the tail."""
-    return 5 * b + s.T if b < n else 4 * n + b
+    return s.LAYER_STATES * b + s.T if b < n else (s.LAYER_STATES - 1) * n + b
 
 
 @compiled
@@ -40,16 +40,17 @@ def pressure_gradient(y: Array, n: int, P: float, p: Any, out: Array) -> None:
         return
     V_liquid = 0.0
     for i in range(n):
-        V_liquid += p.share[i] * f.volumes(y[5 * i + s.CO2], y[5 * i + s.BA], p)[0]
+        j = s.LAYER_STATES * i
+        V_liquid += p.share[i] * f.volumes(y[j + s.CO2], y[j + s.BA], p)[0]
     V_gas = p.V_box - V_liquid
     for i in range(n):
-        j, share = 5 * i, p.share[i] / V_gas
+        j, share = s.LAYER_STATES * i, p.share[i] / V_gas
         n_cells = f.volumes(y[j + s.CO2], y[j + s.BA], p)[1]
         per_mol = R_J_PER_MOL_K * p.retention * y[j + s.T]
         out[j + s.CO2] = share * (per_mol - P * M_CO2_KG_PER_MOL / p.rho_liquid)
         out[j + s.BA] = share * (per_mol - P * p.M_agent / p.rho_agent)
         out[j + s.T] = share * R_J_PER_MOL_K * n_cells
-    out[5 * n + s.AIR] = R_J_PER_MOL_K * p.air_in_box * p.T_air / V_gas
+    out[s.LAYER_STATES * n + s.AIR] = R_J_PER_MOL_K * p.air_in_box * p.T_air / V_gas
 
 
 class Space(NamedTuple):
@@ -122,7 +123,7 @@ def differentiate(
         y[column] = kept + d
         d = y[column] - kept
         if i < n:
-            j = 5 * i
+            j = s.LAYER_STATES * i
             f.foam(t, y[j], y[j + 1], y[j + 2], y[j + 3], y[j + 4], P, p, trial[i])
         layers.assemble(y, n, P, p, trial, q, changed)
         for b in range(nb):
@@ -130,8 +131,8 @@ def differentiate(
             border[b, column] = (changed[at] - dy[at]) / d
         if i < n:
             for row in range(AMOUNTS):
-                at = 5 * i + row
-                local[i, row, column - 5 * i] = (changed[at] - dy[at]) / d
+                at = s.LAYER_STATES * i + row
+                local[i, row, column % s.LAYER_STATES] = (changed[at] - dy[at]) / d
             copy(work[i], trial[i])
         y[column] = kept
     if p.is_open <= 0.0:
@@ -196,7 +197,7 @@ def factor(a: float, n: int, space: Space) -> None:
         dense[last, b] = -gradient[border_column(b, n)]
     dense[last, last] = 1.0
     for i in range(n):
-        m, j = inverse[i], 5 * i
+        m, j = inverse[i], s.LAYER_STATES * i
         for row in range(AMOUNTS):
             for column in range(AMOUNTS):
                 m[row, column] = -local[i, row, column]
@@ -263,7 +264,7 @@ def solve(r: Array, n: int, space: Space) -> None:
         g[b] = r[border_column(b, n)]
     g[nb] = 0.0
     for i in range(n):
-        j, m = 5 * i, inverse[i]
+        j, m = s.LAYER_STATES * i, inverse[i]
         u0 = m[0, 0] * r[j] + m[0, 1] * r[j + 1] + m[0, 2] * r[j + 2] + m[0, 3] * r[j + 3]
         u1 = m[1, 0] * r[j] + m[1, 1] * r[j + 1] + m[1, 2] * r[j + 2] + m[1, 3] * r[j + 3]
         u2 = m[2, 0] * r[j] + m[2, 1] * r[j + 1] + m[2, 2] * r[j + 2] + m[2, 3] * r[j + 3]
@@ -281,8 +282,9 @@ def solve(r: Array, n: int, space: Space) -> None:
         )
     _lu_solve(space.dense, space.order, g)
     for i in range(n):
+        j = s.LAYER_STATES * i
         for row in range(AMOUNTS):
-            r[5 * i + row] += by_T[i, row] * g[i] + by_P[i, row] * g[nb]
+            r[j + row] += by_T[i, row] * g[i] + by_P[i, row] * g[nb]
     for b in range(nb):
         r[border_column(b, n)] = g[b]
 
@@ -301,9 +303,10 @@ def jacobian(t: float, y: Array, params: Parameters, scale: Array, out: Array) -
         for j in range(ns):
             out[i, j] = own.by_pressure[i] * own.gradient[j]
     for i in range(n):
+        j = s.LAYER_STATES * i
         for row in range(AMOUNTS):
             for column in range(s.LAYER_STATES):
-                out[5 * i + row, 5 * i + column] += own.local[i, row, column]
+                out[j + row, j + column] += own.local[i, row, column]
     for b in range(n + s.TAIL_STATES):
         at = border_column(b, n)
         for j in range(ns):

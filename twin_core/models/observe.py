@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from twin_core.arrays import Array, Parameters
 from twin_core.compiled import compiled
 from twin_core.models import foam as f
 from twin_core.models import layers
 from twin_core.models import state as s
 from twin_core.physics import gas, vents
-from twin_core.solvers.base import Array, Parameters
 from twin_core.units import M_CO2_KG_PER_MOL, R_J_PER_MOL_K
 
 
@@ -36,13 +36,13 @@ def foam_mass(CO2: float, BA: float, p: Any) -> float:
 def observe_row(y: Array, p: Any, out: Array) -> None:
     """``OBSERVABLES`` of one state, into ``out``."""
     n = s.layer_count(y.size)
-    end = 5 * n
+    end = s.LAYER_STATES * n
     P = layers.pressure(y, n, p)
     V_all, mass, X, X_min, alpha, alpha_min = 0.0, 0.0, 0.0, 1.0, 0.0, 1.0
     nuclei_T, CO2_T, BA_T, CO2_all = 0.0, 0.0, 0.0, 0.0
     skin_mass, skin_V, edge = 0.0, 0.0, 0.0
     for i in range(n):
-        j, share = 5 * i, p.share[i]
+        j, share = s.LAYER_STATES * i, p.share[i]
         OH, W, CO2, BA, T = y[j], y[j + 1], y[j + 2], y[j + 3], y[j + 4]
         V_liquid, n_cells = f.volumes(CO2, BA, p)
         V = gas.foam_volume(n_cells, T, P, V_liquid)
@@ -79,7 +79,7 @@ def observe_row(y: Array, p: Any, out: Array) -> None:
     out[s.ALPHA_] = alpha
     out[s.ALPHA_MIN_] = alpha_min
     out[s.T_MOLD_] = 0.5 * (y[end + s.WALL_1] + y[end + s.WALL_2])
-    out[s.T_WALL_] = max(y[s.T], y[end - 5 + s.T])
+    out[s.T_WALL_] = max(y[s.T], y[end - s.LAYER_STATES + s.T])
     out[s.RHO_SKIN_] = skin_mass / skin_V
     out[s.P_AIR_] = R_J_PER_MOL_K * (nuclei_T + air_T) * per_nT
     out[s.P_CO2_] = R_J_PER_MOL_K * CO2_T * per_nT
@@ -88,10 +88,18 @@ def observe_row(y: Array, p: Any, out: Array) -> None:
 
 
 @compiled
-def observe(y: Array, params: Parameters, out: Array) -> None:
-    """``observe_row`` for every row of ``y``."""
-    for i in range(y.shape[0]):
-        observe_row(y[i], params[0], out[i])
+def observe(y: Array, rows: Any, modes: Parameters, first: Any, count: int, out: Array) -> None:
+    """``observe_row`` for the chosen rows of a run.
+
+    Args:
+        rows: ascending rows of ``y``.
+        modes: parameters of each mode; first: the first row of ``y`` in it; count: of modes.
+    """
+    mode = 0
+    for i in range(rows.size):
+        while mode + 1 < count and first[mode + 1] <= rows[i]:
+            mode += 1
+        observe_row(y[rows[i]], modes[mode], out[i])
 
 
 @compiled
@@ -100,7 +108,7 @@ def observe_layers(y: Array, P: Array, params: Parameters, out: Array) -> None:
     p = params[0]
     for k in range(out.shape[0]):
         for i in range(out.shape[1]):
-            j = 5 * i
+            j = s.LAYER_STATES * i
             CO2, BA = y[k, j + s.CO2], y[k, j + s.BA]
             V_liquid, n_cells = f.volumes(CO2, BA, p)
             V = gas.foam_volume(n_cells, y[k, j + s.T], P[k], V_liquid)

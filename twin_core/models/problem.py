@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from twin_core.arrays import Array, Parameters
 from twin_core.errors import InputError
 from twin_core.materials import BlowingAgent, GaussSolubility, KamalGelling, LineSolubility
 from twin_core.models import layers
@@ -13,7 +14,7 @@ from twin_core.models import state as s
 from twin_core.models.newton import jacobian
 from twin_core.models.setup import Setup
 from twin_core.physics import blowing, kinetics
-from twin_core.solvers.base import Array, OdeProblem, Parameters
+from twin_core.solvers.base import OdeProblem
 from twin_core.units import R_J_PER_MOL_K
 
 LARGEST_LIQUID_SHARE = 0.98

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from twin_core.arrays import Array
 from twin_core.compiled import compiled
 from twin_core.shot import MOST_LAYERS
-from twin_core.solvers.base import Array
 
 OH, W, CO2, BA, T = range(5)
 LAYER_STATES = 5
@@ -72,7 +72,7 @@ def layer_count(states: int) -> int:
 
 
 def layered(y: Array) -> Array:
-    """View of states (…, states) as (…, layers, 5)."""
+    """View of states (…, states) as (…, layers, LAYER_STATES)."""
     n = (y.shape[-1] - TAIL_STATES) // LAYER_STATES
     return y[..., : n * LAYER_STATES].reshape(*y.shape[:-1], n, LAYER_STATES)
 

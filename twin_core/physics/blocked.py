@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from twin_core.arrays import Array
 from twin_core.compiled import allocating, compiled
-from twin_core.solvers.base import Array
 
 BLOCKED, FREE, OH = range(3)
 STEP_SHARE = 0.05

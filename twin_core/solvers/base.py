@@ -13,13 +13,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from twin_core.arrays import Array, Parameters
 from twin_core.errors import SolverError
-
-Array = NDArray[np.float64]
-Parameters = NDArray[np.void]
-"""One-element structured array; its fields belong to the model."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +91,6 @@ class Segment:
     hit: Hit | None
     evaluations: int
     steps: int
-    y_end: Array
 
 
 class Backend(Protocol):
@@ -140,9 +135,7 @@ class OdeSolution:
     y_at: dict[str, Array] = field(default_factory=dict)
     """State at each event."""
     modes: list[tuple[int, Parameters]] = field(default_factory=list)
-    """(index of the first time of the mode, its parameters); empty where ``seen`` is given."""
-    seen: Array | None = None
-    """Observables on the grid, from a backend that looks at them on the way."""
+    """(index of the first time of the mode, its parameters)."""
     heat: Array | None = None
     """Heat account of the run, from a backend that keeps it along its dense output."""
 

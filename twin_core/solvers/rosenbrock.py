@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from twin_core.arrays import Array
 from twin_core.compiled import compiled
-from twin_core.solvers.base import Array
 
 STAGES = 8
 GAMMA = 0.21193756319429014

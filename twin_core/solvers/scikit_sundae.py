@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from sksundae.cvode import CVODE
 
+from twin_core.arrays import Array
 from twin_core.errors import SolverError
-from twin_core.solvers.base import Array
 from twin_core.solvers.sundials import Cvode, Jacobian, Rhs
 
 

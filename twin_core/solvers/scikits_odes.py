@@ -7,8 +7,8 @@ import threading
 import numpy as np
 from scikits_odes_sundials.cvode import CVODE
 
+from twin_core.arrays import Array
 from twin_core.errors import SolverError
-from twin_core.solvers.base import Array
 from twin_core.solvers.sundials import Cvode, Jacobian, Rhs
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.integrate import LSODA, DenseOutput
 
+from twin_core.arrays import Array, Parameters
 from twin_core.errors import SolverError
-from twin_core.solvers.base import Array, OdeProblem, Parameters, Segment, Tolerances, Walking
+from twin_core.solvers.base import OdeProblem, Segment, Tolerances, Walking
 from twin_core.solvers.stepping import CountedRhs, walk
 
 

@@ -13,8 +13,9 @@ from typing import Protocol
 import numpy as np
 from scipy.optimize import brentq
 
+from twin_core.arrays import Array, Parameters
 from twin_core.errors import BudgetExceeded
-from twin_core.solvers.base import Array, Hit, OdeProblem, Parameters, Segment
+from twin_core.solvers.base import Hit, OdeProblem, Segment
 
 TIME_TOLERANCE_S = 1e-10
 """Of an event within its step: far below what the integration itself knows."""
@@ -119,4 +120,4 @@ def walk(
             rows.append(stepper.dense(save_at[saved:upto]))
             saved = upto
     states = np.concatenate(rows) if rows else np.empty((0, len(y0)))
-    return Segment(states, passed, stop, rhs.count, steps, y if stop is None else stop.y)
+    return Segment(states, passed, stop, rhs.count, steps)

@@ -13,9 +13,10 @@ from typing import Protocol, cast
 
 import numpy as np
 
+from twin_core.arrays import Array, Parameters
 from twin_core.errors import InputError, SolverError
 from twin_core.extras import how_to_install
-from twin_core.solvers.base import Array, OdeProblem, Parameters, Segment, Tolerances, Walking
+from twin_core.solvers.base import OdeProblem, Segment, Tolerances, Walking
 from twin_core.solvers.stepping import CountedRhs, walk
 
 LIBRARIES = {

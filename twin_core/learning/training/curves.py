@@ -15,9 +15,10 @@ from sklearn.metrics import (
     roc_curve,
 )
 
+from twin_core.arrays import Array
 from twin_core.learning.training.regression import Regression
 from twin_core.learning.training.risk import RiskModel
-from twin_core.learning.training.table import Array, FeatureSet, Rows
+from twin_core.learning.training.table import FeatureSet, Rows
 
 BINS = 8
 REPEATS = 3

@@ -7,8 +7,8 @@ from importlib.metadata import version
 
 import numpy as np
 
-from twin_core.compiled import PHYSICS_HASH
 from twin_core.errors import InputError
+from twin_core.fingerprint import PHYSICS_HASH
 from twin_core.learning.card import Card, Corrected, Domain, Origin, Risk
 from twin_core.learning.columns import schema_hash
 from twin_core.learning.training.fit import Fitted, TrainConfig

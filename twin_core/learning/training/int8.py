@@ -11,10 +11,11 @@ import numpy as np
 import onnxruntime
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
+from twin_core.arrays import Array
 from twin_core.learning.card import INPUT
 from twin_core.learning.training.export import converted
 from twin_core.learning.training.regression import Residual
-from twin_core.learning.training.table import Array, FeatureSet, Rows
+from twin_core.learning.training.table import FeatureSet, Rows
 
 
 @dataclass(frozen=True)

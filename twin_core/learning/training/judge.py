@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from twin_core.arrays import Array
 from twin_core.errors import InputError
 from twin_core.learning.columns import COLUMNS
 from twin_core.learning.inference import Model
 from twin_core.learning.training.scores import FEWEST, Answers, Score, score
-from twin_core.learning.training.table import Array, FeatureSet
+from twin_core.learning.training.table import FeatureSet
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 from mapie.regression import SplitConformalRegressor
 from sklearn.dummy import DummyRegressor
 
+from twin_core.arrays import Array
 from twin_core.learning.training.candidates import (
     REGRESSORS,
     VARIANTS,
@@ -19,7 +20,7 @@ from twin_core.learning.training.candidates import (
     fitted,
     spread_learner,
 )
-from twin_core.learning.training.table import Array, FeatureSet, group_folds, later_folds
+from twin_core.learning.training.table import FeatureSet, group_folds, later_folds
 
 FOLDS = 5
 SPREAD_FLOOR = 0.4

@@ -10,8 +10,9 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
+from twin_core.arrays import Array
 from twin_core.learning.training.candidates import CLASSIFIERS, fitted
-from twin_core.learning.training.table import Array, FeatureSet, group_folds
+from twin_core.learning.training.table import FeatureSet, group_folds
 
 FOLDS = 5
 FEWEST = 30

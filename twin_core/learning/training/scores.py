@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from twin_core.arrays import Array
 from twin_core.learning.columns import TARGETS
-from twin_core.learning.training.table import Array, FeatureSet, Rows
+from twin_core.learning.training.table import FeatureSet, Rows
 
 FEWEST = 20
 """A share of fewer shots says little; they are not listed one by one."""

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from twin_core.arrays import Array
 from twin_core.errors import InputError
 from twin_core.learning.columns import IDS, TARGETS
 from twin_core.learning.residual_features import NAN
 
-Array = NDArray[np.float64]
 Rows = NDArray[np.bool_]
 
 BLOCKS = 5

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from twin_core.arrays import Array
 from twin_core.errors import InputError
 from twin_core.learning.card import Card
 from twin_core.learning.columns import COLUMNS, TARGETS, known_by, targets_at
@@ -25,7 +26,7 @@ from twin_core.learning.training.fit import (
 )
 from twin_core.learning.training.int8 import Int8, measure_int8
 from twin_core.learning.training.scores import Answers, Score, score
-from twin_core.learning.training.table import Array, FeatureSet, Rows, held_out
+from twin_core.learning.training.table import FeatureSet, Rows, held_out
 
 NOT_LEARNED = ("sim_water_from_rh_kg",)
 """Columns that are drawn from others here, with no more in them."""

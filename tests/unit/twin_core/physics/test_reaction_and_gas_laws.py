@@ -9,6 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.scenarios import panel
+from twin_core.models import observe, problem
+from twin_core.models import state as s
+from twin_core.models.setup import prepare
 from twin_core.physics import blowing, gas, kinetics, thermal, vents
 from twin_core.units import M_AIR_KG_PER_MOL, R_J_PER_MOL_K, bar, celsius, kelvin, pascal
 
@@ -233,17 +237,15 @@ def test_conductivity_by_hand() -> None:
     assert below == pytest.approx(above, rel=0.02)
 
 
-def test_wall_heat_by_hand() -> None:
-    # pi^2/4 * 0.03/0.025 * 0.6 * 0.5 * 60
-    assert thermal.wall_heat_flow(0.03, 0.05, 0.6, 0.5, 373.0, 313.0) == pytest.approx(
-        53.2959, rel=1e-5
-    )
-    assert thermal.wall_heat_flow(0.03, 0.05, 0.6, 1.0, 313.0, 313.0) == 0.0
-    assert thermal.wall_heat_flow(0.03, 0.05, 0.6, 1.0, 300.0, 313.0) < 0.0
-
-
 def test_slab_mode_is_the_decay_of_the_slab() -> None:
     """The first mode of a slab between two cold walls decays at the rate pi^2 k/(rho c d^2)."""
-    k, d, rho, c, area = 0.03, 0.05, 40.0, 1500.0, 2.0  # both walls together 2 m2 of a 1 m2 slab
-    q = thermal.wall_heat_flow(k, d, area, 1.0, 301.0, 300.0)
-    assert q / (rho * c * d) == pytest.approx(np.pi**2 * k / (rho * c * d * d))
+    setup = prepare(panel(1.15))
+    ode = problem.problem(setup, 600.0)
+    y, dy, seen = ode.y0.copy(), np.empty_like(ode.y0), np.empty(len(s.OBSERVABLES))
+    y[s.T] = y[s.LAYER_STATES + s.WALL_1] + 1.0
+    observe.observe_row(y, ode.parameters[0], seen)
+    ode.rhs(0.0, y, ode.parameters, dy)
+    k, d = thermal.foam_conductivity(seen[s.RHO_]), setup.mold.slab_thickness_m()
+    wetted = seen[s.V_] / ode.parameters["V_mold"][0]
+    slab_m2 = 0.5 * (setup.mold.surface_area_m2 or 0.0) * wetted  # both walls together are twice it
+    assert dy[s.LAYER_STATES + s.Q_WALL] == pytest.approx(np.pi**2 * k / d * slab_m2, rel=1e-9)

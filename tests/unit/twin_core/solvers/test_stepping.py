@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support import odes
-from twin_core.solvers.base import Array
+from twin_core.arrays import Array
 from twin_core.solvers.stepping import CountedRhs, walk
 
 
