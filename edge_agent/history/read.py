@@ -53,7 +53,7 @@ CHUNK = 5_000
 """Rows in memory at once while a table is read."""
 ORDERS = {
     "shot": ("poured_at",),
-    "prediction": ("poured_at", "shot_id", "revision"),
+    "prediction": ("poured_at", "shot_key", "revision"),
     "quality": ("ts",),
     "telemetry": ("ts", "device_id", "seq"),
     "dead_letter": ("ts",),
@@ -249,11 +249,11 @@ def _shots(mold_id: str | None, since: datetime, limit: int) -> Select[Any]:
     same = (
         prediction.c.site == shot.c.site,
         prediction.c.press == shot.c.press,
-        prediction.c.shot_id == shot.c.shot_id,
+        prediction.c.shot_key == shot.c.shot_key,
     )
     newest = (
         select(func.max(other.c.revision))
-        .where(*(other.c[name] == shot.c[name] for name in ("site", "press", "shot_id")))
+        .where(*(other.c[name] == shot.c[name] for name in ("site", "press", "shot_key")))
         .scalar_subquery()
     )
     shown = [

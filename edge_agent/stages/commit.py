@@ -42,7 +42,8 @@ class Committer:
 
     def telemetry(self, press: PressAddress, frame: TelemetryFrame, shot: Shot | None) -> None:
         """A frame into the history."""
-        row = schema.telemetry_row(press, frame, shot.shot_id if shot else None)
+        shot_id, shot_key = (shot.shot_id, shot.shot_key) if shot else (None, None)
+        row = schema.telemetry_row(press, frame, shot_id, shot_key)
         self.changes.forward.append(row)
 
     def quality(self, press: PressAddress, record: QualityRecord) -> None:
@@ -62,7 +63,7 @@ class Committer:
         """A shot that has begun to cure, into the history."""
         columns: dict[str, Any] = shot.model_dump(
             mode="json",
-            include={"site", "press", "shot_id", "mold_id", "system_id", "recipe"}
+            include={"site", "press", "shot_id", "shot_key", "mold_id", "system_id", "recipe"}
             | {"started_at", "poured_at", "simulated"},
         )
         self.changes.forward.append(schema.shot_row(columns))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edge_agent.errors import MissingExtra, StoreError
 
-HEAD = "0001"
+HEAD = "0002"
 """The version this program works with: the newest in ``versions/``."""
 ONE_AT_A_TIME = 0x50555254
 """Key of the lock that a migration has for itself and those who write share."""
