@@ -51,6 +51,7 @@ from twin_core.plain_files import FileRefused, check_regular
 T = TypeVar("T")
 CHUNK = 5_000
 """Rows in memory at once while a table is read."""
+OLDER = ": tables of an older program; the agent or `pur-mold-twin history upgrade` updates them"
 ORDERS = {
     "shot": ("poured_at",),
     "prediction": ("poured_at", "shot_key", "revision"),
@@ -183,7 +184,10 @@ class HistoryReader:
             yield
         except (SQLAlchemyError, sqlite3.Error, OSError, UnicodeError) as error:
             cause = getattr(error, "orig", None) or error
-            raise StoreError(f"{self.words}: the history cannot be read: {cause}") from error
+            older = "column" in str(cause) and "shot_key" in str(cause)
+            raise StoreError(
+                f"{self.words}: the history cannot be read: {cause}" + (OLDER if older else "")
+            ) from error
 
 
 def open_reader(settings: HistorySettings) -> HistoryReader:

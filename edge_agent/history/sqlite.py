@@ -167,6 +167,17 @@ class SqliteHistory:
             self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
+def upgrade(path: Path) -> None:
+    """Bring a file to ``SCHEMA_VERSION``; nothing when it is there.
+
+    Raises:
+        StoreError: there is none, or it cannot be changed.
+    """
+    if not path.exists():
+        raise StoreError(f"{path}: no such history file; give --history or --config")
+    SqliteHistory(path)._db.close()
+
+
 @contextmanager
 def _immediate(db: sqlite3.Connection) -> Iterator[None]:
     """A transaction that nobody else's comes between."""

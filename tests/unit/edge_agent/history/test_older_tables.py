@@ -14,7 +14,7 @@ import pytest
 from broker.topics import PressAddress
 from edge_agent.errors import StoreError
 from edge_agent.history.read import open_sqlite
-from edge_agent.history.sqlite import SqliteHistory
+from edge_agent.history.sqlite import SqliteHistory, upgrade
 from edge_agent.ports import HistoryRow, RowKind, Stored
 from edge_agent.shots.shot_key import shot_key
 from edge_agent.stages.assemble import Shot
@@ -127,6 +127,16 @@ async def test_a_shot_that_is_open_during_the_update_stays_one_row(tmp_path: Pat
         assert db.execute("SELECT outcome FROM shot").fetchall() == [("demolded",)]
         assert db.execute("SELECT count(*) FROM telemetry").fetchone() == (6,)
     await history.close()
+
+
+async def test_a_reader_names_the_way_out_of_an_older_file(tmp_path: Path) -> None:
+    path = old_file(tmp_path / "history.db")
+    reader = open_sqlite(path)
+    with pytest.raises(StoreError, match=r"no such column.*pur-mold-twin history upgrade"):
+        await reader.shot("a")
+    upgrade(path)
+    assert len((await reader.shot("a"))["shot"]) == 1
+    await reader.close()
 
 
 async def test_old_raw_rows_go_from_older_tables_too(tmp_path: Path) -> None:
