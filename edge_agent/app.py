@@ -214,7 +214,7 @@ class Agent:
             lost = problem is not None
             await asyncio.to_thread(self._identity.ids.keep)
             with suppress(StoreError):  # the disk is away: a commit says so
-                await asyncio.to_thread(self._spool.spool.checkpoint)
+                await asyncio.to_thread(self._spool.spool.tidy)
 
     def _words(self) -> str:
         return f"for {', '.join(self._settings.presses)} of {self._settings.site}"

@@ -15,6 +15,7 @@ import asyncio
 import json
 import sqlite3
 import uuid
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
@@ -34,8 +35,16 @@ from edge_agent.sqlite_files import OpenFiles, check_version, connect
 T = TypeVar("T")
 SCHEMA_VERSION = 2
 EPOCH = datetime.fromtimestamp(0, UTC)
+PAGE_BYTES = 2048
+"""Of a new file. A commit writes whole pages, most of them partly filled: see decision 0019."""
 WAL_PAGES_MAX = 16_384
-"""64 MB: a commit tidies up the log itself only if ``checkpoint`` did not get to it."""
+"""32 MB: a commit tidies up the log itself only if ``checkpoint`` did not get to it."""
+LOG_BYTES, COMMIT_BYTES, ROW_BYTES = 4_000_000, 12_000, 100
+"""``tidy`` moves the log into the file when it has grown by so much: a page that every commit
+writes again then goes into the file once in that time. Estimated, by commit and by row beside its
+content."""
+PACKED_FROM = 512
+"""Characters of a state from which on it is compressed: a curing shot is written every second."""
 THIN_AT_ONCE = 10_000
 """Frames looked at in one transaction: it must stay short."""
 THINNED = ("spool", "thinned")
@@ -53,7 +62,7 @@ CREATE TABLE publish (
     key TEXT NOT NULL UNIQUE, topic TEXT NOT NULL, payload BLOB NOT NULL, retain INTEGER NOT NULL);
 CREATE INDEX publish_press ON publish (press, id);
 CREATE TABLE forward (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, created_at TEXT NOT NULL, kind TEXT NOT NULL,
+    id INTEGER PRIMARY KEY, created_at TEXT NOT NULL, kind TEXT NOT NULL,
     document TEXT NOT NULL);
 CREATE INDEX forward_results ON forward (id) WHERE kind <> 'telemetry';
 CREATE TABLE retained (topic TEXT PRIMARY KEY, press TEXT NOT NULL, payload BLOB NOT NULL);
@@ -121,6 +130,10 @@ class Spool:
         """Set by who watches the limit: nothing more is taken in."""
         self._files: OpenFiles | None = None
         self._tidying = Lock()
+        self._log_bytes = 0
+        """Written since the last checkpoint, estimated."""
+        self._forward_id: int | None = None
+        """The newest id given to a row for the history; no id is given twice in one life."""
         with ExitStack() as opened:
             try:
                 if path.name == ":memory:":
@@ -139,6 +152,7 @@ class Spool:
 
     def _open(self, file: SpoolFile, opened: ExitStack) -> None:
         self._db = opened.enter_context(_connected(self.path))
+        self._db.execute(f"PRAGMA page_size={PAGE_BYTES}")  # an older file keeps its own
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES_MAX}")
@@ -195,6 +209,7 @@ class Spool:
         """Results out, inbox done, state kept: all or nothing."""
         at = format_timestamp(now)
         with self._transaction() as db:
+            first = self._new_ids(len(changes.forward))  # before the newest rows may go
             db.executemany("DELETE FROM inbox WHERE id = ?", [(i,) for i in changes.done])
             db.executemany("DELETE FROM forward WHERE id = ?", [(i,) for i in changes.forwarded])
             db.executemany(
@@ -207,17 +222,24 @@ class Spool:
                 [(m.topic, m.press, m.payload) for m in changes.publish if m.retain],
             )
             db.executemany(
-                "INSERT INTO forward (created_at, kind, document) VALUES (?,?,?)",
-                [(at, r.kind, r.document) for r in changes.forward],
+                "INSERT INTO forward (id, created_at, kind, document) VALUES (?,?,?,?)",
+                [(i, at, r.kind, r.document) for i, r in enumerate(changes.forward, first)],
             )
             for (scope, key), value in changes.state.items():
                 if value is None:
                     db.execute("DELETE FROM state WHERE scope = ? AND key = ?", (scope, key))
                 else:
+                    packed = pack_state(value)
+                    self._log_bytes += len(packed)
+                    # in place: a row that is replaced writes its index, too
                     db.execute(
-                        "INSERT OR REPLACE INTO state (scope, key, value) VALUES (?,?,?)",
-                        (scope, key, json.dumps(value)),
+                        "INSERT INTO state (scope, key, value) VALUES (?,?,?)"
+                        " ON CONFLICT (scope, key) DO UPDATE SET value = excluded.value",
+                        (scope, key, packed),
                     )
+        rows = [len(r.document) for r in changes.forward]
+        rows += [len(m.payload) for m in changes.publish]
+        self._log_bytes += COMMIT_BYTES + sum(rows) + ROW_BYTES * len(rows)
 
     def state(self, scope: str) -> dict[str, dict[str, Any]]:
         """What was kept under a scope, by key; what cannot be read is left out, and said."""
@@ -226,7 +248,7 @@ class Spool:
         kept = {}
         for key, value in rows:
             try:
-                kept[str(key)] = dict(json.loads(value))
+                kept[str(key)] = unpack_state(value)
             except (ValueError, TypeError, RecursionError) as error:  # damaged, yet not noticed
                 get_logger().error("state_unreadable", detail=f"{scope} {key}", error=str(error))
         return kept
@@ -296,6 +318,7 @@ class Spool:
                     except sqlite3.IntegrityError:
                         continue
                     saved[table] += 1
+        self._forward_id = None
         return saved
 
     def used_bytes(self) -> int:
@@ -347,12 +370,18 @@ class Spool:
             ]
         return Depth(*counts)
 
-    def checkpoint(self) -> None:
-        """Move what is committed from the log into the file, beside the writer; from any thread.
+    def tidy(self) -> None:
+        """Call ``checkpoint`` when the log has grown by ``LOG_BYTES``; to be called every second.
 
-        Otherwise a commit does it now and then, and a prediction waits for that.
+        Otherwise a commit does it now and then, and takes long.
         """
+        if self._log_bytes >= LOG_BYTES:
+            self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Move what is committed from the log into the file, beside the writer; from any thread."""
         with self._tidying, self._reading():
+            self._log_bytes = 0
             self._tidier.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def close(self) -> None:
@@ -361,6 +390,15 @@ class Spool:
             self._opened.close()
             if self._file is not None:
                 self._file.close()
+
+    def _new_ids(self, count: int) -> int:
+        """Take ids for rows for the history, and give the first; a counter of SQLite's own would
+        be one more page in every commit."""
+        if self._forward_id is None:
+            (newest,) = self._db.execute("SELECT max(id) FROM forward").fetchone()
+            self._forward_id = newest or 0
+        self._forward_id += count
+        return self._forward_id - count + 1
 
     def _check_files(self) -> None:
         if self._files is not None:
@@ -399,6 +437,25 @@ class Spool:
             self._db.executescript(f"BEGIN; {_TO_VERSION_2} PRAGMA user_version=2; COMMIT")
         if version == 0:
             self._db.executescript(f"BEGIN; {_TABLES} PRAGMA user_version={SCHEMA_VERSION}; COMMIT")
+
+
+def pack_state(value: dict[str, Any]) -> str | bytes:
+    """A state as it is stored: JSON, compressed when it is long."""
+    text = json.dumps(value, separators=(",", ":"))
+    return text if len(text) < PACKED_FROM else zlib.compress(text.encode(), 1)
+
+
+def unpack_state(stored: str | bytes) -> dict[str, Any]:
+    """A state from ``pack_state``, or of an older spool.
+
+    Raises:
+        ValueError, TypeError: it is damaged.
+    """
+    try:
+        text = zlib.decompress(stored) if isinstance(stored, bytes) else stored
+    except zlib.error as error:
+        raise ValueError(str(error)) from error
+    return dict(json.loads(text))
 
 
 def _time(text: str) -> datetime:

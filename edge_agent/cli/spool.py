@@ -98,14 +98,17 @@ def verify(path: Path) -> None:
 @click.argument("queue", type=click.Choice(["inbox", "publish", "forward", "retained", "state"]))
 def export(path: Path, queue: str) -> None:
     """Print a QUEUE of the spool at PATH as JSON lines. Exit codes: 0, 2 bad file."""
-    from edge_agent.spool import SPOOL_TABLES
+    from edge_agent.spool import SPOOL_TABLES, unpack_state
     from edge_agent.takeover import SESSION_SCOPE
 
     names = SPOOL_TABLES[queue]
     where = f"WHERE scope <> '{SESSION_SCOPE}'" if queue == "state" else ""  # ids are secret
     with _opened(path) as db:
         for row in db.execute(f"SELECT {', '.join(names)} FROM {queue} {where} ORDER BY rowid"):
-            click.echo(json.dumps({n: _plain(v) for n, v in zip(names, row, strict=True)}))
+            plain = {n: _plain(v) for n, v in zip(names, row, strict=True)}
+            if queue == "state" and isinstance(row[-1], bytes):
+                plain["value"] = json.dumps(unpack_state(row[-1]))
+            click.echo(json.dumps(plain))
 
 
 def _plain(value: Any) -> Any:
