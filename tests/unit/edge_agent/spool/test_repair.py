@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from edge_agent.cli import main
 from edge_agent.errors import StoreError
 from edge_agent.ports import Envelope, HistoryRow, Outgoing
-from edge_agent.spool.repair import Salvage, open_spool, problems_of
-from edge_agent.spool.spool import Changes, Spool
+from edge_agent.spool.repair import Salvage, _is_whole, open_spool, problems_of
+from edge_agent.spool.spool import Changes, Spool, pack_state
+from edge_agent.spool.tables import SPOOL_TABLES
 
 NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 FRAMES = 2_000
@@ -304,3 +305,11 @@ def test_commands(tmp_path: Path) -> None:
     assert "no such spool file" in spool_command("status", missing, exit_code=2).stderr
     missing.write_bytes(b"no database")
     assert "cannot be read" in spool_command("status", missing, exit_code=2).stderr
+
+
+def test_a_compressed_state_is_saved_when_it_is_whole() -> None:
+    packed = pack_state({"readings": list(range(1000))})
+    assert isinstance(packed, bytes)
+    assert _is_whole(SPOOL_TABLES["state"], ["shot", "a", packed])
+    assert not _is_whole(SPOOL_TABLES["state"], ["shot", "a", packed[:-5]])
+    assert not _is_whole(SPOOL_TABLES["state"], ["shot", "a", packed[:40] + b"?" + packed[41:]])

@@ -91,3 +91,46 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"file/spool\.db"):
         Spool(tmp_path / "file" / "spool.db")
+
+
+def test_no_row_gets_an_id_that_another_one_had(tmp_path: Path) -> None:
+    """A delivery that is under way still names the rows that are gone."""
+    with closing(Spool(tmp_path / "spool.db")) as spool:
+        spool.commit(Changes(forward=[row(1), row(2)]), NOW)
+        given = [stored.id for stored in spool.to_forward(10)]
+        spool.commit(Changes(forwarded=given, forward=[row(3)]), NOW)
+        spool.commit(Changes(forward=[row(4)]), NOW)
+        assert [stored.id for stored in spool.to_forward(10)] == [given[-1] + 1, given[-1] + 2]
+    with closing(Spool(tmp_path / "spool.db")) as spool:
+        spool.commit(Changes(forward=[row(5)]), NOW)
+        assert [stored.id for stored in spool.to_forward(10)] == [3, 4, 5]
+
+
+def test_a_long_state_is_stored_small_and_comes_back(tmp_path: Path) -> None:
+    value = {"readings": [[1_795_874_356_129_990 + i, 25.0 + i] for i in range(200)]}
+    with closing(Spool(tmp_path / "spool.db")) as spool:
+        spool.commit(Changes(state={("shot", "a"): value, ("shot", "b"): {"n": 1}}), NOW)
+        spool.commit(Changes(state={("shot", "a"): value | {"n": 2}}), NOW)
+        assert spool.state("shot") == {"a": value | {"n": 2}, "b": {"n": 1}}
+    with closing(sqlite3.connect(tmp_path / "spool.db")) as db:
+        (length,) = db.execute("SELECT length(value) FROM state WHERE key = 'a'").fetchone()
+        assert length < 0.4 * len(json.dumps(value))
+        db.execute("UPDATE state SET value = ? WHERE key = 'a'", (json.dumps(value),))
+        db.execute("UPDATE state SET value = x'00' WHERE key = 'b'")
+        db.commit()
+    with closing(Spool(tmp_path / "spool.db")) as spool:  # of an older program; damaged
+        assert spool.state("shot") == {"a": value}
+
+
+def test_the_log_goes_into_the_file_when_it_has_grown_not_every_second(tmp_path: Path) -> None:
+    path = tmp_path / "spool.db"
+    with closing(Spool(path)) as spool:
+        spool.checkpoint()
+        empty = path.stat().st_size
+        big = HistoryRow("telemetry", json.dumps({"pad": "x" * 100_000}))
+        commits = 0
+        while path.stat().st_size == empty:
+            spool.commit(Changes(forward=[big]), NOW)
+            spool.tidy()
+            commits += 1
+        assert 20 < commits < 60
