@@ -90,7 +90,6 @@ def text(report: Report) -> str:
         f"kills          {sum(report.kills.values())}: {kills}",
         f"sent           {report.sent} messages, {report.sent_again} times again",
         f"acknowledged   {report.acknowledged}",
-        f"received       {report.received}, of these {report.repeats} repeats",
         f"stored         {report.stored} of {report.frames} frames",
         f"lost           {report.lost}",
         f"doubled        {report.doubled}",

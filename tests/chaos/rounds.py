@@ -23,7 +23,7 @@ import asyncpg
 
 from tests.chaos.judge import LETTERS, expected, is_there, judge
 from tests.chaos.plant import VICTIMS, Plant
-from tests.support.processes import read_file
+from tests.support.processes import waiting_in
 
 TWO_AT_ONCE = 0.15
 """Share of the rounds in which two are killed."""
@@ -46,10 +46,6 @@ class Report:
     """Different messages: frames, shot events, poison."""
     sent_again: int = 0
     acknowledged: int = 0
-    received: int = 0
-    """Messages that the agent took in, repeats too."""
-    repeats: int = 0
-    """Of these, what the broker or the press sent again."""
     frames: int = 0
     stored: int = 0
     lost: int = 0
@@ -141,8 +137,7 @@ async def settle(plant: Plant, report: Report, *, everything: bool) -> None:
 async def _is_quiet(plant: Plant) -> bool:
     if not all(gateway.is_through() for gateway in plant.gateways):
         return False
-    waiting = "SELECT (SELECT count(*) FROM inbox) + (SELECT count(*) FROM publish)"
-    if read_file(plant.agent.spool, f"{waiting} + (SELECT count(*) FROM forward)") != [(0,)]:
+    if waiting_in(plant.agent.spool):
         return False
     with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
         db = await asyncpg.connect(plant.url, timeout=5)
@@ -158,9 +153,6 @@ async def _count(plant: Plant, db: asyncpg.Connection, report: Report) -> None:
     report.sent = sum(len(gateway.ledger) for gateway in plant.gateways)
     report.sent_again = sum(gateway.sent_again for gateway in plant.gateways)
     report.acknowledged = sum(gateway.acknowledged() for gateway in plant.gateways)
-    numbers = "SELECT seq FROM sqlite_sequence WHERE name = 'inbox'"
-    report.received = read_file(plant.agent.spool, numbers)[0][0]
-    report.repeats = report.received - report.sent
     report.frames, report.poison = len(wanted.frames), len(wanted.poison)
     report.stored = await db.fetchval("SELECT count(*) FROM telemetry")
     report.shots = len(wanted.ended)

@@ -16,6 +16,8 @@ from typing import Any
 from tests.support import waiting
 
 ROOT = Path(__file__).parents[2]
+WAITING = frozenset({"inbox", "publish", "forward"})
+"""Tables of the spool that are empty when all is done; not every version has each."""
 GROUP_SECRET = "the-secret-of-the-group-in-tests"
 
 
@@ -102,6 +104,13 @@ def read_file(path: Path, sql: str, *values: object) -> list[tuple[Any, ...]]:
     """What a SQLite file of the agent holds, without getting into its way."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
         return db.execute(sql, values).fetchall()
+
+
+def waiting_in(spool: Path) -> int:
+    """How many messages and rows a spool holds that must still go somewhere."""
+    tables = {name for (name,) in read_file(spool, "SELECT name FROM sqlite_master")}
+    counts = [f"(SELECT count(*) FROM {table})" for table in WAITING & tables]
+    return int(read_file(spool, "SELECT " + " + ".join(counts))[0][0])
 
 
 def cpu_s(pid: int) -> float:
