@@ -33,7 +33,7 @@ ENV_PREFIX = "TWIN_"
 SECRETS = ("password", "url")
 """Fields whose values no error shows."""
 YEAR_S = 31_536_000
-_OTHER_VARIABLES = {"TWIN_TEST", "TWIN_CONFIG", "TWIN_DEBUG"}
+_OTHER_VARIABLES = {"TWIN_TEST", "TWIN_CONFIG", "TWIN_DEBUG", "TWIN_FAULT_POINT"}
 """Variables with our prefix that are not settings."""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from broker.topics import PressAddress
+from edge_agent import fault_points
 from edge_agent.errors import PublishRefused
 from edge_agent.links.mqtt import Session
 from edge_agent.logs import get_logger
@@ -87,3 +88,5 @@ async def _send(session: Session, stored: Stored[Outgoing], historical: bool) ->
         historical=historical,
         expires_s=PREDICTION_EXPIRES_S if message.retain else None,
     )
+    if message.retain:
+        fault_points.reach(fault_points.PUBLISHED)

@@ -59,13 +59,16 @@ class AgentProcess:
         if "share" in (more or {}):
             self.environment["TWIN_BROKER__SESSION_SECRET"] = GROUP_SECRET
         self.process: subprocess.Popen[bytes] | None = None
+        self.prefix: tuple[str, ...] = ()
+        """A program that runs the agent, as strace; the process must stay the agent's own."""
 
     def start(self, *, wait: bool = True) -> None:
         """Start it, and ``wait`` until it says that it is connected: without a broker, do not."""
         seen = self.logged(self.up)
+        command = [sys.executable, "-m", "edge_agent", "agent", "--config", str(self.config)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "edge_agent", "agent", "--config", str(self.config)],
+                [*self.prefix, *command],
                 cwd=ROOT,
                 stderr=log,
                 env=self.environment,
@@ -106,10 +109,10 @@ def read_file(path: Path, sql: str, *values: object) -> list[tuple[Any, ...]]:
         return db.execute(sql, values).fetchall()
 
 
-def waiting_in(spool: Path) -> int:
+def waiting_in(spool: Path, of: frozenset[str] = WAITING) -> int:
     """How many messages and rows a spool holds that must still go somewhere."""
     tables = {name for (name,) in read_file(spool, "SELECT name FROM sqlite_master")}
-    counts = [f"(SELECT count(*) FROM {table})" for table in WAITING & tables]
+    counts = [f"(SELECT count(*) FROM {table})" for table in of & tables]
     return int(read_file(spool, "SELECT " + " + ".join(counts))[0][0])
 
 
