@@ -50,6 +50,7 @@ async def latencies(port: int, first: int) -> list[float]:
 
 async def drain(running: Plant) -> tuple[float, bool]:
     """Seconds until everything is stored, and whether it came in order."""
+    assert running.db is not None
     db, seen, ordered = running.db, 0, True
     began = time.perf_counter()
     while seen < FRAMES:
