@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from broker.passwords import password_line
+from broker.setup.passwords import password_line
 
 from broker.local.loopback import free_port
 from broker.local.mosquitto import MosquittoProcess
