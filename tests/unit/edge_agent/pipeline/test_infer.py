@@ -360,10 +360,11 @@ async def test_what_is_remembered_is_written_with_what_it_comes_from(
         written.append((scopes, keys))
         commit(spool, changes, now)
 
+    assert press.work is not None
+    await press.work.reserve()
     monkeypatch.setattr(Spool, "commit", watched)
     await press.told(pour(), event("demolded", START + timedelta(seconds=300)))
     record = QualityRecord(ts=START + timedelta(hours=6), shot_id="s1", H_24h_shore=50.0)
-    assert press.work is not None
     await feed(press.work, [incoming(f"{TOPIC}/quality", encode(record))])
     assert written == [
         ({"shot", "earlier"}, ["prediction"]),
