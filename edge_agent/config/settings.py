@@ -165,7 +165,7 @@ class HistorySettings(_Section):
     """A file that holds the address alone, password and all; ``credentials:NAME`` too."""
     raw_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
     """Raw telemetry older than this is dropped (the roll-up stays); None keeps it for ever."""
-    gather_s: Annotated[float, Field(ge=0, le=600)] = 5.0
+    gather_s: Annotated[float, Field(ge=0, le=600)] = 10.0
     """Raw telemetry is gathered so long for one transaction of the history; results never wait."""
 
     @field_validator("url")

@@ -101,6 +101,8 @@ class Pipeline:
         )
         shots, renamed = kept_shots(spool)
         self.results.batch.state |= renamed
+        for shot in shots:
+            self._revisions.pass_over(shot.address, shot.revision)
         self.assembler = Assembler(shots, settings.shots.signal_age_max_s, settings.shots.timeout_s)
         self._limit = SpoolLimit(spool, settings.spool.limit_mb)
         self._inlets: dict[Inlet, None] = {}

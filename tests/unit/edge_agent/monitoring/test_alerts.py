@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from edge_agent.pipeline.alerts import opened_before_window
+from edge_agent.monitoring.alerts import opened_before_window
 
 from broker.alert_codes import OPENED_BEFORE_WINDOW
 from broker.messages import Alert
