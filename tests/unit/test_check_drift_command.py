@@ -195,6 +195,7 @@ def test_3_for_wrong_options(base: Path, tmp_path: Path) -> None:
     assert "thresholds" in run(3, *ask, "--warn-threshold", 0.5).stderr
     assert "no column of numbers" in run(3, *ask, "--columns", "nothing_*").stderr
     assert "ends in .html or .md" in run(3, *ask, "--report", tmp_path / "drift.pdf").stderr
+    (tmp_path / "no").touch()
     there = tmp_path / "no" / "drift.html"
     assert f"{there}: cannot be written" in run(3, *ask, "--report", there).stderr
 
@@ -218,4 +219,4 @@ def test_3_without_pyarrow_and_the_extra_is_named(
 def test_help_has_the_exit_codes_and_an_example() -> None:
     out = run(0, "--help").stdout
     assert "0 OK, 1 WARNING, 2 ALERT" in out
-    assert "check-drift --baseline trained_on.parquet" in out
+    assert "check-drift --baseline before.parquet" in out

@@ -78,6 +78,7 @@ def test_another_suffix_is_an_error(tmp_path: Path) -> None:
 
 
 def test_reports_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "no").touch()
     file = tmp_path / "no" / "shot.html"
     error = run_sim("-s", PANEL, "--report", file, exit_code=2).stderr
     assert error.startswith(f"error: {file}: cannot be written: ")
