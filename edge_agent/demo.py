@@ -149,11 +149,18 @@ async def run_demo(
                 task.result()
         finally:
             own_stop.set()
-            for task in (watcher, painter, presses, stopping):
-                task.cancel()
-            await asyncio.gather(watcher, painter, presses, stopping, return_exceptions=True)
+            await _end(watcher, painter, presses, stopping)
             await agent
     return DemoResult(board, bundle, settings.history.path)
+
+
+async def _end(*tasks: asyncio.Task[None] | asyncio.Task[bool]) -> None:
+    """Cancel tasks until they have ended: one that is just connecting may miss it once."""
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=0.5)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _presses(

@@ -173,10 +173,11 @@ def test_wrong_input_ends_with_2_and_says_what_to_do(arguments: list[object], me
 
 def test_no_folder_to_write_into(tmp_path: Path) -> None:
     file = start_of_r1(tmp_path)
+    (tmp_path / "no").touch()
     found = calibrate(
         "--system", "SYSTEM_R1", "--systems", file, "--out", tmp_path / "no", exit_code=2
     )
-    assert "no such folder" in found.stderr
+    assert "cannot be written" in found.stderr
 
 
 # --- the files ---------------------------------------------------------------------------------

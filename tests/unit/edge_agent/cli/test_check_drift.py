@@ -219,4 +219,4 @@ def test_3_without_pyarrow_and_the_extra_is_named(
 def test_help_has_the_exit_codes_and_an_example() -> None:
     out = run(0, "--help").stdout
     assert "0 OK, 1 WARNING, 2 ALERT" in out
-    assert "check-drift --baseline trained_on.parquet" in out
+    assert "check-drift --baseline before.parquet" in out

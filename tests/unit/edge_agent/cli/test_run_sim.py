@@ -111,7 +111,7 @@ def test_operator_gets_a_plain_answer() -> None:
 @pytest.mark.parametrize("option", ["--save-json", "--export-csv"])
 def test_files_that_cannot_be_written(tmp_path: Path, option: str) -> None:
     (tmp_path / "file").touch()
-    for file in (tmp_path / "file" / "x", tmp_path):
+    for file in (tmp_path / "file" / "folder" / "x", tmp_path):
         error = run_sim("-s", PANEL, option, file, exit_code=2).stderr
         assert error.startswith(f"error: {file}: cannot be written: ")
 
@@ -142,7 +142,7 @@ def test_solver_errors_end_with_1(tmp_path: Path) -> None:
 
 def test_help_shows_an_example_on_lines_of_its_own() -> None:
     text = run_sim("--help").stdout
-    assert "\n    pur-mold-twin run-sim --scenario configs/scenarios/panel_packed.yaml\n" in text
+    assert "\n    pur-mold-twin run-sim --scenario use_case_1\n" in text
     assert max(len(line) for line in text.splitlines()) <= 80
     for option in (parameter.opts[-1] for parameter in command.params):
         assert option in text

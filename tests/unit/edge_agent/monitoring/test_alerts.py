@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from edge_agent.monitoring.alerts import opened_before_window
 
 from broker.alert_codes import OPENED_BEFORE_WINDOW
 from broker.messages import Alert
 from broker.messages.prediction import Correction, Interval
+from edge_agent.monitoring.alerts import opened_before_window
 from edge_agent.pipeline.assemble import Shot
 from tests.support.predictions import POURED, prediction
 
