@@ -55,5 +55,6 @@ def command(config: Path) -> None:
         asyncio.run(run())
     except TwinError as error:
         show_cause(error)
-        get_logger().error("agent_failed", error=str(error), hint=error.hint)
+        more = {"hint": error.hint} if error.hint else {}
+        get_logger().error("agent_failed", error=str(error), **more)
         sys.exit(2 if isinstance(error, InputError) else 1)

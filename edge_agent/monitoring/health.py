@@ -157,7 +157,8 @@ def serving(settings: HealthSettings, app: Callable[..., Any]) -> Iterator[int |
         field = "health.host" if isinstance(error, socket.gaierror) else "health.port"
         raise SettingsError(
             f"{field}: cannot listen on {settings.host}:{settings.port}: {error.strerror}: "
-            "choose another one, or set health.enabled to false"
+            "choose another one, or set health.enabled to false",
+            hint="pur-mold-twin doctor says whether an agent has the port, or another program",
         ) from None
     thread = Thread(target=server.serve_forever, name="health", daemon=True)
     thread.start()

@@ -262,3 +262,12 @@ def test_a_check_that_hangs_or_fails_stops_no_other() -> None:
         ("good", "ok"),
     ]
     assert found[0].way_out == "look there"
+
+
+async def test_an_agent_of_a_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TWIN_BROKER__SESSION_SECRET", "the-secret-of-the-group-in-tests")
+    async with MosquittoProcess() as broker:
+        config = configured(tmp_path, BrokerSettings(port=broker.port), share={"group": "line"})
+        found = await doctor(config)
+    assert found["group"][0]["words"] == "line: the other agents and shared subscriptions"
+    assert found["read p1"][0]["words"].startswith("6 subscriptions are granted")

@@ -1,4 +1,4 @@
-"""One way for a command to end with an error, and hints that are whole sentences."""
+"""One way for a command to end with an error, and a hint for each number of the disk."""
 
 from __future__ import annotations
 
