@@ -82,8 +82,8 @@ class Spool:
         """Set by who watches the limit: nothing more is taken in."""
         self._files: OpenFiles | None = None
         self._tidying = Lock()
-        self._log_bytes = 0
-        """Written since the last checkpoint, estimated."""
+        self._log_bytes = LOG_BYTES
+        """In the log, estimated; at first nobody knows what an earlier process left there."""
         self._forward_id: int | None = None
         """The newest id given to a row for the history; no id is given twice in one life."""
         with ExitStack() as opened:
@@ -327,9 +327,10 @@ class Spool:
     def tidy(self) -> None:
         """Call ``checkpoint`` when the log has grown by ``LOG_BYTES``; to be called every second.
 
-        Otherwise a commit does it now and then, and takes long.
+        Otherwise a commit does it now and then, and takes long. A log that was deleted or moved is
+        emptied at once: who opens the file after a crash finds only what is in it.
         """
-        if self._log_bytes >= LOG_BYTES:
+        if self._log_bytes >= LOG_BYTES or self.problem() is not None:
             self.checkpoint()
 
     def checkpoint(self) -> None:

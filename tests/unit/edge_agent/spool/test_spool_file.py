@@ -259,6 +259,20 @@ async def test_files_that_others_could_read_are_tightened(tmp_path: Path) -> Non
         await history.close()
 
 
+def test_what_is_in_a_log_that_was_deleted_goes_into_the_file_at_once(tmp_path: Path) -> None:
+    """A SIGKILL later, the file is all there is."""
+    (tmp_path / "disk").mkdir()
+    with closing(Spool(tmp_path / "disk" / "spool.db")) as spool:
+        spool.tidy()
+        spool.commit(Changes(forward=[frame(1)]), NOW)
+        spool.tidy()  # little has been written: it stays in the log
+        (tmp_path / "disk" / "spool.db-wal").unlink()
+        spool.tidy()
+        shutil.copy(tmp_path / "disk" / "spool.db", tmp_path / "spool.db")
+    with closing(Spool(tmp_path / "spool.db")) as left:
+        assert [stored.entry for stored in left.to_forward(10)] == [frame(1)]
+
+
 async def test_tables_that_a_newer_program_changed_are_not_written(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool.db")
     history = SqliteHistory(tmp_path / "history.db", raw_days=1)
