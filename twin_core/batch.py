@@ -11,13 +11,14 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from twin_core import assessment, demold, kpi
 from twin_core.arrays import Array
 from twin_core.errors import InputError
 from twin_core.models import state as s
-from twin_core.shot import Scenario
-from twin_core.simulation import Prepared, analysis_grid, grids, layers_of
-from twin_core.summary import VERDICT, empty_rows, run
+from twin_core.results import assessment, kpi
+from twin_core.results import demold_window as demold
+from twin_core.results.summary import VERDICT, empty_rows, run
+from twin_core.scenario import Scenario
+from twin_core.trajectory import Prepared, analysis_grid, grids, layers_of
 
 CHUNK = 64
 """Shots per call into compiled code, and per report of progress."""

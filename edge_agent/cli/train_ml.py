@@ -99,7 +99,7 @@ def _train(
     from edge_agent.report.training import training_page, verdicts
     from twin_core.learning.columns import ml_column
     from twin_core.learning.inference import Model
-    from twin_core.learning.training.judge import judge
+    from twin_core.learning.training.evaluation import judge
     from twin_core.learning.training.train import train
 
     need_matplotlib()

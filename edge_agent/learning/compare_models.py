@@ -11,8 +11,8 @@ from edge_agent.learning.tables import read_table
 from twin_core.arrays import Array
 from twin_core.errors import InputError
 from twin_core.learning.columns import COLUMNS, TARGETS
-from twin_core.learning.compare import Comparison, compare
-from twin_core.learning.training.judge import judge
+from twin_core.learning.model_comparison import Comparison, compare
+from twin_core.learning.training.evaluation import judge
 from twin_core.learning.training.table import FeatureSet
 
 Errors = Mapping[str, tuple[Array, Array]]

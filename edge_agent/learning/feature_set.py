@@ -30,7 +30,7 @@ from twin_core.learning.features import (
     process_columns,
 )
 from twin_core.learning.past_results import PastResults, ShotKey
-from twin_core.shot import Scenario
+from twin_core.scenario import Scenario
 
 SCHEMA_VERSION = "1"
 Progress = Callable[[str, int, int], None]

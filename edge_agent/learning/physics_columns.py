@@ -9,7 +9,7 @@ import numpy as np
 from edge_agent.learning.parallel import spread
 from twin_core import simulate_many
 from twin_core.learning.features import Row, physics_columns_of_batch
-from twin_core.shot import Scenario
+from twin_core.scenario import Scenario
 
 SHOTS_AT_ONCE = 1_000
 """Shots of one chunk: some seconds of one core, little to send."""

@@ -17,7 +17,7 @@ from broker.messages import Recipe, ShotEvent, TelemetryFrame
 from edge_agent.shots.timed_messages import Timed
 from twin_core import MaterialSystem, Mold, Process, Scenario, free_rise_density, simulate
 from twin_core.errors import InputError
-from twin_core.shot import Quality, SimulationOptions
+from twin_core.scenario import Quality, SimulationOptions
 from twin_core.units import bar, celsius
 
 FRAME_SPACING_S = 5.0

@@ -22,11 +22,11 @@ from twin_core.calibration import (
     fit_sheet,
 )
 from twin_core.calibration.cup import fit_sheet as fit
-from twin_core.calibration.levers import Lever, number, replaced, unfitted
+from twin_core.calibration.free_parameters import Lever, number, replaced, unfitted
 from twin_core.calibration.measured import Kind
 from twin_core.files import load_cure
 from twin_core.parameters import Parameter
-from twin_core.simulation import integrate
+from twin_core.trajectory import integrate
 
 REFERENCE = ("SYSTEM_R1", "SYSTEM_M1")
 FITTED = (
@@ -337,7 +337,7 @@ def test_cure_keeps_its_groups_and_has_an_exact_limit() -> None:
         update={"blocked_mol_per_l": 0.0, "free_mol_per_l": 2.0, "OH_mol_per_l": 2.0}
     )
     t = np.array([0.0, 600.0, 3600.0])
-    from twin_core.cure import cure
+    from twin_core.bulk_cure import cure
     from twin_core.physics.kinetics import arrhenius
 
     k = arrhenius(plain.gelling.A.value, plain.gelling.E.value, given.T_C + 273.15)

@@ -19,10 +19,9 @@ from twin_core.calibration.cup_search import (
     reading,
     staged,
 )
-from twin_core.calibration.levers import Lever, touched, unfitted
+from twin_core.calibration.free_parameters import Lever, touched, unfitted
 from twin_core.calibration.record import Change, fitted_number, next_version
-from twin_core.materials import MaterialSystem
-from twin_core.sheet import (
+from twin_core.data_sheet import (
     CUP_TIMES,
     DENSITY_TOLERANCE,
     FREE_RISE,
@@ -32,8 +31,9 @@ from twin_core.sheet import (
     cup_recipe,
     lightest_density,
 )
-from twin_core.shot import Process
-from twin_core.simulation import integrate
+from twin_core.materials import MaterialSystem
+from twin_core.scenario import Process
+from twin_core.trajectory import integrate
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,8 @@ from scipy.optimize import brentq, least_squares
 
 from twin_core.arrays import Array
 from twin_core.calibration import statistics
-from twin_core.calibration.levers import Lever, limits
-from twin_core.errors import InputError, TwinError
-from twin_core.kpi import Kpis
-from twin_core.materials import MaterialSystem
-from twin_core.mold import Mold
-from twin_core.sheet import (
+from twin_core.calibration.free_parameters import Lever, limits
+from twin_core.data_sheet import (
     CUP_TIMES,
     DENSITY_TOLERANCE,
     FREE_RISE,
@@ -31,9 +27,13 @@ from twin_core.sheet import (
     cup_recipe,
     sheet_number,
 )
-from twin_core.shot import Scenario, SimulationOptions
-from twin_core.simulation import integrate
+from twin_core.errors import InputError, TwinError
+from twin_core.materials import MaterialSystem
+from twin_core.mold import Mold
+from twin_core.results.kpi import Kpis
+from twin_core.scenario import Scenario, SimulationOptions
 from twin_core.single_shot import key_figures
+from twin_core.trajectory import integrate
 
 GELLING = Lever("gelling.A")
 ACTIVATION = Lever("gelling.E")

@@ -16,12 +16,12 @@ from scipy.optimize import least_squares
 
 from twin_core.arrays import Array
 from twin_core.calibration import statistics
-from twin_core.calibration.levers import Lever, limits, touched
+from twin_core.calibration.free_parameters import Lever, limits, touched
 from twin_core.calibration.record import Change, fitted_number, next_version
 from twin_core.errors import InputError, SolverError
 from twin_core.materials import MaterialSystem
-from twin_core.shot import Scenario
-from twin_core.simulation import Trajectory, integrate
+from twin_core.scenario import Scenario
+from twin_core.trajectory import Trajectory, integrate
 from twin_core.units import PA_PER_BAR, ZERO_CELSIUS_K
 
 Kind = Literal["T_core_C", "rho_kg_per_m3", "p_total_bar"]

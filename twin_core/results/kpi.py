@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from twin_core import demold, part
 from twin_core.arrays import Array
 from twin_core.compiled import compiled
+from twin_core.models import part_properties as part
 from twin_core.models import state as s
 from twin_core.models.observe import foam_mass
+from twin_core.results import demold_window as demold
 from twin_core.units import ZERO_CELSIUS_K
 
 RISE_SHARE = 0.98

@@ -10,10 +10,10 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from twin_core.arrays import Array
+from twin_core.bulk_cure import CureChemistry, CureSeries
 from twin_core.calibration import statistics
-from twin_core.calibration.levers import Lever, touched, unfitted
+from twin_core.calibration.free_parameters import Lever, touched, unfitted
 from twin_core.calibration.record import Change, fitted_number, same
-from twin_core.cure import CureChemistry, CureSeries
 from twin_core.units import kelvin
 
 PATHS = tuple(

@@ -9,15 +9,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from twin_core import assessment, audit, demold, kpi
 from twin_core.arrays import Array, Parameters
 from twin_core.compiled import allocating
 from twin_core.errors import TwinError
-from twin_core.models import march, observe
+from twin_core.models import observe
 from twin_core.models import state as s
+from twin_core.models import step_loop as march
 from twin_core.models.manual import break_events, error_of, new_record
-from twin_core.part import PART, cure_at_gel, part
-from twin_core.simulation import Prepared, Trajectory, grids_of
+from twin_core.models.part_properties import PART, cure_at_gel, part
+from twin_core.results import assessment, audit, kpi
+from twin_core.results import demold_window as demold
+from twin_core.trajectory import Prepared, Trajectory, grids_of
 
 FIGURES, VERDICT, BALANCE = range(3)
 """How much is computed of a run: key figures; window and verdict, too; balances, too."""

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from twin_core import part
 from twin_core.arrays import Array
 from twin_core.compiled import allocating, compiled
+from twin_core.models import part_properties as part
 from twin_core.models import state as s
 
 CRITERIA = tuple("cure gel hardness strength swell shrink wall_temperature pressure".split())

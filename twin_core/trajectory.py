@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from twin_core.arrays import Array, Parameters
 from twin_core.backends import backend
-from twin_core.limits import limits_record
 from twin_core.models import observe, problem
 from twin_core.models import state as s
+from twin_core.models.limits import limits_record
+from twin_core.models.part_properties import PART, cure_at_gel, part
 from twin_core.models.setup import Setup, prepare
-from twin_core.part import PART, cure_at_gel, part
-from twin_core.shot import Scenario
+from twin_core.scenario import Scenario
 from twin_core.solvers.base import OdeProblem, OdeSolution, Tolerances
 
 ANALYSIS_SPACING_S = 0.5

@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from twin_core import part
 from twin_core.arrays import Array
-from twin_core.assessment import Diagnostic
-from twin_core.audit import Audit
 from twin_core.fingerprint import PHYSICS_HASH
-from twin_core.kpi import Kpis
 from twin_core.models import observe
+from twin_core.models import part_properties as part
 from twin_core.models import state as s
-from twin_core.shot import Scenario
-from twin_core.simulation import Trajectory, grids_of
+from twin_core.results.assessment import Diagnostic
+from twin_core.results.audit import Audit
+from twin_core.results.kpi import Kpis
+from twin_core.scenario import Scenario
 from twin_core.solvers.base import Statistics
+from twin_core.trajectory import Trajectory, grids_of
 
 SERIES = [
     "time_s",

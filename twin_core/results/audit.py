@@ -8,9 +8,9 @@ import numpy as np
 
 from twin_core.arrays import Array, Parameters
 from twin_core.compiled import allocating
-from twin_core.models import account
+from twin_core.models import heat_balance as account
 from twin_core.models import state as s
-from twin_core.models.account import heat_capacity, parabolas
+from twin_core.models.heat_balance import heat_capacity, parabolas
 from twin_core.units import M_CO2_KG_PER_MOL
 
 
