@@ -230,7 +230,7 @@ class Agent:
             self._pipeline.spool_is_lost(lost)
             await asyncio.to_thread(self._identity.ids.keep)
             with suppress(StoreError):  # the disk is away: a commit says so
-                await self._spool.checkpoint()
+                await self._spool.tidy()
 
     def _words(self) -> str:
         return f"for {', '.join(self._settings.presses)} of {self._settings.site}"

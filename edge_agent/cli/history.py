@@ -127,21 +127,23 @@ def export(ctx: click.Context, folder: Path) -> None:
 @command.command("upgrade", epilog="Example: pur-mold-twin history -c agent.yaml upgrade")
 @click.pass_context
 def upgrade(ctx: click.Context) -> None:
-    """Bring a database to the schema of this program; the agent does it, too, where it may.
+    """Bring a history to the schema of this program; the agent does it, too, where it may.
 
-    Exit codes: 0 done or nothing to do, 1 the database refuses, 2 wrong options.
+    Exit codes: 0 done or nothing to do, 1 the history refuses, 2 wrong options.
     """
-    from edge_agent.history import migrations
+    from edge_agent.history import migrations, sqlite
     from twin_core.errors import TwinError
 
     try:
-        url = _settings(ctx.obj[0], ctx.obj[1]).address()
+        settings = _settings(ctx.obj[0], ctx.obj[1])
+        url = settings.address()
         if url is None:
-            raise click.UsageError("a SQLite history needs no upgrade: the agent makes its tables")
-        asyncio.run(migrations.upgrade(url))
+            sqlite.upgrade(settings.path)
+        else:
+            asyncio.run(migrations.upgrade(url))
     except TwinError as error:
         fail(error)
-    click.echo(f"schema {migrations.HEAD}")
+    click.echo(f"schema {sqlite.SCHEMA_VERSION if url is None else migrations.HEAD}")
 
 
 def _settings(where: str, config: Path | None) -> HistorySettings:

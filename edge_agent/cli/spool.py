@@ -97,13 +97,17 @@ def verify(path: Path) -> None:
 def export(path: Path, queue: str) -> None:
     """Print a QUEUE of the spool at PATH as JSON lines. Exit codes: 0, 2 bad file."""
     from edge_agent.presses.takeover import SESSION_SCOPE
+    from edge_agent.spool.spool import unpack_state
     from edge_agent.spool.tables import SPOOL_TABLES
 
     names = SPOOL_TABLES[queue]
     where = f"WHERE scope <> '{SESSION_SCOPE}'" if queue == "state" else ""  # ids are secret
     with _opened(path) as db:
         for row in db.execute(f"SELECT {', '.join(names)} FROM {queue} {where} ORDER BY rowid"):
-            click.echo(json.dumps({n: _plain(v) for n, v in zip(names, row, strict=True)}))
+            plain = {n: _plain(v) for n, v in zip(names, row, strict=True)}
+            if queue == "state" and isinstance(row[-1], bytes):
+                plain["value"] = json.dumps(unpack_state(row[-1]))
+            click.echo(json.dumps(plain))
 
 
 def _plain(value: Any) -> Any:

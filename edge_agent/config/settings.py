@@ -42,7 +42,7 @@ from twin_core.scenario import Quality
 SECRETS = ("password", "session_secret", "url")
 """Fields whose values no error shows."""
 YEAR_S = 31_536_000
-_OTHER_VARIABLES = {"TWIN_TEST", "TWIN_CONFIG", "TWIN_DEBUG"}
+_OTHER_VARIABLES = {"TWIN_TEST", "TWIN_CONFIG", "TWIN_DEBUG", "TWIN_FAULT_POINT"}
 """Variables with our prefix that are not settings."""
 
 

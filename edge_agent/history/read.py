@@ -51,9 +51,10 @@ from twin_core.plain_files import FileRefused, check_regular
 T = TypeVar("T")
 CHUNK = 5_000
 """Rows in memory at once while a table is read."""
+OLDER = ": tables of an older program; the agent or `pur-mold-twin history upgrade` updates them"
 ORDERS = {
     "shot": ("poured_at",),
-    "prediction": ("poured_at", "shot_id", "revision"),
+    "prediction": ("poured_at", "shot_key", "revision"),
     "quality": ("ts",),
     "telemetry": ("ts", "device_id", "seq"),
     "dead_letter": ("ts",),
@@ -190,9 +191,9 @@ class HistoryReader:
             yield
         except (SQLAlchemyError, sqlite3.Error, OSError, UnicodeError) as error:
             cause = getattr(error, "orig", None) or error
-            raise StoreError(
-                f"{self.words}: the history cannot be read: {cause}", hint=self._hint_of(cause)
-            ) from error
+            older = "column" in str(cause) and "shot_key" in str(cause)
+            words = f"{self.words}: the history cannot be read: {cause}" + (OLDER if older else "")
+            raise StoreError(words, hint=self._hint_of(cause)) from error
 
 
 def open_reader(settings: HistorySettings) -> HistoryReader:
@@ -262,11 +263,11 @@ def _shots(mold_id: str | None, since: datetime, limit: int) -> Select[Any]:
     same = (
         prediction.c.site == shot.c.site,
         prediction.c.press == shot.c.press,
-        prediction.c.shot_id == shot.c.shot_id,
+        prediction.c.shot_key == shot.c.shot_key,
     )
     newest = (
         select(func.max(other.c.revision))
-        .where(*(other.c[name] == shot.c[name] for name in ("site", "press", "shot_id")))
+        .where(*(other.c[name] == shot.c[name] for name in ("site", "press", "shot_key")))
         .scalar_subquery()
     )
     shown = [

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from broker.messages import DeadLetter, Prediction, QualityRecord, ShotKpis, TelemetryFrame
 from broker.topics import PressAddress
 from edge_agent.ports import HistoryRow, RowKind
+from edge_agent.shots.shot_key import key_of_older
 
 ColumnType = Literal["text", "time", "real", "integer", "flag", "json"]
 
@@ -51,6 +54,7 @@ TABLES = {
             "seq": "integer",
             "mold_id": "text",
             "shot_id": "text",
+            "shot_key": "text",
             "sensors": "json",
             "metrics": "json",
             "status": "json",
@@ -63,6 +67,7 @@ TABLES = {
         {
             "site": "text",
             "press": "text",
+            "shot_key": "text",
             "shot_id": "text",
             "mold_id": "text",
             "system_id": "text",
@@ -77,7 +82,7 @@ TABLES = {
             "recipe": "json",
             "simulated": "flag",
         },
-        ("site", "press", "shot_id"),
+        ("site", "press", "shot_key"),
         replace=True,
     ),
     "prediction": Table(
@@ -85,9 +90,10 @@ TABLES = {
         {
             "site": "text",
             "press": "text",
+            "shot_key": "text",
+            "revision": "integer",
             "shot_id": "text",
             "basis": "text",
-            "revision": "integer",
             "mold_id": "text",
             "system_id": "text",
             "issued_at": "time",
@@ -102,7 +108,7 @@ TABLES = {
             "document": "json",
             "simulated": "flag",
         },
-        ("site", "press", "shot_id", "basis", "revision"),
+        ("site", "press", "shot_key", "revision"),
     ),
     "quality": Table(
         "quality",
@@ -111,6 +117,7 @@ TABLES = {
             "press": "text",
             "shot_id": "text",
             "ts": "time",
+            "shot_key": "text",
             "mold_id": "text",
             "rho_moulded_kg_per_m3": "real",
             "rho_free_rise_kg_per_m3": "real",
@@ -143,16 +150,26 @@ TABLES = {
 """Every table of the history."""
 
 
-def telemetry_row(press: PressAddress, frame: TelemetryFrame, shot_id: str | None) -> HistoryRow:
-    """The row of a telemetry frame; ``shot_id`` as assembled, where the frame does not name it."""
+def telemetry_row(
+    press: PressAddress, frame: TelemetryFrame, shot_id: str | None, shot_key: str | None = None
+) -> HistoryRow:
+    """The row of a telemetry frame.
+
+    Args:
+        press: press that sent it.
+        frame: the frame.
+        shot_id: shot as assembled, where the frame does not name it.
+        shot_key: key of that shot; None where it is not known.
+    """
     shot = frame.shot_id or shot_id
     # ids need no escaping in JSON; the rest is written by pydantic at once: this is done often
     head = f'{{"site":"{press.site}","press":"{press.press}","shot_id":'
     head += "null," if shot is None else f'"{shot}",'
+    head += "" if shot_key is None else f'"shot_key":"{shot_key}",'
     return HistoryRow("telemetry", head + frame.model_dump_json(include=_OF_A_FRAME)[1:])
 
 
-_OF_A_FRAME = set(TABLES["telemetry"].columns) - {"site", "press", "shot_id"}
+_OF_A_FRAME = set(TABLES["telemetry"].columns) - {"site", "press", "shot_id", "shot_key"}
 
 
 def shot_row(columns: dict[str, Any]) -> HistoryRow:
@@ -172,11 +189,20 @@ def prediction_row(prediction: Prediction) -> HistoryRow:
     return _row("prediction", columns | {"document": document})
 
 
-def quality_row(press: PressAddress, record: QualityRecord) -> HistoryRow:
-    """The row of a quality record, whole in ``document``."""
+def quality_row(
+    press: PressAddress, record: QualityRecord, shot_key: str | None = None
+) -> HistoryRow:
+    """The row of a quality record, whole in ``document``.
+
+    Args:
+        press: press that the record names.
+        record: the record.
+        shot_key: key of its shot; None where it is not known.
+    """
     document = record.model_dump(mode="json")
     columns = {name: document.get(name) for name in TABLES["quality"].columns}
     columns |= {"site": press.site, "press": press.press, "document": document}
+    columns["shot_key"] = shot_key
     return _row("quality", columns)
 
 
@@ -184,6 +210,36 @@ def dead_letter_row(letter_id: str, letter: DeadLetter) -> HistoryRow:
     """The row of a dead letter."""
     columns = letter.model_dump(mode="json", include=set(TABLES["dead_letter"].columns))
     return _row("dead_letter", columns | {"id": letter_id})
+
+
+def with_shot_key(row: HistoryRow) -> HistoryRow:
+    """The row itself, or with the key that it lacks: an older program left it in the spool."""
+    if row.kind not in ("shot", "prediction") or '"shot_key"' in row.document:
+        return row
+    columns = json.loads(row.document)
+    with suppress(KeyError):  # no site, press or shot: a dead letter
+        columns["shot_key"] = key_of_older_row(columns)
+    return _row(row.kind, columns)
+
+
+def key_of_older_row(columns: Mapping[str, Any]) -> str:
+    """Key of a row of ``shot`` or ``prediction`` that has none, from its columns."""
+
+    def time(name: str) -> datetime | None:
+        try:
+            return datetime.fromisoformat(columns[name])
+        except (KeyError, TypeError, ValueError):
+            return None
+
+    return key_of_older(
+        PressAddress(columns["site"], columns["press"]),
+        columns.get("mold_id") or "",
+        columns["shot_id"],
+        poured_at=time("poured_at"),
+        started_at=time("started_at"),
+        closed_at=time("closed_at"),
+        outcome=columns.get("outcome"),
+    )
 
 
 def _row(kind: RowKind, columns: dict[str, Any]) -> HistoryRow:

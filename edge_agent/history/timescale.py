@@ -18,7 +18,7 @@ from edge_agent.errors import StoreError
 from edge_agent.history import upkeep
 from edge_agent.history.connection import CONNECT_TIMEOUT_S, TROUBLE, connect, database_error
 from edge_agent.history.migrations import HEAD, NEWER, ONE_AT_A_TIME, upgrade_apart
-from edge_agent.history.schema import TABLES, Table, names
+from edge_agent.history.schema import TABLES, Table, names, with_shot_key
 from edge_agent.logs import get_logger
 from edge_agent.ports import HistoryRow, Receipt, Stored
 
@@ -133,9 +133,8 @@ async def _write(connection: asyncpg.Connection, rows: Sequence[Stored[HistoryRo
     async with connection.transaction():
         await _check_version(connection)
         await connection.execute("TRUNCATE incoming")
-        await connection.copy_records_to_table(
-            "incoming", records=[(row.id, row.entry.kind, row.entry.document) for row in rows]
-        )
+        records = [(row.id, row.entry.kind, with_shot_key(row.entry).document) for row in rows]
+        await connection.copy_records_to_table("incoming", records=records)
         for kind in sorted({row.entry.kind for row in rows}):
             await connection.execute(_INSERTS[kind])
             if kind == "telemetry":

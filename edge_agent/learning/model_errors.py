@@ -57,9 +57,13 @@ async def told(
         StoreError: it cannot be read.
     """
     shots: dict[tuple[str, str, str], _Shot] = {}
+    newest: dict[tuple[str, str, str], _Shot] = {}
+    """By ``shot_id``: the shot of a record that does not know its ``shot_key``."""
 
     def of(row: Mapping[str, Any]) -> _Shot | None:
-        return shots.get((row["site"], row["press"], row["shot_id"]))
+        if row["shot_key"] is None:
+            return newest.get((row["site"], row["press"], row["shot_id"]))
+        return shots.get((row["site"], row["press"], row["shot_key"]))
 
     def predictions(rows: list[dict[str, Any]]) -> None:
         for row in rows:
@@ -71,7 +75,8 @@ async def told(
                 found = document.get(part)
                 if found and found["values"]:
                     shot.said[found["model"]] = found["values"]
-            shots[row["site"], row["press"], row["shot_id"]] = shot
+            shots[row["site"], row["press"], row["shot_key"]] = shot
+            newest[row["site"], row["press"], row["shot_id"]] = shot
 
     def results(rows: list[dict[str, Any]]) -> None:
         for row in rows:

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from broker.messages import QualityRecord, Recipe
+from broker.timestamps import LATEST
 from edge_agent.history.read import HistoryReader, Which
 from edge_agent.logged_shots.logged_shot import (
     LAB_NUMBERS,
@@ -24,6 +25,8 @@ from twin_core.learning.past_results import ShotKey
 from twin_core.learning.plausible_ranges import SERIES
 
 Latest = dict[str, tuple[datetime, float]]
+Records = dict[tuple[str, str, str, str | None], list[LabRecord]]
+"""By site, press, ``shot_id`` and ``shot_key``; the last is None where it was not known."""
 
 
 @dataclass
@@ -62,12 +65,11 @@ async def from_history(
     """
     rows: list[dict[str, Any]] = []
     await reader.each("shot", Which(since, until=until), _counted("shot", rows.extend, progress))
-    records: dict[tuple[str, str, str], list[LabRecord]] = {}
+    records = Records()
 
     def keep(found: list[dict[str, Any]]) -> None:
         for row in found:
-            key = row["site"], row["press"], row["shot_id"]
-            records.setdefault(key, []).append(_record(row))
+            records.setdefault(_record_key(row, row["shot_key"]), []).append(_record(row))
 
     await reader.each("quality", Which(since), _counted("quality", keep, progress))
     walk = _Walk(rows, records, take, timedelta(seconds=signal_age_max_s), timeout_s)
@@ -101,7 +103,7 @@ class _Walk:
     def __init__(
         self,
         rows: list[dict[str, Any]],
-        records: dict[tuple[str, str, str], list[LabRecord]],
+        records: Records,
         take: Callable[[LoggedShot], None],
         age_max: timedelta,
         timeout_s: float,
@@ -156,7 +158,7 @@ class _Walk:
         while self._begun < len(shots) and self._by_begin[self._begun].begun_at <= ts:
             shot = self._by_begin[self._begun]
             press = shot.row["site"], shot.row["press"]
-            self._active.setdefault(press, {})[shot.row["shot_id"]] = shot
+            self._active.setdefault(press, {})[shot.row["shot_key"]] = shot
             self._begun += 1
         while self._poured < len(shots) and shots[self._poured].poured_at < ts:
             shot = shots[self._poured]
@@ -174,12 +176,13 @@ class _Walk:
 
     def _shot_of(self, row: dict[str, Any], ts: datetime) -> _Open | None:
         active = self._active.get((row["site"], row["press"]), {})
-        if row["shot_id"] is not None:
-            return active.get(row["shot_id"])
+        if row["shot_key"] is not None:
+            return active.get(row["shot_key"])
+        of = "mold_id" if row["shot_id"] is None else "shot_id"
         fitting = (
             shot
             for shot in active.values()
-            if shot.row["mold_id"] == row["mold_id"] and shot.begun_at <= ts <= shot.ends_at
+            if shot.row[of] == row[of] and (of == "shot_id" or shot.begun_at <= ts <= shot.ends_at)
         )
         return max(fitting, key=lambda shot: shot.begun_at, default=None)
 
@@ -187,11 +190,17 @@ class _Walk:
         self._until(ts)
         ended: list[_Open] = []
         for active in self._active.values():
-            for shot_id in [key for key, shot in active.items() if shot.ends_at < ts]:
-                ended.append(active.pop(shot_id))
+            for ended_key in [key for key, shot in active.items() if shot.ends_at < ts]:
+                ended.append(active.pop(ended_key))
         for shot in sorted(ended, key=lambda shot: shot.ends_at):
             inputs = {name: reading.value for name, reading in shot.inputs.items()}
             self._take(self._logged(shot.row, shot.poured_at, inputs, shot.series))
+
+    def _records_of(self, row: dict[str, Any]) -> tuple[LabRecord, ...]:
+        """Records of the shot, and those of its id that know no shot, in order of time."""
+        keys = (_record_key(row, row["shot_key"]), _record_key(row, None))
+        found = [record for key in keys for record in self._records.get(key, [])]
+        return tuple(sorted(found, key=lambda record: record.known_at or LATEST))
 
     def _logged(
         self,
@@ -209,9 +218,13 @@ class _Walk:
             outcome=row["outcome"],
             inputs=inputs,
             series={name: series_of(readings) for name, readings in series.items()},
-            records=tuple(self._records.get((row["site"], row["press"], row["shot_id"]), ())),
+            records=self._records_of(row),
             simulated=bool(row["simulated"]),
         )
+
+
+def _record_key(row: dict[str, Any], key: str | None) -> tuple[str, str, str, str | None]:
+    return row["site"], row["press"], row["shot_id"], key
 
 
 def _record(row: dict[str, Any]) -> LabRecord:

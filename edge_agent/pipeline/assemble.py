@@ -179,7 +179,8 @@ class Assembler:
         oldest = self.shots.too_many(shot.address)
         if oldest is None or oldest is shot:
             return []
-        self._end(oldest, shot.begun_at or oldest.begun_at)
+        times = [time for time in (shot.begun_at, oldest.begun_at) if time is not None]
+        self._end(oldest, max(times, default=None))
         self.crowded.append(oldest)
         return [oldest]
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
 
+from edge_agent import fault_points
 from edge_agent.clock import Clock
 from edge_agent.errors import StoreError
 from edge_agent.links.publish_packet import Incoming
@@ -183,6 +184,8 @@ class Writer:
         return bool(self._refusals)
 
     async def _write(self, batch: Batch, changes: Changes) -> None:
+        if any(issued.entry.retain for issued in batch.issued):
+            fault_points.reach(fault_points.PUBLISHED)
         if changes:
             with self._watch.work():
                 await self._until_written(changes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from pydantic import ValidationError
 
 from edge_agent.logs import get_logger
@@ -12,7 +14,7 @@ from edge_agent.spool.thread import SpoolThread
 
 
 def kept_shots(spool: SpoolThread) -> tuple[list[Shot], State]:
-    """Shots to go on with, and changes to shots that an older program kept under another key.
+    """Shots to go on with, oldest first, and changes to shots that an older program kept otherwise.
 
     A shot that cannot be read is left out, and said.
     """
@@ -27,4 +29,10 @@ def kept_shots(spool: SpoolThread) -> tuple[list[Shot], State]:
         if key != shot.shot_key:
             renamed[SHOT_SCOPE, key] = None
             renamed[SHOT_SCOPE, shot.shot_key] = shot.model_dump(mode="json")
+    shots.sort(key=_begun)
     return shots, renamed
+
+
+def _begun(shot: Shot) -> datetime:
+    begun = shot.begun_at or shot.closed_at
+    return begun if begun is not None else datetime.min.replace(tzinfo=UTC)

@@ -25,7 +25,7 @@ class Inlet:
     def __init__(
         self,
         press: PressAddress,
-        acknowledge: Callable[[Sequence[Incoming]], None] = lambda _messages: None,
+        acknowledge: Callable[[Sequence[Incoming]], None] | None = None,
         window: int = BATCH,
         inbox: bool = False,
     ) -> None:
@@ -37,7 +37,8 @@ class Inlet:
             window: messages that the broker hands over without an acknowledgement.
             inbox: these are from the inbox of an older program; ``mid`` is the row.
         """
-        self.press, self.acknowledge, self.inbox = press, acknowledge, inbox
+        self.press, self.inbox = press, inbox
+        self.acknowledge = acknowledge or _nobody
         self.full_at = max(1, window // 4)
         self.waiting: deque[Incoming] = deque()
         self.held = 0
@@ -57,6 +58,11 @@ class Inlet:
         self.acknowledge(messages)
         self._moved.set()
 
+    def close(self) -> None:
+        """The session has ended: nothing can be acknowledged in it any more."""
+        self.waiting.clear()
+        self.acknowledge = _nobody
+
     async def emptied(self, progress: Callable[[], None] = lambda: None) -> None:
         """Wait until nothing is in hand."""
         while self.held:
@@ -64,6 +70,10 @@ class Inlet:
             self._moved.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._moved.wait(), 1.0)
+
+
+def _nobody(_messages: Sequence[Incoming]) -> None:
+    """Nobody waits for an acknowledgement."""
 
 
 async def receive(session: Session, inlet: Inlet, watch: Watch) -> None:

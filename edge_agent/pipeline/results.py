@@ -46,9 +46,8 @@ class Results:
 
     def telemetry(self, press: PressAddress, frame: TelemetryFrame, shot: Shot | None) -> None:
         """A frame into the history."""
-        self.batch.forward.append(
-            schema.telemetry_row(press, frame, shot.shot_id if shot else None)
-        )
+        shot_id, shot_key = (shot.shot_id, shot.shot_key) if shot else (None, None)
+        self.batch.forward.append(schema.telemetry_row(press, frame, shot_id, shot_key))
         self.batch.begin()
 
     def quality(self, press: PressAddress, record: QualityRecord) -> None:

@@ -72,10 +72,16 @@ class Revisions:
         state: State = {}
         for press in presses:
             counter = self._of(press)
-            if counter.asked - counter.last < RESERVE // 2:
+            if counter.asked - counter.last < RESERVE // 2 or counter.last >= counter.reserved:
                 counter.asked = counter.last + RESERVE
                 state[REVISION_SCOPE, str(press)] = {"reserved_to": counter.asked}
         return state
+
+    def renew(self, state: State) -> None:
+        """Before a transaction is tried again: another may have reserved more meanwhile."""
+        for (scope, press), value in state.items():
+            if scope == REVISION_SCOPE and value is not None:
+                state[scope, press] = {"reserved_to": self._counters[press].asked}
 
     def committed(self, state: State) -> None:
         """A transaction with this state is on disk."""

@@ -27,12 +27,12 @@ class Changes:
     """Rows of the inbox that an older program left."""
 
     def __bool__(self) -> bool:
-        return self.adds or bool(self.settled or self.forwarded or self.drained)
+        return self.adds or bool(self.settled or self.forwarded or self.state or self.drained)
 
     @property
     def adds(self) -> bool:
-        """Does it need room?"""
-        return bool(self.publish or self.retained or self.forward or self.state)
+        """Does it need room? State takes the place of older state."""
+        return bool(self.publish or self.retained or self.forward)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from broker.timestamps import parse_timestamp
 from edge_agent.errors import StoreError
-from edge_agent.spool.spool import Spool
+from edge_agent.spool.spool import Spool, unpack_state
 from edge_agent.spool.spool_file import SpoolFile
 from edge_agent.spool.sqlite_files import PARTS, connect, connect_beside, part
 from edge_agent.spool.tables import OLDER_TABLES, SPOOL_TABLES
@@ -33,7 +33,13 @@ _NO_DAMAGE = {
     *(sqlite3.SQLITE_AUTH, sqlite3.SQLITE_READONLY),
 }
 """Codes that speak of rights, room and locks, not of what is in the file."""
-_TYPES = {"id": int, "payload": bytes, "retain": int, "content_type": str | None}
+_TYPES = {
+    "id": int,
+    "payload": bytes,
+    "retain": int,
+    "content_type": str | None,
+    "value": str | bytes,
+}
 """Types of columns that are not text."""
 Row = tuple[object, ...]
 
@@ -251,8 +257,10 @@ def _is_whole(columns: tuple[str, ...], row: list[object]) -> bool:
     """Does a row read as it was written? Damage may leave a row that SQLite still accepts."""
     values = dict(zip(columns, row, strict=True))
     try:
-        for name in {"document", "value"} & values.keys():
-            json.loads(values[name])  # type: ignore[arg-type]
+        if "document" in values:
+            json.loads(values["document"])  # type: ignore[arg-type]
+        if "value" in values:
+            unpack_state(values["value"])  # type: ignore[arg-type]
         for name in {"received_at", "created_at", "at"} & values.keys():
             parse_timestamp(values[name])
     except (ValueError, TypeError, RecursionError):

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import uuid
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -33,8 +34,16 @@ from edge_agent.spool.tables import INBOX, INBOX_TABLE, SCHEMA_VERSION, has_inbo
 NOTHING = {"results": 0, "telemetry": 0}
 """No row was had yet."""
 EPOCH = datetime.fromtimestamp(0, UTC)
+PAGE_BYTES = 2048
+"""Of a new file. A commit writes whole pages, most of them partly filled: see decision 0019."""
 WAL_PAGES_MAX = 16_384
-"""64 MB: a commit tidies up the log itself only if ``checkpoint`` did not get to it."""
+"""32 MB: a commit tidies up the log itself only if ``checkpoint`` did not get to it."""
+LOG_BYTES, COMMIT_BYTES, ROW_BYTES = 4_000_000, 12_000, 100
+"""``tidy`` moves the log into the file when it has grown by so much: a page that every commit
+writes again then goes into the file once in that time. Estimated, by commit and by row beside its
+content."""
+PACKED_FROM = 512
+"""Characters of a state from which on it is compressed: a curing shot is written every second."""
 THIN_AT_ONCE = 10_000
 """Frames looked at in one transaction: it must stay short."""
 THINNED = ("spool", "thinned")
@@ -73,6 +82,10 @@ class Spool:
         """Set by who watches the limit: nothing more is taken in."""
         self._files: OpenFiles | None = None
         self._tidying = Lock()
+        self._log_bytes = 0
+        """Written since the last checkpoint, estimated."""
+        self._forward_id: int | None = None
+        """The newest id given to a row for the history; no id is given twice in one life."""
         with ExitStack() as opened:
             try:
                 if path.name == ":memory:":
@@ -91,6 +104,7 @@ class Spool:
 
     def _open(self, file: SpoolFile, opened: ExitStack) -> None:
         self._db = opened.enter_context(_connected(self.path))
+        self._db.execute(f"PRAGMA page_size={PAGE_BYTES}")  # an older file keeps its own
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES_MAX}")
@@ -119,6 +133,7 @@ class Spool:
         at = format_timestamp(now)
         self._check_files()
         with self._transaction() as db:
+            first = self._new_ids(len(changes.forward))  # before the newest rows may go
             db.executemany("DELETE FROM publish WHERE key = ?", [(k,) for k in changes.settled])
             db.executemany("DELETE FROM forward WHERE id = ?", [(i,) for i in changes.forwarded])
             if changes.drained:
@@ -129,21 +144,29 @@ class Spool:
                 [(at, m.press, m.key, m.topic, m.payload, m.retain) for m in changes.publish],
             )
             db.executemany(
-                "INSERT OR REPLACE INTO retained (topic, press, payload, at) VALUES (?,?,?,?)",
+                "INSERT INTO retained (topic, press, payload, at) VALUES (?,?,?,?)"
+                " ON CONFLICT (topic) DO UPDATE SET payload = excluded.payload, at = excluded.at",
                 [(m.topic, m.press, m.payload, at) for m in changes.retained.values()],
             )
             db.executemany(
-                "INSERT INTO forward (created_at, kind, document) VALUES (?,?,?)",
-                [(at, r.kind, r.document) for r in changes.forward],
+                "INSERT INTO forward (id, created_at, kind, document) VALUES (?,?,?,?)",
+                [(i, at, r.kind, r.document) for i, r in enumerate(changes.forward, first)],
             )
             for (scope, key), value in changes.state.items():
                 if value is None:
                     db.execute("DELETE FROM state WHERE scope = ? AND key = ?", (scope, key))
                 else:
+                    packed = pack_state(value)
+                    self._log_bytes += len(packed)
+                    # in place: a row that is replaced writes its index, too
                     db.execute(
-                        "INSERT OR REPLACE INTO state (scope, key, value) VALUES (?,?,?)",
-                        (scope, key, json.dumps(value)),
+                        "INSERT INTO state (scope, key, value) VALUES (?,?,?)"
+                        " ON CONFLICT (scope, key) DO UPDATE SET value = excluded.value",
+                        (scope, key, packed),
                     )
+        rows = [len(r.document) for r in changes.forward]
+        rows += [len(m.payload) for m in changes.publish]
+        self._log_bytes += COMMIT_BYTES + sum(rows) + ROW_BYTES * len(rows)
         self._check_files()
 
     def inbox(self, after: int, limit: int) -> list[tuple[int, str, bytes, str | None]]:
@@ -166,7 +189,7 @@ class Spool:
         kept = {}
         for key, value in rows:
             try:
-                kept[str(key)] = dict(json.loads(value))
+                kept[str(key)] = unpack_state(value)
             except (ValueError, TypeError, RecursionError) as error:  # damaged, yet not noticed
                 get_logger().error("state_unreadable", detail=f"{scope} {key}", error=str(error))
         return kept
@@ -249,6 +272,7 @@ class Spool:
                     except sqlite3.IntegrityError:
                         continue
                     saved[table] += 1
+        self._forward_id = None
         return saved
 
     def used_bytes(self) -> int:
@@ -300,12 +324,18 @@ class Spool:
             ]
         return Depth(*counts)
 
-    def checkpoint(self) -> None:
-        """Move what is committed from the log into the file, beside the writer; from any thread.
+    def tidy(self) -> None:
+        """Call ``checkpoint`` when the log has grown by ``LOG_BYTES``; to be called every second.
 
-        Otherwise a commit does it now and then, and a prediction waits for that.
+        Otherwise a commit does it now and then, and takes long.
         """
+        if self._log_bytes >= LOG_BYTES:
+            self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Move what is committed from the log into the file, beside the writer; from any thread."""
         with self._tidying, self._reading():
+            self._log_bytes = 0
             self._tidier.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def close(self) -> None:
@@ -314,6 +344,15 @@ class Spool:
             self._opened.close()
             if self._file is not None:
                 self._file.close()
+
+    def _new_ids(self, count: int) -> int:
+        """Take ids for rows for the history, and give the first; a counter of SQLite's own would
+        be one more page in every commit."""
+        if self._forward_id is None:
+            (newest,) = self._db.execute("SELECT max(id) FROM forward").fetchone()
+            self._forward_id = newest or 0
+        self._forward_id += count
+        return self._forward_id - count + 1
 
     def _check_files(self) -> None:
         if self._files is not None:
@@ -340,6 +379,25 @@ class Spool:
             yield self._db
         except sqlite3.Error as error:
             raise StoreError(f"{self.path}: the spool cannot be read: {error}") from error
+
+
+def pack_state(value: dict[str, Any]) -> str | bytes:
+    """A state as it is stored: JSON, compressed when it is long."""
+    text = json.dumps(value, separators=(",", ":"))
+    return text if len(text) < PACKED_FROM else zlib.compress(text.encode(), 1)
+
+
+def unpack_state(stored: str | bytes) -> dict[str, Any]:
+    """A state from ``pack_state``, or of an older spool.
+
+    Raises:
+        ValueError, TypeError: it is damaged.
+    """
+    try:
+        text = zlib.decompress(stored) if isinstance(stored, bytes) else stored
+    except zlib.error as error:
+        raise ValueError(str(error)) from error
+    return dict(json.loads(text))
 
 
 def _time(text: str) -> datetime:

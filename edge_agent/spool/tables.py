@@ -26,7 +26,7 @@ CREATE TABLE publish (
     key TEXT NOT NULL UNIQUE, topic TEXT NOT NULL, payload BLOB NOT NULL, retain INTEGER NOT NULL);
 CREATE INDEX publish_press ON publish (press, id);
 CREATE TABLE forward (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, created_at TEXT NOT NULL, kind TEXT NOT NULL,
+    id INTEGER PRIMARY KEY, created_at TEXT NOT NULL, kind TEXT NOT NULL,
     document TEXT NOT NULL);
 CREATE INDEX forward_results ON forward (id) WHERE kind <> 'telemetry';
 CREATE TABLE retained (topic TEXT PRIMARY KEY, press TEXT NOT NULL, payload BLOB NOT NULL,

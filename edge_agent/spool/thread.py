@@ -88,9 +88,9 @@ class SpoolThread:
         """See ``Spool.depth``."""
         return await self._call(self._spool.depth)
 
-    async def checkpoint(self) -> None:
-        """See ``Spool.checkpoint``; beside the thread, so that no commit waits for it."""
-        await asyncio.to_thread(self._spool.checkpoint)
+    async def tidy(self) -> None:
+        """See ``Spool.tidy``; beside the thread, so that no commit waits for it."""
+        await asyncio.to_thread(self._spool.tidy)
 
     def close(self) -> None:
         """Finish what is running and close the file."""

@@ -10,6 +10,7 @@ from broker.messages import QualityRecord, ShotEvent, ShotKpis, TelemetryFrame
 from edge_agent.errors import StoreError
 from edge_agent.history import schema
 from edge_agent.ports import HistoryRow, HistoryStore, Stored
+from edge_agent.shots.shot_key import shot_key
 from edge_agent.virtual_plant.shots import VirtualShot
 
 Progress = Callable[[int], None]
@@ -20,11 +21,14 @@ BATCH = 4000
 def shot_rows(shot: VirtualShot) -> list[HistoryRow]:
     """Telemetry, the ended shot, and its quality record if it has one; no prediction."""
     frames = [t.message for t in shot.messages if isinstance(t.message, TelemetryFrame)]
+    started, *_ = (t.message for t in shot.messages if isinstance(t.message, ShotEvent))
+    key = shot_key(shot.press, started.mold_id, shot.shot_id, started.event, started.ts)
     events = {t.message.event: t.message for t in shot.messages if isinstance(t.message, ShotEvent)}
     kpis = ShotKpis(
         site=shot.press.site,
         press=shot.press.press,
         shot_id=shot.shot_id,
+        shot_key=key,
         mold_id=shot.mold_id,
         system_id=shot.system_id,
         outcome="demolded",
@@ -40,10 +44,10 @@ def shot_rows(shot: VirtualShot) -> list[HistoryRow]:
     recipe = events["poured"].recipe
     assert recipe is not None
     columns = schema.shot_columns(kpis) | {"recipe": recipe.model_dump(mode="json")}
-    rows = [schema.telemetry_row(shot.press, frame, None) for frame in frames]
+    rows = [schema.telemetry_row(shot.press, frame, None, key) for frame in frames]
     rows.append(schema.shot_row(columns))
     if shot.quality is not None and isinstance(shot.quality.message, QualityRecord):
-        rows.append(schema.quality_row(shot.press, shot.quality.message))
+        rows.append(schema.quality_row(shot.press, shot.quality.message, key))
     return rows
 
 

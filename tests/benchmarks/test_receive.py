@@ -22,8 +22,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from broker.local.mosquitto import MosquittoProcess
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import connect
-from edge_agent.ports import Envelope
-from edge_agent.spool.spool import Spool, SpoolThread
+from edge_agent.ports import HistoryRow
+from edge_agent.spool.spool import Changes, Spool, SpoolThread
 from tests.support.processes import ROOT
 
 pytestmark = pytest.mark.needs("mosquitto")
@@ -60,14 +60,13 @@ async def durable(port: int, version: Version, folder: Path) -> float:
             until, first = (MESSAGES - 1, False) if first else (0, False)
             while left > until:
                 batch = await session.next_batch(1 if until else 256)
-                now = datetime.now(UTC)
-                envelopes = [Envelope(now, m.topic, m.payload, m.content_type) for m in batch]
-                await spool.call(spool.spool.append, envelopes)
+                rows = [HistoryRow("telemetry", message.payload.decode()) for message in batch]
+                await spool.call(spool.spool.commit, Changes(forward=rows), datetime.now(UTC))
                 session.acknowledge(batch)
                 left -= len(batch)
 
         rate = await loaded(port, receive)
-    assert spool.spool.depth().inbox_count == MESSAGES
+    assert spool.spool.depth().forward_count == MESSAGES
     spool.close()
     return rate
 

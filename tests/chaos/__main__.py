@@ -11,10 +11,13 @@ from pathlib import Path
 
 import click
 
+from tests.chaos.fault_point import FaultPlant, run_kills
+from tests.chaos.fault_point import Report as FaultReport
 from tests.chaos.plant import Plant
 from tests.chaos.rounds import Report, run_rounds
 
 PROGRESS_EVERY = 10
+FAULT_POINT = "published-uncommitted"
 
 
 @click.command(
@@ -31,6 +34,13 @@ PROGRESS_EVERY = 10
 @click.option(
     "--hostile/--peaceful", default=True, show_default=True, help="Hostile clients beside, or none."
 )
+@click.option(
+    "--fault-point",
+    type=click.Choice([FAULT_POINT]),
+    help="Instead: the agent kills itself there; a listener hears all that it says.",
+)
+@click.option("--kills", default=50, show_default=True, type=click.IntRange(1), help="There.")
+@click.option("--group", is_flag=True, help="There: two agents that share the presses.")
 @click.option("--report", type=click.Path(path_type=Path), help="Write the figures as JSON.")
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep logs and spool in this folder.")
 def command(
@@ -39,6 +49,9 @@ def command(
     rate: float,
     judge_every: int,
     hostile: bool,
+    fault_point: str | None,
+    kills: int,
+    group: bool,
     report: Path | None,
     keep: Path | None,
 ) -> None:
@@ -52,15 +65,25 @@ def command(
     must have its one final prediction. What a killed broker lost although it had acknowledged it is
     counted apart; the presses send it again.
 
+    With --fault-point the agent gets SIGKILL after it has published a prediction and before it has
+    committed what led to it. Nobody may hear one revision of a shot with two contents, and the last
+    word that is heard on a shot must be that of the history.
+
     Exit codes: 0 nothing lost and nothing doubled, 1 something was.
     """
     chosen = random.randrange(10**6) if seed is None else seed
-    click.echo(f"seed {chosen}, {rounds} rounds", err=True)
+    what = f"{rounds} rounds" if fault_point is None else f"{kills} kills"
+    click.echo(f"seed {chosen}, {what}", err=True)
     with tempfile.TemporaryDirectory(prefix="twin-chaos-") as temporary:
         folder = keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        found = asyncio.run(_run(folder, chosen, rounds, rate, judge_every, hostile))
-    click.echo(text(found))
+        found: Report | FaultReport
+        if fault_point is not None:
+            found = asyncio.run(_run_kills(folder, chosen, kills, group))
+            click.echo(found.text())
+        else:
+            found = asyncio.run(_run(folder, chosen, rounds, rate, judge_every, hostile))
+            click.echo(text(found))
     if report is not None:
         report.write_text(json.dumps(found.as_json(), indent=2) + "\n")
     sys.exit(0 if found.is_good else 1)
@@ -71,6 +94,19 @@ async def _run(
 ) -> Report:
     async with Plant(folder, seed, rate, hostile=hostile) as plant:
         return await run_rounds(plant, seed, rounds, judge_every, _progress)
+
+
+async def _run_kills(folder: Path, seed: int, kills: int, group: bool) -> FaultReport:
+    async with FaultPlant(folder, seed, group=group) as plant:
+        return await run_kills(plant, seed, kills, _progress_of_kills)
+
+
+def _progress_of_kills(report: FaultReport) -> None:
+    click.echo(
+        f"{report.duration_s:7.0f} s  kills {report.kills:4}  stored {report.stored:7}  "
+        f"lost {report.lost}  doubled {report.doubled}  heard {report.heard:6}",
+        err=True,
+    )
 
 
 def _progress(report: Report) -> None:

@@ -50,6 +50,7 @@ class Plant:
         )
         self.database = TimescaleServer()
         self.url = ""
+        self.agents: list[AgentProcess] = []
         self.gateways: list[Gateway] = []
         self.intruders: list[Intruder] = []
 
@@ -75,8 +76,8 @@ class Plant:
             await self.broker.start()
         await asyncio.to_thread(self.database.start)
         self.url = await new_database(self.database.url)
-        self.agent = AgentProcess(self._folder, self.broker.port, presses, self.url, more)
-        await asyncio.to_thread(self.agent.start)
+        self.agents = self._make_agents(presses, more)
+        await asyncio.gather(*(asyncio.to_thread(agent.start) for agent in self.agents))
         for press in PRESSES:
             messages = script(press, random.Random(f"{self._seed}/{press}"))
             context = ruled.context(f"press-{SITE}-{press}") if ruled else None
@@ -87,6 +88,15 @@ class Plant:
             self.intruders = [Intruder(role, ruled, presses, self._seed) for role in INTRUDERS]
         for intruder in self.intruders:
             intruder.start()
+
+    def _make_agents(self, presses: tuple[str, ...], more: dict[str, Any]) -> list[AgentProcess]:
+        """The agents of the plant, not yet started."""
+        return [AgentProcess(self._folder, self.broker.port, presses, self.url, more)]
+
+    @property
+    def agent(self) -> AgentProcess:
+        """The only agent, or the first."""
+        return self.agents[0]
 
     def talk(self) -> None:
         """Let the presses work, and who is hostile attack."""
@@ -151,9 +161,9 @@ class Plant:
             assert thread.problem is None, thread.problem
 
     async def _close(self) -> None:
-        agent = getattr(self, "agent", None)
-        if agent is not None and agent.process is not None and agent.process.poll() is None:
-            agent.kill()
+        for agent in self.agents:
+            if agent.process is not None and agent.process.poll() is None:
+                agent.kill()
         await self._stack.aclose()
         await self.broker.terminate()
         await asyncio.to_thread(self.database.kill)

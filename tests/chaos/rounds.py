@@ -23,7 +23,7 @@ import asyncpg
 
 from tests.chaos.judge import LETTERS, expected, is_there, judge
 from tests.chaos.plant import VICTIMS, Plant
-from tests.support.processes import read_file
+from tests.support.processes import waiting_in
 
 TWO_AT_ONCE = 0.15
 """Share of the rounds in which two are killed."""
@@ -46,7 +46,6 @@ class Report:
     """Different messages: frames, shot events, poison."""
     sent_again: int = 0
     acknowledged: int = 0
-    """Of these, what the broker or the press sent again."""
     frames: int = 0
     stored: int = 0
     lost: int = 0
@@ -138,8 +137,7 @@ async def settle(plant: Plant, report: Report, *, everything: bool) -> None:
 async def _is_quiet(plant: Plant) -> bool:
     if not all(gateway.is_through() for gateway in plant.gateways):
         return False
-    waiting = "SELECT (SELECT count(*) FROM publish)"
-    if read_file(plant.agent.spool, f"{waiting} + (SELECT count(*) FROM forward)") != [(0,)]:
+    if waiting_in(plant.agent.spool):
         return False
     with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
         db = await asyncpg.connect(plant.url, timeout=5)

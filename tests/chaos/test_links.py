@@ -158,8 +158,9 @@ async def test_results_overtake_raw_telemetry(
             spool = agent._spool
 
             async def all_waits() -> bool:
-                depth = await spool.depth()
-                return depth.forward_count > len(sent)
+                rows = await spool.to_forward(len(sent) + 100)
+                ended = any('"basis": "final"' in row.entry.document for row in rows)
+                return ended and len(rows) > len(sent)
 
             await until(all_waits, "everything to wait for the database")
             proxy.heal()

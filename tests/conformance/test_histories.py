@@ -12,11 +12,13 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from broker.topics import PressAddress
 from edge_agent.config.settings import HistorySettings
 from edge_agent.history import open_store
 from edge_agent.history.parquet import export
 from edge_agent.history.read import HistoryReader, Which, open_reader
 from edge_agent.ports import HistoryRow, HistoryStore, RowKind, Stored
+from edge_agent.shots.shot_key import shot_key
 from tests.support.timescale import TimescaleServer, new_database
 
 NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
@@ -75,9 +77,18 @@ def frame(seq: int | None, ts: str = "2026-05-04T08:00:00Z", **sensors: float) -
     return ("telemetry", {**key, "shot_id": "a", "mold_id": "M", "sensors": sensors, **more})
 
 
+KEY, OTHER = "0" * 20, "1" * 20
+
+
 def shot(**columns: Any) -> Any:
     key = {"site": "s", "press": "p", "shot_id": "a", "mold_id": "M", "T_core_max_C": 101.5}
-    return ("shot", {**key, "poured_at": "2026-05-04T08:00:00Z", **columns})
+    return ("shot", {**key, "shot_key": KEY, "poured_at": "2026-05-04T08:00:00Z", **columns})
+
+
+def prediction(revision: int, basis: str, **columns: Any) -> Any:
+    key = {"site": "s", "press": "p", "shot_id": "a", "shot_key": KEY, "mold_id": "M"}
+    said = {"basis": basis, "revision": revision, "t_demold_min_s": 100.0 * revision}
+    return ("prediction", {**key, **said, "document": {"v": 1}, **columns})
 
 
 async def test_a_row_is_there_once_and_whole(history: Opened) -> None:
@@ -111,16 +122,52 @@ async def test_a_shot_is_completed_not_reopened(history: Opened) -> None:
 
 
 async def test_shots_come_with_their_latest_prediction(history: Opened) -> None:
-    key = {"site": "s", "press": "p", "shot_id": "a", "mold_id": "M"}
-    for revision, basis in ((1, "poured"), (2, "final")):
-        columns = {**key, "basis": basis, "revision": revision, "t_demold_min_s": 100.0 * revision}
-        await history.put(("prediction", {**columns, "document": {"v": 1}}))
-    later = shot(shot_id="b", poured_at="2026-05-04T09:00:00Z", mold_id="N")
+    await history.put(prediction(1, "poured"), prediction(2, "final"))
+    later = shot(shot_id="b", shot_key=OTHER, poured_at="2026-05-04T09:00:00Z", mold_id="N")
     await history.put(shot(), later)
     shots = await history.reader.shots(None, EVER, 10)
     assert [(row["shot_id"], row["t_demold_min_s"]) for row in shots] == [("b", None), ("a", 200.0)]
     assert [row["shot_id"] for row in await history.reader.shots("M", EVER, 10)] == ["a"]
     assert await history.reader.shots(None, NOW + timedelta(hours=2), 10) == []
+
+
+async def test_a_shot_id_that_comes_again_is_another_shot(history: Opened) -> None:
+    again = {"shot_key": OTHER, "poured_at": "2026-05-04T09:00:00Z"}
+    await history.put(shot(), prediction(1, "poured"), prediction(2, "final"))
+    await history.put(shot(**again), prediction(1, "poured", **again, t_demold_min_s=50.0))
+    await history.put(shot(outcome="demolded"), shot(**again, outcome="aborted"))
+    found = await history.reader.shot("a")
+    assert [(r["shot_key"], r["outcome"]) for r in found["shot"]] == [
+        (KEY, "demolded"),
+        (OTHER, "aborted"),
+    ]
+    rows = await history.reader.shots(None, EVER, 10)
+    assert [(r["shot_key"], r["t_demold_min_s"]) for r in rows] == [(OTHER, 50.0), (KEY, 200.0)]
+
+
+async def test_the_first_content_of_a_revision_stays(history: Opened) -> None:
+    await history.put(prediction(1, "poured"), prediction(1, "poured"), prediction(1, "live"))
+    await history.put(prediction(1, "final"))
+    assert [r["basis"] for r in (await history.reader.shot("a"))["prediction"]] == ["poured"]
+
+
+async def test_rows_that_an_older_program_left_in_the_spool_get_a_key(history: Opened) -> None:
+    """The one that says that the shot was poured, and the one that ends it, which knows more."""
+    older = {"shot_key", "T_core_max_C"}
+    rows = [
+        (kind, {name: value for name, value in columns.items() if name not in older})
+        for kind, columns in (
+            shot(),
+            prediction(1, "poured", poured_at="2026-05-04T08:00:00Z"),
+            shot(started_at="2026-05-04T07:59:00Z", closed_at=None, outcome="demolded"),
+        )
+    ]
+    receipt = await history.put(*rows)
+    assert receipt.rejected == {}
+    key = shot_key(PressAddress("s", "p"), "M", "a", "poured", NOW)
+    found = await history.reader.shot("a")
+    assert [(r["shot_key"], r["outcome"]) for r in found["shot"]] == [(key, "demolded")]
+    assert [r["shot_key"] for r in found["prediction"]] == [key]
 
 
 async def test_old_raw_telemetry_goes_and_results_stay(history: Opened) -> None:

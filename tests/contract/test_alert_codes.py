@@ -10,7 +10,7 @@ from pathlib import Path
 from broker import alert_codes
 from tests.support.processes import ROOT
 
-TEMPORARY = {"edge_agent/pipeline/pipeline/pipeline/unsaved.py"}
+TEMPORARY = {"edge_agent/pipeline/unsaved.py"}
 """Goes away with the second way through the agent."""
 
 

@@ -40,6 +40,7 @@ def as_grafana_sends_it(sql: str) -> str:
 def rows() -> list[HistoryRow]:
     at = NOW.isoformat()
     shot = {"site": "s", "press": "p1", "shot_id": "one", "mold_id": "M", "poured_at": at}
+    shot["shot_key"] = "0" * 20
     document = shot | {"basis": "final", "revision": 1, "issued_at": at, "t_demold_min_s": 60.0}
     frame = TelemetryFrame(
         ts=NOW, device_id="d", seq=1, mold_id="M", sensors={"T_core_C": 1.0, "p_cavity_bar": 1.0}

@@ -15,10 +15,10 @@ from typing import Any
 
 import asyncpg
 import pytest
-from broker.loopback import free_port
-from broker.mosquitto import MosquittoProcess
 from click.testing import CliRunner
 
+from broker.local.loopback import free_port
+from broker.local.mosquitto import MosquittoProcess
 from edge_agent.cli import main
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.doctor.checkup import Check, Finding, run_checks

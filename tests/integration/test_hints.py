@@ -13,8 +13,8 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from broker.loopback import free_port
 
+from broker.local.loopback import free_port
 from edge_agent.config.settings import BrokerSettings, HistorySettings
 from edge_agent.errors import LinkError, NotAuthorized, StoreError
 from edge_agent.history.read import open_reader

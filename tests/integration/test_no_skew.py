@@ -19,7 +19,8 @@ from edge_agent.shots.shot import Shot
 from edge_agent.shots.simulation import ShotSimulation
 from edge_agent.shots.timed_messages import Timed
 from edge_agent.virtual_plant.shots import VirtualShot
-from tests.support.played import deliver, envelopes, feed, pipeline_of, settings_for, virtual_plant
+from tests.support.pipelines import feed, pipeline_on
+from tests.support.played import Standing, deliver, messages_of, settings_for, virtual_plant
 from twin_core.learning.columns import COLUMNS, known_by
 from twin_core.learning.features import Row
 
@@ -69,10 +70,10 @@ async def test_columns_of_the_press_are_those_of_the_training(
     seen, plant = Seen(monkeypatch), virtual_plant(SHOTS)
     settings = settings_for(tmp_path, plant)
     shots = [awkward(number, shot) for number, shot in enumerate(plant.shots())]
-    messages = envelopes(settings, shots)
+    messages = messages_of(settings, shots)
     half = len(messages) // 2
     for part in (messages[:half], messages[half:]):  # a restart, in the middle of a shot
-        work = pipeline_of(settings)
+        work = pipeline_on(settings, Standing())
         await feed(work, part)
         await deliver(work, settings)
         work._spool.close()

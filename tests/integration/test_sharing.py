@@ -108,7 +108,7 @@ async def a_shot_and_a_new_agent(
         await holds(watch, "a")
         await watch.subscribe([PREDICTIONS])
         await tell(plant, "poured")
-        assert (await predicted(watch, "poured")).revision == 1
+        await predicted(watch, "poured")
         async with running(b):
             await asyncio.sleep(0.5)
             await tell(plant, "demolded")

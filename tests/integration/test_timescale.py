@@ -16,12 +16,14 @@ import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
+from broker.topics import PressAddress
 from edge_agent.config.settings import HistorySettings
 from edge_agent.errors import StoreError
-from edge_agent.history import migrations, timescale
+from edge_agent.history import migrations, timescale, upkeep
 from edge_agent.history.schema import TABLES
 from edge_agent.history.timescale import TimescaleHistory
-from edge_agent.ports import HistoryRow, Stored
+from edge_agent.ports import HistoryRow, RowKind, Stored
+from edge_agent.shots.shot_key import shot_key
 from tests.support.timescale import TimescaleServer, new_database
 
 pytestmark = [pytest.mark.needs("postgres"), pytest.mark.xdist_group("db")]
@@ -99,6 +101,59 @@ async def test_migrated_tables_are_those_of_the_schema(
     assert [row[0] for row in await db.fetch(found)] == ["telemetry"]
 
 
+async def test_tables_of_version_0001_get_the_key_of_a_shot(
+    server: TimescaleServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compressed telemetry stays as it is; a shot that is open meanwhile stays one row."""
+    url = await new_database(server.url)
+    with monkeypatch.context() as older:
+        older.setattr(migrations, "HEAD", "0001")
+        await migrations.upgrade(url)
+    db = await asyncpg.connect(url)
+    await db.execute(_OF_VERSION_0001)
+    if await upkeep.compress(db):
+        await db.execute("SELECT compress_chunk(c) FROM show_chunks('telemetry') c")
+    poured_at = NOW + timedelta(seconds=5, microseconds=250_000)
+    key = shot_key(PressAddress("s", "p"), "M", "a", "poured", poured_at)
+    store = opened(url)
+    columns = {"site": "s", "press": "p", "shot_id": "a", "mold_id": "M", "shot_key": key}
+    ended = columns | {"poured_at": poured_at.isoformat(), "outcome": "demolded"}
+    late = {"device_id": "d", "ts": NOW.isoformat(), "seq": 1}
+    kinds: list[tuple[RowKind, dict[str, Any]]] = [("shot", ended), ("telemetry", columns | late)]
+    rows = [HistoryRow(kind, json.dumps(row)) for kind, row in kinds]
+    receipt = await store.deliver([Stored(i, NOW, row) for i, row in enumerate(rows)])
+    assert receipt.rejected == {}
+    shots = await db.fetch("SELECT shot_key, outcome FROM shot")
+    assert [tuple(row) for row in shots] == [(key, "demolded")]
+    said = await db.fetch(
+        "SELECT shot_key = $1, revision, basis FROM prediction ORDER BY 1, 2", key
+    )
+    assert [tuple(row) for row in said] == [
+        (False, 3, "live"),  # of another shot with this id
+        (True, 1, "poured"),
+        (True, 2, "live"),
+        (True, 3, "final"),  # had the number of the one before it
+    ]
+    frames = await db.fetch("SELECT seq, shot_key FROM telemetry ORDER BY seq")
+    assert [tuple(row) for row in frames] == [(0, None), (1, key)]
+    await db.close()
+    await store.close()
+
+
+_OF_VERSION_0001 = """
+INSERT INTO telemetry (site, press, device_id, ts, seq, shot_id, sensors)
+VALUES ('s', 'p', 'd', '2026-05-04T08:00:00Z', 0, 'a', '{}');
+INSERT INTO shot (site, press, shot_id, mold_id, poured_at, started_at)
+VALUES ('s', 'p', 'a', 'M', '2026-05-04T08:00:05.25Z', '2026-05-04T08:00:00Z');
+INSERT INTO prediction (site, press, shot_id, mold_id, basis, revision, poured_at, issued_at)
+SELECT 's', 'p', 'a', 'M', basis, revision, at::timestamptz, at::timestamptz
+FROM (VALUES ('poured', 1, '2026-05-04T08:00:05.25Z'), ('live', 2, '2026-05-04T08:00:05.25Z'),
+             ('final', 2, '2026-05-04T08:00:06.25Z'), ('live', 3, '2026-05-05T08:00:00Z'))
+     AS said (basis, revision, at);
+UPDATE prediction SET poured_at = '2026-05-04T08:00:05.25Z' WHERE basis = 'final';
+"""
+
+
 async def test_several_may_make_the_tables_at_once(server: TimescaleServer) -> None:
     url = await new_database(server.url)
     command = [sys.executable, "-m", "edge_agent", "history", "--history", url, "upgrade"]
@@ -156,7 +211,7 @@ async def test_tables_that_a_newer_program_changed_are_not_written(
     await db.execute("ALTER TABLE telemetry RENAME COLUMN seq TO number")
     await db.execute("UPDATE alembic_version SET version_num = '9999'")
     await migrating.commit()
-    with pytest.raises(StoreError, match=r"version 9999.*knows 0001: update the program"):
+    with pytest.raises(StoreError, match=r"version 9999.*knows 0002: update the program"):
         await waiting
     with pytest.raises(StoreError, match=r"newer program.*update this program"):  # connected anew
         await store.deliver(frames(2))

@@ -7,10 +7,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from broker.loopback import free_port
-from broker.mosquitto import MosquittoProcess
-from broker.passwords import password_line
-
+from broker.local.loopback import free_port
+from broker.local.mosquitto import MosquittoProcess
+from broker.setup.passwords import password_line
 from edge_agent.config.settings import BrokerSettings
 
 PASSWORD = "right-password"

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from broker.codec import encode
 from broker.topics import PressAddress
-from edge_agent.config.catalogue import load_catalogue
 from edge_agent.config.settings import (
     CatalogueSettings,
     HistorySettings,
@@ -18,12 +16,13 @@ from edge_agent.config.settings import (
     SpoolSettings,
 )
 from edge_agent.history.sqlite import SqliteHistory
+from edge_agent.links.publish_packet import Incoming
 from edge_agent.pipeline.pipeline import Pipeline
-from edge_agent.ports import Envelope
 from edge_agent.shots.timed_messages import Timed, topic_of
-from edge_agent.spool.spool import Changes, Spool, SpoolThread
+from edge_agent.spool.changes import Changes
 from edge_agent.virtual_plant import VirtualPlant, write_molds
 from edge_agent.virtual_plant.shots import VirtualShot
+from tests.support.pipelines import incoming, spool_of
 from twin_core import load_systems
 from twin_core.files import configs_folder
 
@@ -62,45 +61,22 @@ def settings_for(folder: Path, plant: VirtualPlant) -> Settings:
     )
 
 
-def pipeline_of(settings: Settings) -> Pipeline:
-    """A pipeline on its spool, warm."""
-    spool = SpoolThread(Spool(settings.spool.path))
-    found = Pipeline(settings, load_catalogue(settings), spool, Standing(), lambda: None)
-    found._warm = True
-    return found
-
-
-def envelopes(settings: Settings, shots: Iterable[VirtualShot]) -> list[Envelope]:
+def messages_of(settings: Settings, shots: Iterable[VirtualShot]) -> list[Incoming]:
     """All messages in order of time, those of the laboratory hours later."""
     timed: list[tuple[PressAddress, Timed]] = []
     for shot in shots:
         quality = [] if shot.quality is None else [shot.quality]
         timed += [(shot.press, message) for message in (*shot.messages, *quality)]
     timed.sort(key=lambda pair: pair[1].ts)
-    return [envelope(settings, press, item.message) for press, item in timed]
-
-
-def envelope(settings: Settings, press: PressAddress, message: Any) -> Envelope:
-    """As it comes from the broker."""
-    return Envelope(LATER, topic_of(settings.topics, press, message), encode(message), None)
-
-
-async def feed(work: Pipeline, found: Sequence[Envelope], at_once: int = 64) -> None:
-    """Put messages into the inbox and have them worked on, some at once."""
-    for part in parts(found, at_once):
-        work._spool.spool.append(part)
-        await work.drain()
-
-
-def parts(found: Sequence[Envelope], at_once: int) -> Iterator[Sequence[Envelope]]:
-    """Cut into pieces."""
-    for start in range(0, len(found), at_once):
-        yield found[start : start + at_once]
+    return [
+        incoming(topic_of(settings.topics, press, item.message), encode(item.message))
+        for press, item in timed
+    ]
 
 
 async def deliver(work: Pipeline, settings: Settings) -> None:
     """Everything that waits, into the history."""
-    store, spool = SqliteHistory(settings.history.path), work._spool.spool
+    store, spool = SqliteHistory(settings.history.path), spool_of(work)
     while rows := spool.to_forward(5000):
         receipt = await store.deliver(rows)
         assert not receipt.rejected

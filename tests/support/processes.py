@@ -16,6 +16,8 @@ from typing import Any
 from tests.support import waiting
 
 ROOT = Path(__file__).parents[2]
+WAITING = frozenset({"inbox", "publish", "forward"})
+"""Tables of the spool that are empty when all is done; not every version has each."""
 GROUP_SECRET = "the-secret-of-the-group-in-tests"
 
 
@@ -57,13 +59,16 @@ class AgentProcess:
         if "share" in (more or {}):
             self.environment["TWIN_BROKER__SESSION_SECRET"] = GROUP_SECRET
         self.process: subprocess.Popen[bytes] | None = None
+        self.prefix: tuple[str, ...] = ()
+        """A program that runs the agent, as strace; the process must stay the agent's own."""
 
     def start(self, *, wait: bool = True) -> None:
         """Start it, and ``wait`` until it says that it is connected: without a broker, do not."""
         seen = self.logged(self.up)
+        command = [sys.executable, "-m", "edge_agent", "agent", "--config", str(self.config)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "edge_agent", "agent", "--config", str(self.config)],
+                [*self.prefix, *command],
                 cwd=ROOT,
                 stderr=log,
                 env=self.environment,
@@ -102,6 +107,13 @@ def read_file(path: Path, sql: str, *values: object) -> list[tuple[Any, ...]]:
     """What a SQLite file of the agent holds, without getting into its way."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
         return db.execute(sql, values).fetchall()
+
+
+def waiting_in(spool: Path, of: frozenset[str] = WAITING) -> int:
+    """How many messages and rows a spool holds that must still go somewhere."""
+    tables = {name for (name,) in read_file(spool, "SELECT name FROM sqlite_master")}
+    counts = [f"(SELECT count(*) FROM {table})" for table in of & tables]
+    return int(read_file(spool, "SELECT " + " + ".join(counts))[0][0])
 
 
 def cpu_s(pid: int) -> float:

@@ -40,7 +40,9 @@ def assembler() -> Assembler:
 
 
 def shot_of(assembler: Assembler, shot: str = "a", press: PressAddress = PRESS) -> Shot:
-    return assembler.shots[f"{press}/{shot}"]
+    found = assembler.shots.of_id(press, shot)
+    assert found is not None
+    return found
 
 
 @pytest.mark.parametrize("order", list(permutations(["started", "poured", "demolded"])))
@@ -114,7 +116,7 @@ def test_the_press_s_time_closes_and_forgets(assembler: Assembler) -> None:
     assembler.frame(PRESS, frame(3601 + LINGER.total_seconds(), mold="M2", T_core_C=20.0))
     _, old = assembler.tick(at(3602) + LINGER)
     assert [shot.shot_id for shot in old] == ["a"]
-    assert not assembler.shots
+    assert len(assembler.shots) == 0
 
 
 def test_a_backlog_is_not_late(assembler: Assembler) -> None:

@@ -12,7 +12,6 @@ from typing import TypeVar
 
 import pytest
 import yaml
-from edge_agent.pipeline.preview import preview
 
 from broker.codec import decode, encode
 from broker.messages import Alert, Prediction, QualityRecord, ShotEvent, TelemetryFrame
@@ -20,14 +19,16 @@ from broker.ml_status import ML_STATUS
 from edge_agent.config.catalogue import load_catalogue
 from edge_agent.inference import registry as shelf_module
 from edge_agent.inference.registry import MANIFEST, MODEL, STATE, Shelf
+from edge_agent.links.publish_packet import Incoming
 from edge_agent.monitoring.metrics import Metrics
 from edge_agent.pipeline.pipeline import Pipeline
-from edge_agent.ports import Envelope
-from edge_agent.spool.spool import Changes, Spool, SpoolThread
+from edge_agent.spool.changes import Changes
+from edge_agent.spool.spool import Spool
 from tests.chaos.inside import MOLD, TOPIC, event, settings_for
 from tests.support.models import model_file, shelf_with
 from tests.support.odd_graphs import with_file
-from tests.support.played import LATER, Standing
+from tests.support.pipelines import feed, incoming, pipeline_on, spool_of
+from tests.support.played import Standing
 from tests.support.processes import ROOT
 from twin_core.errors import ModelError
 from twin_core.learning.inference import Model
@@ -44,19 +45,15 @@ class Press:
         settings = settings_for(folder, 1883)
         learning = settings.learning.model_copy(update={"models": folder / "models"})
         self.settings = settings.model_copy(update={"learning": learning})
-        self.metrics, self.work = Metrics(), None
+        self.metrics = Metrics()
+        self.work: Pipeline | None = None
         self.restart()
 
     def restart(self) -> None:
         """A new life on the same spool."""
         if self.work is not None:
             self.work._spool.close()
-        spool = SpoolThread(Spool(self.settings.spool.path))
-        catalogue = load_catalogue(self.settings)
-        self.work: Pipeline | None = Pipeline(
-            self.settings, catalogue, spool, Standing(), lambda: None, self.metrics
-        )
-        self.work._warm = True
+        self.work = pipeline_on(self.settings, Standing(), self.metrics)
 
     async def look(self) -> None:
         """What a tick does, waited for."""
@@ -64,28 +61,19 @@ class Press:
         await self.work._inference.start()
         await self.work.tick()
 
-    def envelopes(self, *messages: ShotEvent | TelemetryFrame) -> list[Envelope]:
-        return [
-            Envelope(
-                LATER,
-                f"{TOPIC}/{'shot' if isinstance(m, ShotEvent) else 'telemetry'}",
-                encode(m),
-                None,
-            )
-            for m in messages
-        ]
+    def incoming(self, message: ShotEvent | TelemetryFrame) -> Incoming:
+        channel = "shot" if isinstance(message, ShotEvent) else "telemetry"
+        return incoming(f"{TOPIC}/{channel}", encode(message))
 
     async def told(self, *messages: ShotEvent | TelemetryFrame) -> Prediction:
         """Send, and the last prediction."""
         assert self.work is not None
-        for envelope in self.envelopes(*messages):
-            self.work._spool.spool.append([envelope])
-            await self.work.drain()
+        await feed(self.work, [self.incoming(message) for message in messages], at_once=1)
         return self.published("prediction", Prediction)[-1]
 
     def published(self, kind: str, model: type[T]) -> list[T]:
         assert self.work is not None
-        rows = self.work._spool.spool.to_publish("s/p1", 10_000)
+        rows = spool_of(self.work).to_publish("s/p1", 10_000)
         return [decode(model, row.entry.payload) for row in rows if row.entry.key.startswith(kind)]
 
     def sample(self, metric: str, /, **labels: str) -> float | None:
@@ -349,15 +337,6 @@ async def test_two_models_for_a_moment(press: Press, tmp_path: Path) -> None:
     assert (await press.told(pour())).versions.model == "a/1"
 
 
-async def test_a_preview_is_corrected_too_and_changes_nothing(press: Press, tmp_path: Path) -> None:
-    shelf_with(tmp_path / "models", {"pour": model_file()})
-    await press.look()
-    assert press.work is not None
-    (message,) = await preview(press.work, press.envelopes(pour()))
-    assert decode(Prediction, message.payload).versions.model == "pour/1"
-    assert len(press.work._inference.rows._earlier) == 0
-
-
 async def test_another_model_directory_while_it_runs(press: Press, tmp_path: Path) -> None:
     shelf_with(tmp_path / "elsewhere", {"pour": model_file()})
     await press.look()
@@ -372,25 +351,25 @@ async def test_another_model_directory_while_it_runs(press: Press, tmp_path: Pat
 async def test_what_is_remembered_is_written_with_what_it_comes_from(
     press: Press, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written: list[tuple[list[int], set[str], list[str]]] = []
+    written: list[tuple[set[str], list[str]]] = []
     commit = Spool.commit
 
     def watched(spool: Spool, changes: Changes, now: datetime) -> None:
         scopes = {scope for scope, _ in changes.state}
         keys = [message.key.partition("/")[0] for message in changes.publish]
-        written.append((changes.done, scopes, keys))
+        written.append((scopes, keys))
         commit(spool, changes, now)
 
+    assert press.work is not None
+    await press.work.reserve()
     monkeypatch.setattr(Spool, "commit", watched)
     await press.told(pour(), event("demolded", START + timedelta(seconds=300)))
     record = QualityRecord(ts=START + timedelta(hours=6), shot_id="s1", H_24h_shore=50.0)
-    assert press.work is not None
-    press.work._spool.spool.append([Envelope(LATER, f"{TOPIC}/quality", encode(record), None)])
-    await press.work.drain()
+    await feed(press.work, [incoming(f"{TOPIC}/quality", encode(record))])
     assert written == [
-        ([1], {"shot", "earlier"}, ["prediction"]),
-        ([2], {"shot", "earlier"}, ["prediction", "kpi"]),
-        ([3], {"earlier"}, []),
+        ({"shot", "earlier"}, ["prediction"]),
+        ({"shot", "earlier"}, ["prediction", "kpi"]),
+        ({"earlier"}, []),
     ]
     press.restart()
     assert len(press.work._inference.rows._earlier) == 1

@@ -1,77 +1,87 @@
-"""receive: nothing is acknowledged before it is on disk, and a full disk is said once."""
+"""receive: messages wait in memory, unacknowledged, until what they led to is on disk."""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Sequence
+from contextlib import suppress
 
 import pytest
-from structlog.testing import capture_logs
 
-from edge_agent.errors import StoreError
-from edge_agent.pipeline import hold
-from edge_agent.pipeline import receive as stage
+from edge_agent.errors import LinkError
+from edge_agent.links.publish_packet import Incoming
+from edge_agent.monitoring.watchdog import Watch
+from edge_agent.pipeline.receive import Inlet, receive
+from tests.support.pipelines import PRESS, incoming
 
-
-class Clock:
-    speed = 1.0
-
-    def now(self) -> datetime:
-        return datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
-
-
-class Message:
-    topic, payload, content_type, unreadable = "t", b"x", None, None
+MESSAGES = [incoming("t", b"x", mid) for mid in range(1, 6)]
 
 
 class Session:
-    """One batch, then silence."""
+    """Two batches, then the link is lost."""
 
     def __init__(self) -> None:
-        self.acknowledged: list[Any] = []
-        self.given = False
+        self.batches = [MESSAGES[:3], MESSAGES[3:]]
 
-    async def next_batch(self, limit: int) -> list[Message]:
-        if self.given:
-            await asyncio.sleep(3600)
-        self.given = True
-        return [Message()]
-
-    def acknowledge(self, batch: Any) -> None:
-        self.acknowledged.append(batch)
+    async def next_batch(self, limit: int) -> list[Incoming]:
+        await asyncio.sleep(0)
+        if not self.batches:
+            raise LinkError("lost")
+        return self.batches.pop(0)
 
 
-class Disk:
-    """Refuses the first writes."""
-
-    def __init__(self, refusals: int) -> None:
-        self.spool = self
-        self.refusals, self.written = refusals, 0
-
-    def append(self, envelopes: Any) -> None:
-        if self.refusals:
-            self.refusals -= 1
-            raise StoreError("spool.db: the spool cannot be written: database or disk is full")
-        self.written += len(envelopes)
-
-    async def call(self, method: Any, *arguments: Any) -> None:
-        method(*arguments)
+async def test_messages_of_a_session_wait_in_order_until_it_ends() -> None:
+    inlet, woken = Inlet(PRESS), list[int]()
+    inlet.wake = lambda: woken.append(len(inlet.waiting))
+    with pytest.raises(LinkError):
+        await receive(Session(), inlet, Watch("receive"))  # type: ignore[arg-type]
+    assert list(inlet.waiting) == MESSAGES
+    assert inlet.held == 5
+    assert woken == [3, 5], "the pipeline is told of each batch"
 
 
-async def test_a_full_disk_holds_the_acknowledgement_and_is_said_once(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(hold, "RETRY_S", 0.001)
-    session, disk, stored = Session(), Disk(refusals=5), asyncio.Event()
-    with capture_logs() as logs:
-        task = asyncio.create_task(
-            stage.receive(session, disk, Clock(), "#", stored.set)  # type: ignore[arg-type]
-        )
-        while disk.refusals:
-            assert not session.acknowledged
-            await asyncio.sleep(0)
-        await asyncio.wait_for(stored.wait(), 5)
-        task.cancel()
-    assert (disk.written, len(session.acknowledged)) == (1, 1)
-    assert [entry["event"] for entry in logs] == ["spool_write_failed", "spool_write_recovered"]
+@pytest.mark.parametrize(
+    ("window", "full_at"), [(1, 1), (3, 1), (20, 5), (256, 64), (60000, 15000)]
+)
+def test_a_quarter_of_the_window_is_written_at_once(window: int, full_at: int) -> None:
+    assert Inlet(PRESS, window=window).full_at == full_at
+
+
+async def test_what_is_on_disk_is_acknowledged_and_no_longer_in_hand() -> None:
+    acknowledged: list[Incoming] = []
+    inlet = Inlet(PRESS, acknowledged.extend)
+    inlet.put(MESSAGES)
+    waiting = asyncio.create_task(inlet.emptied())
+    for part in (MESSAGES[:2], MESSAGES[2:]):
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        inlet.committed(part)
+    async with asyncio.timeout(30):
+        await waiting
+    assert acknowledged == MESSAGES
+
+
+async def test_whoever_waits_may_do_something_about_it() -> None:
+    inlet = Inlet(PRESS)
+    inlet.put(MESSAGES)
+    asked: list[int] = []
+
+    def hurried() -> None:
+        asked.append(inlet.held)
+        inlet.committed(MESSAGES[:1])
+
+    with suppress(TimeoutError):
+        await asyncio.wait_for(inlet.emptied(hurried), 30)
+    assert asked[:2] == [5, 4]
+    assert inlet.held == 0
+
+
+def test_nothing_is_acknowledged_in_a_session_that_has_ended() -> None:
+    """Its packet ids mean other messages in the next one."""
+    acknowledged: list[Sequence[Incoming]] = []
+    inlet = Inlet(PRESS, acknowledged.append)
+    inlet.put(MESSAGES)
+    inlet.close()
+    inlet.committed(MESSAGES)
+    assert acknowledged == []
+    assert not inlet.waiting

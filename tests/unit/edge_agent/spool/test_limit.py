@@ -14,10 +14,12 @@ from click.testing import CliRunner
 
 from edge_agent.cli import main
 from edge_agent.errors import StoreError
-from edge_agent.ports import Envelope, HistoryRow
+from edge_agent.ports import HistoryRow
 from edge_agent.spool import spool as spool_module
+from edge_agent.spool.changes import Changes
 from edge_agent.spool.limit import FULL, ROOM, THINS, SpoolLimit
-from edge_agent.spool.spool import Changes, Spool, SpoolThread
+from edge_agent.spool.spool import Spool
+from edge_agent.spool.thread import SpoolThread
 
 NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 FRAMES = 2_000
@@ -47,13 +49,13 @@ async def test_every_second_of_the_oldest_frames_goes(
     thread: SpoolThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spool_module, "THIN_AT_ONCE", FRAMES // 2)
-    fill(thread.spool)
-    limit = SpoolLimit(thread, thread.spool.used_bytes() / 1e6 * 0.9)
+    fill(thread._spool)
+    limit = SpoolLimit(thread, thread._spool.used_bytes() / 1e6 * 0.9)
     assert await limit.check(NOW) is THINS
-    left = kinds(thread.spool)
+    left = kinds(thread._spool)
     assert left["telemetry"] == [*range(0, FRAMES // 2, 2), *range(FRAMES // 2, FRAMES)]
     assert left["shot"] == list(range(20))
-    assert thread.spool.state("spool")["thinned"]["count"] == FRAMES // 4
+    assert thread._spool.state("spool")["thinned"]["count"] == FRAMES // 4
     assert await limit.check(NOW) is ROOM  # a quarter of the frames was enough
     assert await limit.check(NOW) is None
 
@@ -61,31 +63,31 @@ async def test_every_second_of_the_oldest_frames_goes(
 async def test_what_cannot_be_thinned_closes_the_door_until_there_is_room(
     thread: SpoolThread,
 ) -> None:
-    spool = thread.spool
+    spool = thread._spool
     fill(spool, frames=1, shots=500)
     limit = SpoolLimit(thread, spool.used_bytes() / 1e6 / 2)
     assert await limit.check(NOW) is FULL
     assert await limit.check(NOW) is None  # said once
     with pytest.raises(StoreError, match="the spool is full"):
-        spool.append([Envelope(NOW, "t", b"x", None)])
-    spool.commit(Changes(state={("shot", "a"): {"n": 1}}), NOW)  # predictions still go out
+        spool.commit(Changes(forward=[HistoryRow("telemetry", "{}")]), NOW)
+    spool.commit(Changes(state={("revision", "s/p"): {"n": 1}}), NOW)  # it needs no room
     assert len(kinds(spool)["shot"]) == 500
     spool.commit(Changes(forwarded=[row.id for row in spool.to_forward(100_000)]), NOW)
     assert await limit.check(NOW) is ROOM
-    spool.append([Envelope(NOW, "t", b"x", None)])
+    spool.commit(Changes(forward=[HistoryRow("telemetry", "{}")]), NOW)
 
 
 async def test_thinning_goes_on_and_is_counted(thread: SpoolThread) -> None:
-    fill(thread.spool)
+    fill(thread._spool)
     limit = SpoolLimit(thread, 0.3)
     news = [await limit.check(NOW) for _ in range(40)]
     assert news[0] is THINS
     assert set(news[1:]) <= {None, ROOM, THINS, FULL}
-    left = kinds(thread.spool)
-    thinned = thread.spool.state("spool")["thinned"]
+    left = kinds(thread._spool)
+    thinned = thread._spool.state("spool")["thinned"]
     assert len(left.get("telemetry", [])) + thinned["count"] == FRAMES
     assert len(left["shot"]) == 20
-    path = thread.spool.path
+    path = thread._spool.path
     shown = CliRunner().invoke(main, ["spool", "status", str(path)]).stdout
     assert f"given up {thinned['count']:8} raw frames" in shown
     with closing(sqlite3.connect(path)) as db:

@@ -17,25 +17,38 @@ from hypothesis import strategies as st
 
 from edge_agent.cli import main
 from edge_agent.errors import StoreError
-from edge_agent.ports import Envelope, HistoryRow, Outgoing
-from edge_agent.spool.repair import Salvage, open_spool, problems_of
-from edge_agent.spool.spool import Changes, Spool
+from edge_agent.ports import HistoryRow, Outgoing
+from edge_agent.spool.changes import Changes
+from edge_agent.spool.repair import Salvage, _is_whole, open_spool, problems_of
+from edge_agent.spool.spool import EPOCH, Spool, pack_state
+from edge_agent.spool.tables import SPOOL_TABLES
+from tests.support.old_spools import old_spool
 
 NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 FRAMES = 2_000
+KEPT = Outgoing("s/p", "kept", "topic", b"out", retain=True)
+
+
+def message(number: int) -> Outgoing:
+    return Outgoing("s/p", f"k/{number}", f"t/{number}", b"x" * 200)
 
 
 def filled(path: Path) -> Path:
-    spool = Spool(path)
-    spool.append([Envelope(NOW, f"t/{i}", b"x" * 200, None) for i in range(FRAMES)])
     changes = Changes(
-        publish=[Outgoing("s/p", "k", "topic", b"out", retain=True)],
+        publish=[message(i) for i in range(FRAMES)],
+        retained={KEPT.topic: KEPT},
         forward=[HistoryRow("telemetry", f'{{"n": {i}}}') for i in range(FRAMES)],
         state={("shot", "a"): {"n": 1}},
     )
-    spool.commit(changes, NOW)
-    spool.close()
+    with closing(Spool(path)) as spool:
+        spool.commit(changes, NOW)
     return path
+
+
+def works_on(spool: Spool) -> None:
+    """It takes a message, and has it then."""
+    spool.commit(Changes(publish=[Outgoing("s/p", "new", "t/new", b"y")]), NOW)
+    assert spool.to_publish("s/p", 10_000)[-1].entry.key == "new"
 
 
 def scribble(path: Path, at: float, length: int = 6_000) -> None:
@@ -51,7 +64,7 @@ def test_a_sound_spool_is_opened_as_it_is(tmp_path: Path) -> None:
     assert problems_of(path, thorough=True) == []
     spool, salvage = open_spool(path, NOW)
     assert salvage is None
-    assert spool.depth().inbox_count == FRAMES
+    assert spool.depth().publish_count == FRAMES
     spool.close()
     assert problems_of(tmp_path / "none.db") == []
 
@@ -65,12 +78,10 @@ def test_damage_in_the_middle_loses_the_middle_only(tmp_path: Path) -> None:
     assert salvage.damaged.exists()
     assert salvage.damaged.name == "spool.db.damaged-20260504T080000"
     saved = salvage.saved
-    assert saved["inbox"] + saved["forward"] > 0.9 * 2 * FRAMES
-    assert spool.depth().inbox_count == saved["inbox"]
+    assert saved["publish"] + saved["forward"] > 0.9 * 2 * FRAMES
+    assert spool.depth().publish_count == saved["publish"]
     assert problems_of(path, thorough=True) == []
-    # and it works on
-    spool.append([Envelope(NOW, "t/new", b"y", None)])
-    assert spool.inbox(0, 10_000)[-1].envelope.topic == "t/new"
+    works_on(spool)
     spool.close()
 
 
@@ -79,8 +90,8 @@ def test_something_that_is_no_spool_at_all(tmp_path: Path, content: bytes) -> No
     path = tmp_path / "spool.db"
     path.write_bytes(content)
     spool, salvage = open_spool(path, NOW)
-    spool.append([Envelope(NOW, "t", b"y", None)])
-    assert spool.depth().inbox_count == 1
+    works_on(spool)
+    assert spool.depth().publish_count == 1
     spool.close()
     if salvage is not None:
         assert salvage.damaged.read_bytes() == content
@@ -93,8 +104,8 @@ def test_a_missing_table_counts_as_damage(tmp_path: Path) -> None:
     spool, salvage = open_spool(path, NOW)
     assert salvage is not None
     assert salvage.problems == ["tables are missing: forward"]
-    assert salvage.saved["inbox"] == FRAMES
-    assert spool.retained("s/p") == [("topic", b"out")]
+    assert salvage.saved["publish"] == FRAMES
+    assert [kept.payload for kept in spool.retained("s/p", EPOCH, "", 9)] == [b"out"]
     assert spool.state("shot") == {"a": {"n": 1}}
     spool.close()
 
@@ -106,6 +117,23 @@ def test_two_damaged_spools_in_one_second_are_both_kept(tmp_path: Path) -> None:
         open_spool(path, NOW)[0].close()
     names = sorted(p.name for p in tmp_path.glob("*.damaged-*") if p.suffix != ".db-wal")
     assert names == ["spool.db.damaged-20260504T080000", "spool.db.damaged-20260504T080000-2"]
+
+
+def test_a_damaged_spool_of_an_older_program_keeps_its_inbox(tmp_path: Path) -> None:
+    path = tmp_path / "spool.db"
+    old_spool(path, inbox=[(f"t/{i}", b"x" * 200) for i in range(FRAMES)])
+    scribble(path, 0.5)
+    spool, salvage = open_spool(path, NOW)
+    with closing(spool):
+        assert salvage is not None
+        assert salvage.saved["inbox"] > 0.9 * FRAMES
+        rows = spool.inbox(0, FRAMES)
+        assert len(rows) == salvage.saved["inbox"]
+        assert all(payload == b"x" * 200 for _, _, payload, _ in rows)
+        (kept,) = spool.retained("s/p1", EPOCH, "", 9)
+        assert (kept.topic, kept.payload) == ("topic", b"out")
+        spool.commit(Changes(drained=[row for row, *_ in rows]), NOW)
+        assert spool.inbox(0, FRAMES) == []
 
 
 PAGE = 4096
@@ -123,9 +151,9 @@ def opened(path: Path) -> tuple[Salvage | None, int]:
     """What became of a spool, and how many messages are in it; it must work on."""
     spool, salvage = open_spool(path, NOW)
     with closing(spool):
-        count = spool.depth().inbox_count
-        spool.append([Envelope(NOW, "t/new", b"y", None)])
-        assert spool.depth().inbox_count == count + 1
+        count = spool.depth().publish_count
+        works_on(spool)
+        assert spool.depth().publish_count == count + 1
     return salvage, count
 
 
@@ -139,12 +167,12 @@ def test_a_spool_that_was_cut_is_read_to_its_end(tmp_path: Path, cut: str) -> No
     assert salvage is not None
     assert salvage.damaged is not None
     assert salvage.damaged.read_bytes() == content
-    assert salvage.saved["inbox"] == count
+    assert salvage.saved.get("publish", 0) == count
     assert (
         count == (FRAMES if "all but" in cut else pytest.approx(FRAMES / 2, abs=FRAMES / 4))
         or len(content) <= PAGE
     )
-    assert salvage.saved["state"] == (1 if len(content) > PAGE else 0)
+    assert salvage.saved.get("state", 0) == (1 if len(content) > PAGE else 0)
 
 
 @pytest.mark.parametrize("left", [None, 0, 1, PAGE // 2])
@@ -153,7 +181,7 @@ def test_a_spool_that_is_gone_is_read_from_its_log(tmp_path: Path, left: int | N
     kept = tmp_path / "kept"
     path = tmp_path / "spool.db"
     with closing(Spool(path)) as spool:
-        spool.append([Envelope(NOW, f"t/{i}", b"x" * 200, None) for i in range(FRAMES)])
+        spool.commit(Changes(publish=[message(i) for i in range(FRAMES)]), NOW)
         shutil.copytree(tmp_path, kept)  # as a SIGKILL leaves it
     path = kept / "spool.db"
     if left is None:
@@ -164,7 +192,7 @@ def test_a_spool_that_is_gone_is_read_from_its_log(tmp_path: Path, left: int | N
     salvage, count = opened(path)
     assert count == FRAMES
     if salvage is not None:  # else every page was in the log
-        assert salvage.saved["inbox"] == FRAMES
+        assert salvage.saved["publish"] == FRAMES
 
 
 @pytest.mark.parametrize("left", [None, 0])
@@ -211,11 +239,12 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sound")
     with closing(Spool(folder / "spool.db")) as spool:
         for i in range(40):
-            spool.append([Envelope(NOW, f"t/{i}", b"x" * 200, None)])
             rows = [HistoryRow("telemetry", f'{{"n": {i}}}')]
-            messages = [Outgoing("s/p", f"k{i}", f"topic{i}", b"out", retain=True)]
+            message = Outgoing("s/p", f"k{i}", f"topic{i}", b"x" * 200, retain=True)
             state: dict[tuple[str, str], dict[str, object] | None] = {("shot", f"a{i}"): {"n": i}}
-            spool.commit(Changes(publish=messages, forward=rows, state=state), NOW)
+            changes = Changes(publish=[message], forward=rows, state=state)
+            changes.retained[message.topic] = message
+            spool.commit(changes, NOW)
             if i == 30:
                 spool.checkpoint()
         shutil.copytree(folder, folder / "kept")
@@ -269,14 +298,14 @@ def test_whatever_the_damage_the_agent_starts_or_says_why_not(
     with closing(spool):
         try:
             spool.state("shot")
-            spool.retained("s/p")
-            rows = spool.inbox(0, 100)
-            assert all(isinstance(row.envelope.payload, bytes) for row in rows)
-            spool.append([Envelope(NOW, "t/new", b"y", None)])
-            done = Changes(done=[row.id for row in rows])
+            spool.retained("s/p", EPOCH, "", 100)
+            spool.inbox(0, 100)
+            rows = spool.to_publish("s/p", 100)
+            assert all(isinstance(row.entry.payload, bytes) for row in rows)
+            spool.commit(Changes(publish=[Outgoing("s/p", "new", "t/new", b"y")]), NOW)
+            done = Changes(settled=[row.entry.key for row in rows])
             done.forwarded = [stored.id for stored in spool.to_forward(100)]
             spool.commit(done, NOW)
-            spool.settle_published([stored.id for stored in spool.to_publish("s/p", 100)])
             spool.checkpoint()
         except StoreError:
             return
@@ -291,9 +320,9 @@ def spool_command(*arguments: str | Path, exit_code: int = 0) -> Result:
 def test_commands(tmp_path: Path) -> None:
     path = filled(tmp_path / "spool.db")
     text = spool_command("status", path).stdout
-    assert f"inbox    {FRAMES:8} waiting, oldest 2026-05-04T08:00:00" in text
+    assert f"publish  {FRAMES:8} waiting, oldest 2026-05-04T08:00:00" in text
     assert "retained        1 retained messages" in text
-    lines = spool_command("export", path, "inbox").stdout.splitlines()
+    lines = spool_command("export", path, "publish").stdout.splitlines()
     assert len(lines) == FRAMES
     assert json.loads(lines[0])["topic"] == "t/0"
     assert json.loads(spool_command("export", path, "state").stdout)["key"] == "a"
@@ -304,3 +333,11 @@ def test_commands(tmp_path: Path) -> None:
     assert "no such spool file" in spool_command("status", missing, exit_code=2).stderr
     missing.write_bytes(b"no database")
     assert "cannot be read" in spool_command("status", missing, exit_code=2).stderr
+
+
+def test_a_compressed_state_is_saved_when_it_is_whole() -> None:
+    packed = pack_state({"readings": list(range(1000))})
+    assert isinstance(packed, bytes)
+    assert _is_whole(SPOOL_TABLES["state"], ["shot", "a", packed])
+    assert not _is_whole(SPOOL_TABLES["state"], ["shot", "a", packed[:-5]])
+    assert not _is_whole(SPOOL_TABLES["state"], ["shot", "a", packed[:40] + b"?" + packed[41:]])

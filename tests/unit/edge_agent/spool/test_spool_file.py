@@ -20,13 +20,15 @@ from click.testing import CliRunner
 from edge_agent.cli import main
 from edge_agent.errors import StoreError
 from edge_agent.history.sqlite import SqliteHistory
-from edge_agent.ports import Envelope, HistoryRow, Stored
+from edge_agent.ports import HistoryRow, Outgoing, Stored
+from edge_agent.spool.changes import Changes
 from edge_agent.spool.repair import open_spool
-from edge_agent.spool.spool import Changes, Spool
+from edge_agent.spool.spool import Spool
 from edge_agent.spool.spool_file import SpoolInUse
 
 NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
-MESSAGE = Envelope(NOW, "pur/v1/s/p/shot", b"x", None)
+MESSAGE = Changes(publish=[Outgoing("s/p", "k", "pur/v1/s/p/twin/kpi", b"x")])
+ANOTHER = Changes(publish=[Outgoing("s/p", "another", "pur/v1/s/p/twin/kpi", b"x")])
 
 
 def frame(seq: int) -> HistoryRow:
@@ -85,26 +87,24 @@ def test_a_spool_that_is_not_there_takes_nothing_until_it_is_back(
 ) -> None:
     folder = tmp_path / "disk"
     spool = Spool(folder / "spool.db")
-    spool.append([MESSAGE])
+    spool.commit(MESSAGE, NOW)
     lose, names, words = LOSSES[loss]
     back = lose(folder, names)
     there = set(tmp_path.rglob("*"))
     with pytest.raises(StoreError, match=f"{words}.*restarted"):
-        spool.append([MESSAGE])
+        spool.commit(ANOTHER, NOW)
     assert words in (spool.problem() or "")
-    # what it holds can be worked on, and nothing is made anew
-    (row,) = spool.inbox(0, 10)
-    spool.commit(Changes(done=[row.id], forward=[frame(1)]), NOW)
-    assert [stored.entry for stored in spool.to_forward(10)] == [frame(1)]
+    # what it holds can be read, and nothing is made anew
+    assert [stored.entry for stored in spool.to_publish("s/p", 10)] == MESSAGE.publish
     spool.checkpoint()
     assert set(tmp_path.rglob("*")) == there
     back()
     assert spool.problem() is None
-    spool.append([MESSAGE])
-    assert spool.depth().inbox_count == 1
+    spool.commit(ANOTHER, NOW)
+    assert spool.depth().publish_count == 2
     spool.close()
     with closing(Spool(folder / "spool.db")) as again:
-        assert (again.depth().inbox_count, again.depth().forward_count) == (1, 1)
+        assert again.depth().publish_count == 2
 
 
 def test_a_message_whose_file_goes_while_it_is_written_is_not_acknowledged(tmp_path: Path) -> None:
@@ -116,29 +116,29 @@ def test_a_message_whose_file_goes_while_it_is_written_is_not_acknowledged(tmp_p
 
     spool._db.set_trace_callback(go)  # at the first statement: after the first check
     with pytest.raises(StoreError, match="deleted"):
-        spool.append([MESSAGE])
+        spool.commit(MESSAGE, NOW)
     spool.close()
 
 
 def test_a_lost_log_loses_nothing_when_the_agent_is_restarted(tmp_path: Path) -> None:
     path = tmp_path / "spool.db"
     spool = Spool(path)
-    spool.append([MESSAGE])
+    spool.commit(MESSAGE, NOW)
     path.with_name("spool.db-wal").unlink()
     spool.close()
     with closing(Spool(path)) as again:
-        assert again.depth().inbox_count == 1
+        assert again.depth().publish_count == 1
 
 
 def test_closing_leaves_alone_what_was_put_into_its_place(tmp_path: Path) -> None:
     folder, backup = tmp_path / "disk", tmp_path / "backup"
     with closing(Spool(folder / "spool.db")) as spool:
-        spool.append([MESSAGE])
+        spool.commit(MESSAGE, NOW)
         shutil.copytree(folder, backup)  # its log is not in the file yet
         shutil.rmtree(folder)
         shutil.copytree(backup, folder)
     with closing(Spool(folder / "spool.db")) as again:
-        assert again.depth().inbox_count == 1
+        assert again.depth().publish_count == 1
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -230,7 +230,7 @@ async def test_nobody_else_may_read_what_is_kept(tmp_path: Path, umask: int) -> 
         history = SqliteHistory(folder / "history.db")
         await history.deliver([Stored(1, NOW, frame(1))])
         with closing(Spool(folder / "spool.db")) as spool:
-            spool.append([MESSAGE])
+            spool.commit(MESSAGE, NOW)
             found = modes(folder)
         assert len(found) == 7
         assert set(found.values()) == {0o600}
@@ -267,9 +267,9 @@ async def test_tables_that_a_newer_program_changed_are_not_written(tmp_path: Pat
         with closing(sqlite3.connect(tmp_path / name)) as db:
             db.execute("PRAGMA user_version = 99")
     for write in (
-        lambda: spool.append([MESSAGE]),
-        lambda: spool.commit(Changes(done=[1]), NOW),
-        lambda: spool.settle_published([1]),
+        lambda: spool.commit(MESSAGE, NOW),
+        lambda: spool.commit(Changes(settled=["k"]), NOW),
+        lambda: spool.exchange("s/p", {}, NOW),
     ):
         with pytest.raises(StoreError, match=r"spool of version 99.*update the program"):
             write()

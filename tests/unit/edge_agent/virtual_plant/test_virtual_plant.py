@@ -213,7 +213,14 @@ def test_rows_are_those_of_the_agent(plant: VirtualPlant, shots: list[VirtualSho
         (seen,) = assembler.shots.values()
         row = next(row for row in shot_rows(shot) if row.kind == "shot")
         columns = yaml.safe_load(row.document)
-        for name in ("outcome", "T_core_max_C", "p_cavity_max_bar", "frames_count", "mold_id"):
+        for name in (
+            "shot_key",
+            "outcome",
+            "T_core_max_C",
+            "p_cavity_max_bar",
+            "frames_count",
+            "mold_id",
+        ):
             assert columns[name] == getattr(seen, name)
         assert seen.simulated
         assert columns["simulated"]

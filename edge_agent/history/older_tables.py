@@ -1,0 +1,68 @@
+"""Tables of an older SQLite history, brought to those of today."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+
+from edge_agent.history.schema import TABLES, Table, key_of_older_row, names
+
+_KNOWN = {
+    "shot": "site, press, mold_id, shot_id, poured_at, started_at, closed_at, outcome",
+    "prediction": "site, press, mold_id, shot_id, poured_at, NULL, NULL, NULL",
+}
+"""Columns that make the key of an older row."""
+_REPEATED = """
+SELECT rowid FROM (
+    SELECT rowid, issued_at, row_number() OVER (
+        PARTITION BY site, press, shot_key, revision ORDER BY issued_at, rowid) AS nth
+    FROM prediction_2)
+WHERE nth > 1 ORDER BY issued_at, rowid
+"""
+"""Predictions whose revision an earlier one of the shot has, with another basis."""
+_NEXT_REVISION = """
+(SELECT max(p.revision) + 1 FROM prediction p WHERE p.site = prediction_2.site
+    AND p.press = prediction_2.press AND p.shot_key = prediction_2.shot_key)
+"""
+
+
+def to_version_3(db: sqlite3.Connection, create: Callable[[Table], str]) -> None:
+    """Give shots and predictions their ``shot_key``, and make it their key.
+
+    Telemetry and quality records get the column and keep their rows as they are: the shot of an
+    older row is found by its ``shot_id``. The telemetry also keeps its order and its indexes, for
+    copying it could take an hour.
+
+    Args:
+        db: within a transaction.
+        create: gives the SQL that makes a table.
+    """
+    db.create_function("key_of_older", 8, _key_of_older, deterministic=True)
+    for name in ("telemetry", "quality", "shot", "prediction"):
+        db.execute(f"ALTER TABLE {name} ADD COLUMN shot_key TEXT")
+    db.execute("CREATE INDEX IF NOT EXISTS telemetry_ts ON telemetry (ts)")
+    for name, known in _KNOWN.items():
+        db.execute(f"UPDATE {name} SET shot_key = key_of_older({known})")
+        db.execute(f"ALTER TABLE {name} RENAME TO {name}_2")
+        db.execute(create(TABLES[name]))
+    repeated = db.execute(_REPEATED).fetchall()
+    db.execute(_copy("shot", "revision"))
+    db.execute(_copy("prediction", "revision") + f" WHERE rowid NOT IN ({_REPEATED})")
+    for row in repeated:
+        db.execute(_copy("prediction", _NEXT_REVISION) + " WHERE rowid = ?", row)
+    for name in _KNOWN:
+        db.execute(f"DROP TABLE {name}_2")
+
+
+def _copy(name: str, revision: str) -> str:
+    """SQL that fills a new table from the renamed one."""
+    columns = TABLES[name].columns
+    values = ", ".join(revision if column == "revision" else f'"{column}"' for column in columns)
+    return f"INSERT INTO {name} ({names(columns)}) SELECT {values} FROM {name}_2"
+
+
+def _key_of_older(*values: Any) -> str:
+    columns = ("site", "press", "mold_id", "shot_id")
+    times = ("poured_at", "started_at", "closed_at", "outcome")
+    return key_of_older_row(dict(zip((*columns, *times), values, strict=True)))

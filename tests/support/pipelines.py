@@ -1,0 +1,53 @@
+"""A pipeline without a broker: messages in through an inlet, results out of its spool."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from broker.topics import PressAddress
+from edge_agent.clock import Clock
+from edge_agent.config.catalogue import load_catalogue
+from edge_agent.config.settings import Settings
+from edge_agent.links.publish_packet import Incoming
+from edge_agent.monitoring.metrics import Metrics
+from edge_agent.pipeline.pipeline import Pipeline
+from edge_agent.pipeline.receive import Inlet
+from edge_agent.spool.spool import Spool
+from edge_agent.spool.thread import SpoolThread
+
+PRESS = PressAddress("s", "p1")
+
+
+def pipeline_on(
+    settings: Settings, clock: Clock, metrics: Metrics | None = None, spool: Spool | None = None
+) -> Pipeline:
+    """A pipeline on its spool that simulates at once, not in a thread."""
+    thread = SpoolThread(Spool(settings.spool.path) if spool is None else spool)
+    found = Pipeline(settings, load_catalogue(settings), thread, clock, metrics=metrics)
+    found._simulations.compiled = True
+    return found
+
+
+def spool_of(work: Pipeline) -> Spool:
+    """The file, for a look from the thread of the test."""
+    return work._spool._spool
+
+
+def incoming(topic: str, payload: bytes, mid: int = 1, content_type: str | None = None) -> Incoming:
+    """A message as the session hands it over."""
+    return Incoming(topic, payload, content_type, mid, 1)
+
+
+async def feed(
+    work: Pipeline, messages: Sequence[Incoming], at_once: int = 64, press: PressAddress = PRESS
+) -> None:
+    """Have messages worked on and written, some at once."""
+    await work.reserve()
+    inlet = Inlet(press)
+    work.open(inlet)
+    for start in range(0, len(messages), at_once):
+        inlet.put(messages[start : start + at_once])
+        while inlet.waiting:
+            await work.step()
+        await work.flush()
+    work.close(inlet)
