@@ -120,7 +120,7 @@ class _Rows:
         self.rows = empty_rows(count)
         self.errors: dict[int, str] = {}
         self.time_s = time_s
-        self.seen = np.full((count, len(time_s), len(PROFILES)), np.nan)
+        self.observables = np.full((count, len(time_s), len(PROFILES)), np.nan)
 
     def run(self, shots: Sequence[Scenario], numbers: list[int], rtol: float) -> int:
         """Simulate a chunk; returns how many shots it has."""
@@ -141,7 +141,7 @@ class _Rows:
             for rows, own in zip(self.rows, found.rows, strict=True):
                 rows[ready] = own
             if keep:
-                self.seen[ready] = found.kept
+                self.observables[ready] = found.kept
             self.errors |= {ready[i]: str(error) for i, error in found.errors.items()}
         return len(numbers)
 
@@ -169,7 +169,7 @@ class _Rows:
             "binding_earliest": _named(window[:, demold.EARLIEST], criteria),
             "binding_latest": _named(window[:, demold.LATEST], criteria),
         }
-        profiles = {name: self.seen[:, :, i] for i, name in enumerate(PROFILES)}
+        profiles = {name: self.observables[:, :, i] for i, name in enumerate(PROFILES)}
         return BatchResult(
             figures, words, self.errors, self.time_s, profiles if len(self.time_s) else {}
         )

@@ -187,10 +187,10 @@ class Builder:
     def _simulate(self) -> None:
         """``sim_`` columns, and those that compare with them."""
 
-        def told(done: int, total: int) -> None:
+        def report(done: int, total: int) -> None:
             self._progress("simulated", done, total)
 
-        rows = simulate_columns(list(self._scenarios.values()), told, self._ray)
+        rows = simulate_columns(list(self._scenarios.values()), report, self._ray)
         for key, row in zip(self._scenarios, rows, strict=True):
             draft = self._drafts[key]
             if isinstance(row, str):

@@ -31,10 +31,10 @@ def simulate_columns(
         for start in range(0, len(scenarios), SHOTS_AT_ONCE)
     ]
 
-    def told(done: int, _total: int) -> None:
+    def report(done: int, _total: int) -> None:
         progress(min(done * SHOTS_AT_ONCE, len(scenarios)), len(scenarios))
 
-    return [row for rows in spread(chunk_columns, chunks, told, ray) for row in rows]
+    return [row for rows in spread(chunk_columns, chunks, report, ray) for row in rows]
 
 
 def chunk_columns(scenarios: Sequence[Scenario], workers: int | None) -> list[Row | str]:

@@ -22,7 +22,7 @@ from twin_core.calibration import (
     fit_sheet,
 )
 from twin_core.calibration.cup import fit_sheet as fit
-from twin_core.calibration.free_parameters import Lever, number, replaced, unfitted
+from twin_core.calibration.free_parameters import FreeParameter, number, replaced, unfitted
 from twin_core.calibration.measured import Kind
 from twin_core.files import load_cure
 from twin_core.parameters import Parameter
@@ -139,7 +139,7 @@ def test_a_sheet_without_a_cup_test_is_refused() -> None:
 
 def test_turning_an_energy_keeps_the_rate_at_25_C() -> None:
     system = catalogue()["SYSTEM_R1"]
-    turned = Lever("gelling.E").turn(system, 1.2)
+    turned = FreeParameter("gelling.E").turn(system, 1.2)
     rates = [s.gelling.A.value * np.exp(-s.gelling.E.value / 8.314462618 / 298.15)
              for s in (system, turned)]  # fmt: skip
     assert rates[1] == pytest.approx(rates[0], rel=1e-12)
