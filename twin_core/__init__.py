@@ -15,8 +15,8 @@ from twin_core.files import load_mold, load_scenario, load_systems
 from twin_core.fingerprint import PHYSICS_HASH
 from twin_core.materials import MaterialSystem
 from twin_core.mold import Mold, Vents
-from twin_core.result import SimulationResult
-from twin_core.shot import Process, Quality, Scenario, SimulationOptions
+from twin_core.results.result import SimulationResult
+from twin_core.scenario import Process, Quality, Scenario, SimulationOptions
 from twin_core.single_shot import free_rise_density, simulate, simulate_with_free_rise
 
 __all__ = [

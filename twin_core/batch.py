@@ -11,13 +11,14 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from twin_core import assessment, demold, kpi
 from twin_core.arrays import Array
 from twin_core.errors import InputError
 from twin_core.models import state as s
-from twin_core.shot import Scenario
-from twin_core.simulation import Prepared, analysis_grid, grids, layers_of
-from twin_core.summary import VERDICT, empty_rows, run
+from twin_core.results import assessment, kpi
+from twin_core.results import demold_window as demold
+from twin_core.results.summary import VERDICT, empty_rows, run
+from twin_core.scenario import Scenario
+from twin_core.trajectory import Prepared, analysis_grid, grids, layers_of
 
 CHUNK = 64
 """Shots per call into compiled code, and per report of progress."""
@@ -119,7 +120,7 @@ class _Rows:
         self.rows = empty_rows(count)
         self.errors: dict[int, str] = {}
         self.time_s = time_s
-        self.seen = np.full((count, len(time_s), len(PROFILES)), np.nan)
+        self.observables = np.full((count, len(time_s), len(PROFILES)), np.nan)
 
     def run(self, shots: Sequence[Scenario], numbers: list[int], rtol: float) -> int:
         """Simulate a chunk; returns how many shots it has."""
@@ -140,7 +141,7 @@ class _Rows:
             for rows, own in zip(self.rows, found.rows, strict=True):
                 rows[ready] = own
             if keep:
-                self.seen[ready] = found.kept
+                self.observables[ready] = found.kept
             self.errors |= {ready[i]: str(error) for i, error in found.errors.items()}
         return len(numbers)
 
@@ -168,7 +169,7 @@ class _Rows:
             "binding_earliest": _named(window[:, demold.EARLIEST], criteria),
             "binding_latest": _named(window[:, demold.LATEST], criteria),
         }
-        profiles = {name: self.seen[:, :, i] for i, name in enumerate(PROFILES)}
+        profiles = {name: self.observables[:, :, i] for i, name in enumerate(PROFILES)}
         return BatchResult(
             figures, words, self.errors, self.time_s, profiles if len(self.time_s) else {}
         )

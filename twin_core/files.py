@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from twin_core.cure import CureChemistry, CureSeries
+from twin_core.bulk_cure import CureChemistry, CureSeries
+from twin_core.data_sheet_only import SheetOnly
 from twin_core.errors import InputError
 from twin_core.materials import MaterialSystem
 from twin_core.mold import Mold
 from twin_core.plain_files import read_text
-from twin_core.sheet_only import SheetOnly
-from twin_core.shot import Scenario
+from twin_core.scenario import Scenario
 from twin_core.yaml_text import BYTES_MAX, parse_yaml
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from twin_core.assessment import assess
-from twin_core.audit import Audit
-from twin_core.demold import DemoldWindow
 from twin_core.errors import TwinError
-from twin_core.kpi import RHO, Kpis
 from twin_core.models.manual import ManualBackend, solution_of
-from twin_core.result import SimulationResult
-from twin_core.shot import Scenario
-from twin_core.simulation import Prepared, Trajectory, grids_of, solve
-from twin_core.summary import BALANCE, FIGURES, Rows, Runs, run, summarize
+from twin_core.results.assessment import assess
+from twin_core.results.audit import Audit
+from twin_core.results.demold_window import DemoldWindow
+from twin_core.results.kpi import RHO, Kpis
+from twin_core.results.result import SimulationResult
+from twin_core.results.summary import BALANCE, FIGURES, Rows, Runs, run, summarize
+from twin_core.scenario import Scenario
+from twin_core.trajectory import Prepared, Trajectory, grids_of, solve
 
 
 def simulate(scenario: Scenario, backend: str | None = None) -> SimulationResult:

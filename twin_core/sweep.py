@@ -17,7 +17,7 @@ from twin_core.batch import BatchResult
 from twin_core.errors import InputError
 from twin_core.extras import how_to_install
 from twin_core.files import describe
-from twin_core.shot import Scenario
+from twin_core.scenario import Scenario
 
 Method = Literal["sobol", "latin", "random"]
 USUAL_SPREADS = {

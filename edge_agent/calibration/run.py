@@ -15,7 +15,7 @@ from edge_agent.config import system_versions
 from edge_agent.logged_shots import measured_series as measurements
 from twin_core import load_scenario
 from twin_core.calibration import fit_cure, fit_measured, fit_sheet
-from twin_core.calibration.borrowed import completed, infer_water
+from twin_core.calibration.complete_sheet import completed, infer_water
 from twin_core.errors import InputError
 from twin_core.files import (
     configs_folder,

@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 
 from twin_core.arrays import Array
+from twin_core.bulk_cure import CureChemistry, CureSeries, cure
 from twin_core.calibration import CureFit, MeasuredFit, Observation, SheetFit
-from twin_core.cure import CureChemistry, CureSeries, cure
 from twin_core.parameters import Parameter
 from twin_core.units import ZERO_CELSIUS_K
 

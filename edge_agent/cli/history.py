@@ -109,17 +109,17 @@ def export(ctx: click.Context, folder: Path) -> None:
     Exit codes: 0 written, 1 no history, 2 wrong options.
     """
     from edge_agent.history.parquet import export as write
-    from edge_agent.history.read import Which
+    from edge_agent.history.read import RowFilter
 
     where, config, since, mold_id, shot_id = ctx.obj
-    which = Which(None if shot_id else datetime.now(UTC) - since, mold_id, shot_id)
+    which = RowFilter(None if shot_id else datetime.now(UTC) - since, mold_id, shot_id)
 
     with Progress() as progress:
 
-        def told(table: str, count: int) -> None:
+        def report(table: str, count: int) -> None:
             progress.count(f"rows of {table}", count)
 
-        counts = _answer(where, config, lambda reader: write(reader, which, folder, told))
+        counts = _answer(where, config, lambda reader: write(reader, which, folder, report))
     for name, count in counts.items():
         click.echo(f"{folder / name}.parquet: {count} rows")
 

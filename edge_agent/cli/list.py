@@ -13,10 +13,10 @@ from edge_agent.cli.common import fail
 from twin_core.errors import InputError
 
 if TYPE_CHECKING:
+    from twin_core.data_sheet_only import SheetOnly
     from twin_core.materials import MaterialSystem
     from twin_core.mold import Mold
-    from twin_core.sheet_only import SheetOnly
-    from twin_core.shot import Scenario
+    from twin_core.scenario import Scenario
 
 EXAMPLE = """\b
 Examples:
@@ -115,7 +115,7 @@ def _systems(place: Path) -> tuple[list[Row], list[str]]:
 
 
 def _system_row(system: MaterialSystem | SheetOnly) -> Row:
-    from twin_core.sheet_only import SheetOnly
+    from twin_core.data_sheet_only import SheetOnly
 
     row: Row = {"system_id": system.system_id, "version": system.version}
     if isinstance(system, SheetOnly):

@@ -65,10 +65,10 @@ def command() -> None:
 @output_option
 def list_models(folder: Path, output: str) -> None:
     """Every version, and what is in use. Exit codes: 0, 2 a file is damaged."""
-    from edge_agent.inference.registry import Shelf
+    from edge_agent.inference.registry import ModelRegistry
     from twin_core.errors import InputError
 
-    shelf = Shelf(folder)
+    shelf = ModelRegistry(folder)
     rows = list[dict[str, Any]]()
     problems = list[InputError]()
     for found in shelf.manifests():
@@ -96,10 +96,10 @@ def list_models(folder: Path, output: str) -> None:
 @output_option
 def show(name: str, version: int, folder: Path, output: str) -> None:
     """What is known of VERSION of NAME, and whether it can be used here. Exit codes: 0, 1, 2."""
-    from edge_agent.inference.registry import Shelf
+    from edge_agent.inference.registry import ModelRegistry
     from twin_core.errors import TwinError
 
-    shelf = Shelf(folder)
+    shelf = ModelRegistry(folder)
     try:
         manifest = shelf.manifest(name, version)
         use = _use(manifest, shelf.state(name))
@@ -129,11 +129,11 @@ def promote(name: str, version: int, folder: Path, features: Path | None) -> Non
 
     Exit codes: 0, 1 it cannot be used here, 2 none such, 3 it is not better.
     """
-    from edge_agent.inference.registry import Shelf
+    from edge_agent.inference.registry import ModelRegistry
     from edge_agent.learning.model_errors import PHYSICS
     from twin_core.errors import TwinError
 
-    shelf = Shelf(folder)
+    shelf = ModelRegistry(folder)
     try:
         if features is not None:
             from edge_agent.learning.compare_models import is_better
@@ -160,11 +160,11 @@ def rollback(name: str, folder: Path) -> None:
 
     Exit codes: 0, 1 it cannot be used here, 2 nothing is in use.
     """
-    from edge_agent.inference.registry import Shelf
+    from edge_agent.inference.registry import ModelRegistry
     from twin_core.errors import TwinError
 
     try:
-        state = Shelf(folder).rollback(name)
+        state = ModelRegistry(folder).rollback(name)
     except TwinError as error:
         fail(error)
     _said(name, state)
@@ -182,11 +182,11 @@ def shadow(name: str, version: int | None, off: bool, folder: Path) -> None:
     """
     if (version is None) != off:
         raise click.UsageError("give a VERSION, or --off")
-    from edge_agent.inference.registry import Shelf
+    from edge_agent.inference.registry import ModelRegistry
     from twin_core.errors import TwinError
 
     try:
-        state = Shelf(folder).shadow(name, version)
+        state = ModelRegistry(folder).shadow(name, version)
     except TwinError as error:
         fail(error)
     _said(name, state)

@@ -85,11 +85,11 @@ def command(
 async def _errors_reported(where: str, first: str, second: str, days: float | None) -> Errors:
     from edge_agent.history.read import open_reader
     from edge_agent.learning.compare_models import errors_of
-    from edge_agent.learning.model_errors import told
+    from edge_agent.learning.model_errors import model_errors
 
     since = None if days is None else datetime.now(UTC) - timedelta(days=days)
     reader = open_reader(history_at(where))
     try:
-        return errors_of(await told(reader, since), where, first, second)
+        return errors_of(await model_errors(reader, since), where, first, second)
     finally:
         await reader.close()

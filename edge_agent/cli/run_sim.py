@@ -215,7 +215,7 @@ def _as_json(result: SimulationResult, learned: Offline | None) -> str:
 
 
 def _as_csv(result: SimulationResult) -> str:
-    from twin_core.result import CSV_COLUMNS
+    from twin_core.results.result import CSV_COLUMNS
 
     columns = [getattr(result, name).tolist() for name in CSV_COLUMNS]
     rows = [",".join(f"{value:.10g}" for value in row) for row in zip(*columns, strict=True)]

@@ -63,7 +63,7 @@ def command(
     """Simulate many variations of one shot: distributions of the key figures, sensitivities."""
     from edge_agent.cli import variation as v
     from twin_core import TwinError, load_scenario
-    from twin_core.kpi import KPIS
+    from twin_core.results.kpi import KPIS
     from twin_core.sweep import samples as draw
     from twin_core.sweep import sensitivities, sensitivity_samples, usual_variation
 

@@ -91,7 +91,7 @@ def _train(
     unseen: tuple[Path, ...],
     progress: Any,
 ) -> tuple[str, Path, list[str]]:
-    from edge_agent.inference.registry import Shelf, check_name
+    from edge_agent.inference.registry import ModelRegistry, check_name
     from edge_agent.learning.parallel import spread
     from edge_agent.learning.tables import read_table, write_table
     from edge_agent.report.drawing import need_matplotlib
@@ -99,7 +99,7 @@ def _train(
     from edge_agent.report.training import training_page, verdicts
     from twin_core.learning.columns import ml_column
     from twin_core.learning.inference import Model
-    from twin_core.learning.training.judge import judge
+    from twin_core.learning.training.evaluation import judge
     from twin_core.learning.training.train import train
 
     need_matplotlib()
@@ -119,7 +119,9 @@ def _train(
         },
         "unseen": {stem: found.as_dict() for stem, found in judged.items()},
     }
-    manifest, folder = Shelf(out).add(name, trained.content, datetime.now(UTC), _plain(metrics))
+    manifest, folder = ModelRegistry(out).add(
+        name, trained.content, datetime.now(UTC), _plain(metrics)
+    )
     progress("writing the report")
     page = training_page(manifest.label, trained, judged)
     for suffix in (".html", ".md"):

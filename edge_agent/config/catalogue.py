@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from edge_agent.config.settings import CatalogueSettings, Settings
+from twin_core.data_sheet_only import SheetOnly
 from twin_core.errors import InputError
 from twin_core.files import (
     IN_USE,
@@ -19,8 +20,7 @@ from twin_core.files import (
 )
 from twin_core.materials import MaterialSystem
 from twin_core.mold import Mold
-from twin_core.sheet_only import SheetOnly
-from twin_core.shot import Quality
+from twin_core.scenario import Quality
 
 
 @dataclass(frozen=True)

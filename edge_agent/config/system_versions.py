@@ -16,6 +16,7 @@ from pathlib import Path
 import yaml
 
 from edge_agent.errors import StoreError, disk_hint
+from twin_core.data_sheet_only import SheetOnly
 from twin_core.errors import InputError
 from twin_core.files import (
     IN_USE,
@@ -27,7 +28,6 @@ from twin_core.files import (
     versions_in_use,
     versions_of,
 )
-from twin_core.sheet_only import SheetOnly
 
 HEADER = "# Versions in use; `pur-mold-twin systems promote` and `rollback` write this file.\n"
 

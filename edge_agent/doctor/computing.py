@@ -12,7 +12,7 @@ from typing import Any
 from edge_agent.config.catalogue import load_catalogue
 from edge_agent.config.settings import HealthSettings, Settings
 from edge_agent.doctor.checkup import Finding
-from edge_agent.inference.registry import Shelf
+from edge_agent.inference.registry import ModelRegistry
 from twin_core.compiled import cache_folder, is_kept
 from twin_core.errors import TwinError
 
@@ -34,7 +34,7 @@ def check_catalogue(settings: Settings) -> Iterator[Finding]:
 
 def check_models(settings: Settings) -> Iterator[Finding]:
     """Can each model that is in use be used here?"""
-    shelf, used = Shelf(settings.learning.models), 0
+    shelf, used = ModelRegistry(settings.learning.models), 0
     for name in shelf.names():
         try:
             version = shelf.state(name).promoted

@@ -15,7 +15,7 @@ from edge_agent.links.tls import password_of, tls_context
 from edge_agent.presses.session_ids import kept_file, session_ids
 from twin_core.errors import InputError, TwinError
 from twin_core.mold import Mold
-from twin_core.shot import Quality
+from twin_core.scenario import Quality
 
 
 @dataclass(frozen=True)

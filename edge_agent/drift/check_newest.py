@@ -17,7 +17,7 @@ import numpy as np
 from edge_agent.config.catalogue import read_catalogue
 from edge_agent.drift.schedule import DriftNews, DriftRequest
 from edge_agent.drift.windows import windows
-from edge_agent.history.read import HistoryReader, Which, open_reader
+from edge_agent.history.read import HistoryReader, RowFilter, open_reader
 from edge_agent.learning.feature_set import Builder
 from edge_agent.learning.tables import Columns, read_table
 from edge_agent.logged_shots.from_history import from_history
@@ -61,14 +61,17 @@ async def _newest(request: DriftRequest) -> Columns:
                 signal_age_max_s=request.shots.signal_age_max_s,
                 timeout_s=request.shots.timeout_s,
             )
-            said = await _said(reader, since)
+            predicted = await _predicted(reader, since)
     finally:
         await reader.close()
     columns = dict(builder.finish("history").columns)
     own = (columns["site"] == request.site) & np.isin(columns["press"], request.presses)
     for name in TARGETS:
         columns[ml_column(name)] = np.array(
-            [said.get(shot, {}).get(name, np.nan) for shot in zip(*_keys(columns), strict=True)]
+            [
+                predicted.get(shot, {}).get(name, np.nan)
+                for shot in zip(*_keys(columns), strict=True)
+            ]
         )
     return {name: values[own] for name, values in columns.items()}
 
@@ -77,7 +80,9 @@ def _keys(columns: Columns) -> list[list[str]]:
     return [[str(value) for value in columns[name]] for name in ("site", "press", "shot_id")]
 
 
-async def _said(reader: HistoryReader, since: datetime) -> dict[tuple[str, ...], dict[str, float]]:
+async def _predicted(
+    reader: HistoryReader, since: datetime
+) -> dict[tuple[str, ...], dict[str, float]]:
     """By shot and target: what a model expected at the pour."""
     found: dict[tuple[str, ...], dict[str, float]] = {}
 
@@ -92,7 +97,7 @@ async def _said(reader: HistoryReader, since: datetime) -> dict[tuple[str, ...],
                     if target.quantity in correction["values"]
                 }
 
-    await reader.each("prediction", Which(since), take)
+    await reader.each("prediction", RowFilter(since), take)
     return found
 
 

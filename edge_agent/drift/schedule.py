@@ -17,7 +17,7 @@ from edge_agent.config.settings import CatalogueSettings, HistorySettings, Setti
 from edge_agent.logs import get_logger
 from edge_agent.monitoring.alerts import drift_alert
 from edge_agent.monitoring.metrics import Metrics
-from twin_core.shot import Quality
+from twin_core.scenario import Quality
 
 BASELINE = "baseline.parquet"
 TIMEOUT_S = 900.0

@@ -51,8 +51,8 @@ class Windows:
 def _chosen(table: dict[str, Array], names: list[str]) -> dict[str, Array]:
     found = {}
     for name in names:
-        measured, said = residual_parts(name)
-        found[name] = table[name] if said is None else table[measured] - table[said]
+        measured, predicted = residual_parts(name)
+        found[name] = table[name] if predicted is None else table[measured] - table[predicted]
     return found
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.errors import MissingExtra, StoreError
-from edge_agent.history.read import HistoryReader, Which
+from edge_agent.history.read import HistoryReader, RowFilter
 from edge_agent.history.schema import TABLES, ColumnType, Table
 
 WIDE = ("sensors", "metrics")
@@ -17,7 +17,7 @@ WIDE = ("sensors", "metrics")
 
 
 async def export(
-    reader: HistoryReader, which: Which, folder: Path, progress: Callable[[str, int], None]
+    reader: HistoryReader, which: RowFilter, folder: Path, progress: Callable[[str, int], None]
 ) -> dict[str, int]:
     """Write ``{table}.parquet`` for every table; a file appears when it is whole.
 

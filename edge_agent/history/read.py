@@ -98,7 +98,7 @@ TABLES = {
 
 
 @dataclass(frozen=True)
-class Which:
+class RowFilter:
     """Which rows of a table are wanted; everything that is not given does not matter."""
 
     since: datetime | None = None
@@ -116,7 +116,7 @@ class HistoryReader:
 
     async def shot(self, shot_id: str) -> dict[str, list[dict[str, Any]]]:
         """All that is stored of a shot: rows by table."""
-        which = Which(shot_id=shot_id)
+        which = RowFilter(shot_id=shot_id)
         names = ("shot", "prediction", "quality", "telemetry")
         return {name: await self._rows(_of(name, which)) for name in names}
 
@@ -125,7 +125,7 @@ class HistoryReader:
         return await self._rows(_shots(mold_id, since, limit))
 
     async def each(
-        self, table: str, which: Which, take: Callable[[list[dict[str, Any]]], None]
+        self, table: str, which: RowFilter, take: Callable[[list[dict[str, Any]]], None]
     ) -> None:
         """Give ``take`` the rows of a table in order of time, a chunk at a time."""
 
@@ -136,7 +136,7 @@ class HistoryReader:
 
         await self._run(run)
 
-    async def names_in(self, column: str, which: Which) -> list[str]:
+    async def names_in(self, column: str, which: RowFilter) -> list[str]:
         """Names that occur in a JSON column of the telemetry, sorted."""
         telemetry = TABLES["telemetry"]
 
@@ -238,7 +238,7 @@ def open_timescale(url: str) -> HistoryReader:
     return HistoryReader(make_engine(url), without_password(url))
 
 
-def _conditions(table: Table, which: Which) -> list[Any]:
+def _conditions(table: Table, which: RowFilter) -> list[Any]:
     conditions = []
     if which.since is not None:
         conditions.append(table.c[ORDERS[table.name][0]] >= which.since)
@@ -251,7 +251,7 @@ def _conditions(table: Table, which: Which) -> list[Any]:
     return conditions
 
 
-def _of(name: str, which: Which) -> Select[Any]:
+def _of(name: str, which: RowFilter) -> Select[Any]:
     table = TABLES[name]
     order = [table.c[column] for column in ORDERS[name]]
     return select(table).where(*_conditions(table, which)).order_by(*order)
@@ -280,7 +280,7 @@ def _shots(mold_id: str | None, since: datetime, limit: int) -> Select[Any]:
     return (
         select(*shot.c, *shown)
         .select_from(shot.outerjoin(prediction, and_(*same, prediction.c.revision == newest)))
-        .where(*_conditions(shot, Which(since, mold_id)))
+        .where(*_conditions(shot, RowFilter(since, mold_id)))
         .order_by(shot.c.poured_at.desc())
         .limit(limit)
     )

@@ -9,12 +9,12 @@ from typing import Any
 from broker.messages import Correction
 from broker.ml_status import NO_MODEL
 from edge_agent.inference.correction import learned
-from edge_agent.inference.serving import ModelsInUse
+from edge_agent.inference.serving import ModelDirectory
 from twin_core import SimulationResult
 from twin_core.learning.columns import TARGETS
 from twin_core.learning.features import physics_columns, process_columns
 from twin_core.learning.past_results import PastResults, ShotKey
-from twin_core.learning.ranges import possible
+from twin_core.learning.plausible_ranges import possible
 
 UNKNOWN = (
     "Earlier shots of this mold are not known here: prev_ and press_ features are missing, and the "
@@ -45,7 +45,7 @@ class Offline:
 
 def correct_offline(result: SimulationResult, folder: Path) -> Offline:
     """Ask the promoted model for the pour; never raises."""
-    models = ModelsInUse(folder).refresh()
+    models = ModelDirectory(folder).refresh()
     scenario = result.scenario
     row = possible(process_columns(scenario.process, scenario.mold, 0))[0]
     row |= physics_columns(result)

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from pathlib import Path
 
-from edge_agent.inference.serving import Entry, InUse, ModelsInUse
+from edge_agent.inference.serving import Entry, ModelDirectory, ServingModels
 from edge_agent.logs import get_logger
 from edge_agent.monitoring.metrics import Metrics
 
@@ -18,12 +18,12 @@ class ModelRefresh:
     """Models in use of one model directory, which is read again and again in a thread."""
 
     def __init__(self, folder: Path, metrics: Metrics) -> None:
-        self.models, self._metrics = ModelsInUse(folder), metrics
-        self._reported = InUse()
-        self._running: asyncio.Task[InUse] | None = None
+        self.models, self._metrics = ModelDirectory(folder), metrics
+        self._reported = ServingModels()
+        self._running: asyncio.Task[ServingModels] | None = None
 
     @property
-    def now(self) -> InUse:
+    def now(self) -> ServingModels:
         """Models in use, exchanged as a whole."""
         return self.models.now
 
@@ -38,7 +38,7 @@ class ModelRefresh:
     def renew(self, folder: Path) -> None:
         """Go on with another model directory."""
         if folder != self.models.folder:
-            self.models = ModelsInUse(folder)
+            self.models = ModelDirectory(folder)
             self._start()
 
     async def start(self) -> None:
@@ -53,7 +53,7 @@ class ModelRefresh:
             self._start()
         return refused
 
-    def _start(self) -> asyncio.Task[InUse]:
+    def _start(self) -> asyncio.Task[ServingModels]:
         self._running = asyncio.create_task(asyncio.to_thread(self.models.refresh))
         self._running.add_done_callback(_log_failure)
         return self._running
@@ -79,6 +79,6 @@ class ModelRefresh:
         return refused
 
 
-def _log_failure(task: asyncio.Task[InUse]) -> None:
+def _log_failure(task: asyncio.Task[ServingModels]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         get_logger().error("models_not_read", stage="infer", error=repr(error)[:500])

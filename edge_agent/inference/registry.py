@@ -72,7 +72,7 @@ class State(BaseModel):
     """What was promoted before, oldest first: where ``rollback`` goes."""
 
 
-class Shelf:
+class ModelRegistry:
     """A model directory."""
 
     def __init__(self, folder: Path) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from broker.ml_status import ERROR, NO_EXTRA, OK
-from edge_agent.inference.registry import MANIFEST, MODEL, STATE, Shelf
+from edge_agent.inference.registry import MANIFEST, MODEL, STATE, ModelRegistry
 from twin_core.errors import MissingRuntime, TwinError
 from twin_core.learning.columns import Known
 from twin_core.learning.inference import Model
@@ -50,7 +50,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class InUse:
+class ServingModels:
     """One state of the model directory, never changed: exchanged as a whole."""
 
     promoted: tuple[Entry, ...] = ()
@@ -85,17 +85,17 @@ def _serving(entries: Sequence[Entry], moment: Known) -> Entry | None:
     return next((entry for entry in entries if entry.known_at is None), None)
 
 
-class ModelsInUse:
+class ModelDirectory:
     """Looks at a model directory, and loads what has changed; blocks, so call it in a thread."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._shelf = Shelf(folder)
+        self._shelf = ModelRegistry(folder)
         self._lock = threading.Lock()
-        self.now = InUse()
+        self.now = ServingModels()
         """What is in use; taken by reference, exchanged at once."""
 
-    def refresh(self) -> InUse:
+    def refresh(self) -> ServingModels:
         """Load what is promoted now, if that has changed, and use it from now on."""
         with self._lock:
             try:
@@ -104,10 +104,10 @@ class ModelsInUse:
                     self.now = self._load(stamp)
             except Exception as error:  # whatever is in that folder: physics goes on
                 words = f"{self.folder}: cannot be read: {_words(error)}"
-                self.now = InUse((Entry("models", 0, None, None, ERROR, words),))
+                self.now = ServingModels((Entry("models", 0, None, None, ERROR, words),))
             return self.now
 
-    def _load(self, stamp: Stamp) -> InUse:
+    def _load(self, stamp: Stamp) -> ServingModels:
         old = {entry.label: entry for entry in (*self.now.promoted, *self.now.shadow)}
         same = self._unchanged(stamp)
         promoted, shadow = list[Entry](), list[Entry]()
@@ -131,7 +131,7 @@ class ModelsInUse:
             if len(names) > 1:
                 others = ", ".join(names[1:])
                 warnings.append(f"several models for {moment}: {names[0]} is used, not {others}")
-        return InUse(tuple(promoted), tuple(shadow), stamp, tuple(warnings))
+        return ServingModels(tuple(promoted), tuple(shadow), stamp, tuple(warnings))
 
     def _entry(self, name: str, version: int) -> Entry:
         known_at: Known | None = None

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from edge_agent.inference.registry import Shelf, check_name
-from edge_agent.learning.model_errors import PHYSICS, Told
+from edge_agent.inference.registry import ModelRegistry, check_name
+from edge_agent.learning.model_errors import PHYSICS, ModelErrors
 from edge_agent.learning.tables import read_table
 from twin_core.arrays import Array
 from twin_core.errors import InputError
 from twin_core.learning.columns import COLUMNS, TARGETS
-from twin_core.learning.compare import Comparison, compare
-from twin_core.learning.training.judge import judge
+from twin_core.learning.model_comparison import Comparison, compare
+from twin_core.learning.training.evaluation import judge
 from twin_core.learning.training.table import FeatureSet
 
 Errors = Mapping[str, tuple[Array, Array]]
@@ -49,7 +49,7 @@ def compare_models(errors: Errors) -> tuple[dict[str, Comparison], dict[str, str
     return compared, reasons
 
 
-def errors_of(reported: Told, where: str, first: str, second: str) -> Errors:
+def errors_of(reported: ModelErrors, where: str, first: str, second: str) -> Errors:
     """Errors of predictions that were issued.
 
     Args:
@@ -86,7 +86,7 @@ def errors_on(features: Path, folder: Path, first: str, second: str) -> Errors:
         name, _, version = label.partition("/")
         if not version.isdecimal():
             raise InputError(f"{label!r}: write NAME/VERSION, as in pour/3, or physics")
-        model = Shelf(folder).load(check_name(name), int(version))
+        model = ModelRegistry(folder).load(check_name(name), int(version))
         errors.append(judge(model, columns).errors)
     one, other = errors
     return {name: (one[name], other[name]) for name in one if name in other}

@@ -30,7 +30,7 @@ from twin_core.learning.features import (
     process_columns,
 )
 from twin_core.learning.past_results import PastResults, ShotKey
-from twin_core.shot import Scenario
+from twin_core.scenario import Scenario
 
 SCHEMA_VERSION = "1"
 Progress = Callable[[str, int, int], None]
@@ -187,10 +187,10 @@ class Builder:
     def _simulate(self) -> None:
         """``sim_`` columns, and those that compare with them."""
 
-        def told(done: int, total: int) -> None:
+        def report(done: int, total: int) -> None:
             self._progress("simulated", done, total)
 
-        rows = simulate_columns(list(self._scenarios.values()), told, self._ray)
+        rows = simulate_columns(list(self._scenarios.values()), report, self._ray)
         for key, row in zip(self._scenarios, rows, strict=True):
             draft = self._drafts[key]
             if isinstance(row, str):

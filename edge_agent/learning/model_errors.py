@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_agent.history.read import HistoryReader, Which
+from edge_agent.history.read import HistoryReader, RowFilter
 from twin_core.arrays import Array
 from twin_core.learning.columns import TARGETS
 from twin_core.learning.features import lab_columns
@@ -27,12 +27,12 @@ _KPIS = {"rho_moulded_kg_per_m3", "p_max_bar", "T_core_max_C"}
 @dataclass
 class _Shot:
     poured_at: str
-    said: dict[str, dict[str, float]] = field(default_factory=dict)
+    predicted: dict[str, dict[str, float]] = field(default_factory=dict)
     measured: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Told:
+class ModelErrors:
     """Squared errors by target and model, arrays (shots,) in order of time, NaN where unknown.
 
     Errors are in units of the residual: see ``columns.Target``.
@@ -46,11 +46,11 @@ class Told:
         return sorted({label for by_model in self.errors.values() for label in by_model})
 
 
-async def told(
+async def model_errors(
     reader: HistoryReader,
     since: datetime | None = None,
     progress: Callable[[str], None] = lambda _step: None,
-) -> Told:
+) -> ModelErrors:
     """Read predictions of the pour, results of shots and quality records from a history.
 
     Raises:
@@ -74,7 +74,7 @@ async def told(
             for part in ("correction", "shadow"):
                 found = document.get(part)
                 if found and found["values"]:
-                    shot.said[found["model"]] = found["values"]
+                    shot.predicted[found["model"]] = found["values"]
             shots[row["site"], row["press"], row["shot_key"]] = shot
             newest[row["site"], row["press"], row["shot_id"]] = shot
 
@@ -94,13 +94,13 @@ async def told(
                 known = lab_columns(row["document"], None, None).items()
                 shot.measured |= {name: value for name, value in known if not np.isnan(value)}
 
-    which = Which(since)
+    which = RowFilter(since)
     for table, take in (("prediction", predictions), ("shot", results), ("quality", records)):
         progress(table)
         await reader.each(table, which, take)
     in_order = sorted(shots.values(), key=lambda shot: shot.poured_at)
-    labels = sorted({label for shot in in_order for label in shot.said})
-    return Told(
+    labels = sorted({label for shot in in_order for label in shot.predicted})
+    return ModelErrors(
         {name: {label: _errors(name, label, in_order) for label in labels} for name in TARGETS},
         len(in_order),
     )
@@ -118,7 +118,7 @@ def _errors(name: str, label: str, shots: list[_Shot]) -> Array:
             residual(
                 target,
                 shot.measured.get(target.measured, NAN),
-                shot.said.get(label, {}).get(target.quantity, NAN),
+                shot.predicted.get(label, {}).get(target.quantity, NAN),
             )
             ** 2
             for shot in shots

@@ -9,7 +9,7 @@ import numpy as np
 from edge_agent.learning.parallel import spread
 from twin_core import simulate_many
 from twin_core.learning.features import Row, physics_columns_of_batch
-from twin_core.shot import Scenario
+from twin_core.scenario import Scenario
 
 SHOTS_AT_ONCE = 1_000
 """Shots of one chunk: some seconds of one core, little to send."""
@@ -31,10 +31,10 @@ def simulate_columns(
         for start in range(0, len(scenarios), SHOTS_AT_ONCE)
     ]
 
-    def told(done: int, _total: int) -> None:
+    def report(done: int, _total: int) -> None:
         progress(min(done * SHOTS_AT_ONCE, len(scenarios)), len(scenarios))
 
-    return [row for rows in spread(chunk_columns, chunks, told, ray) for row in rows]
+    return [row for rows in spread(chunk_columns, chunks, report, ray) for row in rows]
 
 
 def chunk_columns(scenarios: Sequence[Scenario], workers: int | None) -> list[Row | str]:

@@ -9,11 +9,11 @@ from broker.codec import encode
 from broker.topics import PressAddress, TopicSpace
 from edge_agent.clock import Clock
 from edge_agent.links.mqtt import Session
-from edge_agent.shots.timed_messages import Timed, topic_of
+from edge_agent.shots.timed_messages import TimedMessage, topic_of
 
 
 async def play(
-    messages: Iterable[Timed],
+    messages: Iterable[TimedMessage],
     session: Session,
     topics: TopicSpace,
     press: PressAddress,

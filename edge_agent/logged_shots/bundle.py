@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from broker.ids import Identifier
 from broker.messages import Prediction, QualityRecord, Recipe, ShotEvent, TelemetryFrame
 from broker.timestamps import EARLIEST
-from edge_agent.shots.timed_messages import Timed
+from edge_agent.shots.timed_messages import TimedMessage
 from twin_core.errors import InputError
 from twin_core.files import CSV_BYTES_MAX, parse, read_yaml
 from twin_core.plain_files import read_text
@@ -99,7 +99,7 @@ class Bundle:
                 )
         return "\n".join(lines)
 
-    def messages(self, poured_at: datetime) -> list[Timed]:
+    def messages(self, poured_at: datetime) -> list[TimedMessage]:
         """What a press would have sent, in order of time."""
         shot_id, mold_id, simulated = self.meta.shot_id, self.meta.mold_id, self.meta.simulated
         common: dict[str, Any] = {"shot_id": shot_id, "mold_id": mold_id, "simulated": simulated}
@@ -109,14 +109,14 @@ class Bundle:
             for name in INPUT_SENSORS
             if (value := getattr(self.recipe, name)) is not None
         }
-        found: list[Timed] = [
-            Timed(before, ShotEvent(ts=before, event="started", **common)),
+        found: list[TimedMessage] = [
+            TimedMessage(before, ShotEvent(ts=before, event="started", **common)),
         ]
         seq = 0
         if warm:
-            found.append(Timed(before, self._frame(before, seq, warm, common)))
+            found.append(TimedMessage(before, self._frame(before, seq, warm, common)))
         found.append(
-            Timed(
+            TimedMessage(
                 poured_at,
                 ShotEvent(
                     ts=poured_at,
@@ -130,12 +130,12 @@ class Bundle:
         for t, sensors in sorted(self.series.items()):
             seq += 1
             ts = poured_at + timedelta(seconds=t)
-            found.append(Timed(ts, self._frame(ts, seq, sensors, common)))
+            found.append(TimedMessage(ts, self._frame(ts, seq, sensors, common)))
         end = poured_at + timedelta(seconds=self.t_demold_actual_s or self.duration_s)
-        found.append(Timed(end, ShotEvent(ts=end, event="demolded", **common)))
+        found.append(TimedMessage(end, ShotEvent(ts=end, event="demolded", **common)))
         if self.quality is not None:
             record = QualityRecord.model_validate({**self.quality, **common, "ts": end})
-            found.append(Timed(end, record))
+            found.append(TimedMessage(end, record))
         return sorted(found, key=lambda item: item.ts)
 
     def _frame(

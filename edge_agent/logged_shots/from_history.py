@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from broker.messages import QualityRecord, Recipe
 from broker.timestamps import LATEST
-from edge_agent.history.read import HistoryReader, Which
+from edge_agent.history.read import HistoryReader, RowFilter
 from edge_agent.logged_shots.logged_shot import (
     LAB_NUMBERS,
     LabRecord,
@@ -22,7 +22,7 @@ from edge_agent.logged_shots.logged_shot import (
 from edge_agent.shots.readings import INPUT_SIGNALS, inputs_at
 from edge_agent.shots.shot import Reading
 from twin_core.learning.past_results import ShotKey
-from twin_core.learning.ranges import SERIES
+from twin_core.learning.plausible_ranges import SERIES
 
 Latest = dict[str, tuple[datetime, float]]
 Records = dict[tuple[str, str, str, str | None], list[LabRecord]]
@@ -64,19 +64,21 @@ async def from_history(
         StoreError: the history cannot be read.
     """
     rows: list[dict[str, Any]] = []
-    await reader.each("shot", Which(since, until=until), _counted("shot", rows.extend, progress))
+    await reader.each(
+        "shot", RowFilter(since, until=until), _counted("shot", rows.extend, progress)
+    )
     records = Records()
 
     def keep(found: list[dict[str, Any]]) -> None:
         for row in found:
             records.setdefault(_record_key(row, row["shot_key"]), []).append(_record(row))
 
-    await reader.each("quality", Which(since), _counted("quality", keep, progress))
+    await reader.each("quality", RowFilter(since), _counted("quality", keep, progress))
     walk = _Walk(rows, records, take, timedelta(seconds=signal_age_max_s), timeout_s)
     if walk.shots:
         first = min(shot.begun_at for shot in walk.shots) - timedelta(seconds=signal_age_max_s)
         last = max(shot.ends_at for shot in walk.shots) + timedelta(seconds=1)
-        which = Which(first, until=last)
+        which = RowFilter(first, until=last)
         await reader.each("telemetry", which, _counted("telemetry", walk.frames, progress))
     walk.finish()
 

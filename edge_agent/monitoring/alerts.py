@@ -12,7 +12,7 @@ from broker.messages import Alert, Prediction, ShotKpis
 from broker.topics import PressAddress
 from edge_agent.shots.shot import Shot
 from edge_agent.spool.limit import News
-from edge_agent.spool.repair import Salvage
+from edge_agent.spool.repair import Repair
 
 Severity = Literal["info", "warning", "critical"]
 WORDS_MAX = 2000
@@ -129,7 +129,7 @@ def spool_alert(press: PressAddress, news: News, now: datetime) -> Alert:
     return _alert(press, now, news.code, news.severity, news.words)
 
 
-def spool_salvaged(press: PressAddress, salvage: Salvage, now: datetime) -> Alert:
+def spool_salvaged(press: PressAddress, salvage: Repair, now: datetime) -> Alert:
     """What an agent has received, and had not yet brought to the history, was damaged or lost."""
     rows = sum(salvage.saved.values())
     problems = printable("; ".join(salvage.problems), 1000)

@@ -46,16 +46,24 @@ def _died(kind: type[BaseException], error: BaseException, trace: TracebackType 
     _write("error", "agent_died", kind.__name__, str(error), (kind, error, trace))
 
 
-def _unraisable(told: sys.UnraisableHookArgs) -> None:
-    where = f"{told.err_msg or 'exception ignored in'}: {told.object!r}"
-    trace = (told.exc_type, told.exc_value, told.exc_traceback) if told.exc_value else None
+def _unraisable(reported: sys.UnraisableHookArgs) -> None:
+    where = f"{reported.err_msg or 'exception ignored in'}: {reported.object!r}"
+    trace = (
+        (reported.exc_type, reported.exc_value, reported.exc_traceback)
+        if reported.exc_value
+        else None
+    )
     _write("error", "library_reported", "unraisable", where, trace)
 
 
-def _thread_died(told: threading.ExceptHookArgs) -> None:
-    name = told.thread.name if told.thread is not None else "thread"
-    trace = (told.exc_type, told.exc_value, told.exc_traceback) if told.exc_value else None
-    _write("error", "thread_died", name, str(told.exc_value), trace)
+def _thread_died(reported: threading.ExceptHookArgs) -> None:
+    name = reported.thread.name if reported.thread is not None else "thread"
+    trace = (
+        (reported.exc_type, reported.exc_value, reported.exc_traceback)
+        if reported.exc_value
+        else None
+    )
+    _write("error", "thread_died", name, str(reported.exc_value), trace)
 
 
 def _write(level: str, event: str, reason: str, detail: str, trace: Any) -> None:

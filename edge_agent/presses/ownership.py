@@ -54,14 +54,14 @@ def moves(
     }
     take, hand_over, drop = set(), set(), set()
     for press in presses:
-        heir = owner(press, there)
-        if heir == me:
+        new_owner = owner(press, there)
+        if new_owner == me:
             if press not in mine | theirs:
                 take.add(press)
         elif press in mine:
             if press in theirs:
                 drop.add(press)
-            elif heir is not None:
+            elif new_owner is not None:
                 hand_over.add(press)
     return Moves(frozenset(take), frozenset(hand_over), frozenset(drop))
 

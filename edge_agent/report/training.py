@@ -26,7 +26,7 @@ from edge_agent.report.units import unit_of
 from twin_core.learning.columns import TARGETS
 from twin_core.learning.training.candidates import MISSING
 from twin_core.learning.training.curves import importance, risk_curves
-from twin_core.learning.training.judge import Judged
+from twin_core.learning.training.evaluation import Judged
 from twin_core.learning.training.scores import Score
 from twin_core.learning.training.train import Trained
 

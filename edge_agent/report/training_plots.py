@@ -29,14 +29,14 @@ def target_plots(
     if rows.sum() < 2:
         return ()
     shots = table.rows(rows)
-    said = answers_of(fitted, name, shots).residual
+    predicted = answers_of(fitted, name, shots).residual
     target = TARGETS[name]
     physics = shots[target.physics].astype(float)
     measured = shots[target.measured].astype(float)
-    model = physics * np.exp(said) if target.relative else physics + said
+    model = physics * np.exp(predicted) if target.relative else physics + predicted
     return (
         _parity(name, measured, physics, model),
-        _over_time(name, shots, residual[rows], said),
+        _over_time(name, shots, residual[rows], predicted),
         *([_importance(name, grown)] if grown else []),
     )
 
@@ -123,7 +123,7 @@ def _parity(name: str, measured: Array, physics: Array, model: Array) -> Plot:
     )
 
 
-def _over_time(name: str, shots: FeatureSet, residual: Array, said: Array) -> Plot:
+def _over_time(name: str, shots: FeatureSet, residual: Array, predicted: Array) -> Plot:
     days = (shots.time_s - shots.time_s[0]) / 86_400.0
     width = min(RUNNING, len(days))
     window = np.ones(width) / width
@@ -141,7 +141,7 @@ def _over_time(name: str, shots: FeatureSet, residual: Array, said: Array) -> Pl
         y_label="residual",
         curves=(
             Curve("of the physics", at, running(residual), 1, "dashed"),
-            Curve("of the model", at, running(residual - said), 0),
+            Curve("of the model", at, running(residual - predicted), 0),
             Curve("none", at, np.zeros(len(at)), 2, "dotted"),
         ),
     )

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pydantic import BaseModel
 
 from twin_core.learning.columns import LIVE_S
-from twin_core.learning.ranges import SERIES
+from twin_core.learning.plausible_ranges import SERIES
 
 EARLY_MAX = 128
 """Readings kept of a sensor; one that is read more often than once a second is thinned out."""
@@ -19,7 +19,7 @@ THINNED_GAP_US = int(2e6 * LIVE_S / EARLY_MAX)
 _START, _US = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
-class Early(BaseModel):
+class EarlyReadings(BaseModel):
     """Readings of one sensor in order of time; before the pour is known, the latest ones."""
 
     at_us: list[int] = []
@@ -47,10 +47,10 @@ class Early(BaseModel):
             self.add(*reading, cap=False)
 
 
-class Cure(BaseModel):
+class CureReadings(BaseModel):
     """Of one shot; survives a restart with it."""
 
-    early: dict[str, Early] = {}
+    early: dict[str, EarlyReadings] = {}
     peaks: dict[str, tuple[int, float]] = {}
     """When the largest reading since the pour was, and the reading; the first of equal ones."""
 
@@ -60,7 +60,7 @@ class Cure(BaseModel):
             return
         at_us = _us(ts)
         if poured_at is None:
-            self.early.setdefault(sensor, Early()).add(at_us, value, cap=True)
+            self.early.setdefault(sensor, EarlyReadings()).add(at_us, value, cap=True)
             return
         self._cured(sensor, at_us, value, _us(poured_at))
 
@@ -75,7 +75,7 @@ class Cure(BaseModel):
 
     def readings(self, sensor: str, poured_at: datetime) -> list[tuple[float, float]]:
         """Of the first ``LIVE_S``: (time since the pour [s], value) in order of time."""
-        found, start = self.early.get(sensor, Early()), _us(poured_at)
+        found, start = self.early.get(sensor, EarlyReadings()), _us(poured_at)
         return [((at - start) / 1e6, v) for at, v in zip(found.at_us, found.values, strict=True)]
 
     def peak(
@@ -91,7 +91,7 @@ class Cure(BaseModel):
         if at_us < start_us:
             return
         if at_us - start_us <= LIVE_S * 1e6:
-            self.early.setdefault(sensor, Early()).add(at_us, value, cap=False)
+            self.early.setdefault(sensor, EarlyReadings()).add(at_us, value, cap=False)
         known = self.peaks.get(sensor)
         if known is None or (-known[1], known[0]) > (-value, at_us):
             self.peaks[sensor] = at_us, value

@@ -23,7 +23,7 @@ from twin_core import (
 )
 from twin_core.errors import InputError, TwinError
 from twin_core.files import parse
-from twin_core.shot import Process, Scenario, SimulationOptions
+from twin_core.scenario import Process, Scenario, SimulationOptions
 from twin_core.units import bar, celsius
 
 DEFAULT_AMBIENT_C = 23.0

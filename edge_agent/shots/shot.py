@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from broker.messages import Outcome, Recipe
 from broker.timestamps import Timestamp
 from broker.topics import PressAddress
-from edge_agent.shots.cure_readings import Cure
+from edge_agent.shots.cure_readings import CureReadings
 from edge_agent.shots.shot_key import key_of_older
 
 
@@ -43,7 +43,7 @@ class Shot(BaseModel):
     latest: dict[str, Reading] = {}
     T_core_max_C: float | None = None
     p_cavity_max_bar: float | None = None
-    cure: Cure = Cure()
+    cure: CureReadings = CureReadings()
     """What a learned model may ask of it; empty once it is finished."""
     frames_count: int = 0
     simulated: bool = False

@@ -10,7 +10,7 @@ from broker.topics import PressAddress, TopicSpace
 
 
 @dataclass(frozen=True)
-class Timed:
+class TimedMessage:
     """A message of a press and when it is due."""
 
     ts: datetime

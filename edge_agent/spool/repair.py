@@ -45,7 +45,7 @@ Row = tuple[object, ...]
 
 
 @dataclass(frozen=True)
-class Salvage:
+class Repair:
     """What became of a damaged spool."""
 
     damaged: Path | None
@@ -98,7 +98,7 @@ def is_damage(error: sqlite3.Error) -> bool:
     return code & 0xFF not in _NO_DAMAGE
 
 
-def open_spool(path: Path, now: datetime, agent_id: str = "") -> tuple[Spool, Salvage | None]:
+def open_spool(path: Path, now: datetime, agent_id: str = "") -> tuple[Spool, Repair | None]:
     """Open a spool; a damaged one is set aside first and what is readable goes into a new one.
 
     Raises:
@@ -129,7 +129,7 @@ def open_spool(path: Path, now: datetime, agent_id: str = "") -> tuple[Spool, Sa
         raise
 
 
-def _salvaged(file: SpoolFile, problems: list[str], now: datetime) -> tuple[Spool, Salvage]:
+def _salvaged(file: SpoolFile, problems: list[str], now: datetime) -> tuple[Spool, Repair]:
     """Set a spool aside and open a new one with its rows: as a whole, or not at all."""
     damaged = _free_name(file.place, now)
     file.note(damaged.name)
@@ -146,7 +146,7 @@ def _salvaged(file: SpoolFile, problems: list[str], now: datetime) -> tuple[Spoo
         _restore_name(damaged, file.place)
         raise
     file.note(None)
-    return spool, Salvage(damaged if there else None, problems, saved)
+    return spool, Repair(damaged if there else None, problems, saved)
 
 
 def _put_back(file: SpoolFile) -> bool:

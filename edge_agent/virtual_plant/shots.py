@@ -10,7 +10,7 @@ import numpy as np
 
 from broker.messages import Recipe
 from broker.topics import PressAddress
-from edge_agent.shots.timed_messages import Timed
+from edge_agent.shots.timed_messages import TimedMessage
 from edge_agent.virtual_plant import laboratory as lab
 from edge_agent.virtual_plant import sensors
 from edge_agent.virtual_plant.assumed_sizes import Assumed
@@ -61,9 +61,9 @@ class VirtualShot:
     """What the press says it has poured."""
     opened_s: float
     """From the end of injection."""
-    messages: list[Timed]
+    messages: list[TimedMessage]
     """Of the press, in order of time; all labelled simulated."""
-    quality: Timed | None
+    quality: TimedMessage | None
     """The record of the laboratory, hours later; most parts have one."""
     true: lab.TrueResult
     """Hidden."""
@@ -149,7 +149,7 @@ def observe(
                     frames,
                     opened_s,
                 ),
-                quality=None if record is None else Timed(record.ts, record),
+                quality=None if record is None else TimedMessage(record.ts, record),
                 true=true,
                 defects=defects,
                 faults=faults,

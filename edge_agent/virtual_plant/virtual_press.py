@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from broker.messages import Recipe, ShotEvent, TelemetryFrame
-from edge_agent.shots.timed_messages import Timed
+from edge_agent.shots.timed_messages import TimedMessage
 from twin_core import MaterialSystem, Mold, Process, Scenario, free_rise_density, simulate
 from twin_core.errors import InputError
-from twin_core.shot import Quality, SimulationOptions
+from twin_core.scenario import Quality, SimulationOptions
 from twin_core.units import bar, celsius
 
 FRAME_SPACING_S = 5.0
@@ -87,7 +87,7 @@ def shot_messages(
     inputs: Mapping[str, float],
     frames: Iterable[tuple[float, Mapping[str, float]]],
     opened_s: float,
-) -> list[Timed]:
+) -> list[TimedMessage]:
     """Everything a press sends of one shot, in order of time, labelled simulated.
 
     Args:
@@ -99,24 +99,24 @@ def shot_messages(
     common: dict[str, Any] = {"shot_id": shot_id, "mold_id": mold_id, "simulated": True}
     device_id = f"virtual-{mold_id}"
 
-    def frame(ts: datetime, seq: int, sensors: Mapping[str, float]) -> Timed:
+    def frame(ts: datetime, seq: int, sensors: Mapping[str, float]) -> TimedMessage:
         message = TelemetryFrame(
             ts=ts, device_id=device_id, seq=seq, sensors=dict(sensors), **common
         )
-        return Timed(ts, message)
+        return TimedMessage(ts, message)
 
     started, ended = (poured_at + timedelta(seconds=t) for t in (-LEAD_S, opened_s))
     pour = ShotEvent(ts=poured_at, event="poured", system_id=system_id, recipe=recipe, **common)
     return [
-        Timed(started, ShotEvent(ts=started, event="started", **common)),
+        TimedMessage(started, ShotEvent(ts=started, event="started", **common)),
         *([frame(started, 0, inputs)] if inputs else []),
-        Timed(poured_at, pour),
+        TimedMessage(poured_at, pour),
         *(
             frame(poured_at + timedelta(seconds=t), seq, sensors)
             for seq, (t, sensors) in enumerate(frames, start=1)
             if sensors
         ),
-        Timed(ended, ShotEvent(ts=ended, event="demolded", **common)),
+        TimedMessage(ended, ShotEvent(ts=ended, event="demolded", **common)),
     ]
 
 
@@ -127,7 +127,7 @@ def virtual_shot(
     mold_id: str,
     poured_at: datetime,
     rng: random.Random,
-) -> list[Timed]:
+) -> list[TimedMessage]:
     """Everything a press sends of one shot, in order of time; demolded when the foam allows."""
     metered = Process.model_validate(
         nominal.model_dump()

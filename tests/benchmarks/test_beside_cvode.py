@@ -15,8 +15,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from tests.support.compiled_cvode import prepare_cvode
 from tests.support.scenarios import scenario
-from twin_core.models import manual, march, problem
+from twin_core.models import manual, problem
 from twin_core.models import state as s
+from twin_core.models import step_loop as march
 from twin_core.models.setup import prepare
 
 ROUNDS = 101

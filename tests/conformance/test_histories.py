@@ -16,7 +16,7 @@ from broker.topics import PressAddress
 from edge_agent.config.settings import HistorySettings
 from edge_agent.history import open_store
 from edge_agent.history.parquet import export
-from edge_agent.history.read import HistoryReader, Which, open_reader
+from edge_agent.history.read import HistoryReader, RowFilter, open_reader
 from edge_agent.ports import HistoryRow, HistoryStore, RowKind, Stored
 from edge_agent.shots.shot_key import shot_key
 from tests.support.timescale import TimescaleServer, new_database
@@ -182,7 +182,7 @@ async def test_old_raw_telemetry_goes_and_results_stay(history: Opened) -> None:
 
 async def test_parquet_has_a_column_for_each_sensor(history: Opened, tmp_path: Path) -> None:
     await history.put(frame(1, T_core_C=40.0), frame(2, p_cavity_bar=1.5), shot())
-    counts = await export(history.reader, Which(since=EVER), tmp_path / "out", lambda *_: None)
+    counts = await export(history.reader, RowFilter(since=EVER), tmp_path / "out", lambda *_: None)
     assert counts["telemetry"] == 2
     table = pq.read_table(tmp_path / "out" / "telemetry.parquet")
     assert table["T_core_C"].to_pylist() == [40.0, None]
@@ -190,5 +190,5 @@ async def test_parquet_has_a_column_for_each_sensor(history: Opened, tmp_path: P
     assert table["metric_valve"].to_pylist() == [1.5, 1.5]
     assert table["ts"].to_pylist() == [NOW, NOW]
     assert pq.read_table(tmp_path / "out" / "shot.parquet")["T_core_max_C"].to_pylist() == [101.5]
-    none = await export(history.reader, Which(shot_id="x"), tmp_path / "no", lambda *_: None)
+    none = await export(history.reader, RowFilter(shot_id="x"), tmp_path / "no", lambda *_: None)
     assert set(none.values()) == {0}

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from edge_agent.config.settings import Settings, load_settings
 from tests.support.processes import ROOT
-from twin_core.shot import Quality
+from twin_core.scenario import Quality
 
 FILE = ROOT / "configs" / "agent.yaml"
 LINE = re.compile(r"^( *)(# )?( *)([A-Za-z][A-Za-z0-9_]*):(?: +(.*))?$")

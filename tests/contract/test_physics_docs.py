@@ -27,12 +27,12 @@ from twin_core import (
     load_scenario,
     materials,
 )
-from twin_core.assessment import DIAGNOSTICS
-from twin_core.audit import Audit
-from twin_core.kpi import Kpis
+from twin_core.data_sheet_only import SheetOnly
 from twin_core.parameters import In
-from twin_core.result import SERIES
-from twin_core.sheet_only import SheetOnly
+from twin_core.results.assessment import DIAGNOSTICS
+from twin_core.results.audit import Audit
+from twin_core.results.kpi import Kpis
+from twin_core.results.result import SERIES
 
 DOCS = ROOT / "docs"
 PAGES = [

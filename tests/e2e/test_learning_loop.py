@@ -24,7 +24,7 @@ from broker.topics import TopicSpace
 from edge_agent.clock import AcceleratedClock
 from edge_agent.config.settings import BrokerSettings, HistorySettings
 from edge_agent.history import open_store
-from edge_agent.inference.registry import Shelf
+from edge_agent.inference.registry import ModelRegistry
 from edge_agent.learning.tables import read_table, write_table
 from edge_agent.links.mqtt import connect
 from edge_agent.links.player import play
@@ -165,7 +165,7 @@ async def test_the_whole_circle(server: TimescaleServer, tmp_path: Path) -> None
     await loop.fill(learned)
     first = loop.features("before")
     assert "t_demold: error 0." in loop.train(first)
-    Shelf(loop.models).promote("pour", 1)
+    ModelRegistry(loop.models).promote("pour", 1)
 
     more = {
         "catalogue": {"molds": str(tmp_path / "molds")},

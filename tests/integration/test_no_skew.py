@@ -17,7 +17,7 @@ from edge_agent.logged_shots.from_history import from_history
 from edge_agent.pipeline.infer import Inference
 from edge_agent.shots.shot import Shot
 from edge_agent.shots.simulation import ShotSimulation
-from edge_agent.shots.timed_messages import Timed
+from edge_agent.shots.timed_messages import TimedMessage
 from edge_agent.virtual_plant.shots import VirtualShot
 from tests.support.pipelines import feed, pipeline_on
 from tests.support.played import Standing, deliver, messages_of, settings_for, virtual_plant
@@ -34,7 +34,7 @@ def awkward(number: int, shot: VirtualShot) -> VirtualShot:
     quality = shot.quality
     if quality is not None and number % 3 == 0:
         message = quality.message.model_copy(update={"mold_id": None})
-        quality = Timed(quality.ts, message)
+        quality = TimedMessage(quality.ts, message)
     twice = [message for message in shot.messages for _ in range(1 + (number % 4 == 0))]
     return replace(shot, messages=twice, quality=quality)
 

@@ -22,11 +22,11 @@ from twin_core.calibration import (
     fit_sheet,
 )
 from twin_core.calibration.cup import fit_sheet as fit
-from twin_core.calibration.levers import Lever, number, replaced, unfitted
+from twin_core.calibration.free_parameters import FreeParameter, number, replaced, unfitted
 from twin_core.calibration.measured import Kind
 from twin_core.files import load_cure
 from twin_core.parameters import Parameter
-from twin_core.simulation import integrate
+from twin_core.trajectory import integrate
 
 REFERENCE = ("SYSTEM_R1", "SYSTEM_M1")
 FITTED = (
@@ -139,7 +139,7 @@ def test_a_sheet_without_a_cup_test_is_refused() -> None:
 
 def test_turning_an_energy_keeps_the_rate_at_25_C() -> None:
     system = catalogue()["SYSTEM_R1"]
-    turned = Lever("gelling.E").turn(system, 1.2)
+    turned = FreeParameter("gelling.E").turn(system, 1.2)
     rates = [s.gelling.A.value * np.exp(-s.gelling.E.value / 8.314462618 / 298.15)
              for s in (system, turned)]  # fmt: skip
     assert rates[1] == pytest.approx(rates[0], rel=1e-12)
@@ -337,7 +337,7 @@ def test_cure_keeps_its_groups_and_has_an_exact_limit() -> None:
         update={"blocked_mol_per_l": 0.0, "free_mol_per_l": 2.0, "OH_mol_per_l": 2.0}
     )
     t = np.array([0.0, 600.0, 3600.0])
-    from twin_core.cure import cure
+    from twin_core.bulk_cure import cure
     from twin_core.physics.kinetics import arrhenius
 
     k = arrhenius(plain.gelling.A.value, plain.gelling.E.value, given.T_C + 273.15)

@@ -12,7 +12,7 @@ from tests.support.plain_python import plain_states
 from tests.support.scenarios import SCENARIO_FILES, changed, panel, run, scenario, scenarios
 from twin_core import Scenario, SimulationResult, simulate
 from twin_core.models.setup import prepare
-from twin_core.simulation import integrate
+from twin_core.trajectory import integrate
 
 SPECIES = 1e-12
 """Balances of matter are linear invariants: the method keeps them to rounding (1e-13 is seen)."""

@@ -12,7 +12,7 @@ from twin_core import Scenario, SimulationResult, simulate
 from twin_core.models import problem
 from twin_core.models import state as s
 from twin_core.models.setup import prepare
-from twin_core.simulation import integrate
+from twin_core.trajectory import integrate
 
 
 def deep(base: Scenario, layers: int = 12, **options: Any) -> Scenario:

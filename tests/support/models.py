@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from edge_agent.inference.registry import Shelf
+from edge_agent.inference.registry import ModelRegistry
 from tests.support.feature_sets import feature_set
 from twin_core import load_systems
 from twin_core.files import configs_folder
@@ -59,9 +59,9 @@ def model_file(
     return with_card(trained.final.model, Card.model_validate(fields | card))
 
 
-def shelf_with(folder: Path, files: Mapping[str, bytes], *, promote: bool = True) -> Shelf:
+def shelf_with(folder: Path, files: Mapping[str, bytes], *, promote: bool = True) -> ModelRegistry:
     """A model directory with a version of each name, in use."""
-    shelf = Shelf(folder)
+    shelf = ModelRegistry(folder)
     for name, content in files.items():
         manifest, _ = shelf.add(name, content, NOW, {})
         if promote:

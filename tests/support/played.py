@@ -18,7 +18,7 @@ from edge_agent.config.settings import (
 from edge_agent.history.sqlite import SqliteHistory
 from edge_agent.links.publish_packet import Incoming
 from edge_agent.pipeline.pipeline import Pipeline
-from edge_agent.shots.timed_messages import Timed, topic_of
+from edge_agent.shots.timed_messages import TimedMessage, topic_of
 from edge_agent.spool.changes import Changes
 from edge_agent.virtual_plant import VirtualPlant, write_molds
 from edge_agent.virtual_plant.shots import VirtualShot
@@ -63,7 +63,7 @@ def settings_for(folder: Path, plant: VirtualPlant) -> Settings:
 
 def messages_of(settings: Settings, shots: Iterable[VirtualShot]) -> list[Incoming]:
     """All messages in order of time, those of the laboratory hours later."""
-    timed: list[tuple[PressAddress, Timed]] = []
+    timed: list[tuple[PressAddress, TimedMessage]] = []
     for shot in shots:
         quality = [] if shot.quality is None else [shot.quality]
         timed += [(shot.press, message) for message in (*shot.messages, *quality)]

@@ -64,7 +64,7 @@ class AgentProcess:
 
     def start(self, *, wait: bool = True) -> None:
         """Start it, and ``wait`` until it says that it is connected: without a broker, do not."""
-        seen = self.logged(self.up)
+        observables = self.logged(self.up)
         command = [sys.executable, "-m", "edge_agent", "agent", "--config", str(self.config)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -74,7 +74,7 @@ class AgentProcess:
                 env=self.environment,
             )
         if wait:
-            wait_for(lambda: self.logged(self.up) > seen, "agent to connect")
+            wait_for(lambda: self.logged(self.up) > observables, "agent to connect")
 
     def logged(self, event: str) -> int:
         """How often it logged an event, over all its lives."""

@@ -5,8 +5,8 @@
 rates of a cure without foam to measured conversion.
 """
 
+from twin_core.calibration.bulk_cure import CureFit, fit_cure
 from twin_core.calibration.cup import SheetFit, fit_sheet
-from twin_core.calibration.cure import CureFit, fit_cure
 from twin_core.calibration.measured import MeasuredFit, Observation, fit_measured
 
 __all__ = [

@@ -19,10 +19,9 @@ from twin_core.calibration.cup_search import (
     reading,
     staged,
 )
-from twin_core.calibration.levers import Lever, touched, unfitted
+from twin_core.calibration.free_parameters import FreeParameter, touched, unfitted
 from twin_core.calibration.record import Change, fitted_number, next_version
-from twin_core.materials import MaterialSystem
-from twin_core.sheet import (
+from twin_core.data_sheet import (
     CUP_TIMES,
     DENSITY_TOLERANCE,
     FREE_RISE,
@@ -32,8 +31,9 @@ from twin_core.sheet import (
     cup_recipe,
     lightest_density,
 )
-from twin_core.shot import Process
-from twin_core.simulation import integrate
+from twin_core.materials import MaterialSystem
+from twin_core.scenario import Process
+from twin_core.trajectory import integrate
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def fit_sheet(system: MaterialSystem, source: str) -> SheetFit:
     serves = {x.path: name for x, name in pairs}
     changes = []
     rises = dict.fromkeys((x.path for x in helpers), "t_rise_s")
-    for path in touched(start, [*(lever for lever, _ in pairs), *helpers]):
+    for path in touched(start, [*(free for free, _ in pairs), *helpers]):
         # else: the rate that goes with an activation energy
         target = (serves | rises).get(path, "t_gel_s")
         to = f"the sheet's {target} {cup.targets[target]:g} {system.sheet[target].unit}"
@@ -150,8 +150,8 @@ def _curves(cup: CupTest, before: MaterialSystem, after: MaterialSystem) -> Curv
     return Curves(first.t_s, first.T_K, first.rho_kg_per_m3, second.T_K, second.rho_kg_per_m3)
 
 
-def _rise_note(pairs: list[tuple[Lever, str]], helpers: list[Lever]) -> list[str]:
-    used = [lever.path for lever, name in pairs if name == "t_rise_s"]
+def _rise_note(pairs: list[tuple[FreeParameter, str]], helpers: list[FreeParameter]) -> list[str]:
+    used = [free.path for free, name in pairs if name == "t_rise_s"]
     if used in ([], [WATER.path]) and not helpers:
         return []
     fitted = " and ".join([*used, *(x.path for x in helpers)])

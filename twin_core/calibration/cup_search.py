@@ -17,12 +17,8 @@ from scipy.optimize import brentq, least_squares
 
 from twin_core.arrays import Array
 from twin_core.calibration import statistics
-from twin_core.calibration.levers import Lever, limits
-from twin_core.errors import InputError, TwinError
-from twin_core.kpi import Kpis
-from twin_core.materials import MaterialSystem
-from twin_core.mold import Mold
-from twin_core.sheet import (
+from twin_core.calibration.free_parameters import FreeParameter, limits
+from twin_core.data_sheet import (
     CUP_TIMES,
     DENSITY_TOLERANCE,
     FREE_RISE,
@@ -31,25 +27,29 @@ from twin_core.sheet import (
     cup_recipe,
     sheet_number,
 )
-from twin_core.shot import Scenario, SimulationOptions
-from twin_core.simulation import integrate
+from twin_core.errors import InputError, TwinError
+from twin_core.materials import MaterialSystem
+from twin_core.mold import Mold
+from twin_core.results.kpi import Kpis
+from twin_core.scenario import Scenario, SimulationOptions
 from twin_core.single_shot import key_figures
+from twin_core.trajectory import integrate
 
-GELLING = Lever("gelling.A")
-ACTIVATION = Lever("gelling.E")
-WATER = Lever("water_reaction.A")
-AGENT = Lever("blowing_agent.k_transfer")
-CO2 = Lever("carbon_dioxide.k_transfer")
-NUCLEATION = Lever("foaming.nucleation_time", 10.0)
-TACK_FREE = Lever("gel.tack_free_margin", 0.1)
-RETENTION = Lever("foaming.gas_retention", 1.0)
+GELLING = FreeParameter("gelling.A")
+ACTIVATION = FreeParameter("gelling.E")
+WATER = FreeParameter("water_reaction.A")
+AGENT = FreeParameter("blowing_agent.k_transfer")
+CO2 = FreeParameter("carbon_dioxide.k_transfer")
+NUCLEATION = FreeParameter("foaming.nucleation_time", 10.0)
+TACK_FREE = FreeParameter("gel.tack_free_margin", 0.1)
+RETENTION = FreeParameter("foaming.gas_retention", 1.0)
 ALL = (GELLING, ACTIVATION, WATER, AGENT, CO2, NUCLEATION, TACK_FREE, RETENTION)
 
 NEVER_S = 3600.0
 """Stands for a time that does not come within the run."""
 FAR = 14.0
 """Largest logarithm of a factor: from a millionth to a million times the start."""
-RISE_LEVERS: dict[Lever, Array] = {
+RISE_LEVERS: dict[FreeParameter, Array] = {
     WATER: np.linspace(-2.5, 2.5, 11),
     ACTIVATION: np.log(np.linspace(0.7, 1.7, 11)),
     AGENT: np.linspace(-2.0, 4.0, 13),
@@ -108,10 +108,10 @@ def reading(k: Kpis, name: str) -> float | None:
     return None if value is None else float(value)
 
 
-def has(system: MaterialSystem, lever: Lever) -> bool:
+def has(system: MaterialSystem, free: FreeParameter) -> bool:
     """Whether a lever has something to turn in this system."""
     try:
-        lever.start(system)
+        free.start(system)
     except InputError:
         return False
     return True
@@ -119,21 +119,21 @@ def has(system: MaterialSystem, lever: Lever) -> bool:
 
 def staged(
     cup: CupTest, system: MaterialSystem, against: Contradiction | None
-) -> tuple[MaterialSystem, list[tuple[Lever, str]], list[Lever]]:
+) -> tuple[MaterialSystem, list[tuple[FreeParameter, str]], list[FreeParameter]]:
     """One number of the sheet after another, round and round; which lever serves which, and those
     that were moved to bring the rise within reach.
     """
-    pairs: dict[str, Lever] = {}
-    helpers: list[Lever] = []
+    pairs: dict[str, FreeParameter] = {}
+    helpers: list[FreeParameter] = []
     start = system
     for _ in range(ROUNDS):
         if "t_gel_s" in cup.targets:
             system = _gelled(cup, system)
             pairs["t_gel_s"] = GELLING
         if "t_rise_s" in cup.targets:
-            system, lever = _risen(cup, system, pairs.get("t_rise_s"), helpers)
-            if lever is not None:
-                pairs["t_rise_s"] = lever
+            system, free = _risen(cup, system, pairs.get("t_rise_s"), helpers)
+            if free is not None:
+                pairs["t_rise_s"] = free
         if "t_cream_s" in cup.targets:
             later = _solved(cup, system, NUCLEATION, "t_cream_s")
             if later is not None:
@@ -144,12 +144,12 @@ def staged(
             if heavier is not None:
                 system, pairs[FREE_RISE] = heavier, RETENTION
     if "t_tack_free_s" in cup.targets:
-        free = _tack_free(cup, system)
-        if free is not None:
-            system, pairs["t_tack_free_s"] = free, TACK_FREE
+        adjusted = _tack_free(cup, system)
+        if adjusted is not None:
+            system, pairs["t_tack_free_s"] = adjusted, TACK_FREE
     if not pairs:
         return start, [], []
-    return system, [(lever, name) for name, lever in pairs.items()], helpers
+    return system, [(free, name) for name, free in pairs.items()], helpers
 
 
 def _gelled(cup: CupTest, system: MaterialSystem) -> MaterialSystem:
@@ -158,24 +158,24 @@ def _gelled(cup: CupTest, system: MaterialSystem) -> MaterialSystem:
 
 
 def _solved(
-    cup: CupTest, system: MaterialSystem, lever: Lever, name: str, at_most: float = FAR
+    cup: CupTest, system: MaterialSystem, free: FreeParameter, name: str, at_most: float = FAR
 ) -> MaterialSystem | None:
     """The system with a lever turned until one number of the sheet comes out, None if it cannot."""
 
     def off(x: float) -> float:
-        return cup.off(lever.turn(system, math.exp(x)), name)
+        return cup.off(free.turn(system, math.exp(x)), name)
 
-    x = _root(off, -FAR, _room(system, lever, at_most))
-    return None if x is None else lever.turn(system, math.exp(x))
+    x = _root(off, -FAR, _room(system, free, at_most))
+    return None if x is None else free.turn(system, math.exp(x))
 
 
-def _room(system: MaterialSystem, lever: Lever, at_most: float) -> float:
+def _room(system: MaterialSystem, free: FreeParameter, at_most: float) -> float:
     """Logarithm of the largest factor that the bounds of the number allow."""
-    bound = limits(system, lever.path)
+    bound = limits(system, free.path)
     top = bound.le if bound.le is not None else bound.lt
     if top is None:
         return at_most
-    return min(FAR, math.log(top * (1.0 - 1e-9) / lever.start(system)))
+    return min(FAR, math.log(top * (1.0 - 1e-9) / free.start(system)))
 
 
 def _root(f: Callable[[float], float], low: float, high: float) -> float | None:
@@ -203,8 +203,8 @@ def _root(f: Callable[[float], float], low: float, high: float) -> float | None:
 
 
 def _risen(
-    cup: CupTest, system: MaterialSystem, used: Lever | None, helpers: list[Lever]
-) -> tuple[MaterialSystem, Lever | None]:
+    cup: CupTest, system: MaterialSystem, used: FreeParameter | None, helpers: list[FreeParameter]
+) -> tuple[MaterialSystem, FreeParameter | None]:
     """The rise time with the gel time kept: by the first lever that reaches it alone; else the one
     that comes closest goes there, and becomes a helper, and another does the rest.
     """
@@ -213,13 +213,13 @@ def _risen(
         order.remove(ACTIVATION)  # the rate at the pour could not follow
     if used is not None:
         order.sort(key=lambda x: x is not used)
-    closest: tuple[float, Lever, MaterialSystem] | None = None
-    for lever in order:
-        met, off, at_best = _by_scan(cup, system, lever)
+    closest: tuple[float, FreeParameter, MaterialSystem] | None = None
+    for free in order:
+        met, off, at_best = _by_scan(cup, system, free)
         if met is not None:
-            return met, lever
+            return met, free
         if closest is None or off < closest[0]:
-            closest = off, lever, at_best
+            closest = off, free, at_best
     if closest is None or helpers:
         return system, None
     _, helper, nearest = closest
@@ -231,19 +231,19 @@ def _risen(
 
 
 def _by_scan(
-    cup: CupTest, system: MaterialSystem, lever: Lever
+    cup: CupTest, system: MaterialSystem, free: FreeParameter
 ) -> tuple[MaterialSystem | None, float, MaterialSystem]:
     """Rise met by one lever, or None; how close it comes (logarithm), and the system there."""
 
     def at(x: float) -> MaterialSystem:
-        turned = lever.turn(system, math.exp(x))
+        turned = free.turn(system, math.exp(x))
         return _gelled(cup, turned) if "t_gel_s" in cup.targets else turned
 
     def off(x: float) -> float:
         return cup.off(at(x), "t_rise_s")
 
-    grid = RISE_LEVERS[lever]
-    grid = grid[grid <= _room(system, lever, FAR)]
+    grid = RISE_LEVERS[free]
+    grid = grid[grid <= _room(system, free, FAR)]
     values = np.array([off(float(x)) for x in grid])
     change = np.flatnonzero(values[:-1] * values[1:] <= 0.0)
     if change.size:
@@ -267,19 +267,19 @@ def _tack_free(cup: CupTest, system: MaterialSystem) -> MaterialSystem | None:
 
 
 def polished(
-    cup: CupTest, system: MaterialSystem, pairs: list[tuple[Lever, str]]
+    cup: CupTest, system: MaterialSystem, pairs: list[tuple[FreeParameter, str]]
 ) -> tuple[MaterialSystem, Array]:
     """All together by least squares in the logarithms; and the covariance of the logarithms."""
     if not pairs:
         return system, np.empty((0, 0))
-    levers, names = [lever for lever, _ in pairs], [name for _, name in pairs]
+    free_parameters, names = [free for free, _ in pairs], [name for _, name in pairs]
     sigma = np.array([DENSITY_TOLERANCE if n == FREE_RISE else TIME_TOLERANCE for n in names])
-    top = np.array([_room(system, lever, 1.0) for lever in levers])
+    top = np.array([_room(system, free, 1.0) for free in free_parameters])
 
     def turned(x: Array) -> MaterialSystem:
         found = system
-        for lever, value in zip(levers, np.minimum(x, top), strict=True):
-            found = lever.turn(found, math.exp(value))
+        for free, value in zip(free_parameters, np.minimum(x, top), strict=True):
+            found = free.turn(found, math.exp(value))
         return found
 
     def residuals(x: Array) -> Array:
@@ -294,5 +294,5 @@ def polished(
         columns = [residuals(x + h) - residuals(x - h) for h in steps]
         return np.column_stack(columns) / (2.0 * STEP)
 
-    found = least_squares(residuals, np.zeros(len(levers)), jac=jacobian, max_nfev=12)
+    found = least_squares(residuals, np.zeros(len(free_parameters)), jac=jacobian, max_nfev=12)
     return turned(found.x), statistics.covariance(jacobian(found.x))

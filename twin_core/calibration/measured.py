@@ -16,12 +16,12 @@ from scipy.optimize import least_squares
 
 from twin_core.arrays import Array
 from twin_core.calibration import statistics
-from twin_core.calibration.levers import Lever, limits, touched
+from twin_core.calibration.free_parameters import FreeParameter, limits, touched
 from twin_core.calibration.record import Change, fitted_number, next_version
 from twin_core.errors import InputError, SolverError
 from twin_core.materials import MaterialSystem
-from twin_core.shot import Scenario
-from twin_core.simulation import Trajectory, integrate
+from twin_core.scenario import Scenario
+from twin_core.trajectory import Trajectory, integrate
 from twin_core.units import PA_PER_BAR, ZERO_CELSIUS_K
 
 Kind = Literal["T_core_C", "rho_kg_per_m3", "p_total_bar"]
@@ -126,7 +126,7 @@ class _Unknown:
 
     def __init__(self, path: str, scenario: Scenario) -> None:
         self.path, self.unit = path, "s"
-        self.lever: Lever | None = None
+        self.free: FreeParameter | None = None
         self.low, self.high = -OFFSET_LIMIT_S / OFFSET_SCALE_S, OFFSET_LIMIT_S / OFFSET_SCALE_S
         self.before = 0.0
         if path == OFFSET:
@@ -139,9 +139,9 @@ class _Unknown:
             self.start = self.before or FIRST_LOSS
             self.low, self.high = -FACTOR_LIMIT, FACTOR_LIMIT
         else:
-            self.lever = Lever(path, 10.0 if path.endswith("_time") else 0.5)
+            self.free = FreeParameter(path, 10.0 if path.endswith("_time") else 0.5)
             bound = limits(scenario.system, path)
-            self.unit, self.start = bound.unit, self.lever.start(scenario.system)
+            self.unit, self.start = bound.unit, self.free.start(scenario.system)
             self.before = self.start
             wide = ENERGY_LIMIT if path.endswith((".E", ".E_auto", ".heat")) else FACTOR_LIMIT
             top = bound.le if bound.le is not None else bound.lt
@@ -245,8 +245,8 @@ def simulated(run: Trajectory, observation: Observation, offset_s: float) -> Arr
 def _turned(base: Scenario, unknowns: list[_Unknown], x: Array) -> tuple[Scenario, float]:
     system, mold, offset = base.system, base.mold, 0.0
     for unknown, value in zip(unknowns, x.tolist(), strict=True):
-        if unknown.lever is not None:
-            system = unknown.lever.turn(system, math.exp(value))
+        if unknown.free is not None:
+            system = unknown.free.turn(system, math.exp(value))
         elif unknown.path == OFFSET:
             offset = unknown.value(value)
         else:
@@ -280,10 +280,10 @@ def _recorded(
     sigma: Array,
     source: str,
 ) -> tuple[list[Change], MaterialSystem]:
-    levers = [u.lever for u in unknowns if u.lever is not None]
+    free_parameters = [u.free for u in unknowns if u.free is not None]
     by_path = {u.path: float(s) for u, s in zip(unknowns, sigma, strict=True)}
     changes = []
-    for path in touched(start, levers):
+    for path in touched(start, free_parameters):
         change, fitted = fitted_number(start, fitted, path, by_path.get(path), source)
         changes.append(change)
     return changes, next_version(start, fitted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from twin_core.calibration.levers import System, number, replaced
+from twin_core.calibration.free_parameters import System, number, replaced
 from twin_core.materials import MaterialSystem
 from twin_core.parameters import Parameter
 

@@ -28,7 +28,8 @@ import numpy as np
 
 from twin_core.arrays import Array
 from twin_core.errors import InputError
-from twin_core.learning import two_samples as two
+from twin_core.learning import two_sample_tests as two
+from twin_core.learning.autocorrelation import Wander, wander_of
 from twin_core.learning.columns import TARGETS, ml_column
 from twin_core.learning.drift_result import (
     LARGEST_EFFECT,
@@ -40,7 +41,6 @@ from twin_core.learning.drift_result import (
     Options,
     Test,
 )
-from twin_core.learning.wander import Wander, wander_of
 
 FEWEST_ROWS = 30
 """Shots in a table below which there is no verdict."""

@@ -14,8 +14,8 @@ from twin_core.arrays import Array
 from twin_core.batch import BatchResult
 from twin_core.learning.columns import DEFECTS, LIVE_S
 from twin_core.mold import Mold
-from twin_core.result import SimulationResult
-from twin_core.shot import Process
+from twin_core.results.result import SimulationResult
+from twin_core.scenario import Process
 from twin_core.units import PA_PER_BAR
 
 Row = dict[str, float]

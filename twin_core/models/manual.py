@@ -8,8 +8,10 @@ import numpy as np
 
 from twin_core.arrays import Array
 from twin_core.errors import BudgetExceeded, SolverError
-from twin_core.models import account, layers, march
+from twin_core.models import heat_balance as account
+from twin_core.models import layers
 from twin_core.models import state as s
+from twin_core.models import step_loop as march
 from twin_core.solvers.base import OdeProblem, OdeSolution, Statistics, Tolerances
 
 

@@ -8,7 +8,7 @@ from twin_core.materials import MaterialSystem
 from twin_core.mold import Mold
 from twin_core.physics import stoichiometry
 from twin_core.physics.stoichiometry import Amounts
-from twin_core.shot import Scenario
+from twin_core.scenario import Scenario
 from twin_core.units import kelvin, pascal
 
 

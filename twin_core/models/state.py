@@ -15,7 +15,7 @@ import numpy as np
 
 from twin_core.arrays import Array
 from twin_core.compiled import compiled
-from twin_core.shot import MOST_LAYERS
+from twin_core.scenario import MOST_LAYERS
 
 OH, W, CO2, BA, T = range(5)
 LAYER_STATES = 5

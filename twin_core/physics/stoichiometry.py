@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from twin_core.errors import InputError
 from twin_core.materials import Components, MaterialSystem
-from twin_core.shot import Process
+from twin_core.scenario import Process
 from twin_core.units import (
     M_H2O_KG_PER_MOL,
     M_NCO_KG_PER_MOL,

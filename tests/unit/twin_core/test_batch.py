@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.scenarios import changed, panel, run, scenario
 from twin_core import InputError, Scenario, simulate, simulate_many
-from twin_core.kpi import KPIS
+from twin_core.results.kpi import KPIS
 
 NAMES = ("panel_packed", "use_case_1", "cup_25C_system_r1", "baser_khakhar_1994_r11")
 CLOSE = 1e-4

@@ -19,7 +19,7 @@ from edge_agent.config.settings import (
     TlsSettings,
     load_settings,
 )
-from edge_agent.inference.registry import Shelf
+from edge_agent.inference.registry import ModelRegistry
 from edge_agent.learning.tables import read_table
 from edge_agent.links.tls import password_of, tls_context
 from edge_agent.logged_shots.bundle import load_bundle
@@ -80,14 +80,14 @@ def model_state(path: Path) -> None:
     home = path.parent / "models" / "pour"
     home.mkdir(parents=True)
     (home / "state.yaml").symlink_to(path)
-    Shelf(home.parent).state("pour")
+    ModelRegistry(home.parent).state("pour")
 
 
 def manifest(path: Path) -> None:
     home = path.parent / "models" / "pour" / "1"
     home.mkdir(parents=True)
     (home / "manifest.yaml").symlink_to(path)
-    Shelf(home.parent.parent).manifest("pour", 1)
+    ModelRegistry(home.parent.parent).manifest("pour", 1)
 
 
 def table(path: Path) -> None:

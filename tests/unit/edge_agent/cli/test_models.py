@@ -9,22 +9,22 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edge_agent.cli import main
-from edge_agent.inference.registry import MODEL, Shelf
+from edge_agent.inference.registry import MODEL, ModelRegistry
 from tests.support.models import NOW, model_file, shelf_with
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
+def shelf(tmp_path: Path) -> ModelRegistry:
     shelf = shelf_with(tmp_path / "models", {"pour": model_file()})
     shelf.add("pour", model_file(seed=1), NOW, {"apart": {"rho_moulded": {"ratio": 0.2}}})
     return shelf
 
 
-def run(shelf: Shelf, *arguments: str) -> Result:
+def run(shelf: ModelRegistry, *arguments: str) -> Result:
     return CliRunner().invoke(main, ["models", *arguments, "--models", str(shelf.folder)])
 
 
-def test_from_promotion_to_rollback(shelf: Shelf) -> None:
+def test_from_promotion_to_rollback(shelf: ModelRegistry) -> None:
     found = json.loads(run(shelf, "list", "--output", "json").output)
     assert [(row["version"], row["use"]) for row in found] == [(1, "promoted"), (2, "")]
     assert "in shadow: 2" in run(shelf, "shadow", "pour", "2").output
@@ -35,7 +35,7 @@ def test_from_promotion_to_rollback(shelf: Shelf) -> None:
     assert run(shelf, "rollback", "pour").exit_code == 2
 
 
-def test_tables(shelf: Shelf) -> None:
+def test_tables(shelf: ModelRegistry) -> None:
     table = run(shelf, "list")
     assert table.exit_code == 0
     assert "promoted" in table.output
@@ -46,16 +46,16 @@ def test_tables(shelf: Shelf) -> None:
 
 
 def test_no_models(tmp_path: Path) -> None:
-    assert "no models" in run(Shelf(tmp_path / "none"), "list").output
+    assert "no models" in run(ModelRegistry(tmp_path / "none"), "list").output
 
 
 @pytest.mark.parametrize("name", ["../pour", "Pour", "", "a" * 33, "-x"])
-def test_names_are_names(shelf: Shelf, name: str) -> None:
+def test_names_are_names(shelf: ModelRegistry, name: str) -> None:
     found = run(shelf, "promote", "--", name, "1")
     assert found.exit_code == 2
 
 
-def test_what_cannot_be_used_is_not_promoted(shelf: Shelf) -> None:
+def test_what_cannot_be_used_is_not_promoted(shelf: ModelRegistry) -> None:
     (shelf.folder / "pour" / "2" / MODEL).write_bytes(b"something else")
     found = run(shelf, "promote", "pour", "2")
     assert found.exit_code == 1

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from edge_agent.cli.run_sim import command
 from edge_agent.report.operator import operator_answer
 from tests.support.scenarios import CONFIGS, SCENARIO_FILES, run
-from twin_core.result import CSV_COLUMNS, SERIES
+from twin_core.results.result import CSV_COLUMNS, SERIES
 
 PANEL = str(CONFIGS / "scenarios" / "panel_packed.yaml")
 USE_CASE_1 = str(CONFIGS / "scenarios" / "use_case_1.yaml")

@@ -12,7 +12,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from edge_agent.cli import main
-from edge_agent.inference.registry import Shelf
+from edge_agent.inference.registry import ModelRegistry
 from edge_agent.learning.tables import write_table
 from tests.support.feature_sets import feature_set
 from tests.support.models import NOW
@@ -53,7 +53,7 @@ def test_a_version_with_its_report(trained: tuple[Path, Result]) -> None:
     assert set(manifest["metrics"]) == {"other_presses", "test", "unseen"}
     assert manifest["metrics"]["unseen"]["2"]["scores"]["p_max"]["ratio"] < 0.5
     assert (version / "baseline.parquet").is_file()
-    assert Shelf(folder / "models").state("pour").promoted is None
+    assert ModelRegistry(folder / "models").state("pour").promoted is None
 
 
 def test_two_models_of_the_shelf_are_compared(trained: tuple[Path, Result]) -> None:
@@ -72,7 +72,7 @@ def test_two_models_of_the_shelf_are_compared(trained: tuple[Path, Result]) -> N
 
 def test_promoted_only_if_it_is_better(trained: tuple[Path, Result], tmp_path: Path) -> None:
     folder, _ = trained
-    shelf = Shelf(folder / "models")
+    shelf = ModelRegistry(folder / "models")
     where = ("--models", folder / "models", "--if-better", folder / "2.parquet")
     done = run("models", "promote", "pour", "1", *where)
     assert done.exit_code == 0, done.output

@@ -10,7 +10,7 @@ from edge_agent.config.reload import CREDENTIALS, LIVE, changed_fields, renewal
 from edge_agent.config.settings import BrokerSettings, Settings, load_settings
 from edge_agent.errors import SettingsError
 from twin_core.errors import InputError
-from twin_core.shot import Quality
+from twin_core.scenario import Quality
 
 OLD = Settings(site="s", agent_id="a", presses=["p1"])
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from edge_agent.inference.registry import MANIFEST, MODEL, STATE, Shelf
+from edge_agent.inference.registry import MANIFEST, MODEL, STATE, ModelRegistry
 from tests.support.feature_sets import feature_set
 from twin_core.errors import InputError, ModelError
 from twin_core.learning.training.fit import TrainConfig
@@ -24,14 +24,14 @@ def content() -> bytes:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path, content: bytes) -> Shelf:
-    shelf = Shelf(tmp_path / "models")
+def shelf(tmp_path: Path, content: bytes) -> ModelRegistry:
+    shelf = ModelRegistry(tmp_path / "models")
     for _ in range(3):
         shelf.add("pour", content, NOW, {"apart": {"rho_moulded": {"ratio": 0.2}}})
     return shelf
 
 
-def test_versions_count_up_and_none_is_in_use(shelf: Shelf) -> None:
+def test_versions_count_up_and_none_is_in_use(shelf: ModelRegistry) -> None:
     assert shelf.versions("pour") == [1, 2, 3]
     assert shelf.state("pour").promoted is None
     manifest = shelf.manifest("pour", 3)
@@ -40,7 +40,7 @@ def test_versions_count_up_and_none_is_in_use(shelf: Shelf) -> None:
     assert manifest.simulated_share == 1.0
 
 
-def test_promote_and_roll_back(shelf: Shelf) -> None:
+def test_promote_and_roll_back(shelf: ModelRegistry) -> None:
     for version in (1, 3, 3, 2):
         shelf.promote("pour", version)
     assert shelf.state("pour").earlier == [1, 3]
@@ -51,7 +51,7 @@ def test_promote_and_roll_back(shelf: Shelf) -> None:
         shelf.rollback("pour")
 
 
-def test_a_shadow_that_is_promoted_is_none_any_more(shelf: Shelf) -> None:
+def test_a_shadow_that_is_promoted_is_none_any_more(shelf: ModelRegistry) -> None:
     shelf.promote("pour", 1)
     assert shelf.shadow("pour", 2).shadow == 2
     with pytest.raises(InputError, match="version 1 of pour is in use"):
@@ -60,7 +60,7 @@ def test_a_shadow_that_is_promoted_is_none_any_more(shelf: Shelf) -> None:
     assert shelf.shadow("pour", None).promoted == 2
 
 
-def test_another_file_in_its_place_is_refused(shelf: Shelf) -> None:
+def test_another_file_in_its_place_is_refused(shelf: ModelRegistry) -> None:
     path = shelf.folder / "pour" / "2" / MODEL
     path.write_bytes(path.read_bytes() + b"\0")
     with pytest.raises(ModelError, match="its hash differs"):
@@ -71,7 +71,7 @@ def test_another_file_in_its_place_is_refused(shelf: Shelf) -> None:
         shelf.load("pour", 2)
 
 
-def test_what_is_damaged_is_named(shelf: Shelf) -> None:
+def test_what_is_damaged_is_named(shelf: ModelRegistry) -> None:
     with pytest.raises(InputError, match=r"no version 7 of pour \(there are: 1, 2, 3\)"):
         shelf.promote("pour", 7)
     with pytest.raises(InputError, match=r"no version 1 of other \(there are: none\)"):
@@ -88,4 +88,4 @@ def test_what_is_damaged_is_named(shelf: Shelf) -> None:
 
 
 def test_a_folder_that_is_not_there_is_an_empty_shelf(tmp_path: Path) -> None:
-    assert Shelf(tmp_path / "none").names() == []
+    assert ModelRegistry(tmp_path / "none").names() == []

@@ -8,7 +8,7 @@ from edge_agent.learning import physics_columns as simulated
 from edge_agent.learning.parallel import spread
 from edge_agent.learning.physics_columns import simulate_columns
 from tests.support.scenarios import panel
-from twin_core.shot import Scenario
+from twin_core.scenario import Scenario
 
 
 def _double(chunk: list[int], workers: int | None) -> list[int]:

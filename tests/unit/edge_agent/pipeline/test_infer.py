@@ -18,7 +18,7 @@ from broker.messages import Alert, Prediction, QualityRecord, ShotEvent, Telemet
 from broker.ml_status import ML_STATUS
 from edge_agent.config.catalogue import load_catalogue
 from edge_agent.inference import registry as shelf_module
-from edge_agent.inference.registry import MANIFEST, MODEL, STATE, Shelf
+from edge_agent.inference.registry import MANIFEST, MODEL, STATE, ModelRegistry
 from edge_agent.links.publish_packet import Incoming
 from edge_agent.monitoring.metrics import Metrics
 from edge_agent.pipeline.pipeline import Pipeline
@@ -126,7 +126,7 @@ async def test_a_correction_stands_beside_the_physics(press: Press, tmp_path: Pa
     assert press.sample("pur_stage_seconds_count", stage="infer") == 3
 
 
-def rewrite(shelf: Shelf, content: bytes) -> None:
+def rewrite(shelf: ModelRegistry, content: bytes) -> None:
     """Another file in place of version 1, and its hash."""
     folder = shelf.folder / "pour" / "1"
     (folder / MODEL).write_bytes(content)
@@ -135,11 +135,11 @@ def rewrite(shelf: Shelf, content: bytes) -> None:
     (folder / MANIFEST).write_text(yaml.safe_dump(manifest))
 
 
-def other_hash(shelf: Shelf) -> None:
+def other_hash(shelf: ModelRegistry) -> None:
     (shelf.folder / "pour" / "1" / MODEL).write_bytes(model_file(seed=1))
 
 
-def foreign(shelf: Shelf) -> None:
+def foreign(shelf: ModelRegistry) -> None:
     import onnx
     from onnx import helper
 
@@ -147,22 +147,22 @@ def foreign(shelf: Shelf) -> None:
     rewrite(shelf, onnx.ModelProto.SerializeToString(helper.make_model(graph)))
 
 
-def no_file(shelf: Shelf) -> None:
+def no_file(shelf: ModelRegistry) -> None:
     (shelf.folder / "pour" / "1" / MODEL).unlink()
 
 
-def folder_in_place(shelf: Shelf) -> None:
+def folder_in_place(shelf: ModelRegistry) -> None:
     no_file(shelf)
     (shelf.folder / "pour" / "1" / MODEL).mkdir()
 
 
-def fifo_in_place(shelf: Shelf, name: str = MODEL) -> None:
+def fifo_in_place(shelf: ModelRegistry, name: str = MODEL) -> None:
     path = shelf.folder / "pour" / "1" / name
     path.unlink()
     os.mkfifo(path)
 
 
-BAD: dict[str, tuple[Callable[[Shelf], object], str]] = {
+BAD: dict[str, tuple[Callable[[ModelRegistry], object], str]] = {
     "corrupt": (lambda shelf: rewrite(shelf, model_file()[:3000]), "not a usable ONNX file"),
     "empty": (lambda shelf: rewrite(shelf, b""), "bytes_count"),
     "foreign": (foreign, "not a"),

@@ -20,8 +20,9 @@ from edge_agent.report.operator import (
 )
 from edge_agent.report.shot_tables import CRITERIA
 from tests.support.scenarios import run
-from twin_core import SimulationResult, demold
-from twin_core.assessment import DIAGNOSTICS, Diagnostic
+from twin_core import SimulationResult
+from twin_core.results import demold_window as demold
+from twin_core.results.assessment import DIAGNOSTICS, Diagnostic
 
 JARGON = ("alpha", "conversion", "gel", "NCO", "margin", "criterion", "proxy", "index", "_")
 

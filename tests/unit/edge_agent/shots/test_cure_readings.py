@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from edge_agent.shots.cure_readings import EARLY_MAX, Cure
+from edge_agent.shots.cure_readings import EARLY_MAX, CureReadings
 from twin_core.learning.features import live_columns
 
 POURED = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
@@ -15,7 +15,7 @@ def at(seconds: float) -> datetime:
 
 
 def test_in_whatever_order_readings_come() -> None:
-    known, late = Cure(), Cure()
+    known, late = CureReadings(), CureReadings()
     times = [-5.0, 0.0, 10.0, 30.0, 20.0, 20.0, 119.0, 121.0, 200.0, 40.0]
     for t in times:
         known.read("T_core_C", at(t), 20.0 + t / 10, POURED)
@@ -26,26 +26,26 @@ def test_in_whatever_order_readings_come() -> None:
     assert late == known
     assert known.peak("T_core_C", POURED, at(300.0)) == (200.0, 40.0)
     assert known.peak("T_core_C", POURED, at(150.0)) is None, "it came after the end"
-    assert Cure.model_validate_json(known.model_dump_json()) == known
+    assert CureReadings.model_validate_json(known.model_dump_json()) == known
 
 
 def test_what_is_impossible_is_left_out() -> None:
-    cure = Cure()
+    cure = CureReadings()
     for value in (850.0, -270.0):
         cure.read("T_core_C", at(10.0), value, POURED)
     cure.read("T_mold_C", at(10.0), 40.0, POURED)
-    assert cure == Cure()
+    assert cure == CureReadings()
 
 
 def test_the_first_of_equal_peaks_counts() -> None:
-    cure = Cure()
+    cure = CureReadings()
     for t in (30.0, 20.0, 40.0):
         cure.read("p_cavity_bar", at(t), 2.0, POURED)
     assert cure.peak("p_cavity_bar", POURED, at(60.0)) == (20.0, 2.0)
 
 
 def test_a_quick_sensor_is_thinned_out() -> None:
-    cure, all_of_it = Cure(), list[tuple[float, float]]()
+    cure, all_of_it = CureReadings(), list[tuple[float, float]]()
     for i in range(1300):
         t, value = i / 10, 25.0 + i / 40
         cure.read("T_core_C", at(t), value, POURED)
@@ -59,7 +59,7 @@ def test_a_quick_sensor_is_thinned_out() -> None:
 
 
 def test_a_long_wait_before_the_pour_takes_no_memory() -> None:
-    cure = Cure()
+    cure = CureReadings()
     for i in range(5000):
         cure.read("T_core_C", at(-500.0 + i / 10), 25.0, None)
     assert len(cure.early["T_core_C"].values) == EARLY_MAX

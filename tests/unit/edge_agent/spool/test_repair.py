@@ -19,7 +19,7 @@ from edge_agent.cli import main
 from edge_agent.errors import StoreError
 from edge_agent.ports import HistoryRow, Outgoing
 from edge_agent.spool.changes import Changes
-from edge_agent.spool.repair import Salvage, _is_whole, open_spool, problems_of
+from edge_agent.spool.repair import Repair, _is_whole, open_spool, problems_of
 from edge_agent.spool.spool import EPOCH, Spool, pack_state
 from edge_agent.spool.tables import SPOOL_TABLES
 from tests.support.old_spools import old_spool
@@ -147,7 +147,7 @@ CUTS = {
 }
 
 
-def opened(path: Path) -> tuple[Salvage | None, int]:
+def opened(path: Path) -> tuple[Repair | None, int]:
     """What became of a spool, and how many messages are in it; it must work on."""
     spool, salvage = open_spool(path, NOW)
     with closing(spool):

@@ -19,7 +19,7 @@ from edge_agent.cli import main
 from edge_agent.config.catalogue import Catalogue
 from edge_agent.config.settings import HistorySettings
 from edge_agent.history import open_store
-from edge_agent.history.read import Which, open_reader
+from edge_agent.history.read import RowFilter, open_reader
 from edge_agent.pipeline.assemble import Assembler
 from edge_agent.shots.scenario import prepare
 from edge_agent.virtual_plant import (
@@ -37,7 +37,7 @@ from tests.support.scenarios import ROOT
 from twin_core import MaterialSystem, load_mold, load_systems, simulate_many
 from twin_core.errors import InputError
 from twin_core.files import configs_folder
-from twin_core.shot import Quality
+from twin_core.scenario import Quality
 from twin_core.units import celsius
 
 SYSTEM: MaterialSystem = load_systems(configs_folder() / "systems")["SYSTEM_R1"]
@@ -270,7 +270,7 @@ async def test_the_history_holds_all(tmp_path: Path) -> None:
     reader = open_reader(settings)
     for table, count in counts.items():
         rows: list[dict[str, object]] = []
-        await reader.each(table, Which(), rows.extend)
+        await reader.each(table, RowFilter(), rows.extend)
         assert len(rows) == count
         assert all(row["simulated"] for row in rows)
     assert len(await reader.shots(shots[0].mold_id, plant.start, 1000)) == 20

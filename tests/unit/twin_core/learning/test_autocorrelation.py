@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support.drifting import series
-from twin_core.learning.wander import INDEPENDENT, wander_of
+from twin_core.learning.autocorrelation import INDEPENDENT, wander_of
 
 ROWS = 20_000
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.drifting import series
 from twin_core.errors import InputError
-from twin_core.learning.compare import SIGNIFICANT, compare
+from twin_core.learning.model_comparison import SIGNIFICANT, compare
 
 Array = np.ndarray
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from twin_core.learning import two_samples as two
+from twin_core.learning import two_sample_tests as two
 
 RNG = np.random.default_rng(7)
 A, B = RNG.normal(0.0, 1.0, 400), RNG.normal(0.3, 1.4, 300)

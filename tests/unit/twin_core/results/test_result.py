@@ -10,8 +10,8 @@ import pytest
 
 from tests.support.scenarios import SCENARIO_FILES, changed, panel, run, scenario
 from twin_core import BudgetExceeded, simulate
-from twin_core.assessment import DIAGNOSTICS
-from twin_core.result import CSV_COLUMNS, SERIES, SimulationResult
+from twin_core.results.assessment import DIAGNOSTICS
+from twin_core.results.result import CSV_COLUMNS, SERIES, SimulationResult
 
 NAMES = [file.stem for file in SCENARIO_FILES]
 
@@ -32,7 +32,8 @@ FIRST_GENERATION_CSV = (
 
 
 def test_names_of_the_first_generation() -> None:
-    names = {field.name for field in dataclasses.fields(SimulationResult)}
+    fields = {field.name for field in dataclasses.fields(SimulationResult)}
+    names = fields | set(dir(SimulationResult))
     assert [*FIRST_GENERATION_SERIES, "viscosity_Pa_s"] == SERIES
     assert names >= {*FIRST_GENERATION_SERIES, *FIRST_GENERATION_SCALARS, "audit"}
     assert ",".join(CSV_COLUMNS) == FIRST_GENERATION_CSV

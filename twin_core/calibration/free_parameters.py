@@ -68,7 +68,7 @@ def replaced(system: System, path: str, value: Parameter | None) -> System:
 
 
 @dataclass(frozen=True)
-class Lever:
+class FreeParameter:
     """One unknown of a fit; ``first`` is where it starts when the system leaves it out."""
 
     path: str
@@ -119,11 +119,11 @@ def _same_rate_at(T_K: float, system: System, path: str, dE: float) -> System:
     return replaced(system, rate, old.model_copy(update={"value": old.value * factor}))
 
 
-def touched(system: BaseModel, levers: list[Lever]) -> list[str]:
+def touched(system: BaseModel, free_parameters: list[FreeParameter]) -> list[str]:
     """Every path that turning these levers changes."""
     found: dict[str, None] = {}
-    for lever in levers:
-        for path in lever.paths(system):
+    for free in free_parameters:
+        for path in free.paths(system):
             found[path] = None
             if path.endswith((".E", ".E_auto")):
                 found[path.replace(".E", ".A")] = None

@@ -9,14 +9,15 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from twin_core import demold, kpi
 from twin_core.arrays import Array
 from twin_core.compiled import compiled
-from twin_core.demold import DemoldWindow
-from twin_core.kpi import Kpis
+from twin_core.data_sheet import contradiction
 from twin_core.physics.stoichiometry import condensate
-from twin_core.sheet import contradiction
-from twin_core.simulation import Trajectory, grids_of
+from twin_core.results import demold_window as demold
+from twin_core.results import kpi
+from twin_core.results.demold_window import DemoldWindow
+from twin_core.results.kpi import Kpis
+from twin_core.trajectory import Trajectory, grids_of
 from twin_core.units import ZERO_CELSIUS_K, bar, celsius
 
 QualityStatus = Literal["OK", "MARGINAL", "FAIL"]

@@ -10,7 +10,7 @@ import numpy as np
 from twin_core.arrays import Parameters
 from twin_core.models.setup import Setup
 from twin_core.physics.rheology import CASTRO_MACOSKO
-from twin_core.shot import Scenario
+from twin_core.scenario import Scenario
 from twin_core.units import kelvin, pascal
 
 TACK_FREE_MARGIN = 0.2

@@ -7,15 +7,15 @@ from typing import Any
 
 from scipy.optimize import brentq
 
-from twin_core.calibration.levers import limits, replaced
+from twin_core.calibration.free_parameters import limits, replaced
 from twin_core.calibration.record import rounded
+from twin_core.data_sheet import FREE_RISE, cup_recipe, lightest_density, sheet_number
+from twin_core.data_sheet_only import SheetOnly
 from twin_core.errors import InputError
 from twin_core.materials import Components, MaterialSystem
 from twin_core.mold import Mold
 from twin_core.parameters import Parameter
-from twin_core.sheet import FREE_RISE, cup_recipe, lightest_density, sheet_number
-from twin_core.sheet_only import SheetOnly
-from twin_core.shot import Scenario
+from twin_core.scenario import Scenario
 from twin_core.single_shot import free_rise_density
 
 WATER = "composition.water_fraction"

@@ -15,7 +15,7 @@ from scipy import stats
 
 from twin_core.arrays import Array
 from twin_core.errors import InputError
-from twin_core.learning.wander import wander_of
+from twin_core.learning.autocorrelation import wander_of
 
 FEWEST = 30
 """Shots that both have answered for."""

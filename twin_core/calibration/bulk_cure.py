@@ -10,10 +10,10 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from twin_core.arrays import Array
+from twin_core.bulk_cure import CureChemistry, CureSeries
 from twin_core.calibration import statistics
-from twin_core.calibration.levers import Lever, touched, unfitted
+from twin_core.calibration.free_parameters import FreeParameter, touched, unfitted
 from twin_core.calibration.record import Change, fitted_number, same
-from twin_core.cure import CureChemistry, CureSeries
 from twin_core.units import kelvin
 
 PATHS = tuple(
@@ -38,12 +38,12 @@ def fit_cure(chemistry: CureChemistry, series: Sequence[CureSeries], source: str
     """Fit rates and energies to all series at once, each series with the same weight."""
     start = unfitted(chemistry, PATHS)
     middle = float(np.mean([kelvin(s.given.T_C) for s in series]))
-    levers = [Lever(path, T_reference_K=middle) for path in PATHS]
+    free_parameters = [FreeParameter(path, T_reference_K=middle) for path in PATHS]
 
     def turned(x: Array) -> CureChemistry:
         found = start
-        for lever, value in zip(levers, x.tolist(), strict=True):
-            found = lever.turn(found, math.exp(value))
+        for free, value in zip(free_parameters, x.tolist(), strict=True):
+            found = free.turn(found, math.exp(value))
         return found
 
     def residuals(x: Array) -> Array:
@@ -56,14 +56,18 @@ def fit_cure(chemistry: CureChemistry, series: Sequence[CureSeries], source: str
         return np.column_stack(columns) / (2.0 * STEP)
 
     found = least_squares(
-        residuals, np.zeros(len(levers)), jac=jacobian, bounds=(-WIDEST, WIDEST), max_nfev=100
+        residuals,
+        np.zeros(len(free_parameters)),
+        jac=jacobian,
+        bounds=(-WIDEST, WIDEST),
+        max_nfev=100,
     )
-    freedom = max(len(found.fun) - len(levers), 1)
+    freedom = max(len(found.fun) - len(free_parameters), 1)
     C = statistics.covariance(jacobian(found.x)) * 2.0 * found.cost / freedom
     sigma = np.sqrt(np.diag(C))
     by_path = dict(zip(PATHS, sigma.tolist(), strict=True))
     fitted, changes = turned(found.x), []
-    for path in touched(start, levers):
+    for path in touched(start, free_parameters):
         change, fitted = fitted_number(start, fitted, path, by_path[path], source)
         changes.append(change)
     if not same(fitted.model_dump(), chemistry.model_dump()):

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from twin_core.arrays import Array, Parameters
 from twin_core.backends import backend
-from twin_core.limits import limits_record
 from twin_core.models import observe, problem
 from twin_core.models import state as s
+from twin_core.models.limits import limits_record
+from twin_core.models.part_properties import PART, cure_at_gel, part
 from twin_core.models.setup import Setup, prepare
-from twin_core.part import PART, cure_at_gel, part
-from twin_core.shot import Scenario
+from twin_core.scenario import Scenario
 from twin_core.solvers.base import OdeProblem, OdeSolution, Tolerances
 
 ANALYSIS_SPACING_S = 0.5
@@ -55,8 +55,8 @@ def layers_of(scenario: Scenario) -> int:
 class Trajectory:
     """A shot over time, SI; on the grid of the analysis, of the output, or of both.
 
-    ``y`` has shape (times, states), ``seen`` (times, observables), ``borne`` (times, part). What is
-    seen of the states is computed when it is asked for.
+    ``y`` has shape (times, states), ``observables`` (times, observables), ``borne`` (times,
+    part). The observables are computed from the states when they are asked for.
     """
 
     shot: Prepared
@@ -88,7 +88,7 @@ class Trajectory:
         return self.solution.events
 
     @cached_property
-    def seen(self) -> Array:
+    def observables(self) -> Array:
         """``OBSERVABLES`` at each time."""
         found = np.empty((len(self.t_s), len(s.OBSERVABLES)))
         modes = np.concatenate([parameters for _, parameters in self.solution.modes])
@@ -101,35 +101,35 @@ class Trajectory:
         found = np.empty((len(self.t_s), len(PART)))
         y = self.solution.y_at.get("gel")
         alpha_gel = 1.0 if y is None else cure_at_gel(y, self.problem.parameters[0])
-        part(self.y, self.seen, self.problem.parameters, self.shot.limits, alpha_gel, found)
+        part(self.y, self.observables, self.problem.parameters, self.shot.limits, alpha_gel, found)
         return found
 
     @property
     def T_K(self) -> Array:
         """Middle layer."""
-        return self.seen[:, s.T_CORE_]
+        return self.observables[:, s.T_CORE_]
 
     @property
     def P_Pa(self) -> Array:
-        return self.seen[:, s.P_]
+        return self.observables[:, s.P_]
 
     @property
     def V_foam_m3(self) -> Array:
-        return self.seen[:, s.V_]
+        return self.observables[:, s.V_]
 
     @property
     def rho_kg_per_m3(self) -> Array:
-        return self.seen[:, s.RHO_]
+        return self.observables[:, s.RHO_]
 
     @property
     def X_OH(self) -> Array:
         """Mean conversion of the hydroxyl groups that are mixed."""
-        return self.seen[:, s.X_]
+        return self.observables[:, s.X_]
 
     @property
     def alpha(self) -> Array:
         """Mean degree of cure 0..1: conversion of the groups that run out first."""
-        return self.seen[:, s.ALPHA_]
+        return self.observables[:, s.ALPHA_]
 
     def rows(self, chosen: NDArray[np.int64]) -> Trajectory:
         """The same run on the chosen rows (ascending) of its grid."""

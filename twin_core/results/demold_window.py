@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from twin_core import part
 from twin_core.arrays import Array
 from twin_core.compiled import allocating, compiled
+from twin_core.models import part_properties as part
 from twin_core.models import state as s
 
 CRITERIA = tuple("cure gel hardness strength swell shrink wall_temperature pressure".split())
@@ -71,24 +71,24 @@ class DemoldWindow:
 
 
 @compiled
-def margins_row(seen: Array, borne: Array, X_gel: float, c: Any, out: Array) -> None:
+def margins_row(observables: Array, borne: Array, X_gel: float, c: Any, out: Array) -> None:
     """Margin of every criterion at one time; infinite where it does not apply."""
     out[:] = np.inf
-    out[CURE] = seen[s.ALPHA_MIN_] / c.alpha_min - 1.0
-    out[GEL] = seen[s.X_MIN_] / (X_gel + c.gel_margin * (1.0 - X_gel)) - 1.0
+    out[CURE] = observables[s.ALPHA_MIN_] / c.alpha_min - 1.0
+    out[GEL] = observables[s.X_MIN_] / (X_gel + c.gel_margin * (1.0 - X_gel)) - 1.0
     if c.H_min > 0.0:
         out[HARDNESS] = borne[part.HARDNESS_] / c.H_min - 1.0
     if np.isnan(c.V_cavity):
         return
-    over = seen[s.P_] - c.P_ambient
+    over = observables[s.P_] - c.P_ambient
     strain = over * (1.0 - 2.0 * c.poisson) / borne[part.E_]
     strong = max(STRENGTH_FACTOR * borne[part.STRENGTH_], 1e-9 * c.E_solid)
     out[STRENGTH] = 1.0 - abs(over) / strong
     out[SWELL] = 1.0 - strain / c.swell_max
     out[SHRINK] = 1.0 + strain / c.swell_max
     if c.T_wall_max > 0.0:
-        out[WALL] = 1.0 - (seen[s.T_WALL_] - c.T_ambient) / (c.T_wall_max - c.T_ambient)
-    out[PRESSURE] = 1.0 - seen[s.P_] / c.p_limit
+        out[WALL] = 1.0 - (observables[s.T_WALL_] - c.T_ambient) / (c.T_wall_max - c.T_ambient)
+    out[PRESSURE] = 1.0 - observables[s.P_] / c.p_limit
 
 
 @compiled
@@ -133,12 +133,12 @@ def _best_time(t: Array, worst: Array, first: int, last: int, t_min: float) -> f
 
 @allocating
 def window(
-    t: Array, seen: Array, borne: Array, rows: int, X_gel: float, c: Any, out: Array
+    t: Array, observables: Array, borne: Array, rows: int, X_gel: float, c: Any, out: Array
 ) -> None:
     """``WINDOW`` of the first ``rows`` rows of a run, into ``out``."""
     each, worst = np.empty((rows, len(CRITERIA))), np.empty(rows)
     for i in range(rows):
-        margins_row(seen[i], borne[i], X_gel, c, each[i])
+        margins_row(observables[i], borne[i], X_gel, c, each[i])
         worst[i] = each[i, _least(each[i])]
     out[:] = np.nan
     out[LATEST] = NONE
@@ -164,7 +164,7 @@ def window(
         i += 1
     share = (t_opt - t[i - 1]) / (t[i] - t[i - 1])
     H0, H1 = borne[i - 1, part.HARDNESS_], borne[i, part.HARDNESS_]
-    alpha0, alpha1 = seen[i - 1, s.ALPHA_], seen[i, s.ALPHA_]
+    alpha0, alpha1 = observables[i - 1, s.ALPHA_], observables[i, s.ALPHA_]
     out[HARDNESS_AT] = H0 + share * (H1 - H0)
     out[ALPHA_AT] = alpha0 + share * (alpha1 - alpha0)
     for k in range(len(CRITERIA)):

@@ -8,9 +8,9 @@ import numpy as np
 
 from twin_core.arrays import Array, Parameters
 from twin_core.compiled import allocating
-from twin_core.models import account
+from twin_core.models import heat_balance as account
 from twin_core.models import state as s
-from twin_core.models.account import heat_capacity, parabolas
+from twin_core.models.heat_balance import heat_capacity, parabolas
 from twin_core.units import M_CO2_KG_PER_MOL
 
 
@@ -52,7 +52,7 @@ FIELDS = tuple(item.name for item in fields(Audit))
 
 @allocating
 def balance(
-    t: Array, y: Array, seen: Array, params: Parameters, heat: Array, out: Array
+    t: Array, y: Array, observables: Array, params: Parameters, heat: Array, out: Array
 ) -> None:  # fmt: skip
     """``FIELDS`` of a run, into ``out``.
 
@@ -99,7 +99,7 @@ def balance(
         if row > 0 and row % 2 == 0:
             k = row - 2
             at = (t[row - 1] - t[k]) / (t[row] - t[k])
-            V, P = seen[k : row + 1, s.V_], seen[k : row + 1, s.P_]
+            V, P = observables[k : row + 1, s.V_], observables[k : row + 1, s.P_]
             work += parabolas(at, V[0], V[1], V[2], P[0], P[1], P[2])
             for i in range(n):
                 sensible += p.share[i] * parabolas(
@@ -107,8 +107,13 @@ def balance(
                 )
                 C[i, 0], T3[i, 0] = C[i, 2], T3[i, 2]
         to_mold = y[row, s.LAYER_STATES * n + s.Q_WALL]
-        mass = seen[row, s.RHO_] * seen[row, s.V_] + lost - mass0
-        gas = seen[row, s.P_AIR_] + seen[row, s.P_CO2_] + seen[row, s.P_AGENT_] - seen[row, s.P_]
+        mass = observables[row, s.RHO_] * observables[row, s.V_] + lost - mass0
+        gas = (
+            observables[row, s.P_AIR_]
+            + observables[row, s.P_CO2_]
+            + observables[row, s.P_AGENT_]
+            - observables[row, s.P_]
+        )
         out[0] = max(out[0], abs(mass) / mass0)
         out[1] = max(out[1], NCO / p.n_NCO0)
         out[2] = max(out[2], water / (p.n_W0 if p.n_W0 > 0.0 else 1.0))

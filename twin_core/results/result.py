@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from twin_core import part
 from twin_core.arrays import Array
-from twin_core.assessment import Diagnostic
-from twin_core.audit import Audit
 from twin_core.fingerprint import PHYSICS_HASH
-from twin_core.kpi import Kpis
 from twin_core.models import observe
+from twin_core.models import part_properties as part
 from twin_core.models import state as s
-from twin_core.shot import Scenario
-from twin_core.simulation import Trajectory, grids_of
+from twin_core.results.assessment import Diagnostic
+from twin_core.results.audit import Audit
+from twin_core.results.kpi import Kpis
+from twin_core.scenario import Scenario
 from twin_core.solvers.base import Statistics
+from twin_core.trajectory import Trajectory, grids_of
 
 SERIES = [
     "time_s",
@@ -130,7 +130,7 @@ class SimulationResult:
     @property
     def T_mold_K(self) -> Array:
         """Mean of both halves."""
-        return self._shown.seen[:, s.T_MOLD_]
+        return self._shown.observables[:, s.T_MOLD_]
 
     @property
     def rho_kg_per_m3(self) -> Array:
@@ -146,19 +146,19 @@ class SimulationResult:
     @property
     def n_CO2_mol(self) -> Array:
         """In the cells."""
-        return self._shown.seen[:, s.N_CO2_]
+        return self._shown.observables[:, s.N_CO2_]
 
     @property
     def p_air_Pa(self) -> Array:
-        return self._shown.seen[:, s.P_AIR_]
+        return self._shown.observables[:, s.P_AIR_]
 
     @property
     def p_CO2_Pa(self) -> Array:
-        return self._shown.seen[:, s.P_CO2_]
+        return self._shown.observables[:, s.P_CO2_]
 
     @property
     def p_pentane_Pa(self) -> Array:
-        return self._shown.seen[:, s.P_AGENT_]
+        return self._shown.observables[:, s.P_AGENT_]
 
     @property
     def p_total_Pa(self) -> Array:
@@ -167,7 +167,7 @@ class SimulationResult:
     @property
     def vent_eff(self) -> Array:
         """Free share of the vents."""
-        return self._shown.seen[:, s.VENT_]
+        return self._shown.observables[:, s.VENT_]
 
     @property
     def hardness_shore(self) -> Array:

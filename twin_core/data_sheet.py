@@ -9,7 +9,7 @@ from twin_core.errors import InputError
 from twin_core.materials import Components, MaterialSystem
 from twin_core.parameters import Parameter
 from twin_core.physics.stoichiometry import Amounts, amounts
-from twin_core.shot import Process
+from twin_core.scenario import Process
 from twin_core.units import (
     M_CO2_KG_PER_MOL,
     M_NCO_KG_PER_MOL,

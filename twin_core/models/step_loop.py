@@ -12,7 +12,8 @@ import numpy as np
 
 from twin_core.arrays import Array, Parameters
 from twin_core.compiled import allocating, compiled, copy
-from twin_core.models import account, layers, newton
+from twin_core.models import heat_balance as account
+from twin_core.models import layers, newton
 from twin_core.models import state as s
 from twin_core.solvers import rosenbrock as ros
 

@@ -68,11 +68,16 @@ def part_row(y: Array, p: Any, P: float, c: Any, alpha_gel: float, out: Array) -
 
 @compiled
 def part(
-    y: Array, seen: Array, params: Parameters, limits: Parameters, alpha_gel: float, out: Array
+    y: Array,
+    observables: Array,
+    params: Parameters,
+    limits: Parameters,
+    alpha_gel: float,
+    out: Array,
 ) -> None:
     """``part_row`` for every row; the mode of ``params`` does not matter."""
     for i in range(y.shape[0]):
-        part_row(y[i], params[0], seen[i, s.P_], limits[0], alpha_gel, out[i])
+        part_row(y[i], params[0], observables[i, s.P_], limits[0], alpha_gel, out[i])
 
 
 @compiled

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from twin_core import demold, part
 from twin_core.arrays import Array
 from twin_core.compiled import compiled
+from twin_core.models import part_properties as part
 from twin_core.models import state as s
 from twin_core.models.observe import foam_mass
+from twin_core.results import demold_window as demold
 from twin_core.units import ZERO_CELSIUS_K
 
 RISE_SHARE = 0.98
@@ -97,8 +98,8 @@ def _peak(t: Array, value: Array, rows: int) -> tuple[float, float]:
 
 @compiled
 def key_figures(
-    t: Array, y: Array, seen: Array, rows: int, p: Any, events: Array, alpha_gel: float, c: Any,
-    out: Array,
+    t: Array, y: Array, observables: Array, rows: int, p: Any, events: Array, alpha_gel: float,
+    c: Any, out: Array,
 ) -> None:  # fmt: skip
     """``KPIS`` of the first ``rows`` rows of a run, into ``out``.
 
@@ -111,25 +112,25 @@ def key_figures(
     n = s.layer_count(y.shape[1])
     largest = 0
     for i in range(1, rows):
-        if seen[i, s.V_] > seen[largest, s.V_]:
+        if observables[i, s.V_] > observables[largest, s.V_]:
             largest = i
-    V_max = _peak(t, seen[:, s.V_], rows)[1]
+    V_max = _peak(t, observables[:, s.V_], rows)[1]
     mass, W = 0.0, 0.0
     for i in range(n):
         j = s.LAYER_STATES * i
         mass += p.share[i] * foam_mass(y[last, j + s.CO2], y[last, j + s.BA], p)
         W += p.share[i] * y[last, j + s.W]
     out[RHO] = mass / V_max
-    out[RHO_CORE] = seen[largest, s.RHO_CORE_]
-    out[RHO_SKIN] = seen[largest, s.RHO_SKIN_]
+    out[RHO_CORE] = observables[largest, s.RHO_CORE_]
+    out[RHO_SKIN] = observables[largest, s.RHO_SKIN_]
     out[FILL] = 1.0 if np.isnan(c.V_cavity) else min(V_max / c.V_cavity, 1.0)
-    out[T_P_MAX], out[P_MAX] = _peak(t, seen[:, s.P_], rows)
-    out[T_T_CORE_MAX], T_max = _peak(t, seen[:, s.T_CORE_], rows)
+    out[T_P_MAX], out[P_MAX] = _peak(t, observables[:, s.P_], rows)
+    out[T_T_CORE_MAX], T_max = _peak(t, observables[:, s.T_CORE_], rows)
     out[T_CORE_MAX] = T_max - ZERO_CELSIUS_K
     out[CREAM], out[GEL], out[FULL] = events[s.CREAM], events[s.GEL], events[s.FULL]
-    out[RISE] = demold.first_time(t[:rows], seen[:, s.V_], 0, 1.0, RISE_SHARE * V_max)
+    out[RISE] = demold.first_time(t[:rows], observables[:, s.V_], 0, 1.0, RISE_SHARE * V_max)
     sticky = p.X_gel + c.tack_free_margin * (1.0 - p.X_gel)
-    out[TACK_FREE] = demold.first_time(t[:rows], seen[:, s.X_MIN_], 0, 1.0, sticky)
+    out[TACK_FREE] = demold.first_time(t[:rows], observables[:, s.X_MIN_], 0, 1.0, sticky)
     out[VENTS] = np.nan
     if c.has_vents > 0.0:
         closed, gelled = events[s.CLOSED], events[s.GEL]

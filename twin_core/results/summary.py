@@ -9,15 +9,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from twin_core import assessment, audit, demold, kpi
 from twin_core.arrays import Array, Parameters
 from twin_core.compiled import allocating
 from twin_core.errors import TwinError
-from twin_core.models import march, observe
+from twin_core.models import observe
 from twin_core.models import state as s
+from twin_core.models import step_loop as march
 from twin_core.models.manual import break_events, error_of, new_record
-from twin_core.part import PART, cure_at_gel, part
-from twin_core.simulation import Prepared, Trajectory, grids_of
+from twin_core.models.part_properties import PART, cure_at_gel, part
+from twin_core.results import assessment, audit, kpi
+from twin_core.results import demold_window as demold
+from twin_core.trajectory import Prepared, Trajectory, grids_of
 
 FIGURES, VERDICT, BALANCE = range(3)
 """How much is computed of a run: key figures; window and verdict, too; balances, too."""
@@ -45,7 +47,8 @@ def empty_rows(count: int) -> Rows:
 @allocating
 def read_off(
     t: Array, y: Array, chosen: Any, modes: Parameters, first: Any, count: int, event_t: Array,
-    event_y: Array, heat: Array, limits: Parameters, depth: int, seen: Array, rows: Rows, i: int,
+    event_y: Array, heat: Array, limits: Parameters, depth: int, observables: Array, rows: Rows,
+    i: int,
 ) -> None:  # fmt: skip
     """Row ``i`` of ``rows`` from a run.
 
@@ -61,18 +64,18 @@ def read_off(
         times[k] = t[chosen[k]]
         for m in range(y.shape[1]):
             states[k, m] = y[chosen[k], m]
-    observe.observe(y, chosen, modes, first, count, seen)
+    observe.observe(y, chosen, modes, first, count, observables)
     alpha_gel = 1.0
     if not np.isnan(event_t[s.GEL]):
         alpha_gel = cure_at_gel(event_y[s.GEL], p)
     kpis, window, verdict = rows.kpis[i], rows.window[i], rows.verdict[i]
-    kpi.key_figures(times, states, seen, n, p, event_t, alpha_gel, c, kpis)
+    kpi.key_figures(times, states, observables, n, p, event_t, alpha_gel, c, kpis)
     if depth >= VERDICT:
-        part(states, seen, modes, limits, alpha_gel, borne)
-        demold.window(times, seen, borne, n, p.X_gel, c, window)
+        part(states, observables, modes, limits, alpha_gel, borne)
+        demold.window(times, observables, borne, n, p.X_gel, c, window)
         assessment.verdict(kpis, window, c, verdict)
     if depth >= BALANCE:
-        audit.balance(times, states, seen, modes, heat, rows.balance[i])
+        audit.balance(times, states, observables, modes, heat, rows.balance[i])
 
 
 @allocating
@@ -92,7 +95,7 @@ def run_shots(
             over the analysis, (shots, times, kept), where it is not empty; how it ended, and when.
     """
     t = record.save_at
-    seen = np.empty((chosen.size, len(s.OBSERVABLES)))
+    observables = np.empty((chosen.size, len(s.OBSERVABLES)))
     for i in range(y0.shape[0]):
         outcome[i], reached[i] = march.march(
             parameters[i : i + 1], y0[i], scale[i], rtol, t[t.size - 1], breaks[i], budget,
@@ -102,12 +105,13 @@ def run_shots(
             continue
         read_off(
             t, record.y, chosen, record.modes, record.first, record.counts[march.SEGMENTS],
-            record.event_t, record.event_y, record.heat, limits[i : i + 1], depth[i], seen, rows, i,
+            record.event_t, record.event_y, record.heat, limits[i : i + 1], depth[i], observables,
+            rows, i,
         )  # fmt: skip
         if kept.shape[0] > 0:
             for k in range(chosen.size):
                 for m in range(keep.size):
-                    kept[i, k, m] = seen[k, keep[m]]
+                    kept[i, k, m] = observables[k, keep[m]]
 
 
 @dataclass(frozen=True)
@@ -180,9 +184,9 @@ def summarize(ran: Trajectory) -> Rows:
         event_y[s.EVENTS.index(name)] = y
     modes = np.concatenate([parameters for _, parameters in solution.modes])
     heat = np.empty(0) if solution.heat is None else solution.heat
-    seen = np.empty((len(chosen), len(s.OBSERVABLES)))
+    observables = np.empty((len(chosen), len(s.OBSERVABLES)))
     read_off(
         ran.t_s, ran.y, chosen, modes, ran.first, len(modes), events, event_y, heat,
-        ran.shot.limits, BALANCE, seen, rows, 0,
+        ran.shot.limits, BALANCE, observables, rows, 0,
     )  # fmt: skip
     return rows.row(0)

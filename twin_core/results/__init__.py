@@ -1,0 +1,1 @@
+"""Results of a simulated shot: key figures, demold window, assessment, audit."""
