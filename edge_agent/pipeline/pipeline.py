@@ -129,7 +129,7 @@ class Pipeline:
 
     def close(self, inlet: Inlet) -> None:
         """The session has ended; the broker has what was not acknowledged."""
-        inlet.waiting.clear()
+        inlet.close()
         self._inlets.pop(inlet, None)
 
     async def run(self) -> None:
@@ -198,7 +198,7 @@ class Pipeline:
         """Have all that was worked on written; it takes as long as the disk refuses."""
         while self._writer.busy:
             await self._writer.written()
-        await self._writer.start(self._next_batch())
+        await self._write()
 
     def hurry(self) -> None:
         """Write what there is without gathering more."""
@@ -211,7 +211,7 @@ class Pipeline:
         if state:
             changes = Changes(state=state)
             await until_written("commit", self._spool.commit, changes, self._clock.now())
-            self._revisions.committed(state)
+            self._revisions.committed(changes.state)
 
     @property
     def revisions(self) -> Revisions:
@@ -333,7 +333,12 @@ class Pipeline:
 
     def _write_if_due(self) -> None:
         if not self._writer.busy and self.results.batch.is_due(self._settings.spool.gather_s):
-            self._writer.start(self._next_batch()).add_done_callback(lambda _task: self.wake.set())
+            self._write()
+
+    def _write(self) -> asyncio.Task[None]:
+        writing = self._writer.start(self._next_batch())
+        writing.add_done_callback(lambda _task: self.wake.set())
+        return writing
 
     def _pause_s(self) -> float:
         since = self.results.batch.since

@@ -126,11 +126,14 @@ class Spool:
             db.executemany(
                 "INSERT OR IGNORE INTO publish (created_at, press, key, topic, payload, retain)"
                 " VALUES (?,?,?,?,?,?)",
-                [(at, m.press, m.key, m.topic, m.payload, m.retain) for m in changes.publish],
+                [
+                    (_at(m, at), m.press, m.key, m.topic, m.payload, m.retain)
+                    for m in changes.publish
+                ],
             )
             db.executemany(
                 "INSERT OR REPLACE INTO retained (topic, press, payload, at) VALUES (?,?,?,?)",
-                [(m.topic, m.press, m.payload, at) for m in changes.retained.values()],
+                [(m.topic, m.press, m.payload, _at(m, at)) for m in changes.retained.values()],
             )
             db.executemany(
                 "INSERT INTO forward (created_at, kind, document) VALUES (?,?,?)",
@@ -340,6 +343,10 @@ class Spool:
             yield self._db
         except sqlite3.Error as error:
             raise StoreError(f"{self.path}: the spool cannot be read: {error}") from error
+
+
+def _at(message: Outgoing, stored_at: str) -> str:
+    return stored_at if message.at is None else format_timestamp(message.at)
 
 
 def _time(text: str) -> datetime:
