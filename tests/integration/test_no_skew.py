@@ -54,7 +54,9 @@ class Seen:
                 self.pour[shot.shot_id] = dict(inference.row(shot, answer, "pour"))
             return corrected(inference, shot, answer, prediction)
 
-        def with_demold(inference: Inference, shot: Shot, answer: ShotSimulation, state: Any) -> None:
+        def with_demold(
+            inference: Inference, shot: Shot, answer: ShotSimulation, state: Any
+        ) -> None:
             self.demold[shot.shot_id] = inference.row(shot, answer, "demold")
             closed(inference, shot, answer, state)
 

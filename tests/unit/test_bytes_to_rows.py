@@ -104,7 +104,9 @@ def test_any_bytes_become_rows(batch: list[Incoming]) -> None:
         await work.tick()
         await work.flush()
         rows = await spool.to_forward(1000)
-        answered = [row for row in rows if row.entry.kind in {"telemetry", "quality", "dead_letter"}]
+        answered = [
+            row for row in rows if row.entry.kind in {"telemetry", "quality", "dead_letter"}
+        ]
         events = sum(message.topic.endswith("/shot") for message in batch)
         assert len(batch) - events <= len(answered) <= len(batch)
         receipt = await history.deliver(rows)

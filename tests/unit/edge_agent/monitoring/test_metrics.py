@@ -75,7 +75,9 @@ def test_the_first_prediction_of_a_shot_says_how_long_it_took() -> None:
     metrics = Metrics()
     metrics.published(prediction("poured", NOW - timedelta(seconds=0.3)), NOW)
     metrics.published(prediction("live", NOW - timedelta(seconds=90)), NOW)
-    metrics.published(prediction("poured", NOW + timedelta(seconds=5)), NOW)  # a clock that is ahead
+    metrics.published(
+        prediction("poured", NOW + timedelta(seconds=5)), NOW
+    )  # a clock that is ahead
     metrics.published(Outgoing("s/p1", "prediction/poured/key/1", "t", b"?"), NOW)
     seen = samples(metrics)
     assert seen["pur_prediction_latency_seconds_count",] == 2

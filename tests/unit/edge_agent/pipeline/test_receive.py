@@ -40,7 +40,9 @@ async def test_messages_of_a_session_wait_in_order_until_it_ends() -> None:
     assert woken == [3, 5], "the pipeline is told of each batch"
 
 
-@pytest.mark.parametrize(("window", "full_at"), [(1, 1), (3, 1), (20, 5), (256, 64), (65535, 16383)])
+@pytest.mark.parametrize(
+    ("window", "full_at"), [(1, 1), (3, 1), (20, 5), (256, 64), (65535, 16383)]
+)
 def test_a_quarter_of_the_window_is_written_at_once(window: int, full_at: int) -> None:
     assert Inlet(PRESS, window=window).full_at == full_at
 
