@@ -167,7 +167,10 @@ class Pipeline:
     async def step(self) -> bool:
         """A turn of every press, and a transaction if one is due; false when nothing came in."""
         busy = False
+        if self.lock.locked():  # somebody waits for the disk: that is not stuck
+            self._watch.rest()
         async with self.lock:
+            self._watch.progress()
             for inlet in list(self._inlets):
                 if inlet.waiting:
                     busy = True
@@ -178,7 +181,7 @@ class Pipeline:
         return busy
 
     async def tick(self) -> None:
-        """Let time pass: the spool is kept in size, shots time out, old ones are forgotten."""
+        """Let time pass: shots time out, old ones are forgotten."""
         async with self.lock:
             now = self._clock.now()
             presses = list(filter(self.holds, self._settings.addresses()))
@@ -192,7 +195,20 @@ class Pipeline:
                 await self._shot_changed(shot, by_readings=False)
             for shot in old:
                 self.results.batch.forget(shot)
-        await self._keep_in_size()
+            self._simulations.keep(self.assembler.shots)
+
+    async def keep_in_size(self) -> None:
+        """Thin and trim what is in the spool; to be called again and again, whatever is locked."""
+        now = self._clock.now()
+        with suppress(StoreError):  # the disk is away: the writer waits for it
+            news = await self._limit.check(now)
+            if news is not None:
+                for press in filter(self.holds, self._settings.addresses()):
+                    self.results.alert(spool_alert(press, news, now))
+                self.wake.set()
+            if perf_counter() - self._trimmed >= TRIM_EVERY_S:
+                self._trimmed = perf_counter()
+                await self._spool.trim_retained(now - TRIM)
 
     async def flush(self) -> None:
         """Have all that was worked on written; it takes as long as the disk refuses."""
@@ -362,17 +378,6 @@ class Pipeline:
 
     def _published(self, message: object) -> None:
         self._metrics.published(message, self._clock.now())  # type: ignore[arg-type]
-
-    async def _keep_in_size(self) -> None:
-        now = self._clock.now()
-        with suppress(StoreError):  # the disk is away: the writer waits for it
-            news = await self._limit.check(now)
-            if news is not None:
-                for press in filter(self.holds, self._settings.addresses()):
-                    self.results.alert(spool_alert(press, news, now))
-            if perf_counter() - self._trimmed >= TRIM_EVERY_S:
-                self._trimmed = perf_counter()
-                await self._spool.trim_retained(now - TRIM)
 
     async def _drain_inbox(self) -> None:
         """Messages that an older program acknowledged and had not worked on."""

@@ -25,6 +25,7 @@ from edge_agent.pipeline.pipeline import Pipeline
 from edge_agent.pipeline.receive import Inlet
 from edge_agent.shots.shot import Shot
 from edge_agent.spool.changes import Changes
+from edge_agent.spool.limit import SpoolLimit
 from edge_agent.spool.spool import Spool
 from tests.chaos.inside import TOPIC, event, frames, settings_for
 from tests.support.old_spools import old_spool
@@ -269,3 +270,40 @@ async def test_shots_are_kept_in_the_order_in_which_they_began(tmp_path: Path) -
     assert work.assembler.shots.of_id(PRESS, "again") == shots[-1]
     assert work.assembler.shots.open_of(PRESS) == shots
     work._spool.close()
+
+
+async def test_a_full_spool_opens_again_while_somebody_waits_for_it(desk: Desk) -> None:
+    """In a group, a press is taken or given up when all is on disk; nothing else moves then."""
+    await desk.told(unknown("s1"))
+    async with asyncio.timeout(30):
+        await desk.work.flush()
+    ids = [row.id for row in desk.disk.to_forward(100)]
+    desk.work._limit = SpoolLimit(desk.work._spool, 1e-6)
+    await desk.work.keep_in_size()
+    assert desk.disk.full
+    await desk.told(unknown("s2", 60.0, "UNKNOWN_TOO"))
+
+    async def take() -> None:
+        async with desk.work.lock:
+            await desk.work.flush()
+
+    taking = asyncio.create_task(take())
+    stepping = asyncio.create_task(desk.work.step())
+    await until(lambda: desk.work._writer.unsaved, "refusals")
+    assert desk.work._watch.resting, "waiting for the disk is not being stuck"
+    desk.work.delivered(ids)
+    desk.work._limit = SpoolLimit(desk.work._spool, 100.0)
+    await desk.work.keep_in_size()
+    async with asyncio.timeout(30):
+        await asyncio.gather(taking, stepping)
+    assert 2 in desk.acknowledged
+
+
+async def test_simulations_of_shots_that_went_elsewhere_are_forgotten(desk: Desk) -> None:
+    await desk.told(unknown("s1"))
+    (shot,) = desk.work.assembler.shots
+    await desk.work.tick()
+    assert shot.shot_key in desk.work._simulations._known
+    desk.work.assembler.shots.remove(shot)
+    await desk.work.tick()
+    assert desk.work._simulations._known == {}
