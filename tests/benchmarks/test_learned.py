@@ -80,7 +80,7 @@ def test_learned_single_row(benchmark: BenchmarkFixture, tmp_path: Path) -> None
     physics = stage.predict(shot, answer.result, [], None, "poured", NOW)
     assert inference.row(shot, answer, "pour")["prev_rho_moulded_count"] == 40
     for _ in range(ROUNDS):
-        inference.forget(shot.key)
+        inference.forget(shot.shot_key)
         began = perf_counter()
         found = inference.corrected(shot, answer, physics)
         times.append(1e3 * (perf_counter() - began))

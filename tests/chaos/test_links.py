@@ -158,8 +158,7 @@ async def test_results_overtake_raw_telemetry(
             spool = agent._spool
 
             async def all_waits() -> bool:
-                depth = await spool.call(spool.spool.depth)
-                return depth.inbox_count == 0 and depth.forward_count > len(sent)
+                return (await spool.depth()).forward_count > len(sent)
 
             await until(all_waits, "everything to wait for the database")
             proxy.heal()

@@ -18,7 +18,7 @@ from edge_agent.clock import SystemClock
 from edge_agent.config.settings import BrokerSettings, HistorySettings, Settings, SpoolSettings
 from edge_agent.errors import StoreError
 from edge_agent.links.mqtt import connect
-from edge_agent.pipeline import hold, receive
+from edge_agent.pipeline import commit
 from tests.support.cut_proxy import CutProxy
 from tests.support.ruled_broker import eventually
 
@@ -46,11 +46,10 @@ async def test_a_run_with_failures(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     """Links cut and reset and a broker killed, while the disk refuses and while it does not."""
     unheard: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, told: unheard.append(told))
-    monkeypatch.setattr(hold, "RETRY_S", 0.05)
-    monkeypatch.setattr(receive, "RETRY_S", 0.05)
+    monkeypatch.setattr(commit, "RETRY_S", 0.05)
     refused = 0
 
-    def append(envelopes: object) -> None:
+    def write(changes: object, now: datetime) -> None:
         nonlocal refused
         refused += 1
         raise StoreError("disk full")
@@ -70,7 +69,7 @@ async def test_a_run_with_failures(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         for seq, full in enumerate((False, True)):
             with monkeypatch.context() as disk:
                 if full:
-                    disk.setattr(agent._spool.spool, "append", append)
+                    disk.setattr(agent._spool._spool, "commit", write)
                 for fault in ("cut", "reset"):
                     before = refused
                     async with connect(BrokerSettings(port=broker.port), "press") as session:
@@ -87,14 +86,14 @@ async def test_a_run_with_failures(tmp_path: Path, monkeypatch: pytest.MonkeyPat
                 await broker.start()
                 await eventually(up, 30)
         # stopped while it holds what the disk refuses, and the link has just been lost
-        monkeypatch.setattr(hold, "RETRY_S", 3600.0)
+        monkeypatch.setattr(commit, "RETRY_S", 3600.0)
         with monkeypatch.context() as disk:
-            disk.setattr(agent._spool.spool, "append", append)
+            disk.setattr(agent._spool._spool, "commit", write)
             before = refused
             async with connect(BrokerSettings(port=broker.port), "press") as session:
                 await session.publish(TELEMETRY, frame(99))
             await eventually(lambda: refused > before, 30)
-            client = agent._unsaved.sessions["s/p1"]._client
+            client = agent._pipeline.publisher._senders["s/p1"]._session._client
             await broker.kill()
             await eventually(lambda: client.paho.socket() is None, 30)
             stop.set()
