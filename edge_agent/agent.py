@@ -217,7 +217,7 @@ class Agent:
             await asyncio.sleep(every_s)
 
     async def _tidy(self) -> None:
-        """Keep the spool's log short without holding up a commit; see that it stays where it is."""
+        """Keep spool and log short without holding up a commit; see that it stays where it is."""
         lost = False
         while True:
             await asyncio.sleep(CHECKPOINT_S)
@@ -231,6 +231,7 @@ class Agent:
             await asyncio.to_thread(self._identity.ids.keep)
             with suppress(StoreError):  # the disk is away: a commit says so
                 await self._spool.tidy()
+            await self._pipeline.keep_in_size()
 
     def _words(self) -> str:
         return f"for {', '.join(self._settings.presses)} of {self._settings.site}"

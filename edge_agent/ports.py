@@ -21,6 +21,8 @@ class Outgoing:
     topic: str
     payload: bytes
     retain: bool = False
+    at: datetime | None = field(default=None, compare=False)
+    """When it was issued; None where that is when it is stored."""
 
 
 @dataclass(frozen=True, slots=True)

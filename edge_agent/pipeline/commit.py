@@ -151,6 +151,8 @@ class Writer:
     def start(self, batch: Batch) -> asyncio.Task[None]:
         """Write a batch; ``busy`` until the disk has taken it."""
         assert not self.busy
+        room, self._room = self._room, []
+        batch.forwarded += room
         changes = batch.changes(self._publisher, self._revisions)
         self.since = batch.since
         self._task = asyncio.create_task(self._write(batch, changes))
@@ -191,7 +193,7 @@ class Writer:
                 await self._until_written(changes)
         self.since = None
         self._revisions.committed(changes.state)
-        self._publisher.committed(changes.publish, changes.settled)
+        self._publisher.committed(changes)
         for inlet, messages in batch.messages.items():
             inlet.committed(messages)
         self._written(changes)
@@ -205,6 +207,7 @@ class Writer:
                 self._refused(error)
             await asyncio.sleep(RETRY_S)
             await self._remove()
+            self._revisions.renew(changes.state)
         if self._refusals:
             told = self.unsaved
             self._refusals = 0

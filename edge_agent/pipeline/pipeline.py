@@ -132,7 +132,7 @@ class Pipeline:
 
     def close(self, inlet: Inlet) -> None:
         """The session has ended; the broker has what was not acknowledged."""
-        inlet.waiting.clear()
+        inlet.close()
         self._inlets.pop(inlet, None)
 
     async def run(self) -> None:
@@ -170,7 +170,10 @@ class Pipeline:
     async def step(self) -> bool:
         """A turn of every press, and a transaction if one is due; false when nothing came in."""
         busy = False
+        if self.lock.locked():  # somebody waits for the disk: that is not stuck
+            self._watch.rest()
         async with self.lock:
+            self._watch.progress()
             for inlet in list(self._inlets):
                 if inlet.waiting:
                     busy = True
@@ -181,7 +184,7 @@ class Pipeline:
         return busy
 
     async def tick(self) -> None:
-        """Let time pass: the spool is kept in size, shots time out, old ones are forgotten."""
+        """Let time pass: shots time out, old ones are forgotten."""
         async with self.lock:
             now = self._clock.now()
             presses = list(filter(self.holds, self._settings.addresses()))
@@ -195,13 +198,26 @@ class Pipeline:
                 await self._shot_changed(shot, by_readings=False)
             for shot in old:
                 self.results.batch.forget(shot)
-        await self._keep_in_size()
+            self._simulations.keep(self.assembler.shots)
+
+    async def keep_in_size(self) -> None:
+        """Thin and trim what is in the spool; to be called again and again, whatever is locked."""
+        now = self._clock.now()
+        with suppress(StoreError):  # the disk is away: the writer waits for it
+            news = await self._limit.check(now)
+            if news is not None:
+                for press in filter(self.holds, self._settings.addresses()):
+                    self.results.alert(spool_alert(press, news, now))
+                self.wake.set()
+            if monotonic() - self._trimmed >= TRIM_EVERY_S:
+                self._trimmed = monotonic()
+                await self._spool.trim_retained(now - TRIM)
 
     async def flush(self) -> None:
         """Have all that was worked on written; it takes as long as the disk refuses."""
         while self._writer.busy:
             await self._writer.written()
-        await self._writer.start(self._next_batch())
+        await self._write()
 
     def hurry(self) -> None:
         """Write what there is without gathering more."""
@@ -214,7 +230,7 @@ class Pipeline:
         if state:
             changes = Changes(state=state)
             await until_written("commit", self._spool.commit, changes, self._clock.now())
-            self._revisions.committed(state)
+            self._revisions.committed(changes.state)
 
     @property
     def revisions(self) -> Revisions:
@@ -336,7 +352,12 @@ class Pipeline:
 
     def _write_if_due(self) -> None:
         if not self._writer.busy and self.results.batch.is_due(self._settings.spool.gather_s):
-            self._writer.start(self._next_batch()).add_done_callback(lambda _task: self.wake.set())
+            self._write()
+
+    def _write(self) -> asyncio.Task[None]:
+        writing = self._writer.start(self._next_batch())
+        writing.add_done_callback(lambda _task: self.wake.set())
+        return writing
 
     def _pause_s(self) -> float:
         since = self.results.batch.since
@@ -364,17 +385,6 @@ class Pipeline:
 
     def _published(self, message: object) -> None:
         self._metrics.published(message, self._clock.now())  # type: ignore[arg-type]
-
-    async def _keep_in_size(self) -> None:
-        now = self._clock.now()
-        with suppress(StoreError):  # the disk is away: the writer waits for it
-            news = await self._limit.check(now)
-            if news is not None:
-                for press in filter(self.holds, self._settings.addresses()):
-                    self.results.alert(spool_alert(press, news, now))
-            if monotonic() - self._trimmed >= TRIM_EVERY_S:
-                self._trimmed = monotonic()
-                await self._spool.trim_retained(now - TRIM)
 
     async def _drain_inbox(self) -> None:
         """Messages that an older program acknowledged and had not worked on."""

@@ -8,9 +8,10 @@ sent in this session is read from the spool, page by page, beside the live messa
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from time import perf_counter
 
@@ -21,6 +22,7 @@ from edge_agent.links.mqtt import TIMEOUT_S, Session
 from edge_agent.logs import get_logger
 from edge_agent.monitoring.watchdog import Watch
 from edge_agent.ports import Outgoing
+from edge_agent.spool.changes import Changes
 from edge_agent.spool.thread import SpoolThread
 
 PREDICTION_EXPIRES_S = 86_400
@@ -71,6 +73,8 @@ class Publisher:
         self._settled: list[str] = []
         self.known: set[str] = set()
         """Keys of what is under way, and of what is settled and still in the spool."""
+        self.retained: dict[str, Issued] = {}
+        """The newest retained message by topic, until it is in the spool."""
         self.moved: Callable[[], None] = lambda: None
         """Called when something can be settled."""
 
@@ -88,7 +92,10 @@ class Publisher:
 
     def issue(self, entry: Outgoing, *, unsaved: bool = False) -> Issued:
         """Send a message if there is a session; in any case it goes into the batch."""
-        issued = Issued(entry, self.clock.now(), unsaved)
+        now = self.clock.now()
+        issued = Issued(replace(entry, at=now), now, unsaved)
+        if entry.retain:
+            self.retained[entry.topic] = issued
         sender = self._senders.get(entry.press)
         if sender is not None:
             self.known.add(entry.key)
@@ -125,10 +132,13 @@ class Publisher:
         """May the spool forget something?"""
         return bool(self._settled)
 
-    def committed(self, stored: Iterable[Outgoing], settled: Iterable[str]) -> None:
+    def committed(self, changes: Changes) -> None:
         """A transaction is on disk."""
-        self.known.difference_update(settled)
-        for entry in stored:
+        self.known.difference_update(changes.settled)
+        for topic, entry in changes.retained.items():
+            if topic in self.retained and self.retained[topic].entry is entry:
+                del self.retained[topic]
+        for entry in changes.publish:
             if entry.key not in self.known and (sender := self._senders.get(entry.press)):
                 sender.backlog.set()
 
@@ -165,8 +175,10 @@ class Sender:
         self._publisher, self._session, self._watch = publisher, session, watch
         self._since = publisher.clock.now()
         self._flying: dict[asyncio.Future[None], _Flight] = {}
-        self._retained_now: set[str] = set()
-        """Topics that got a new retained message in this session."""
+        self._newest: dict[str, str] = {}
+        """Key of the newest retained message by topic, where one was issued in this session."""
+        self._reading = False
+        """Is a page of the backlog being read, so that nobody knows what is in it?"""
         self._failure: Exception | None = None
         self._moved = asyncio.Event()
         self._cursor = 0
@@ -178,21 +190,23 @@ class Sender:
     @property
     def quiet(self) -> bool:
         """Is nothing under way, and nothing left in the spool?"""
-        return not self.backlog.is_set() and not any(f.issued for f in self._flying.values())
+        idle = not (self._reading or self.backlog.is_set())
+        return idle and not any(flight.issued for flight in self._flying.values())
 
     def send(self, issued: Issued) -> None:
         """Publish at once."""
         entry = issued.entry
-        if entry.retain:
-            self._retained_now.add(entry.topic)
+        if entry.retain and not issued.stored:
+            self._newest[entry.topic] = entry.key
+        newest = self._newest.get(entry.topic, entry.key) == entry.key
         self._fly(
             issued,
             entry.topic,
             entry.payload,
-            retain=entry.retain,
+            retain=entry.retain and newest,  # a backlog replaces nothing that is newer
             historical=issued.at < self._since,
             unsaved=issued.unsaved,
-            expires_s=PREDICTION_EXPIRES_S if entry.retain else None,
+            expires_s=PREDICTION_EXPIRES_S if entry.retain and newest else None,
         )
 
     def flush(self) -> None:
@@ -205,6 +219,7 @@ class Sender:
         Raises:
             LinkError: the session is over; what was not accepted goes out in the next one.
         """
+        self._restore_unwritten()
         restoring, after = True, ""
         now = self._since
         forgotten = now - timedelta(seconds=PREDICTION_EXPIRES_S)
@@ -232,15 +247,32 @@ class Sender:
     async def _page_of_backlog(self) -> None:
         publisher = self._publisher
         self.backlog.clear()
-        rows = await publisher.spool.to_publish(str(self.press), PAGE, self._cursor)
-        if rows:
-            self.backlog.set()
-        for row in rows:
-            if row.entry.key not in publisher.known:
+        self._reading, cursor = True, self._cursor
+        rows = await publisher.spool.to_publish(str(self.press), PAGE, cursor)
+        self._reading = False
+        if not rows:
+            return
+        self.backlog.set()
+        if self._cursor == cursor:  # else it was set back meanwhile
+            self._cursor = rows[-1].id
+        waiting = deque(row for row in rows if row.entry.key not in publisher.known)
+        publisher.known.update(row.entry.key for row in waiting)
+        try:
+            while waiting:
                 await self._room()
-                publisher.known.add(row.entry.key)
+                row = waiting.popleft()
                 self.send(Issued(row.entry, row.created_at, stored=True))
-            self._cursor = row.id
+        finally:
+            publisher.known.difference_update(row.entry.key for row in waiting)
+
+    def _restore_unwritten(self) -> None:
+        """What is retained and not in the spool yet is newer than what is there."""
+        for issued in list(self._publisher.retained.values()):
+            entry, expires_s = issued.entry, PREDICTION_EXPIRES_S
+            if entry.press == str(self.press) and entry.topic not in self._newest:
+                self._newest[entry.topic] = entry.key
+                marks = {"retain": True, "unsaved": issued.unsaved, "expires_s": expires_s}
+                self._fly(None, entry.topic, entry.payload, **marks)
 
     async def _page_of_retained(self, since: datetime, after: str) -> str:
         """Restore some retained messages; topic of the last one, empty when that was all."""
@@ -248,7 +280,7 @@ class Sender:
         for kept in found:
             after = kept.topic
             await self._room()
-            if kept.topic in self._retained_now:
+            if kept.topic in self._newest:
                 continue
             age_s = max(0, int((self._since - kept.at).total_seconds()))
             expires_s = max(1, PREDICTION_EXPIRES_S - age_s)

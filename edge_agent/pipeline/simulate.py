@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Container
 
 from edge_agent.config.catalogue import Catalogue
 from edge_agent.monitoring.metrics import Metrics
@@ -48,6 +49,11 @@ class Simulations:
         """Is there one that was made from what is known of the shot now?"""
         known = self._known.get(shot.shot_key)
         return known is not None and known.inputs == scenario.inputs_of(shot)
+
+    def keep(self, shots: Container[str]) -> None:
+        """Of all others, by key, nobody will ask: another agent has them, or they are forgotten."""
+        for key in [key for key in self._known if key not in shots]:
+            del self._known[key]
 
     def forget(self, shot: Shot) -> None:
         """The shot has ended."""

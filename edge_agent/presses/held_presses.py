@@ -49,6 +49,9 @@ class HeldPresses:
 
         Args:
             retained: what the broker keeps of the press: handovers and predictions, by topic.
+
+        Raises:
+            StoreError: the disk refuses; it can be called again.
         """
         async with self._pipeline.lock:
             left = [(by, shot) for by, shot in _left(topics, retained) if shot.address == press]
@@ -69,7 +72,11 @@ class HeldPresses:
         get_logger().info("press_taken", press=press.press, count=len(found))
 
     async def give_up(self, press: PressAddress) -> None:
-        """Another has the press, or will: forget its shots, and what was still to be said."""
+        """Another has the press, or will: forget its shots, and what was still to be said.
+
+        Raises:
+            StoreError: the disk refuses; it can be called again.
+        """
         async with self._pipeline.lock:
             if self._held is not None:
                 self._held.discard(press)
@@ -82,15 +89,17 @@ class HeldPresses:
         return agent_id != self._agent_id or shot.shot_key not in self._shots
 
     async def _exchange(self, gone: list[Shot], found: list[Shot]) -> None:
+        """On disk first: when it refuses, all of it is done again."""
         changes = Changes()
-        for shot in gone:
-            self._shots.remove(shot)
-            changes.state[SHOT_SCOPE, shot.shot_key] = None
+        changes.state |= {(SHOT_SCOPE, shot.shot_key): None for shot in gone}
         for shot in found:
-            self._shots.add(shot)
             changes.state[SHOT_SCOPE, shot.shot_key] = shot.model_dump(mode="json")
         if changes:
             await self._spool.commit(changes, self._clock.now())
+        for shot in gone:
+            self._shots.remove(shot)
+        for shot in found:
+            self._shots.add(shot)
 
 
 def _revision(payload: bytes) -> int:

@@ -27,6 +27,7 @@ from edge_agent.presses.held_presses import HeldPresses
 from edge_agent.presses.identity import Identity
 from edge_agent.presses.session_state import Link
 from edge_agent.presses.takeover import Kept, Settled, TakeOver
+from edge_agent.spool.retry import until_written
 
 FLUSH_TIMEOUT_S = 5.0
 """How long an ending session waits for the broker to take what is left; the rest stays on disk."""
@@ -122,7 +123,9 @@ class PressSession:
         """Go on with the shots of the press as the agent before us left them."""
         link, tools = self._link, self._tools
         retained = await left_behind(self._settings, link.press, tools.me.ids.reader(link.press))
-        await tools.held.take(link.press, self._settings.topics, retained)
+        link.watch.rest()  # the disk may refuse for long: that is not stuck
+        topics = self._settings.topics
+        await until_written("commit", tools.held.take, link.press, topics, retained)
         await tools.pipeline.flush()
         shots = tools.pipeline.assembler.shots.of_press(link.press)
         publisher = tools.pipeline.publisher

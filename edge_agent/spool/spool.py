@@ -141,12 +141,15 @@ class Spool:
             db.executemany(
                 "INSERT OR IGNORE INTO publish (created_at, press, key, topic, payload, retain)"
                 " VALUES (?,?,?,?,?,?)",
-                [(at, m.press, m.key, m.topic, m.payload, m.retain) for m in changes.publish],
+                [
+                    (_at(m, at), m.press, m.key, m.topic, m.payload, m.retain)
+                    for m in changes.publish
+                ],
             )
             db.executemany(
                 "INSERT INTO retained (topic, press, payload, at) VALUES (?,?,?,?)"
                 " ON CONFLICT (topic) DO UPDATE SET payload = excluded.payload, at = excluded.at",
-                [(m.topic, m.press, m.payload, at) for m in changes.retained.values()],
+                [(m.topic, m.press, m.payload, _at(m, at)) for m in changes.retained.values()],
             )
             db.executemany(
                 "INSERT INTO forward (id, created_at, kind, document) VALUES (?,?,?,?)",
@@ -399,6 +402,10 @@ def unpack_state(stored: str | bytes) -> dict[str, Any]:
     except zlib.error as error:
         raise ValueError(str(error)) from error
     return dict(json.loads(text))
+
+
+def _at(message: Outgoing, stored_at: str) -> str:
+    return stored_at if message.at is None else format_timestamp(message.at)
 
 
 def _time(text: str) -> datetime:

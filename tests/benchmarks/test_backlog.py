@@ -17,7 +17,8 @@ from broker.topics import PressAddress
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.history.schema import telemetry_row
 from edge_agent.links.mqtt import connect
-from edge_agent.spool.spool import Changes, Spool
+from edge_agent.spool.changes import Changes
+from edge_agent.spool.spool import Spool
 from tests.support.load import frame
 from tests.support.plant import Plant, one_latency, plant
 

@@ -1,4 +1,4 @@
-"""Receiving, written down before it is acknowledged, beside aiomqtt that takes and drops.
+"""Receiving, worked on and written down before it is acknowledged, beside aiomqtt that drops it.
 
 Both drain their queue in batches, in turn, from the same broker under the same load.
 """
@@ -10,8 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -20,10 +19,16 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from broker.local.mosquitto import MosquittoProcess
+from broker.topics import PressAddress
+from edge_agent.clock import SystemClock
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import connect
-from edge_agent.ports import HistoryRow
-from edge_agent.spool.spool import Changes, Spool, SpoolThread
+from edge_agent.links.publish_packet import Incoming
+from edge_agent.monitoring.watchdog import Watch
+from edge_agent.pipeline.receive import Inlet, receive
+from edge_agent.presses.press_session import WINDOW_311
+from tests.chaos.inside import settings_for
+from tests.support.pipelines import pipeline_on, spool_of
 from tests.support.processes import ROOT
 
 pytestmark = pytest.mark.needs("mosquitto")
@@ -33,61 +38,75 @@ Version = Literal["5", "3.1.1"]
 VERSIONS = {"5": aiomqtt.ProtocolVersion.V5, "3.1.1": aiomqtt.ProtocolVersion.V311}
 
 
-async def loaded(port: int, receive: Callable[[], Awaitable[None]]) -> float:
-    """Messages a second of a receiver that has subscribed."""
+async def loaded(port: int, receive: Callable[[int], Awaitable[None]]) -> float:
+    """Messages a second of a receiver that has subscribed, which has so many when it returns."""
     load = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.support.load", str(port), str(MESSAGES)),
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
     )
-    await receive()  # the first batch: the load has started
+    await receive(1)  # the load has started
     began = time.perf_counter()
-    await receive()
+    await receive(MESSAGES)
     took = time.perf_counter() - began
     await load.wait()
     return (MESSAGES - 1) / took
 
 
 async def durable(port: int, version: Version, folder: Path) -> float:
-    """Our session: batches into the spool, then acknowledged."""
-    path = folder / f"{time.monotonic_ns()}.db"
-    spool, left, first = SpoolThread(Spool(path)), MESSAGES, True
+    """Our pipeline: decoded, assembled, rows for the history on disk, then acknowledged."""
+    folder = folder / str(time.monotonic_ns())
+    folder.mkdir()
+    settings = settings_for(folder, port).model_copy(update={"site": "test"})
+    work = pipeline_on(settings, SystemClock())
+    window = settings.broker.receive_maximum if version == "5" else WINDOW_311
+    done, moved = 0, asyncio.Event()
     async with connect(BrokerSettings(port=port, protocol=version), "durable") as session:
         await session.subscribe([TOPIC])
 
-        async def receive() -> None:
-            nonlocal left, first
-            until, first = (MESSAGES - 1, False) if first else (0, False)
-            while left > until:
-                batch = await session.next_batch(1 if until else 256)
-                rows = [HistoryRow("telemetry", message.payload.decode()) for message in batch]
-                await spool.call(spool.spool.commit, Changes(forward=rows), datetime.now(UTC))
-                session.acknowledge(batch)
-                left -= len(batch)
+        def acknowledge(messages: Sequence[Incoming]) -> None:
+            nonlocal done
+            session.acknowledge(messages)
+            done += len(messages)
+            moved.set()
 
-        rate = await loaded(port, receive)
-    assert spool.spool.depth().forward_count == MESSAGES
-    spool.close()
+        async def have(count: int) -> None:
+            while done < count:
+                moved.clear()
+                await moved.wait()
+
+        inlet = Inlet(PressAddress("test", "p1"), acknowledge, window)
+        work.open(inlet)
+        tasks = [
+            asyncio.create_task(work.run()),
+            asyncio.create_task(receive(session, inlet, Watch("receive"))),
+        ]
+        rate = await loaded(port, have)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    assert spool_of(work).depth().forward_count == MESSAGES
+    await work.stop()
+    work._spool.close()
     return rate
 
 
 async def dropping(port: int, version: Version) -> float:
     """aiomqtt as it comes: acknowledges by itself; its queue is drained and forgotten."""
-    left, first = MESSAGES, True
+    done = 0
     async with aiomqtt.Client("127.0.0.1", port, protocol=VERSIONS[version]) as client:
         await client.subscribe(TOPIC, qos=1)
 
-        async def receive() -> None:
-            nonlocal left, first
-            until, first = (MESSAGES - 1, False) if first else (0, False)
-            while left > until:
+        async def have(count: int) -> None:
+            nonlocal done
+            while done < count:
                 await anext(client.messages)
-                left -= 1
-                while left > until and len(client.messages):
+                done += 1
+                while done < count and len(client.messages):
                     await anext(client.messages)
-                    left -= 1
+                    done += 1
 
-        return await loaded(port, receive)
+        return await loaded(port, have)
 
 
 async def measure(folder: Path) -> dict[str, float]:

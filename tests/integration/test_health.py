@@ -33,7 +33,8 @@ from edge_agent.config.settings import (
 from edge_agent.errors import SettingsError, StoreError
 from edge_agent.links.mqtt import connect
 from edge_agent.monitoring.systemd import Service
-from edge_agent.pipeline import pipeline, receive
+from edge_agent.pipeline import commit, pipeline
+from edge_agent.spool.changes import Changes
 from edge_agent.spool.spool import Spool
 from tests.support.waiting import until
 
@@ -195,10 +196,10 @@ async def test_a_spool_that_is_full_makes_it_unready(tmp_path: Path) -> None:
         settings = settings_for(tmp_path, broker.port)
         async with running(settings) as agent:
             await until_page(settings, "/readyz", 200)
-            agent._spool.spool.full = True
+            agent._spool.full = True
             document = await until_page(settings, "/readyz", 503)
             assert "full" in document["spool"]
-            agent._spool.spool.full = False
+            agent._spool.full = False
 
 
 class Manager:
@@ -285,7 +286,7 @@ async def test_a_disk_that_hangs_starves_the_watchdog(
         settings = settings_for(tmp_path, broker.port)
         async with running(settings, manager.service) as agent:
             await until_page(settings, "/readyz", 200)
-            hanging = asyncio.create_task(agent._spool.call(release.wait, 60))
+            hanging = asyncio.create_task(agent._spool._call(release.wait, 60))
             await check_stuck(settings, manager, release)
             await hanging
 
@@ -301,13 +302,13 @@ async def test_a_disk_that_refuses_does_not(
 
             full = True
 
-            def append(envelopes: object) -> None:
+            def write(changes: Changes, now: datetime) -> None:
                 if full:
                     raise StoreError("disk full")
-                Spool.append(agent._spool.spool, envelopes)  # type: ignore[arg-type]
+                Spool.commit(agent._spool._spool, changes, now)
 
-            monkeypatch.setattr(agent._spool.spool, "append", append)
-            monkeypatch.setattr(receive, "RETRY_S", 0.1)
+            monkeypatch.setattr(agent._spool._spool, "commit", write)
+            monkeypatch.setattr(commit, "RETRY_S", 0.1)
             async with connect(settings.broker, "press") as session:
                 await session.publish("pur/v1/s/p1/telemetry", frame(1))
             document = await until_page(settings, "/readyz", 503)

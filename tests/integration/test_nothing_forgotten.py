@@ -49,7 +49,7 @@ async def test_a_run_with_failures(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(commit, "RETRY_S", 0.05)
     refused = 0
 
-    async def refuse(*_arguments: object) -> None:
+    def write(changes: object, now: datetime) -> None:
         nonlocal refused
         refused += 1
         raise StoreError("disk full")
@@ -69,7 +69,7 @@ async def test_a_run_with_failures(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         for seq, full in enumerate((False, True)):
             with monkeypatch.context() as disk:
                 if full:
-                    disk.setattr(agent._spool, "commit", refuse)
+                    disk.setattr(agent._spool._spool, "commit", write)
                 for fault in ("cut", "reset"):
                     before = refused
                     async with connect(BrokerSettings(port=broker.port), "press") as session:
@@ -88,7 +88,7 @@ async def test_a_run_with_failures(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         # stopped while it holds what the disk refuses, and the link has just been lost
         monkeypatch.setattr(commit, "RETRY_S", 3600.0)
         with monkeypatch.context() as disk:
-            disk.setattr(agent._spool, "commit", refuse)
+            disk.setattr(agent._spool._spool, "commit", write)
             before = refused
             async with connect(BrokerSettings(port=broker.port), "press") as session:
                 await session.publish(TELEMETRY, frame(99))

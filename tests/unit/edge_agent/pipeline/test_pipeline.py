@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from broker.codec import decode, encode
+from broker.messages import Prediction, ShotEvent, TelemetryFrame
+from edge_agent.clock import SystemClock
+from edge_agent.errors import StoreError
+from edge_agent.links.publish_packet import Incoming
 from edge_agent.monitoring.metrics import Metrics
 from edge_agent.monitoring.watchdog import Watch
-from edge_agent.pipeline import pipeline
+from edge_agent.pipeline import commit, pipeline
+from edge_agent.pipeline.commit import SHOT_SCOPE
 from edge_agent.pipeline.infer import Inference
 from edge_agent.pipeline.pipeline import Pipeline
+from edge_agent.pipeline.receive import Inlet
+from edge_agent.shots.shot import Shot
+from edge_agent.spool.changes import Changes
+from edge_agent.spool.limit import SpoolLimit
+from edge_agent.spool.spool import Spool
+from tests.chaos.inside import TOPIC, event, frames, settings_for
+from tests.support.old_spools import old_spool
+from tests.support.pipelines import PRESS, incoming, pipeline_on, spool_of
+from tests.support.played_session import PlayedSession
+from tests.support.waiting import until
 
 START = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 
@@ -52,3 +70,240 @@ async def test_time_passes_for_a_busy_agent_too(
         await asyncio.wait_for(loop.run(), 0.2)
     assert loop.ticks >= 3
     assert loop.steps > loop.ticks - 2
+
+
+class Disk(Spool):
+    """Refuses when it is told to."""
+
+    refuses = False
+    commits = 0
+
+    def commit(self, changes: Changes, now: datetime) -> None:
+        if self.refuses:
+            raise StoreError("spool.db: the spool cannot be written: database or disk is full")
+        super().commit(changes, now)
+        self.commits += 1
+
+
+class Desk:
+    """A pipeline with an inlet, and what was acknowledged in it."""
+
+    def __init__(self, folder: Path, *, gather_s: float = 60.0, limit: int = 256) -> None:
+        settings = settings_for(folder, 1883)
+        spool = settings.spool.model_copy(update={"gather_s": gather_s})
+        self.settings = settings.model_copy(update={"spool": spool})
+        self.disk = Disk(self.settings.spool.path)
+        self.work = pipeline_on(self.settings, SystemClock(), spool=self.disk)
+        self.acknowledged: list[int] = []
+        self.inlet = self.inlet_of(limit)
+
+    def inlet_of(self, limit: int) -> Inlet:
+        inlet = Inlet(PRESS, self._take, limit)
+        self.work.open(inlet)
+        return inlet
+
+    def _take(self, messages: Sequence[Incoming]) -> None:
+        self.acknowledged += [message.mid for message in messages]
+
+    async def told(self, *messages: TelemetryFrame | ShotEvent) -> None:
+        """Have messages worked on; they are not necessarily written."""
+        found = []
+        for message in messages:
+            channel = "shot" if isinstance(message, ShotEvent) else "telemetry"
+            self.mid = getattr(self, "mid", 0) + 1
+            found.append(incoming(f"{TOPIC}/{channel}", encode(message), self.mid))
+        self.inlet.put(found)
+        while self.inlet.waiting:
+            await self.work.step()
+
+    def predictions(self) -> list[Prediction]:
+        rows = self.disk.to_publish(str(PRESS), 1000)
+        found = [row.entry for row in rows if row.entry.key.startswith("prediction/")]
+        return [decode(Prediction, entry.payload) for entry in found]
+
+
+@pytest.fixture
+async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
+    monkeypatch.setattr(commit, "RETRY_S", 0.005)
+    desk = Desk(tmp_path)
+    await desk.work.reserve()
+    yield desk
+    await desk.work._writer.stop()
+    desk.work._spool.close()
+
+
+def unknown(shot_id: str = "s1", after_s: float = 0.0, mold_id: str = "UNKNOWN") -> ShotEvent:
+    """A pour into a mold that is not in the catalogue: answered without a simulation."""
+    return event("poured", START + timedelta(seconds=after_s), shot_id, mold_id)
+
+
+async def test_telemetry_gathers_and_results_are_written_at_once(desk: Desk) -> None:
+    before = desk.disk.commits
+    await desk.told(*frames(0, 60))
+    assert not desk.work._writer.busy
+    await desk.told(*frames(60, 4))  # a quarter of what the broker hands over
+    await until(lambda: len(desk.acknowledged) == 64, "the acknowledgement")
+    assert desk.disk.commits == before + 1
+    await desk.told(*frames(64, 1), unknown())
+    await until(lambda: len(desk.acknowledged) == 66, "the acknowledgement")
+    assert desk.disk.commits == before + 2
+    assert [found.basis for found in desk.predictions()] == ["poured"]
+
+
+async def test_the_next_batch_is_worked_on_while_one_is_written(desk: Desk) -> None:
+    blocked, written = threading.Event(), Spool.commit
+
+    def slow(spool: Spool, changes: Changes, now: datetime) -> None:
+        assert blocked.wait(30)
+        written(spool, changes, now)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Spool, "commit", slow)
+        await desk.told(unknown("s1"))
+        assert desk.work._writer.busy
+        await desk.told(unknown("s2", 60.0), unknown("s3", 120.0))
+        assert desk.acknowledged == []
+        assert len(desk.work.results.batch.issued) > 2, "answered, and in the next batch"
+        blocked.set()
+        async with asyncio.timeout(30):
+            await desk.work.flush()
+    assert desk.acknowledged == [1, 2, 3]
+    assert desk.disk.commits == 3, "the reserve, and two batches"
+
+
+async def test_a_disk_that_refuses_stops_acknowledging_and_not_predicting(desk: Desk) -> None:
+    told: list[bool] = []
+    desk.work._refuses = told.append
+    session = PlayedSession(accepts=True)
+    sender = desk.work.publisher.open(PRESS, session, Watch("p"))  # type: ignore[arg-type]
+    desk.disk.refuses = True
+    await desk.told(unknown("s1"))
+    await until(lambda: told == [True], "people to be told")
+    await desk.told(unknown("s2", 60.0, "UNKNOWN_TOO"))
+    said = {decode(Prediction, s.payload).shot_id: s.unsaved for s in session.sent if s.retain}
+    assert said == {"s1": False, "s2": True}
+    assert desk.acknowledged == []
+    desk.disk.refuses = False
+    await until(lambda: told == [True, False], "the disk")
+    async with asyncio.timeout(30):
+        await desk.work.flush()
+    desk.work.publisher.close(sender)
+    assert desk.acknowledged == [1, 2]
+    kept = [row.entry.kind for row in desk.disk.to_forward(100)]
+    assert kept == ["shot", "prediction"] * 2
+    assert "s2" in {found.shot_id for found in desk.predictions()}, "said again, without the mark"
+
+
+async def test_a_deleted_spool_marks_what_is_said(desk: Desk) -> None:
+    told: list[bool] = []
+    desk.work._refuses = told.append
+    desk.work.spool_is_lost(True)
+    assert (told, desk.work.results.unsaved) == ([True], True)
+    desk.work.spool_is_lost(True)
+    desk.work.spool_is_lost(False)
+    assert (told, desk.work.results.unsaved) == ([True, False], False)
+
+
+async def test_a_press_in_flood_waits_for_the_others(desk: Desk) -> None:
+    """A turn is some messages; one step gives every press its turn."""
+    other = desk.inlet_of(256)
+    desk.inlet.put([incoming(f"{TOPIC}/telemetry", encode(f)) for f in frames(0, 500)])
+    other.put([incoming(f"{TOPIC}/shot", encode(unknown()))])
+    await desk.work.step()
+    assert not other.waiting
+    assert len(desk.inlet.waiting) >= 500 - pipeline.TURN
+    desk.work.close(desk.inlet)
+    assert not desk.inlet.waiting
+
+
+async def test_a_writer_that_is_done_wakes_the_loop(desk: Desk) -> None:
+    await desk.told(unknown())
+    async with asyncio.timeout(30):
+        desk.work.wake.clear()
+        await desk.work.flush()
+        await desk.work.wake.wait()
+
+
+async def test_a_spool_of_an_older_program_is_worked_off_once(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, 1883)
+    shot = Shot(site="s", press="p1", shot_id="s1", mold_id="UNKNOWN", started_at=START)
+    kept = shot.model_dump(mode="json", exclude={"shot_key"})
+    left = [(f"{TOPIC}/telemetry", encode(frame)) for frame in frames(0, 300, START)]
+    left += [(f"{TOPIC}/shot", encode(unknown())), (f"{TOPIC}/#", b"\x32\x00")]
+    old_spool(settings.spool.path, inbox=left, shots={"s/p1/s1": kept})
+    work = pipeline_on(settings, SystemClock())
+    assert [found.shot_id for found in work.assembler.shots] == ["s1"]
+    async with asyncio.timeout(60):
+        await work.start()
+    spool = spool_of(work)
+    rows = [row.entry for row in spool.to_forward(1000)]
+    kinds = [row.kind for row in rows]
+    assert kinds.count("telemetry") == 301, "one was waiting for the history"
+    assert (kinds.count("dead_letter"), kinds.count("shot")) == (1, 1)
+    assert spool.inbox(0, 1000) == []
+    (state,) = spool.state(SHOT_SCOPE).values()
+    assert list(spool.state(SHOT_SCOPE)) == [shot.shot_key]
+    assert state["poured_at"] is not None
+    work._spool.close()
+    work = pipeline_on(settings, SystemClock())
+    async with asyncio.timeout(60):
+        await work.start()
+    assert len(spool_of(work).to_forward(1000)) == len(rows)
+    work._spool.close()
+
+
+async def test_shots_are_kept_in_the_order_in_which_they_began(tmp_path: Path) -> None:
+    """The newest shot of an id is found by it, after a restart, too."""
+    settings = settings_for(tmp_path, 1883)
+    work = pipeline_on(settings, SystemClock())
+    pours = [event("poured", START + timedelta(minutes=n), "again", f"M{n}") for n in range(12)]
+    shots = [
+        Shot(
+            site="s", press="p1", shot_id="again", mold_id=pour.mold_id, poured_at=pour.ts
+        )  # as those of several molds that share a cycle number
+        for pour in pours
+    ]
+    state = {(SHOT_SCOPE, shot.shot_key): shot.model_dump(mode="json") for shot in shots}
+    spool_of(work).commit(Changes(state=dict(state)), START)
+    work._spool.close()
+    work = pipeline_on(settings, SystemClock())
+    assert work.assembler.shots.of_id(PRESS, "again") == shots[-1]
+    assert work.assembler.shots.open_of(PRESS) == shots
+    work._spool.close()
+
+
+async def test_a_full_spool_opens_again_while_somebody_waits_for_it(desk: Desk) -> None:
+    """In a group, a press is taken or given up when all is on disk; nothing else moves then."""
+    await desk.told(unknown("s1"))
+    async with asyncio.timeout(30):
+        await desk.work.flush()
+    ids = [row.id for row in desk.disk.to_forward(100)]
+    desk.work._limit = SpoolLimit(desk.work._spool, 1e-6)
+    await desk.work.keep_in_size()
+    assert desk.disk.full
+    await desk.told(unknown("s2", 60.0, "UNKNOWN_TOO"))
+
+    async def take() -> None:
+        async with desk.work.lock:
+            await desk.work.flush()
+
+    taking = asyncio.create_task(take())
+    stepping = asyncio.create_task(desk.work.step())
+    await until(lambda: desk.work._writer.unsaved, "refusals")
+    assert desk.work._watch.resting, "waiting for the disk is not being stuck"
+    desk.work.delivered(ids)
+    desk.work._limit = SpoolLimit(desk.work._spool, 100.0)
+    await desk.work.keep_in_size()
+    async with asyncio.timeout(30):
+        await asyncio.gather(taking, stepping)
+    assert 2 in desk.acknowledged
+
+
+async def test_simulations_of_shots_that_went_elsewhere_are_forgotten(desk: Desk) -> None:
+    await desk.told(unknown("s1"))
+    (shot,) = desk.work.assembler.shots
+    await desk.work.tick()
+    assert shot.shot_key in desk.work._simulations._known
+    desk.work.assembler.shots.remove(shot)
+    await desk.work.tick()
+    assert desk.work._simulations._known == {}

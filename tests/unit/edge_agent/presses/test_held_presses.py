@@ -1,0 +1,133 @@
+"""Shots that come and go with a press, also while the disk refuses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from broker.codec import encode
+from broker.messages import Handover
+from edge_agent.clock import SystemClock
+from edge_agent.errors import StoreError
+from edge_agent.pipeline import commit
+from edge_agent.pipeline.commit import SHOT_SCOPE
+from edge_agent.presses.held_presses import HeldPresses
+from edge_agent.shots.shot import Shot
+from edge_agent.spool import retry
+from edge_agent.spool.retry import until_written
+from edge_agent.spool.spool import EPOCH, Spool
+from tests.chaos.inside import TOPIC, event, settings_for
+from tests.support.pipelines import PRESS, feed, incoming, pipeline_on
+
+START = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
+REVISION = 10**9
+"""As another agent has used them."""
+
+
+class Disk(Spool):
+    """Refuses its writes one after the other: the first, then the second, and so on."""
+
+    calls = refuse_at = 0
+
+    def _may(self) -> None:
+        self.calls += 1
+        if self.calls == self.refuse_at:
+            self.calls, self.refuse_at = 0, self.refuse_at + 1
+            raise StoreError("database or disk is full")
+
+    def commit(self, *arguments: Any) -> None:
+        self._may()
+        super().commit(*arguments)
+
+    def exchange(self, *arguments: Any) -> None:
+        self._may()
+        super().exchange(*arguments)
+
+    def refuse(self) -> None:
+        """From now on, until all of a work was done in one go."""
+        self.calls, self.refuse_at = 0, 1
+
+
+class Desk:
+    """A pipeline and the presses of a member of a group."""
+
+    def __init__(self, folder: Path) -> None:
+        self.settings = settings_for(folder, 1883)
+        self.disk = Disk(self.settings.spool.path)
+        self.work = pipeline_on(self.settings, SystemClock(), spool=self.disk)
+        self.held = HeldPresses("me", True, self.work, self.work._spool, SystemClock())
+
+    async def pour(self, shot_id: str) -> Shot:
+        """A shot that waits to be said, in a mold that is not in the catalogue."""
+        await feed(
+            self.work, [incoming(f"{TOPIC}/shot", encode(event("poured", START, shot_id, "M")))]
+        )
+        found = self.work.assembler.shots.of_id(PRESS, shot_id)
+        assert found is not None
+        return found
+
+    def kept(self) -> list[str]:
+        return [shot["shot_id"] for shot in self.disk.state(SHOT_SCOPE).values()]
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    monkeypatch.setattr(commit, "RETRY_S", 0.005)
+    monkeypatch.setattr(retry, "RETRY_S", 0.005)
+    desk = Desk(tmp_path)
+    yield desk
+    desk.work._spool.close()
+
+
+def handover(shot: Shot) -> bytes:
+    return encode(
+        Handover(
+            ts=START,
+            site="s",
+            press="p1",
+            mold_id=shot.mold_id,
+            shot_id=shot.shot_id,
+            shot_key=shot.shot_key,
+            agent_id="another",
+            document=shot.model_dump_json(),
+        )
+    )
+
+
+async def test_a_press_is_given_up_as_a_whole_whenever_the_disk_refuses(desk: Desk) -> None:
+    await desk.pour("s1")
+    assert (desk.kept(), desk.held.in_work(PRESS)) == (["s1"], True)
+    desk.disk.refuse()
+    async with asyncio.timeout(60):
+        await until_written("commit", desk.held.give_up, PRESS)
+    assert desk.disk.refuse_at > 2, "it was refused in the middle"
+    assert (desk.kept(), desk.held.in_work(PRESS)) == ([], False)
+    assert desk.disk.to_publish(str(PRESS), 9) == []
+    assert PRESS not in desk.held
+
+
+async def test_a_press_is_taken_as_a_whole_whenever_the_disk_refuses(desk: Desk) -> None:
+    await desk.pour("mine")
+    left = Shot(
+        site="s", press="p1", shot_id="left", mold_id="M", poured_at=START, revision=REVISION
+    )
+    topics = desk.settings.topics
+    retained = {
+        topics.handover(PRESS, "M"): handover(left),
+        topics.prediction(PRESS, "M"): b"of a newer program",
+    }
+    desk.disk.refuse()
+    async with asyncio.timeout(60):
+        await until_written("commit", desk.held.take, PRESS, topics, retained)
+    assert desk.disk.refuse_at > 2, "it was refused in the middle"
+    assert PRESS in desk.held
+    assert desk.kept() == ["left"]
+    assert [shot.shot_id for shot in desk.work.assembler.shots] == ["left"]
+    (kept,) = desk.disk.retained(str(PRESS), EPOCH, "", 9)
+    assert kept.payload == b"of a newer program"
+    assert desk.work.revisions.take(PRESS) == REVISION + 1, "no number is used twice"
