@@ -22,6 +22,7 @@ async def warm_apart(systems: Path) -> None:
     """Have the model compiled if it is not on the disk; trouble is logged: it only costs time."""
     if is_kept():
         return
+    get_logger().info("compile_started", stage="simulate")
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "edge_agent.warm", systems), stderr=asyncio.subprocess.PIPE
     )

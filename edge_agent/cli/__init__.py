@@ -7,8 +7,6 @@ from typing import Any
 
 import click
 
-from edge_agent import __version__
-
 COMMANDS = {
     "agent": "Run the agent beside the press.",
     "broker": "Set up a Mosquitto with certificates and access rules.",
@@ -71,6 +69,6 @@ class _Lazy(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Example: pur-mold-twin run-sim -s configs/scenarios/use_case_1.yaml",
 )
-@click.version_option(__version__, prog_name="pur-mold-twin")
+@click.version_option(package_name="pur-mold-twin", prog_name="pur-mold-twin")
 def main() -> None:
     """Digital twin beside the polyurethane press: when can this mold be opened?"""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge_agent.cli.common import fail
+from edge_agent.cli.common import COMPILING, fail
 from edge_agent.cli.values import SEED, Number
 
 if TYPE_CHECKING:
@@ -52,9 +52,12 @@ def command(once: bool, speed: float, seed: int, embedded: bool, folder: Path | 
 
     from edge_agent.demo import run_demo
     from edge_agent.logs import configure
+    from twin_core.compiled import is_kept
     from twin_core.errors import TwinError
 
     configure("error", "text")
+    if not is_kept():
+        click.echo(COMPILING, err=True)
     folder = folder or Path(tempfile.mkdtemp(prefix="pur-mold-twin-demo-"))
     console = Console(width=None if sys.stdout.isatty() else 110)
     begun = time.monotonic()

@@ -92,8 +92,10 @@ def command(
 
     Times count from the end of injection; pressures are absolute.
     """
+    from edge_agent.cli.common import say_when_compiling
     from twin_core import InputError, TwinError, load_scenario, simulate
 
+    say_when_compiling()
     try:
         _check_report(report)
         loaded = _with_quality(load_scenario(scenario, systems, system), quality)
@@ -108,15 +110,14 @@ def command(
     except TwinError as error:
         _fail(f"{scenario}: {error}\nhint: {error.hint}", 1)
     found = _corrected(result, models) if with_ml else None
-    text = _as_json(result, found)
     if save_json is not None:
-        _write(save_json, text)
+        _write(save_json, _as_json(result, found))
     if export_csv is not None:
         _write(export_csv, _as_csv(result))
     if report is not None:
         _write(report, _as_report(result, log, found, report.suffix))
     if output == "json":
-        click.echo(text, nl=False)
+        click.echo(_as_json(result, found), nl=False)
     elif mode == "operator":
         from edge_agent.report.operator import operator_answer
 
