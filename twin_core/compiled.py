@@ -23,25 +23,58 @@ from twin_core.fingerprint import PHYSICS_HASH
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_LOOKED_FOR = ("scipy", "cffi")
-"""numba loads them to see whether there is a BLAS for ``np.linalg``, and C functions to call.
-Nothing that is compiled here asks for either, and they are a third of the start of a process."""
-
 
 def _numba() -> Any:
-    """Import numba without what it only looks for, where that is not loaded already."""
-    hidden = [name for name in _LOOKED_FOR if name not in sys.modules]
-    sys.modules |= dict.fromkeys(hidden)  # type: ignore[arg-type]  # None: there is no such module
+    """Import numba without SciPy, which it only asks for its version."""
+    if "scipy" in sys.modules:
+        return importlib.import_module("numba")
+    sys.modules["scipy"] = None  # type: ignore[assignment]  # there is no such module
     try:
-        importlib.import_module("numba.np.arraymath")
-        importlib.import_module("numba.core.typing.cffi_utils")
         return importlib.import_module("numba")
     finally:
-        for name in hidden:
-            del sys.modules[name]
+        del sys.modules["scipy"]
 
 
 numba = _numba()
+
+
+_runtime = importlib.import_module("numba.core.runtime")
+_TRIED = "0.68."
+"""The versions of numba that ``_KeptCode`` was tried with; others load in their own way."""
+_to_tell: list[Callable[[], None]] = []
+
+
+class _KeptCode(importlib.import_module("numba.core.caching").FunctionCache):  # type: ignore[misc]
+    """Compiled functions on disk; to load one, the compiler itself is not needed.
+
+    numba loads every part of it first, with SciPy behind it: half the start of a process.
+    """
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """The compiled function for these types, or None: then numba compiles it."""
+        if numba.__version__.startswith(_TRIED):
+            _runtime.rtsys.initialize(target_context)
+            found = self._load_overload(sig, target_context)
+        else:
+            found = super().load_overload(sig, target_context)
+        if found is None and _to_tell:
+            _to_tell.pop()()
+        return found
+
+
+def before_compiling(tell: Callable[[], None]) -> None:
+    """Call ``tell`` once, when something has to be compiled that the disk does not hold."""
+    if _FOLDER is None:
+        tell()
+    else:
+        _to_tell[:] = [tell]
+
+
+def _keep(dispatcher: Any) -> Any:
+    """Let the disk keep what is compiled of a function, where there is a folder for it."""
+    if _FOLDER is not None:
+        dispatcher._cache = _KeptCode(dispatcher.py_func)
+    return dispatcher
 
 
 def _cache_folder() -> Path | None:
@@ -84,14 +117,14 @@ def compiled(function: Callable[P, T]) -> Callable[P, T]:
     Division follows IEEE 754 (no exceptions). numba's counting of references to arrays, of no use
     then, is off: it took 40 per cent of a shot.
     """
-    decorate = numba.njit(cache=_FOLDER is not None, error_model="numpy", _nrt=False)
-    return cast(Callable[P, T], decorate(function))
+    decorate = numba.njit(error_model="numpy", _nrt=False)
+    return cast(Callable[P, T], _keep(decorate(function)))
 
 
 def allocating(function: Callable[P, T]) -> Callable[P, T]:
     """As ``compiled``, for a function that makes arrays. It gives up the interpreter's lock."""
-    decorate = numba.njit(cache=_FOLDER is not None, error_model="numpy", nogil=True)
-    return cast(Callable[P, T], decorate(function))
+    decorate = numba.njit(error_model="numpy", nogil=True)
+    return cast(Callable[P, T], _keep(decorate(function)))
 
 
 @compiled

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
@@ -140,6 +140,10 @@ def _models_in(annotation: Any) -> set[type[BaseModel]]:
     return {part for inner in get_args(annotation) for part in _models_in(inner)}
 
 
+Entry = tuple[Path, dict[str, Any]]
+"""A version of a system: its file and what stands there."""
+
+
 def load_systems(path: Path) -> dict[str, MaterialSystem]:
     """Material systems by id from one file, a file with a ``systems:`` list, or a folder of files.
 
@@ -191,7 +195,7 @@ def _parse_entry(entry: dict[str, Any], file: Path) -> MaterialSystem | SheetOnl
     return parse(MaterialSystem, entry, str(file))
 
 
-def versions_of(path: Path, system_id: str) -> dict[int, tuple[Path, dict[str, Any]]]:
+def versions_of(path: Path, system_id: str) -> dict[int, Entry]:
     """File and content of each version of a system, lowest version first.
 
     Raises:
@@ -202,12 +206,12 @@ def versions_of(path: Path, system_id: str) -> dict[int, tuple[Path, dict[str, A
     return known[system_id]
 
 
-def system_versions(path: Path) -> dict[str, dict[int, tuple[Path, dict[str, Any]]]]:
+def system_versions(path: Path) -> dict[str, dict[int, Entry]]:
     """The same of every system, by id."""
     if not path.exists():
         raise InputError(f"{path}: no such file or folder of material systems")
     files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
-    found: dict[str, dict[int, tuple[Path, dict[str, Any]]]] = {}
+    found: dict[str, dict[int, Entry]] = {}
     for file in files:
         if path.is_dir() and file.name == IN_USE:
             continue
@@ -271,7 +275,11 @@ def versions_in_use(path: Path) -> dict[str, int]:
     Raises:
         InputError: a file is wrong, or what was promoted is not there.
     """
-    known, promoted = system_versions(path), systems_in_use(path)
+    return _chosen(path, system_versions(path))
+
+
+def _chosen(path: Path, known: Mapping[str, dict[int, Entry]]) -> dict[str, int]:
+    promoted = systems_in_use(path)
     for system_id in promoted:
         _must_be_one_of(known, system_id, f"{path / IN_USE}: systems: no system", path)
     return {
@@ -288,7 +296,7 @@ def file_of(path: Path, system_id: str) -> Path:
 def _choose(
     path: Path,
     system_id: str,
-    versions: dict[int, tuple[Path, dict[str, Any]]],
+    versions: dict[int, Entry],
     promoted: SystemInUse | None,
 ) -> int:
     if promoted is None:
@@ -302,9 +310,9 @@ def _choose(
     return promoted.version
 
 
-def _in_use(path: Path) -> list[tuple[Path, dict[str, Any]]]:
+def _in_use(path: Path) -> list[Entry]:
     known = system_versions(path)
-    return [known[system_id][version] for system_id, version in versions_in_use(path).items()]
+    return [known[system_id][version] for system_id, version in _chosen(path, known).items()]
 
 
 def load_mold(path: Path) -> Mold:

@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from edge_agent import __version__
 from edge_agent.cli.verbose import add_verbose, verbose_option
 
 COMMANDS = {
@@ -87,6 +86,6 @@ def _prepare(command: click.Command) -> None:
     params=[verbose_option()],
     epilog="\b\nExample:\n  pur-mold-twin run-sim -s use_case_1",
 )
-@click.version_option(__version__, prog_name="pur-mold-twin")
+@click.version_option(package_name="pur-mold-twin", prog_name="pur-mold-twin")
 def main() -> None:
     """Digital twin beside the polyurethane press: when can this mold be opened?"""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from edge_agent.cli.common import fail
+from edge_agent.cli.common import fail, say_when_compiling
 
 EXAMPLE = """\b
 Examples:
@@ -66,6 +66,8 @@ def command(
     """
     from edge_agent.calibration import run
     from twin_core.errors import InputError, TwinError
+
+    say_when_compiling()
 
     output = run.Output(out, plot, dry_run, force)
     try:

@@ -154,3 +154,13 @@ def fault(error: Exception, exit_code: int = 1) -> NoReturn:
     click.echo(f"error: a fault of this program, not of what it was given: {words}", err=True)
     click.echo("hint: run it again with --verbose and report what is printed", err=True)
     sys.exit(exit_code)
+
+
+COMPILING = "compiling the model, once on this machine: about half a minute"
+
+
+def say_when_compiling() -> None:
+    """Say so on stderr when a simulation has to wait for the compiler."""
+    from twin_core.compiled import before_compiling
+
+    before_compiling(lambda: click.echo(COMPILING, err=True))

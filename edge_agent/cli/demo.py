@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge_agent.cli.common import fail
+from edge_agent.cli.common import COMPILING, fail
 from edge_agent.cli.tables import WIDTH
 from edge_agent.cli.values import SEED, Number
 from edge_agent.cli.verbose import configure_logs
@@ -58,9 +58,12 @@ def command(once: bool, speed: float, seed: int, embedded: bool, folder: Path | 
     from rich.live import Live
 
     from edge_agent.demo import run_demo
+    from twin_core.compiled import is_kept
     from twin_core.errors import TwinError
 
     configure_logs()
+    if not is_kept():
+        click.echo(COMPILING, err=True)
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     begun = time.monotonic()
 

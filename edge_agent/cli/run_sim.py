@@ -93,9 +93,11 @@ def command(
 
     Times count from the end of injection; pressures are absolute.
     """
+    from edge_agent.cli.common import say_when_compiling
     from twin_core import TwinError, load_scenario, simulate
     from twin_core.errors import SolverError
 
+    say_when_compiling()
     try:
         _check_report(report)
         loaded = _with_quality(load_scenario(scenario, systems, system), quality)
@@ -106,9 +108,8 @@ def command(
         result = simulate(loaded, backend)
         log = _logged(measured, result)
         found = _corrected(result, models) if with_ml else None
-        text = _as_json(result, found)
         if save_json is not None:
-            write_file(save_json, text)
+            write_file(save_json, _as_json(result, found))
         if export_csv is not None:
             write_file(export_csv, _as_csv(result))
         if report is not None:
@@ -118,7 +119,7 @@ def command(
     except TwinError as error:
         fail(error)
     if output == "json":
-        click.echo(text, nl=False)
+        click.echo(_as_json(result, found), nl=False)
     elif mode == "operator":
         from edge_agent.report.operator import operator_answer
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from edge_agent.cli.common import fail, write_file
+from edge_agent.cli.common import fail, say_when_compiling, write_file
 from edge_agent.cli.values import SEED
 
 EXAMPLE = """\b
@@ -66,6 +66,8 @@ def command(
     from twin_core.results.kpi import KPIS
     from twin_core.sweep import samples as draw
     from twin_core.sweep import sensitivities, sensitivity_samples, usual_variation
+
+    say_when_compiling()
 
     figures = (*KPIS, "t_demold_min_s", "t_demold_opt_s", "t_demold_max_s", "defect_risk")
     if sensitivity is not None and sensitivity not in figures:

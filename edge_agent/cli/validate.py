@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from edge_agent.cli.common import fail, write_file
+from edge_agent.cli.common import fail, say_when_compiling, write_file
 
 EXAMPLE = """\b
 Example:
@@ -31,6 +31,8 @@ def command(out: Path) -> None:
     from edge_agent.report.drawing import need_matplotlib, svg
     from edge_agent.report.validation import validation_page
     from twin_core import TwinError
+
+    say_when_compiling()
 
     try:
         need_matplotlib()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge_agent.cli.common import fail, history_at
+from edge_agent.cli.common import fail, history_at, say_when_compiling
 from edge_agent.cli.progress import Progress
 from edge_agent.cli.values import SEED, Number
 from edge_agent.cli.verbose import configure_logs
@@ -119,6 +119,8 @@ def command(
     from edge_agent.virtual_plant import VirtualPlant, parse_change, write_molds
     from edge_agent.virtual_plant.card import write_card
     from twin_core.errors import TwinError
+
+    say_when_compiling()
 
     if not 1970 <= start.year <= 2200:
         raise click.BadParameter(f"--start {start:%Y-%m-%d}: the year must be from 1970 to 2200")

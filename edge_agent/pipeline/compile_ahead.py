@@ -23,6 +23,7 @@ async def compile_ahead(systems: Path) -> None:
     """Have the model compiled if it is not on the disk; trouble is logged: it only costs time."""
     if is_kept():
         return
+    get_logger().info("compile_started", stage="simulate")
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "edge_agent.pipeline.compile_ahead", systems),
         stderr=asyncio.subprocess.PIPE,

@@ -112,7 +112,8 @@ def warm_up(systems: Iterable[MaterialSystem]) -> None:
         process = Process(m_polyol_kg=0.1, m_iso_kg=0.1, T_polyol_C=25.0, T_iso_C=25.0)
         cup = Mold(open=True)
         with suppress(TwinError):
-            simulate(Scenario(scenario_id="warm_up", system=system, process=process, mold=cup))
+            shot = Scenario(scenario_id="warm_up", system=system, process=process, mold=cup)
+            simulate(shot).as_dict()  # the curves, too
             return
 
 

@@ -73,7 +73,6 @@ def limits_record(scenario: Scenario, setup: Setup) -> Parameters:
     }
     numbers |= {f"eta_{name}": value for name, value in eta.items()}
     record = np.empty(1, LIMITS)
-    for name in LIMITS.names or ():
-        value = numbers[name]
-        record[name] = np.nan if value is None else value
+    values = map(numbers.__getitem__, LIMITS.names or ())
+    record[0] = tuple(np.nan if value is None else value for value in values)
     return record

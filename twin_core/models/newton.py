@@ -145,9 +145,9 @@ def differentiate(
 
 
 @compiled
-def _bring_up(m: Array, k: int, order: Any) -> None:
+def _bring_up(m: Array, n: int, k: int, order: Any) -> None:
     """Exchange row ``k`` with the one below that has the largest entry in column ``k``."""
-    n, best = m.shape[0], k
+    best = k
     for i in range(k + 1, n):
         if abs(m[i, k]) > abs(m[best, k]):
             best = i
@@ -159,10 +159,10 @@ def _bring_up(m: Array, k: int, order: Any) -> None:
 
 @compiled
 def _invert(m: Array, order: Any) -> None:
-    """Inverse of a small well-scaled matrix in place: Gauss and Jordan with row exchange."""
-    n = m.shape[0]
+    """Inverse of the matrix of the amounts in place: Gauss and Jordan with row exchange."""
+    n = AMOUNTS  # a constant: the loops are unrolled
     for k in range(n):
-        _bring_up(m, k, order)
+        _bring_up(m, n, k, order)
         pivot = 1.0 / m[k, k]
         m[k, k] = 1.0
         for j in range(n):
@@ -225,7 +225,7 @@ def _lu(m: Array, order: Any) -> None:
     """LU with row exchange in place; the diagonal of U as reciprocals."""
     n = m.shape[0]
     for k in range(n):
-        _bring_up(m, k, order)
+        _bring_up(m, n, k, order)
         m[k, k] = 1.0 / m[k, k]
         for i in range(k + 1, n):
             m[i, k] *= m[k, k]

@@ -90,8 +90,7 @@ def parameter_record(setup: Setup, n_layers: int) -> Parameters:
     numbers |= _place(setup, V_foam0)
     numbers["wall_factor"] = SLAB_MODE if n_layers == 1 else 1.0
     record = np.zeros(1, s.PARAMETERS)
-    for name, number in numbers.items():
-        record[name] = number
+    record[0] = *(numbers.get(name, 0.0) for name in s.NUMBERS), 0.0
     record["share"][0, :n_layers] = graded_shares(n_layers)
     return record
 

@@ -61,8 +61,9 @@ PARAMETERS = np.dtype(
         ("share", np.float64, (MOST_LAYERS,)),
     ]
 )
-"""Parameters of the right-hand side; ``V_box, air_in_box, vent_open`` are the mode of the shot,
-``share`` the mass shares of the layers from wall to wall."""
+NUMBERS = tuple(name for name in PARAMETERS.names or () if name != "share")
+"""Parameters of the right-hand side, ``NUMBERS`` and ``share``; ``V_box, air_in_box, vent_open``
+are the mode of the shot, ``share`` the mass shares of the layers from wall to wall."""
 
 
 @compiled

@@ -35,6 +35,10 @@ def saturation(law: int, a: float, b: float, c: float, d: float, T: float) -> fl
     return a + b * math.exp(-0.5 * distance * distance)
 
 
+NUCLEATED = 4.2
+"""Times the nucleation time: from here on the factor below is 1 to the last bit."""
+
+
 @compiled
 def bubble_area_factor(n_gas: float, n_nuclei: float) -> float:
     """Relative bubble area (n_g / (n_g + 10 n_nuc))^(1/3): small bubbles take up gas slowly.
@@ -53,7 +57,7 @@ def nucleation_factor(t: float, t_nucleation: float) -> float:
     steep (assumed), so that nothing foams at the pour: at three times, the 0.25 % of the transfer
     that is left there made a liquid rich in pentane rise by 5 % within seconds.
     """
-    if t_nucleation <= 0.0:
+    if t_nucleation <= 0.0 or t > NUCLEATED * t_nucleation:
         return 1.0
     return 0.5 * (1.0 + math.tanh(6.0 * (t - t_nucleation) / t_nucleation))
 

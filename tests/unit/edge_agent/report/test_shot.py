@@ -61,8 +61,7 @@ def cells(page: Page, title: str) -> dict[str, list[str]]:
 def with_fields(result: SimulationResult, **fields: Any) -> SimulationResult:
     """The result as a later model gives it: with more fields."""
     changed = copy.copy(result)
-    for name, value in fields.items():
-        object.__setattr__(changed, name, value)
+    object.__setattr__(changed, "__class__", type("Later", (SimulationResult,), fields))
     return changed
 
 

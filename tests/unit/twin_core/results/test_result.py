@@ -32,8 +32,7 @@ FIRST_GENERATION_CSV = (
 
 
 def test_names_of_the_first_generation() -> None:
-    fields = {field.name for field in dataclasses.fields(SimulationResult)}
-    names = fields | set(dir(SimulationResult))
+    names = {*dir(SimulationResult), *(f.name for f in dataclasses.fields(SimulationResult))}
     assert [*FIRST_GENERATION_SERIES, "viscosity_Pa_s"] == SERIES
     assert names >= {*FIRST_GENERATION_SERIES, *FIRST_GENERATION_SCALARS, "audit"}
     assert ",".join(CSV_COLUMNS) == FIRST_GENERATION_CSV
