@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 from scipy.integrate import solve_ivp
-from twin_core.result import SERIES
 
 from tests.support.plain_python import plain_rhs
 from tests.support.scenarios import changed, scenario
@@ -22,6 +21,7 @@ from twin_core.arrays import Array
 from twin_core.models import problem
 from twin_core.models import state as s
 from twin_core.models.setup import prepare
+from twin_core.results.result import SERIES
 from twin_core.solvers.base import Tolerances
 
 ROUNDS, PEER_ROUNDS = 50, 5
