@@ -60,9 +60,14 @@ def test_ten_thousand_started(benchmark: BenchmarkFixture, tmp_path: Path) -> No
             port = running.broker.port
             sending = asyncio.create_task(asyncio.to_thread(publish_all, port, topic, payloads))
             await asyncio.sleep(0.2)
-            found = [await meter.one(f"shot{number:05d}") for number in range(2, 2 + shots)]
+            found: list[float] = []
+            try:
+                for number in range(2, 2 + shots):
+                    found.append((await meter.one(f"shot{number:05d}")).prediction_ms)
+            except TimeoutError:
+                found.append(float("inf"))
             await sending
-            return [waited.prediction_ms for waited in found]
+            return found
 
     found = benchmark.pedantic(lambda: asyncio.run(flood()), rounds=1)
     benchmark.extra_info["worst"] = max(found)

@@ -14,7 +14,7 @@ from edge_agent.links.mqtt import Session, connect
 from edge_agent.settings import BrokerSettings
 from tests.support.plant import Plant, end_of, pour_of
 
-HEARD_TIMEOUT_S = 120.0
+HEARD_TIMEOUT_S = 60.0
 PAUSE_S = 0.1
 
 
