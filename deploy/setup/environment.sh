@@ -82,6 +82,13 @@ get_node_red() (
   fi
 )
 
+# strace, with which benchmarks slow a disk down and count synced writes; they are skipped without it.
+get_strace() (
+  take_the_lock
+  : >"$LOG"
+  unpack_debs strace strace || say "no strace here; its package is strace"
+)
+
 # SUNDIALS for the tests of the backend `sundials`: the wheel, and scikits.odes where it can be built.
 # One is enough for the product; each has its adapter, so the tests take both. Without any the tests
 # that need it are skipped (in CI they fail).

@@ -60,8 +60,8 @@ class HeldPresses:
             gone = [shot for shot in self._shots.of_press(press) if shot.mold_id in molds]
             channel = Channel.PREDICTION
             kept = {t: p for t, p in retained.items() if topics.parse(t).channel is channel}
-            last = max(0, *(s.revision for _, s in left), *(_revision(p) for p in kept.values()))
-            self._pipeline.revisions.pass_over(press, last)
+            said = [shot.revision for _, shot in left] + [_revision(p) for p in kept.values()]
+            self._pipeline.revisions.pass_over(press, max(said, default=0))
             await self._pipeline.reserve()
             if found:
                 await self._pipeline.flush()

@@ -51,13 +51,14 @@ async def latencies(port: int, first: int) -> list[float]:
 
 async def drain(running: Plant) -> tuple[float, bool]:
     """Seconds until everything is stored, and whether it came in order."""
-    db, observables, ordered = running.db, 0, True
+    assert running.db is not None
+    db, seen, ordered = running.db, 0, True
     began = time.perf_counter()
-    while observables < FRAMES:
+    while seen < FRAMES:
         await asyncio.sleep(1.0)
         # without a gap: as many as the newest number says
-        observables, newest = await counts(db)
-        ordered = ordered and (not observables or newest == observables - 1)
+        seen, newest = await counts(db)
+        ordered = ordered and (not seen or newest == seen - 1)
     return time.perf_counter() - began, ordered
 
 

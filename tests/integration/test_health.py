@@ -33,7 +33,8 @@ from edge_agent.config.settings import (
 from edge_agent.errors import SettingsError, StoreError
 from edge_agent.links.mqtt import connect
 from edge_agent.monitoring.systemd import Service
-from edge_agent.pipeline import commit, pipeline
+from edge_agent.pipeline import commit
+from edge_agent.pipeline.simulate import Simulations
 from edge_agent.spool.changes import Changes
 from edge_agent.spool.spool import Spool
 from tests.support.waiting import until
@@ -236,7 +237,9 @@ def manager(tmp_path: Path) -> Iterator[Manager]:
         yield manager
 
 
-async def check_stuck(settings: Settings, manager: Manager, release: threading.Event) -> None:
+async def check_stuck(
+    settings: Settings, manager: Manager, release: threading.Event, what: str
+) -> None:
     """From now on the watchdog starves, until what hangs is released."""
 
     async def starved() -> bool:
@@ -246,7 +249,7 @@ async def check_stuck(settings: Settings, manager: Manager, release: threading.E
         await until(starved, "the watchdog to starve")
         status, body = await page(settings, "/healthz")
         assert status == 503
-        assert "pipeline: at one thing for" in body
+        assert f"{what}: at one thing for" in body
     finally:
         release.set()
     await until_page(settings, "/healthz", 200)
@@ -262,8 +265,8 @@ async def test_a_simulation_that_never_returns_starves_the_watchdog(
         await asyncio.to_thread(release.wait, 60)
         return await simulated(*arguments)  # type: ignore[arg-type]
 
-    simulated = pipeline.Pipeline._simulated
-    monkeypatch.setattr(pipeline.Pipeline, "_simulated", hang)
+    simulated = Simulations.of
+    monkeypatch.setattr(Simulations, "of", hang)
     async with MosquittoProcess() as broker:
         settings = settings_for(tmp_path, broker.port)
         async with running(settings, manager.service):
@@ -272,22 +275,19 @@ async def test_a_simulation_that_never_returns_starves_the_watchdog(
             assert "READY=1" in manager.said
             async with connect(settings.broker, "press") as session:
                 await session.publish("pur/v1/s/p1/shot", encode(pour("one")))
-            await check_stuck(settings, manager, release)
+            await check_stuck(settings, manager, release, "pipeline")
     manager.hear()
     assert "STOPPING=1" in manager.said
 
 
-async def test_a_disk_that_hangs_starves_the_watchdog(
-    tmp_path: Path, manager: Manager, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pipeline, "TICK_S", 0.1)
+async def test_a_disk_that_hangs_starves_the_watchdog(tmp_path: Path, manager: Manager) -> None:
     release = threading.Event()
     async with MosquittoProcess() as broker:
         settings = settings_for(tmp_path, broker.port)
         async with running(settings, manager.service) as agent:
             await until_page(settings, "/readyz", 200)
             hanging = asyncio.create_task(agent._spool._call(release.wait, 60))
-            await check_stuck(settings, manager, release)
+            await check_stuck(settings, manager, release, "spool")
             await hanging
 
 

@@ -1,16 +1,19 @@
 """A load that costs little: prebuilt MQTT 3.1.1 packets through a bare socket, each acknowledged.
 
-``python -m tests.support.load PORT COUNT [RATE]`` publishes COUNT telemetry frames of 12 sensors
-with QoS 1, at RATE a second or as fast as the broker takes them, and prints the rate it reached.
+``python -m tests.support.load PORT COUNT [RATE [PRESS [live]]]`` publishes COUNT telemetry frames
+of 12 sensors with QoS 1, at RATE a second or as fast as the broker takes them, and prints the rate
+it reached. ``live``: each is dated when it is sent, as a press does it.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import socket
 import struct
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 MOLD = "PANEL_500x500x50"
@@ -42,22 +45,33 @@ def _text(text: str) -> bytes:
     return struct.pack("!H", len(text)) + text.encode()
 
 
-def publish(port: int, count: int, rate: float | None = None, press: str = "p1") -> float:
-    """Publish frames, a tenth of a second apart by their own clock; messages a second."""
-    topic = _text(f"pur/v1/test/{press}/telemetry")
-    start = datetime.now(UTC) - timedelta(seconds=count * 0.1)
+def publish(
+    port: int, count: int, rate: float | None = None, press: str = "p1", *, live: bool = False
+) -> float:
+    """Publish frames, a tenth of a second apart by their own clock; messages a second.
+
+    Args:
+        live: as far apart as they are sent, beginning now.
+    """
+    step = timedelta(seconds=1 / rate if live and rate else 0.1)
+    start = datetime.now(UTC) - (timedelta() if live else count * step)
+    payloads = [frame(seq, start + seq * step) for seq in range(count)]
+    return publish_all(port, f"pur/v1/test/{press}/telemetry", payloads, rate)
+
+
+def publish_all(
+    port: int, topic: str, payloads: Sequence[bytes], rate: float | None = None
+) -> float:
+    """Publish payloads on one topic, each acknowledged by the broker; messages a second."""
+    head, count = _text(topic), len(payloads)
     packets = [
-        _packet(
-            0x32,
-            topic
-            + struct.pack("!H", seq % 65_535 + 1)
-            + frame(seq, start + timedelta(seconds=0.1 * seq)),
-        )
-        for seq in range(count)
+        _packet(0x32, head + struct.pack("!H", number % 65_535 + 1) + payload)
+        for number, payload in enumerate(payloads)
     ]
+    client_id = f"load-{os.getpid()}"
     with socket.create_connection(("127.0.0.1", port)) as link:
         link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        link.sendall(_packet(0x10, _text("MQTT") + b"\x04\x02\x00\x3c" + _text("load")))
+        link.sendall(_packet(0x10, _text("MQTT") + b"\x04\x02\x00\x3c" + _text(client_id)))
         if link.recv(4) != b"\x20\x02\x00\x00":
             raise ConnectionError("the broker does not take the load")
         began, sent, received = time.perf_counter(), 0, 0
@@ -76,6 +90,7 @@ def publish(port: int, count: int, rate: float | None = None, press: str = "p1")
 
 
 if __name__ == "__main__":
-    arguments = [float(text) for text in sys.argv[1:]]
-    port, count = int(arguments[0]), int(arguments[1])
-    print(f"{publish(port, count, *arguments[2:3]):.0f} messages/s")
+    port, count, *more = sys.argv[1:]
+    rate, press = (float(more[0]) if more else None), (more[1] if more[1:] else "p1")
+    reached = publish(int(port), int(count), rate, press, live=more[2:] == ["live"])
+    print(f"{reached:.0f} messages/s")

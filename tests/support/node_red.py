@@ -21,19 +21,33 @@ for (const name in p.sensors) if (!Number.isFinite(p.sensors[name])) return null
 return {topic: 'checked', payload: p, qos: 1};
 """
 
+ECHO = """
+const p = msg.payload;
+if (!p || p.v !== 1 || !p.ts || !p.shot_id || !p.event) return null;
+return {topic: 'echo', payload: p, qos: 1};
+"""
+
 
 def flow(port: int) -> list[dict[str, Any]]:
-    """mqtt in -> json -> function -> mqtt out."""
+    """mqtt in -> json -> function -> mqtt out, for frames and for shot events.
+
+    Its MQTT nodes have no setting for TCP_NODELAY, and their library does not set it.
+    """
     broker = {"id": "b", "type": "mqtt-broker", "broker": "127.0.0.1", "port": str(port)}
     broker |= {"clientid": "node-red", "protocolVersion": "5", "cleansession": True}
     first = {"id": "i", "type": "mqtt in", "z": "f", "topic": "pur/v1/test/p1/telemetry"}
     first |= {"qos": "1", "datatype": "auto-detect", "broker": "b", "wires": [["c"]]}
+    shots = {"id": "s", "type": "mqtt in", "z": "f", "topic": "pur/v1/test/+/shot", "qos": "1"}
+    shots |= {"datatype": "auto-detect", "broker": "b", "wires": [["e"]]}
+    echo = {"id": "e", "type": "function", "z": "f", "func": ECHO, "outputs": 1, "wires": [["o"]]}
     check = {"id": "c", "type": "function", "z": "f", "func": CHECK, "outputs": 1}
     last = {"id": "o", "type": "mqtt out", "z": "f", "topic": "", "qos": "", "broker": "b"}
     return [
         {"id": "f", "type": "tab", "label": "flow"},
         broker,
         first,
+        shots,
+        echo,
         check | {"wires": [["o"]]},
         last | {"wires": []},
     ]

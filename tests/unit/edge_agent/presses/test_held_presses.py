@@ -131,3 +131,10 @@ async def test_a_press_is_taken_as_a_whole_whenever_the_disk_refuses(desk: Desk)
     (kept,) = desk.disk.retained(str(PRESS), EPOCH, "", 9)
     assert kept.payload == b"of a newer program"
     assert desk.work.revisions.take(PRESS) == REVISION + 1, "no number is used twice"
+
+
+async def test_a_press_that_nobody_had_is_taken(desk: Desk) -> None:
+    async with asyncio.timeout(60):
+        await desk.held.take(PRESS, desk.settings.topics, {})
+    assert PRESS in desk.held
+    assert desk.work.revisions.have(PRESS)
