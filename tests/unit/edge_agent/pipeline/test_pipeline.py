@@ -307,3 +307,25 @@ async def test_simulations_of_shots_that_went_elsewhere_are_forgotten(desk: Desk
     desk.work.assembler.shots.remove(shot)
     await desk.work.tick()
     assert desk.work._simulations._known == {}
+
+
+async def test_a_shot_that_is_answered_again_after_a_crash_has_another_number(
+    tmp_path: Path,
+) -> None:
+    """What was said and not written is said again, perhaps in other words."""
+    said: list[Prediction] = []
+    for _ in range(3):
+        desk = Desk(tmp_path)
+        await desk.work.reserve()
+        session = PlayedSession(accepts=True)
+        sender = desk.work.publisher.open(PRESS, session, Watch("p"))  # type: ignore[arg-type]
+        desk.disk.refuses = True  # nothing of this life is written
+        await desk.told(unknown())
+        said += [decode(Prediction, sent.payload) for sent in session.sent if sent.retain]
+        desk.work.publisher.close(sender)
+        await desk.work._writer.stop()
+        assert desk.acknowledged == []
+        desk.work._spool.close()
+    assert len(said) == 3
+    assert len({found.revision for found in said}) == 3
+    assert {(found.shot_key, found.basis) for found in said} == {(said[0].shot_key, "poured")}
