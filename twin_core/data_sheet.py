@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from twin_core.errors import InputError
 from twin_core.materials import Components, MaterialSystem
@@ -79,14 +80,18 @@ def cup_recipe(system: MaterialSystem) -> CupRecipe:
     elif ratio is None:
         ratio = iso_per_polyol(mix, CUP_INDEX)
         notes.append(f"the sheet gives no index and no mass ratio: index {CUP_INDEX:g} assumed")
-    process = Process(
+    return CupRecipe(_cup_process(ratio, T), tuple(notes))
+
+
+@lru_cache(maxsize=256)
+def _cup_process(ratio: float, T_C: float) -> Process:
+    return Process(
         m_polyol_kg=CUP_POLYOL_KG,
         m_iso_kg=CUP_POLYOL_KG * ratio,
-        T_polyol_C=T,
-        T_iso_C=T,
-        T_ambient_C=T,
+        T_polyol_C=T_C,
+        T_iso_C=T_C,
+        T_ambient_C=T_C,
     )
-    return CupRecipe(process, tuple(notes))
 
 
 @dataclass(frozen=True)

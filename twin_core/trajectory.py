@@ -9,12 +9,12 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from twin_core.arrays import Array, Parameters
+from twin_core.arrays import Array, Parameters, stacked
 from twin_core.backends import backend
 from twin_core.models import observe, problem
 from twin_core.models import state as s
 from twin_core.models.limits import limits_record
-from twin_core.models.part_properties import PART, cure_at_gel, part
+from twin_core.models.part_properties import PART, part
 from twin_core.models.setup import Setup, prepare
 from twin_core.scenario import Scenario
 from twin_core.solvers.base import OdeProblem, OdeSolution, Tolerances
@@ -91,7 +91,7 @@ class Trajectory:
     def observables(self) -> Array:
         """``OBSERVABLES`` at each time."""
         found = np.empty((len(self.t_s), len(s.OBSERVABLES)))
-        modes = np.concatenate([parameters for _, parameters in self.solution.modes])
+        modes = stacked([parameters for _, parameters in self.solution.modes])
         observe.observe(self.y, np.arange(len(self.t_s)), modes, self.first, len(modes), found)
         return found
 
@@ -99,9 +99,8 @@ class Trajectory:
     def borne(self) -> Array:
         """``PART`` at each time."""
         found = np.empty((len(self.t_s), len(PART)))
-        y = self.solution.y_at.get("gel")
-        alpha_gel = 1.0 if y is None else cure_at_gel(y, self.problem.parameters[0])
-        part(self.y, self.observables, self.problem.parameters, self.shot.limits, alpha_gel, found)
+        gelled = self.solution.y_at.get("gel", np.empty(0))
+        part(self.y, self.observables, self.problem.parameters, self.shot.limits, gelled, found)
         return found
 
     @property

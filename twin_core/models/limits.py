@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from twin_core.arrays import Parameters
+from twin_core.arrays import Parameters, record_of
 from twin_core.models.setup import Setup
 from twin_core.physics.rheology import CASTRO_MACOSKO
 from twin_core.scenario import Scenario
@@ -72,7 +72,5 @@ def limits_record(scenario: Scenario, setup: Setup) -> Parameters:
         "water_from_rh": a.water_from_rh_kg,
     }
     numbers |= {f"eta_{name}": value for name, value in eta.items()}
-    record = np.empty(1, LIMITS)
     values = map(numbers.__getitem__, LIMITS.names or ())
-    record[0] = tuple(np.nan if value is None else value for value in values)
-    return record
+    return record_of([np.nan if value is None else value for value in values], LIMITS)

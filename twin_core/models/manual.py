@@ -17,8 +17,8 @@ from twin_core.solvers.base import OdeProblem, OdeSolution, Statistics, Toleranc
 
 def break_events(problem: OdeProblem) -> Array:
     """(events,) whether a step has to end there: a mode changes or a law has a kink."""
-    closed = problem.parameters[0]["is_open"] <= 0.0
-    kink_at_gel = closed or problem.parameters[0]["gel_width"] > 0.0
+    closed = float(problem.parameters["is_open"][0]) <= 0.0
+    kink_at_gel = closed or float(problem.parameters["gel_width"][0]) > 0.0
     return np.array([False, kink_at_gel, closed, closed])
 
 

@@ -22,7 +22,9 @@ of the middle layer's liquid."""
 
 @compiled
 def cure_at_gel(y: Array, p: Any) -> float:
-    """Mean degree of cure of a state."""
+    """Mean degree of cure of the state at gel; 1 where there is none: no stiffness."""
+    if y.size == 0:
+        return 1.0
     n = s.layer_count(y.size)
     alpha = 0.0
     for i in range(n):
@@ -68,14 +70,14 @@ def part_row(y: Array, p: Any, P: float, c: Any, alpha_gel: float, out: Array) -
 
 @compiled
 def part(
-    y: Array,
-    observables: Array,
-    params: Parameters,
-    limits: Parameters,
-    alpha_gel: float,
-    out: Array,
+    y: Array, observables: Array, params: Parameters, limits: Parameters, gelled: Array, out: Array
 ) -> None:
-    """``part_row`` for every row; the mode of ``params`` does not matter."""
+    """``part_row`` for every row; the mode of ``params`` does not matter.
+
+    Args:
+        gelled: state at gel, empty where there is none.
+    """
+    alpha_gel = cure_at_gel(gelled, params[0])
     for i in range(y.shape[0]):
         part_row(y[i], params[0], observables[i, s.P_], limits[0], alpha_gel, out[i])
 

@@ -61,21 +61,18 @@ def problem(setup: Setup, t_end_s: float, n_layers: int = 1) -> OdeProblem:
 
 def initial_state(setup: Setup, parameters: Parameters, n: int) -> Array:
     """The shot at the end of injection."""
-    p = parameters[0]
-    y = np.zeros(s.LAYER_STATES * n + s.TAIL_STATES)
-    s.layered(y)[:] = p["n_OH0"], p["n_W0"], 0.0, 0.0, setup.T_pour_K
-    s.tail(y)[:] = *setup.T_mold_K, p["n_air0"], 0.0
-    return y
+    n_OH, n_W, n_air = (float(parameters[name][0]) for name in ("n_OH0", "n_W0", "n_air0"))
+    layer = n_OH, n_W, 0.0, 0.0, setup.T_pour_K
+    return np.array((*(layer * n), *setup.T_mold_K, n_air, 0.0))
 
 
 def scales(setup: Setup, parameters: Parameters, n: int) -> Array:
     """How large a change of each state is that matters."""
-    p = parameters[0]
-    scale = np.empty(s.LAYER_STATES * n + s.TAIL_STATES)
-    s.layered(scale)[:] = *([p["n_OH0"]] * 4), WARMING_K
-    heat = p["m_liquid"] * p["c_liquid"] * 10.0  # of a change by 10 K
-    s.tail(scale)[:] = WARMING_K, WARMING_K, max(p["n_air0"], 1e-3 * p["n_OH0"]), heat
-    return scale
+    names = "n_OH0", "n_air0", "m_liquid", "c_liquid"
+    n_OH, n_air, m, c = (float(parameters[name][0]) for name in names)
+    layer = n_OH, n_OH, n_OH, n_OH, WARMING_K
+    heat = m * c * 10.0  # of a change by 10 K
+    return np.array((*(layer * n), WARMING_K, WARMING_K, max(n_air, 1e-3 * n_OH), heat))
 
 
 def parameter_record(setup: Setup, n_layers: int) -> Parameters:
@@ -89,9 +86,12 @@ def parameter_record(setup: Setup, n_layers: int) -> Parameters:
     numbers["V_foam0"] = V_foam0
     numbers |= _place(setup, V_foam0)
     numbers["wall_factor"] = SLAB_MODE if n_layers == 1 else 1.0
-    record = np.zeros(1, s.PARAMETERS)
-    record[0] = *(numbers.get(name, 0.0) for name in s.NUMBERS), 0.0
-    record["share"][0, :n_layers] = graded_shares(n_layers)
+    values = np.zeros(s.PARAMETERS.itemsize // 8)
+    values[: len(s.NUMBERS)] = [numbers.get(name, 0.0) for name in s.NUMBERS]
+    values[len(s.NUMBERS) : len(s.NUMBERS) + n_layers] = graded_shares(n_layers)
+    record = values.view(s.PARAMETERS)
+    for law in s.LAWS:
+        record[law] = int(numbers.get(law, 0.0))
     return record
 
 

@@ -53,17 +53,17 @@ _NUMBERS = """
     is_open P_ambient V_mold V_box air_in_box T_air n_air0 vent_area vent_discharge vent_open
     area thickness wall_factor cup_loss C_mold UA_ambient T_ambient UA_heater T_heater_1 T_heater_2
 """
+LAWS = ("gelling_law", "solubility_law")
 PARAMETERS = np.dtype(
     [
-        ("gelling_law", np.int64),
-        ("solubility_law", np.int64),
+        *((name, np.int64) for name in LAWS),
         *((name, np.float64) for name in _NUMBERS.split()),
         ("share", np.float64, (MOST_LAYERS,)),
     ]
 )
 NUMBERS = tuple(name for name in PARAMETERS.names or () if name != "share")
-"""Parameters of the right-hand side, ``NUMBERS`` and ``share``; ``V_box, air_in_box, vent_open``
-are the mode of the shot, ``share`` the mass shares of the layers from wall to wall."""
+"""Parameters of the right-hand side: ``NUMBERS`` (``LAWS`` are whole) and ``share``, mass shares of
+the layers from wall to wall. ``V_box, air_in_box, vent_open`` are the mode of the shot."""
 
 
 @compiled

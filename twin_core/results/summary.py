@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from twin_core.arrays import Array, Parameters
+from twin_core.arrays import Array, Parameters, stacked
 from twin_core.compiled import allocating
 from twin_core.errors import TwinError
 from twin_core.models import observe
@@ -65,13 +65,12 @@ def read_off(
         for m in range(y.shape[1]):
             states[k, m] = y[chosen[k], m]
     observe.observe(y, chosen, modes, first, count, observables)
-    alpha_gel = 1.0
-    if not np.isnan(event_t[s.GEL]):
-        alpha_gel = cure_at_gel(event_y[s.GEL], p)
+    gelled = event_y[s.GEL] if not np.isnan(event_t[s.GEL]) else event_y[s.GEL, :0]
+    alpha_gel = cure_at_gel(gelled, p)
     kpis, window, verdict = rows.kpis[i], rows.window[i], rows.verdict[i]
     kpi.key_figures(times, states, observables, n, p, event_t, alpha_gel, c, kpis)
     if depth >= VERDICT:
-        part(states, observables, modes, limits, alpha_gel, borne)
+        part(states, observables, modes, limits, gelled, borne)
         demold.window(times, observables, borne, n, p.X_gel, c, window)
         assessment.verdict(kpis, window, c, verdict)
     if depth >= BALANCE:
@@ -151,8 +150,8 @@ def run(
     kept = np.empty((count if keep else 0, len(analysis), len(keep)))
     outcome, reached = np.empty(count, np.int64), np.empty(count)
     run_shots(
-        np.concatenate([ode.parameters for ode in problems]),
-        np.concatenate([shot.limits for shot in shots]),
+        stacked([ode.parameters for ode in problems]),
+        stacked([shot.limits for shot in shots]),
         np.array([ode.y0 for ode in problems]),
         np.array([ode.scale for ode in problems]),
         np.array([break_events(ode) for ode in problems]),
@@ -182,7 +181,7 @@ def summarize(ran: Trajectory) -> Rows:
     event_y = np.zeros((len(s.EVENTS), ran.y.shape[1]))
     for name, y in solution.y_at.items():
         event_y[s.EVENTS.index(name)] = y
-    modes = np.concatenate([parameters for _, parameters in solution.modes])
+    modes = stacked([parameters for _, parameters in solution.modes])
     heat = np.empty(0) if solution.heat is None else solution.heat
     observables = np.empty((len(chosen), len(s.OBSERVABLES)))
     read_off(
