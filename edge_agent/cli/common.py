@@ -141,7 +141,7 @@ def write_file(path: Path, content: str | bytes) -> None:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
     except OSError as error:
         words = f"{path}: cannot be written: {error.strerror or error}"
-        raise InputError(words, hint=disk_hint(error)) from None
+        raise InputError(words, hint=disk_hint(error)) from error
 
 
 def fault(error: Exception, exit_code: int = 1) -> NoReturn:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from broker.codec import encode
 from broker.local.mosquitto import MosquittoProcess
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import Session, connect
-from edge_agent.spool.spool import Spool
+from edge_agent.spool.spool import EPOCH, Spool
 from tests.support.delay_proxy import DelayProxy
 from tests.support.load import MOLD
 from tests.support.measured import say
@@ -29,12 +30,13 @@ PRESS = "test/p1"
 def fill(path: Path, molds: int) -> None:
     """As many molds as an agent may have predicted for: the prediction of one, for all."""
     spool = Spool(path)
-    retained = dict(spool.retained(PRESS))
+    kept = spool.retained(PRESS, EPOCH, "", molds)
+    retained = {one.topic: one.payload for one in kept}
     ((topic, payload),) = retained.items()
     for number in range(molds):
         name = f"M{number:05d}"
         retained[topic.replace(MOLD, name)] = payload.replace(MOLD.encode(), name.encode())
-    spool.exchange(PRESS, retained)
+    spool.exchange(PRESS, retained, datetime.now(UTC))
     spool.close()
 
 

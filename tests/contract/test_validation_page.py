@@ -91,12 +91,14 @@ def test_the_command_writes_page_and_figures(
     assert len(list((tmp_path / "figures").iterdir())) == len(page().plots())
 
 
-def test_the_command_needs_a_folder_and_says_so(
+def test_the_command_says_what_it_cannot_write(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("edge_agent.report.validation.validation_page", page)
-    out = tmp_path / "no" / "page.md"
+    (tmp_path / "file").write_text("")
+    out = tmp_path / "file" / "page.md"
     result = CliRunner().invoke(command, ["--out", str(out)])
     assert result.exit_code == 2
-    assert result.stderr.startswith(f"error: {out}: cannot be written: ")
+    assert result.stderr.startswith(f"error: {out.parent}/")
+    assert ": cannot be written: " in result.stderr
     assert "validate --out docs/validation.md" in CliRunner().invoke(command, ["--help"]).stdout

@@ -27,7 +27,7 @@ def test_an_error_with_its_traceback(arguments: list[str]) -> None:
     assert done.exit_code == 2
     assert done.stderr.count("Traceback (most recent call last)") == 1
     assert "in read_path" in done.stderr
-    assert "error: x.y: there is no number" in done.stderr.splitlines()[-2]
+    assert "error: x.y: there is no number" in done.stderr.splitlines()[-1]
     assert done.stdout == ""
 
 
@@ -63,14 +63,14 @@ def test_a_password_that_an_error_hides_stays_hidden() -> None:
 @pytest.mark.parametrize("options", [[], ["-v"]])
 def test_log_lines_are_on_stderr(tmp_path: Path, options: list[str]) -> None:
     code = (
-        "import edge_agent.inference.registry as shelf\n"
+        "from edge_agent.inference.registry import ModelRegistry\n"
         "from edge_agent.cli import main\n"
         "from edge_agent.logs import get_logger\n"
-        "old = shelf.Shelf.manifests\n"
+        "old = ModelRegistry.manifests\n"
         "def manifests(self):\n"
         "    get_logger().debug('models_changed', detail='seen')\n"
         "    return old(self)\n"
-        "shelf.Shelf.manifests = manifests\n"
+        "ModelRegistry.manifests = manifests\n"
         "main()\n"
     )
     arguments = ["models", "list", "--models", str(tmp_path), *options]
