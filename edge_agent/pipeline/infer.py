@@ -75,7 +75,8 @@ class Inference:
     async def start(self) -> None:
         """Load what is promoted; whoever waits for it does not wait for ever."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(self._look()), FIRST_LOOK_S)
+            async with asyncio.timeout(FIRST_LOOK_S):
+                await asyncio.shield(self._look())
 
     def tick(
         self, now: datetime, presses: Iterable[PressAddress], shots: Container[str]

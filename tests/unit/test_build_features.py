@@ -126,8 +126,9 @@ def test_a_history_has_the_inputs_that_the_agent_saw(tmp_path: Path) -> None:
             event |= {"event": "poured", "ts": columns["poured_at"]}
             assembler.event(press, ShotEvent.model_validate(event))
     for shot in shots_of(history(tmp_path / "h.db", rows)):
-        agents = assembler.shots[f"s/p1/{shot.key.shot_id}"].inputs
-        assert shot.inputs == {name: reading.value for name, reading in agents.items()}
+        agents = assembler.shots.of_id(press, shot.key.shot_id)
+        assert agents is not None
+        assert shot.inputs == {name: reading.value for name, reading in agents.inputs.items()}
 
 
 def _agent_time(kind: str, columns: dict[str, Any]) -> datetime:

@@ -210,7 +210,7 @@ def test_rows_are_those_of_the_agent(plant: VirtualPlant, shots: list[VirtualSho
                 assembler.frame(shot.press, timed.message)
             else:
                 assembler.event(shot.press, timed.message)  # type: ignore[arg-type]
-        (seen,) = assembler.shots.values()
+        (seen,) = assembler.shots
         row = next(row for row in shot_rows(shot) if row.kind == "shot")
         columns = yaml.safe_load(row.document)
         for name in ("outcome", "T_core_max_C", "p_cavity_max_bar", "frames_count", "mold_id"):
