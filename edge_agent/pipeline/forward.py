@@ -99,7 +99,8 @@ class Forwarder:
                 await asyncio.sleep(GATHER_S)
             if not self._old and not (more and count == 0):
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), self._settings.history.gather_s)
+                    async with asyncio.timeout(self._settings.history.gather_s):
+                        await self._wake.wait()
 
     async def batch(self) -> int:
         """Deliver a batch; how many rows it was. What is refused for good becomes a dead letter.

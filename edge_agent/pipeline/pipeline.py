@@ -152,7 +152,8 @@ class Pipeline:
             else:
                 self._watch.rest()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self.wake.wait(), self._pause_s())
+                    async with asyncio.timeout(self._pause_s()):
+                        await self.wake.wait()
 
     async def start(self) -> None:
         """Reserve numbers, load models, and work on what an older program left."""
@@ -164,7 +165,8 @@ class Pipeline:
         """Write what there is, if the disk takes it at once; the broker has the rest."""
         if not self._writer.unsaved:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.flush(), FLUSH_S)
+                async with asyncio.timeout(FLUSH_S):
+                    await self.flush()
         await self._writer.stop()
 
     async def step(self) -> bool:

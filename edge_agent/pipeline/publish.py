@@ -297,7 +297,8 @@ class Sender:
 
     async def _wait(self) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._moved.wait(), LOOK_S)
+            async with asyncio.timeout(LOOK_S):
+                await self._moved.wait()
         if self._flying:
             oldest = next(iter(self._flying.values()))
             if perf_counter() - oldest.since > TIMEOUT_S:

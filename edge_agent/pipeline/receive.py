@@ -69,7 +69,8 @@ class Inlet:
             progress()
             self._moved.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._moved.wait(), 1.0)
+                async with asyncio.timeout(1.0):
+                    await self._moved.wait()
 
 
 def _nobody(_messages: Sequence[Incoming]) -> None:

@@ -96,7 +96,8 @@ class Sharing:
                 get_logger().warning("group_lost", detail=self._group.press, **words)
                 self._watch.rest()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._leaving.wait(), pause)
+                    async with asyncio.timeout(pause):
+                        await self._leaving.wait()
                 delay = min(2.0 * delay, self._settings.broker.reconnect_max_s)
 
     async def leave(self, running: asyncio.Task[None]) -> None:

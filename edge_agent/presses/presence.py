@@ -109,7 +109,8 @@ class Presence:
                 self._tried.set()
                 self._wanted.clear()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wanted.wait(), random.uniform(0.5, 1.0) * delay)
+                    async with asyncio.timeout(random.uniform(0.5, 1.0) * delay):
+                        await self._wanted.wait()
                 delay = min(2.0 * delay, self._settings.broker.reconnect_max_s)
 
     async def _listen(self) -> None:

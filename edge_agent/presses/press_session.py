@@ -167,7 +167,8 @@ class PressSession:
         old = tools.takeover.start(link.press, earlier, session.version, settled)
         try:
             with suppress(TimeoutError):
-                await asyncio.wait_for(old.tried.wait(), OLD_FIRST_S)
+                async with asyncio.timeout(OLD_FIRST_S):
+                    await old.tried.wait()
             await receive(session, inlet, watch)
         finally:
             await old.stop()

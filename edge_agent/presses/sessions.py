@@ -241,5 +241,6 @@ class Sessions:
                 log.warning("link_lost", error=str(error), delay_s=round(pause, 2), **hints)
                 link.watch.rest()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(link.end.wait(), pause)
+                    async with asyncio.timeout(pause):
+                        await link.end.wait()
                 delay = min(2.0 * delay, longest)

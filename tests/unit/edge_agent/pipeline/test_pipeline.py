@@ -72,6 +72,23 @@ async def test_time_passes_for_a_busy_agent_too(
     assert loop.steps > loop.ticks - 2
 
 
+@pytest.mark.parametrize("turns", range(4))
+async def test_the_loop_ends_also_when_it_is_woken_just_then(turns: int) -> None:
+    """A cancellation that comes together with what it waits for must not get lost."""
+    loop = Loop(busy=False)
+    loop._pause_s = lambda: 60.0  # type: ignore[method-assign]
+    running = asyncio.create_task(loop.run())
+    await until(lambda: loop._watch.resting and loop.steps > 0, "the loop to wait")
+    loop.wake.set()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.wait({running}, timeout=30)
+    ended = running.done()
+    running.cancel()
+    assert ended
+
+
 class Disk(Spool):
     """Refuses when it is told to."""
 

@@ -369,3 +369,24 @@ async def test_what_is_not_on_disk_yet_is_newer_than_what_is_restored(
     (kept,) = [k for k in desk.spool.retained(str(PRESS), EPOCH, "", 9) if k.topic == TOPIC]
     assert kept.payload == b"new"
     assert desk.publisher.retained == {}
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_the_sender_ends_also_when_the_broker_answers_just_then(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, turns: int
+) -> None:
+    monkeypatch.setattr(publish, "LOOK_S", 60.0)
+    session = PlayedSession()
+    sender = desk.publisher.open(PRESS, session, Watch("publish"))  # type: ignore[arg-type]
+    running = asyncio.create_task(sender.run())
+    desk.issue(kpi("one"))
+    await until(lambda: not sender.backlog.is_set(), "the backlog to be read")
+    session.answer_all()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.wait({running}, timeout=30)
+    ended = running.done()
+    running.cancel()
+    desk.publisher.close(sender)
+    assert ended
