@@ -18,8 +18,9 @@ from twin_core.units import R_J_PER_MOL_K
 
 
 @compiled
-def pressure(y: Array, n: int, p: Any) -> float:
+def pressure(y: Array, many: int | None, p: Any) -> float:
     """The one pressure of cells and headspace [Pa]."""
+    n = s.count(many)
     if p.is_open > 0.0:
         return float(p.P_ambient)
     n_T, V_liquid = 0.0, 0.0
@@ -33,16 +34,18 @@ def pressure(y: Array, n: int, p: Any) -> float:
 
 
 @compiled
-def all_foam(t: float, y: Array, n: int, P: float, p: Any, work: Array) -> None:
+def all_foam(t: float, y: Array, many: int | None, P: float, p: Any, work: Array) -> None:
     """``foam`` for every layer, into the rows of ``work``."""
+    n = s.count(many)
     for i in range(n):
         j = s.LAYER_STATES * i
         f.foam(t, y[j], y[j + 1], y[j + 2], y[j + 3], y[j + 4], P, p, work[i])
 
 
 @compiled
-def _heat_flows(y: Array, n: int, V_all: float, p: Any, work: Array, q: Array) -> None:
+def _heat_flows(y: Array, many: int | None, V_all: float, p: Any, work: Array, q: Array) -> None:
     """Heat across each face from wall 1 to wall 2 [W], positive towards wall 2; ``q`` (n + 1,)."""
+    n = s.count(many)
     half = 0.5 * p.area * min(1.0, V_all / p.V_mold)
     before, T_before = 0.0, y[s.LAYER_STATES * n + s.WALL_1]
     for i in range(n):
@@ -59,14 +62,17 @@ def _heat_flows(y: Array, n: int, V_all: float, p: Any, work: Array, q: Array) -
 
 
 @compiled
-def assemble(y: Array, n: int, P: float, p: Any, work: Array, q: Array, dy: Array) -> None:
+def assemble(
+    y: Array, many: int | None, P: float, p: Any, work: Array, q: Array, dy: Array
+) -> None:
     """Derivatives of the whole state from what ``foam`` found for each layer."""
+    n = s.count(many)
     end = s.LAYER_STATES * n
     V_all = 0.0
     for i in range(n):
         V_all += p.share[i] * work[i, f.V_FOAM]
     if p.area > 0.0:
-        _heat_flows(y, n, V_all, p, work, q)
+        _heat_flows(y, many, V_all, p, work, q)
     vented = 0.0
     if p.vent_open > 0.0:
         free = vents.vent_opening(1.0 - V_all / p.V_mold)
@@ -134,8 +140,9 @@ def rhs(t: float, y: Array, params: Parameters, dy: Array) -> None:
 
 
 @compiled
-def event_row(y: Array, n: int, P: float, p: Any, out: Array) -> None:
+def event_row(y: Array, many: int | None, P: float, p: Any, out: Array) -> None:
     """Values that rise through zero at the events, from a state and its pressure."""
+    n = s.count(many)
     X, V_all = 0.0, 0.0
     for i in range(n):
         j = s.LAYER_STATES * i

@@ -33,8 +33,9 @@ def border_column(b: int, n: int) -> int:
 
 
 @compiled
-def pressure_gradient(y: Array, n: int, P: float, p: Any, out: Array) -> None:
+def pressure_gradient(y: Array, many: int | None, P: float, p: Any, out: Array) -> None:
     """dP/dy into ``out`` (states,)."""
+    n = s.count(many)
     out[:] = 0.0
     if p.is_open > 0.0:
         return
@@ -106,12 +107,13 @@ def space(ns: int) -> Space:
 
 @compiled
 def differentiate(
-    t: float, y: Array, dy: Array, n: int, P: float, p: Any, scale: Array, space: Space
+    t: float, y: Array, dy: Array, many: int | None, P: float, p: Any, scale: Array, space: Space
 ) -> None:
     """J in parts, into ``local``, ``border``, ``by_pressure`` and ``gradient`` of ``space``.
 
     ``dy`` and ``space.work`` are those of this state.
     """
+    n = s.count(many)
     nb, ns = n + s.TAIL_STATES, y.size
     work, trial, q, changed = space.work, space.trial, space.q, space.changed
     local, border, by_pressure = space.local, space.border, space.by_pressure
@@ -125,7 +127,7 @@ def differentiate(
         if i < n:
             j = s.LAYER_STATES * i
             f.foam(t, y[j], y[j + 1], y[j + 2], y[j + 3], y[j + 4], P, p, trial[i])
-        layers.assemble(y, n, P, p, trial, q, changed)
+        layers.assemble(y, many, P, p, trial, q, changed)
         for b in range(nb):
             at = border_column(b, n)
             border[b, column] = (changed[at] - dy[at]) / d
@@ -137,11 +139,11 @@ def differentiate(
         y[column] = kept
     if p.is_open <= 0.0:
         d = DIFFERENCE * P
-        layers.all_foam(t, y, n, P + d, p, trial)
-        layers.assemble(y, n, P + d, p, trial, q, changed)
+        layers.all_foam(t, y, many, P + d, p, trial)
+        layers.assemble(y, many, P + d, p, trial, q, changed)
         for at in range(ns):
             by_pressure[at] = (changed[at] - dy[at]) / d
-    pressure_gradient(y, n, P, p, space.gradient)
+    pressure_gradient(y, many, P, p, space.gradient)
 
 
 @compiled
@@ -181,8 +183,9 @@ def _invert(m: Array, order: Any) -> None:
 
 
 @compiled
-def factor(a: float, n: int, space: Space) -> None:
+def factor(a: float, many: int | None, space: Space) -> None:
     """Prepare ``solve`` for this ``a``."""
+    n = s.count(many)
     local, border, by_pressure, gradient = (
         space.local, space.border, space.by_pressure, space.gradient,
     )  # fmt: skip
@@ -217,13 +220,12 @@ def factor(a: float, n: int, space: Space) -> None:
         for row in range(AMOUNTS):
             dense[last, i] -= gradient[j + row] * by_T[i, row]
             dense[last, last] -= gradient[j + row] * by_P[i, row]
-    _lu(dense, space.order)
+    _lu(dense, nb + 1, space.order)
 
 
 @compiled
-def _lu(m: Array, order: Any) -> None:
+def _lu(m: Array, n: int, order: Any) -> None:
     """LU with row exchange in place; the diagonal of U as reciprocals."""
-    n = m.shape[0]
     for k in range(n):
         _bring_up(m, n, k, order)
         m[k, k] = 1.0 / m[k, k]
@@ -235,9 +237,8 @@ def _lu(m: Array, order: Any) -> None:
 
 
 @compiled
-def _lu_solve(m: Array, order: Any, g: Array) -> None:
+def _lu_solve(m: Array, n: int, order: Any, g: Array) -> None:
     """Solve in place with what ``_lu`` left."""
-    n = m.shape[0]
     for k in range(n):
         best = order[k]
         if best != k:
@@ -255,8 +256,9 @@ def _lu_solve(m: Array, order: Any, g: Array) -> None:
 
 
 @compiled
-def solve(r: Array, n: int, space: Space) -> None:
+def solve(r: Array, many: int | None, space: Space) -> None:
     """Solve (a I - J) k = r in place."""
+    n = s.count(many)
     border, gradient, inverse = space.border, space.gradient, space.inverse
     by_T, by_P, g = space.by_T, space.by_P, space.unknowns
     nb = n + s.TAIL_STATES
@@ -280,7 +282,7 @@ def solve(r: Array, n: int, space: Space) -> None:
         g[nb] += (
             gradient[j] * u0 + gradient[j + 1] * u1 + gradient[j + 2] * u2 + gradient[j + 3] * u3
         )
-    _lu_solve(space.dense, space.order, g)
+    _lu_solve(space.dense, nb + 1, space.order, g)
     for i in range(n):
         j = s.LAYER_STATES * i
         for row in range(AMOUNTS):
