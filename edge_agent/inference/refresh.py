@@ -44,7 +44,8 @@ class ModelRefresh:
     async def start(self) -> None:
         """Load the promoted models, and wait for them for a while."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.shield(self._start()), FIRST_REFRESH_S)
+            async with asyncio.timeout(FIRST_REFRESH_S):
+                await asyncio.shield(self._start())
 
     def tick(self) -> list[Entry]:
         """Read the directory again unless that is under way; report models newly refused."""
