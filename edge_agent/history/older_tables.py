@@ -47,7 +47,7 @@ def to_version_3(db: sqlite3.Connection, create: Callable[[Table], str]) -> None
         db.execute(f"ALTER TABLE {name} RENAME TO {name}_2")
         db.execute(create(TABLES[name]))
     repeated = db.execute(_REPEATED).fetchall()
-    db.execute(_copy("shot", "revision"))
+    db.execute(_copy("shot", "NULL"))
     db.execute(_copy("prediction", "revision") + f" WHERE rowid NOT IN ({_REPEATED})")
     for row in repeated:
         db.execute(_copy("prediction", _NEXT_REVISION) + " WHERE rowid = ?", row)

@@ -35,7 +35,22 @@ class Table:
         # a shot is written when poured and again when it has ended
         others = [name for name in self.columns if name not in self.key]
         updates = ", ".join(f'"{name}" = excluded."{name}"' for name in others)
-        return f"ON CONFLICT ({key}) DO UPDATE SET {updates} WHERE excluded.outcome IS NOT NULL"
+        newer = f"coalesce(excluded.revision, 0) >= coalesce({self.name}.revision, 0)"
+        return (
+            f"ON CONFLICT ({key}) DO UPDATE SET {updates}"
+            f" WHERE excluded.outcome IS NOT NULL AND {newer}"
+        )
+
+
+SUPERSEDED = """
+DELETE FROM prediction WHERE basis IN ('poured', 'final') AND EXISTS (
+    SELECT 1 FROM prediction AS newer
+    WHERE newer.site = prediction.site AND newer.press = prediction.press
+        AND newer.shot_key = prediction.shot_key AND newer.basis = prediction.basis
+        AND newer.revision > prediction.revision)
+"""
+"""Of two agents of a group, one of which was killed, both may have answered a shot: the last word
+counts. The same SQL in SQLite and PostgreSQL; who uses it adds which shots."""
 
 
 def names(columns: Iterable[str]) -> str:
@@ -71,6 +86,7 @@ TABLES = {
             "shot_id": "text",
             "mold_id": "text",
             "system_id": "text",
+            "revision": "integer",
             "outcome": "text",
             "started_at": "time",
             "poured_at": "time",

@@ -14,7 +14,7 @@ from typing import Any
 from broker.timestamps import format_timestamp
 from edge_agent.errors import StoreError
 from edge_agent.history import older_tables
-from edge_agent.history.schema import TABLES, Table, names, with_shot_key
+from edge_agent.history.schema import SUPERSEDED, TABLES, Table, names, with_shot_key
 from edge_agent.ports import HistoryRow, Receipt, Stored
 from edge_agent.spool.sqlite_files import (
     GROUP_MAY_READ,
@@ -56,6 +56,7 @@ WAY_OUT = (
     "rows stay in the spool until the right file is back (moved, not copied) or the agent is "
     "restarted: it then goes on with what lies there, or a new history"
 )
+_SHOT_KEY = list(TABLES["prediction"].columns).index("shot_key")
 ROWS_AT_ONCE = 10_000
 _DELETE_OLD = """
 DELETE FROM telemetry WHERE ts < ?1 AND ts <=
@@ -114,6 +115,8 @@ class SqliteHistory:
         with self._transaction():
             for name, values_by_id in by_table.items():
                 self._store(TABLES[name], values_by_id, receipt)
+            shots = {values[_SHOT_KEY] for _, values in by_table.get("prediction", [])}
+            self._db.executemany(f"{SUPERSEDED} AND shot_key = ?", [(key,) for key in shots])
         return receipt
 
     def _store(

@@ -18,7 +18,7 @@ from edge_agent.errors import StoreError
 from edge_agent.history import upkeep
 from edge_agent.history.connection import CONNECT_TIMEOUT_S, TROUBLE, connect, database_error
 from edge_agent.history.migrations import HEAD, NEWER, ONE_AT_A_TIME, upgrade_apart
-from edge_agent.history.schema import TABLES, Table, names, with_shot_key
+from edge_agent.history.schema import SUPERSEDED, TABLES, Table, names, with_shot_key
 from edge_agent.logs import get_logger
 from edge_agent.ports import HistoryRow, Receipt, Stored
 
@@ -139,6 +139,8 @@ async def _write(connection: asyncpg.Connection, rows: Sequence[Stored[HistoryRo
             await connection.execute(_INSERTS[kind])
             if kind == "telemetry":
                 await connection.execute(_ROLLUP_DUE)
+            elif kind == "prediction":
+                await connection.execute(_SUPERSEDED)
 
 
 async def _write_parts(
@@ -164,9 +166,10 @@ async def _write_parts(
 def _insert(table: Table) -> str:
     columns, key = names(table.columns), names(table.key)
     types = ", ".join(f'"{name}" {_SQL_TYPES[kind]}' for name, kind in table.columns.items())
-    # twice in one batch: the ended shot counts, else the later one
+    # twice in one batch: the ended shot counts, and of these the last word
     last = f"DISTINCT ON ({key})" if table.replace else ""
-    order = f"{key}, (outcome IS NULL), entry_id DESC" if table.replace else "entry_id"
+    newest = f"{key}, (outcome IS NULL), revision DESC NULLS LAST, entry_id DESC"
+    order = newest if table.replace else "entry_id"
     return (
         f"INSERT INTO {table.name} ({columns}) SELECT {last} {columns} FROM incoming,"
         f" jsonb_to_record(entry) AS entry_columns({types})"
@@ -175,6 +178,9 @@ def _insert(table: Table) -> str:
 
 
 _INSERTS = {name: _insert(table) for name, table in TABLES.items()}
+_SUPERSEDED = f"""{SUPERSEDED} AND shot_key IN (
+    SELECT entry ->> 'shot_key' FROM incoming WHERE entry_kind = 'prediction')
+"""
 _ROLLUP_DUE = """
 INSERT INTO rollup_due (site, press, bucket)
 SELECT DISTINCT entry ->> 'site', entry ->> 'press',

@@ -77,6 +77,7 @@ class Results:
         key = f"kpi/{shot.shot_key}/{shot.revision}"
         self._issue(shot.address, key, self.topics.kpi(shot.address), kpis)
         columns = schema.shot_columns(kpis)
+        columns["revision"] = shot.revision
         columns["recipe"] = shot.recipe.model_dump(mode="json") if shot.recipe else None
         self._row(schema.shot_row(columns))
 

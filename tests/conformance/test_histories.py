@@ -151,6 +151,28 @@ async def test_the_first_content_of_a_revision_stays(history: Opened) -> None:
     assert [r["basis"] for r in (await history.reader.shot("a"))["prediction"]] == ["poured"]
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("order", [(5, 9), (9, 5)])
+async def test_of_two_agents_of_a_group_the_last_word_counts(
+    history: Opened, order: tuple[int, int], at_once: bool
+) -> None:
+    """One was killed before it told the other that it had answered; its rows may come later."""
+    rows = [
+        (
+            prediction(revision - 1, "poured"),
+            prediction(revision, "final"),
+            shot(outcome="demolded", revision=revision, T_core_max_C=float(revision)),
+        )
+        for revision in order
+    ]
+    for part in [[row for agent in rows for row in agent]] if at_once else rows:
+        await history.put(prediction(1, "live"), *part)
+    found = await history.reader.shot("a")
+    words = sorted((r["revision"], r["basis"]) for r in found["prediction"])
+    assert words == [(1, "live"), (8, "poured"), (9, "final")]
+    assert [(r["revision"], r["T_core_max_C"]) for r in found["shot"]] == [(9, 9.0)]
+
+
 async def test_rows_that_an_older_program_left_in_the_spool_get_a_key(history: Opened) -> None:
     """The one that says that the shot was poured, and the one that ends it, which knows more."""
     older = {"shot_key", "T_core_max_C"}

@@ -51,6 +51,7 @@ def upgrade() -> None:
         op.execute(_KEYS.format(name=name, first=_FIRST[name], at=_AT[name], time=_TIME))
         op.execute(f"ALTER TABLE {name} DROP CONSTRAINT {name}_pkey")
     op.execute(_REPEATED)
+    op.execute("ALTER TABLE shot ADD COLUMN revision bigint")
     op.execute("ALTER TABLE shot ADD PRIMARY KEY (site, press, shot_key)")
     op.execute("ALTER TABLE prediction ADD PRIMARY KEY (site, press, shot_key, revision)")
     for name in ("shot", "prediction"):
