@@ -31,11 +31,20 @@ class _ToOurLog(logging.Handler):
             get_logger().error("library_reported", reason=record.name, detail=repr(error)[:SHOWN])
 
 
+class _ToldAlready(logging.Filter):
+    """Leaves out what the agent says itself: a link that is lost is ``link_lost``."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """See ``logging.Filter``."""
+        return not record.getMessage().startswith("failed to receive on socket")
+
+
 def take_over() -> None:
     """From now on nothing else writes to stderr; to be called once, after ``logs.configure``."""
     root = logging.getLogger()
     root.handlers = [_ToOurLog()]
     root.setLevel(logging.WARNING)
+    logging.getLogger("mqtt").addFilter(_ToldAlready())
     logging.captureWarnings(True)
     sys.excepthook = _died
     sys.unraisablehook = _unraisable

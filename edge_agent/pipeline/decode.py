@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from broker.codec import decode as decode_payload
@@ -37,7 +37,8 @@ def decode(
     press = fallback
     try:
         if incoming.unreadable is not None:
-            return _dead(incoming, press, now, UNREADABLE, incoming.unreadable)
+            packet = replace(incoming, topic=topics.everything(press))  # it has none
+            return _dead(packet, press, now, UNREADABLE, incoming.unreadable)
         address = topics.parse(incoming.topic)
         press = address.press
         if address.channel not in INBOUND_CHANNELS:
@@ -66,6 +67,6 @@ def _dead(
         reason=reason,
         detail=detail,
         press=press,
-        topic=incoming.topic or f"{press}/#",
+        topic=incoming.topic,
         ts=now,
     )

@@ -76,6 +76,7 @@ class Pipeline:
         self._topics, self._fallback = settings.topics, settings.addresses()[0]
         self._metrics = metrics = metrics or Metrics()
         self._watch = metrics.watches.add(Watch("pipeline"))
+        self._size_watch = metrics.watches.add(Watch("spool"))
         metrics.held_age.set_function(self._held_s)
         self._committed, self._refuses = committed, refuses
         took = metrics.stage_seconds.labels("publish").observe
@@ -206,7 +207,8 @@ class Pipeline:
         """Thin and trim what is in the spool; to be called again and again, whatever is locked."""
         now = self._clock.now()
         with suppress(StoreError):  # the disk is away: the writer waits for it
-            news = await self._limit.check(now)
+            with self._size_watch.work():
+                news = await self._limit.check(now)
             if news is not None:
                 for press in filter(self.holds, self._settings.addresses()):
                     self.results.alert(spool_alert(press, news, now))

@@ -31,7 +31,7 @@ def _without_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
     async def nothing(_: Pipeline) -> None:
         return
 
-    monkeypatch.setattr(Pipeline, "warm_up", nothing)
+    monkeypatch.setattr(Pipeline, "compile", nothing)
 
 
 @asynccontextmanager

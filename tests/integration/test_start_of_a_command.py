@@ -44,7 +44,7 @@ def test_a_warm_start_needs_no_compiler_and_one_compiled_entry() -> None:
     command(*RUN_SIM)
     code = (
         "import sys; from edge_agent.cli import main; main(standalone_mode=False); "
-        "from twin_core import summary; from twin_core.models import observe; "
+        "from twin_core.results import summary; from twin_core.models import observe; "
         "print('compiler' if 'numba.np.arraymath' in sys.modules else 'none', "
         "len(summary.run_shots.signatures), len(observe.observe.signatures))"
     )
