@@ -103,7 +103,7 @@ class _Client(aiomqtt.Client):
                     self._disconnected.exception()  # taken note of by whoever waits for messages
 
         def watch() -> None:
-            if sock.fileno() > -1:
+            if sock.fileno() > -1 and client.want_write():  # else it was flushed meanwhile
                 self._loop.add_writer(sock.fileno(), write)
 
         self._loop.call_soon_threadsafe(watch)
