@@ -72,5 +72,6 @@ async def test_a_shot_played_is_a_shot_written(tmp_path: Path) -> None:
         (written,) = db.execute("SELECT * FROM shot").fetchall()
         (answer,) = db.execute("SELECT DISTINCT simulated, status FROM prediction").fetchall()
     found = dict(written) | {"recipe": json.loads(written["recipe"]), "simulated": True}
+    assert found.pop("revision") > 0, "the agent has answered, which a plant does not"
     assert found == expected
     assert tuple(answer) == (1, "predicted")
