@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from tests.support.delay_proxy import DelayProxy
 from tests.support.load import MOLD
 from tests.support.measured import say
 from tests.support.plant import pour_of, until_heard
-from tests.support.processes import AgentProcess, wait_for
+from tests.support.processes import AgentProcess, read_file, wait_for
 
 pytestmark = pytest.mark.needs("mosquitto")
 ROUND_TRIP_S = 0.2
@@ -58,8 +59,13 @@ async def predicted_after_s(folder: Path, molds: int, timeout_s: float) -> float
         await press.subscribe([f"pur/v1/test/p1/twin/mold/{MOLD}/prediction"])
         await asyncio.to_thread(agent.start)
         await asyncio.to_thread(wait_for, lambda: agent.logged("simulation_ready") > 0, "warm", 120)
+        taken = partial(agent.logged, "session_taken_over")  # so it has subscribed
+        await asyncio.to_thread(wait_for, taken, "the session", 60)
         await pour(press, "shot00001")
         await until_heard(press, "shot00001")
+        count = "SELECT count(*) FROM retained"
+        on_disk = lambda: read_file(agent.spool, count) == [(1,)]  # noqa: E731
+        await asyncio.to_thread(wait_for, on_disk, "the prediction on disk", 60)
         agent.kill()
         await asyncio.to_thread(fill, agent.spool, molds)
         await pour(press, "shot00002")
