@@ -12,6 +12,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -90,7 +91,8 @@ def _cache_folder() -> Path | None:
 
 
 _FOLDER = _cache_folder()
-_WHOLE = "whole"
+_WHOLE = f"whole-{sha256(str(Path(__file__).parent).encode()).hexdigest()[:16]}"
+"""Of this installation: numba takes no code that was compiled from files elsewhere."""
 if _FOLDER is not None and not os.environ.get("NUMBA_CACHE_DIR"):
     numba.config.CACHE_DIR = str(_FOLDER)
 

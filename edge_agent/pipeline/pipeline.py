@@ -408,6 +408,8 @@ class Pipeline:
         await asyncio.to_thread(scenario.warm_up, self._catalogue.systems.values())
         gc.freeze()  # what was loaded stays: looking through it again would hold up predictions
         self._simulations.compiled = True
+        if not self._watch.resting:  # a shot may have waited for it
+            self._watch.progress()
         get_logger().info("simulation_ready", stage="simulate")
 
 
