@@ -25,6 +25,7 @@ def plain_rhs(ode: OdeProblem) -> Callable[[float, Array], list[float]]:
     }
     get = p.__getitem__
     A1, E1, dH1, A2, E2, dH2 = map(get, ("A1", "E1", "dH1", "A2", "E2", "dH2"))
+    mixed = p["mixed"]
     OH0, NCO0, W0, BA0, X_gel = map(get, ("n_OH0", "n_NCO0", "n_W0", "n_BA0", "X_gel"))
     m, rho, c, nuc, width = map(
         get, ("m_liquid", "rho_liquid", "c_liquid", "n_nuclei", "gel_width")
@@ -52,7 +53,7 @@ def plain_rhs(ode: OdeProblem) -> Callable[[float, Array], list[float]]:
         f = 1.0
         if law == 1 and X >= 0.5:
             f = 2.013 - 2.027 * X if X < 0.87 else 3.461 * X - 2.761
-        r1 = A1 * math.exp(-E1 / (R * T)) * f * OH * NCO / V_l
+        r1 = A1 * math.exp(-E1 / (R * T)) * f * OH * NCO / (mixed * V_l)
         r2 = A2 * math.exp(-E2 / (R * T)) * W * NCO / (NCO + 1e-3 * NCO0) if A2 else 0.0
         act = (n / (n + 10 * nuc)) ** (1 / 3)
         if t_n:
