@@ -82,7 +82,7 @@ class Bundle:
         return t, value
 
     def compared_with(self, prediction: Prediction) -> str:
-        """The peaks that were measured beside those of the agent's prediction, one line each."""
+        """The peaks that were measured beside those of the agent's prediction, a line each."""
         k, kind = prediction.kpis, "simulated" if self.meta.simulated else "measured"
         if k is None:
             return f"{self.meta.shot_id}: the prediction has no key figures"
@@ -94,10 +94,10 @@ class Bundle:
             peak = self.peak(sensor)
             if peak is not None:
                 lines.append(
-                    f"{self.meta.shot_id}: {words} {peak[1]:.4g} {unit} {kind}, "
+                    f"  {words} {peak[1]:.4g} {unit} {kind}, "
                     f"{predicted:.4g} {unit} predicted ({predicted - peak[1]:+.2g} {unit})"
                 )
-        return "\n".join(lines)
+        return "\n".join([f"{self.meta.shot_id}:", *lines]) if lines else ""
 
     def messages(self, poured_at: datetime) -> list[TimedMessage]:
         """What a press would have sent, in order of time."""

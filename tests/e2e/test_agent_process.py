@@ -75,6 +75,7 @@ async def test_measured_bundle_is_replayed_and_predicted(agent: AgentProcess, po
     )
     assert replay.returncode == 0, replay.stderr
     assert "peak core temperature 139.1 °C measured, 142" in replay.stdout, replay.stdout
+    assert max(map(len, replay.stdout.splitlines())) <= 80, replay.stdout
     await asyncio.to_thread(wait_for, lambda: agent.count("shot") == 1, "the shot")
     topic = "pur/v1/test/p1/twin/mold/CUP/prediction"
     (line,) = await asyncio.to_thread(mosquitto_sub, port, topic, 1)

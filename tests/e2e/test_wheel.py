@@ -121,3 +121,4 @@ def test_a_shot_and_the_demo(installed: Installed) -> None:
     demo = installed.run("pur-mold-twin", "demo", "--once", timeout=COMPILING_S)
     assert demo.returncode == 0, demo.stdout + demo.stderr
     assert "4 shots finished" in demo.stdout
+    assert max(map(len, demo.stdout.splitlines())) <= 80, demo.stdout
