@@ -1,36 +1,78 @@
 """assemble: frames and events -> shots. A state machine without clock or disk; time is an argument.
 
 A shot is started, poured, cures, and ends demolded, aborted, superseded by the next shot of its
-mold, or timed out. Messages may come twice, late, out of order, or not at all.
+mold, or timed out. Messages may come twice, late, out of order, or not at all: times decide, not
+the order of arrival, and nothing is final against what comes late.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import zip_longest
+from typing import Literal
 
 from broker.messages import ShotEvent, TelemetryFrame
 from broker.topics import PressAddress
 from edge_agent.pipeline.shots_in_work import ShotsInWork
-from edge_agent.shots.readings import INPUT_SIGNALS, inputs_at
+from edge_agent.shots import shot_readings
+from edge_agent.shots.cure_readings import us
+from edge_agent.shots.frame_log import CHANNELS, FrameLog
+from edge_agent.shots.readings import INPUT_SIGNALS
 from edge_agent.shots.shot import Reading, Shot
 from edge_agent.shots.shot_key import shot_key
+from edge_agent.shots.steps import Group, fingerprint, grouped
 
-LINGER = timedelta(hours=1)
-"""An ended shot takes late frames for this long, then only the history knows it."""
-READINGS_KEPT = 64
+REACH = timedelta(hours=12)
+"""An ended shot takes late messages for this long, then only the history knows it."""
+Judged = Literal["new", "repeat", "contradicts", "too-late"]
+Horizon = dict[tuple[PressAddress, str], datetime]
+
+
+@dataclass
+class OfFrame:
+    """What became of a frame."""
+
+    shot: Shot | None
+    """The shot it belongs to, as far as it is known."""
+    changed: list[Shot] = field(default_factory=list)
+    """Shots that it changes."""
+    repeat: bool = False
+    """An equal one has come before."""
+    impossible: list[str] = field(default_factory=list)
+    """Channels whose readings are impossible."""
 
 
 class Assembler:
-    """Follows all shots of the agent. Every method returns the shots it changed."""
+    """Follows all shots of the agent."""
 
-    def __init__(self, shots: list[Shot], signal_age_max_s: float, timeout_s: float) -> None:
+    def __init__(
+        self,
+        shots: list[Shot],
+        signal_age_max_s: float,
+        timeout_s: float,
+        horizon: Mapping[tuple[PressAddress, str], datetime] | None = None,
+    ) -> None:
+        """Go on with shots.
+
+        Args:
+            shots: those that the spool holds.
+            signal_age_max_s: older readings are no inputs of a pour [s].
+            timeout_s: a shot that nobody ends is given up after this time [s].
+            horizon: by press and mold, the end of the newest shot that was forgotten.
+        """
         self.shots = ShotsInWork(shots)
+        self.horizon: Horizon = dict(horizon or {})
         self.crowded: list[Shot] = []
         """Shots that were ended because their press has too many; whoever tells it takes them."""
         self.left_over: list[Shot] = []
         """Ended shots that no late message will reach any more; the same."""
-        self._signals: dict[str, dict[str, list[Reading]]] = {}
+        self._log = FrameLog()
+        self._kept = {shot.shot_key for shot in shots}
+        """Of these earlier frames are not in the log."""
+        self._stale: dict[str, Shot] = {}
+        """Shots whose readings must be computed anew."""
         self.renew(signal_age_max_s, timeout_s)
 
     def renew(self, signal_age_max_s: float, timeout_s: float) -> None:
@@ -42,57 +84,66 @@ class Assembler:
         self._quiet: dict[PressAddress, tuple[datetime, datetime]] = {}
         """That time at the last tick, and since when it has not moved."""
 
-    def event(self, press: PressAddress, event: ShotEvent) -> list[Shot]:
-        """A step of a shot, in whatever order steps arrive."""
-        self._hear(press, event.ts)
-        shot = self.shots.of_id(press, event.shot_id)
-        if shot is None:
-            shot = Shot(
-                site=press.site,
-                press=press.press,
-                shot_id=event.shot_id,
-                mold_id=event.mold_id,
-                shot_key=shot_key(press, event.mold_id, event.shot_id, event.event, event.ts),
-            )
-            self.shots.add(shot)
-        shot.simulated = shot.simulated or event.simulated
-        shot.system_id = event.system_id or shot.system_id
-        shot.recipe = event.recipe or shot.recipe
-        match event.event:
-            case "started":
-                shot.started_at = event.ts
-            case "poured":
-                shot.poured_at = event.ts
-                shot.cure.poured(event.ts)
-                self._collect_inputs(shot)
-            case ended:
-                shot.closed_at, shot.outcome = event.ts, ended
-                self.shots.ended(shot)
-        return [*self._supersede(shot), *self._bound(shot), shot]
+    def judge(self, press: PressAddress, event: ShotEvent) -> Judged:
+        """Whether an event is new, equal to one before, contradicts one, or comes too late."""
+        for shot in self.shots.of_id(press, event.shot_id):
+            for known in shot.events:
+                if (known.event, known.ts, known.mold_id) == (event.event, event.ts, event.mold_id):
+                    same = fingerprint(known) == fingerprint(event)
+                    return "repeat" if same else "contradicts"
+        horizon = self.horizon.get((press, event.mold_id))
+        return "too-late" if horizon is not None and event.ts <= horizon else "new"
 
-    def frame(self, press: PressAddress, frame: TelemetryFrame) -> tuple[Shot | None, list[Shot]]:
-        """Readings of a device: the shot they belong to, and all shots whose inputs they touch."""
+    def event(self, press: PressAddress, event: ShotEvent) -> list[Shot]:
+        """Take a step of a shot, in whatever order steps arrive: the shots that it changes."""
+        self._hear(press, event.ts)
+        if self.judge(press, event) == "repeat":
+            return []
+        of_id = self.shots.of_id(press, event.shot_id)
+        groups = grouped([*(known for shot in of_id for known in shot.events), event])
+        changed = list[Shot]()
+        for group, shot in self._shots_of(press, groups, of_id):
+            if shot.follow(group):
+                changed.append(shot)
+                self.shots.moved(shot)
+        for mold_id in {shot.mold_id for shot in (*of_id, *changed)}:
+            changed += [shot for shot in self._ends(press, mold_id) if shot not in changed]
+        for shot in changed:
+            self._make_stale(shot)
+            self._collect_inputs(shot)
+        self.settle()
+        newest = next((shot for shot in changed if event in shot.events), None)
+        if newest is not None:
+            changed += self._bound(newest)
+            changed.sort(key=lambda shot: shot is newest)
+        return changed
+
+    def frame(self, press: PressAddress, frame: TelemetryFrame) -> OfFrame:
+        """Take the readings of a device."""
         self._hear(press, frame.ts)
-        scope = f"{press}/{frame.mold_id}" if frame.mold_id else str(press)
-        signals = self._signals.setdefault(scope, {})
-        for name in INPUT_SIGNALS:
-            if name in frame.sensors:
-                _insert(
-                    signals.setdefault(name, []), Reading(ts=frame.ts, value=frame.sensors[name])
-                )
+        possible, impossible, values = shot_readings.split(frame)
+        new, in_order = self._log.add(press, frame, values)
         shot = self.shot_of(press, frame)
-        touched = self._touched(press, frame)
-        if shot is None:
-            return None, touched
-        shot.frames_count += 1
-        for name, value in frame.sensors.items():
-            if name not in shot.latest or shot.latest[name].ts <= frame.ts:
-                shot.latest[name] = Reading(ts=frame.ts, value=value)
-            if not shot.finished:
-                shot.cure.read(name, frame.ts, value, shot.poured_at)
-        shot.T_core_max_C = _larger(shot.T_core_max_C, frame.sensors.get("T_core_C"))
-        shot.p_cavity_max_bar = _larger(shot.p_cavity_max_bar, frame.sensors.get("p_cavity_bar"))
-        return shot, [shot, *(other for other in touched if other is not shot)]
+        if not new:
+            return OfFrame(shot, repeat=True)
+        changed = self._touched(press, frame)
+        if shot is not None:
+            if in_order or not self._is_in_log(shot):
+                shot_readings.add(shot, frame, possible, impossible)
+            else:
+                shot_readings.keep_latest(shot, frame, possible)
+                self._make_stale(shot)
+            changed = [shot, *(other for other in changed if other is not shot)]
+        return OfFrame(shot, changed, impossible=impossible)
+
+    def settle(self) -> None:
+        """Compute anew what late messages have changed."""
+        stale, self._stale = self._stale, {}
+        for shot in stale.values():
+            if shot.shot_key in self.shots:
+                alone = self.shots.molds(shot.address) == 1
+                of_id = self.shots.of_id(shot.address, shot.shot_id)
+                shot_readings.compute(shot, of_id, self._log, alone=alone)
 
     def tick(
         self, now: datetime, holds: Callable[[PressAddress], bool] = lambda _press: True
@@ -113,14 +164,91 @@ class Assembler:
             begun = shot.begun_at
             if shot.closed_at is None and begun is not None:
                 if self._passed(shot, begun, now) > self._timeout:
-                    shot.closed_at, shot.outcome = begun + self._timeout, "timed_out"
-                    self.shots.ended(shot)
+                    shot.give_up(begun + self._timeout, "timed_out")
+                    self.shots.moved(shot)
                     late.append(shot)
-            elif shot.closed_at is not None and self._passed(shot, shot.closed_at, now) > LINGER:
+            elif shot.closed_at is not None and self._passed(shot, shot.closed_at, now) > REACH:
                 old.append(shot)
         for shot in old:
-            self.shots.remove(shot)
+            self._forget(shot)
         return late, old
+
+    def is_newest(self, shot: Shot) -> bool:
+        """Is no later pour of its mold known, so that its prediction is the one to show?"""
+        assert shot.poured_at is not None
+        horizon = self.horizon.get((shot.address, shot.mold_id))
+        if horizon is not None and shot.poured_at <= horizon:
+            return False
+        others = self.shots.of_mold(shot.address, shot.mold_id)
+        return not any(o.poured_at is not None and o.poured_at > shot.poured_at for o in others)
+
+    def shot_of(self, press: PressAddress, frame: TelemetryFrame) -> Shot | None:
+        """The shot that a frame belongs to, if it is known."""
+        if frame.shot_id is not None:
+            of_id = self.shots.of_id(press, frame.shot_id)
+            if len(of_id) <= 1:
+                return of_id[0] if of_id else None
+            begun = [shot for shot in of_id if shot.begun_at is not None]
+            before = [shot for shot in begun if shot.begun_at <= frame.ts]  # type: ignore[operator]
+            if before:
+                return max(before, key=_begun)
+            return min(begun, key=_begun, default=of_id[0])
+        if frame.mold_id is not None:
+            shots = self.shots.of_mold(press, frame.mold_id)
+        elif self.shots.molds(press) == 1:  # a press with one mold needs to name none
+            shots = self.shots.of_press(press)
+        else:
+            return None
+        candidates = [shot for shot in shots if shot.contains(frame.ts)]
+        return max(candidates, key=_begun, default=None)
+
+    def _shots_of(
+        self, press: PressAddress, groups: list[Group], known: list[Shot]
+    ) -> list[tuple[Group, Shot]]:
+        """Groups with their shots: the known ones that keep their key, and new ones."""
+        by_origin = {shot.origin: shot for shot in known}
+        found = list[tuple[Group, Shot]]()
+        for group in groups:
+            prints = [fingerprint(event) for event in group]
+            shot = next((by_origin[mark] for mark in prints if mark in by_origin), None)
+            if shot is None:
+                first = group[0]
+                key = shot_key(press, first.mold_id, first.shot_id, first.event, first.ts)
+                shot = Shot(
+                    site=press.site,
+                    press=press.press,
+                    shot_id=first.shot_id,
+                    mold_id=first.mold_id,
+                    shot_key=key,
+                    events=[first],
+                    origin=prints[0],
+                )
+                self.shots.add(shot)
+            found.append((group, shot))
+        return found
+
+    def _ends(self, press: PressAddress, mold_id: str) -> list[Shot]:
+        """Shots of a mold that nobody ended end with the next one: those where that changes."""
+        shots = [s for s in self.shots.of_mold(press, mold_id) if s.begun_at is not None]
+        shots.sort(key=lambda shot: (shot.begun_at, shot.shot_id))
+        changed = list[Shot]()
+        for shot, following in zip_longest(shots, shots[1:]):
+            if shot.is_ended:
+                continue
+            begins = None if following is None else following.begun_at
+            if begins is not None and begins > shot.begun_at:  # type: ignore[operator]
+                if shot.given_up_as == "timed_out" and shot.given_up_at <= begins:  # type: ignore[operator]
+                    continue
+                assert following is not None
+                moved = shot.give_up(begins, "superseded", following.shot_key)
+            elif shot.superseded_by is not None:
+                moved = shot.give_up(None, None)
+            else:
+                continue
+            if moved:
+                self.shots.moved(shot)
+                changed.append(shot)
+        return changed
 
     def _passed(self, shot: Shot, since: datetime, now: datetime) -> timedelta:
         """Time since then: by what the press said last, or since it says nothing."""
@@ -131,77 +259,83 @@ class Assembler:
         if press not in self._newest or self._newest[press] < ts:
             self._newest[press] = ts
 
-    def shot_of(self, press: PressAddress, frame: TelemetryFrame) -> Shot | None:
-        """The shot that a frame belongs to, if it is known."""
-        if frame.shot_id is not None:
-            return self.shots.of_id(press, frame.shot_id)
-        if frame.mold_id is None:
-            return None
-        shots = self.shots.of_mold(press, frame.mold_id)
-        candidates = [shot for shot in shots if shot.contains(frame.ts)]
-        return max(candidates, key=lambda shot: shot.begun_at or frame.ts, default=None)
-
     def _touched(self, press: PressAddress, frame: TelemetryFrame) -> list[Shot]:
         """Shots that were poured after these readings, which come late: their inputs may change."""
         if frame.sensors.keys().isdisjoint(INPUT_SIGNALS):
             return []
         mold_id = frame.mold_id
-        mine = self.shots.open_of(press) if mold_id is None else self.shots.of_mold(press, mold_id)
+        mine = self.shots.of_press(press) if mold_id is None else self.shots.of_mold(press, mold_id)
         touched = []
         for shot in mine:
-            if not shot.finished and shot.poured_at is not None and frame.ts <= shot.poured_at:
+            poured = shot.poured_at
+            if poured is not None and poured - self._age_max <= frame.ts <= poured:
                 before = dict(shot.inputs)
                 self._collect_inputs(shot)
                 if shot.inputs != before:
                     touched.append(shot)
         return touched
 
-    def _supersede(self, shot: Shot) -> list[Shot]:
-        """An older shot that is still open in this mold has ended: nobody said so."""
-        begun = shot.begun_at
-        if begun is None:
-            return []
-        ended = []
-        for other in self.shots.of_mold(shot.address, shot.mold_id):
-            if other is not shot and other.closed_at is None:
-                before = other.begun_at
-                if before is not None and before < begun:
-                    self._end(other, begun)
-                    ended.append(other)
-        return ended
-
     def _bound(self, shot: Shot) -> list[Shot]:
         """End the oldest of too many open shots; forget ended ones beyond those in reach."""
         for other in self.shots.left_over(shot.address, shot.mold_id):
             if other is not shot:
-                self.shots.remove(other)
+                self._forget(other)
                 self.left_over.append(other)
         oldest = self.shots.too_many(shot.address)
         if oldest is None or oldest is shot:
             return []
         times = [time for time in (shot.begun_at, oldest.begun_at) if time is not None]
-        self._end(oldest, max(times, default=None))
+        oldest.give_up(max(times, default=None), "superseded")
+        self.shots.moved(oldest)
         self.crowded.append(oldest)
         return [oldest]
 
-    def _end(self, shot: Shot, at: datetime | None) -> None:
-        shot.closed_at, shot.outcome = at, "superseded"
-        self.shots.ended(shot)
+    def _forget(self, shot: Shot) -> None:
+        self.shots.remove(shot)
+        times = [time for time in (shot.begun_at, shot.closed_at) if time is not None]
+        of_mold = shot.address, shot.mold_id
+        self.horizon[of_mold] = max(times + [self.horizon.get(of_mold, times[0])])
+
+    def _is_in_log(self, shot: Shot) -> bool:
+        """Are all frames of a shot in the log?"""
+        if shot.shot_key in self._kept:
+            return False
+        begun = None if shot.begun_at is None else us(shot.begun_at)
+        lanes = (self._log.lane(shot.address, mold_id) for mold_id in (shot.mold_id, None))
+        return all(
+            lane is None or begun is None or lane.complete_from_us <= begun for lane in lanes
+        )
+
+    def _make_stale(self, shot: Shot) -> None:
+        if self._is_in_log(shot):
+            self._stale[shot.shot_key] = shot
+        elif shot.poured_at is not None:
+            shot.cure.poured(shot.poured_at)
 
     def _collect_inputs(self, shot: Shot) -> None:
-        assert shot.poured_at is not None
-        scopes = (str(shot.address), f"{shot.address}/{shot.mold_id}")
-        signals = [self._signals.get(scope, {}) for scope in scopes]
-        shot.inputs |= inputs_at(shot.poured_at, signals, self._age_max)
+        """Inputs at the pour: the last possible reading before it; of the mold's, else the press's."""
+        if shot.poured_at is None:
+            return
+        poured, oldest = us(shot.poured_at), us(shot.poured_at - self._age_max)
+        found = dict[str, Reading]()
+        for mold_id in (None, shot.mold_id):
+            lane = self._log.lane(shot.address, mold_id)
+            if lane is None:
+                continue
+            for name in INPUT_SIGNALS:
+                last = lane.last_before(CHANNELS.index(name), poured, oldest)
+                if last is None:
+                    continue
+                at_us, value, impossible_later = last
+                ts = shot.poured_at - timedelta(microseconds=poured - at_us)
+                found[name] = Reading(ts=ts, value=value, stands_in=impossible_later)
+        if shot.shot_key in self._kept:  # the log does not hold what came before the start
+            for name, known in shot.inputs.items():
+                if known.ts <= shot.poured_at and (name not in found or found[name].ts < known.ts):
+                    found[name] = known
+        shot.inputs = found
 
 
-def _insert(readings: list[Reading], reading: Reading) -> None:
-    """Keep readings in order of time, the newest of them."""
-    readings.append(reading)
-    if len(readings) > 1 and readings[-2].ts > reading.ts:
-        readings.sort(key=lambda r: r.ts)
-    del readings[:-READINGS_KEPT]
-
-
-def _larger(known: float | None, value: float | None) -> float | None:
-    return known if value is None or (known is not None and known >= value) else value
+def _begun(shot: Shot) -> datetime:
+    assert shot.begun_at is not None
+    return shot.begun_at

@@ -18,9 +18,10 @@ class ShotsInWork:
 
     def __init__(self, shots: Iterable[Shot] = ()) -> None:
         self._by_key: dict[str, Shot] = {}
-        self._by_id: dict[tuple[PressAddress, str], Shot] = {}
-        self._of_mold: dict[tuple[PressAddress, str], dict[str, Shot]] = {}
+        self._by_id: dict[tuple[PressAddress, str], dict[str, Shot]] = {}
+        self._of_mold: dict[PressAddress, dict[str, dict[str, Shot]]] = {}
         self._open: dict[PressAddress, dict[str, Shot]] = {}
+        self._mold: dict[str, str] = {}
         for shot in shots:
             self.add(shot)
 
@@ -37,38 +38,43 @@ class ShotsInWork:
         """Follow a shot."""
         press = shot.address
         self._by_key[shot.shot_key] = shot
-        self._by_id[press, shot.shot_id] = shot
-        self._of_mold.setdefault((press, shot.mold_id), {})[shot.shot_key] = shot
-        if shot.closed_at is None:
-            self._open.setdefault(press, {})[shot.shot_key] = shot
+        self._by_id.setdefault((press, shot.shot_id), {})[shot.shot_key] = shot
+        self._put(shot)
 
     def remove(self, shot: Shot) -> None:
         """Follow a shot no longer."""
-        press = shot.address
         self._by_key.pop(shot.shot_key, None)
-        if self._by_id.get((press, shot.shot_id)) is shot:
-            del self._by_id[press, shot.shot_id]
-        of_mold = self._of_mold.get((press, shot.mold_id), {})
-        of_mold.pop(shot.shot_key, None)
-        if not of_mold:
-            self._of_mold.pop((press, shot.mold_id), None)
-        self.ended(shot)
+        of_id = self._by_id.get((shot.address, shot.shot_id), {})
+        of_id.pop(shot.shot_key, None)
+        if not of_id:
+            self._by_id.pop((shot.address, shot.shot_id), None)
+        self._take_away(shot)
 
-    def ended(self, shot: Shot) -> None:
-        """A shot is no longer open."""
-        self._open.get(shot.address, {}).pop(shot.shot_key, None)
+    def moved(self, shot: Shot) -> None:
+        """The mold of a shot, or whether it is open, may be another now."""
+        if self._mold.get(shot.shot_key) != shot.mold_id:
+            self._take_away(shot)
+            self._put(shot)
+        elif shot.closed_at is not None:
+            self._open.get(shot.address, {}).pop(shot.shot_key, None)
+        else:
+            self._open.setdefault(shot.address, {})[shot.shot_key] = shot
 
-    def of_id(self, press: PressAddress, shot_id: str) -> Shot | None:
-        """The newest shot of this id."""
-        return self._by_id.get((press, shot_id))
+    def of_id(self, press: PressAddress, shot_id: str) -> list[Shot]:
+        """Shots of this id, in the order in which they came."""
+        return list(self._by_id.get((press, shot_id), {}).values())
 
     def of_mold(self, press: PressAddress, mold_id: str) -> list[Shot]:
         """Shots of a mold, in the order in which they came."""
-        return list(self._of_mold.get((press, mold_id), {}).values())
+        return list(self._of_mold.get(press, {}).get(mold_id, {}).values())
 
     def of_press(self, press: PressAddress) -> list[Shot]:
         """All shots of a press."""
-        return [shot for shot in self._by_key.values() if shot.address == press]
+        return [shot for of in self._of_mold.get(press, {}).values() for shot in of.values()]
+
+    def molds(self, press: PressAddress) -> int:
+        """Count of the molds with shots on a press."""
+        return len(self._of_mold.get(press, {}))
 
     def open_of(self, press: PressAddress) -> list[Shot]:
         """Open shots of a press, in the order in which they came."""
@@ -81,8 +87,25 @@ class ShotsInWork:
 
     def left_over(self, press: PressAddress, mold_id: str) -> list[Shot]:
         """Ended shots of a mold beyond those that late messages may still reach."""
-        of_mold = self._of_mold.get((press, mold_id), {})
+        of_mold = self._of_mold.get(press, {}).get(mold_id, {})
         if len(of_mold) <= ENDED_MAX:
             return []
         ended = [shot for shot in of_mold.values() if shot.closed_at is not None]
         return ended[: len(of_mold) - ENDED_MAX]
+
+    def _put(self, shot: Shot) -> None:
+        press, key = shot.address, shot.shot_key
+        self._mold[key] = shot.mold_id
+        self._of_mold.setdefault(press, {}).setdefault(shot.mold_id, {})[key] = shot
+        if shot.closed_at is None:
+            self._open.setdefault(press, {})[key] = shot
+
+    def _take_away(self, shot: Shot) -> None:
+        press, key = shot.address, shot.shot_key
+        molds, mold_id = self._of_mold.get(press, {}), self._mold.pop(key, shot.mold_id)
+        molds.get(mold_id, {}).pop(key, None)
+        if not molds.get(mold_id):
+            molds.pop(mold_id, None)
+        if not molds:
+            self._of_mold.pop(press, None)
+        self._open.get(press, {}).pop(key, None)

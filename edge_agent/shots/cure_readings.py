@@ -54,20 +54,19 @@ class CureReadings(BaseModel):
     peaks: dict[str, tuple[int, float]] = {}
     """When the largest reading since the pour was, and the reading; the first of equal ones."""
 
-    def read(self, sensor: str, ts: datetime, value: float, poured_at: datetime | None) -> None:
-        """A reading of the shot."""
+    def read(self, sensor: str, at_us: int, value: float, poured_us: int | None) -> None:
+        """A reading of the shot, and the pour, in microseconds since 1970."""
         if sensor not in SERIES or not SERIES[sensor].holds(value):
             return
-        at_us = _us(ts)
-        if poured_at is None:
+        if poured_us is None:
             self.early.setdefault(sensor, EarlyReadings()).add(at_us, value, cap=True)
             return
-        self._cured(sensor, at_us, value, _us(poured_at))
+        self._cured(sensor, at_us, value, poured_us)
 
     def poured(self, poured_at: datetime) -> None:
         """Now it is known when the foam was poured: what was read before that is not its."""
         early, self.early, self.peaks = self.early, {}, dict(self.peaks)
-        start = _us(poured_at)
+        start = us(poured_at)
         self.peaks = {name: peak for name, peak in self.peaks.items() if peak[0] >= start}
         for sensor, readings in early.items():
             for at_us, value in zip(readings.at_us, readings.values, strict=True):
@@ -75,17 +74,17 @@ class CureReadings(BaseModel):
 
     def readings(self, sensor: str, poured_at: datetime) -> list[tuple[float, float]]:
         """Of the first ``LIVE_S``: (time since the pour [s], value) in order of time."""
-        found, start = self.early.get(sensor, EarlyReadings()), _us(poured_at)
+        found, start = self.early.get(sensor, EarlyReadings()), us(poured_at)
         return [((at - start) / 1e6, v) for at, v in zip(found.at_us, found.values, strict=True)]
 
     def peak(
         self, sensor: str, poured_at: datetime, closed_at: datetime
     ) -> tuple[float, float] | None:
         """(time since the pour [s], value) of the largest reading, if it came before the end."""
-        if sensor not in self.peaks or self.peaks[sensor][0] > _us(closed_at):
+        if sensor not in self.peaks or self.peaks[sensor][0] > us(closed_at):
             return None
         at_us, value = self.peaks[sensor]
-        return (at_us - _us(poured_at)) / 1e6, value
+        return (at_us - us(poured_at)) / 1e6, value
 
     def _cured(self, sensor: str, at_us: int, value: float, start_us: int) -> None:
         if at_us < start_us:
@@ -97,5 +96,6 @@ class CureReadings(BaseModel):
             self.peaks[sensor] = at_us, value
 
 
-def _us(ts: datetime) -> int:
+def us(ts: datetime) -> int:
+    """Microseconds since 1970."""
     return (ts - _START) // _US

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from broker.messages import Outcome, Recipe
+from broker.messages import Outcome, Recipe, ShotEvent
 from broker.timestamps import Timestamp
 from broker.topics import PressAddress
 from edge_agent.shots.cure_readings import CureReadings
 from edge_agent.shots.shot_key import key_of_older
+from edge_agent.shots.steps import ENDS, Group, fingerprint, step
 
 
 class Reading(BaseModel):
@@ -21,6 +22,8 @@ class Reading(BaseModel):
 
     ts: Timestamp
     value: float
+    stands_in: bool = False
+    """Later readings before the pour were impossible."""
 
 
 class Shot(BaseModel):
@@ -32,12 +35,21 @@ class Shot(BaseModel):
     mold_id: str
     shot_key: str = ""
     """Its identity, made of its first event; shots of older spools get one when they are read."""
+    events: list[ShotEvent] = []
+    """Events that it is made of, in order of time (``edge_agent.shots.steps``)."""
+    origin: str = ""
+    """Fingerprint of the event that the key is made of."""
     system_id: str | None = None
     recipe: Recipe | None = None
     started_at: Timestamp | None = None
     poured_at: Timestamp | None = None
     closed_at: Timestamp | None = None
     outcome: Outcome | None = None
+    given_up_at: Timestamp | None = None
+    """End of a shot that nobody ended; a real end takes its place."""
+    given_up_as: Outcome | None = None
+    superseded_by: str | None = None
+    """Key of the next shot of its mold, with which it ended."""
     inputs: dict[str, Reading] = {}
     """Last reading of each input signal at the pour, or the first after it."""
     latest: dict[str, Reading] = {}
@@ -46,6 +58,11 @@ class Shot(BaseModel):
     cure: CureReadings = CureReadings()
     """What a learned model may ask of it; empty once it is finished."""
     frames_count: int = 0
+    readings_left_out: dict[str, dict[str, int]] = {}
+    """Impossible readings by channel and reason."""
+    probe: Literal["unknown", "hot", "good"] = "unknown"
+    probe_C: float = 0.0
+    """Does the core's probe still hold the heat of the part before?"""
     simulated: bool = False
     revision: int = 0
     """Of its last prediction; 0 before the first. One counter of the press gives the numbers."""
@@ -55,9 +72,15 @@ class Shot(BaseModel):
     """What the last simulation started from; when it changes the shot is simulated again."""
     finished: bool = False
     """The final result is out."""
+    final_of: str | None = None
+    """What the final result was made of; when it changes the result is corrected."""
+    corrected: list[str] = []
+    """Why the final result was corrected."""
 
     @model_validator(mode="after")
     def _has_a_key(self) -> Self:
+        if not self.events:
+            self.events = self._events_of_older()
         if not self.shot_key:
             self.shot_key = key_of_older(
                 self.address,
@@ -68,7 +91,73 @@ class Shot(BaseModel):
                 closed_at=self.closed_at,
                 outcome=self.outcome,
             )
+        if not self.origin and self.events:
+            self.origin = fingerprint(self.events[0])
         return self
+
+    def _events_of_older(self) -> list[ShotEvent]:
+        """Events of a shot that an older program kept, which did not keep them."""
+        steps: list[tuple[str, datetime | None]] = [("started", self.started_at)]
+        if self.system_id is not None and self.recipe is not None:
+            steps.append(("poured", self.poured_at))
+        if self.outcome in ENDS:
+            steps.append((self.outcome, self.closed_at))
+        elif self.closed_at is not None and self.given_up_at is None:
+            self.given_up_at, self.given_up_as = self.closed_at, self.outcome
+        common = {"shot_id": self.shot_id, "mold_id": self.mold_id, "simulated": self.simulated}
+        poured = {"system_id": self.system_id, "recipe": self.recipe}
+        return [
+            ShotEvent.model_validate(
+                common | {"event": kind, "ts": ts} | (poured if kind == "poured" else {})
+            )
+            for kind, ts in steps
+            if ts is not None
+        ]
+
+    def follow(self, events: Group) -> bool:
+        """Be what these events say; false when nothing but their number changes.
+
+        The pour decides on mold, system and recipe, then the start, then the end.
+        """
+        before = self._said()
+        self.events = list(events)
+        started, poured, end = step(events, "started"), step(events, "poured"), step(events, *ENDS)
+        decides = [event for event in (poured, started, end) if event is not None]
+        self.mold_id = decides[0].mold_id
+        self.system_id = next((e.system_id for e in decides if e.system_id is not None), None)
+        self.recipe = next((e.recipe for e in decides if e.recipe is not None), None)
+        self.simulated = any(event.simulated for event in events)
+        self.started_at = started.ts if started is not None else None
+        self.poured_at = poured.ts if poured is not None else None
+        self._end(end)
+        return self._said() != before
+
+    @property
+    def is_ended(self) -> bool:
+        """Did the press say that it ended?"""
+        return step(self.events, *ENDS) is not None
+
+    def give_up(
+        self, at: datetime | None, outcome: Outcome | None, superseded_by: str | None = None
+    ) -> bool:
+        """Nobody ended it: it counts as ended, or with None as open; false when that is known."""
+        before = self._said()
+        self.given_up_at, self.given_up_as, self.superseded_by = at, outcome, superseded_by
+        self._end(step(self.events, *ENDS))
+        return self._said() != before
+
+    def _end(self, end: ShotEvent | None) -> None:
+        if end is None:
+            self.closed_at, self.outcome = self.given_up_at, self.given_up_as
+        else:
+            self.closed_at = end.ts
+            self.outcome = "demolded" if end.event == "demolded" else "aborted"
+
+    def _said(self) -> tuple[object, ...]:
+        return (
+            *(self.mold_id, self.system_id, self.recipe, self.simulated),
+            *(self.started_at, self.poured_at, self.closed_at, self.outcome),
+        )
 
     @property
     def address(self) -> PressAddress:

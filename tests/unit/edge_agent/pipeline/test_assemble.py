@@ -9,7 +9,7 @@ import pytest
 
 from broker.messages import Recipe, ShotEvent, TelemetryFrame
 from broker.topics import PressAddress
-from edge_agent.pipeline.assemble import LINGER, Assembler
+from edge_agent.pipeline.assemble import REACH, Assembler
 from edge_agent.shots.shot import Shot
 
 T0 = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
@@ -40,8 +40,8 @@ def assembler() -> Assembler:
 
 
 def shot_of(assembler: Assembler, shot: str = "a", press: PressAddress = PRESS) -> Shot:
-    found = assembler.shots.of_id(press, shot)
-    assert found is not None
+    assembler.settle()
+    (found,) = assembler.shots.of_id(press, shot)
     return found
 
 
@@ -113,16 +113,17 @@ def test_the_press_s_time_closes_and_forgets(assembler: Assembler) -> None:
     late, old = assembler.tick(at(3601))
     assert [(shot.outcome, shot.closed_at) for shot in late] == [("timed_out", at(3600))]
     assert old == []
-    assembler.frame(PRESS, frame(3601 + LINGER.total_seconds(), mold="M2", T_core_C=20.0))
-    _, old = assembler.tick(at(3602) + LINGER)
+    assembler.frame(PRESS, frame(3601 + REACH.total_seconds(), mold="M2", T_core_C=20.0))
+    _, old = assembler.tick(at(3602) + REACH)
     assert [shot.shot_id for shot in old] == ["a"]
     assert len(assembler.shots) == 0
 
 
 def test_a_backlog_is_not_late(assembler: Assembler) -> None:
     """Yesterday's shot comes while the agent's clock shows today."""
+    assembler.event(PRESS, event("poured", 2400))
     for hours in (24, 24.01, 24.02):
-        assembler.event(PRESS, event("poured", 100 * hours))
+        assembler.frame(PRESS, frame(100 * hours, mold="M2"))
         assert assembler.tick(at(3600 * hours)) == ([], [])
     assembler.event(PRESS, event("demolded", 2500))
     assert shot_of(assembler).outcome == "demolded"

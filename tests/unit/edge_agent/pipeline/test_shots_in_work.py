@@ -32,13 +32,13 @@ def test_shots_are_found_by_key_id_and_mold() -> None:
     shots = ShotsInWork([first, again, elsewhere])
     assert len(shots) == 3
     assert first.shot_key in shots
-    assert shots.of_id(ONE, "S") is again, "the newest"
+    assert shots.of_id(ONE, "S") == [first, again]
     assert shots.of_mold(ONE, "M") == [first, again]
     assert (shots.of_press(ONE), shots.of_press(OTHER)) == ([first, again], [elsewhere])
     shots.remove(first)
-    assert shots.of_id(ONE, "S") is again
+    assert shots.of_id(ONE, "S") == [again]
     shots.remove(again)
-    assert shots.of_id(ONE, "S") is None
+    assert shots.of_id(ONE, "S") == []
     assert (shots.of_mold(ONE, "M"), shots.open_of(ONE)) == ([], [])
     assert list(shots) == [elsewhere]
 
@@ -47,9 +47,20 @@ def test_ended_shots_are_not_open() -> None:
     one, other = shot(1), shot(2)
     shots = ShotsInWork([one, other])
     one.closed_at = START
-    shots.ended(one)
+    shots.moved(one)
     assert shots.open_of(ONE) == [other]
     assert shots.of_mold(ONE, "M") == [one, other]
+
+
+def test_a_shot_that_was_poured_into_another_mold_is_found_there() -> None:
+    one = shot(1)
+    shots = ShotsInWork([one])
+    one.mold_id = "OTHER"
+    shots.moved(one)
+    assert (shots.of_mold(ONE, "M"), shots.of_mold(ONE, "OTHER")) == ([], [one])
+    assert (shots.open_of(ONE), shots.molds(ONE)) == ([one], 1)
+    shots.remove(one)
+    assert (shots.of_press(ONE), shots.open_of(ONE), shots.molds(ONE)) == ([], [], 0)
 
 
 def started(number: int, mold: str) -> ShotEvent:
@@ -72,8 +83,7 @@ def test_a_press_that_opens_shots_without_end_loses_the_oldest(
     assert [found.shot_id for found in assembler.crowded] == ended, "to be told"
     assert len(assembler.shots.open_of(ONE)) == 10
     assert len(assembler.shots.open_of(OTHER)) == 1, "another press is not touched"
-    first = assembler.shots.of_id(ONE, "S0")
-    assert first is not None
+    (first,) = assembler.shots.of_id(ONE, "S0")
     assert (first.outcome, first.closed_at) == ("superseded", START + timedelta(seconds=10))
 
 

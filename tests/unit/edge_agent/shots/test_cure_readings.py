@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from edge_agent.shots.cure_readings import EARLY_MAX, CureReadings
+from edge_agent.shots.cure_readings import EARLY_MAX, CureReadings, us
 from twin_core.learning.features import live_columns
 
 POURED = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
@@ -18,8 +18,8 @@ def test_in_whatever_order_readings_come() -> None:
     known, late = CureReadings(), CureReadings()
     times = [-5.0, 0.0, 10.0, 30.0, 20.0, 20.0, 119.0, 121.0, 200.0, 40.0]
     for t in times:
-        known.read("T_core_C", at(t), 20.0 + t / 10, POURED)
-        late.read("T_core_C", at(t), 20.0 + t / 10, None)
+        known.read("T_core_C", us(at(t)), 20.0 + t / 10, us(POURED))
+        late.read("T_core_C", us(at(t)), 20.0 + t / 10, None)
     late.poured(POURED)
     readings = known.readings("T_core_C", POURED)
     assert [t for t, _ in readings] == [0.0, 10.0, 20.0, 30.0, 40.0, 119.0]
@@ -32,15 +32,15 @@ def test_in_whatever_order_readings_come() -> None:
 def test_what_is_impossible_is_left_out() -> None:
     cure = CureReadings()
     for value in (850.0, -270.0):
-        cure.read("T_core_C", at(10.0), value, POURED)
-    cure.read("T_mold_C", at(10.0), 40.0, POURED)
+        cure.read("T_core_C", us(at(10.0)), value, us(POURED))
+    cure.read("T_mold_C", us(at(10.0)), 40.0, us(POURED))
     assert cure == CureReadings()
 
 
 def test_the_first_of_equal_peaks_counts() -> None:
     cure = CureReadings()
     for t in (30.0, 20.0, 40.0):
-        cure.read("p_cavity_bar", at(t), 2.0, POURED)
+        cure.read("p_cavity_bar", us(at(t)), 2.0, us(POURED))
     assert cure.peak("p_cavity_bar", POURED, at(60.0)) == (20.0, 2.0)
 
 
@@ -48,7 +48,7 @@ def test_a_quick_sensor_is_thinned_out() -> None:
     cure, all_of_it = CureReadings(), list[tuple[float, float]]()
     for i in range(1300):
         t, value = i / 10, 25.0 + i / 40
-        cure.read("T_core_C", at(t), value, POURED)
+        cure.read("T_core_C", us(at(t)), value, us(POURED))
         all_of_it.append((t, value))
     kept = cure.readings("T_core_C", POURED)
     assert EARLY_MAX / 2 <= len(kept) <= EARLY_MAX
@@ -61,5 +61,5 @@ def test_a_quick_sensor_is_thinned_out() -> None:
 def test_a_long_wait_before_the_pour_takes_no_memory() -> None:
     cure = CureReadings()
     for i in range(5000):
-        cure.read("T_core_C", at(-500.0 + i / 10), 25.0, None)
+        cure.read("T_core_C", us(at(-500.0 + i / 10)), 25.0, None)
     assert len(cure.early["T_core_C"].values) == EARLY_MAX

@@ -70,7 +70,8 @@ def test_the_first_event_makes_the_key_and_no_later_one_changes_it() -> None:
     (shot,) = assembler.event(PRESS, _event("started", TS))
     assert shot.shot_key == KEY
     assembler.event(PRESS, _event("poured", TS + timedelta(seconds=5)))
-    (shot,) = assembler.event(PRESS, _event("started", TS - timedelta(seconds=5)))
+    assembler.event(PRESS, _event("started", TS - timedelta(seconds=5)))
+    (shot,) = assembler.event(PRESS, _event("demolded", TS + timedelta(seconds=300)))
     assert shot.shot_key == KEY
     assert Shot.model_validate(shot.model_dump(mode="json")).shot_key == KEY
 
@@ -93,7 +94,7 @@ def test_every_payload_and_row_about_a_shot_has_its_key() -> None:
     frame = TelemetryFrame(
         ts=TS + timedelta(seconds=1), device_id="d", seq=1, mold_id="M1", sensors={"T_core_C": 30.0}
     )
-    assert assembler.frame(PRESS, frame)[0] is shot
+    assert assembler.frame(PRESS, frame).shot is shot
     prediction = hold(shot, InputError("unknown"), "final", TS)
     spool = SpoolThread(Spool(Path(":memory:")))
     results = Results(TopicSpace(), "json", Publisher(spool, SystemClock()))

@@ -1,0 +1,143 @@
+"""Recent frames of presses, packed, so that late truth can correct what was made of them.
+
+A frame may come before its shot is known, twice, or out of order; an end may come after the frames
+that follow it. What a shot says of its readings is then computed anew from these records. They are
+in memory only: a shot that was followed before the agent started counts on with what it has.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections import OrderedDict
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from broker.messages import TelemetryFrame
+from broker.topics import PressAddress
+from edge_agent.shots.cure_readings import us
+from edge_agent.shots.readings import INPUT_SIGNALS
+from twin_core.arrays import Array
+
+CHANNELS = (*INPUT_SIGNALS, "T_core_C", "p_cavity_bar")
+"""Channels that predictions and key figures are made of."""
+LANE_FRAMES_MAX = 8192
+"""Of a mold: an hour at two a second, a quarter of an hour at ten."""
+FRAMES_MAX = 400_000
+"""Of all molds of an agent, 36 MB; the mold that was silent longest gives way."""
+_DROPPED_AT_ONCE = 1024
+"""Frames of a full lane that are dropped in one go."""
+
+
+class Lane:
+    """Frames of one mold, or those of a press that name no mold, in order of time."""
+
+    def __init__(self) -> None:
+        self.at_us = array("q")
+        self._content = array("q")
+        self._shot = array("q")
+        self._values = [array("d") for _ in CHANNELS]
+        self.complete_from_us = -(2**62)
+        """Older frames may have been dropped."""
+
+    def __len__(self) -> int:
+        return len(self.at_us)
+
+    def add(self, at_us: int, content: int, shot: int, values: list[float]) -> tuple[bool, bool]:
+        """Add a frame unless it is there: whether it is new, and whether it is the latest one."""
+        end = len(self.at_us)
+        if not end or at_us > self.at_us[-1]:
+            place, in_order = end, True
+        else:
+            place = bisect_right(self.at_us, at_us)
+            first = bisect_left(self.at_us, at_us, hi=place)
+            if content in self._content[first:place]:
+                return False, False
+            in_order = False
+        self.at_us.insert(place, at_us)
+        self._content.insert(place, content)
+        self._shot.insert(place, shot)
+        for column, value in zip(self._values, values, strict=True):
+            column.insert(place, value)
+        return True, in_order
+
+    def drop_oldest(self, count: int) -> None:
+        """Forget so many frames."""
+        self.complete_from_us = self.at_us[count - 1] + 1
+        for column in (self.at_us, self._content, self._shot, *self._values):
+            del column[:count]
+
+    def between(self, begin_us: int, end_us: int) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
+        """Times [µs], shots and values (frames x channels) of frames; NaN: none, inf: impossible."""
+        cut = slice(bisect_left(self.at_us, begin_us), bisect_right(self.at_us, end_us))
+        values = np.column_stack([np.array(column[cut]) for column in self._values])
+        return np.array(self.at_us[cut]), np.array(self._shot[cut]), values
+
+    def last_before(self, channel: int, at_us: int, oldest_us: int) -> tuple[int, float, bool] | None:
+        """Last possible reading at or before a moment: time [µs], value, were later ones impossible."""
+        column, impossible = self._values[channel], False
+        for place in range(bisect_right(self.at_us, at_us) - 1, -1, -1):
+            if self.at_us[place] < oldest_us:
+                return None
+            value = column[place]
+            if value == value and abs(value) != float("inf"):
+                return self.at_us[place], value, impossible
+            impossible |= value == value
+        return None
+
+
+class FrameLog:
+    """Lanes of all presses."""
+
+    def __init__(self) -> None:
+        self._lanes: OrderedDict[tuple[PressAddress, str | None], Lane] = OrderedDict()
+        self._count = 0
+
+    def add(self, press: PressAddress, frame: TelemetryFrame, values: list[float]) -> tuple[bool, bool]:
+        """Add a frame unless it is there: whether it is new, and the latest of its lane.
+
+        Args:
+            press: press that sent it.
+            frame: the frame.
+            values: those of ``CHANNELS``; NaN where it has none, infinity where it is impossible.
+        """
+        key = press, frame.mold_id
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = Lane()
+        self._lanes.move_to_end(key)
+        shot = number_of(frame.shot_id)
+        new, in_order = lane.add(us(frame.ts), content_of(frame), shot, values)
+        if new:
+            self._count += 1
+            if len(lane) > LANE_FRAMES_MAX:
+                lane.drop_oldest(_DROPPED_AT_ONCE)
+                self._count -= _DROPPED_AT_ONCE
+            while self._count > FRAMES_MAX:
+                _, gone = self._lanes.popitem(last=False)
+                self._count -= len(gone)
+        return new, in_order
+
+    def lane(self, press: PressAddress, mold_id: str | None) -> Lane | None:
+        """Frames of a mold, or those that name none."""
+        return self._lanes.get((press, mold_id))
+
+    def lanes(self, press: PressAddress) -> Iterator[tuple[str | None, Lane]]:
+        """All lanes of a press."""
+        for (of_press, mold_id), lane in self._lanes.items():
+            if of_press == press:
+                yield mold_id, lane
+
+
+def number_of(shot_id: str | None) -> int:
+    """Number that stands for a shot id in the lanes of this process; 0 for none."""
+    return 0 if shot_id is None else hash(shot_id) | 1
+
+
+def content_of(frame: TelemetryFrame) -> int:
+    """Hash of device, number and content, for this process only: equal frames are repeats."""
+    parts = (frame.device_id, frame.seq, frame.shot_id, frame.simulated)
+    named = (frozenset(part.items()) for part in (frame.sensors, frame.metrics, frame.status))
+    return hash((*parts, *named))

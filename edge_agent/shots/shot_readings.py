@@ -1,0 +1,147 @@
+"""Readings of a shot: peaks, latest values and counts, added in order or computed anew.
+
+Impossible readings are missing readings. Peaks count from the pour to the end; a probe that still
+holds the heat of the part before counts from when it has cooled or the foam heats it again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from broker.messages import TelemetryFrame
+from edge_agent.shots.cure_readings import CureReadings, us
+from edge_agent.shots.frame_log import CHANNELS, FrameLog, number_of
+from edge_agent.shots.shot import Reading, Shot
+from twin_core.plausible_ranges import plausible
+
+T_PROBE_HOT_C = 60.0
+"""No mixture is poured so hot: a probe that reads more at the pour was in the part before."""
+PROBE_US = 5_000_000
+"""After the pour: whether a probe is hot is seen by then, if it is read so often."""
+HEATS_K = 0.5
+"""A hot probe that rises by so much is in the foam."""
+OUT_OF_RANGE, PROBE_HOT = "impossible", "probe-still-hot"
+_NO_TIME_US = 2**62
+
+
+def split(frame: TelemetryFrame) -> tuple[dict[str, float], list[str], list[float]]:
+    """Possible readings of a frame; channels whose reading is impossible; values for the log."""
+    possible, wrong = frame.sensors, list[str]()
+    for name, value in frame.sensors.items():
+        if plausible(name, value) is not None:
+            wrong.append(name)
+    if wrong:
+        possible = {name: value for name, value in frame.sensors.items() if name not in wrong}
+    get = possible.get
+    values = [get(name, math.nan) for name in CHANNELS]
+    for name in wrong:
+        if name in CHANNELS:
+            values[CHANNELS.index(name)] = math.inf
+    return possible, wrong, values
+
+
+def add(shot: Shot, frame: TelemetryFrame, possible: Mapping[str, float], wrong: list[str]) -> None:
+    """Add a new frame, that follows all before it, to its shot."""
+    keep_latest(shot, frame, possible)
+    for name in wrong:
+        leave_out(shot, name, OUT_OF_RANGE)
+    _take(shot, us(frame.ts), possible)
+
+
+def keep_latest(shot: Shot, frame: TelemetryFrame, possible: Mapping[str, float]) -> None:
+    """Latest reading of every sensor; of two at one moment the larger one."""
+    for name, value in possible.items():
+        known = shot.latest.get(name)
+        if known is None or (known.ts, known.value) < (frame.ts, value):
+            shot.latest[name] = Reading(ts=frame.ts, value=value)
+
+
+def compute(shot: Shot, shots_of_id: list[Shot], log: FrameLog, *, alone: bool) -> None:
+    """Compute peaks and counts anew from the log.
+
+    Args:
+        shot: the shot; its latest readings are kept.
+        shots_of_id: all shots of its id, itself among them.
+        log: frames.
+        alone: the press has one mold, so frames that name none belong to it.
+    """
+    shot.T_core_max_C = shot.p_cavity_max_bar = None
+    shot.frames_count, shot.cure, shot.probe = 0, CureReadings(), "unknown"
+    others = {name: of for name, of in shot.readings_left_out.items() if name not in CHANNELS}
+    shot.readings_left_out = others
+    for at_us, values in _records(shot, shots_of_id, log, alone):
+        possible = {}
+        for name, value in zip(CHANNELS, values, strict=True):
+            if math.isinf(value):
+                leave_out(shot, name, OUT_OF_RANGE)
+            elif value == value:
+                possible[name] = value
+        _take(shot, at_us, possible)
+
+
+def _records(
+    shot: Shot, shots_of_id: list[Shot], log: FrameLog, alone: bool
+) -> list[tuple[int, list[float]]]:
+    """Frames of a shot in order of time: those that name it, and those of its mold in its time."""
+    begun, closed, number = shot.begun_at, shot.closed_at, number_of(shot.shot_id)
+    first = -_NO_TIME_US if begun is None else us(begun)
+    last = _NO_TIME_US if closed is None else us(closed)
+    others = sorted(us(o.begun_at) for o in shots_of_id if o is not shot and o.begun_at is not None)
+    named_from = -_NO_TIME_US if not any(at < first for at in others) else first
+    named_to = min((at - 1 for at in others if at > first), default=_NO_TIME_US)
+    found = list[tuple[int, list[float]]]()
+    for mold_id in {None, shot.mold_id, *(event.mold_id for event in shot.events)}:
+        lane = log.lane(shot.address, mold_id)
+        if lane is None:
+            continue
+        by_time = begun is not None and (mold_id == shot.mold_id or (mold_id is None and alone))
+        times, names, values = lane.between(-_NO_TIME_US, _NO_TIME_US)
+        mine = (names == number) & (times >= named_from) & (times <= named_to)
+        if by_time:
+            mine |= (names == 0) & (times >= first) & (times <= last)
+        found += zip(times[mine].tolist(), values[mine].tolist(), strict=True)
+    found.sort(key=lambda record: record[0])
+    return found
+
+
+def _take(shot: Shot, at_us: int, possible: Mapping[str, float]) -> None:
+    shot.frames_count += 1
+    poured = None if shot.poured_at is None else us(shot.poured_at)
+    closed = _NO_TIME_US if shot.closed_at is None else us(shot.closed_at)
+    cures = poured is not None and poured <= at_us <= closed
+    core = possible.get("T_core_C")
+    if core is not None and poured is not None and cures and _is_hot(shot, core, at_us - poured):
+        possible = {name: value for name, value in possible.items() if name != "T_core_C"}
+        leave_out(shot, "T_core_C", PROBE_HOT)
+        core = None
+    if cures:
+        shot.T_core_max_C = _larger(shot.T_core_max_C, core)
+        shot.p_cavity_max_bar = _larger(shot.p_cavity_max_bar, possible.get("p_cavity_bar"))
+    for name, value in possible.items():
+        shot.cure.read(name, at_us, value, poured)
+
+
+def _is_hot(shot: Shot, core_C: float, since_us: int) -> bool:
+    if shot.probe == "good":
+        return False
+    if shot.probe == "hot":
+        rises = core_C > shot.probe_C + HEATS_K
+        shot.probe_C = min(core_C, shot.probe_C)
+        if rises or core_C <= T_PROBE_HOT_C:
+            shot.probe = "good"
+            return False
+        return True
+    hot = core_C > T_PROBE_HOT_C and since_us <= PROBE_US
+    shot.probe, shot.probe_C = ("hot" if hot else "good"), core_C
+    return shot.probe == "hot"
+
+
+def leave_out(shot: Shot, name: str, reason: str) -> None:
+    """Count a reading that was not used."""
+    of_channel = shot.readings_left_out.setdefault(name, {})
+    of_channel[reason] = of_channel.get(reason, 0) + 1
+
+
+def _larger(known: float | None, value: float | None) -> float | None:
+    return known if value is None or (known is not None and known >= value) else value
