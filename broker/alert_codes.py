@@ -19,6 +19,13 @@ SPOOL_HAS_ROOM: Final = "spool-has-room"
 SPOOL_SALVAGED: Final = "spool-salvaged"
 TWO_AGENTS: Final = "two-agents-of-one-name"
 GAVE_WAY: Final = "agent-gave-way"
+MOLD_CHANGED: Final = "mold-changed"
+SECOND_END: Final = "second-end"
+PRESS_CLOCK: Final = "press-clock-wrong"
+PRESS_CLOCK_RIGHT: Final = "press-clock-right-again"
+IMPOSSIBLE_READINGS: Final = "impossible-readings"
+READINGS_LEFT_OUT: Final = "readings-left-out"
+READINGS_WITHOUT_SHOT: Final = "readings-without-shot"
 
 ALERT_CODES: Final = {
     SHOT_WITHOUT_POUR: "a shot ended and no pour was reported: nothing was simulated",
@@ -36,5 +43,12 @@ ALERT_CODES: Final = {
     SPOOL_SALVAGED: "the spool was damaged or lost; what was readable was saved",
     TWO_AGENTS: "another agent with this site and agent_id was started, and gives way",
     GAVE_WAY: "a second agent with this site and agent_id has ended",
+    MOLD_CHANGED: "a shot was started on one mold and poured into another: the pour decides",
+    SECOND_END: "a shot was ended twice: the first end counts",
+    PRESS_CLOCK: "the clock of a press is wrong: times of opening are counted from arrival",
+    PRESS_CLOCK_RIGHT: "the clock of a press is right again",
+    IMPOSSIBLE_READINGS: "a sensor reports what cannot be: its readings are left out",
+    READINGS_LEFT_OUT: "a channel gives no number: its readings are left out",
+    READINGS_WITHOUT_SHOT: "readings of a part name neither mold nor shot, and the press has several",
 }
 """Every code with its meaning."""

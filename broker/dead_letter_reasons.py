@@ -14,6 +14,10 @@ INTERNAL_ERROR = "internal-error"
 """A fault of this program over a message."""
 REFUSED_BY_HISTORY = "refused-by-history"
 """The database will never take this row, which is the payload of the dead letter."""
+TOO_LATE = "too-late"
+"""An event of a shot that ended so long ago that nobody follows its mold back to it."""
+CONTRADICTS_EARLIER = "contradicts-earlier"
+"""The same event at the same time was reported before with other content."""
 
 REASONS = frozenset(code.value for code in RefusalCode) | {
     CLOCK_SKEW,
@@ -21,5 +25,7 @@ REASONS = frozenset(code.value for code in RefusalCode) | {
     UNREADABLE,
     INTERNAL_ERROR,
     REFUSED_BY_HISTORY,
+    TOO_LATE,
+    CONTRADICTS_EARLIER,
 }
 """Every reason that a dead letter has."""

@@ -95,6 +95,7 @@ class QuickPaho(Client):
             message = read_publish(packet, qos, self._protocol == MQTTv5)
         except UnreadablePacket as error:
             message = self._unreadable(packet, qos, error)
+        message.retained = bool(self._in_packet["command"] & 1)
         self.on_incoming(message)
         return MQTT_ERR_SUCCESS
 

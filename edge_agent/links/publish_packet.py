@@ -37,6 +37,8 @@ class Incoming:
     qos: int
     unreadable: str | None = None
     """Why the packet cannot be read: then ``payload`` is all of it, and ``topic`` is empty."""
+    retained: bool = False
+    """The broker kept it for whoever subscribes: nobody sends it now."""
 
 
 def read_publish(packet: bytes, qos: int, version_5: bool) -> Incoming:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from broker import alert_codes as codes
 from broker.errors import printable
-from broker.messages import Alert, Prediction, ShotKpis
+from broker.messages import Alert, Prediction, ShotKpis, TelemetryFrame
 from broker.topics import PressAddress
+from edge_agent.monitoring.press_clocks import in_words
 from edge_agent.shots.shot import Shot
+from edge_agent.shots.steps import ENDS
 from edge_agent.spool.limit import News
 from edge_agent.spool.repair import Repair
+from twin_core.plausible_ranges import plausible
 
 Severity = Literal["info", "warning", "critical"]
 WORDS_MAX = 2000
@@ -54,6 +57,9 @@ def kpis_of(shot: Shot, prediction: Prediction) -> ShotKpis:
         T_core_max_C=shot.T_core_max_C,
         p_cavity_max_bar=shot.p_cavity_max_bar,
         frames_count=shot.frames_count,
+        readings_left_out=shot.readings_left_out,
+        revision=prediction.revision,
+        corrected=shot.corrected,
         simulated=shot.simulated,
     )
 
@@ -164,6 +170,79 @@ def drift_alert(
         "moved": ", ".join(moved)[:256],
     }
     return _alert(press, now, code, severity, words, evidence=evidence)
+
+
+def mold_changed(shot: Shot, now: datetime) -> Alert:
+    """A shot whose events name several molds."""
+    others = sorted({event.mold_id for event in shot.events} - {shot.mold_id})
+    words = (
+        f"poured into {shot.mold_id}, but other events of the shot name {', '.join(others)}: the "
+        "pour decides; check the mold selected at the press"
+    )
+    return _alert(shot.address, now, codes.MOLD_CHANGED, "warning", words, shot=shot)
+
+
+def second_end(shot: Shot, now: datetime) -> Alert:
+    """A shot that was ended twice."""
+    ends = [event for event in shot.events if event.event in ENDS]
+    words = "; ".join(f"{event.event} at {event.ts.isoformat()}" for event in ends[:4])
+    words = f"ended more than once: {words}: the first end counts"
+    return _alert(shot.address, now, codes.SECOND_END, "warning", words, shot=shot)
+
+
+def press_clock(press: PressAddress, offset: timedelta, now: datetime) -> Alert:
+    """A clock of a press that is wrong, or right again.
+
+    Args:
+        press: the press.
+        offset: its clock minus the agent's; 0 when it is right again.
+        now: the agent's time.
+    """
+    if not offset:
+        words = "the clock of the press is right again"
+        return _alert(press, now, codes.PRESS_CLOCK_RIGHT, "info", words)
+    words = (
+        f"the clock of the press is {in_words(offset)}: set it; until then times of opening are "
+        "counted from when the pour was received"
+    )
+    evidence: dict[str, float | str] = {"clock_offset_s": offset.total_seconds()}
+    return _alert(press, now, codes.PRESS_CLOCK, "warning", words, evidence=evidence)
+
+
+def impossible_readings(
+    press: PressAddress, frame: TelemetryFrame, channel: str, now: datetime
+) -> Alert:
+    """A reading that cannot be."""
+    why = plausible(channel, frame.sensors[channel])
+    words = f"device {frame.device_id}: {channel} {why}: left out; check sensor, wire and scaling"
+    return _of_frame(press, frame, channel, codes.IMPOSSIBLE_READINGS, words, now)
+
+
+def readings_left_out(
+    press: PressAddress, frame: TelemetryFrame, channel: str, now: datetime
+) -> Alert:
+    """A channel of a frame that holds no number."""
+    left = frame.left_out[channel]
+    words = f"device {frame.device_id}: {channel}: {left.words or left.reason}: left out"
+    return _of_frame(press, frame, channel, codes.READINGS_LEFT_OUT, words, now)
+
+
+def readings_without_shot(press: PressAddress, frame: TelemetryFrame, now: datetime) -> Alert:
+    """Readings of a part that name neither mold nor shot."""
+    words = (
+        f"device {frame.device_id} sends readings of a part without mold_id or shot_id, and the "
+        "press has several molds: they are stored and used for no shot; send one of the two"
+    )
+    evidence: dict[str, float | str] = {"device_id": frame.device_id}
+    code = codes.READINGS_WITHOUT_SHOT
+    return _alert(press, now, code, "warning", words, evidence=evidence)
+
+
+def _of_frame(
+    press: PressAddress, frame: TelemetryFrame, channel: str, code: str, words: str, now: datetime
+) -> Alert:
+    evidence: dict[str, float | str] = {"device_id": frame.device_id, "channel": channel}
+    return _alert(press, now, code, "warning", printable(words, WORDS_MAX), evidence=evidence)
 
 
 def two_agents(press: PressAddress, words: str, now: datetime) -> Alert:

@@ -74,6 +74,15 @@ class Metrics:
             "Age of the oldest message that is not on disk; 0 if there is none.",
             registry=registry,
         )
+        self.repeats = Counter(
+            "pur_repeats", "Messages equal to an earlier one.", ["channel"], registry=registry
+        )
+        self.left_out = Counter(
+            "pur_readings_left_out", "Readings left out.", ["press", "reason"], registry=registry
+        )
+        self.corrections = Counter(
+            "pur_corrections", "Results corrected by what came late.", registry=registry
+        )
         self._dead_letters = Counter(
             "pur_dead_letters", "Messages refused.", ["reason"], registry=registry
         )
@@ -103,6 +112,7 @@ class Metrics:
             self.stage_seconds.labels(stage)
         for counter, labels in (
             (self._messages, CHANNELS | {OTHER}),
+            (self.repeats, ("shot", "telemetry")),
             (self.shots, get_args(Outcome)),
             (self.predictions, get_args(Basis)),
             (self.ml_status, ML_STATUS),

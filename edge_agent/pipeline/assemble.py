@@ -23,9 +23,11 @@ from edge_agent.shots.readings import INPUT_SIGNALS
 from edge_agent.shots.shot import Reading, Shot
 from edge_agent.shots.shot_key import shot_key
 from edge_agent.shots.steps import Group, fingerprint, grouped
+from twin_core.plausible_ranges import SERIES
 
 REACH = timedelta(hours=12)
 """An ended shot takes late messages for this long, then only the history knows it."""
+NO_OFFSET = timedelta()
 Judged = Literal["new", "repeat", "contradicts", "too-late"]
 Horizon = dict[tuple[PressAddress, str], datetime]
 
@@ -42,6 +44,8 @@ class OfFrame:
     """An equal one has come before."""
     impossible: list[str] = field(default_factory=list)
     """Channels whose readings are impossible."""
+    homeless: bool = False
+    """Readings of a part that name neither mold nor shot, and the press has several molds."""
 
 
 class Assembler:
@@ -84,25 +88,43 @@ class Assembler:
         self._quiet: dict[PressAddress, tuple[datetime, datetime]] = {}
         """That time at the last tick, and since when it has not moved."""
 
-    def judge(self, press: PressAddress, event: ShotEvent) -> Judged:
-        """Whether an event is new, equal to one before, contradicts one, or comes too late."""
+    def judge(
+        self, press: PressAddress, event: ShotEvent, offset: timedelta = NO_OFFSET
+    ) -> Judged:
+        """Whether an event is new, equal to one before, contradicts one, or comes too late.
+
+        Args:
+            press: press that sent it.
+            event: the event.
+            offset: of the press's clock, where that is wrong.
+        """
         for shot in self.shots.of_id(press, event.shot_id):
             for known in shot.events:
                 if (known.event, known.ts, known.mold_id) == (event.event, event.ts, event.mold_id):
                     same = fingerprint(known) == fingerprint(event)
                     return "repeat" if same else "contradicts"
         horizon = self.horizon.get((press, event.mold_id))
-        return "too-late" if horizon is not None and event.ts <= horizon else "new"
+        return "too-late" if horizon is not None and event.ts - offset <= horizon else "new"
 
-    def event(self, press: PressAddress, event: ShotEvent) -> list[Shot]:
-        """Take a step of a shot, in whatever order steps arrive: the shots that it changes."""
-        self._hear(press, event.ts)
+    def event(
+        self, press: PressAddress, event: ShotEvent, offset: timedelta = NO_OFFSET
+    ) -> list[Shot]:
+        """Take a step of a shot, in whatever order steps arrive: the shots that it changes.
+
+        Args:
+            press: press that sent it.
+            event: the event.
+            offset: of the press's clock, where that is wrong.
+        """
+        self._hear(press, event.ts - offset)
         if self.judge(press, event) == "repeat":
             return []
         of_id = self.shots.of_id(press, event.shot_id)
         groups = grouped([*(known for shot in of_id for known in shot.events), event])
         changed = list[Shot]()
         for group, shot in self._shots_of(press, groups, of_id):
+            if event in group:
+                shot.clock_offset_s = offset.total_seconds()
             if shot.follow(group):
                 changed.append(shot)
                 self.shots.moved(shot)
@@ -118,9 +140,17 @@ class Assembler:
             changed.sort(key=lambda shot: shot is newest)
         return changed
 
-    def frame(self, press: PressAddress, frame: TelemetryFrame) -> OfFrame:
-        """Take the readings of a device."""
-        self._hear(press, frame.ts)
+    def frame(
+        self, press: PressAddress, frame: TelemetryFrame, offset: timedelta = NO_OFFSET
+    ) -> OfFrame:
+        """Take the readings of a device.
+
+        Args:
+            press: press that sent them.
+            frame: the readings.
+            offset: of the press's clock, where that is wrong.
+        """
+        self._hear(press, frame.ts - offset)
         possible, impossible, values = shot_readings.split(frame)
         new, in_order = self._log.add(press, frame, values)
         shot = self.shot_of(press, frame)
@@ -132,9 +162,13 @@ class Assembler:
                 shot_readings.add(shot, frame, possible, impossible)
             else:
                 shot_readings.keep_latest(shot, frame, possible)
+                shot_readings.count_beyond_the_log(shot, frame, impossible)
                 self._make_stale(shot)
             changed = [shot, *(other for other in changed if other is not shot)]
-        return OfFrame(shot, changed, impossible=impossible)
+        named = frame.mold_id is not None or frame.shot_id is not None
+        homeless = not named and shot is None and self.shots.molds(press) > 1
+        homeless = homeless and not frame.sensors.keys().isdisjoint(SERIES)
+        return OfFrame(shot, changed, impossible=impossible, homeless=homeless)
 
     def settle(self) -> None:
         """Compute anew what late messages have changed."""
@@ -177,10 +211,12 @@ class Assembler:
         """Is no later pour of its mold known, so that its prediction is the one to show?"""
         assert shot.poured_at is not None
         horizon = self.horizon.get((shot.address, shot.mold_id))
-        if horizon is not None and shot.poured_at <= horizon:
+        poured = shot.poured_at - shot.clock_offset
+        if horizon is not None and poured <= horizon:
             return False
         others = self.shots.of_mold(shot.address, shot.mold_id)
-        return not any(o.poured_at is not None and o.poured_at > shot.poured_at for o in others)
+        pours = [o.poured_at - o.clock_offset for o in others if o.poured_at is not None]
+        return not any(other > poured for other in pours)
 
     def shot_of(self, press: PressAddress, frame: TelemetryFrame) -> Shot | None:
         """The shot that a frame belongs to, if it is known."""
@@ -230,13 +266,14 @@ class Assembler:
     def _ends(self, press: PressAddress, mold_id: str) -> list[Shot]:
         """Shots of a mold that nobody ended end with the next one: those where that changes."""
         shots = [s for s in self.shots.of_mold(press, mold_id) if s.begun_at is not None]
-        shots.sort(key=lambda shot: (shot.begun_at, shot.shot_id))
+        shots.sort(key=lambda shot: (_begun(shot) - shot.clock_offset, shot.shot_id))
         changed = list[Shot]()
         for shot, following in zip_longest(shots, shots[1:]):
             if shot.is_ended:
                 continue
-            begins = None if following is None else following.begun_at
-            if begins is not None and begins > shot.begun_at:  # type: ignore[operator]
+            begins = None if following is None else _begun(following) - following.clock_offset
+            if begins is not None and begins + shot.clock_offset > _begun(shot):
+                begins += shot.clock_offset
                 if shot.given_up_as == "timed_out" and shot.given_up_at <= begins:  # type: ignore[operator]
                     continue
                 assert following is not None
@@ -252,6 +289,7 @@ class Assembler:
 
     def _passed(self, shot: Shot, since: datetime, now: datetime) -> timedelta:
         """Time since then: by what the press said last, or since it says nothing."""
+        since -= shot.clock_offset
         newest, quiet_since = self._quiet.setdefault(shot.address, (since, now))
         return max(newest - since, min(now - since, now - quiet_since))
 
@@ -292,9 +330,10 @@ class Assembler:
 
     def _forget(self, shot: Shot) -> None:
         self.shots.remove(shot)
-        times = [time for time in (shot.begun_at, shot.closed_at) if time is not None]
+        known = (shot.begun_at, shot.closed_at)
+        times = [time - shot.clock_offset for time in known if time is not None]
         of_mold = shot.address, shot.mold_id
-        self.horizon[of_mold] = max(times + [self.horizon.get(of_mold, times[0])])
+        self.horizon[of_mold] = max([*times, self.horizon.get(of_mold, times[0])])
 
     def _is_in_log(self, shot: Shot) -> bool:
         """Are all frames of a shot in the log?"""

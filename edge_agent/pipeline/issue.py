@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from broker.messages import Basis, Prediction
@@ -31,11 +32,23 @@ class Predictions:
         metrics: Metrics,
         live_interval_s: float,
     ) -> None:
+        """Nothing is issued yet.
+
+        Args:
+            simulations: of open shots.
+            inference: learned corrections.
+            revisions: counters of the presses.
+            results: takes what is issued.
+            clock: the agent's.
+            metrics: counts.
+            live_interval_s: spacing of live predictions, in the time of the press [s].
+        """
         self._simulations, self._inference = simulations, inference
         self._revisions, self._results = revisions, results
         self._clock, self._metrics = clock, metrics
         self.live_interval_s = live_interval_s
-        """Spacing of live predictions, in the time of the press."""
+        self.is_newest: Callable[[Shot], bool] = lambda _shot: True
+        """Is a shot the newest of its mold, so that its prediction is to be shown?"""
 
     def is_due(self, shot: Shot) -> bool:
         """Does a shot, that got readings and nothing else, call for a prediction?"""
@@ -58,18 +71,35 @@ class Predictions:
         if shot.closed_at is not None:
             self._end(shot, simulation)
 
+    async def correct(self, shot: Shot, reasons: Iterable[str]) -> None:
+        """Issue the final word on a finished shot again, with what came late.
+
+        Args:
+            shot: the shot.
+            reasons: of ``broker.data_quality.CORRECTED``.
+        """
+        shot.corrected = sorted({*shot.corrected, *reasons})
+        simulation, _ = await self._simulations.of(shot)
+        self._metrics.corrections.inc()
+        self._conclude(shot, simulation)
+        get_logger().info("shot_corrected", shot_id=shot.shot_id, outcome=shot.outcome)
+
     def _end(self, shot: Shot, simulation: ShotSimulation) -> None:
+        self._conclude(shot, simulation)
+        assert shot.outcome is not None
+        self._metrics.shots.labels(shot.outcome).inc()
+        get_logger().info("shot_finished", shot_id=shot.shot_id, outcome=shot.outcome)
+
+    def _conclude(self, shot: Shot, simulation: ShotSimulation) -> None:
         final = self._issue(shot, simulation, "final", keep=True)
         self._results.ended(kpis_of(shot, final), shot)
         early = opened_before_window(shot, final, self._clock.now())
         if early is not None:
             self._results.alert(early)
-        self._inference.closed(shot, simulation, self._results.batch.state)
-        shot.finished = True
+        if not shot.finished or not shot.cure.is_empty:
+            self._inference.closed(shot, simulation, self._results.batch.state)
+        shot.finished, shot.final_of = True, shot.facts()
         self._simulations.forget(shot)
-        assert shot.outcome is not None
-        self._metrics.shots.labels(shot.outcome).inc()
-        get_logger().info("shot_finished", shot_id=shot.shot_id, outcome=shot.outcome)
 
     def _live_is_due(self, shot: Shot) -> bool:
         newest = _newest(shot)
@@ -92,7 +122,7 @@ class Predictions:
                 shot, simulation.result, substituted, free_rise, basis, now
             )
         prediction = self._inference.corrected(shot, simulation, prediction)
-        self._results.prediction(prediction, keep=keep)
+        self._results.prediction(prediction, keep=keep, show=self.is_newest(shot))
         self._metrics.predictions.labels(basis).inc()
         if keep:
             get_logger().info(

@@ -1,4 +1,4 @@
-"""Open shots as an earlier life of the agent left them."""
+"""Shots, and what was forgotten, as an earlier life of the agent left them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ from datetime import UTC, datetime
 
 from pydantic import ValidationError
 
+from broker.timestamps import format_timestamp, parse_timestamp
+from broker.topics import PressAddress
 from edge_agent.logs import get_logger
 from edge_agent.pipeline.commit import SHOT_SCOPE
 from edge_agent.pipeline.revisions import State
 from edge_agent.shots.shot import Shot
 from edge_agent.spool.thread import SpoolThread
+
+HORIZON_SCOPE = "horizon"
+"""Scope of the ends of forgotten shots in the spool's state."""
 
 
 def kept_shots(spool: SpoolThread) -> tuple[list[Shot], State]:
@@ -31,6 +36,22 @@ def kept_shots(spool: SpoolThread) -> tuple[list[Shot], State]:
             renamed[SHOT_SCOPE, shot.shot_key] = shot.model_dump(mode="json")
     shots.sort(key=_begun)
     return shots, renamed
+
+
+def horizon_state(of_mold: tuple[PressAddress, str], ended_at: datetime) -> State:
+    """State that keeps the end of the newest shot of a mold that was forgotten."""
+    (press, mold_id), ts = of_mold, format_timestamp(ended_at)
+    document = {"site": press.site, "press": press.press, "mold_id": mold_id, "ended_at": ts}
+    return {(HORIZON_SCOPE, f"{press}/{mold_id}"): document}
+
+
+def kept_horizon(spool: SpoolThread) -> dict[tuple[PressAddress, str], datetime]:
+    """Ends of the newest shots that were forgotten, by press and mold."""
+    found = {}
+    for document in spool.state_at_start(HORIZON_SCOPE).values():
+        press = PressAddress(document["site"], document["press"])
+        found[press, document["mold_id"]] = parse_timestamp(document["ended_at"])
+    return found
 
 
 def _begun(shot: Shot) -> datetime:

@@ -6,9 +6,11 @@ import asyncio
 import gc
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from time import monotonic
 
+from broker.data_quality import IMPOSSIBLE
 from broker.messages import DeadLetter, QualityRecord, ShotEvent, TelemetryFrame
 from broker.topics import PressAddress
 from edge_agent.clock import Clock
@@ -19,16 +21,21 @@ from edge_agent.errors import StoreError
 from edge_agent.inference.earlier_shots import EARLIER_SCOPE
 from edge_agent.links.publish_packet import Incoming
 from edge_agent.logs import get_logger
+from edge_agent.monitoring import alerts
+from edge_agent.monitoring.alert_limits import AlertLimits
 from edge_agent.monitoring.alerts import no_pour, spool_alert, too_many_shots
 from edge_agent.monitoring.metrics import Laps, Metrics
+from edge_agent.monitoring.press_clocks import PressClocks
 from edge_agent.monitoring.watchdog import Watch
-from edge_agent.pipeline.assemble import Assembler
+from edge_agent.pipeline.admit import admit
+from edge_agent.pipeline.assemble import Assembler, OfFrame
 from edge_agent.pipeline.commit import Batch, Writer
 from edge_agent.pipeline.compile_ahead import compile_ahead
+from edge_agent.pipeline.corrections import Corrections
 from edge_agent.pipeline.decode import Decoded, decode
 from edge_agent.pipeline.infer import Inference
 from edge_agent.pipeline.issue import Predictions
-from edge_agent.pipeline.kept_shots import kept_shots
+from edge_agent.pipeline.kept_shots import horizon_state, kept_horizon, kept_shots
 from edge_agent.pipeline.publish import PREDICTION_EXPIRES_S, Publisher
 from edge_agent.pipeline.receive import Inlet
 from edge_agent.pipeline.results import Results
@@ -37,6 +44,7 @@ from edge_agent.pipeline.simulate import Simulations
 from edge_agent.ports import HistoryRow, Stored
 from edge_agent.shots import scenario
 from edge_agent.shots.shot import Shot
+from edge_agent.shots.steps import ENDS
 from edge_agent.spool.changes import Changes
 from edge_agent.spool.limit import SpoolLimit
 from edge_agent.spool.retry import until_written
@@ -104,7 +112,12 @@ class Pipeline:
         self.results.batch.state |= renamed
         for shot in shots:
             self._revisions.pass_over(shot.address, shot.revision)
-        self.assembler = Assembler(shots, settings.shots.signal_age_max_s, settings.shots.timeout_s)
+        limits = settings.shots.signal_age_max_s, settings.shots.timeout_s
+        self.assembler = Assembler(shots, *limits, kept_horizon(spool))
+        self._predictions.is_newest = self.assembler.is_newest
+        self._corrections = Corrections(shots)
+        self._clocks = PressClocks()
+        self._limited = AlertLimits(self.results.alert)
         self._limit = SpoolLimit(spool, settings.spool.limit_mb)
         self._inlets: dict[Inlet, None] = {}
         self.holds: Callable[[PressAddress], bool] = lambda _press: True
@@ -200,7 +213,9 @@ class Pipeline:
             for shot in late:
                 await self._shot_changed(shot, by_readings=False)
             for shot in old:
-                self.results.batch.forget(shot)
+                self._forget(shot)
+            for shot in self._corrections.waiting():
+                await self._correct(shot)
             self._simulations.keep(self.assembler.shots)
 
     async def keep_in_size(self) -> None:
@@ -259,20 +274,24 @@ class Pipeline:
     async def _turn(self, inlet: Inlet) -> None:
         """Some messages of a press; it ends with an event, which has its answer at once."""
         changed: dict[str, Shot] = {}
+        event: ShotEvent | None = None
         laps = Laps(self._metrics)
         for _ in range(min(TURN, len(inlet.waiting))):
             message = inlet.waiting.popleft()
             event = self._take(inlet, message, changed, laps)
             self.results.batch.worked(inlet, message)
             laps.lap("assemble")
-            if event:
+            if event is not None:
                 break
+        self.assembler.settle()
         laps.observe()
         for shot in changed.values():
-            await self._shot_changed(shot, by_readings=not event)
+            await self._shot_changed(shot, by_readings=event is None, event=event)
 
-    def _take(self, inlet: Inlet, message: Incoming, changed: dict[str, Shot], laps: Laps) -> bool:
-        """Decode and assemble one message; true when it is an event."""
+    def _take(
+        self, inlet: Inlet, message: Incoming, changed: dict[str, Shot], laps: Laps
+    ) -> ShotEvent | None:
+        """Decode and assemble one message: the event that it is, if it is one."""
         decoded = decode(
             message,
             self._topics,
@@ -284,8 +303,8 @@ class Pipeline:
         self._metrics.taken(message.topic)
         if isinstance(decoded, DeadLetter):
             self._refuse(decoded, message)
-            return False
-        return self._assemble(decoded, changed)
+            return None
+        return self._assemble(decoded, message, changed)
 
     def _refuse(self, letter: DeadLetter, message: Incoming) -> None:
         self.results.dead_letter(letter)
@@ -298,30 +317,97 @@ class Pipeline:
             detail=letter.detail,
         )
 
-    def _assemble(self, decoded: Decoded, changed: dict[str, Shot]) -> bool:
-        press, batch = decoded.press, self.results.batch
+    def _assemble(
+        self, decoded: Decoded, incoming: Incoming, changed: dict[str, Shot]
+    ) -> ShotEvent | None:
+        press, batch, now = decoded.press, self.results.batch, self._clock.now()
+        if not incoming.retained:
+            self._judge_clock(press, decoded.message.ts, now)
         match decoded.message:
             case TelemetryFrame() as frame:
-                shot, touched = self.assembler.frame(press, frame)
-                self.results.telemetry(press, frame, shot)
-                for other in touched:
-                    changed[other.shot_key] = other
+                self._frame(press, frame, changed, now)
             case ShotEvent() as event:
-                for other in self.assembler.event(press, event):
-                    changed[other.shot_key] = other
-                self._tell_of_crowds()
-                get_logger().info(
-                    f"shot_{event.event}",
-                    stage="assemble",
-                    press=press.press,
-                    shot_id=event.shot_id,
-                    mold_id=event.mold_id,
-                )
-                return True
+                return self._event(press, event, incoming, changed, now)
             case QualityRecord() as record:
                 self.results.quality(press, record)
                 self._inference.lab(press, record, batch.state)
-        return False
+        return None
+
+    def _frame(
+        self, press: PressAddress, frame: TelemetryFrame, changed: dict[str, Shot], now: datetime
+    ) -> None:
+        of_frame = self.assembler.frame(press, frame, self._clocks.offset(press))
+        if of_frame.repeat:
+            self._metrics.repeats.labels("telemetry").inc()
+            return
+        self.results.telemetry(press, frame, of_frame.shot)
+        for shot in of_frame.changed:
+            changed[shot.shot_key] = shot
+        self._tell_of_frame(press, frame, of_frame, now)
+
+    def _event(
+        self,
+        press: PressAddress,
+        event: ShotEvent,
+        incoming: Incoming,
+        changed: dict[str, Shot],
+        now: datetime,
+    ) -> ShotEvent | None:
+        age_max = timedelta(seconds=self._settings.shots.timeout_s)
+        offset = self._clocks.offset(press)
+        if not admit(
+            *(press, event, incoming, self.assembler, self.results, self._metrics, now),
+            age_max=age_max,
+            offset=offset,
+        ):
+            return None
+        for shot in self.assembler.event(press, event, offset):
+            changed[shot.shot_key] = shot
+            self._tell_of_shot(shot, now)
+        self._tell_of_crowds()
+        get_logger().info(
+            f"shot_{event.event}",
+            stage="assemble",
+            press=press.press,
+            shot_id=event.shot_id,
+            mold_id=event.mold_id,
+        )
+        return event
+
+    def _judge_clock(self, press: PressAddress, ts: datetime, now: datetime) -> None:
+        offset = self._clocks.hear(press, ts, now)
+        if offset is not None:
+            key = "clock", press, bool(offset)
+            self._limited.tell(key, lambda: alerts.press_clock(press, offset, now), now)
+
+    def _tell_of_frame(
+        self, press: PressAddress, frame: TelemetryFrame, of_frame: OfFrame, now: datetime
+    ) -> None:
+        for channel in of_frame.impossible:
+            self._metrics.left_out.labels(press.press, IMPOSSIBLE).inc()
+            self._limited.tell(
+                ("impossible", press, frame.device_id, channel),
+                partial(alerts.impossible_readings, press, frame, channel, now),
+                now,
+            )
+        for channel, left in frame.left_out.items():
+            self._metrics.left_out.labels(press.press, left.reason).inc()
+            self._limited.tell(
+                ("left out", press, frame.device_id, channel),
+                partial(alerts.readings_left_out, press, frame, channel, now),
+                now,
+            )
+        if of_frame.homeless:
+            key = "without shot", press, frame.device_id
+            self._limited.tell(key, partial(alerts.readings_without_shot, press, frame, now), now)
+
+    def _tell_of_shot(self, shot: Shot, now: datetime) -> None:
+        if shot.poured_at is not None and len({event.mold_id for event in shot.events}) > 1:
+            key = "mold", shot.shot_key
+            self._limited.tell(key, partial(alerts.mold_changed, shot, now), now)
+        if sum(event.event in ENDS for event in shot.events) > 1:
+            key = "ends", shot.shot_key
+            self._limited.tell(key, partial(alerts.second_end, shot, now), now)
 
     def _tell_of_crowds(self) -> None:
         crowded, self.assembler.crowded = self.assembler.crowded, []
@@ -329,19 +415,39 @@ class Pipeline:
         for shot in crowded:
             self.results.alert(too_many_shots(shot, self._clock.now()))
         for shot in left_over:
-            self.results.batch.forget(shot)
+            self._forget(shot)
 
-    async def _shot_changed(self, shot: Shot, *, by_readings: bool) -> None:
+    def _forget(self, shot: Shot) -> None:
+        self._corrections.take(shot)
+        self.results.batch.forget(shot)
+        key = shot.address, shot.mold_id
+        self.results.batch.state |= horizon_state(key, self.assembler.horizon[key])
+
+    async def _correct(self, shot: Shot) -> None:
+        if shot.closed_at is None:  # its end was another's: it goes on
+            return
+        await self._have_numbers(shot)
+        await self._predictions.correct(shot, self._corrections.take(shot))
+        self.results.batch.changed(shot, urgent=True)
+
+    async def _shot_changed(
+        self, shot: Shot, *, by_readings: bool, event: ShotEvent | None = None
+    ) -> None:
         """Issue what is due of a shot."""
         batch = self.results.batch
-        if shot.finished:
+        if shot.finished and shot.revision and shot.closed_at is not None:
+            batch.changed(shot, urgent=False)
+            if self._corrections.changed(shot, event) and not by_readings:
+                await self._correct(shot)
+            return
+        if shot.finished and shot.poured_at is None:
             batch.changed(shot, urgent=False)
             return
+        shot.finished = False  # the pour was reported after the end, or the end was another's
         if shot.poured_at is not None:
             if not by_readings or self._predictions.is_due(shot):
                 self._watch.progress()
-                if not self.revisions.have(shot.address):
-                    await self.reserve()
+                await self._have_numbers(shot)
                 await self._predictions.of(shot)
         elif shot.closed_at is not None:
             shot.finished = True
@@ -349,6 +455,11 @@ class Pipeline:
             self._metrics.shots.labels(shot.outcome).inc()
             self.results.alert(no_pour(shot, self._clock.now()))
         self.results.batch.changed(shot, urgent=not by_readings)
+
+    async def _have_numbers(self, shot: Shot) -> None:
+        """Have a number for the next prediction of a shot."""
+        if not self.revisions.have(shot.address):
+            await self.reserve()
 
     def _next_batch(self) -> Batch:
         batch, self.results.batch = self.results.batch, Batch()

@@ -54,12 +54,20 @@ class Results:
         """A quality record into the history, whenever it comes."""
         self._row(schema.quality_row(press, record))
 
-    def prediction(self, prediction: Prediction, *, keep: bool) -> None:
-        """A prediction to the mold's retained topic and, if it is a new answer, the history."""
+    def prediction(self, prediction: Prediction, *, keep: bool, show: bool = True) -> None:
+        """A prediction to the mold's retained topic and, if it is a new answer, the history.
+
+        Args:
+            prediction: the prediction.
+            keep: it goes into the history.
+            show: it is of the newest shot of its mold, so it goes to the topic.
+        """
         press = PressAddress(prediction.site, prediction.press)
         key = f"prediction/{prediction.basis}/{prediction.shot_key}/{prediction.revision}"
-        self._issue(press, key, self.topics.prediction(press, prediction.mold_id), prediction, True)
-        self._publisher.flush(press)
+        if show:
+            topic = self.topics.prediction(press, prediction.mold_id)
+            self._issue(press, key, topic, prediction, True)
+            self._publisher.flush(press)
         if keep:
             self._row(schema.prediction_row(prediction))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edge_agent.learning.checks import RULES
 from twin_core.learning.columns import COLUMNS, IDS, LIVE_S, TARGETS, Known
-from twin_core.learning.plausible_ranges import RANGES, SERIES
+from twin_core.plausible_ranges import RANGES, SERIES
 
 COMMAND = "python -m edge_agent.report.features_page docs/features.md"
 MOMENTS: dict[Known, tuple[str, str]] = {

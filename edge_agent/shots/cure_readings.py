@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pydantic import BaseModel
 
 from twin_core.learning.columns import LIVE_S
-from twin_core.learning.plausible_ranges import SERIES
+from twin_core.plausible_ranges import SERIES
 
 EARLY_MAX = 128
 """Readings kept of a sensor; one that is read more often than once a second is thinned out."""
@@ -53,6 +53,11 @@ class CureReadings(BaseModel):
     early: dict[str, EarlyReadings] = {}
     peaks: dict[str, tuple[int, float]] = {}
     """When the largest reading since the pour was, and the reading; the first of equal ones."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Was nothing read?"""
+        return not self.early and not self.peaks
 
     def read(self, sensor: str, at_us: int, value: float, poured_us: int | None) -> None:
         """A reading of the shot, and the pour, in microseconds since 1970."""

@@ -8,7 +8,17 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
-from broker.messages import Basis, Binding, Diagnostic, Kpis, Prediction, Recipe, Versions
+from broker import data_quality as words
+from broker.messages import (
+    Basis,
+    Binding,
+    DataQuality,
+    Diagnostic,
+    Kpis,
+    Prediction,
+    Recipe,
+    Versions,
+)
 from broker.ml_status import NO_MODEL
 from edge_agent import __version__
 from edge_agent.config.catalogue import Catalogue
@@ -134,7 +144,8 @@ def predict(
         for d in result.diagnostics
     ]
     times = result.t_demold_min_s, result.t_demold_opt_s, result.t_demold_max_s
-    at = [None if t is None else poured + timedelta(seconds=t) for t in times]
+    begins = poured - shot.clock_offset  # by a clock that is right
+    at = [None if t is None else begins + timedelta(seconds=t) for t in times]
     return Prediction.model_validate(
         _common(shot, basis, now)
         | {
@@ -207,7 +218,24 @@ def _common(shot: Shot, basis: Basis, now: datetime) -> dict[str, Any]:
         "poured_at": shot.poured_at,
         "ml_status": NO_MODEL,
         "simulated": shot.simulated,
+        "data_quality": _data_quality(shot),
+        "corrected": shot.corrected if basis == "final" else [],
     }
+
+
+def _data_quality(shot: Shot) -> DataQuality:
+    flags = []
+    if shot.clock_offset_s:
+        flags.append(words.CLOCK_AHEAD if shot.clock_offset_s > 0 else words.CLOCK_BEHIND)
+    if len({event.mold_id for event in shot.events}) > 1:
+        flags.append(words.MOLD_CHANGED)
+    return DataQuality(
+        stood_in={name: words.FROM_EARLIER for name, r in shot.inputs.items() if r.stands_in},
+        readings_left_out=shot.readings_left_out,
+        frames_count=shot.frames_count,
+        clock_offset_s=shot.clock_offset_s or None,
+        flags=flags,
+    )
 
 
 def _versions(system: MaterialSystem | None) -> Versions:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -57,6 +57,8 @@ class Shot(BaseModel):
     p_cavity_max_bar: float | None = None
     cure: CureReadings = CureReadings()
     """What a learned model may ask of it; empty once it is finished."""
+    clock_offset_s: float = 0.0
+    """Of the press's clock against the agent's at its last event, when that is wrong."""
     frames_count: int = 0
     readings_left_out: dict[str, dict[str, int]] = {}
     """Impossible readings by channel and reason."""
@@ -168,6 +170,19 @@ class Shot(BaseModel):
     def begun_at(self) -> datetime | None:
         """Start, or pour where no start was reported."""
         return self.started_at or self.poured_at
+
+    @property
+    def clock_offset(self) -> timedelta:
+        """Press's clock minus the agent's; 0 when nothing is wrong."""
+        return timedelta(seconds=self.clock_offset_s)
+
+    def facts(self) -> str:
+        """What a final result is made of, as text to compare."""
+        return self.model_dump_json(
+            include={"mold_id", "system_id", "recipe", "started_at", "poured_at", "closed_at"}
+            | {"outcome", "T_core_max_C", "p_cavity_max_bar", "frames_count", "inputs"}
+            | {"readings_left_out"}
+        )
 
     def contains(self, ts: datetime) -> bool:
         """Does a reading of this mold at this time belong to the shot?"""

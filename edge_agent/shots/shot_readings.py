@@ -7,8 +7,9 @@ holds the heat of the part before counts from when it has cooled or the foam hea
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from broker.data_quality import IMPOSSIBLE
 from broker.messages import TelemetryFrame
 from edge_agent.shots.cure_readings import CureReadings, us
 from edge_agent.shots.frame_log import CHANNELS, FrameLog, number_of
@@ -21,7 +22,7 @@ PROBE_US = 5_000_000
 """After the pour: whether a probe is hot is seen by then, if it is read so often."""
 HEATS_K = 0.5
 """A hot probe that rises by so much is in the foam."""
-OUT_OF_RANGE, PROBE_HOT = "impossible", "probe-still-hot"
+PROBE_HOT = "probe-still-hot"
 _NO_TIME_US = 2**62
 
 
@@ -44,9 +45,20 @@ def split(frame: TelemetryFrame) -> tuple[dict[str, float], list[str], list[floa
 def add(shot: Shot, frame: TelemetryFrame, possible: Mapping[str, float], wrong: list[str]) -> None:
     """Add a new frame, that follows all before it, to its shot."""
     keep_latest(shot, frame, possible)
+    count_beyond_the_log(shot, frame, wrong)
     for name in wrong:
-        leave_out(shot, name, OUT_OF_RANGE)
+        if name in CHANNELS:
+            leave_out(shot, name, IMPOSSIBLE)
     _take(shot, us(frame.ts), possible)
+
+
+def count_beyond_the_log(shot: Shot, frame: TelemetryFrame, wrong: Iterable[str]) -> None:
+    """Count the readings that a new frame of a shot has not, and of which the log does not know."""
+    for name in wrong:
+        if name not in CHANNELS:
+            leave_out(shot, name, IMPOSSIBLE)
+    for name, left in frame.left_out.items():
+        leave_out(shot, name, left.reason)
 
 
 def keep_latest(shot: Shot, frame: TelemetryFrame, possible: Mapping[str, float]) -> None:
@@ -68,16 +80,26 @@ def compute(shot: Shot, shots_of_id: list[Shot], log: FrameLog, *, alone: bool) 
     """
     shot.T_core_max_C = shot.p_cavity_max_bar = None
     shot.frames_count, shot.cure, shot.probe = 0, CureReadings(), "unknown"
-    others = {name: of for name, of in shot.readings_left_out.items() if name not in CHANNELS}
-    shot.readings_left_out = others
+    shot.readings_left_out = _beyond_the_log(shot)
     for at_us, values in _records(shot, shots_of_id, log, alone):
         possible = {}
         for name, value in zip(CHANNELS, values, strict=True):
             if math.isinf(value):
-                leave_out(shot, name, OUT_OF_RANGE)
+                leave_out(shot, name, IMPOSSIBLE)
             elif value == value:
                 possible[name] = value
         _take(shot, at_us, possible)
+
+
+def _beyond_the_log(shot: Shot) -> dict[str, dict[str, int]]:
+    """Counts of readings left out that the log cannot give again."""
+    found = {}
+    for name, reasons in shot.readings_left_out.items():
+        logged = (IMPOSSIBLE, PROBE_HOT) if name in CHANNELS else ()
+        rest = {reason: count for reason, count in reasons.items() if reason not in logged}
+        if rest:
+            found[name] = rest
+    return found
 
 
 def _records(
