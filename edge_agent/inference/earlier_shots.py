@@ -21,7 +21,7 @@ from edge_agent.shots.shot import Shot
 from twin_core.learning.columns import INPUTS, TARGETS
 from twin_core.learning.features import Row, lab_columns
 from twin_core.learning.past_results import WAITING_MAX, PastResults, ShotKey
-from twin_core.learning.plausible_ranges import possible
+from twin_core.plausible_ranges import possible
 
 EARLIER_SCOPE = "earlier"
 """Scope of the rows in the spool's state."""

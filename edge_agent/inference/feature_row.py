@@ -25,7 +25,7 @@ from twin_core.learning.features import (
     physics_columns,
     process_columns,
 )
-from twin_core.learning.plausible_ranges import possible
+from twin_core.plausible_ranges import possible
 
 SENSORS = ("T_core_C", "p_cavity_bar")
 

@@ -14,7 +14,7 @@ from twin_core import SimulationResult
 from twin_core.learning.columns import TARGETS
 from twin_core.learning.features import physics_columns, process_columns
 from twin_core.learning.past_results import PastResults, ShotKey
-from twin_core.learning.plausible_ranges import possible
+from twin_core.plausible_ranges import possible
 
 UNKNOWN = (
     "Earlier shots of this mold are not known here: prev_ and press_ features are missing, and the "

@@ -13,7 +13,7 @@ from edge_agent.logged_shots.logged_shot import LabRecord, LoggedShot, lab_recor
 from twin_core.errors import InputError
 from twin_core.files import parse
 from twin_core.learning.past_results import ShotKey
-from twin_core.learning.plausible_ranges import SERIES
+from twin_core.plausible_ranges import SERIES
 
 
 def from_bundles(

@@ -22,7 +22,7 @@ from edge_agent.logged_shots.logged_shot import (
 from edge_agent.shots.readings import INPUT_SIGNALS, inputs_at
 from edge_agent.shots.shot import Reading
 from twin_core.learning.past_results import ShotKey
-from twin_core.learning.plausible_ranges import SERIES
+from twin_core.plausible_ranges import SERIES
 
 Latest = dict[str, tuple[datetime, float]]
 Records = dict[tuple[str, str, str, str | None], list[LabRecord]]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edge_agent.learning.checks import RULES
 from twin_core.learning.columns import COLUMNS, IDS, LIVE_S, TARGETS, Known
-from twin_core.learning.plausible_ranges import RANGES, SERIES
+from twin_core.plausible_ranges import RANGES, SERIES
 
 COMMAND = "python -m edge_agent.report.features_page docs/features.md"
 MOMENTS: dict[Known, tuple[str, str]] = {
@@ -36,7 +36,7 @@ ID_MEANINGS = {
 HEAD = f"""\
 # The columns of a feature set
 
-Generated from `twin_core/learning/columns.py` and `plausible_ranges.py` by
+Generated from `twin_core/learning/columns.py` and `twin_core/plausible_ranges.py` by
 `{COMMAND}`.
 
 `pur-mold-twin build-features` writes one row a shot, with the columns below in this order. A

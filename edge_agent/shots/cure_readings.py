@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pydantic import BaseModel
 
 from twin_core.learning.columns import LIVE_S
-from twin_core.learning.plausible_ranges import SERIES
+from twin_core.plausible_ranges import SERIES
 
 EARLY_MAX = 128
 """Readings kept of a sensor; one that is read more often than once a second is thinned out."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twin_core.learning.features import merged_lab_columns
 from twin_core.learning.ledger import KEPT
 from twin_core.learning.past_results import WAITING_MAX, PastResults, ShotKey
-from twin_core.learning.plausible_ranges import RANGES, possible
+from twin_core.plausible_ranges import RANGES, possible
 
 PHYSICS = {
     "sim_rho_moulded": 100.0,
