@@ -14,8 +14,8 @@ Read a payload, answer with another:
 | `messages` | what travels: `TelemetryFrame`, `ShotEvent`, `QualityRecord`, `Prediction`, … |
 | `codec` | `decode` and `encode`, JSON and MessagePack |
 | `errors` | `PayloadError`, the one decoding error, and its closed set of codes |
-| `dead_letter_reasons`, `ml_status` | closed lists of codes that messages carry |
-| `sensors` | names that carry units, the well-known sensors and their possible ranges |
+| `dead_letter_reasons`, `data_quality`, `ml_status` | closed lists of codes that messages carry |
+| `sensors`, `units` | names that carry units, the well-known sensors, and these in other units |
 | `timestamps` | times: UTC in memory, RFC 3339 on the wire |
 | `schemas` | the JSON Schema of every message (`python -m broker.schemas docs/schemas`) |
 | `setup` | `broker init`: the inventory of clients, the folder of files and what these say |
@@ -39,8 +39,11 @@ from broker.messages import (
     Interval,
     Kpis,
     Message,
+    Order,
     Prediction,
+    PressEvent,
     QualityRecord,
+    Received,
     Recipe,
     ShotEvent,
     ShotKpis,
@@ -78,10 +81,13 @@ __all__ = [
     "Interval",
     "Kpis",
     "Message",
+    "Order",
     "PayloadError",
     "Prediction",
     "PressAddress",
+    "PressEvent",
     "QualityRecord",
+    "Received",
     "Recipe",
     "RefusalCode",
     "Sensor",

@@ -78,6 +78,7 @@ def decode(
         raise PayloadError(
             RefusalCode.NOT_AN_OBJECT, f"expected an object, not {type(document).__name__}"
         )
+    document = model.prepared(document)
     check_value(document)
     _check_version(document)
     try:

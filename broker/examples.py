@@ -6,15 +6,23 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from broker import alert_codes
+from broker.data_quality import FROM_RECIPE, IMPOSSIBLE, NO_VALUE
 from broker.messages import (
     AgentStatus,
     Alert,
     DeadLetter,
+    EarlierRecord,
     Handover,
+    LeftOut,
     Message,
+    Order,
     Prediction,
+    PressEvent,
     QualityRecord,
+    Received,
+    ReceivedOf,
     Recipe,
+    SeqRange,
     ShotEvent,
     ShotKpis,
     TelemetryFrame,
@@ -23,6 +31,7 @@ from broker.messages import (
 from broker.messages.prediction import (
     Binding,
     Correction,
+    DataQuality,
     Diagnostic,
     Interval,
     Kpis,
@@ -109,6 +118,12 @@ _PREDICTION: Final = Prediction(
         defect_risk=0.03,
         defects={"void": 0.02},
     ),
+    data_quality=DataQuality(
+        stood_in={"T_ambient_C": FROM_RECIPE},
+        readings_left_out={"T_core_C": {IMPOSSIBLE: 2}, "p_cavity_bar": {NO_VALUE: 1}},
+        frames_count=317,
+    ),
+    received_at=_at(305.1),
 )
 
 EXAMPLES: Final[dict[type[Message], Message]] = {
@@ -123,6 +138,7 @@ EXAMPLES: Final[dict[type[Message], Message]] = {
             sensors={"T_mold_C.1": 45.2, "T_core_C": 61.8, "p_cavity_bar": 1.21},
             metrics={"pump_duty": 0.5},
             status={"mode": "auto", "door_closed": True},
+            left_out={"T_mold_C.2": LeftOut(reason=NO_VALUE, words="quality Bad at the gateway")},
         ),
         ShotEvent(
             ts=POURED,
@@ -138,6 +154,9 @@ EXAMPLES: Final[dict[type[Message], Message]] = {
                 T_mold_C=45.0,
                 RH_ambient_pct=78.0,
             ),
+            order_id="4500012345/10",
+            lot_polyol="P-2026/0417",
+            lot_isocyanate="I-88213",
         ),
         QualityRecord(
             ts=_at(90_000.0),
@@ -150,6 +169,28 @@ EXAMPLES: Final[dict[type[Message], Message]] = {
             defects=["void"],
             defect_risk_operator=0.2,
             note="small void beside the insert",
+            operator="m.k.",
+            source="laboratory",
+            record_id="LAB-2026-0931",
+            corrects=EarlierRecord(record_id="LAB-2026-0929"),
+        ),
+        PressEvent(
+            ts=_at(-1800.0),
+            event="lot_change",
+            component="polyol",
+            lot="P-2026/0417",
+            operator="m.k.",
+            note="drum changed between two shots",
+            device_id="plc-1",
+            seq=18733,
+        ),
+        Order(
+            ts=_at(-7200.0),
+            order_id="4500012345/10",
+            mold_id=MOLD,
+            system_id=SYSTEM,
+            recipe=Recipe(m_polyol_kg=0.4, m_iso_kg=0.45, T_mold_C=45.0),
+            quantity_count=120,
         ),
         _PREDICTION,
         ShotKpis(
@@ -167,6 +208,9 @@ EXAMPLES: Final[dict[type[Message], Message]] = {
             T_core_max_C=112.6,
             p_cavity_max_bar=1.39,
             frames_count=317,
+            readings_left_out={"T_core_C": {IMPOSSIBLE: 2}, "p_cavity_bar": {NO_VALUE: 1}},
+            revision=4,
+            received_at=_at(305.1),
         ),
         Alert(
             ts=_at(85.3),
@@ -198,6 +242,19 @@ EXAMPLES: Final[dict[type[Message], Message]] = {
             started_at=_at(-3605.0),
             run_id=RUN,
             spool={"fill_pct": 0.4},
+        ),
+        Received(
+            ts=_at(31.0),
+            site=SITE,
+            press=PRESS,
+            agent_id=AGENT,
+            devices={
+                "plc-1": ReceivedOf(
+                    seq=20413,
+                    ts=_at(30.0),
+                    missing=[SeqRange(first_seq=20120, last_seq=20121)],
+                )
+            },
         ),
         AgentStatus(
             ts=_at(-3600.0),

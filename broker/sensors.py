@@ -1,8 +1,8 @@
-"""Sensor names: each carries its unit, and the well-known ones their meaning and possible range.
+"""Sensor names: each carries its unit, and the well-known ones their meaning.
 
 A sensor name ends in its unit (`T_core_C`); several sensors of a kind are numbered behind a dot
-(`T_mold_C.1`, `T_mold_C.2`). A reading outside the possible range is still carried: one wild
-sensor must not lose a frame. The range is here for the agent to flag it.
+(`T_mold_C.1`, `T_mold_C.2`). A reading that is impossible is carried by this contract: one wild
+sensor must not lose a frame. The agent has the ranges, and leaves it out.
 """
 
 from __future__ import annotations
@@ -46,17 +46,15 @@ _SENSOR_NAME = re.compile(SENSOR_PATTERN.strip("^$"))
 
 @dataclass(frozen=True, slots=True)
 class Sensor:
-    """A well-known sensor: name, unit, meaning, and the range that is physically possible."""
+    """A well-known sensor: name, unit and meaning."""
 
     name: str
     unit: str
     meaning: str
-    low: float
-    high: float
 
 
-def _sensor(name: str, meaning: str, low: float, high: float) -> tuple[str, Sensor]:
-    return name, Sensor(name, sensor_unit(name), meaning, low, high)
+def _sensor(name: str, meaning: str) -> tuple[str, Sensor]:
+    return name, Sensor(name, sensor_unit(name), meaning)
 
 
 def base_name(name: str) -> str:
@@ -84,26 +82,26 @@ SUFFIXES_TEXT = " ".join(UNIT_OF_SUFFIX)
 WELL_KNOWN_SENSORS: Mapping[str, Sensor] = MappingProxyType(
     dict(
         [
-            _sensor("T_polyol_C", "polyol at the mixing head", -50.0, 400.0),
-            _sensor("T_iso_C", "isocyanate at the mixing head", -50.0, 400.0),
-            _sensor("T_mold_C", "mold wall", -50.0, 400.0),
-            _sensor("T_core_C", "core of the foam", -50.0, 400.0),
-            _sensor("T_ambient_C", "air beside the press", -50.0, 400.0),
-            _sensor("RH_ambient_pct", "relative humidity beside the press", 0.0, 100.0),
-            _sensor("p_cavity_bar", "cavity, absolute", 0.0, 100.0),
-            _sensor("p_polyol_bar", "polyol line at the mixing head, gauge", -1.0, 400.0),
-            _sensor("p_iso_bar", "isocyanate line at the mixing head, gauge", -1.0, 400.0),
-            _sensor("p_mix_bar", "mixing chamber, gauge", -1.0, 400.0),
-            _sensor("m_polyol_kg", "polyol poured into this shot", 0.0, 1000.0),
-            _sensor("m_iso_kg", "isocyanate poured into this shot", 0.0, 1000.0),
-            _sensor("m_additives_kg", "additives poured into this shot", 0.0, 1000.0),
-            _sensor("flow_polyol_kg_per_s", "polyol flow while pouring", 0.0, 100.0),
-            _sensor("flow_iso_kg_per_s", "isocyanate flow while pouring", 0.0, 100.0),
-            _sensor("n_mixer_rpm", "stirrer of a low-pressure mixing head", 0.0, 30000.0),
-            _sensor("power_W", "electrical power of the mixing head", 0.0, 1.0e6),
-            _sensor("vent_open_fraction", "open share of the vents", 0.0, 1.0),
-            _sensor("F_clamp_N", "clamping force of the press", 0.0, 1.0e8),
-            _sensor("lid_opening_mm", "opening of the mold", 0.0, 1.0e4),
+            _sensor("T_polyol_C", "polyol at the mixing head"),
+            _sensor("T_iso_C", "isocyanate at the mixing head"),
+            _sensor("T_mold_C", "mold wall"),
+            _sensor("T_core_C", "core of the foam"),
+            _sensor("T_ambient_C", "air beside the press"),
+            _sensor("RH_ambient_pct", "relative humidity beside the press"),
+            _sensor("p_cavity_bar", "cavity, absolute"),
+            _sensor("p_polyol_bar", "polyol line at the mixing head, gauge"),
+            _sensor("p_iso_bar", "isocyanate line at the mixing head, gauge"),
+            _sensor("p_mix_bar", "mixing chamber, gauge"),
+            _sensor("m_polyol_kg", "polyol poured into this shot"),
+            _sensor("m_iso_kg", "isocyanate poured into this shot"),
+            _sensor("m_additives_kg", "additives poured into this shot"),
+            _sensor("flow_polyol_kg_per_s", "polyol flow while pouring"),
+            _sensor("flow_iso_kg_per_s", "isocyanate flow while pouring"),
+            _sensor("n_mixer_rpm", "stirrer of a low-pressure mixing head"),
+            _sensor("power_W", "electrical power of the mixing head"),
+            _sensor("vent_open_fraction", "open share of the vents"),
+            _sensor("F_clamp_N", "clamping force of the press"),
+            _sensor("lid_opening_mm", "opening of the mold"),
         ]
     )
 )

@@ -5,12 +5,15 @@ With the default prefix `pur/v1`, for one press:
     pur/v1/{site}/{press}/telemetry                       TelemetryFrame   from the press
     pur/v1/{site}/{press}/shot                            ShotEvent        from the press
     pur/v1/{site}/{press}/quality                         QualityRecord    from laboratory, vision
+    pur/v1/{site}/{press}/event                           PressEvent       from the press
+    pur/v1/{site}/{press}/order                           Order            from press, MES
     pur/v1/{site}/{press}/twin/mold/{mold_id}/prediction  Prediction       retained
     pur/v1/{site}/{press}/twin/mold/{mold_id}/handover    Handover         retained
     pur/v1/{site}/{press}/twin/kpi                        ShotKpis
     pur/v1/{site}/{press}/twin/alert                      Alert
     pur/v1/{site}/{press}/twin/dead-letter                DeadLetter
     pur/v1/{site}/{press}/twin/status                     TwinStatus       retained, and last will
+    pur/v1/{site}/{press}/twin/received                   Received         retained, for gateways
     pur/v1/{site}/{group}/twin/agent/{agent_id}           AgentStatus      retained, and last will
 
 A group of agents that share presses is addressed like a press of its site.
@@ -37,21 +40,36 @@ class Channel(StrEnum):
     TELEMETRY = "telemetry"
     SHOT = "shot"
     QUALITY = "quality"
+    EVENT = "event"
+    ORDER = "order"
     PREDICTION = "prediction"
     KPI = "kpi"
     ALERT = "alert"
     DEAD_LETTER = "dead-letter"
     STATUS = "status"
+    RECEIVED = "received"
     HANDOVER = "handover"
     AGENT = "agent"
 
 
-INBOUND_CHANNELS = (Channel.TELEMETRY, Channel.SHOT, Channel.QUALITY)
+INBOUND_CHANNELS = (
+    Channel.TELEMETRY,
+    Channel.SHOT,
+    Channel.QUALITY,
+    Channel.EVENT,
+    Channel.ORDER,
+)
 """What the twin listens to; every other channel it speaks on."""
 
 _TWIN_CHANNELS = {
     channel.value: channel
-    for channel in (Channel.KPI, Channel.ALERT, Channel.DEAD_LETTER, Channel.STATUS)
+    for channel in (
+        Channel.KPI,
+        Channel.ALERT,
+        Channel.DEAD_LETTER,
+        Channel.STATUS,
+        Channel.RECEIVED,
+    )
 }
 _MOLD_CHANNELS = {channel.value: channel for channel in (Channel.PREDICTION, Channel.HANDOVER)}
 _PRESS_CHANNELS = {channel.value: channel for channel in INBOUND_CHANNELS}
@@ -114,6 +132,14 @@ class TopicSpace:
         """Where the laboratory sends `QualityRecord`."""
         return self._of_press(press, Channel.QUALITY)
 
+    def event(self, press: PressAddress) -> str:
+        """Where press or people send `PressEvent`."""
+        return self._of_press(press, Channel.EVENT)
+
+    def order(self, press: PressAddress) -> str:
+        """Where press or MES send `Order`."""
+        return self._of_press(press, Channel.ORDER)
+
     def prediction(self, press: PressAddress, mold_id: str) -> str:
         """Where the twin keeps the `Prediction` of a mold; ValueError for a bad `mold_id`."""
         require_identifier("mold_id", mold_id)
@@ -152,6 +178,10 @@ class TopicSpace:
     def status(self, press: PressAddress) -> str:
         """Where the twin keeps its `TwinStatus`, and its last will."""
         return self._of_twin(press, Channel.STATUS)
+
+    def received(self, press: PressAddress) -> str:
+        """Where the twin keeps its `Received`, for gateways."""
+        return self._of_twin(press, Channel.RECEIVED)
 
     def predictions(self, press: PressAddress) -> str:
         """The topic filter of the predictions for all molds of one press."""

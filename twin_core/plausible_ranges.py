@@ -111,7 +111,7 @@ def range_of(channel: str) -> Range:
     """Range of a channel; ``T_mold_C.1`` is one of several ``T_mold_C``.
 
     Args:
-        channel: name of a sensor, which ends in its unit; of one that is not known the unit decides.
+        channel: name of a sensor, which ends in its unit; if it is not known, the unit decides.
     """
     name = channel.partition(".")[0]
     if name in CHANNELS:

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from broker.messages.base import SCHEMA_VERSION, Message, WireModel
-from broker.messages.inbound import QualityRecord, Recipe, ShotEvent, TelemetryFrame
+from broker.messages.events import Component, EventKind, Order, PressEvent
+from broker.messages.inbound import EarlierRecord, QualityRecord, ShotEvent, TelemetryFrame
+from broker.messages.left_out import LeftOut
 from broker.messages.outbound import (
     AgentState,
     AgentStatus,
@@ -18,6 +20,9 @@ from broker.messages.outbound import (
     DeadLetter,
     Handover,
     Outcome,
+    Received,
+    ReceivedOf,
+    SeqRange,
     ShotKpis,
     TwinState,
     TwinStatus,
@@ -26,12 +31,14 @@ from broker.messages.prediction import (
     Basis,
     Binding,
     Correction,
+    DataQuality,
     Diagnostic,
     Interval,
     Kpis,
     Prediction,
     Versions,
 )
+from broker.messages.recipe import Recipe
 from broker.topics import Channel
 
 INBOUND: Mapping[Channel, type[Message]] = MappingProxyType(
@@ -39,6 +46,8 @@ INBOUND: Mapping[Channel, type[Message]] = MappingProxyType(
         Channel.TELEMETRY: TelemetryFrame,
         Channel.SHOT: ShotEvent,
         Channel.QUALITY: QualityRecord,
+        Channel.EVENT: PressEvent,
+        Channel.ORDER: Order,
     }
 )
 """What the twin receives."""
@@ -50,6 +59,7 @@ OUTBOUND: Mapping[Channel, type[Message]] = MappingProxyType(
         Channel.ALERT: Alert,
         Channel.DEAD_LETTER: DeadLetter,
         Channel.STATUS: TwinStatus,
+        Channel.RECEIVED: Received,
         Channel.HANDOVER: Handover,
         Channel.AGENT: AgentStatus,
     }
@@ -69,17 +79,27 @@ __all__ = [
     "Alert",
     "Basis",
     "Binding",
+    "Component",
     "Correction",
+    "DataQuality",
     "DeadLetter",
     "Diagnostic",
+    "EarlierRecord",
+    "EventKind",
     "Handover",
     "Interval",
     "Kpis",
+    "LeftOut",
     "Message",
+    "Order",
     "Outcome",
     "Prediction",
+    "PressEvent",
     "QualityRecord",
+    "Received",
+    "ReceivedOf",
     "Recipe",
+    "SeqRange",
     "ShotEvent",
     "ShotKpis",
     "TelemetryFrame",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from broker.errors import RefusalCode
 from broker.ids import Identifier
@@ -13,32 +13,22 @@ from broker.messages.base import (
     Label,
     Message,
     Name,
-    NotNegative,
     Percent,
     Positive,
     Readings,
+    Reference,
     Scalar,
+    Sequence,
     Share,
     WireModel,
     Words,
-    integral,
     refusal,
+    with_current_names,
 )
+from broker.messages.left_out import LEFT_OUT_LIMIT, LeftOut, in_known_units, set_aside
+from broker.messages.recipe import Recipe
 from broker.sensors import SENSOR_PATTERN, SUFFIXES_TEXT, has_unit
 from broker.timestamps import Timestamp
-
-SEQ_MAX = 2**53
-"""The largest sequence number every JSON reader keeps exactly."""
-
-RECIPE_NAMES = {
-    "m_polyol": "m_polyol_kg",
-    "m_iso": "m_iso_kg",
-    "m_additives": "m_additives_kg",
-    "T_polyol_in_C": "T_polyol_C",
-    "T_iso_in_C": "T_iso_C",
-    "T_mold_init_C": "T_mold_C",
-}
-"""Names of the first generation that a recipe still accepts, and what they are called now."""
 
 QUALITY_NAMES = {
     "rho_moulded": "rho_moulded_kg_per_m3",
@@ -47,9 +37,6 @@ QUALITY_NAMES = {
     "H_24h": "H_24h_shore",
 }
 """Names of the first generation that a quality record still accepts, and what they are now."""
-
-Temperature = Annotated[float, Field(ge=-50, le=250)]
-"""°C."""
 
 
 def _names_carry_units(sensors: dict[str, float]) -> dict[str, float]:
@@ -64,25 +51,6 @@ def _names_carry_units(sensors: dict[str, float]) -> dict[str, float]:
     return sensors
 
 
-def _with_current_names(data: Any, names: dict[str, str]) -> Any:
-    """`data` with the first generation's `names` replaced; refused when both are given."""
-    if not isinstance(data, dict) or names.keys().isdisjoint(data):
-        return data
-    renamed = dict(data)
-    for old, new in names.items():
-        if old in renamed:
-            if new in renamed:
-                raise _both(old, new)
-            renamed[new] = renamed.pop(old)
-    return renamed
-
-
-def _both(old: str, new: str) -> Exception:
-    return refusal(
-        RefusalCode.INVALID_FIELD, f"{old} is the older name of {new}: expected only one", old
-    )
-
-
 class TelemetryFrame(Message):
     """Readings of one device at one moment."""
 
@@ -90,7 +58,7 @@ class TelemetryFrame(Message):
         json_schema_extra={
             "anyOf": [
                 {"properties": {name: {"minProperties": 1}}, "required": [name]}
-                for name in ("sensors", "metrics", "status")
+                for name in ("sensors", "metrics", "status", "left_out")
             ]
         }
     )
@@ -98,74 +66,49 @@ class TelemetryFrame(Message):
     ts: Timestamp
     """When the device read them."""
     device_id: Identifier
-    seq: Annotated[int, Field(ge=0, le=SEQ_MAX), BeforeValidator(integral)]
+    seq: Sequence
     """Counts the frames of the device; a step of more than one is a gap."""
     mold_id: Identifier | None = None
     shot_id: Identifier | None = None
     sensors: Annotated[Readings, AfterValidator(_names_carry_units)] = Field(
         default_factory=dict, json_schema_extra={"propertyNames": {"pattern": SENSOR_PATTERN}}
     )
-    """Physical readings; each name ends in its unit (`broker.sensors`)."""
+    """Physical readings; each name ends in its unit (`broker.sensors`). What is no number costs
+    its channel, which moves to `left_out`; T_mold_K, p_cavity_Pa … are read as T_mold_C,
+    p_cavity_bar."""
     metrics: Readings = Field(default_factory=dict)
     """Other numbers: counters, set points, controller outputs."""
     status: Annotated[dict[Name, Scalar], Field(max_length=NAMES_LIMIT)] = Field(
         default_factory=dict
     )
     """States: modes, interlocks, program names."""
+    left_out: Annotated[dict[Name, LeftOut], Field(max_length=LEFT_OUT_LIMIT)] = Field(
+        default_factory=dict
+    )
+    """Channels without a reading in this frame: what a gateway, the decoder or the agent left
+    out. The others are not lost with them."""
+    received_at: Timestamp | None = None
+    """When the twin received it; senders leave it away."""
+
+    @classmethod
+    def prepared(cls, document: dict[str, Any]) -> dict[str, Any]:
+        """The document with what is no reading in `left_out`."""
+        return set_aside(document)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_units(cls, data: Any) -> Any:
+        return in_known_units(data)
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if not (self.sensors or self.metrics or self.status):
+        if not (self.sensors or self.metrics or self.status or self.left_out):
             raise refusal(
                 RefusalCode.MISSING_FIELD,
                 "expected at least one entry in sensors, metrics or status",
                 "sensors",
             )
         return self
-
-
-class Recipe(WireModel):
-    """What was poured and under which conditions; what is not known stays away.
-
-    The first generation's names are read too: m_polyol, m_iso, m_additives, T_polyol_in_C,
-    T_iso_in_C, T_mold_init_C, and RH_ambient as a fraction 0 to 1.
-    """
-
-    m_polyol_kg: Positive
-    m_iso_kg: Positive
-    m_additives_kg: NotNegative = 0.0
-    T_polyol_C: Temperature | None = None
-    T_iso_C: Temperature | None = None
-    T_mold_C: Temperature | None = None
-    T_ambient_C: Temperature | None = None
-    RH_ambient_pct: Percent | None = None
-    mixing_eff: Share | None = None
-    """Mixing efficiency, 1 is perfect."""
-    nco_oh_index: Annotated[float, Field(ge=0.1, le=10)] | None = None
-    """NCO to OH equivalents as a fraction (1.05), not the trade number (105)."""
-    blowing_agent_pct: Percent | None = None
-    """Physical blowing agent in the polyol side, % by mass."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _first_generation(cls, data: Any) -> Any:
-        data = _with_current_names(data, RECIPE_NAMES)
-        if not isinstance(data, dict) or "RH_ambient" not in data:
-            return data
-        if "RH_ambient_pct" in data:
-            raise _both("RH_ambient", "RH_ambient_pct")
-        renamed = dict(data)
-        fraction = renamed.pop("RH_ambient")
-        if isinstance(fraction, bool) or not isinstance(fraction, int | float):
-            raise refusal(RefusalCode.INVALID_FIELD, "expected a number 0 to 1", "RH_ambient")
-        if not 0 <= fraction <= 1:
-            raise refusal(
-                RefusalCode.INVALID_FIELD,
-                "RH_ambient is a fraction 0 to 1; for per cent use RH_ambient_pct",
-                "RH_ambient",
-            )
-        renamed["RH_ambient_pct"] = 100.0 * fraction
-        return renamed
 
 
 class ShotEvent(Message):
@@ -190,6 +133,18 @@ class ShotEvent(Message):
     """The material system; required when poured."""
     recipe: Recipe | None = None
     """Required when poured."""
+    order_id: Reference | None = None
+    """The order that the part is made for (`Order`)."""
+    lot_polyol: Reference | None = None
+    """Lot of the polyol side, as it is printed on drum or delivery note."""
+    lot_isocyanate: Reference | None = None
+    lot_additives: Reference | None = None
+    device_id: Identifier | None = None
+    """Who sent it, for a gateway that waits for `…/twin/received`."""
+    seq: Sequence | None = None
+    """Its place among all messages of the device."""
+    received_at: Timestamp | None = None
+    """When the twin received it; senders leave it away."""
 
     @model_validator(mode="after")
     def _poured_is_complete(self) -> Self:
@@ -199,6 +154,21 @@ class ShotEvent(Message):
                     raise refusal(
                         RefusalCode.MISSING_FIELD, f"a poured event needs its {name}", name
                     )
+        return self
+
+
+class EarlierRecord(WireModel):
+    """An earlier quality record of the same shot: by its number, or its time."""
+
+    record_id: Reference | None = None
+    ts: Timestamp | None = None
+    """Time of the record as it was sent."""
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if self.record_id is None and self.ts is None:
+            words = "expected the record_id or the ts of the earlier record"
+            raise refusal(RefusalCode.MISSING_FIELD, words, "record_id")
         return self
 
 
@@ -226,8 +196,22 @@ class QualityRecord(Message):
     defect_risk_operator: Share | None = None
     """How bad the operator judged the part, 0 good to 1 scrap."""
     note: Words | None = None
+    operator: Label | None = None
+    """Who made the record: a person's name, number or sign."""
+    source: Label | None = None
+    """Where it comes from: the laboratory, a camera, the page at the press."""
+    record_id: Reference | None = None
+    """Number of the record where it was made."""
+    corrects: EarlierRecord | None = None
+    """The earlier record that this one replaces."""
+    device_id: Identifier | None = None
+    """Who sent it, for a gateway that waits for `…/twin/received`."""
+    seq: Sequence | None = None
+    """Its place among all messages of the device."""
+    received_at: Timestamp | None = None
+    """When the twin received it; senders leave it away."""
 
     @model_validator(mode="before")
     @classmethod
     def _first_generation(cls, data: Any) -> Any:
-        return _with_current_names(data, QUALITY_NAMES)
+        return with_current_names(data, QUALITY_NAMES)

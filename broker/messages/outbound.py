@@ -12,14 +12,19 @@ from pydantic import Field, StringConstraints
 from broker.errors import DETAIL_LIMIT, printable
 from broker.ids import Identifier, ShotKey
 from broker.messages.base import (
+    NAMES_LIMIT,
     Code,
     Count,
+    Counts,
     Evidence,
     Label,
     Message,
     NotNegative,
     Readings,
+    Revision,
+    Sequence,
     ShortText,
+    WireModel,
     Words,
 )
 from broker.messages.prediction import Prediction
@@ -68,6 +73,17 @@ class ShotKpis(Message):
     """Measured, absolute."""
     frames_count: Count
     """Telemetry frames that belonged to the shot."""
+    readings_left_out: Counts = Field(default_factory=dict)
+    """Readings of the shot that were not used, by channel and reason
+    (`broker.data_quality.LEFT_OUT_REASONS`)."""
+    revision: Revision | None = None
+    """Tells results of one shot apart: the largest is the newest; older versions did not send
+    it."""
+    corrected: Annotated[list[Code], Field(max_length=NAMES_LIMIT)] = Field(default_factory=list)
+    """Not empty when it corrects an earlier result by what came late: why, of
+    `broker.data_quality.CORRECTED`."""
+    received_at: Timestamp | None = None
+    """When the newest message that it rests on was received."""
 
 
 class Alert(Message):
@@ -181,6 +197,43 @@ class AgentStatus(Message):
     """The process: another one at each start."""
     answers_run_id: Identifier | None = None
     """Another process of this name, whose status this one answers: both are alive."""
+
+
+class SeqRange(WireModel):
+    """Messages of a device that are missing: from the first to the last number, both included."""
+
+    first_seq: Sequence
+    last_seq: Sequence
+
+
+class ReceivedOf(WireModel):
+    """Messages of one device that are committed: the twin never needs them again.
+
+    A gateway forgets those up to `seq` that are not missing, and sends the others again at each new
+    connection.
+    """
+
+    seq: Sequence
+    """The largest number that is committed, of all topics."""
+    ts: Timestamp
+    """Time of that message by the clock of the device: a device that counts from 0 again has a
+    smaller `seq` with a later `ts`."""
+    missing: Annotated[list[SeqRange], Field(max_length=NAMES_LIMIT)] = Field(default_factory=list)
+    """Gaps below `seq`, the newest ones, since the device was first heard or counted anew."""
+
+
+class Received(Message):
+    """What is committed of each device of a press, for gateways; retained, at most once a second.
+
+    That a broker took a message does not mean that it is safe; that it is named here does.
+    """
+
+    ts: Timestamp
+    site: Identifier
+    press: Identifier
+    agent_id: Identifier | None = None
+    devices: Annotated[dict[Identifier, ReceivedOf], Field(max_length=NAMES_LIMIT)]
+    """By the `device_id` of the messages."""
 
 
 class Handover(Message):

@@ -12,6 +12,7 @@ from broker.messages.base import (
     NAMES_LIMIT,
     Code,
     Count,
+    Counts,
     Evidence,
     Label,
     Message,
@@ -111,6 +112,24 @@ class Diagnostic(WireModel):
     evidence: Evidence = Field(default_factory=dict)
 
 
+class DataQuality(WireModel):
+    """How good the data are that a prediction rests on: all empty when nothing was amiss."""
+
+    stood_in: Annotated[dict[Name, Code], Field(max_length=NAMES_LIMIT)] = Field(
+        default_factory=dict
+    )
+    """Inputs without a plausible reading at the pour, and what stood in: of
+    `broker.data_quality.STOOD_IN`."""
+    readings_left_out: Counts = Field(default_factory=dict)
+    """Readings of the shot so far that were not used, by channel and reason."""
+    frames_count: Count | None = None
+    """Telemetry frames of the shot so far."""
+    clock_offset_s: float | None = None
+    """Clock of the press against that of the twin; above 0 it is ahead. None: nothing is wrong."""
+    flags: Annotated[list[Code], Field(max_length=NAMES_LIMIT)] = Field(default_factory=list)
+    """What else is amiss: of `broker.data_quality.FLAGS`."""
+
+
 class Versions(WireModel):
     """What computed the prediction; enough to compute it again."""
 
@@ -172,4 +191,11 @@ class Prediction(Message):
     """What a learned model makes of it, beside the physics; else `ml_status` says why not."""
     shadow: Correction | None = None
     """What a candidate would say that is being compared: for the history, not for use."""
+    data_quality: DataQuality | None = None
+    """Which inputs stood in and which readings were left out; older versions did not send it."""
+    corrected: Annotated[list[Code], Field(max_length=NAMES_LIMIT)] = Field(default_factory=list)
+    """Not empty when the revision corrects an earlier one by what came late: why, of
+    `broker.data_quality.CORRECTED`."""
+    received_at: Timestamp | None = None
+    """When the newest message that it rests on was received."""
     valid_until: Timestamp | None = None

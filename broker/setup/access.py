@@ -2,10 +2,11 @@
 
 | client | writes | reads |
 |---|---|---|
-| a press | its own telemetry and shots | its own predictions |
+| a press | its own telemetry, shots, events and orders | its own predictions, what is committed |
 | an agent | what the twin says about its presses | what its presses send, and its own status |
 | an agent of a group | also its own status | also the group's agents, and what they hand over |
 | quality | quality records of every press | nothing |
+| orders (MES) | orders and events of every press | nothing |
 | reader (SCADA, pages) | nothing | what the twin says about every press |
 
 No `pattern … %u` line: it would let any user write into a branch of its own name.
@@ -40,11 +41,16 @@ def agent_name(agent_id: str) -> str:
 
 
 def press_client(topics: TopicSpace, press: PressAddress) -> Client:
-    """A press writes its own telemetry and shots, and reads its own predictions."""
+    """A press, or its gateway, writes what happens, and reads its predictions and its receipt."""
     return Client(
         press_name(press),
-        writes=(topics.telemetry(press), topics.shot(press)),
-        reads=(topics.predictions(press),),
+        writes=(
+            topics.telemetry(press),
+            topics.shot(press),
+            topics.event(press),
+            topics.order(press),
+        ),
+        reads=(topics.predictions(press), topics.received(press)),
     )
 
 
@@ -76,6 +82,11 @@ def agent_client(
 
 def quality_client(name: str, topics: Sequence[str]) -> Client:
     """A laboratory or a camera writes quality records, on these topics."""
+    return Client(name, writes=tuple(topics))
+
+
+def orders_client(name: str, topics: Sequence[str]) -> Client:
+    """A MES or the page of a shift leader writes orders and events, on these topics."""
     return Client(name, writes=tuple(topics))
 
 

@@ -12,7 +12,14 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from broker.ids import Identifier
-from broker.setup.access import Client, agent_client, press_client, quality_client, reader_client
+from broker.setup.access import (
+    Client,
+    agent_client,
+    orders_client,
+    press_client,
+    quality_client,
+    reader_client,
+)
 from broker.setup.configuration import MACHINE_CONNECTIONS, queue_bytes, queue_length
 from broker.topics import DEFAULT_PREFIX, PressAddress, TopicSpace
 
@@ -81,6 +88,8 @@ class Plan(_Part):
     """Clients that read all of the twin, with a certificate."""
     quality: Names = ("quality",)
     """Clients that write quality records, with a certificate."""
+    orders: Names = ()
+    """Clients that write orders and events, with a certificate; presses may do so, too."""
     pages: Names = ("page",)
     """Clients that read all of the twin, with a password over websockets."""
     user: str = "mosquitto"
@@ -112,10 +121,19 @@ class Plan(_Part):
         quality = list(
             dict.fromkeys(a.topics.quality(press) for a in self.agents for press in a.addresses())
         )
+        orders = list(
+            dict.fromkeys(
+                topic
+                for a in self.agents
+                for press in a.addresses()
+                for topic in (a.topics.order(press), a.topics.event(press))
+            )
+        )
         return [
             *self.press_clients(),
             *agents,
             *(quality_client(name, quality) for name in self.quality),
+            *(orders_client(name, orders) for name in self.orders),
             *(reader_client(name, self._twins()) for name in self.scada),
         ]
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from edge_agent.config.settings import Settings
 
 PLAN = "plan.json"
-_NAMES = {"--scada": "scada", "--quality": "quality", "--page": "pages"}
+_NAMES = {"--scada": "scada", "--quality": "quality", "--orders": "orders", "--page": "pages"}
 Port = click.IntRange(1, 65535)
 EXAMPLE = """\b
 Examples:
@@ -67,6 +67,7 @@ def command() -> None:
 @click.option("--websockets-port", type=Port, help="For pages, on this machine.  [default: 9001]")
 @click.option("--scada", multiple=True, help="A client that reads the twin.  [default: scada]")
 @click.option("--quality", multiple=True, help="A client that writes quality.  [default: quality]")
+@click.option("--orders", multiple=True, help="A client that writes orders and events (a MES).")
 @click.option("--page", "pages", multiple=True, help="A reader with a password.  [default: page]")
 @click.option(
     "--data",

@@ -18,8 +18,8 @@ import numpy as np
 from edge_agent.logged_shots.logged_shot import LabRecord, LoggedShot
 from twin_core.arrays import Array
 from twin_core.learning.features import Row
-from twin_core.plausible_ranges import RANGES, possible, possible_readings
 from twin_core.mold import Mold
+from twin_core.plausible_ranges import RANGES, possible, possible_readings
 
 Kind = Literal["missing", "stuck", "impossible", "contradictory", "repeated", "left out"]
 EXAMPLES = 5

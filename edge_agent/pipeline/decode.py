@@ -8,9 +8,19 @@ from datetime import datetime, timedelta
 from broker.codec import decode as decode_payload
 from broker.dead_letter_reasons import CLOCK_SKEW, INTERNAL_ERROR, NOT_INBOUND, UNREADABLE
 from broker.errors import PayloadError
-from broker.messages import DeadLetter, Message, QualityRecord, ShotEvent, TelemetryFrame
+from broker.messages import (
+    DeadLetter,
+    Message,
+    Order,
+    PressEvent,
+    QualityRecord,
+    ShotEvent,
+    TelemetryFrame,
+)
 from broker.topics import INBOUND_CHANNELS, PressAddress, TopicSpace
 from edge_agent.links.publish_packet import Incoming
+
+FromPress = TelemetryFrame | ShotEvent | QualityRecord | PressEvent | Order
 
 
 @dataclass(frozen=True)
@@ -18,7 +28,7 @@ class Decoded:
     """A message and the press it came from."""
 
     press: PressAddress
-    message: TelemetryFrame | ShotEvent | QualityRecord
+    message: FromPress
 
 
 def decode(
@@ -48,7 +58,7 @@ def decode(
         return _dead(incoming, press, now, error.code, error.detail)
     except Exception as error:  # one message must not stop the others, nor come back for ever
         return _dead(incoming, press, now, INTERNAL_ERROR, f"please report it: {error!r}")
-    assert isinstance(message, TelemetryFrame | ShotEvent | QualityRecord)
+    assert isinstance(message, FromPress)
     ahead = message.ts - now
     if ahead > timedelta(seconds=future_skew_max_s):
         words = (

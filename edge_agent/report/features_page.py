@@ -36,7 +36,7 @@ ID_MEANINGS = {
 HEAD = f"""\
 # The columns of a feature set
 
-Generated from `twin_core/learning/columns.py` and `plausible_ranges.py` by
+Generated from `twin_core/learning/columns.py` and `twin_core/plausible_ranges.py` by
 `{COMMAND}`.
 
 `pur-mold-twin build-features` writes one row a shot, with the columns below in this order. A

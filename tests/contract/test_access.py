@@ -16,12 +16,18 @@ RULES = """\
 user press-s-p1
 topic write t/s/p1/telemetry
 topic write t/s/p1/shot
+topic write t/s/p1/event
+topic write t/s/p1/order
 topic read t/s/p1/twin/mold/+/prediction
+topic read t/s/p1/twin/received
 
 user press-s-p2
 topic write t/s/p2/telemetry
 topic write t/s/p2/shot
+topic write t/s/p2/event
+topic write t/s/p2/order
 topic read t/s/p2/twin/mold/+/prediction
+topic read t/s/p2/twin/received
 
 user agent-a
 topic write t/s/p1/twin/#
@@ -29,10 +35,14 @@ topic write t/s/p2/twin/#
 topic read t/s/p1/telemetry
 topic read t/s/p1/shot
 topic read t/s/p1/quality
+topic read t/s/p1/event
+topic read t/s/p1/order
 topic read t/s/p1/twin/status
 topic read t/s/p2/telemetry
 topic read t/s/p2/shot
 topic read t/s/p2/quality
+topic read t/s/p2/event
+topic read t/s/p2/order
 topic read t/s/p2/twin/status
 
 user quality
@@ -70,6 +80,17 @@ def test_a_press_of_two_agents_has_one_block_and_both_read_it() -> None:
     assert text.count("user press-s-p1\n") == 1
     assert text.count("topic read t/s/p1/shot\n") == 2
     assert text.count("topic read t/s/p1/twin/#\n") == 2  # scada, page
+
+
+def test_a_client_for_orders_is_there_when_it_is_asked_for() -> None:
+    text = rules(plan(agent("a", "p1", "p2")).model_copy(update={"orders": ("mes",)}))
+    block = text.split("user mes\n")[1].split("\n\n")[0]
+    assert block.splitlines() == [
+        "topic write t/s/p1/order",
+        "topic write t/s/p1/event",
+        "topic write t/s/p2/order",
+        "topic write t/s/p2/event",
+    ]
 
 
 def test_agents_of_a_group_read_what_each_keeps_for_the_others() -> None:

@@ -18,6 +18,7 @@ from broker import (
     decode,
     encode,
 )
+from broker.data_quality import LEFT_OUT_REASONS
 from broker.messages.base import NAMES_LIMIT
 from broker.sensors import UNIT_OF_SUFFIX
 from tests.support.payloads import quality, shot, telemetry
@@ -69,9 +70,11 @@ class TestTelemetry:
 
     @pytest.mark.parametrize("reading", [True, "1.0", None, [1], {}])
     @pytest.mark.parametrize("where", ["sensors", "metrics"])
-    def test_readings_are_numbers(self, where: str, reading: Any) -> None:
-        error = refused(Channel.TELEMETRY, telemetry(**{where: {"x_C": reading}}))
-        assert error.field == f"{where}.x_C"
+    def test_what_is_no_number_costs_its_channel(self, where: str, reading: Any) -> None:
+        frame = read(Channel.TELEMETRY, telemetry(**{where: {"x_C": reading, "y_C": 2.0}}))
+        assert getattr(frame, where) == {"y_C": 2.0}
+        assert list(frame.left_out) == ["x_C"]
+        assert frame.left_out["x_C"].reason in LEFT_OUT_REASONS
 
     def test_a_wild_sensor_does_not_lose_the_frame(self) -> None:
         frame = read(
@@ -86,8 +89,14 @@ class TestTelemetry:
         assert (again, type(again)) == (state, type(state))
 
     @pytest.mark.parametrize("state", [None, [1], {"a": 1}, "x" * 257])
-    def test_what_is_no_state(self, state: Any) -> None:
-        assert refused(Channel.TELEMETRY, telemetry(status={"mode": state})).field == "status.mode"
+    def test_what_is_no_state_costs_its_channel(self, state: Any) -> None:
+        frame = read(Channel.TELEMETRY, telemetry(status={"mode": state, "door": True}))
+        assert frame.status == {"door": True}
+        assert list(frame.left_out) == ["mode"]
+
+    def test_messages_made_in_python_are_not_mended(self) -> None:
+        with pytest.raises(ValueError, match=r"sensors\.T_C"):
+            TelemetryFrame.model_validate(telemetry(sensors={"T_C": None}))
 
     def test_a_frame_says_something(self) -> None:
         empty: dict[str, Any] = {"sensors": {}, "metrics": {}, "status": {}}
@@ -171,7 +180,12 @@ class TestShotEvent:
         error = refused(Channel.SHOT, shot(recipe={**current, old: value}))
         assert error.field == f"recipe.{old}"
 
-    @pytest.mark.parametrize("humidity", [75, -0.1, True, "0.5", None])
+    def test_a_null_under_an_older_name_is_the_same_gap(self) -> None:
+        event = read(Channel.SHOT, shot(recipe=recipe(RH_ambient=None)))
+        assert "RH_ambient_pct" in event.recipe.model_fields_set
+        assert event.recipe.RH_ambient_pct is None
+
+    @pytest.mark.parametrize("humidity", [75, -0.1, True, "0.5"])
     def test_the_older_humidity_is_a_fraction(self, humidity: Any) -> None:
         error = refused(Channel.SHOT, shot(recipe=recipe(RH_ambient=humidity)))
         assert error.field == "recipe.RH_ambient"

@@ -31,7 +31,9 @@ UNITS = [
 
 DIMENSIONLESS = {
     "v": "version of the contract",
-    "seq": "counts frames",
+    "seq": "counts messages",
+    "first_seq": "counts messages",
+    "last_seq": "counts messages",
     "revision": "counts predictions",
     "system_version": "counts versions of a material system",
     "coverage": "a probability",

@@ -27,11 +27,14 @@ TOPICS = {
     "pur/v1/plant-1/press_7/telemetry": Channel.TELEMETRY,
     "pur/v1/plant-1/press_7/shot": Channel.SHOT,
     "pur/v1/plant-1/press_7/quality": Channel.QUALITY,
+    "pur/v1/plant-1/press_7/event": Channel.EVENT,
+    "pur/v1/plant-1/press_7/order": Channel.ORDER,
     "pur/v1/plant-1/press_7/twin/mold/M.1/prediction": Channel.PREDICTION,
     "pur/v1/plant-1/press_7/twin/kpi": Channel.KPI,
     "pur/v1/plant-1/press_7/twin/alert": Channel.ALERT,
     "pur/v1/plant-1/press_7/twin/dead-letter": Channel.DEAD_LETTER,
     "pur/v1/plant-1/press_7/twin/status": Channel.STATUS,
+    "pur/v1/plant-1/press_7/twin/received": Channel.RECEIVED,
     "pur/v1/plant-1/press_7/twin/mold/M.1/handover": Channel.HANDOVER,
     "pur/v1/plant-1/press_7/twin/agent/a-1": Channel.AGENT,
 }
@@ -61,9 +64,10 @@ def test_every_channel_has_a_topic_and_a_model() -> None:
     assert tuple(INBOUND) == INBOUND_CHANNELS
 
 
-def test_an_agent_subscribes_to_the_three_inbound_topics() -> None:
-    assert SPACE.subscriptions(PRESS) == list(TOPICS)[:3]
-    assert SPACE.shared("line", PRESS) == [f"$share/line/{topic}" for topic in list(TOPICS)[:3]]
+def test_an_agent_subscribes_to_the_inbound_topics() -> None:
+    inbound = list(TOPICS)[: len(INBOUND_CHANNELS)]
+    assert SPACE.subscriptions(PRESS) == inbound
+    assert SPACE.shared("line", PRESS) == [f"$share/line/{topic}" for topic in inbound]
 
 
 @settings(deadline=None)

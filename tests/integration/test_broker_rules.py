@@ -34,20 +34,23 @@ PREDICTION = "twin/mold/m/prediction"
 EVERYTHING = [
     f"{press}/{tail}"
     for press in (P1, P2)
-    for tail in ("telemetry", "shot", "quality", PREDICTION, "twin/kpi", "twin/status")
+    for tail in (
+        *("telemetry", "shot", "quality", "event", "order"),
+        *(PREDICTION, "twin/kpi", "twin/status", "twin/received"),
+    )
 ]
 ELSEWHERE = ["scada/x", "pur/v1/scada/x", "press-s-p1", f"{P1}/telemetry/x", "pur/v1/s/p3/shot"]
 
 WRITES = {
-    "press-s-p1": {f"{P1}/telemetry", f"{P1}/shot"},
-    "press-s-p2": {f"{P2}/telemetry", f"{P2}/shot"},
+    "press-s-p1": {f"{P1}/{one}" for one in ("telemetry", "shot", "event", "order")},
+    "press-s-p2": {f"{P2}/{one}" for one in ("telemetry", "shot", "event", "order")},
     "agent-a": {topic for topic in EVERYTHING if "/twin/" in topic},
     "quality": {f"{P1}/quality", f"{P2}/quality"},
     "scada": set(),
 }
 READS = {
-    "press-s-p1": {f"{P1}/{PREDICTION}"},
-    "press-s-p2": {f"{P2}/{PREDICTION}"},
+    "press-s-p1": {f"{P1}/{PREDICTION}", f"{P1}/twin/received"},
+    "press-s-p2": {f"{P2}/{PREDICTION}", f"{P2}/twin/received"},
     "agent-a": {t for t in EVERYTHING if "/twin/" not in t or t.endswith("/twin/status")},
     "quality": set(),
     "scada": {topic for topic in EVERYTHING if "/twin/" in topic},

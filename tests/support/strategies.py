@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from broker import messages
 from broker.json_values import INT_MAX, INT_MIN
-from broker.messages.inbound import QUALITY_NAMES, RECIPE_NAMES
+from broker.messages.inbound import QUALITY_NAMES
+from broker.messages.recipe import RECIPE_NAMES
 from broker.sensors import UNIT_OF_SUFFIX
 from broker.timestamps import EARLIEST, LATEST
 
@@ -68,6 +69,8 @@ percents = st.floats(0, 100)
 masses = st.floats(0, exclude_min=True, allow_infinity=False)
 temperatures = st.floats(-50, 250)
 counts = st.integers(0, INT_MAX)
+counts_by_reason = st.dictionaries(names, st.dictionaries(codes, counts, max_size=2), max_size=2)
+sequences = st.integers(0, 2**53)
 
 
 def _maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -86,6 +89,12 @@ def _model(model: type[messages.WireModel], /, **fields: st.SearchStrategy[Any])
 
 
 _LABEL = {"simulated": st.booleans()}
+references = texts.filter(bool)
+_SENT = {
+    "device_id": _maybe(identifiers),
+    "seq": _maybe(sequences),
+    "received_at": _maybe(timestamps),
+}
 _PLACE = {"site": identifiers, "press": identifiers}
 
 recipes = _model(
@@ -114,6 +123,10 @@ telemetry_frames = _model(
     sensors=st.dictionaries(sensor_names, finite, min_size=1, max_size=5),
     metrics=readings,
     status=st.dictionaries(names, texts | st.booleans() | int64 | finite, max_size=4),
+    left_out=st.dictionaries(
+        names, _model(messages.LeftOut, reason=codes, words=_maybe(texts)), max_size=2
+    ),
+    received_at=_maybe(timestamps),
 )
 
 shot_events = _model(
@@ -125,6 +138,11 @@ shot_events = _model(
     event=st.sampled_from(["started", "poured", "demolded", "aborted"]),
     system_id=identifiers,
     recipe=recipes,
+    order_id=_maybe(references),
+    lot_polyol=_maybe(references),
+    lot_isocyanate=_maybe(references),
+    lot_additives=_maybe(references),
+    **_SENT,
 )
 
 quality_records = _model(
@@ -141,6 +159,41 @@ quality_records = _model(
     t_demold_safe_s=_maybe(masses),
     defect_risk_operator=_maybe(shares),
     note=_maybe(texts),
+    operator=_maybe(labels),
+    source=_maybe(labels),
+    record_id=_maybe(references),
+    corrects=_maybe(
+        _model(messages.EarlierRecord, record_id=references)
+        | _model(messages.EarlierRecord, ts=timestamps)
+    ),
+    **_SENT,
+)
+
+press_events = _model(
+    messages.PressEvent,
+    **_LABEL,
+    ts=timestamps,
+    event=st.sampled_from(["lot_change", "maintenance", "cleaning", "sensor_replaced"]),
+    mold_id=_maybe(identifiers),
+    component=st.sampled_from(["polyol", "isocyanate", "additives"]),
+    lot=references,
+    sensor=names,
+    operator=_maybe(labels),
+    note=_maybe(texts),
+    **_SENT,
+)
+
+orders = _model(
+    messages.Order,
+    **_LABEL,
+    ts=timestamps,
+    order_id=references,
+    mold_id=_maybe(identifiers),
+    system_id=_maybe(identifiers),
+    recipe=_maybe(recipes),
+    quantity_count=st.integers(1, INT_MAX),
+    note=_maybe(texts),
+    **_SENT,
 )
 
 kpis = _model(
@@ -211,6 +264,18 @@ predictions = _model(
     ml_status=codes,
     correction=_maybe(corrections),
     shadow=_maybe(corrections),
+    data_quality=_maybe(
+        _model(
+            messages.DataQuality,
+            stood_in=st.dictionaries(names, codes, max_size=2),
+            readings_left_out=counts_by_reason,
+            frames_count=_maybe(counts),
+            clock_offset_s=_maybe(finite),
+            flags=st.lists(codes, max_size=2),
+        )
+    ),
+    corrected=st.lists(codes, max_size=2),
+    received_at=_maybe(timestamps),
     valid_until=_maybe(timestamps),
 )
 
@@ -230,6 +295,30 @@ shot_kpis = _model(
     T_core_max_C=_maybe(finite),
     p_cavity_max_bar=_maybe(finite),
     frames_count=counts,
+    readings_left_out=counts_by_reason,
+    revision=_maybe(st.integers(1, INT_MAX)),
+    corrected=st.lists(codes, max_size=2),
+    received_at=_maybe(timestamps),
+)
+
+received = _model(
+    messages.Received,
+    **_LABEL,
+    **_PLACE,
+    ts=timestamps,
+    agent_id=_maybe(identifiers),
+    devices=st.dictionaries(
+        identifiers,
+        _model(
+            messages.ReceivedOf,
+            seq=sequences,
+            ts=timestamps,
+            missing=st.lists(
+                _model(messages.SeqRange, first_seq=sequences, last_seq=sequences), max_size=2
+            ),
+        ),
+        max_size=3,
+    ),
 )
 
 alerts = _model(
@@ -299,6 +388,9 @@ MESSAGES: dict[type[messages.Message], st.SearchStrategy[Any]] = {
     messages.TelemetryFrame: telemetry_frames,
     messages.ShotEvent: shot_events,
     messages.QualityRecord: quality_records,
+    messages.PressEvent: press_events,
+    messages.Order: orders,
+    messages.Received: received,
     messages.Prediction: predictions,
     messages.ShotKpis: shot_kpis,
     messages.Alert: alerts,

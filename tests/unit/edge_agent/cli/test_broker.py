@@ -214,6 +214,7 @@ def test_input_that_cannot_be_used(out: Path) -> None:
         ("--data", "/var/lib/x\udcff", None),
         ("--scada", "a\nuser scada", None),
         ("--quality", "quality\n", None),
+        ("--orders", "mes\n", None),
         ("--page", "page\x0b", None),
         ("--host-name", "press-pc\nx", "--host-name (or broker.host): "),
         ("--host-name", "fe80::1%lo\nx", "--host-name (or broker.host): "),

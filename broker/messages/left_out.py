@@ -1,0 +1,139 @@
+"""Readings that cost their channel and not the frame: null, texts, NaN, contradictions of units.
+
+`set_aside` runs before a payload is checked, so it takes any parsed document; what it cannot place
+stays where it is, for the check to refuse.
+"""
+
+from __future__ import annotations
+
+import reprlib
+from typing import Any
+
+from broker.data_quality import CONTRADICTS, NO_VALUE, NOT_A_NUMBER
+from broker.errors import PayloadError, printable
+from broker.json_values import check_text
+from broker.messages.base import NAMES_LIMIT, Code, ShortText, WireModel, is_name, is_number
+from broker.sensors import has_unit
+from broker.units import conversion
+
+TEXT_LIMIT = 256
+"""Characters of a state."""
+
+LEFT_OUT_LIMIT = 3 * NAMES_LIMIT
+"""Channels of a frame that can be left out: all of sensors, metrics and status."""
+
+
+class LeftOut(WireModel):
+    """A channel without a reading, and why."""
+
+    reason: Code
+    """Of `broker.data_quality.LEFT_OUT_REASONS`."""
+    words: ShortText | None = None
+    """Details for people: the value that stood there, and the way out."""
+
+
+def set_aside(document: dict[str, Any]) -> dict[str, Any]:
+    """The document of a frame with what is no reading in `left_out` instead, by name."""
+    left: dict[str, dict[str, Any]] = {}
+    changed: dict[str, Any] = {}
+    for part in ("sensors", "metrics", "status"):
+        readings = document.get(part)
+        if type(readings) is not dict or len(readings) > NAMES_LIMIT:
+            continue
+        wrong = {name: found for name, value in readings.items() if (found := _fault(part, value))}
+        wrong = {name: found for name, found in wrong.items() if _has_a_place(part, name)}
+        if wrong:
+            changed[part] = {n: value for n, value in readings.items() if n not in wrong}
+            left = wrong | left
+    told = document.get("left_out")
+    if not left or (told is not None and type(told) is not dict):
+        return document
+    return {**document, **changed, "left_out": {**(told or {}), **left}}
+
+
+def in_known_units(data: Any) -> Any:
+    """`data` of a frame with `T_mold_K` as `T_mold_C`, or left out where both contradict."""
+    sensors = data.get("sensors") if isinstance(data, dict) else None
+    if not isinstance(sensors, dict):
+        return data
+    others = [name for name in sensors if isinstance(name, str) and conversion(name)]
+    if not others:
+        return data
+    sensors, left = dict(sensors), {}
+    for name in others:
+        known, value = conversion(name), sensors[name]
+        assert known is not None
+        beside = sensors.get(known.name)
+        if not is_number(value) or (beside is not None and not is_number(beside)):
+            continue  # the fields refuse it
+        del sensors[name]
+        if beside is None:
+            sensors[known.name] = known(value)
+        elif not known.agrees(value, beside):
+            words = f"{value:g} is {known(value):g} in {known.name}, which says {beside:g}"
+            left[name] = {"reason": CONTRADICTS, "words": words}
+    changed = {**data, "sensors": sensors}
+    if left:
+        changed["left_out"] = {**(data.get("left_out") or {}), **left}
+    return changed
+
+
+def _has_a_place(part: str, name: object) -> bool:
+    return isinstance(name, str) and (has_unit(name) if part == "sensors" else is_name(name))
+
+
+def _fault(part: str, value: object) -> dict[str, str] | None:
+    """The reason and its words; None when the value is a reading, or a state."""
+    if is_number(value):
+        return None
+    if value is None:
+        return {"reason": NO_VALUE, "words": "null"}
+    if part == "status":
+        return _no_state(value)
+    return {"reason": NOT_A_NUMBER, "words": _no_number(value)}
+
+
+def _no_state(value: object) -> dict[str, str] | None:
+    if type(value) is bool:
+        return None
+    if type(value) is not str:
+        return {"reason": NOT_A_NUMBER, "words": f"{_shown(value)} is neither state nor number"}
+    if len(value) > TEXT_LIMIT:
+        words = f"a text of {len(value)} characters, at most {TEXT_LIMIT} are read"
+        return {"reason": NOT_A_NUMBER, "words": words}
+    try:
+        check_text(value)
+    except PayloadError as error:
+        return {"reason": NOT_A_NUMBER, "words": error.detail}
+    return None
+
+
+def _no_number(value: object) -> str:
+    if not isinstance(value, str):
+        return f"{_shown(value)} is no number"
+    number = _number_in(value)
+    return f"the text {_shown(value)}: send {'a number' if number is None else number}"
+
+
+def _number_in(text: str) -> str | None:
+    """The number that a text means, as JSON writes it; None when that is not certain."""
+    plain = text.strip()
+    if plain.count(",") == 1 and "." not in plain:
+        plain = plain.replace(",", ".")
+    body = plain.lstrip("-")
+    whole, _, decimals = body.partition(".")
+    if len(plain) - len(body) > 1 or not (whole.isascii() and whole.isdigit()):
+        return None
+    if decimals and not (decimals.isascii() and decimals.isdigit()):
+        return None
+    return plain.rstrip(".")
+
+
+def _shown(value: object) -> str:
+    """A value in at most some 80 printable characters."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return str(value)
+    kinds: dict[type, str] = {list: "an array", dict: "an object", bytes: "bytes"}
+    return kinds.get(type(value)) or printable(reprlib.repr(value), 80)
