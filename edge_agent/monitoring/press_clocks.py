@@ -16,6 +16,9 @@ WRONG = timedelta(seconds=60)
 """A smaller offset is the way through gateway and broker."""
 YEARS = timedelta(days=30)
 """A larger offset is no backlog."""
+A_DAY = timedelta(days=1)
+"""An offset of more than a month stays as it was judged until it has moved by so much: the order of
+what a press says is that of its own clock."""
 STRETCH = timedelta(seconds=20)
 """An offset is constant if it has been for so long …"""
 MESSAGES = 10
@@ -56,7 +59,8 @@ class PressClocks:
         heard = self._heard.setdefault(press, _Heard())
         offset = ts - arrival
         judged = self._judged(heard, offset, arrival)
-        if judged is None or abs(judged - heard.offset) <= WRONG:
+        slack = A_DAY if abs(offset) > YEARS else WRONG
+        if judged is None or abs(judged - heard.offset) <= slack:
             return None
         heard.offset = judged
         return judged

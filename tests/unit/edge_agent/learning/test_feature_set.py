@@ -128,9 +128,8 @@ def test_a_history_has_the_inputs_that_the_agent_saw(tmp_path: Path) -> None:
             event |= {"event": "poured", "ts": columns["poured_at"]}
             assembler.event(press, ShotEvent.model_validate(event))
     for shot in shots_of(history(tmp_path / "h.db", rows)):
-        agents = assembler.shots.of_id(press, shot.key.shot_id)
-        assert agents is not None
-        readings = agents.inputs.items()
+        (followed,) = assembler.shots.of_id(press, shot.key.shot_id)
+        readings = followed.inputs.items()
         assert shot.inputs == {name: reading.value for name, reading in readings}
 
 

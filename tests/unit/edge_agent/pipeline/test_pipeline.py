@@ -13,7 +13,7 @@ import pytest
 
 from broker.codec import decode, encode
 from broker.messages import Prediction, ShotEvent, TelemetryFrame
-from edge_agent.clock import SystemClock
+from edge_agent.clock import AcceleratedClock
 from edge_agent.errors import StoreError
 from edge_agent.links.publish_packet import Incoming
 from edge_agent.monitoring.metrics import Metrics
@@ -110,7 +110,7 @@ class Desk:
         spool = settings.spool.model_copy(update={"gather_s": gather_s})
         self.settings = settings.model_copy(update={"spool": spool})
         self.disk = Disk(self.settings.spool.path)
-        self.work = pipeline_on(self.settings, SystemClock(), spool=self.disk)
+        self.work = pipeline_on(self.settings, AcceleratedClock(1.0, START), spool=self.disk)
         self.acknowledged: list[int] = []
         self.inlet = self.inlet_of(limit)
 
@@ -248,7 +248,7 @@ async def test_a_spool_of_an_older_program_is_worked_off_once(tmp_path: Path) ->
     left = [(f"{TOPIC}/telemetry", encode(frame)) for frame in frames(0, 300, START)]
     left += [(f"{TOPIC}/shot", encode(unknown())), (f"{TOPIC}/#", b"\x32\x00")]
     old_spool(settings.spool.path, inbox=left, shots={"s/p1/s1": kept})
-    work = pipeline_on(settings, SystemClock())
+    work = pipeline_on(settings, AcceleratedClock(1.0, START))
     assert [found.shot_id for found in work.assembler.shots] == ["s1"]
     async with asyncio.timeout(60):
         await work.start()
@@ -262,7 +262,7 @@ async def test_a_spool_of_an_older_program_is_worked_off_once(tmp_path: Path) ->
     assert list(spool.state(SHOT_SCOPE)) == [shot.shot_key]
     assert state["poured_at"] is not None
     work._spool.close()
-    work = pipeline_on(settings, SystemClock())
+    work = pipeline_on(settings, AcceleratedClock(1.0, START))
     async with asyncio.timeout(60):
         await work.start()
     assert len(spool_of(work).to_forward(1000)) == len(rows)
@@ -272,7 +272,7 @@ async def test_a_spool_of_an_older_program_is_worked_off_once(tmp_path: Path) ->
 async def test_shots_are_kept_in_the_order_in_which_they_began(tmp_path: Path) -> None:
     """The newest shot of an id is found by it, after a restart, too."""
     settings = settings_for(tmp_path, 1883)
-    work = pipeline_on(settings, SystemClock())
+    work = pipeline_on(settings, AcceleratedClock(1.0, START))
     pours = [event("poured", START + timedelta(minutes=n), "again", f"M{n}") for n in range(12)]
     shots = [
         Shot(
@@ -283,8 +283,8 @@ async def test_shots_are_kept_in_the_order_in_which_they_began(tmp_path: Path) -
     state = {(SHOT_SCOPE, shot.shot_key): shot.model_dump(mode="json") for shot in shots}
     spool_of(work).commit(Changes(state=dict(state)), START)
     work._spool.close()
-    work = pipeline_on(settings, SystemClock())
-    assert work.assembler.shots.of_id(PRESS, "again") == shots[-1]
+    work = pipeline_on(settings, AcceleratedClock(1.0, START))
+    assert work.assembler.shots.of_id(PRESS, "again") == [shots[-1]]
     assert work.assembler.shots.open_of(PRESS) == shots
     work._spool.close()
 
