@@ -11,7 +11,7 @@ from broker.errors import printable
 from broker.messages import Alert, Prediction, ShotKpis
 from broker.topics import PressAddress
 from edge_agent.shots.shot import Shot
-from edge_agent.spool.limit import News
+from edge_agent.spool.limit import SpoolAlert
 from edge_agent.spool.repair import Repair
 
 Severity = Literal["info", "warning", "critical"]
@@ -124,9 +124,9 @@ def spool_takes_again(press: PressAddress, now: datetime) -> Alert:
     return _alert(press, now, codes.SPOOL_TAKES_AGAIN, "info", words)
 
 
-def spool_alert(press: PressAddress, news: News, now: datetime) -> Alert:
-    """News of the spool, for the people at a press."""
-    return _alert(press, now, news.code, news.severity, news.words)
+def spool_alert(press: PressAddress, alert: SpoolAlert, now: datetime) -> Alert:
+    """An alert of the spool, for the people at a press."""
+    return _alert(press, now, alert.code, alert.severity, alert.words)
 
 
 def spool_salvaged(press: PressAddress, salvage: Repair, now: datetime) -> Alert:

@@ -6,7 +6,6 @@ import asyncio
 import gc
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
 from time import monotonic
 
 from broker.messages import DeadLetter, QualityRecord, ShotEvent, TelemetryFrame
@@ -15,21 +14,22 @@ from edge_agent.clock import Clock
 from edge_agent.config.catalogue import Catalogue, changed_systems
 from edge_agent.config.settings import Settings
 from edge_agent.drift.schedule import DriftWatch
-from edge_agent.errors import StoreError
 from edge_agent.inference.earlier_shots import EARLIER_SCOPE
 from edge_agent.links.publish_packet import Incoming
 from edge_agent.logs import get_logger
 from edge_agent.monitoring.alerts import no_pour, spool_alert, too_many_shots
 from edge_agent.monitoring.metrics import Laps, Metrics
 from edge_agent.monitoring.watchdog import Watch
+from edge_agent.pipeline import old_inbox
 from edge_agent.pipeline.assemble import Assembler
 from edge_agent.pipeline.commit import Batch, Writer
 from edge_agent.pipeline.compile_ahead import compile_ahead
 from edge_agent.pipeline.decode import Decoded, decode
 from edge_agent.pipeline.infer import Inference
 from edge_agent.pipeline.issue import Predictions
+from edge_agent.pipeline.keep_in_size import SizeKeeper
 from edge_agent.pipeline.kept_shots import kept_shots
-from edge_agent.pipeline.publish import PREDICTION_EXPIRES_S, Publisher
+from edge_agent.pipeline.publish import Publisher
 from edge_agent.pipeline.receive import Inlet
 from edge_agent.pipeline.results import Results
 from edge_agent.pipeline.revisions import REVISION_SCOPE, Revisions
@@ -38,16 +38,12 @@ from edge_agent.ports import HistoryRow, Stored
 from edge_agent.shots import scenario
 from edge_agent.shots.shot import Shot
 from edge_agent.spool.changes import Changes
-from edge_agent.spool.limit import SpoolLimit
 from edge_agent.spool.retry import until_written
 from edge_agent.spool.thread import SpoolThread
 
 TURN = 32
 """Messages of a press before the next press has its turn."""
 TICK_S = 5.0
-TRIM = timedelta(seconds=PREDICTION_EXPIRES_S)
-TRIM_EVERY_S = 600.0
-INBOX_PAGE = 256
 FLUSH_S = 5.0
 """How long the end of the agent waits for the disk."""
 
@@ -76,16 +72,16 @@ class Pipeline:
         self._topics, self._fallback = settings.topics, settings.addresses()[0]
         self._metrics = metrics = metrics or Metrics()
         self._watch = metrics.watches.add(Watch("pipeline"))
-        self._size_watch = metrics.watches.add(Watch("spool"))
         metrics.held_age.set_function(self._held_s)
         self._committed, self._refuses = committed, refuses
         took = metrics.stage_seconds.labels("publish").observe
         self.publisher = Publisher(spool, clock, self._published, took)
         self.publisher.moved = self._settle
-        self._revisions = Revisions(spool.state_at_start(REVISION_SCOPE), clock.now())
+        self.revisions = Revisions(spool.state_at_start(REVISION_SCOPE), clock.now())
+        """Counters of the presses."""
         self.results = Results(self._topics, settings.broker.payload_format, self.publisher)
         self._writer = Writer(
-            spool, self.publisher, self._revisions, clock, metrics, self._written, self._refused
+            spool, self.publisher, self.revisions, clock, metrics, self._written, self._refused
         )
         earlier = spool.state_at_start(EARLIER_SCOPE).values()
         self._inference = Inference(settings.learning.models, metrics, earlier)
@@ -94,7 +90,7 @@ class Pipeline:
         self._predictions = Predictions(
             self._simulations,
             self._inference,
-            self._revisions,
+            self.revisions,
             self.results,
             clock,
             metrics,
@@ -103,16 +99,16 @@ class Pipeline:
         shots, renamed = kept_shots(spool)
         self.results.batch.state |= renamed
         for shot in shots:
-            self._revisions.pass_over(shot.address, shot.revision)
+            self.revisions.pass_over(shot.address, shot.revision)
         self.assembler = Assembler(shots, settings.shots.signal_age_max_s, settings.shots.timeout_s)
-        self._limit = SpoolLimit(spool, settings.spool.limit_mb)
+        size_watch = metrics.watches.add(Watch("spool"))
+        self._size = SizeKeeper(spool, settings.spool.limit_mb, size_watch)
         self._inlets: dict[Inlet, None] = {}
         self.holds: Callable[[PressAddress], bool] = lambda _press: True
         """Does this agent follow the shots of a press? In a group not of all."""
         self.lock = asyncio.Lock()
         """Held while shots are worked on, so that none is given up meanwhile."""
         self.wake = asyncio.Event()
-        self._trimmed = float("-inf")
         self._lost = False
 
     def renew(self, settings: Settings, catalogue: Catalogue) -> None:
@@ -206,16 +202,11 @@ class Pipeline:
     async def keep_in_size(self) -> None:
         """Thin and trim what is in the spool; to be called again and again, whatever is locked."""
         now = self._clock.now()
-        with suppress(StoreError):  # the disk is away: the writer waits for it
-            with self._size_watch.work():
-                news = await self._limit.check(now)
-            if news is not None:
-                for press in filter(self.holds, self._settings.addresses()):
-                    self.results.alert(spool_alert(press, news, now))
-                self.wake.set()
-            if monotonic() - self._trimmed >= TRIM_EVERY_S:
-                self._trimmed = monotonic()
-                await self._spool.trim_retained(now - TRIM)
+        alert = await self._size.check(now)
+        if alert is not None:
+            for press in filter(self.holds, self._settings.addresses()):
+                self.results.alert(spool_alert(press, alert, now))
+            self.wake.set()
 
     async def flush(self) -> None:
         """Have all that was worked on written; it takes as long as the disk refuses."""
@@ -230,16 +221,11 @@ class Pipeline:
 
     async def reserve(self) -> None:
         """Have numbers for the predictions of every press of the configuration."""
-        state = self._revisions.asks(self._settings.addresses())
+        state = self.revisions.asks(self._settings.addresses())
         if state:
             changes = Changes(state=state)
             await until_written("commit", self._spool.commit, changes, self._clock.now())
-            self._revisions.committed(changes.state)
-
-    @property
-    def revisions(self) -> Revisions:
-        """Counters of the presses."""
-        return self._revisions
+            self.revisions.committed(changes.state)
 
     def spool_is_lost(self, lost: bool) -> None:
         """Is the spool's file deleted, moved or exchanged? Nothing is written to it then."""
@@ -309,7 +295,7 @@ class Pipeline:
             case ShotEvent() as event:
                 for other in self.assembler.event(press, event):
                     changed[other.shot_key] = other
-                self._tell_of_crowds()
+                self._report_crowds()
                 get_logger().info(
                     f"shot_{event.event}",
                     stage="assemble",
@@ -323,7 +309,7 @@ class Pipeline:
                 self._inference.lab(press, record, batch.state)
         return False
 
-    def _tell_of_crowds(self) -> None:
+    def _report_crowds(self) -> None:
         crowded, self.assembler.crowded = self.assembler.crowded, []
         left_over, self.assembler.left_over = self.assembler.left_over, []
         for shot in crowded:
@@ -392,10 +378,9 @@ class Pipeline:
 
     async def _drain_inbox(self) -> None:
         """Messages that an older program acknowledged and had not worked on."""
-        inlet, after = Inlet(self._fallback, inbox=True), 0
-        while rows := await self._spool.inbox(after, INBOX_PAGE):
-            inlet.put([_of_inbox(*row) for row in rows])
-            after = rows[-1][0]
+        inlet = Inlet(self._fallback, inbox=True)
+        async for page in old_inbox.pages(self._spool):
+            inlet.put(page)
             self._inlets[inlet] = None
             while inlet.waiting:
                 await self.step()
@@ -411,9 +396,3 @@ class Pipeline:
         if not self._watch.resting:  # a shot may have waited for it
             self._watch.progress()
         get_logger().info("simulation_ready", stage="simulate")
-
-
-def _of_inbox(row: int, topic: str, payload: bytes, content_type: str | None) -> Incoming:
-    if topic.endswith("/#"):  # so were packets kept that cannot be read, with the reason
-        return Incoming("", payload, None, row, 0, content_type or "unreadable")
-    return Incoming(topic, payload, content_type, row, 0)
