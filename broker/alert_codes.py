@@ -49,6 +49,6 @@ ALERT_CODES: Final = {
     PRESS_CLOCK_RIGHT: "the clock of a press is right again",
     IMPOSSIBLE_READINGS: "a sensor reports what cannot be: its readings are left out",
     READINGS_LEFT_OUT: "a channel gives no number: its readings are left out",
-    READINGS_WITHOUT_SHOT: "readings of a part name neither mold nor shot, and the press has several",
+    READINGS_WITHOUT_SHOT: "readings of a part name no mold, and the press has several",
 }
 """Every code with its meaning."""

@@ -28,10 +28,10 @@ from edge_agent.presses.group import Sharing
 from edge_agent.presses.identity import Identity
 from edge_agent.presses.presence import Presence
 from edge_agent.presses.sessions import Sessions
-from edge_agent.spool.changes import Changes
+from edge_agent.spool.changes import Changes, new_key
 from edge_agent.spool.queue_metrics import SpoolCollector, SpoolReader
 from edge_agent.spool.repair import open_spool
-from edge_agent.spool.spool import Spool, new_key
+from edge_agent.spool.spool import Spool
 from edge_agent.spool.thread import SpoolThread
 from twin_core.errors import InputError
 

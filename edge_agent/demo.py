@@ -26,10 +26,9 @@ from edge_agent.agent import Agent
 from edge_agent.clock import AcceleratedClock, Clock
 from edge_agent.config.settings import BrokerSettings, HistorySettings, Settings, SpoolSettings
 from edge_agent.errors import LinkError
-from edge_agent.links.mqtt import Session, connect
+from edge_agent.links.mqtt import Session, connect, passing_id
 from edge_agent.links.player import play
 from edge_agent.logged_shots.bundle import Bundle, load_bundle
-from edge_agent.spool.spool import new_key
 from edge_agent.virtual_plant.virtual_press import LEAD_S, Recipes, virtual_shot
 from twin_core import MaterialSystem, Mold, load_mold, load_systems
 from twin_core.files import configs_folder
@@ -174,7 +173,7 @@ async def _presses(
     board: Board,
 ) -> None:
     """The measured run, then the virtual molds side by side; waits until all is answered."""
-    async with connect(settings.broker, new_key("demo-press").replace("/", "-")) as session:
+    async with connect(settings.broker, passing_id("demo-press")) as session:
         await _birth(board)
         messages = bundle.messages(clock.now() + timedelta(seconds=LEAD_S))
         measured = PressAddress(SITE, MEASURED_PRESS)
@@ -227,7 +226,7 @@ async def _birth(board: Board) -> None:
 
 
 async def _watch(settings: Settings, board: Board) -> None:
-    async with connect(settings.broker, new_key("demo-watch").replace("/", "-")) as session:
+    async with connect(settings.broker, passing_id("demo-watch")) as session:
         await session.subscribe([f"{settings.topic_prefix}/{SITE}/#"])
         while True:
             batch = await session.next_batch(256)

@@ -13,6 +13,15 @@ RowKind = Literal["telemetry", "shot", "prediction", "quality", "dead_letter"]
 
 
 @dataclass(frozen=True, slots=True)
+class Retained:
+    """A message that the broker retains."""
+
+    topic: str
+    payload: bytes
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """A message to publish: ``key`` makes it unique, ``retain`` keeps it at the broker."""
 

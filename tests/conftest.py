@@ -6,12 +6,16 @@ import os
 import shutil
 import sqlite3
 import traceback
-from collections.abc import Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
+from hypothesis import settings
+
+from broker.local.mosquitto import MosquittoProcess
 
 
 @pytest.fixture(autouse=True)
@@ -43,12 +47,28 @@ def own_logging() -> Iterator[None]:
     structlog.configure(**before)
 
 
+@pytest.fixture
+async def broker(tmp_path: Path) -> AsyncIterator[MosquittoProcess]:
+    """A Mosquitto that keeps sessions and retained messages over an orderly restart."""
+    async with MosquittoProcess(directory=tmp_path / "mosquitto", persistence=True) as process:
+        yield process
+
+
+@pytest.fixture
+def port(broker: MosquittoProcess) -> int:
+    """The port of that Mosquitto."""
+    return broker.port
+
+
 def _is_open(db: sqlite3.Connection) -> bool:
     try:
         return db.total_changes >= 0
     except sqlite3.ProgrammingError:
         return False
 
+
+settings.register_profile("tests", deadline=None)  # a busy machine is no failure
+settings.load_profile("tests")
 
 PRINTED = 20_000
 """Characters of each output of a test that failed."""

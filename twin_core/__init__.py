@@ -11,13 +11,14 @@ window, assessment, audit -> SimulationResult.
 
 from twin_core.batch import BatchResult, simulate_many
 from twin_core.errors import BudgetExceeded, InputError, SolverError, TwinError
-from twin_core.files import load_mold, load_scenario, load_systems
+from twin_core.files import load_mold, load_scenario
 from twin_core.fingerprint import PHYSICS_HASH
 from twin_core.materials import MaterialSystem
 from twin_core.mold import Mold, Vents
 from twin_core.results.result import SimulationResult
 from twin_core.scenario import Process, Quality, Scenario, SimulationOptions
 from twin_core.single_shot import free_rise_density, simulate, simulate_with_free_rise
+from twin_core.system_versions import load_systems
 
 __all__ = [
     "PHYSICS_HASH",

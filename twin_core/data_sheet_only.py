@@ -57,7 +57,7 @@ class SheetOnly(BaseModel):
         return InputError(
             f"system {self.system_id} is known by its data sheet only and cannot be simulated. "
             f"Missing: {numbers}. Give them in a system file of its own (see "
-            "docs/calibration-of-systems.md)"
+            "docs/calibration.md)"
         )
 
 

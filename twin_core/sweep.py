@@ -14,9 +14,9 @@ from scipy.stats import norm, qmc
 
 from twin_core.arrays import Array
 from twin_core.batch import BatchResult
+from twin_core.checked_yaml import describe
 from twin_core.errors import InputError
 from twin_core.extras import how_to_install
-from twin_core.files import describe
 from twin_core.scenario import Scenario
 
 Method = Literal["sobol", "latin", "random"]

@@ -17,14 +17,9 @@ from twin_core import load_scenario
 from twin_core.calibration import fit_cure, fit_measured, fit_sheet
 from twin_core.calibration.complete_sheet import completed, infer_water
 from twin_core.errors import InputError
-from twin_core.files import (
-    configs_folder,
-    file_of,
-    load_cure,
-    load_sheets,
-    load_systems,
-)
+from twin_core.files import configs_folder, load_cure
 from twin_core.materials import MaterialSystem
+from twin_core.system_versions import file_of, load_sheets, load_systems
 
 GOOD_CURE = 0.05
 """RMSE of a cure series as a share of the initial hydroxyl that counts as met."""

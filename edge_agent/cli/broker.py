@@ -15,8 +15,8 @@ from broker.ids import require_identifier
 from broker.setup.access import agent_name
 from edge_agent.cli.common import fail
 from edge_agent.errors import MissingExtra, SettingsError, StoreError, disk_hint
+from twin_core.checked_yaml import describe
 from twin_core.errors import InputError, TwinError
-from twin_core.files import describe
 
 if TYPE_CHECKING:
     from broker.setup.folder import BrokerFolder

@@ -89,7 +89,7 @@ def command(
     """Compare two feature sets: what moved, since when, and what to do.
 
     Columns, missing values, and the errors of physics and model where quality results are there.
-    Of checks without drift at most 1 % alarm. How to read it: docs/calibration.md.
+    Of checks without drift at most 1 % alarm. How to read it: docs/drift.md.
     """
     from edge_agent.drift.windows import read_windows
     from edge_agent.report.files import check_report_file

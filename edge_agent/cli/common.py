@@ -83,7 +83,7 @@ def settings_of(host: str, port: int, login: dict[str, Any] | None = None) -> Br
 
     from edge_agent.config.settings import BrokerSettings
     from edge_agent.errors import SettingsError
-    from twin_core.files import describe
+    from twin_core.checked_yaml import describe
 
     given = {name: value for name, value in (login or {}).items() if value is not None}
     tls = {name: given.pop(name) for name in _TLS if name in given}

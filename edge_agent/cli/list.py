@@ -103,7 +103,7 @@ def _collect(kind: str, place: Path) -> tuple[list[Row], list[str]]:
 
 
 def _systems(place: Path) -> tuple[list[Row], list[str]]:
-    from twin_core.files import load_version, versions_in_use
+    from twin_core.system_versions import load_version, versions_in_use
 
     rows, problems = [], []
     for system_id, version in sorted(versions_in_use(place).items()):

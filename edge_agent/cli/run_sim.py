@@ -164,7 +164,7 @@ def _with_quality(scenario: Scenario, path: Path | None) -> Scenario:
     if path is None:
         return scenario
     from twin_core import Quality
-    from twin_core.files import parse, read_yaml
+    from twin_core.checked_yaml import parse, read_yaml
 
     given = parse(Quality, read_yaml(path), str(path)).model_dump(exclude_unset=True)
     both = scenario.quality.model_dump(exclude_unset=True) | given
@@ -176,7 +176,7 @@ def _with_dimension(scenario: Scenario, dimension: str | None) -> Scenario:
     if dimension is None:
         return scenario
     from twin_core import SimulationOptions
-    from twin_core.files import parse
+    from twin_core.checked_yaml import parse
 
     given = scenario.simulation.model_dump(exclude_unset=True) | {"dimension": dimension}
     options = parse(SimulationOptions, given, f"--dimension {dimension}")

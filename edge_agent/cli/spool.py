@@ -97,7 +97,7 @@ def verify(path: Path) -> None:
 def export(path: Path, queue: str) -> None:
     """Print a QUEUE of the spool at PATH as JSON lines. Exit codes: 0, 2 bad file."""
     from edge_agent.presses.takeover import SESSION_SCOPE
-    from edge_agent.spool.spool import unpack_state
+    from edge_agent.spool.packed_state import unpack_state
     from edge_agent.spool.tables import SPOOL_TABLES
 
     names = SPOOL_TABLES[queue]

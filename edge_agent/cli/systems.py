@@ -52,7 +52,7 @@ def command() -> None:
 def list_systems(folder: Path | None, config: Path | None, output: str) -> None:
     """Every version of every system, and which is in use. Exit codes: 0, 2 a file is wrong."""
     from twin_core.errors import TwinError
-    from twin_core.files import system_versions
+    from twin_core.system_versions import system_versions
 
     try:
         place = _place(folder, config)
@@ -110,7 +110,7 @@ def rollback(system_id: str, folder: Path | None, config: Path | None) -> None:
     """
     from edge_agent.config import system_versions
     from twin_core.errors import TwinError
-    from twin_core.files import versions_in_use
+    from twin_core.system_versions import versions_in_use
 
     try:
         place = _place(folder, config)
@@ -133,7 +133,7 @@ def _place(folder: Path | None, config: Path | None) -> Path:
 
 
 def _rows(place: Path, system_id: str) -> list[dict[str, Any]]:
-    from twin_core.files import load_version, versions_in_use, versions_of
+    from twin_core.system_versions import load_version, versions_in_use, versions_of
 
     in_use = versions_in_use(place)[system_id]
     rows = []

@@ -141,7 +141,7 @@ def _train(
 
 
 def _config(path: Path | None) -> TrainConfig:
-    from twin_core.files import parse, read_yaml
+    from twin_core.checked_yaml import parse, read_yaml
     from twin_core.learning.training.fit import TrainConfig
 
     return TrainConfig() if path is None else parse(TrainConfig, read_yaml(path), str(path))

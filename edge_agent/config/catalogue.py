@@ -10,17 +10,17 @@ from pathlib import Path
 from edge_agent.config.settings import CatalogueSettings, Settings
 from twin_core.data_sheet_only import SheetOnly
 from twin_core.errors import InputError
-from twin_core.files import (
+from twin_core.files import load_mold
+from twin_core.materials import MaterialSystem
+from twin_core.mold import Mold
+from twin_core.scenario import Quality
+from twin_core.system_versions import (
     IN_USE,
-    load_mold,
     load_sheets,
     load_systems,
     load_version,
     system_versions,
 )
-from twin_core.materials import MaterialSystem
-from twin_core.mold import Mold
-from twin_core.scenario import Quality
 
 
 @dataclass(frozen=True)

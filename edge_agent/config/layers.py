@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from broker.ids import is_identifier
+from twin_core.checked_yaml import read_yaml
 from twin_core.errors import InputError
-from twin_core.files import read_yaml
 
 ENV_PREFIX, ENV_DELIMITER = "TWIN_", "__"
 Place = tuple[int | str, ...]

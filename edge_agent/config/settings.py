@@ -35,8 +35,9 @@ from edge_agent.config.layers import (
 )
 from edge_agent.config.secret_files import SecretFileError, read_secret
 from edge_agent.errors import SettingsError, StoreError
+from twin_core.checked_yaml import describe
 from twin_core.errors import InputError
-from twin_core.files import configs_folder, describe
+from twin_core.files import configs_folder
 from twin_core.scenario import Quality
 
 SECRETS = ("password", "session_secret", "url")

@@ -18,7 +18,7 @@ import yaml
 from edge_agent.errors import StoreError, disk_hint
 from twin_core.data_sheet_only import SheetOnly
 from twin_core.errors import InputError
-from twin_core.files import (
+from twin_core.system_versions import (
     IN_USE,
     SystemInUse,
     SystemsInUse,

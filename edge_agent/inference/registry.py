@@ -23,8 +23,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from broker.timestamps import Timestamp
 from edge_agent.errors import StoreError, disk_hint
+from twin_core.checked_yaml import parse, read_yaml
 from twin_core.errors import InputError, ModelError
-from twin_core.files import parse, read_yaml
 from twin_core.learning.inference import BYTES_MAX, Model
 from twin_core.plain_files import FileRefused, read_bytes
 

@@ -1,9 +1,6 @@
-"""The MQTT link: one session per press, acknowledged by hand, refusals seen.
+"""The MQTT link: sessions that are acknowledged by hand and see what the broker refuses.
 
-The only module that knows aiomqtt. It goes past it in four places, each for a measured reason:
-a message is acknowledged when the caller says so (aiomqtt acknowledges on receipt and a crash then
-loses it), a refused publish raises (aiomqtt drops the reason code), a broker that does not answer
-MQTT 5 is asked again in 3.1.1, and received messages take a shorter way (``quick_paho``).
+A broker that does not answer MQTT 5 is asked again in 3.1.1.
 """
 
 from __future__ import annotations
@@ -11,22 +8,21 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections import deque
+import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Self, cast
+from typing import Any, TypedDict, Unpack
 
 import aiomqtt
-from paho.mqtt.client import MQTT_ERR_SUCCESS
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from broker.codec import CONTENT_TYPES, detect_format
 from edge_agent.config.settings import BrokerSettings
-from edge_agent.errors import LinkError, NotAuthorized, PacketError, PublishRefused
-from edge_agent.links.paho_batches import QuickPaho
+from edge_agent.errors import LinkError, NotAuthorized, PacketError
+from edge_agent.links.mqtt_client import BROKER_LOG, QOS, Client
 from edge_agent.links.publish_packet import Incoming
 from edge_agent.links.tls import (
     connect_hint,
@@ -36,196 +32,42 @@ from edge_agent.links.tls import (
     why_no_tls,
 )
 
-QOS = 1
-"""QoS 1 with acknowledgement after the commit and unique keys: QoS 2 loses messages in paho."""
 V5, V311 = aiomqtt.ProtocolVersion.V5, aiomqtt.ProtocolVersion.V311
 CONNECT_V5_TIMEOUT_S = 2.0
 """How long MQTT 5 is tried in ``auto``: amqtt does not answer such a connect at all."""
 TIMEOUT_S = 10.0
-HUNG_UP = "the broker hung up before it answered"
-BROKER_LOG = "the broker's log says why"
-NEVER_ACCEPTED = {
-    "Topic name invalid": "the broker's rules for topics must let it pass; see topic_prefix",
-    "Packet too large": "raise the broker's limit on packets (Mosquitto: max_packet_size)",
-    "Payload format invalid": "set broker.payload_format to what the broker lets pass",
-}
-"""Reason codes of a publish that trying again cannot change, and what to do about each."""
-NOT_AUTHORIZED = "Not authorized"
-"""The reason code of a publish that the access rules forbid."""
 SUBSCRIBE_FORBIDDEN = {0x80, 0x87}
 """Those of a subscription; 0x80 is all that MQTT 3.1.1 says of any refusal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Will:
-    """What the broker says for us when we vanish, retained."""
+    """A retained message that the broker publishes when the link is lost."""
 
     topic: str
     payload: bytes
 
 
-class _Client(aiomqtt.Client):
-    """aiomqtt with manual acknowledgement and publish results."""
+class SendOptions(TypedDict, total=False):
+    """How a message is sent; by default without any of these."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._client.__class__ = QuickPaho
-        self.paho = cast(QuickPaho, self._client)
-        self.paho.manual_ack_set(True)
-        self.paho.on_incoming = self._take
-        self._results: dict[int, tuple[str, asyncio.Future[None]]] = {}
-        """Topic and outcome of what the broker has not acknowledged, by packet id."""
-        self.session_present = False
-        self._received: deque[Incoming] = deque()
-        self._arrival: asyncio.Future[None] | None = None
-        self._abandoned = False
+    retain: bool
+    historical: bool
+    """It is a backlog (a user property, MQTT 5)."""
+    unsaved: bool
+    """It was made from memory while the disk refuses (a user property, MQTT 5)."""
+    expires_s: int | None
+    """The broker forgets it then (MQTT 5)."""
 
-    def abandon(self) -> None:
-        """Nobody wants this connection (any more): close it, now or as soon as it is there."""
-        self._abandoned = True
-        self.paho.drop()
 
-    def _on_socket_open(self, client: Any, userdata: Any, sock: Any) -> None:
-        if self._abandoned:  # while a thread was connecting
-            sock.close()
-            raise ConnectionAbortedError("given up while it was being opened")
-        super()._on_socket_open(client, userdata, sock)
-
-    def _on_socket_register_write(self, client: Any, userdata: Any, sock: Any) -> None:
-        """As aiomqtt's, unless the socket is closed by then: its number may be another's."""
-
-        def write() -> None:
-            try:
-                client.loop_write()
-            except Exception as error:
-                if not self._disconnected.done():
-                    self._disconnected.set_exception(error)
-                    self._disconnected.exception()  # taken note of by whoever waits for messages
-
-        def watch() -> None:
-            if sock.fileno() > -1 and client.want_write():  # else it was flushed meanwhile
-                self._loop.add_writer(sock.fileno(), write)
-
-        self._loop.call_soon_threadsafe(watch)
-
-    def _take(self, message: Incoming) -> None:
-        self._received.append(message)
-        if self._arrival is not None and not self._arrival.done():
-            self._arrival.set_result(None)
-
-    async def received(self, limit: int) -> list[Incoming]:
-        """At least one message, at most ``limit``; they wait here without bound, but the broker
-        sends no more than the receive maximum before an acknowledgement.
-
-        Raises:
-            LinkError: the connection is lost.
-        """
-        while not self._received:
-            self._arrival = asyncio.get_running_loop().create_future()
-            waiting: set[asyncio.Future[Any]] = {self._arrival, self._disconnected}
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            if self._disconnected.done():
-                raise self.lost("connection lost")
-        return self.here(limit)
-
-    def here(self, limit: int) -> list[Incoming]:
-        """What has come in, without waiting."""
-        return [self._received.popleft() for _ in range(min(limit, len(self._received)))]
-
-    def _on_publish(
-        self,
-        client: Any,
-        userdata: Any,
-        mid: int,
-        reason_code: ReasonCode,
-        properties: Properties,
-    ) -> None:
-        topic, outcome = self._results.pop(mid, ("", None))
-        if outcome is None or outcome.done():
-            return
-        if not reason_code.is_failure:
-            outcome.set_result(None)
-            return
-        name = reason_code.getName()
-        words = f"{topic}: the broker refused a publish: {name}"
-        if name == NOT_AUTHORIZED:
-            outcome.set_exception(NotAuthorized(words))
-        else:
-            never = NEVER_ACCEPTED.get(name)
-            refused = (
-                PublishRefused(words, hint=never) if never else LinkError(words, hint=BROKER_LOG)
-            )
-            outcome.set_exception(refused)
-
-    def _on_connect(
-        self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None
-    ) -> None:
-        self.session_present = bool(flags.session_present)
-        super()._on_connect(client, userdata, flags, reason_code, properties)
-
-    def _on_disconnect(
-        self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None
-    ) -> None:
-        """End everything that waits for an answer: aiomqtt would wait on, or nobody would look."""
-        over = aiomqtt.MqttError(self.paho.trouble or HUNG_UP)
-        pending: list[asyncio.Future[Any]] = [self._connected, *self._pending_subscribes.values()]
-        for waiting in pending:
-            if not waiting.done():
-                waiting.set_exception(over)
-                waiting.exception()  # taken note of, also if whoever waited has gone
-        if not self._disconnected.done():
-            if reason_code == MQTT_ERR_SUCCESS:
-                self._disconnected.set_result(None)
-            else:
-                self._disconnected.set_exception(
-                    aiomqtt.MqttCodeError(reason_code, "Unexpected disconnection")
-                )
-                self._disconnected.exception()
-        for topic, outcome in self._results.values():
-            if not outcome.done():
-                outcome.set_exception(self.lost(f"{topic}: not acknowledged, connection lost"))
-                outcome.exception()
-        self._results.clear()
-
-    async def __aenter__(self) -> Self:
-        await super().__aenter__()
-        if self.paho.socket() is None:  # lost while we woke up; aiomqtt has just forgotten it
-            raise aiomqtt.MqttError(self.paho.trouble or HUNG_UP)
-        return self
-
-    def lost(self, what: str) -> LinkError:
-        """The error of a connection that has ended, with the reason if there is one."""
-        if self.paho.trouble is not None:
-            return PacketError(f"{what}: {self.paho.trouble}")
-        reason = self._disconnected.exception() if self._disconnected.done() else None
-        return LinkError(f"{what}: {reason or 'closed'}", hint=BROKER_LOG)
-
-    def send(
-        self, topic: str, payload: bytes, retain: bool, properties: Properties | None
-    ) -> asyncio.Future[None]:
-        """Publish with QoS 1; the future has the broker's word, or the error of a refusal.
-
-        Raises:
-            PublishRefused: MQTT cannot carry this message.
-            LinkError: the link is down.
-        """
-        try:
-            info = self._client.publish(topic, payload, QOS, retain, properties)
-        except ValueError as error:  # topic or payload beyond what MQTT can carry
-            raise PublishRefused(
-                f"{topic}: {error}", hint="shorten the topic, or send less at a time"
-            ) from None
-        if info.rc != MQTT_ERR_SUCCESS:
-            raise self.lost(f"{topic}: cannot publish: paho error {info.rc}")
-        outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._results[info.mid] = topic, outcome
-        return outcome
+MARKS = ("historical", "unsaved")
+"""Options that travel as user properties."""
 
 
 class Session:
     """An open connection; it ends with ``LinkError`` in whatever waits on it."""
 
-    def __init__(self, client: _Client, version: str) -> None:
+    def __init__(self, client: Client, version: str) -> None:
         self._client = client
         self.version = version
 
@@ -275,30 +117,14 @@ class Session:
         """Tell the broker that these are safe with us. Only valid in the session they came in."""
         self._client.paho.acknowledge(message.mid for message in batch if message.qos)
 
-    async def publish(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        retain: bool = False,
-        historical: bool = False,
-        unsaved: bool = False,
-        expires_s: int | None = None,
-    ) -> None:
-        """Publish and wait until the broker has accepted; arguments as of ``send``.
+    async def publish(self, topic: str, payload: bytes, **options: Unpack[SendOptions]) -> None:
+        """Publish and wait until the broker has accepted.
 
         Raises:
             PublishRefused: it will never take this message.
             LinkError: not now: the link is down, or the broker asks to wait.
         """
-        outcome = self.send(
-            topic,
-            payload,
-            retain=retain,
-            historical=historical,
-            unsaved=unsaved,
-            expires_s=expires_s,
-        )
+        outcome = self.send(topic, payload, **options)
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 await outcome
@@ -307,21 +133,9 @@ class Session:
             raise LinkError(words, hint=BROKER_LOG) from None
 
     def send(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        retain: bool = False,
-        historical: bool = False,
-        unsaved: bool = False,
-        expires_s: int | None = None,
+        self, topic: str, payload: bytes, **options: Unpack[SendOptions]
     ) -> asyncio.Future[None]:
         """Publish, and have the broker's word later: see ``publish`` for what it may be.
-
-        Args:
-            historical: mark the message as a backlog (user property, MQTT 5).
-            unsaved: mark it as made from memory while the disk refuses (the same).
-            expires_s: the broker forgets it then (MQTT 5).
 
         Raises:
             PublishRefused, LinkError: it cannot be sent at all.
@@ -330,12 +144,11 @@ class Session:
         if self.version == "5":
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
             properties.ContentType = CONTENT_TYPES[detect_format(payload)]
-            if expires_s is not None:
+            if (expires_s := options.get("expires_s")) is not None:
                 properties.MessageExpiryInterval = expires_s
-            marks = {"historical": historical, "unsaved": unsaved}
-            if any(marks.values()):
-                properties.UserProperty = [(mark, "true") for mark in marks if marks[mark]]
-        return self._client.send(topic, payload, retain, properties)
+            if marks := [(mark, "true") for mark in MARKS if options.get(mark)]:
+                properties.UserProperty = marks
+        return self._client.send(topic, payload, options.get("retain", False), properties)
 
     def flush(self) -> None:
         """Write to the socket now what was sent, before the event loop comes to it."""
@@ -375,7 +188,7 @@ async def connect(
 
 async def _open(
     settings: BrokerSettings, client_id: str, will: Will | None, keep: bool
-) -> tuple[_Client, str]:
+) -> tuple[Client, str]:
     versions = {"auto": ("5", "3.1.1"), "5": ("5",), "3.1.1": ("3.1.1",)}[settings.protocol]
     password, tls = password_of(settings), tls_context(settings.tls)
     problem = hint = ""
@@ -411,14 +224,14 @@ def _client(
     password: str | None,
     tls: ssl.SSLContext | None,
     timeout: float,
-) -> _Client:
+) -> Client:
     options: dict[str, Any] = {"protocol": V311, "clean_session": not keep}
     if version == "5":
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = settings.session_expiry_s if keep else 0
         properties.ReceiveMaximum = settings.receive_maximum
         options = {"protocol": V5, "clean_start": not keep, "properties": properties}
-    client = _Client(
+    client = Client(
         settings.host,
         settings.port,
         identifier=client_id,
@@ -433,6 +246,11 @@ def _client(
     )
     client.pending_calls_threshold = 1000
     return client
+
+
+def passing_id(purpose: str) -> str:
+    """A client id for a passing session, which no other session has."""
+    return f"{purpose}-{uuid.uuid4().hex}"
 
 
 def public(topic: str) -> str:

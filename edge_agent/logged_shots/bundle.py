@@ -19,8 +19,9 @@ from broker.ids import Identifier
 from broker.messages import Prediction, QualityRecord, Recipe, ShotEvent, TelemetryFrame
 from broker.timestamps import EARLIEST
 from edge_agent.shots.timed_messages import TimedMessage
+from twin_core.checked_yaml import parse, read_yaml
 from twin_core.errors import InputError
-from twin_core.files import CSV_BYTES_MAX, parse, read_yaml
+from twin_core.files import CSV_BYTES_MAX
 from twin_core.plain_files import read_text
 
 SENSOR_FILES = {

@@ -10,8 +10,8 @@ from broker.messages import QualityRecord
 from broker.timestamps import EARLIEST
 from edge_agent.logged_shots.bundle import INPUT_SENSORS, Bundle, load_bundle
 from edge_agent.logged_shots.logged_shot import LabRecord, LoggedShot, lab_record, series_of
+from twin_core.checked_yaml import parse
 from twin_core.errors import InputError
-from twin_core.files import parse
 from twin_core.learning.past_results import ShotKey
 from twin_core.plausible_ranges import SERIES
 

@@ -21,19 +21,14 @@ from broker.topics import PressAddress, TopicSpace
 from edge_agent.clock import AcceleratedClock
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.errors import NotAuthorized, PacketError, StoreError, disk_hint
-from edge_agent.links.mqtt import Session, connect
+from edge_agent.links.mqtt import Session, connect, passing_id
 from edge_agent.links.player import play
 from edge_agent.logged_shots.bundle import Bundle
-from edge_agent.spool.spool import new_key
 from twin_core.errors import InputError
 from twin_core.plain_files import check_regular
 
 RECORDING_BYTES_MAX = 1_000_000_000
 Progress = Callable[[int, int], None]
-
-
-def _client_id(purpose: str) -> str:
-    return new_key(f"pur-{purpose}").replace("/", "-")
 
 
 @dataclass
@@ -79,10 +74,12 @@ async def replay_bundle(
     messages = bundle.messages(clock.now())
     done = Replayed()
     async with AsyncExitStack() as stack:
-        session = await stack.enter_async_context(connect(settings, _client_id("replay")))
+        session = await stack.enter_async_context(connect(settings, passing_id("pur-replay")))
         lab = session
         if laboratory is not None and bundle.quality is not None:
-            lab = await stack.enter_async_context(connect(laboratory, _client_id("replay-quality")))
+            lab = await stack.enter_async_context(
+                connect(laboratory, passing_id("pur-replay-quality"))
+            )
         await session.subscribe([answers])
         for sent, message in enumerate(messages, start=1):
             of_lab = isinstance(message.message, QualityRecord)
@@ -132,7 +129,7 @@ async def replay_recording(
         InputError: a line is wrong. LinkError: the broker is not reached.
     """
     lines = _read_recording(path)
-    async with connect(settings, _client_id("replay")) as session:
+    async with connect(settings, passing_id("pur-replay")) as session:
         begun = time.monotonic()
         for sent, (at, topic, payload, retain) in enumerate(lines, start=1):
             due = (at - lines[0][0]).total_seconds() / speed
@@ -162,7 +159,7 @@ async def record(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as file:
-            async with connect(settings, _client_id("record")) as session:
+            async with connect(settings, passing_id("pur-record")) as session:
                 await session.subscribe(topics)
                 stopping = asyncio.create_task(stop.wait())
                 while not stop.is_set() and (limit is None or count < limit):

@@ -13,7 +13,7 @@ from broker.topics import PressAddress
 from edge_agent.monitoring.press_clocks import in_words
 from edge_agent.shots.shot import Shot
 from edge_agent.shots.steps import ENDS
-from edge_agent.spool.limit import News
+from edge_agent.spool.limit import SpoolAlert
 from edge_agent.spool.repair import Repair
 from twin_core.plausible_ranges import plausible
 
@@ -130,9 +130,9 @@ def spool_takes_again(press: PressAddress, now: datetime) -> Alert:
     return _alert(press, now, codes.SPOOL_TAKES_AGAIN, "info", words)
 
 
-def spool_alert(press: PressAddress, news: News, now: datetime) -> Alert:
-    """News of the spool, for the people at a press."""
-    return _alert(press, now, news.code, news.severity, news.words)
+def spool_alert(press: PressAddress, alert: SpoolAlert, now: datetime) -> Alert:
+    """An alert of the spool, for the people at a press."""
+    return _alert(press, now, alert.code, alert.severity, alert.words)
 
 
 def spool_salvaged(press: PressAddress, salvage: Repair, now: datetime) -> Alert:

@@ -88,9 +88,7 @@ class Assembler:
         self._quiet: dict[PressAddress, tuple[datetime, datetime]] = {}
         """That time at the last tick, and since when it has not moved."""
 
-    def judge(
-        self, press: PressAddress, event: ShotEvent, offset: timedelta = NO_OFFSET
-    ) -> Judged:
+    def judge(self, press: PressAddress, event: ShotEvent, offset: timedelta = NO_OFFSET) -> Judged:
         """Whether an event is new, equal to one before, contradicts one, or comes too late.
 
         Args:
@@ -352,7 +350,7 @@ class Assembler:
             shot.cure.poured(shot.poured_at)
 
     def _collect_inputs(self, shot: Shot) -> None:
-        """Inputs at the pour: the last possible reading before it; of the mold's, else the press's."""
+        """Find the inputs: the last possible reading before the pour, of the mold, else the press."""
         if shot.poured_at is None:
             return
         poured, oldest = us(shot.poured_at), us(shot.poured_at - self._age_max)

@@ -14,7 +14,7 @@ from pathlib import Path
 from edge_agent.logs import get_logger
 from edge_agent.shots.scenario import warm_up
 from twin_core.compiled import is_kept, keep
-from twin_core.files import load_systems
+from twin_core.system_versions import load_systems
 
 TIMEOUT_S = 300.0
 

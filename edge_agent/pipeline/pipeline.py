@@ -7,36 +7,33 @@ import gc
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
-from functools import partial
 from time import monotonic
 
-from broker.data_quality import IMPOSSIBLE
 from broker.messages import DeadLetter, QualityRecord, ShotEvent, TelemetryFrame
 from broker.topics import PressAddress
 from edge_agent.clock import Clock
 from edge_agent.config.catalogue import Catalogue, changed_systems
 from edge_agent.config.settings import Settings
 from edge_agent.drift.schedule import DriftWatch
-from edge_agent.errors import StoreError
 from edge_agent.inference.earlier_shots import EARLIER_SCOPE
 from edge_agent.links.publish_packet import Incoming
 from edge_agent.logs import get_logger
-from edge_agent.monitoring import alerts
-from edge_agent.monitoring.alert_limits import AlertLimits
 from edge_agent.monitoring.alerts import no_pour, spool_alert, too_many_shots
 from edge_agent.monitoring.metrics import Laps, Metrics
-from edge_agent.monitoring.press_clocks import PressClocks
 from edge_agent.monitoring.watchdog import Watch
+from edge_agent.pipeline import old_inbox
 from edge_agent.pipeline.admit import admit
-from edge_agent.pipeline.assemble import Assembler, OfFrame
+from edge_agent.pipeline.assemble import Assembler
 from edge_agent.pipeline.commit import Batch, Writer
 from edge_agent.pipeline.compile_ahead import compile_ahead
+from edge_agent.pipeline.contradictions import Contradictions
 from edge_agent.pipeline.corrections import Corrections
 from edge_agent.pipeline.decode import Decoded, decode
 from edge_agent.pipeline.infer import Inference
 from edge_agent.pipeline.issue import Predictions
+from edge_agent.pipeline.keep_in_size import SizeKeeper
 from edge_agent.pipeline.kept_shots import horizon_state, kept_horizon, kept_shots
-from edge_agent.pipeline.publish import PREDICTION_EXPIRES_S, Publisher
+from edge_agent.pipeline.publish import Publisher
 from edge_agent.pipeline.receive import Inlet
 from edge_agent.pipeline.results import Results
 from edge_agent.pipeline.revisions import REVISION_SCOPE, Revisions
@@ -44,18 +41,13 @@ from edge_agent.pipeline.simulate import Simulations
 from edge_agent.ports import HistoryRow, Stored
 from edge_agent.shots import scenario
 from edge_agent.shots.shot import Shot
-from edge_agent.shots.steps import ENDS
 from edge_agent.spool.changes import Changes
-from edge_agent.spool.limit import SpoolLimit
 from edge_agent.spool.retry import until_written
 from edge_agent.spool.thread import SpoolThread
 
 TURN = 32
 """Messages of a press before the next press has its turn."""
 TICK_S = 5.0
-TRIM = timedelta(seconds=PREDICTION_EXPIRES_S)
-TRIM_EVERY_S = 600.0
-INBOX_PAGE = 256
 FLUSH_S = 5.0
 """How long the end of the agent waits for the disk."""
 
@@ -84,16 +76,16 @@ class Pipeline:
         self._topics, self._fallback = settings.topics, settings.addresses()[0]
         self._metrics = metrics = metrics or Metrics()
         self._watch = metrics.watches.add(Watch("pipeline"))
-        self._size_watch = metrics.watches.add(Watch("spool"))
         metrics.held_age.set_function(self._held_s)
         self._committed, self._refuses = committed, refuses
         took = metrics.stage_seconds.labels("publish").observe
         self.publisher = Publisher(spool, clock, self._published, took)
         self.publisher.moved = self._settle
-        self._revisions = Revisions(spool.state_at_start(REVISION_SCOPE), clock.now())
+        self.revisions = Revisions(spool.state_at_start(REVISION_SCOPE), clock.now())
+        """Counters of the presses."""
         self.results = Results(self._topics, settings.broker.payload_format, self.publisher)
         self._writer = Writer(
-            spool, self.publisher, self._revisions, clock, metrics, self._written, self._refused
+            spool, self.publisher, self.revisions, clock, metrics, self._written, self._refused
         )
         earlier = spool.state_at_start(EARLIER_SCOPE).values()
         self._inference = Inference(settings.learning.models, metrics, earlier)
@@ -102,7 +94,7 @@ class Pipeline:
         self._predictions = Predictions(
             self._simulations,
             self._inference,
-            self._revisions,
+            self.revisions,
             self.results,
             clock,
             metrics,
@@ -111,21 +103,20 @@ class Pipeline:
         shots, renamed = kept_shots(spool)
         self.results.batch.state |= renamed
         for shot in shots:
-            self._revisions.pass_over(shot.address, shot.revision)
+            self.revisions.pass_over(shot.address, shot.revision)
         limits = settings.shots.signal_age_max_s, settings.shots.timeout_s
         self.assembler = Assembler(shots, *limits, kept_horizon(spool))
         self._predictions.is_newest = self.assembler.is_newest
         self._corrections = Corrections(shots)
-        self._clocks = PressClocks()
-        self._limited = AlertLimits(self.results.alert)
-        self._limit = SpoolLimit(spool, settings.spool.limit_mb)
+        self._contradictions = Contradictions(self.results, metrics)
+        size_watch = metrics.watches.add(Watch("spool"))
+        self._size = SizeKeeper(spool, settings.spool.limit_mb, size_watch)
         self._inlets: dict[Inlet, None] = {}
         self.holds: Callable[[PressAddress], bool] = lambda _press: True
         """Does this agent follow the shots of a press? In a group not of all."""
         self.lock = asyncio.Lock()
         """Held while shots are worked on, so that none is given up meanwhile."""
         self.wake = asyncio.Event()
-        self._trimmed = float("-inf")
         self._lost = False
 
     def renew(self, settings: Settings, catalogue: Catalogue) -> None:
@@ -221,16 +212,11 @@ class Pipeline:
     async def keep_in_size(self) -> None:
         """Thin and trim what is in the spool; to be called again and again, whatever is locked."""
         now = self._clock.now()
-        with suppress(StoreError):  # the disk is away: the writer waits for it
-            with self._size_watch.work():
-                news = await self._limit.check(now)
-            if news is not None:
-                for press in filter(self.holds, self._settings.addresses()):
-                    self.results.alert(spool_alert(press, news, now))
-                self.wake.set()
-            if monotonic() - self._trimmed >= TRIM_EVERY_S:
-                self._trimmed = monotonic()
-                await self._spool.trim_retained(now - TRIM)
+        alert = await self._size.check(now)
+        if alert is not None:
+            for press in filter(self.holds, self._settings.addresses()):
+                self.results.alert(spool_alert(press, alert, now))
+            self.wake.set()
 
     async def flush(self) -> None:
         """Have all that was worked on written; it takes as long as the disk refuses."""
@@ -245,16 +231,11 @@ class Pipeline:
 
     async def reserve(self) -> None:
         """Have numbers for the predictions of every press of the configuration."""
-        state = self._revisions.asks(self._settings.addresses())
+        state = self.revisions.asks(self._settings.addresses())
         if state:
             changes = Changes(state=state)
             await until_written("commit", self._spool.commit, changes, self._clock.now())
-            self._revisions.committed(changes.state)
-
-    @property
-    def revisions(self) -> Revisions:
-        """Counters of the presses."""
-        return self._revisions
+            self.revisions.committed(changes.state)
 
     def spool_is_lost(self, lost: bool) -> None:
         """Is the spool's file deleted, moved or exchanged? Nothing is written to it then."""
@@ -322,7 +303,7 @@ class Pipeline:
     ) -> ShotEvent | None:
         press, batch, now = decoded.press, self.results.batch, self._clock.now()
         if not incoming.retained:
-            self._judge_clock(press, decoded.message.ts, now)
+            self._contradictions.hear(press, decoded.message.ts, now)
         match decoded.message:
             case TelemetryFrame() as frame:
                 self._frame(press, frame, changed, now)
@@ -336,14 +317,14 @@ class Pipeline:
     def _frame(
         self, press: PressAddress, frame: TelemetryFrame, changed: dict[str, Shot], now: datetime
     ) -> None:
-        of_frame = self.assembler.frame(press, frame, self._clocks.offset(press))
+        of_frame = self.assembler.frame(press, frame, self._contradictions.offset(press))
         if of_frame.repeat:
             self._metrics.repeats.labels("telemetry").inc()
             return
         self.results.telemetry(press, frame, of_frame.shot)
         for shot in of_frame.changed:
             changed[shot.shot_key] = shot
-        self._tell_of_frame(press, frame, of_frame, now)
+        self._contradictions.of_frame(press, frame, of_frame, now)
 
     def _event(
         self,
@@ -354,7 +335,7 @@ class Pipeline:
         now: datetime,
     ) -> ShotEvent | None:
         age_max = timedelta(seconds=self._settings.shots.timeout_s)
-        offset = self._clocks.offset(press)
+        offset = self._contradictions.offset(press)
         if not admit(
             *(press, event, incoming, self.assembler, self.results, self._metrics, now),
             age_max=age_max,
@@ -363,8 +344,8 @@ class Pipeline:
             return None
         for shot in self.assembler.event(press, event, offset):
             changed[shot.shot_key] = shot
-            self._tell_of_shot(shot, now)
-        self._tell_of_crowds()
+            self._contradictions.of_shot(shot, now)
+        self._report_crowds()
         get_logger().info(
             f"shot_{event.event}",
             stage="assemble",
@@ -374,42 +355,7 @@ class Pipeline:
         )
         return event
 
-    def _judge_clock(self, press: PressAddress, ts: datetime, now: datetime) -> None:
-        offset = self._clocks.hear(press, ts, now)
-        if offset is not None:
-            key = "clock", press, bool(offset)
-            self._limited.tell(key, lambda: alerts.press_clock(press, offset, now), now)
-
-    def _tell_of_frame(
-        self, press: PressAddress, frame: TelemetryFrame, of_frame: OfFrame, now: datetime
-    ) -> None:
-        for channel in of_frame.impossible:
-            self._metrics.left_out.labels(press.press, IMPOSSIBLE).inc()
-            self._limited.tell(
-                ("impossible", press, frame.device_id, channel),
-                partial(alerts.impossible_readings, press, frame, channel, now),
-                now,
-            )
-        for channel, left in frame.left_out.items():
-            self._metrics.left_out.labels(press.press, left.reason).inc()
-            self._limited.tell(
-                ("left out", press, frame.device_id, channel),
-                partial(alerts.readings_left_out, press, frame, channel, now),
-                now,
-            )
-        if of_frame.homeless:
-            key = "without shot", press, frame.device_id
-            self._limited.tell(key, partial(alerts.readings_without_shot, press, frame, now), now)
-
-    def _tell_of_shot(self, shot: Shot, now: datetime) -> None:
-        if shot.poured_at is not None and len({event.mold_id for event in shot.events}) > 1:
-            key = "mold", shot.shot_key
-            self._limited.tell(key, partial(alerts.mold_changed, shot, now), now)
-        if sum(event.event in ENDS for event in shot.events) > 1:
-            key = "ends", shot.shot_key
-            self._limited.tell(key, partial(alerts.second_end, shot, now), now)
-
-    def _tell_of_crowds(self) -> None:
+    def _report_crowds(self) -> None:
         crowded, self.assembler.crowded = self.assembler.crowded, []
         left_over, self.assembler.left_over = self.assembler.left_over, []
         for shot in crowded:
@@ -503,10 +449,9 @@ class Pipeline:
 
     async def _drain_inbox(self) -> None:
         """Messages that an older program acknowledged and had not worked on."""
-        inlet, after = Inlet(self._fallback, inbox=True), 0
-        while rows := await self._spool.inbox(after, INBOX_PAGE):
-            inlet.put([_of_inbox(*row) for row in rows])
-            after = rows[-1][0]
+        inlet = Inlet(self._fallback, inbox=True)
+        async for page in old_inbox.pages(self._spool):
+            inlet.put(page)
             self._inlets[inlet] = None
             while inlet.waiting:
                 await self.step()
@@ -522,9 +467,3 @@ class Pipeline:
         if not self._watch.resting:  # a shot may have waited for it
             self._watch.progress()
         get_logger().info("simulation_ready", stage="simulate")
-
-
-def _of_inbox(row: int, topic: str, payload: bytes, content_type: str | None) -> Incoming:
-    if topic.endswith("/#"):  # so were packets kept that cannot be read, with the reason
-        return Incoming("", payload, None, row, 0, content_type or "unreadable")
-    return Incoming(topic, payload, content_type, row, 0)

@@ -14,11 +14,12 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from time import perf_counter
+from typing import Unpack
 
 from broker.topics import PressAddress
 from edge_agent.clock import Clock
 from edge_agent.errors import LinkError, PublishRefused
-from edge_agent.links.mqtt import TIMEOUT_S, Session
+from edge_agent.links.mqtt import TIMEOUT_S, SendOptions, Session
 from edge_agent.logs import get_logger
 from edge_agent.monitoring.watchdog import Watch
 from edge_agent.ports import Outgoing
@@ -271,8 +272,14 @@ class Sender:
             entry, expires_s = issued.entry, PREDICTION_EXPIRES_S
             if entry.press == str(self.press) and entry.topic not in self._newest:
                 self._newest[entry.topic] = entry.key
-                marks = {"retain": True, "unsaved": issued.unsaved, "expires_s": expires_s}
-                self._fly(None, entry.topic, entry.payload, **marks)
+                self._fly(
+                    None,
+                    entry.topic,
+                    entry.payload,
+                    retain=True,
+                    unsaved=issued.unsaved,
+                    expires_s=expires_s,
+                )
 
     async def _page_of_retained(self, since: datetime, after: str) -> str:
         """Restore some retained messages; topic of the last one, empty when that was all."""
@@ -304,10 +311,12 @@ class Sender:
             if perf_counter() - oldest.since > TIMEOUT_S:
                 raise LinkError(f"{oldest.topic}: the broker did not acknowledge a publish")
 
-    def _fly(self, issued: Issued | None, topic: str, payload: bytes, **marks: object) -> None:
+    def _fly(
+        self, issued: Issued | None, topic: str, payload: bytes, **options: Unpack[SendOptions]
+    ) -> None:
         flight = _Flight(issued, topic, perf_counter())
         try:
-            outcome = self._session.send(topic, payload, **marks)  # type: ignore[arg-type]
+            outcome = self._session.send(topic, payload, **options)
         except (LinkError, PublishRefused) as error:
             self._land(flight, error)
             return

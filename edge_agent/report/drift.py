@@ -135,7 +135,7 @@ def _how(result: DriftResult) -> Section:
         "PSI is the population stability index less what it shows by chance; KS the largest "
         "distance of the two distribution functions. Shots in a row are alike: worth says how "
         "many independent ones they are (before / now), and the p-values count those. How to read "
-        "this, and when to recalibrate, retrain or check a sensor: docs/calibration.md."
+        "this, and when to recalibrate, retrain or check a sensor: docs/drift.md."
     )
     return Section(
         "How it was decided",

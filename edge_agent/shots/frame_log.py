@@ -10,7 +10,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator
+from math import isfinite, isinf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,25 +66,31 @@ class Lane:
     def drop_oldest(self, count: int) -> None:
         """Forget so many frames."""
         self.complete_from_us = self.at_us[count - 1] + 1
-        for column in (self.at_us, self._content, self._shot, *self._values):
+        for numbers in (self.at_us, self._content, self._shot):
+            del numbers[:count]
+        for column in self._values:
             del column[:count]
 
-    def between(self, begin_us: int, end_us: int) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
+    def between(
+        self, begin_us: int, end_us: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
         """Times [µs], shots and values (frames x channels) of frames; NaN: none, inf: impossible."""
         cut = slice(bisect_left(self.at_us, begin_us), bisect_right(self.at_us, end_us))
         values = np.column_stack([np.array(column[cut]) for column in self._values])
         return np.array(self.at_us[cut]), np.array(self._shot[cut]), values
 
-    def last_before(self, channel: int, at_us: int, oldest_us: int) -> tuple[int, float, bool] | None:
+    def last_before(
+        self, channel: int, at_us: int, oldest_us: int
+    ) -> tuple[int, float, bool] | None:
         """Last possible reading at or before a moment: time [µs], value, were later ones impossible."""
         column, impossible = self._values[channel], False
         for place in range(bisect_right(self.at_us, at_us) - 1, -1, -1):
             if self.at_us[place] < oldest_us:
                 return None
             value = column[place]
-            if value == value and abs(value) != float("inf"):
+            if isfinite(value):
                 return self.at_us[place], value, impossible
-            impossible |= value == value
+            impossible |= isinf(value)
         return None
 
 
@@ -95,7 +101,9 @@ class FrameLog:
         self._lanes: OrderedDict[tuple[PressAddress, str | None], Lane] = OrderedDict()
         self._count = 0
 
-    def add(self, press: PressAddress, frame: TelemetryFrame, values: list[float]) -> tuple[bool, bool]:
+    def add(
+        self, press: PressAddress, frame: TelemetryFrame, values: list[float]
+    ) -> tuple[bool, bool]:
         """Add a frame unless it is there: whether it is new, and the latest of its lane.
 
         Args:
@@ -123,12 +131,6 @@ class FrameLog:
     def lane(self, press: PressAddress, mold_id: str | None) -> Lane | None:
         """Frames of a mold, or those that name none."""
         return self._lanes.get((press, mold_id))
-
-    def lanes(self, press: PressAddress) -> Iterator[tuple[str | None, Lane]]:
-        """All lanes of a press."""
-        for (of_press, mold_id), lane in self._lanes.items():
-            if of_press == press:
-                yield mold_id, lane
 
 
 def number_of(shot_id: str | None) -> int:

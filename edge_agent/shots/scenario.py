@@ -31,8 +31,8 @@ from twin_core import (
     SimulationResult,
     simulate,
 )
+from twin_core.checked_yaml import parse
 from twin_core.errors import InputError, TwinError
-from twin_core.files import parse
 from twin_core.scenario import Process, Scenario, SimulationOptions
 from twin_core.units import bar, celsius
 

@@ -86,7 +86,7 @@ def compute(shot: Shot, shots_of_id: list[Shot], log: FrameLog, *, alone: bool) 
         for name, value in zip(CHANNELS, values, strict=True):
             if math.isinf(value):
                 leave_out(shot, name, IMPOSSIBLE)
-            elif value == value:
+            elif math.isfinite(value):
                 possible[name] = value
         _take(shot, at_us, possible)
 
@@ -118,7 +118,7 @@ def _records(
         if lane is None:
             continue
         by_time = begun is not None and (mold_id == shot.mold_id or (mold_id is None and alone))
-        times, names, values = lane.between(-_NO_TIME_US, _NO_TIME_US)
+        times, names, values = lane.records()
         mine = (names == number) & (times >= named_from) & (times <= named_to)
         if by_time:
             mine |= (names == 0) & (times >= first) & (times <= last)

@@ -29,8 +29,8 @@ def grouped(events: Iterable[ShotEvent]) -> list[Group]:
 
     Rules, mold by mold in order of time:
 
-    - ``started`` begins a shot; it may also follow the pour of a shot that had none (an open mold is
-      closed after the pour), unless another pour comes next.
+    - ``started`` begins a shot; it may also follow the pour of a shot that had none (an open mold
+      is closed after the pour), unless another pour comes next.
     - ``poured`` belongs to a shot that has neither a pour nor an end, else it begins one.
     - An end belongs to the shot before it. Of two ends the first counts; the other stays with it.
 

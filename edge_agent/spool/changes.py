@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,3 +42,8 @@ class Depth:
 
     publish_count: int
     forward_count: int
+
+
+def new_key(kind: str) -> str:
+    """A key for a message that has no natural one; it is made once, before it is committed."""
+    return f"{kind}/{uuid.uuid4().hex}"

@@ -16,21 +16,21 @@ MB = 1e6
 
 
 @dataclass(frozen=True)
-class News:
-    """Something about the spool that people should know."""
+class SpoolAlert:
+    """A change of the spool's fill that people should know of."""
 
     code: str
     severity: Literal["info", "warning", "critical"]
     words: str
 
 
-ROOM = News(codes.SPOOL_HAS_ROOM, "info", "the spool takes everything again")
-THINS = News(
+ROOM = SpoolAlert(codes.SPOOL_HAS_ROOM, "info", "the spool takes everything again")
+THINS = SpoolAlert(
     codes.SPOOL_THINNED,
     "warning",
     "the history is away for long: every second raw frame is given up, the oldest first",
 )
-FULL = News(
+FULL = SpoolAlert(
     codes.SPOOL_FULL,
     "critical",
     "the spool is full: messages stay at the broker until the history is back",
@@ -38,13 +38,13 @@ FULL = News(
 
 
 class SpoolLimit:
-    """Looks at the size of the spool now and then; changes are news, repetitions are not."""
+    """Size of the spool, checked now and then; a change is an alert, a repetition is none."""
 
     def __init__(self, spool: SpoolThread, limit_mb: float) -> None:
         self._spool, self._limit = spool, limit_mb * MB
         self._thinning = False
 
-    async def check(self, now: datetime) -> News | None:
+    async def check(self, now: datetime) -> SpoolAlert | None:
         """Thin once if the spool is too large; close it for input if nothing can be thinned.
 
         Raises:
@@ -52,19 +52,19 @@ class SpoolLimit:
         """
         spool = self._spool
         used = await spool.used_bytes()
-        news = None
+        alert = None
         if used > self._limit:
             gone = await spool.thin_telemetry(now)
             if gone and not self._thinning:
-                self._thinning, news = True, THINS
+                self._thinning, alert = True, THINS
             elif not gone and not spool.full:
-                spool.full, news = True, FULL
+                spool.full, alert = True, FULL
         elif used <= REOPEN_SHARE * self._limit and (spool.full or self._thinning):
             spool.full = self._thinning = False
-            news = ROOM
-        if news is not None:
+            alert = ROOM
+        if alert is not None:
             log = get_logger()
-            write = log.info if news is ROOM else log.error
+            write = log.info if alert is ROOM else log.error
             detail = f"{used / MB:.1f} MB used"
-            write(news.code.replace("-", "_"), stage="forward", reason=news.words, detail=detail)
-        return news
+            write(alert.code.replace("-", "_"), stage="forward", reason=alert.words, detail=detail)
+        return alert

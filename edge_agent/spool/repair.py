@@ -14,7 +14,8 @@ from tempfile import TemporaryDirectory
 
 from broker.timestamps import parse_timestamp
 from edge_agent.errors import StoreError
-from edge_agent.spool.spool import Spool, unpack_state
+from edge_agent.spool.packed_state import unpack_state
+from edge_agent.spool.spool import Spool
 from edge_agent.spool.spool_file import SpoolFile
 from edge_agent.spool.sqlite_files import PARTS, connect, connect_beside, part
 from edge_agent.spool.tables import OLDER_TABLES, SPOOL_TABLES

@@ -12,11 +12,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import uuid
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
@@ -25,8 +22,9 @@ from typing import Any
 from broker.timestamps import format_timestamp
 from edge_agent.errors import StoreError
 from edge_agent.logs import get_logger
-from edge_agent.ports import HistoryRow, Outgoing, Stored
+from edge_agent.ports import HistoryRow, Outgoing, Retained, Stored
 from edge_agent.spool.changes import Changes, Depth
+from edge_agent.spool.packed_state import pack_state, unpack_state
 from edge_agent.spool.spool_file import SpoolFile
 from edge_agent.spool.sqlite_files import OpenFiles, check_version, connect
 from edge_agent.spool.tables import INBOX, INBOX_TABLE, SCHEMA_VERSION, has_inbox, migrate
@@ -42,8 +40,6 @@ LOG_BYTES, COMMIT_BYTES, ROW_BYTES = 4_000_000, 12_000, 100
 """``tidy`` moves the log into the file when it has grown by so much: a page that every commit
 writes again then goes into the file once in that time. Estimated, by commit and by row beside its
 content."""
-PACKED_FROM = 512
-"""Characters of a state from which on it is compressed: a curing shot is written every second."""
 THIN_AT_ONCE = 10_000
 """Frames looked at in one transaction: it must stay short."""
 THINNED = ("spool", "thinned")
@@ -52,15 +48,6 @@ WAY_OUT = (
     "nothing is acknowledged until the right file is back (moved, not copied) or the agent is "
     "restarted: it then begins with what lies there, and what is only in its own file is lost"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Retained:
-    """A message that the broker retains."""
-
-    topic: str
-    payload: bytes
-    at: datetime
 
 
 class Spool:
@@ -385,25 +372,6 @@ class Spool:
             raise StoreError(f"{self.path}: the spool cannot be read: {error}") from error
 
 
-def pack_state(value: dict[str, Any]) -> str | bytes:
-    """A state as it is stored: JSON, compressed when it is long."""
-    text = json.dumps(value, separators=(",", ":"))
-    return text if len(text) < PACKED_FROM else zlib.compress(text.encode(), 1)
-
-
-def unpack_state(stored: str | bytes) -> dict[str, Any]:
-    """A state from ``pack_state``, or of an older spool.
-
-    Raises:
-        ValueError, TypeError: it is damaged.
-    """
-    try:
-        text = zlib.decompress(stored) if isinstance(stored, bytes) else stored
-    except zlib.error as error:
-        raise ValueError(str(error)) from error
-    return dict(json.loads(text))
-
-
 def _at(message: Outgoing, stored_at: str) -> str:
     return stored_at if message.at is None else format_timestamp(message.at)
 
@@ -423,8 +391,3 @@ def _connected(path: Path) -> Iterator[sqlite3.Connection]:
     with closing(connect(path, "rw")) as db:
         db.execute("PRAGMA user_version").fetchone()
         yield db
-
-
-def new_key(kind: str) -> str:
-    """A key for a message that has no natural one; it is made once, before it is committed."""
-    return f"{kind}/{uuid.uuid4().hex}"

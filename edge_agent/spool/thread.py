@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, TypeVar
 
-from edge_agent.ports import HistoryRow, Outgoing, Stored
+from edge_agent.ports import HistoryRow, Outgoing, Retained, Stored
 from edge_agent.spool.changes import Changes, Depth
-from edge_agent.spool.spool import NOTHING, Retained, Spool
+from edge_agent.spool.spool import NOTHING, Spool
 
 T = TypeVar("T")
 

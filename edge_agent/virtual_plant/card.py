@@ -14,8 +14,8 @@ from edge_agent.errors import StoreError
 from edge_agent.virtual_plant.change import Change
 from edge_agent.virtual_plant.virtual_plant import VirtualPlant
 from twin_core import PHYSICS_HASH
+from twin_core.checked_yaml import read_yaml
 from twin_core.errors import InputError
-from twin_core.files import read_yaml
 
 NAME = "plant.yaml"
 HEAD = """\

@@ -11,7 +11,7 @@ from edge_agent.virtual_plant.assumed_sizes import Assumed
 from edge_agent.virtual_plant.change import Change
 from edge_agent.virtual_plant.hidden_truth import MoldTruth, PressTruth
 from twin_core import MaterialSystem, Mold, Process, Scenario, SimulationOptions
-from twin_core.files import parse
+from twin_core.checked_yaml import parse
 from twin_core.materials import Components, KamalGelling, Mixture
 from twin_core.parameters import Parameter
 

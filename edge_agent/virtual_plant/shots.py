@@ -20,7 +20,7 @@ from edge_agent.virtual_plant.molds import MoldInUse
 from edge_agent.virtual_plant.virtual_press import shot_messages
 from twin_core import BatchResult, MaterialSystem, Process, Scenario
 from twin_core.arrays import Array
-from twin_core.files import parse
+from twin_core.checked_yaml import parse
 from twin_core.units import PA_PER_BAR, ZERO_CELSIUS_K, bar
 
 SHOWN = ("T_polyol_C", "T_iso_C", "T_mold_C", "T_ambient_C", "RH_ambient_pct")

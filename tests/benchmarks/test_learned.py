@@ -28,7 +28,8 @@ from edge_agent.pipeline.infer import Inference
 from edge_agent.shots import scenario as stage
 from edge_agent.shots.shot import Shot
 from edge_agent.shots.simulation import simulate_shot
-from tests.chaos.inside import event, settings_for
+from tests.chaos.inside import event
+from tests.support.agents import settings_for
 from tests.support.feature_sets import feature_set
 from tests.support.models import NOW, model_file, parameters_hash, shelf_with
 from tests.support.plant import one_latency

@@ -27,7 +27,7 @@ from edge_agent.links.publish_packet import Incoming
 from edge_agent.monitoring.watchdog import Watch
 from edge_agent.pipeline.receive import Inlet, receive
 from edge_agent.presses.press_session import WINDOW_311
-from tests.chaos.inside import settings_for
+from tests.support.agents import settings_for
 from tests.support.pipelines import pipeline_on, spool_of
 from tests.support.processes import ROOT
 

@@ -16,7 +16,7 @@ from broker.local.mosquitto import MosquittoProcess
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import Session, connect
 from edge_agent.spool.spool import EPOCH, Spool
-from tests.support.delay_proxy import DelayProxy
+from tests.support.link_proxy import LinkProxy
 from tests.support.load import MOLD
 from tests.support.measured import say
 from tests.support.plant import pour_of, until_heard
@@ -52,7 +52,7 @@ async def predicted_after_s(folder: Path, molds: int, timeout_s: float) -> float
     """
     async with (
         MosquittoProcess(directory=folder / "mosquitto") as broker,
-        DelayProxy(broker.port, ROUND_TRIP_S) as far,
+        LinkProxy(broker.port, ROUND_TRIP_S) as far,
         connect(BrokerSettings(port=broker.port), "press") as press,
     ):
         agent = AgentProcess(folder, far.port)

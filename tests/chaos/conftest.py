@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
-from broker.local.mosquitto import MosquittoProcess
 from tests.support.timescale import TimescaleServer, new_database
 
 
@@ -21,9 +19,3 @@ def server() -> Iterator[TimescaleServer]:
 async def database(server: TimescaleServer) -> str:
     """Address of an empty database."""
     return await new_database(server.url)
-
-
-@pytest.fixture
-async def broker(tmp_path: Path) -> AsyncIterator[MosquittoProcess]:
-    async with MosquittoProcess(directory=tmp_path / "mosquitto", persistence=True) as broker:
-        yield broker

@@ -1,11 +1,10 @@
-"""The agent in this process, to break what is around it; and what its history must hold."""
+"""Messages of a press and what the history of an agent in this process must hold of them."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,10 @@ import asyncpg
 
 from broker.codec import encode
 from broker.messages import Recipe, ShotEvent, TelemetryFrame
-from edge_agent.agent import Agent
-from edge_agent.clock import Clock, SystemClock
 from edge_agent.config.settings import BrokerSettings, Settings
 from edge_agent.links.mqtt import Session, connect
 from tests.support import waiting
+from tests.support.agents import settings_for
 
 MOLD = "PANEL_A"
 TOPIC = "pur/v1/s/p1"
@@ -27,44 +25,9 @@ WINDOW = 100
 Message = TelemetryFrame | ShotEvent
 
 
-def settings_for(folder: Path, port: int, history: str | None = None, **broker: object) -> Settings:
-    """An agent for one press, quick to connect again."""
-    return Settings.model_validate(
-        {
-            "site": "s",
-            "agent_id": "a",
-            "presses": ["p1"],
-            "broker": {"port": port, "reconnect_max_s": 0.3, "keepalive_s": 5, **broker},
-            "spool": {"path": folder / "spool.db"},
-            "history": {"url": history} if history else {"path": folder / "history.db"},
-        }
-    )
-
-
-@asynccontextmanager
-async def running(
-    settings: Settings, clock: Clock | None = None, *, born: bool = True
-) -> AsyncIterator[Agent]:
-    """An agent that works, and ends in order; it is ``born`` when it has subscribed."""
-    stop = asyncio.Event()
-    agent = Agent(settings, clock or SystemClock(), stop)
-    task = asyncio.create_task(agent.run())
-    try:
-        if born:
-            await birth(settings.broker.port)
-        yield agent
-    finally:
-        stop.set()
-        async with asyncio.timeout(30):
-            await task
-
-
-async def birth(port: int) -> None:
-    """Wait until the broker knows that an agent listens."""
-    async with connect(BrokerSettings(port=port), "midwife") as session, asyncio.timeout(20):
-        await session.subscribe([f"{TOPIC}/twin/status"])
-        while not any(b'"online"' in message.payload for message in await session.next_batch(10)):
-            pass
+def agent_settings(folder: Path, port: int, database: str) -> Settings:
+    """An agent for one press with its history in a database."""
+    return settings_for(folder, port, history={"url": database})
 
 
 def press(port: int) -> Any:

@@ -15,8 +15,9 @@ import pytest
 from broker.local.mosquitto import MosquittoProcess
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import Session, connect
-from tests.chaos.inside import birth, check_history, check_shot, event, frames, press, send
+from tests.chaos.inside import check_history, check_shot, event, frames, press, send
 from tests.chaos.small_disk import FileLimit, SmallDisk, tmpfs
+from tests.support.agents import listening
 from tests.support.processes import AgentProcess, mosquitto_sub, read_file, wait_for
 
 pytestmark = [
@@ -56,7 +57,7 @@ async def agent_on(disk: SmallDisk, port: int, database: str, log: Path) -> Asyn
     agent = AgentProcess(disk.folder, port, ("p1",), database, {"site": "s"})
     agent.log = log
     await asyncio.to_thread(agent.start)
-    await birth(port)
+    await listening(BrokerSettings(port=port))
     assert agent.process is not None
     try:
         yield agent.process.pid
@@ -132,7 +133,7 @@ async def test_what_a_full_disk_refused_is_not_acknowledged(
     sent = frames(0, 600)
     agent = AgentProcess(disk.folder, broker.port, ("p1",), database, {"site": "s"})
     await asyncio.to_thread(agent.start)
-    await birth(broker.port)
+    await listening(BrokerSettings(port=broker.port))
     assert agent.process is not None
     async with press(broker.port) as session:
         await send(session, sent[:200])

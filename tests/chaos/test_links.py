@@ -21,18 +21,18 @@ from edge_agent.pipeline import forward
 from edge_agent.presses import sessions
 from tests.chaos.inside import (
     MOLD,
+    agent_settings,
     ask,
     check_history,
     check_shot,
     event,
     frames,
     press,
-    running,
     send,
-    settings_for,
     until,
 )
-from tests.support.cut_proxy import FAULTS, CutProxy, Fault
+from tests.support.agents import running, settings_for
+from tests.support.link_proxy import FAULTS, Fault, LinkProxy
 
 pytestmark = [
     pytest.mark.needs("mosquitto", "postgres"),
@@ -60,14 +60,14 @@ def through(url: str, port: int) -> str:
 @asynccontextmanager
 async def proxied(
     link: str, folder: Path, broker: MosquittoProcess, database: str
-) -> AsyncIterator[tuple[CutProxy, Settings]]:
+) -> AsyncIterator[tuple[LinkProxy, Settings]]:
     """A proxy on one of the agent's links, and the settings of an agent that uses it."""
     on_broker = link == "broker"
     port = broker.port if on_broker else int(database.rpartition(":")[2].partition("/")[0])
-    async with CutProxy(port) as proxy:
+    async with LinkProxy(port) as proxy:
         broker_port = proxy.port if on_broker else broker.port
         url = database if on_broker else through(database, proxy.port)
-        yield proxy, settings_for(folder, broker_port, url)
+        yield proxy, agent_settings(folder, broker_port, url)
 
 
 @pytest.mark.parametrize("link", ["broker", "database"])
@@ -80,7 +80,7 @@ async def test_a_link_breaks_and_heals(
     sent = frames(0, BEFORE + DURING, start)
     async with (
         proxied(link, tmp_path, broker, database) as (proxy, settings),
-        running(settings),
+        running(settings, settings.broker),
         press(broker.port) as session,
     ):
         await send(session, [event("started", start - timedelta(seconds=2))])
@@ -105,7 +105,7 @@ async def test_a_connection_that_dies_in_silence_is_given_up(
     sent = frames(0, BEFORE + DURING)
     async with (
         proxied(link, tmp_path, broker, database) as (proxy, settings),
-        running(settings),
+        running(settings, settings.broker),
         press(broker.port) as session,
     ):
         await send(session, sent[:BEFORE])
@@ -128,10 +128,10 @@ async def test_a_link_that_worked_for_long_is_tried_again_at_once(
 ) -> None:
     """The pauses grow while it fails, not over the life of the agent."""
     monkeypatch.setattr(sessions, "RECONNECT_FIRST_S", 0.05)
-    async with CutProxy(broker.port) as proxy:
+    async with LinkProxy(broker.port) as proxy:
         settings = settings_for(tmp_path, proxy.port)
         with capture_logs() as logs:
-            async with running(settings):
+            async with running(settings, settings.broker):
                 for round_ in range(1, 5):
                     await asyncio.sleep(2 * settings.broker.reconnect_max_s)  # it works for long
                     proxy.break_link("reset")
@@ -149,10 +149,10 @@ async def test_results_overtake_raw_telemetry(
     start = datetime.now(UTC) - timedelta(minutes=5)
     sent = frames(0, 1000, start)
     port = int(database.rpartition(":")[2].partition("/")[0])
-    async with CutProxy(port) as proxy:
+    async with LinkProxy(port) as proxy:
         proxy.break_link("cut")
-        settings = settings_for(tmp_path, broker.port, through(database, proxy.port))
-        async with running(settings) as agent, press(broker.port) as session:
+        settings = agent_settings(tmp_path, broker.port, through(database, proxy.port))
+        async with running(settings, settings.broker) as (agent, _), press(broker.port) as session:
             await send(session, [event("poured", start), *sent])
             await send(session, [event("demolded", sent[-1].ts)])
             spool = agent._spool
@@ -181,10 +181,10 @@ async def test_a_press_that_hears_predictions_through_a_database_outage(
     start = datetime.now(UTC) - timedelta(minutes=5)
     sent = frames(0, 50, start)
     port = int(database.rpartition(":")[2].partition("/")[0])
-    async with CutProxy(port) as proxy:
+    async with LinkProxy(port) as proxy:
         proxy.break_link("cut")
-        settings = settings_for(tmp_path, broker.port, through(database, proxy.port))
-        async with running(settings), press(broker.port) as session:
+        settings = agent_settings(tmp_path, broker.port, through(database, proxy.port))
+        async with running(settings, settings.broker), press(broker.port) as session:
             await session.subscribe([f"pur/v1/s/p1/twin/mold/{MOLD}/prediction"])
             await asyncio.sleep(0.5)
             await send(session, [event("poured", start), *sent, event("demolded", sent[-1].ts)])

@@ -12,21 +12,21 @@ import pytest
 
 from broker.local.loopback import free_port
 from broker.local.mosquitto import MosquittoProcess
+from edge_agent.config.settings import BrokerSettings
 from edge_agent.pipeline import forward
 from tests.chaos.inside import (
     MOLD,
+    agent_settings,
     ask,
-    birth,
     check_history,
     check_shot,
     event,
     frames,
     press,
-    running,
     send,
-    settings_for,
     until,
 )
+from tests.support.agents import listening, running
 from tests.support.processes import AgentProcess, mosquitto_sub, wait_for
 from tests.support.timescale import TimescaleServer, new_database
 
@@ -43,8 +43,8 @@ async def test_poison_is_put_aside_and_the_rest_goes_on(
     """Bad payloads between good ones; rows that the database refuses; each has its dead letter."""
     sent = frames(1, 300)
     refused_seqs = {100, 200}
-    settings = settings_for(tmp_path, broker.port, database)
-    async with running(settings), press(broker.port) as session:
+    settings = agent_settings(tmp_path, broker.port, database)
+    async with running(settings, settings.broker), press(broker.port) as session:
         await send(session, sent[:50])
         await check_history(database, sent[:50])
         db = await asyncpg.connect(database)
@@ -77,7 +77,7 @@ async def test_a_rival_with_the_same_name(
     secret = Path(f"{one.spool}.session-secret")
     try:
         await asyncio.to_thread(one.start)
-        await birth(broker.port)
+        await listening(BrokerSettings(port=broker.port))
         start, sent = datetime.now(UTC) - timedelta(hours=1), 0
         async with press(broker.port) as session:
             for copied in (False, True):  # with a secret of its own, and as a copy of the first
@@ -110,10 +110,10 @@ async def test_broker_and_database_come_later(
         database = await new_database(server.url)
         server.kill()
         port = free_port()
-        async with running(settings_for(tmp_path, port, database), born=False):
+        async with running(agent_settings(tmp_path, port, database)):
             await asyncio.sleep(0.5)
             async with MosquittoProcess(port, directory=tmp_path / "mosquitto"):
-                await birth(port)
+                await listening(BrokerSettings(port=port))
                 async with press(port) as session:
                     await send(session, [event("poured", start), *sent])
                     await send(session, [event("demolded", sent[-1].ts)])
@@ -134,7 +134,7 @@ async def test_a_broker_that_forgets_everything_again_and_again(
         await asyncio.to_thread(agent.start)
         try:
             for life in range(3):
-                await birth(broker.port)
+                await listening(BrokerSettings(port=broker.port))
                 part = sent[30 * life : 30 * life + 30]
                 async with press(broker.port) as session:
                     await send(session, [event("poured", start)] if life == 0 else [])
@@ -142,7 +142,7 @@ async def test_a_broker_that_forgets_everything_again_and_again(
                     await check_history(database, sent[: 30 * life + 30])
                 await broker.kill()
                 await broker.start()
-            await birth(broker.port)
+            await listening(BrokerSettings(port=broker.port))
             topic = f"pur/v1/s/p1/twin/mold/{MOLD}/prediction"
             (line,) = await asyncio.to_thread(mosquitto_sub, broker.port, topic, 1)
             assert json.loads(line)["shot_id"] == "s1"

@@ -18,17 +18,17 @@ from tests.chaos.inside import (
     MOLD,
     TOPIC,
     Message,
+    agent_settings,
     ask,
     check_history,
     check_shot,
     event,
     frames,
     press,
-    running,
     send,
-    settings_for,
     until,
 )
+from tests.support.agents import running
 
 pytestmark = [
     pytest.mark.needs("mosquitto", "postgres"),
@@ -102,7 +102,8 @@ async def test_the_result_does_not_depend_on_order_or_repeats(
 
 
 async def _one_life(folder: Path, port: int, database: str, messages: list[Message]) -> None:
-    async with running(settings_for(folder, port, database)), press(port) as session:
+    settings = agent_settings(folder, port, database)
+    async with running(settings, settings.broker), press(port) as session:
         await send(session, messages)
         await check_history(database, messages)
         await check_shot(database)
@@ -120,8 +121,9 @@ async def test_the_clock_of_the_agent_steps(
     clock = SteppingClock()
     now = datetime.now(UTC)
     sent = frames(1, 300, now - timedelta(seconds=40))
+    settings = agent_settings(tmp_path, broker.port, database)
     async with (
-        running(settings_for(tmp_path, broker.port, database), clock),
+        running(settings, settings.broker, clock=clock),
         press(broker.port) as session,
     ):
         await send(session, [event("poured", sent[0].ts), *sent[:100]])
@@ -153,7 +155,7 @@ async def test_restarts_in_the_middle_of_a_shot(
     """
     start = datetime.now(UTC) - timedelta(minutes=5)
     sent = frames(1, 400, start)
-    settings = settings_for(tmp_path, broker.port, database)
+    settings = agent_settings(tmp_path, broker.port, database)
     begin = [event("started", start - timedelta(seconds=3)), event("poured", start)]
     parts: list[list[Message]] = [
         begin,
@@ -164,7 +166,7 @@ async def test_restarts_in_the_middle_of_a_shot(
     async with connect(BrokerSettings(port=broker.port), "listener") as listener:
         await listener.subscribe([f"{TOPIC}/twin/mold/{MOLD}/prediction"])
         for part in parts:
-            async with running(settings), press(broker.port) as session:
+            async with running(settings, settings.broker), press(broker.port) as session:
                 await send(session, part)
                 await asyncio.sleep(0.3)
         heard = await until_final(listener)

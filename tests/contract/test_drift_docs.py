@@ -1,4 +1,4 @@
-"""docs/calibration.md: its commands run, its kinds, codes, rates and columns are the code's."""
+"""docs/drift.md: its commands run, its kinds, codes, rates and columns are the code's."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.drifting import windows
 from tests.support.scenarios import ROOT
 from twin_core.learning import drift, drift_result
 
-TEXT = (ROOT / "docs" / "calibration.md").read_text()
+TEXT = (ROOT / "docs" / "drift.md").read_text()
 COMMAND_LINES = re.findall(r"^    pur-mold-twin check-drift (.*)$", TEXT, re.MULTILINE)
 
 

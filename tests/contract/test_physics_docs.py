@@ -36,7 +36,7 @@ from twin_core.results.result import SERIES
 
 DOCS = ROOT / "docs"
 PAGES = [
-    *(DOCS / "nomenclature.md", DOCS / "physics.md", DOCS / "calibration-of-systems.md"),
+    *(DOCS / "nomenclature.md", DOCS / "physics.md", DOCS / "calibration.md"),
     *sorted((DOCS / "physics").glob("*.md")),
 ]
 

@@ -7,14 +7,13 @@ import json
 import random
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from broker.codec import PAYLOAD_LIMIT, encode
-from broker.local.mosquitto import MosquittoProcess
 from broker.messages import Recipe, ShotEvent, TelemetryFrame
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import Session, connect
@@ -22,12 +21,6 @@ from tests.support.processes import ROOT, AgentProcess, mosquitto_sub, wait_for
 
 pytestmark = [pytest.mark.needs("mosquitto", "mosquitto_sub"), pytest.mark.timeout(300)]
 MOLD = "PANEL_500x500x50"
-
-
-@pytest.fixture
-async def port(tmp_path: Path) -> AsyncIterator[int]:
-    async with MosquittoProcess(directory=tmp_path / "mosquitto", persistence=True) as broker:
-        yield broker.port
 
 
 @pytest.fixture

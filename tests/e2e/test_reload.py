@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from broker.codec import encode
-from broker.local.mosquitto import MosquittoProcess
 from broker.messages import TelemetryFrame
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import Session, connect
@@ -23,12 +22,6 @@ pytestmark = [pytest.mark.needs("mosquitto", "mosquitto_sub"), pytest.mark.timeo
 FRAMES_PER_S = 300
 WINDOW = 50
 """Frames of a press under way at once: a busy machine takes fewer a second."""
-
-
-@pytest.fixture
-async def port(tmp_path: Path) -> AsyncIterator[int]:
-    async with MosquittoProcess(directory=tmp_path / "mosquitto", persistence=True) as broker:
-        yield broker.port
 
 
 class Agent(AgentProcess):

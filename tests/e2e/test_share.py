@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from broker.codec import encode
-from broker.local.mosquitto import MosquittoProcess
 from broker.messages import Recipe, ShotEvent, TelemetryFrame
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import Session, connect
@@ -23,12 +22,6 @@ MOLD = "PANEL_500x500x50"
 PRESSES = tuple(f"p{i}" for i in range(1, 7))
 AGENTS = ("a", "b")
 LEAVE_MAX_S = 15.0
-
-
-@pytest.fixture
-async def port(tmp_path: Path) -> AsyncIterator[int]:
-    async with MosquittoProcess(directory=tmp_path / "mosquitto", persistence=True) as broker:
-        yield broker.port
 
 
 @pytest.fixture

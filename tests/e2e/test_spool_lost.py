@@ -6,7 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ import pytest
 
 from broker.codec import encode
 from broker.local.loopback import free_port
-from broker.local.mosquitto import MosquittoProcess
 from broker.messages import TelemetryFrame
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import Session, connect
@@ -25,12 +24,6 @@ from tests.support.processes import ROOT, AgentProcess, read_file, wait_for
 
 pytestmark = [pytest.mark.needs("mosquitto"), pytest.mark.timeout(300)]
 START = datetime.now(UTC) - timedelta(hours=1)
-
-
-@pytest.fixture
-async def port(tmp_path: Path) -> AsyncIterator[int]:
-    async with MosquittoProcess(directory=tmp_path / "mosquitto", persistence=True) as broker:
-        yield broker.port
 
 
 class Watched(AgentProcess):
@@ -77,6 +70,7 @@ async def send(session: Session, first: int, count: int) -> None:
 
 
 async def until(condition: Callable[[], bool], what: str) -> None:
+    """Wait in a thread: asking for a page blocks."""
     await asyncio.to_thread(wait_for, condition, what, 60)
 
 

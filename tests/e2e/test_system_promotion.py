@@ -6,7 +6,6 @@ import asyncio
 import json
 import shutil
 import signal
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ import yaml
 from click.testing import CliRunner
 
 from broker.codec import encode
-from broker.local.mosquitto import MosquittoProcess
 from broker.messages import Recipe, ShotEvent
 from edge_agent.cli import main
 from edge_agent.config.settings import BrokerSettings
@@ -26,12 +24,6 @@ from tests.support.processes import ROOT, AgentProcess, mosquitto_sub, wait_for
 pytestmark = [pytest.mark.needs("mosquitto", "mosquitto_sub"), pytest.mark.timeout(300)]
 MOLD, SYSTEM = "PANEL_A", "SYSTEM_R1"
 CONFIGS = ROOT / "configs"
-
-
-@pytest.fixture
-async def port(tmp_path: Path) -> AsyncIterator[int]:
-    async with MosquittoProcess(directory=tmp_path / "mosquitto", persistence=True) as broker:
-        yield broker.port
 
 
 async def prediction(port: int, shot_id: str) -> dict[str, Any]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,49 +14,19 @@ import pytest
 from broker.codec import decode, encode
 from broker.local.embedded import EmbeddedBroker
 from broker.local.mosquitto import MosquittoProcess
-from broker.messages import Prediction, QualityRecord, Recipe, ShotEvent, TwinStatus
-from edge_agent.agent import Agent
-from edge_agent.clock import SystemClock
-from edge_agent.config.settings import BrokerSettings, HistorySettings, Settings, SpoolSettings
+from broker.messages import Prediction, QualityRecord, Recipe, ShotEvent
+from edge_agent.config.settings import BrokerSettings, Settings
 from edge_agent.links.mqtt import Session, connect
 from edge_agent.logged_shots.replay import record, replay_recording
+from tests.support.agents import running, settings_for
 from tests.support.waiting import until
 
 MOLD = "PANEL_500x500x50"
 
 
-def settings_for(folder: Path, port: int, protocol: str = "auto") -> Settings:
-    return Settings(
-        site="s",
-        agent_id="a",
-        presses=["p1", "p2"],
-        broker=BrokerSettings.model_validate({"port": port, "protocol": protocol}),
-        spool=SpoolSettings(path=folder / "spool.db"),
-        history=HistorySettings(path=folder / "history.db"),
-    )
-
-
-@asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[None]:
-    stop = asyncio.Event()
-    task = asyncio.create_task(Agent(settings, SystemClock(), stop).run())
-    try:
-        await born(settings)
-        yield
-    finally:
-        stop.set()
-        await task
-
-
-async def born(settings: Settings) -> None:
-    """Wait for the births of all presses: before them nobody listens."""
-    async with connect(settings.broker, "midwife") as session, asyncio.timeout(30):
-        await session.subscribe([settings.topics.status(p) for p in settings.addresses()])
-        online: set[str] = set()
-        while len(online) < len(settings.presses):
-            for message in await session.next_batch(10):
-                status = decode(TwinStatus, message.payload)
-                online |= {status.press} if status.state == "online" else set()
+def agent_of_two(folder: Path, port: int, protocol: str = "auto") -> Settings:
+    link = BrokerSettings.model_validate({"port": port, "protocol": protocol})
+    return settings_for(folder, link, presses=["p1", "p2"])
 
 
 async def stored(settings: Settings, sql: str, expected: list[tuple[object, ...]]) -> None:
@@ -94,7 +63,7 @@ def pour(shot_id: str, mold_id: str = MOLD) -> ShotEvent:
 
 async def check_shots(settings: Settings) -> None:
     """A shot on each of two presses, and a quality record, from pour to history."""
-    async with running(settings), connect(settings.broker, "press") as session:
+    async with running(settings, settings.broker), connect(settings.broker, "press") as session:
         for press in settings.presses:
             await session.publish(f"pur/v1/s/{press}/shot", encode(pour(f"shot-{press}")))
             while True:  # the embedded broker may hand over an earlier retained message
@@ -115,21 +84,21 @@ async def check_shots(settings: Settings) -> None:
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
 async def test_shots_through_mosquitto(tmp_path: Path, protocol: str) -> None:
     async with MosquittoProcess() as broker:
-        await check_shots(settings_for(tmp_path, broker.port, protocol))
+        await check_shots(agent_of_two(tmp_path, broker.port, protocol))
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_shots_through_the_embedded_broker(tmp_path: Path) -> None:
     async with EmbeddedBroker() as broker:
-        await check_shots(settings_for(tmp_path, broker.port, "3.1.1"))
+        await check_shots(agent_of_two(tmp_path, broker.port, "3.1.1"))
     gc.collect()  # what that broker leaves open is complained of here, not in the next test
 
 
 @pytest.mark.needs("mosquitto")
 async def test_unknown_mold_is_held_with_the_reason(tmp_path: Path) -> None:
     async with MosquittoProcess() as broker:
-        settings = settings_for(tmp_path, broker.port)
-        async with running(settings), connect(settings.broker, "press") as session:
+        settings = agent_of_two(tmp_path, broker.port)
+        async with running(settings, settings.broker), connect(settings.broker, "press") as session:
             await session.publish("pur/v1/s/p1/shot", encode(pour("x", "NO_SUCH_MOLD")))
             await session.subscribe(["pur/v1/s/p1/twin/mold/NO_SUCH_MOLD/prediction"])
             (message, *_) = await session.next_batch(1)
@@ -142,8 +111,8 @@ async def test_unknown_mold_is_held_with_the_reason(tmp_path: Path) -> None:
 async def test_a_fresh_broker_gets_everything_back(tmp_path: Path) -> None:
     """A broker that lost all: subscriptions, birth and retained predictions are restored."""
     async with MosquittoProcess() as broker:
-        settings = settings_for(tmp_path, broker.port)
-        async with running(settings):
+        settings = agent_of_two(tmp_path, broker.port)
+        async with running(settings, settings.broker):
             async with connect(settings.broker, "press") as session:
                 await session.publish("pur/v1/s/p1/shot", encode(pour("one")))
                 assert (await first_prediction(session, "p1")).shot_id == "one"

@@ -12,7 +12,8 @@ import pytest
 
 from broker.local.mosquitto import MosquittoProcess
 from tests.support.mosquitto_versions import mosquitto, on_every_version
-from tests.support.ruled_broker import eventually, folder_of, plan_for
+from tests.support.ruled_broker import folder_of, plan_for
+from tests.support.waiting import until
 
 pytestmark = on_every_version()
 
@@ -44,7 +45,7 @@ async def test_the_broker_has_nothing_to_warn_of(folder: Path, version: str) -> 
     ) as broker:
         folder_of(path, plan).prepare()
         broker.reload()
-        await eventually(lambda: "Reloading config" in log.read_text())
+        await until(lambda: "Reloading config" in log.read_text())
     said = log.read_text()
     for word in ("Warning", "Error", "deprecated", "Future versions"):
         assert word not in said, said

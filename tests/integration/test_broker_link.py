@@ -23,7 +23,8 @@ from edge_agent.config.settings import BrokerSettings, HistorySettings, Settings
 from edge_agent.errors import LinkError
 from edge_agent.links import tls
 from edge_agent.links.mqtt import Session, connect
-from tests.support.ruled_broker import RuledBroker, eventually, folder_of, ruled_broker
+from tests.support.ruled_broker import RuledBroker, folder_of, ruled_broker
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.needs("mosquitto")
 
@@ -51,7 +52,7 @@ async def agent_at(broker: RuledBroker) -> AsyncIterator[Settings]:
     stop = asyncio.Event()
     task = asyncio.create_task(Agent(settings, SystemClock(), stop).run())
     try:
-        await eventually(lambda: broker.press_sessions("agent-a") >= 2)
+        await until(lambda: broker.press_sessions("agent-a") >= 2)
         yield settings
     finally:
         stop.set()
@@ -100,11 +101,11 @@ async def test_a_shot_over_mtls_and_new_certificates_on_the_way(tmp_path: Path) 
         assert (await prediction_for("one", scada)).status == "predicted"
         record = QualityRecord(ts=datetime.now(UTC), shot_id="one", H_24h_shore=55.0)
         await laboratory.publish("pur/v1/s/p1/quality", encode(record))
-        await eventually(lambda: quality_rows(settings.history.path) == 1)
+        await until(lambda: quality_rows(settings.history.path) == 1)
 
         logins = broker.press_sessions("agent-a")
         folder_of(broker.path, broker.plan).renew(["agent-a"], timedelta())
-        await eventually(lambda: broker.press_sessions("agent-a") == logins + 2)
+        await until(lambda: broker.press_sessions("agent-a") == logins + 2)
         await press.publish(SHOT, pour("two"))
         assert (await prediction_for("two", scada)).status == "predicted"
 
@@ -114,14 +115,14 @@ async def test_half_an_exchange_is_waited_out(tmp_path: Path) -> None:
         certificate, key = folder_of(broker.path, broker.plan).files_of("agent-a")
         kept = shutil.copy(certificate, tmp_path / "kept.crt"), shutil.copy(key, tmp_path / "k.key")
         folder_of(broker.path, broker.plan).renew(["agent-a"], timedelta())
-        await eventually(lambda: broker.press_sessions("agent-a") == 4)
+        await until(lambda: broker.press_sessions("agent-a") == 4)
         with capture_logs() as logs:
             shutil.copy(kept[0], certificate)
-            await eventually(lambda: "credentials_unusable" in [line["event"] for line in logs])
+            await until(lambda: "credentials_unusable" in [line["event"] for line in logs])
             await asyncio.sleep(0.5)
             assert broker.press_sessions("agent-a") == 4
             shutil.copy(kept[1], key)
-            await eventually(lambda: broker.press_sessions("agent-a") == 6)
+            await until(lambda: broker.press_sessions("agent-a") == 6)
         words = [line["error"] for line in logs if line["event"] == "credentials_unusable"]
         assert len(words) == 2  # once for each press
         assert "is not the key of broker.tls.cert_file" in words[0]

@@ -21,7 +21,8 @@ from edge_agent.config.settings import BrokerSettings
 from edge_agent.errors import LinkError
 from edge_agent.links.mqtt import Session, connect
 from tests.support.mosquitto_versions import mosquitto, on_every_version
-from tests.support.ruled_broker import RuledBroker, eventually, folder_of, plan_for, ruled_broker
+from tests.support.ruled_broker import RuledBroker, folder_of, plan_for, ruled_broker
+from tests.support.waiting import until
 
 pytestmark = [
     on_every_version(),
@@ -197,7 +198,7 @@ async def test_the_name_of_the_broker_is_checked(broker: RuledBroker) -> None:
     before = broker.server_serial()
     folder.renew(["server"], timedelta())
     broker.process.reload()
-    await eventually(lambda: broker.server_serial() != before)
+    await until(lambda: broker.server_serial() != before)
     with pytest.raises(LinkError, match=r"not valid for '127\.0\.0\.1'.*broker\.host"):
         async with connect(broker.settings("agent-a", host="127.0.0.1"), "x"):
             pass
@@ -219,7 +220,7 @@ async def test_a_press_that_is_added_needs_no_restart(broker: RuledBroker) -> No
         plan = broker.plan.with_agent(AgentPlan(agent_id="a", site="s", presses=("p1", "p2", "p3")))
         folder_of(broker.path, plan).prepare()
         broker.process.reload()
-        await eventually(lambda: "Reloading config" in broker.log())
+        await until(lambda: "Reloading config" in broker.log())
         async with connect(broker.settings("press-s-p3"), "press") as press:
             await press.publish("pur/v1/s/p3/shot", b"new")
         (first, *_) = await session.next_batch(1)

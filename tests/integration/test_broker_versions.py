@@ -19,9 +19,10 @@ from edge_agent.clock import SystemClock
 from edge_agent.config.settings import HistorySettings, Settings, SpoolSettings
 from edge_agent.links.mqtt import Will, connect
 from edge_agent.pipeline.pipeline import Pipeline
-from tests.support.cut_proxy import CutProxy
+from tests.support.link_proxy import LinkProxy
 from tests.support.mosquitto_versions import mosquitto, on_every_version
-from tests.support.ruled_broker import RuledBroker, eventually, folder_of, ruled_broker
+from tests.support.ruled_broker import RuledBroker, folder_of, ruled_broker
+from tests.support.waiting import until
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +36,7 @@ def _without_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def agent_at(broker: RuledBroker, link: CutProxy) -> AsyncIterator[None]:
+async def agent_at(broker: RuledBroker, link: LinkProxy) -> AsyncIterator[None]:
     """The agent of the plan behind a link, from its connection until it has ended."""
     settings = Settings(
         site="s",
@@ -49,7 +50,7 @@ async def agent_at(broker: RuledBroker, link: CutProxy) -> AsyncIterator[None]:
     agent = Agent(settings, SystemClock(), stop)
     task = asyncio.create_task(agent.run())
     try:
-        await eventually(lambda: agent._vitals.sessions.get("p1", False))  # it has subscribed
+        await until(lambda: agent._vitals.sessions.get("p1", False))  # it has subscribed
         yield
     finally:
         stop.set()
@@ -119,22 +120,22 @@ async def test_what_a_press_sends_while_the_agent_is_away_is_kept(
     """Its connection breaks or it is stopped, before and after a restart of the broker."""
     async with (
         ruled_broker(tmp_path, program=mosquitto(version)) as broker,
-        CutProxy(broker.plan.port) as link,
+        LinkProxy(broker.plan.port) as link,
     ):
         async with agent_at(broker, link):
             await pour(broker, "online")
-            await eventually(lambda: stored(broker) == ["online"])
+            await until(lambda: stored(broker) == ["online"])
             link.break_link("cut")  # as when it is killed: the broker sees no farewell
             await pour(broker, "agent-killed")
         link.heal()
         async with agent_at(broker, link):
-            await eventually(lambda: stored(broker)[1:] == ["agent-killed"])
+            await until(lambda: stored(broker)[1:] == ["agent-killed"])
         await pour(broker, "agent-stopped")
         await broker.process.restart()
         await pour(broker, "broker-restarted")
         async with agent_at(broker, link):
             await pour(broker, "back")
-            await eventually(lambda: len(stored(broker)) >= 5)
+            await until(lambda: len(stored(broker)) >= 5)
     assert stored(broker) == [
         "online", "agent-killed", "agent-stopped", "broker-restarted", "back"
     ]  # fmt: skip

@@ -6,8 +6,8 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, closing
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,7 @@ from broker.messages import Recipe, ShotEvent, TelemetryFrame
 from edge_agent.agent import Agent
 from edge_agent.clock import SystemClock
 from edge_agent.config.settings import (
-    BrokerSettings,
-    HealthSettings,
-    HistorySettings,
     Settings,
-    SpoolSettings,
 )
 from edge_agent.errors import SettingsError, StoreError
 from edge_agent.links.mqtt import connect
@@ -37,6 +33,7 @@ from edge_agent.pipeline import commit
 from edge_agent.pipeline.simulate import Simulations
 from edge_agent.spool.changes import Changes
 from edge_agent.spool.spool import Spool
+from tests.support.agents import running, settings_for
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.needs("mosquitto")
@@ -44,32 +41,8 @@ MOLD = "PANEL_500x500x50"
 OPEN = build_opener(ProxyHandler({})).open
 
 
-def settings_for(folder: Path, port: int) -> Settings:
-    return Settings(
-        site="s",
-        agent_id="a",
-        presses=["p1"],
-        broker=BrokerSettings(port=port, reconnect_max_s=0.2),
-        spool=SpoolSettings(path=folder / "spool.db"),
-        history=HistorySettings(path=folder / "history.db"),
-        health=HealthSettings(enabled=True, port=free_port()),
-    )
-
-
-@asynccontextmanager
-async def running(
-    settings: Settings,
-    service: Service | None = None,
-    load: Callable[[Settings], Settings] = lambda settings: settings,
-) -> AsyncIterator[Agent]:
-    stop = asyncio.Event()
-    agent = Agent(settings, SystemClock(), stop, lambda: load(settings), service)
-    task = asyncio.create_task(agent.run())
-    try:
-        yield agent
-    finally:
-        stop.set()
-        await task
+def settings_with_page(folder: Path, port: int) -> Settings:
+    return settings_for(folder, port, health={"enabled": True, "port": free_port()})
 
 
 async def page(settings: Settings, path: str) -> tuple[int, str]:
@@ -125,7 +98,7 @@ def frame(seq: int) -> bytes:
 
 async def test_what_is_counted(tmp_path: Path) -> None:
     async with MosquittoProcess() as broker:
-        settings = settings_for(tmp_path, broker.port)
+        settings = settings_with_page(tmp_path, broker.port)
         async with running(settings), connect(settings.broker, "press") as session:
             await until_page(settings, "/readyz", 200)
             for seq in range(20):
@@ -171,8 +144,8 @@ async def test_a_history_that_is_away_does_not_make_it_unready(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with MosquittoProcess() as broker:
-        settings = settings_for(tmp_path, broker.port)
-        async with running(settings) as agent, connect(settings.broker, "press") as session:
+        settings = settings_with_page(tmp_path, broker.port)
+        async with running(settings) as (agent, _), connect(settings.broker, "press") as session:
             await until_page(settings, "/readyz", 200)
 
             def away(rows: object) -> None:
@@ -194,8 +167,8 @@ async def test_a_history_that_is_away_does_not_make_it_unready(
 
 async def test_a_spool_that_is_full_makes_it_unready(tmp_path: Path) -> None:
     async with MosquittoProcess() as broker:
-        settings = settings_for(tmp_path, broker.port)
-        async with running(settings) as agent:
+        settings = settings_with_page(tmp_path, broker.port)
+        async with running(settings) as (agent, _):
             await until_page(settings, "/readyz", 200)
             agent._spool.full = True
             document = await until_page(settings, "/readyz", 503)
@@ -268,8 +241,8 @@ async def test_a_simulation_that_never_returns_starves_the_watchdog(
     simulated = Simulations.of
     monkeypatch.setattr(Simulations, "of", hang)
     async with MosquittoProcess() as broker:
-        settings = settings_for(tmp_path, broker.port)
-        async with running(settings, manager.service):
+        settings = settings_with_page(tmp_path, broker.port)
+        async with running(settings, service=manager.service):
             await until_page(settings, "/readyz", 200)
             assert await manager.fed(2.5) >= 5  # idle by choice
             assert "READY=1" in manager.said
@@ -283,8 +256,8 @@ async def test_a_simulation_that_never_returns_starves_the_watchdog(
 async def test_a_disk_that_hangs_starves_the_watchdog(tmp_path: Path, manager: Manager) -> None:
     release = threading.Event()
     async with MosquittoProcess() as broker:
-        settings = settings_for(tmp_path, broker.port)
-        async with running(settings, manager.service) as agent:
+        settings = settings_with_page(tmp_path, broker.port)
+        async with running(settings, service=manager.service) as (agent, _):
             await until_page(settings, "/readyz", 200)
             hanging = asyncio.create_task(agent._spool._call(release.wait, 60))
             await check_stuck(settings, manager, release, "spool")
@@ -296,8 +269,8 @@ async def test_a_disk_that_refuses_does_not(
 ) -> None:
     """Starting anew would not help: it is tried again, and that is progress."""
     async with MosquittoProcess() as broker:
-        settings = settings_for(tmp_path, broker.port)
-        async with running(settings, manager.service) as agent:
+        settings = settings_with_page(tmp_path, broker.port)
+        async with running(settings, service=manager.service) as (agent, _):
             await until_page(settings, "/readyz", 200)
 
             full = True
@@ -321,13 +294,14 @@ async def test_a_disk_that_refuses_does_not(
 async def test_systemd_hears_of_a_reload_and_of_one_that_is_refused(
     tmp_path: Path, manager: Manager
 ) -> None:
-    def load(settings: Settings) -> Settings:
-        return settings.model_copy(update=file)
-
     file: dict[str, str] = {}
     async with MosquittoProcess() as broker:
-        settings = settings_for(tmp_path, broker.port)
-        async with running(settings, manager.service, load) as agent:
+        settings = settings_with_page(tmp_path, broker.port)
+        async with running(
+            settings,
+            service=manager.service,
+            load=lambda: settings.model_copy(update=file),
+        ) as (agent, _):
             await until_page(settings, "/readyz", 200)
             for change, words in (({}, "for p1 of s"), ({"agent_id": "b"}, "refused")):
                 file |= change
@@ -347,7 +321,7 @@ async def test_systemd_hears_of_a_reload_and_of_one_that_is_refused(
 
 
 async def test_a_port_in_use_is_named(tmp_path: Path) -> None:
-    settings = settings_for(tmp_path, 1)
+    settings = settings_with_page(tmp_path, 1)
     with closing(socket.create_server((settings.health.host, settings.health.port))):
         agent = Agent(settings, SystemClock(), asyncio.Event())
         with pytest.raises(SettingsError, match=r"health\.port: .*in use"):

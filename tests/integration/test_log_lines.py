@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.request import ProxyHandler, build_opener
@@ -32,12 +31,6 @@ NONSENSE = {
     "many questions": b"GET /metrics?" + b"a=b&" * 1000 + b" HTTP/1.1\r\n\r\n",
     "goes away": b"GET /metrics HTTP/1.1\r\n\r\n",
 }
-
-
-@pytest.fixture
-async def broker() -> AsyncIterator[MosquittoProcess]:
-    async with MosquittoProcess() as running:
-        yield running
 
 
 def knock(port: int) -> None:

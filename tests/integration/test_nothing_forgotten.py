@@ -15,27 +15,17 @@ from broker.local.mosquitto import MosquittoProcess
 from broker.messages import TelemetryFrame
 from edge_agent.agent import Agent
 from edge_agent.clock import SystemClock
-from edge_agent.config.settings import BrokerSettings, HistorySettings, Settings, SpoolSettings
+from edge_agent.config.settings import BrokerSettings
 from edge_agent.errors import StoreError
 from edge_agent.links.mqtt import connect
 from edge_agent.pipeline import commit
 from edge_agent.spool.changes import Changes
-from tests.support.cut_proxy import CutProxy
-from tests.support.ruled_broker import eventually
+from tests.support.agents import settings_for
+from tests.support.link_proxy import LinkProxy
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.needs("mosquitto")
 TELEMETRY = "pur/v1/s/p1/telemetry"
-
-
-def settings_for(folder: Path, port: int) -> Settings:
-    return Settings(
-        site="s",
-        agent_id="a",
-        presses=["p1", "p2"],
-        broker=BrokerSettings(port=port, reconnect_max_s=0.2, keepalive_s=5),
-        spool=SpoolSettings(path=folder / "spool.db"),
-        history=HistorySettings(path=folder / "history.db"),
-    )
 
 
 def frame(seq: int) -> bytes:
@@ -57,8 +47,8 @@ async def test_a_run_with_failures(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         refused += 1
         raise StoreError("disk full")
 
-    async with MosquittoProcess() as broker, CutProxy(broker.port) as proxy:
-        settings, stop = settings_for(tmp_path, proxy.port), asyncio.Event()
+    async with MosquittoProcess() as broker, LinkProxy(broker.port) as proxy:
+        settings, stop = settings_for(tmp_path, proxy.port, presses=["p1", "p2"]), asyncio.Event()
         agent = Agent(settings, SystemClock(), stop)
         running = asyncio.create_task(agent.run())
         real = agent._spool._spool.commit
@@ -69,7 +59,7 @@ async def test_a_run_with_failures(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         def down() -> bool:
             return not any(agent._vitals.sessions.values())
 
-        await eventually(up, 60)
+        await until(up, limit_s=60)
         for seq, full in enumerate((False, True)):
             with monkeypatch.context() as disk:
                 if full:
@@ -79,16 +69,16 @@ async def test_a_run_with_failures(tmp_path: Path, monkeypatch: pytest.MonkeyPat
                     async with connect(BrokerSettings(port=broker.port), "press") as session:
                         await session.publish(TELEMETRY, frame(seq))
                     if full:
-                        await eventually(lambda n=before: refused > n, 30)  # type: ignore[misc]
+                        await until(lambda n=before: refused > n)  # type: ignore[misc]
                     met = proxy.connections_count
                     proxy.break_link(fault)
-                    await eventually(lambda n=met: proxy.connections_count > n, 30)  # type: ignore[misc]
+                    await until(lambda n=met: proxy.connections_count > n)  # type: ignore[misc]
                     proxy.heal()
-                    await eventually(up, 30)
+                    await until(up)
                 await broker.kill()
-                await eventually(down, 30)
+                await until(down)
                 await broker.start()
-                await eventually(up, 30)
+                await until(up)
         # stopped while it holds what the disk refuses, and the link has just been lost
         monkeypatch.setattr(commit, "RETRY_S", 3600.0)
         with monkeypatch.context() as disk:
@@ -96,10 +86,10 @@ async def test_a_run_with_failures(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             before = refused
             async with connect(BrokerSettings(port=broker.port), "press") as session:
                 await session.publish(TELEMETRY, frame(99))
-            await eventually(lambda: refused > before, 30)
+            await until(lambda: refused > before)
             client = agent._pipeline.publisher._senders["s/p1"]._session._client
             await broker.kill()
-            await eventually(lambda: client.paho.socket() is None, 30)
+            await until(lambda: client.paho.socket() is None)
             stop.set()
             await running
     gc.collect()

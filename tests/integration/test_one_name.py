@@ -18,10 +18,12 @@ from edge_agent.errors import NameTaken
 from edge_agent.links.mqtt import Session, connect
 from edge_agent.presses import presence
 from edge_agent.presses.session_ids import session_ids
-from tests.support.at_broker import arrives, frames, pours, running, send, settings_for
-from tests.support.cut_proxy import CutProxy
+from tests.support.agents import running, settings_for
+from tests.support.link_proxy import LinkProxy
+from tests.support.messages import arrives, frames, pours, send
 from tests.support.processes import AgentProcess
-from tests.support.ruled_broker import eventually, ruled_broker
+from tests.support.ruled_broker import ruled_broker
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.needs("mosquitto")
 CASES = {"own secrets": (None, (None, None)), "a copy": (None, ("c" * 32,) * 2)}
@@ -61,7 +63,7 @@ async def test_the_later_one_takes_nothing_and_ends(tmp_path: Path, case: str) -
             async with running(one, plain):
                 await send(press, "telemetry", frames(0, 50))
                 with capture_logs() as logs, pytest.raises(NameTaken) as taken:
-                    async with running(late) as task:
+                    async with running(late) as (_, task):
                         await asyncio.wait_for(task, 60)
                 await send(press, "shot", pours(1, 5))
                 await send(press, "telemetry", frames(50, 50))
@@ -86,7 +88,7 @@ async def test_both_are_at_work_before_they_hear_of_each_other(tmp_path: Path, c
     """The first one was cut off when the second came: it is back, and the second ends."""
     async with MosquittoProcess() as broker:
         plain = BrokerSettings(port=broker.port)
-        async with CutProxy(broker.port) as proxy:
+        async with LinkProxy(broker.port) as proxy:
             one, late = two(tmp_path, plain, case, proxy.port)
             async with connect(plain, "press") as press, running(one, plain):
                 await send(press, "telemetry", frames(0, 50))
@@ -94,7 +96,7 @@ async def test_both_are_at_work_before_they_hear_of_each_other(tmp_path: Path, c
                 proxy.break_link("cut")
                 sent = 100
                 with suppress(NameTaken):
-                    async with running(late, plain) as task:
+                    async with running(late, plain) as (_, task):
                         await send(press, "telemetry", frames(50, 50))
                         await arrives(late, telemetry=100)
                         proxy.heal()
@@ -131,7 +133,7 @@ async def test_after_a_kill_it_does_not_give_way_to_itself(tmp_path: Path) -> No
             batch = [m for m in await watch.next_batch(100) if b'"online"' in m.payload]
             async with connect(plain, "broker") as old:
                 await old.publish(topic, batch[-1].payload, retain=True)  # a will never came
-                async with running(settings, plain) as task:
+                async with running(settings, plain) as (_, task):
                     for _ in range(3):  # and an old word comes live
                         await old.publish(topic, batch[-1].payload, retain=True)
                         will = batch[-1].payload.replace(b'"online"', b'"offline"')
@@ -154,7 +156,7 @@ async def test_without_the_right_to_read_its_status(
         assert right in text
         rules.write_text(text.replace(right, ""))
         broker.process.reload()
-        await eventually(lambda: "Reloading config" in broker.log())
+        await until(lambda: "Reloading config" in broker.log())
         settings = settings_for(tmp_path, broker.settings("agent-a"))
         with capture_logs() as logs:
             async with (

@@ -15,7 +15,8 @@ from broker.messages import Alert, Prediction
 from edge_agent.inference.registry import MODEL
 from edge_agent.links.mqtt import Session
 from edge_agent.pipeline import pipeline
-from tests.chaos.inside import TOPIC, event, press, running, send, settings_for
+from tests.chaos.inside import TOPIC, event, press, send
+from tests.support.agents import running, settings_for
 from tests.support.models import NOW, model_file, shelf_with
 
 NUMBERS = count()
@@ -53,7 +54,7 @@ async def test_promoted_without_a_restart(tmp_path: Path, monkeypatch: pytest.Mo
         settings = settings_for(tmp_path, broker.port)
         learning = settings.learning.model_copy(update={"models": tmp_path / "models"})
         settings = settings.model_copy(update={"learning": learning})
-        async with running(settings), press(broker.port) as session:
+        async with running(settings, settings.broker), press(broker.port) as session:
             await session.subscribe([f"{TOPIC}/twin/mold/+/prediction", f"{TOPIC}/twin/alert"])
             alerts = set[str]()
             await becomes(session, None, "missing-ml-models", alerts)

@@ -20,7 +20,8 @@ from edge_agent.cli import main
 from edge_agent.clock import SystemClock
 from edge_agent.config.settings import HistorySettings, Settings, SpoolSettings
 from tests.support.processes import ROOT, read_file
-from tests.support.ruled_broker import RuledBroker, eventually, ruled_broker
+from tests.support.ruled_broker import RuledBroker, ruled_broker
+from tests.support.waiting import until
 
 BUNDLE = ROOT / "configs" / "bundles" / "simulated_panel"
 
@@ -41,7 +42,7 @@ async def agent_at(broker: RuledBroker) -> AsyncIterator[Path]:
     agent = Agent(settings, SystemClock(), stop)
     task = asyncio.create_task(agent.run())
     try:
-        await eventually(lambda: list(agent._vitals.sessions.values()) == [True, True])
+        await until(lambda: list(agent._vitals.sessions.values()) == [True, True])
         yield history
     finally:
         stop.set()
@@ -72,7 +73,7 @@ async def test_a_press_replays_its_shot_and_the_record_needs_the_laboratory(tmp_
         assert "Not authorized" in done.stderr
         assert "--quality-cert-file quality.crt --quality-key-file quality.key" in done.stderr
         shots = "SELECT count(*), sum(simulated) FROM shot"
-        await eventually(lambda: read_file(history, shots) == [(1, 1)])
+        await until(lambda: read_file(history, shots) == [(1, 1)])
         assert read_file(history, "SELECT count(*) FROM quality") == [(0,)]
 
         tls = broker.settings("quality").tls
@@ -80,7 +81,7 @@ async def test_a_press_replays_its_shot_and_the_record_needs_the_laboratory(tmp_
         done = await replay(broker, *own, "--wait", "2")  # a repeat of the shot: no new prediction
         assert done.returncode == 0, done.stderr
         assert "not sent" not in done.stderr
-        await eventually(lambda: read_file(history, "SELECT count(*) FROM quality") == [(1,)])
+        await until(lambda: read_file(history, "SELECT count(*) FROM quality") == [(1,)])
         ((document,),) = read_file(history, "SELECT document FROM quality")
         record = json.loads(document)
         assert record["simulated"] is True

@@ -27,9 +27,11 @@ from edge_agent.config.settings import BrokerSettings, Settings
 from edge_agent.errors import LinkError, NameTaken
 from edge_agent.links.mqtt import connect
 from edge_agent.presses.session_ids import session_ids
-from tests.support.at_broker import arrives, born, frames, pours, running, send, settings_for
+from tests.support.agents import listening, running, settings_for
+from tests.support.messages import arrives, frames, pours, send
 from tests.support.processes import GROUP_SECRET
-from tests.support.ruled_broker import RuledBroker, eventually, ruled_broker
+from tests.support.ruled_broker import RuledBroker, ruled_broker
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.needs("mosquitto")
 ROLES = ("press-s-p1", "press-s-p2", "agent-b", "quality", "scada", "page")
@@ -179,15 +181,15 @@ async def test_secret_and_ids_appear_nowhere(
                     texts += await collected(spy)
                 await broker.terminate()
                 lost = "group_lost" if group else "link_lost"
-                await eventually(lambda: lost in {line["event"] for line in logs})
+                await until(lambda: lost in {line["event"] for line in logs})
                 texts += await asyncio.to_thread(pages, health)
                 await broker.start()
                 async with connect(plain, "spy") as spy:
                     await spy.subscribe(["#"])
-                    await born(plain)
+                    await listening(plain)
                     with pytest.raises(NameTaken) as taken:
                         async with running(agents[1]) as second:
-                            await second
+                            await second.task
                     texts += await collected(spy)
                 texts += await asyncio.to_thread(pages, health)
         texts += [caplog.text, str(logs), str(taken.value), taken.value.hint]

@@ -19,17 +19,10 @@ from edge_agent.config.settings import BrokerSettings, Settings
 from edge_agent.links.mqtt import connect
 from edge_agent.presses.takeover import SESSION_SCOPE
 from edge_agent.spool.spool import Spool
-from tests.support.at_broker import (
-    arrives,
-    frames,
-    pours,
-    records,
-    running,
-    send,
-    settings_for,
-)
+from tests.support.agents import running, settings_for
+from tests.support.messages import arrives, frames, pours, records, send
 from tests.support.processes import GROUP_SECRET, AgentProcess, read_file, wait_for
-from tests.support.ruled_broker import eventually
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.needs("mosquitto")
 P1 = PressAddress("s", "p1")
@@ -81,7 +74,7 @@ async def test_an_upgrade_with_messages_waiting(
                 async with running(settings, plain):
                     await send(press, "telemetry", frames(300, 50))
                     await arrives(settings, telemetry=350, shot=20, quality=5)
-                    await eventually(lambda: bool(taken_over(logs)))
+                    await until(lambda: bool(taken_over(logs)))
         (count,) = taken_over(logs)
         assert 325 <= count <= 375, "some of the 50 may have come to both"
         assert await still_gets(plain, BEFORE[group]) == 0
@@ -170,8 +163,8 @@ async def test_an_old_session_that_cannot_be_had_now(tmp_path: Path) -> None:
         with capture_logs() as logs:
             async with running(settings):
                 async with connect(plain, "pur-twin-a-p-press") as press:
-                    await eventually(lambda: "link_connected" in {line["event"] for line in logs})
-                    await eventually(
+                    await until(lambda: "link_connected" in {line["event"] for line in logs})
+                    await until(
                         lambda: "session_not_taken_over" in {line["event"] for line in logs}
                     )
                     await send(press, "telemetry", frames(20, 20))
@@ -188,7 +181,7 @@ async def test_the_spool_knows_todays_session_only_and_shows_it_to_nobody(tmp_pa
         settings = agent_settings(tmp_path, plain, None, "1" * 32)
         with capture_logs() as logs:
             async with running(settings, plain):
-                await eventually(lambda: taken_over(logs) == [0])
+                await until(lambda: taken_over(logs) == [0])
     with closing(Spool(settings.spool.path)) as spool:
         ((press, entry),) = spool.state(SESSION_SCOPE).items()
     assert press == "s/p1"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,6 +29,7 @@ from edge_agent.config.settings import BrokerSettings, Settings
 from edge_agent.errors import SettingsError
 from edge_agent.links.mqtt import Session, connect
 from edge_agent.presses.ownership import owner
+from tests.support.agents import running, settings_for
 from tests.support.ruled_broker import ruled_broker
 
 MOLD = "PANEL_500x500x50"
@@ -38,29 +37,17 @@ PREDICTIONS = f"pur/v1/s/+/twin/mold/{MOLD}/prediction"
 B_GETS = next(p for p in (f"p{i}" for i in range(1, 20)) if owner(p, ["a", "b"]) == "b")
 
 
-def settings_for(folder: Path, agent_id: str, broker: BrokerSettings, **share: Any) -> Settings:
-    return Settings.model_validate(
-        {
-            "site": "s",
-            "agent_id": agent_id,
-            "presses": [B_GETS],
-            "broker": broker.model_copy(update={"session_secret": SecretStr("s" * 32)}),
-            "share": {"group": "line", **share},
-            "spool": {"path": folder / f"{agent_id}.db"},
-            "history": {"path": folder / "history.db"},
-        }
+def member(folder: Path, agent_id: str, broker: BrokerSettings, **share: Any) -> Settings:
+    """An agent of the group, which shares one press."""
+    secret = {"session_secret": SecretStr("s" * 32)}
+    return settings_for(
+        folder,
+        broker.model_copy(update=secret),
+        agent_id=agent_id,
+        presses=[B_GETS],
+        share={"group": "line", **share},
+        spool={"path": folder / f"{agent_id}.db"},
     )
-
-
-@asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[None]:
-    stop = asyncio.Event()
-    task = asyncio.create_task(Agent(settings, SystemClock(), stop).run())
-    try:
-        yield
-    finally:
-        stop.set()
-        await task
 
 
 async def holds(session: Session, agent_id: str) -> None:
@@ -103,7 +90,7 @@ async def a_shot_and_a_new_agent(
     folder: Path, of: dict[str, BrokerSettings], press: BrokerSettings, reader: BrokerSettings
 ) -> None:
     """`a` predicts; `b` comes and waits for the end of the shot; then the press is its."""
-    a, b = (settings_for(folder, name, of[name]) for name in "ab")
+    a, b = (member(folder, name, of[name]) for name in "ab")
     async with connect(reader, "watch") as watch, connect(press, "press") as plant, running(a):
         await holds(watch, "a")
         await watch.subscribe([PREDICTIONS])
@@ -143,7 +130,7 @@ async def test_mosquitto_shares_in_3_1_1_too(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_the_embedded_broker_cannot_share(tmp_path: Path) -> None:
     async with EmbeddedBroker() as broker:
-        settings = settings_for(tmp_path, "a", BrokerSettings(port=broker.port, protocol="3.1.1"))
+        settings = member(tmp_path, "a", BrokerSettings(port=broker.port, protocol="3.1.1"))
         with pytest.raises(SettingsError, match=r"share.group: .*amqtt"):
             async with asyncio.timeout(30):
                 await Agent(settings, SystemClock(), asyncio.Event()).run()
@@ -154,7 +141,7 @@ async def test_who_comes_back_does_not_repeat_what_is_old(tmp_path: Path) -> Non
     """What `a` retained once is not put over what `b` has said since."""
     async with MosquittoProcess() as broker:
         link = BrokerSettings(port=broker.port)
-        a, b = (settings_for(tmp_path, name, link) for name in "ab")
+        a, b = (member(tmp_path, name, link) for name in "ab")
         async with connect(link, "watch") as watch, connect(link, "press") as plant:
             async with running(a):
                 await holds(watch, "a")
@@ -177,8 +164,8 @@ async def test_a_shot_that_takes_too_long_moves_with_its_press(tmp_path: Path) -
     """The new agent goes on with it: the next revision, and the readings so far are counted."""
     async with MosquittoProcess() as broker:
         link = BrokerSettings(port=broker.port)
-        a = settings_for(tmp_path, "a", link, handover_max_s=0.1)
-        b = settings_for(tmp_path, "b", link)
+        a = member(tmp_path, "a", link, handover_max_s=0.1)
+        b = member(tmp_path, "b", link)
         async with connect(link, "watch") as watch, connect(link, "press") as plant, running(a):
             await holds(watch, "a")
             await watch.subscribe([PREDICTIONS, "pur/v1/s/+/twin/kpi"])

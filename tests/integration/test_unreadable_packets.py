@@ -6,7 +6,7 @@ import asyncio
 import base64
 import gc
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,11 +22,11 @@ from broker.codec import encode
 from broker.local.mosquitto import MosquittoProcess
 from broker.messages import QualityRecord, TelemetryFrame
 from edge_agent.agent import Agent
-from edge_agent.clock import SystemClock
-from edge_agent.config.settings import BrokerSettings, HistorySettings, Settings, SpoolSettings
+from edge_agent.config.settings import BrokerSettings, Settings
 from edge_agent.errors import LinkError, PacketError
 from edge_agent.links import mqtt
 from edge_agent.links.mqtt import connect
+from tests.support.agents import running, settings_for
 from tests.support.played_broker import (
     CONNACK,
     CONNECT,
@@ -39,39 +39,23 @@ from tests.support.played_broker import (
     publish,
     text,
 )
+from tests.support.waiting import until
 
 BOM = "\ufeff"
 TELEMETRY, QUALITY = "pur/v1/s/p1/telemetry", "pur/v1/s/p1/quality"
 BOM_PROPERTY = b"\x26" + text(BOM) + text(f"v{BOM}")
 
 
-def settings_for(folder: Path, port: int) -> Settings:
-    return Settings(
-        site="s",
-        agent_id="a",
-        presses=["p1"],
-        broker=BrokerSettings(port=port, reconnect_max_s=0.5),
-        spool=SpoolSettings(path=folder / "spool.db"),
-        history=HistorySettings(path=folder / "history.db"),
-    )
-
-
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Agent]:
+async def quiet_run(settings: Settings) -> AsyncIterator[Agent]:
     """The agent; nothing may reach the exception handler of the loop while it runs or ends."""
     unheard: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, told: unheard.append(told))
-    stop = asyncio.Event()
-    agent = Agent(settings, SystemClock(), stop)
-    task = asyncio.create_task(agent.run())
-    try:
+    async with running(settings) as (agent, _):
         yield agent
-    finally:
-        stop.set()
-        await task
-        gc.collect()
-        await asyncio.sleep(0)
-        assert unheard == []
+    gc.collect()
+    await asyncio.sleep(0)
+    assert unheard == []
 
 
 def rows(settings: Settings, sql: str) -> list[tuple[Any, ...]]:
@@ -82,15 +66,6 @@ def rows(settings: Settings, sql: str) -> list[tuple[Any, ...]]:
             return db.execute(sql).fetchall()
     except sqlite3.OperationalError:  # the tables are just being made
         return []
-
-
-async def until(condition: Callable[[], bool], what: str) -> None:
-    try:
-        async with asyncio.timeout(60):
-            while not condition():  # noqa: ASYNC110 (another program's doing)
-                await asyncio.sleep(0.02)
-    except TimeoutError:
-        raise AssertionError(f"waited for {what}") from None
 
 
 def frame(seq: int) -> bytes:
@@ -115,7 +90,7 @@ async def test_hostile_packets_are_dead_letters_and_the_rest_goes_on(tmp_path: P
     """Each between two good frames; one session, everything acknowledged, the bytes kept."""
     async with PlayedBroker() as broker:
         settings = settings_for(tmp_path, broker.port)
-        async with running(settings) as agent:
+        async with quiet_run(settings) as agent:
             await asyncio.wait_for(broker.subscribed.wait(), 60)
             for seq, hostile in enumerate(HOSTILE.values(), start=1):
                 broker.send(hostile + publish(TELEMETRY, seq, BOM_PROPERTY, frame(seq)))
@@ -180,7 +155,7 @@ async def test_what_was_wrong_is_logged_and_the_pauses_grow(tmp_path: Path) -> N
         settings = settings_for(tmp_path, broker.port)
         broker.answers[PUBLISH] = lambda body: NO_ID["empty"]  # instead of a PUBACK of the birth
         with capture_logs() as logs:
-            async with running(settings):
+            async with quiet_run(settings):
                 await until(lambda: broker.connections_count >= 4, "the fourth connection")
         lost = [line for line in logs if line["event"] == "link_lost"]
     assert "no packet id, so it cannot be acknowledged" in lost[0]["error"]
@@ -236,7 +211,7 @@ async def test_two_legal_messages_do_not_stop_a_press(tmp_path: Path) -> None:
     async with MosquittoProcess() as broker:
         settings = settings_for(tmp_path, broker.port)
         async with (
-            running(settings) as agent,
+            quiet_run(settings) as agent,
             aiomqtt.Client("127.0.0.1", broker.port, protocol=aiomqtt.ProtocolVersion.V5) as client,
         ):
             await until(lambda: agent._vitals.sessions.get("p1", False), "the session")

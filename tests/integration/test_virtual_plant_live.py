@@ -25,7 +25,8 @@ from edge_agent.links.mqtt import connect
 from edge_agent.links.player import play
 from edge_agent.virtual_plant import VirtualPlant, write_molds
 from edge_agent.virtual_plant.rows import shot_rows
-from tests.integration.test_agent import born, stored
+from tests.integration.test_agent import stored
+from tests.support.agents import listening
 from twin_core import load_systems
 from twin_core.files import configs_folder
 
@@ -54,7 +55,7 @@ async def test_a_shot_played_is_a_shot_written(tmp_path: Path) -> None:
         )
         agent = asyncio.create_task(Agent(settings, clock, stop).run())
         try:
-            await born(settings)
+            await listening(settings.broker, settings.presses)
             async with connect(settings.broker, "press") as session:
                 await play(shot.messages, session, settings.topics, shot.press, clock)
                 assert shot.quality is None or shot.quality.ts > shot.ended_at

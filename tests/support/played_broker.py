@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
+
+from tests.support.local_server import LocalServer
 
 CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK = 0x10, 0x20, 0x30, 0x40, 0x82, 0x90
 UNSUBACK, PINGREQ, PINGRESP, DISCONNECT = 0xB0, 0xC0, 0xD0, 0xE0
@@ -34,7 +34,7 @@ def publish(topic: str | bytes, mid: int, properties: bytes, payload: bytes) -> 
     return packet(PUBLISH | QOS_1, body)
 
 
-class PlayedBroker:
+class PlayedBroker(LocalServer):
     """Listens on 127.0.0.1. ``answers`` replaces the answer to a command, all times.
 
     It passes on only the statuses of an agent, so that the agent hears its own; a session is a
@@ -42,7 +42,7 @@ class PlayedBroker:
     """
 
     def __init__(self) -> None:
-        self.port = 0
+        super().__init__()
         self.acknowledged: list[int] = []
         """Packet ids of the PUBACKs that came."""
         self.published: list[bytes] = []
@@ -54,21 +54,8 @@ class PlayedBroker:
         """Sessions."""
         self._hears: dict[asyncio.StreamWriter, set[bytes]] = {}
         """Topics by connection."""
-        self._server: asyncio.Server | None = None
 
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        assert self._server is not None
-        self._server.close()
+    async def _close(self) -> None:
         self.hang_up()
 
     def send(self, data: bytes) -> None:

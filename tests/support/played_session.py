@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import Unpack
+
+from edge_agent.links.mqtt import SendOptions
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, kw_only=True)
 class Sent:
-    """A publish, and the broker's word on it."""
+    """A publish with its options, and the broker's word on it."""
 
     topic: str
     payload: bytes
-    retain: bool
-    historical: bool
-    unsaved: bool
-    expires_s: int | None
     outcome: asyncio.Future[None]
+    retain: bool = False
+    historical: bool = False
+    unsaved: bool = False
+    expires_s: int | None = None
 
     def accept(self) -> None:
         """The broker has it."""
@@ -28,7 +31,7 @@ class Sent:
 
 
 class PlayedSession:
-    """As ``links.mqtt.Session`` publishes; ``accepts`` at once, or when it is told to."""
+    """A ``links.mqtt.Session`` that only publishes; ``accepts`` at once, or later."""
 
     def __init__(self, *, present: bool = True, accepts: bool = False) -> None:
         self.present, self.accepts = present, accepts
@@ -41,25 +44,18 @@ class PlayedSession:
         return [sent.payload for sent in self.sent]
 
     def send(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        retain: bool = False,
-        historical: bool = False,
-        unsaved: bool = False,
-        expires_s: int | None = None,
+        self, topic: str, payload: bytes, **options: Unpack[SendOptions]
     ) -> asyncio.Future[None]:
-        """See ``Session.send``."""
+        """Publish as ``Session.send`` does."""
         outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        sent = Sent(topic, payload, retain, historical, unsaved, expires_s, outcome)
+        sent = Sent(topic=topic, payload=payload, outcome=outcome, **options)
         self.sent.append(sent)
         if self.accepts:
             sent.accept()
         return outcome
 
     def flush(self) -> None:
-        """See ``Session.flush``."""
+        """Count what ``Session.flush`` would write."""
         self.flushes += 1
 
     def answer_all(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +19,6 @@ from broker.local.mosquitto import MosquittoProcess
 from broker.setup.folder import BrokerFolder
 from broker.setup.inventory import AgentPlan, Plan
 from edge_agent.config.settings import BrokerSettings
-from tests.support.waiting import LIMIT_S, until
 
 
 @dataclass
@@ -129,8 +128,3 @@ async def ruled_broker(
         plan.port, directory=tmp_path / "run", config=path / "mosquitto.conf", program=program
     ) as process:
         yield RuledBroker(path, plan, process)
-
-
-async def eventually(condition: Callable[[], bool], timeout_s: float = LIMIT_S) -> None:
-    """Wait until it is so."""
-    await until(condition, "the broker or the agent", timeout_s)

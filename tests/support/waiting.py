@@ -41,7 +41,7 @@ def wait_for(
 
 async def until(
     condition: Callable[[], bool | Awaitable[bool]],
-    what: str,
+    what: str = "the condition in the test",
     limit_s: float = LIMIT_S,
     away: tuple[type[Exception], ...] = (),
 ) -> None:

@@ -22,7 +22,7 @@ class Level(IntEnum):
 
 
 class Kind(StrEnum):
-    """What has moved, and so what to do (docs/calibration.md)."""
+    """What has moved, and so what to do (docs/drift.md)."""
 
     DATA = "data quality moved"
     PHYSICS = "physics residual moved"

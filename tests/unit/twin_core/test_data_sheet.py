@@ -17,9 +17,10 @@ from edge_agent.shots.shot import Shot
 from tests.support.scenarios import CONFIGS, SYSTEM_IDS, catalogue, changed, panel, with_system
 from twin_core import InputError, MaterialSystem, Scenario, load_scenario, simulate
 from twin_core.calibration.complete_sheet import completed, infer_water
+from twin_core.checked_yaml import parse
 from twin_core.data_sheet import contradiction, cup_recipe, lightest_density
 from twin_core.data_sheet_only import SheetOnly, required_numbers
-from twin_core.files import load_sheets, parse
+from twin_core.system_versions import load_sheets
 
 SHEETS = load_sheets(CONFIGS / "systems")
 FIRST_GENERATION = {

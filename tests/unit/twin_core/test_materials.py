@@ -10,7 +10,7 @@ import yaml
 
 from tests.support.scenarios import CONFIGS, SYSTEM_IDS, catalogue
 from twin_core import InputError, MaterialSystem, load_systems
-from twin_core.files import parse
+from twin_core.checked_yaml import parse
 
 SYSTEM_FILES = [CONFIGS / "systems" / f"{system_id}.yaml" for system_id in SYSTEM_IDS]
 

@@ -27,8 +27,10 @@ from edge_agent.logged_shots.measured_series import from_file
 from edge_agent.logged_shots.replay import _read_recording
 from edge_agent.virtual_plant.card import NAME as CARD
 from twin_core import TwinError, load_scenario
-from twin_core.files import load_cure, load_mold, load_systems, read_columns, read_yaml
+from twin_core.checked_yaml import read_yaml
+from twin_core.files import load_cure, load_mold, read_columns
 from twin_core.plain_files import FileRefused, check_regular, read_bytes, read_text
+from twin_core.system_versions import load_systems
 
 
 def fifo(path: Path) -> None:

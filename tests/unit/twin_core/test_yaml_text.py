@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from twin_core import InputError
-from twin_core.files import read_yaml
+from twin_core.checked_yaml import read_yaml
 from twin_core.yaml_text import DEPTH_MAX, VALUES_MAX, parse_yaml
 
 LAUGHS = "a0: &a0 [x, x]\n" + "".join(

@@ -19,7 +19,8 @@ from tests.support.scenarios import CONFIGS, SYSTEM_IDS, catalogue, scenario
 from twin_core import MaterialSystem, load_systems
 from twin_core.calibration import Observation, fit_measured, fit_sheet
 from twin_core.extras import how_to_install
-from twin_core.files import load_cure, load_sheets
+from twin_core.files import load_cure
+from twin_core.system_versions import load_sheets
 
 BUNDLE = CONFIGS / "bundles" / "baser_khakhar_1994_r11"
 R11 = CONFIGS / "scenarios" / "baser_khakhar_1994_r11.yaml"

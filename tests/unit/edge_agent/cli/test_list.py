@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edge_agent.cli import main
-from twin_core.files import configs_folder, load_sheets, load_systems
+from twin_core.files import configs_folder
+from twin_core.system_versions import load_sheets, load_systems
 
 
 def run(*arguments: object, exit_code: int = 0) -> Result:

@@ -14,7 +14,7 @@ from edge_agent.config.catalogue import changed_systems, read_catalogue
 from edge_agent.config.settings import CatalogueSettings
 from tests.support.scenarios import CONFIGS
 from twin_core import InputError, load_systems
-from twin_core.files import IN_USE, file_of, load_sheets, versions_in_use
+from twin_core.system_versions import IN_USE, file_of, load_sheets, versions_in_use
 
 SYSTEM = "SYSTEM_R1"
 

@@ -24,7 +24,8 @@ from edge_agent.monitoring.metrics import Metrics
 from edge_agent.pipeline.pipeline import Pipeline
 from edge_agent.spool.changes import Changes
 from edge_agent.spool.spool import Spool
-from tests.chaos.inside import MOLD, TOPIC, event, settings_for
+from tests.chaos.inside import MOLD, TOPIC, event
+from tests.support.agents import settings_for
 from tests.support.models import model_file, shelf_with
 from tests.support.odd_graphs import with_file
 from tests.support.pipelines import feed, incoming, pipeline_on, spool_of

@@ -27,7 +27,8 @@ from edge_agent.shots.shot import Shot
 from edge_agent.spool.changes import Changes
 from edge_agent.spool.limit import SpoolLimit
 from edge_agent.spool.spool import Spool
-from tests.chaos.inside import TOPIC, event, frames, settings_for
+from tests.chaos.inside import TOPIC, event, frames
+from tests.support.agents import settings_for
 from tests.support.old_spools import old_spool
 from tests.support.pipelines import PRESS, incoming, pipeline_on, spool_of
 from tests.support.played_session import PlayedSession
@@ -295,7 +296,7 @@ async def test_a_full_spool_opens_again_while_somebody_waits_for_it(desk: Desk) 
     async with asyncio.timeout(30):
         await desk.work.flush()
     ids = [row.id for row in desk.disk.to_forward(100)]
-    desk.work._limit = SpoolLimit(desk.work._spool, 1e-6)
+    desk.work._size.limit = SpoolLimit(desk.work._spool, 1e-6)
     await desk.work.keep_in_size()
     assert desk.disk.full
     await desk.told(unknown("s2", 60.0, "UNKNOWN_TOO"))
@@ -309,7 +310,7 @@ async def test_a_full_spool_opens_again_while_somebody_waits_for_it(desk: Desk) 
     await until(lambda: desk.work._writer.unsaved, "refusals")
     assert desk.work._watch.resting, "waiting for the disk is not being stuck"
     desk.work.delivered(ids)
-    desk.work._limit = SpoolLimit(desk.work._spool, 100.0)
+    desk.work._size.limit = SpoolLimit(desk.work._spool, 100.0)
     await desk.work.keep_in_size()
     async with asyncio.timeout(30):
         await asyncio.gather(taking, stepping)

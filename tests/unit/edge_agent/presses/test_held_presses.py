@@ -21,7 +21,8 @@ from edge_agent.shots.shot import Shot
 from edge_agent.spool import retry
 from edge_agent.spool.retry import until_written
 from edge_agent.spool.spool import EPOCH, Spool
-from tests.chaos.inside import TOPIC, event, settings_for
+from tests.chaos.inside import TOPIC, event
+from tests.support.agents import settings_for
 from tests.support.pipelines import PRESS, feed, incoming, pipeline_on
 
 START = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)

@@ -19,8 +19,9 @@ from edge_agent.cli import main
 from edge_agent.errors import StoreError
 from edge_agent.ports import HistoryRow, Outgoing
 from edge_agent.spool.changes import Changes
+from edge_agent.spool.packed_state import pack_state
 from edge_agent.spool.repair import Repair, _is_whole, open_spool, problems_of
-from edge_agent.spool.spool import EPOCH, Spool, pack_state
+from edge_agent.spool.spool import EPOCH, Spool
 from edge_agent.spool.tables import SPOOL_TABLES
 from tests.support.old_spools import old_spool
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from edge_agent.errors import StoreError
-from edge_agent.ports import HistoryRow, Outgoing
+from edge_agent.ports import HistoryRow, Outgoing, Retained
 from edge_agent.spool.changes import Changes, Depth
-from edge_agent.spool.spool import Retained, Spool
+from edge_agent.spool.spool import Spool
 from tests.support.old_spools import old_spool
 
 NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)

@@ -21,7 +21,7 @@ def one(seed: int, rows: int, mean: float = 0.0, sd: float = 1.0) -> np.ndarray:
     return np.random.default_rng(seed).normal(mean, sd, rows)
 
 
-# ---- false alarms and power; each rate is stated in docs/calibration.md
+# ---- false alarms and power; each rate is stated in docs/drift.md
 
 
 def test_twenty_windows_without_drift_do_not_alarm() -> None:

@@ -1,80 +1,18 @@
-"""An agent in this process at a real broker, a press that sends to it, and what came of it."""
+"""Messages of press p1 of site ``s``, as bytes, and what an agent stored of them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 from broker.codec import encode
 from broker.messages import QualityRecord, Recipe, ShotEvent, TelemetryFrame
-from edge_agent.agent import Agent
-from edge_agent.clock import SystemClock
-from edge_agent.config.settings import BrokerSettings, Settings
-from edge_agent.links.mqtt import Session, connect
+from edge_agent.config.settings import Settings
+from edge_agent.links.mqtt import Session
 from tests.support.processes import read_file
 
 MOLD = "PANEL_500x500x50"
 TABLES = ("telemetry", "shot", "quality", "dead_letter")
-
-
-def settings_for(
-    folder: Path, broker: BrokerSettings, group: str | None = None, **more: Any
-) -> Settings:
-    """Agent ``a`` of press p1 of site ``s``, quick to connect again."""
-    return Settings.model_validate(
-        {
-            "site": "s",
-            "agent_id": "a",
-            "presses": ["p1"],
-            "broker": broker.model_copy(update={"reconnect_max_s": 0.5}),
-            "share": {"group": group, "leave_max_s": 1.0},
-            "spool": {"path": folder / "spool.db"},
-            "history": {"path": folder / "history.db"},
-        }
-        | more
-    )
-
-
-@asynccontextmanager
-async def running(
-    settings: Settings, reader: BrokerSettings | None = None
-) -> AsyncIterator[asyncio.Task[None]]:
-    """An agent that listens to p1, until the end of the block or its own; gives its task."""
-    stop = asyncio.Event()
-    task = asyncio.create_task(Agent(settings, SystemClock(), stop).run())
-    try:
-        if reader is not None:
-            await born(reader, task)
-        yield task
-    finally:
-        stop.set()
-        await asyncio.wait([task], timeout=60)
-        task.result()
-
-
-async def born(reader: BrokerSettings, task: asyncio.Task[None] | None = None) -> None:
-    """Wait until an agent says that it listens to p1."""
-
-    async def heard() -> None:
-        async with connect(reader, "midwife") as session:
-            await session.subscribe(["pur/v1/s/p1/twin/status"])
-            while True:
-                batch = await session.next_batch(10)
-                session.acknowledge(batch)
-                if any(b'"online"' in message.payload for message in batch):
-                    return
-
-    async with asyncio.timeout(40):
-        waiting = asyncio.create_task(heard())
-        await asyncio.wait({waiting, *([task] if task else [])}, return_when="FIRST_COMPLETED")
-        if task is not None and task.done():
-            waiting.cancel()
-            task.result()
-        await waiting
 
 
 def pours(first: int, count: int) -> list[bytes]:

@@ -1,0 +1,192 @@
+"""aiomqtt with acknowledgement by hand, the broker's word on each publish, and errors with reasons.
+
+It goes past aiomqtt in three places, each for a measured reason: a message is acknowledged when the
+caller says so (aiomqtt acknowledges on receipt and a crash then loses it), a refused publish raises
+(aiomqtt drops the reason code), and received messages take a shorter way (``paho_batches``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any, Self, cast
+
+import aiomqtt
+from paho.mqtt.client import MQTT_ERR_SUCCESS
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge_agent.errors import LinkError, NotAuthorized, PacketError, PublishRefused
+from edge_agent.links.paho_batches import QuickPaho
+from edge_agent.links.publish_packet import Incoming
+
+QOS = 1
+"""QoS 1 with acknowledgement after the commit and unique keys: QoS 2 loses messages in paho."""
+HUNG_UP = "the broker hung up before it answered"
+BROKER_LOG = "the broker's log says why"
+NEVER_ACCEPTED = {
+    "Topic name invalid": "the broker's rules for topics must let it pass; see topic_prefix",
+    "Packet too large": "raise the broker's limit on packets (Mosquitto: max_packet_size)",
+    "Payload format invalid": "set broker.payload_format to what the broker lets pass",
+}
+"""Reason codes of a publish that trying again cannot change, and what to do about each."""
+NOT_AUTHORIZED = "Not authorized"
+"""The reason code of a publish that the access rules forbid."""
+
+
+class Client(aiomqtt.Client):
+    """aiomqtt with manual acknowledgement and publish results."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._client.__class__ = QuickPaho
+        self.paho = cast(QuickPaho, self._client)
+        self.paho.manual_ack_set(True)
+        self.paho.on_incoming = self._take
+        self._results: dict[int, tuple[str, asyncio.Future[None]]] = {}
+        """Topic and outcome of what the broker has not acknowledged, by packet id."""
+        self.session_present = False
+        self._received: deque[Incoming] = deque()
+        self._arrival: asyncio.Future[None] | None = None
+        self._abandoned = False
+
+    def abandon(self) -> None:
+        """Close a connection that is not needed (any more), now or as soon as it is there."""
+        self._abandoned = True
+        self.paho.drop()
+
+    def _on_socket_open(self, client: Any, userdata: Any, sock: Any) -> None:
+        if self._abandoned:  # while a thread was connecting
+            sock.close()
+            raise ConnectionAbortedError("given up while it was being opened")
+        super()._on_socket_open(client, userdata, sock)
+
+    def _on_socket_register_write(self, client: Any, userdata: Any, sock: Any) -> None:
+        """As aiomqtt's, unless the socket is closed by then: its number may be another's."""
+
+        def write() -> None:
+            try:
+                client.loop_write()
+            except Exception as error:
+                if not self._disconnected.done():
+                    self._disconnected.set_exception(error)
+                    self._disconnected.exception()  # taken note of by whoever waits for messages
+
+        def watch() -> None:
+            if sock.fileno() > -1 and client.want_write():  # else it was flushed meanwhile
+                self._loop.add_writer(sock.fileno(), write)
+
+        self._loop.call_soon_threadsafe(watch)
+
+    def _take(self, message: Incoming) -> None:
+        self._received.append(message)
+        if self._arrival is not None and not self._arrival.done():
+            self._arrival.set_result(None)
+
+    async def received(self, limit: int) -> list[Incoming]:
+        """At least one message, at most ``limit``; they wait here without bound, but the broker
+        sends no more than the receive maximum before an acknowledgement.
+
+        Raises:
+            LinkError: the connection is lost.
+        """
+        while not self._received:
+            self._arrival = asyncio.get_running_loop().create_future()
+            waiting: set[asyncio.Future[Any]] = {self._arrival, self._disconnected}
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            if self._disconnected.done():
+                raise self.lost("connection lost")
+        return self.here(limit)
+
+    def here(self, limit: int) -> list[Incoming]:
+        """What has come in, without waiting."""
+        return [self._received.popleft() for _ in range(min(limit, len(self._received)))]
+
+    def _on_publish(
+        self,
+        client: Any,
+        userdata: Any,
+        mid: int,
+        reason_code: ReasonCode,
+        properties: Properties,
+    ) -> None:
+        topic, outcome = self._results.pop(mid, ("", None))
+        if outcome is None or outcome.done():
+            return
+        if not reason_code.is_failure:
+            outcome.set_result(None)
+            return
+        name = reason_code.getName()
+        words = f"{topic}: the broker refused a publish: {name}"
+        if name == NOT_AUTHORIZED:
+            outcome.set_exception(NotAuthorized(words))
+        else:
+            never = NEVER_ACCEPTED.get(name)
+            refused = (
+                PublishRefused(words, hint=never) if never else LinkError(words, hint=BROKER_LOG)
+            )
+            outcome.set_exception(refused)
+
+    def _on_connect(
+        self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None
+    ) -> None:
+        self.session_present = bool(flags.session_present)
+        super()._on_connect(client, userdata, flags, reason_code, properties)
+
+    def _on_disconnect(
+        self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None
+    ) -> None:
+        """End everything that waits for an answer: aiomqtt would wait on, or nobody would look."""
+        over = aiomqtt.MqttError(self.paho.trouble or HUNG_UP)
+        pending: list[asyncio.Future[Any]] = [self._connected, *self._pending_subscribes.values()]
+        for waiting in pending:
+            if not waiting.done():
+                waiting.set_exception(over)
+                waiting.exception()  # taken note of, also if whoever waited has gone
+        if not self._disconnected.done():
+            if reason_code == MQTT_ERR_SUCCESS:
+                self._disconnected.set_result(None)
+            else:
+                self._disconnected.set_exception(
+                    aiomqtt.MqttCodeError(reason_code, "Unexpected disconnection")
+                )
+                self._disconnected.exception()
+        for topic, outcome in self._results.values():
+            if not outcome.done():
+                outcome.set_exception(self.lost(f"{topic}: not acknowledged, connection lost"))
+                outcome.exception()
+        self._results.clear()
+
+    async def __aenter__(self) -> Self:
+        await super().__aenter__()
+        if self.paho.socket() is None:  # lost while we woke up; aiomqtt has just forgotten it
+            raise aiomqtt.MqttError(self.paho.trouble or HUNG_UP)
+        return self
+
+    def lost(self, what: str) -> LinkError:
+        """The error of a connection that has ended, with the reason if there is one."""
+        if self.paho.trouble is not None:
+            return PacketError(f"{what}: {self.paho.trouble}")
+        reason = self._disconnected.exception() if self._disconnected.done() else None
+        return LinkError(f"{what}: {reason or 'closed'}", hint=BROKER_LOG)
+
+    def send(
+        self, topic: str, payload: bytes, retain: bool, properties: Properties | None
+    ) -> asyncio.Future[None]:
+        """Publish with QoS 1; the future has the broker's word, or the error of a refusal.
+
+        Raises:
+            PublishRefused: MQTT cannot carry this message.
+            LinkError: the link is down.
+        """
+        try:
+            info = self._client.publish(topic, payload, QOS, retain, properties)
+        except ValueError as error:  # topic or payload beyond what MQTT can carry
+            raise PublishRefused(
+                f"{topic}: {error}", hint="shorten the topic, or send less at a time"
+            ) from None
+        if info.rc != MQTT_ERR_SUCCESS:
+            raise self.lost(f"{topic}: cannot publish: paho error {info.rc}")
+        outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._results[info.mid] = topic, outcome
+        return outcome

@@ -1,0 +1,64 @@
+"""contradictions: what messages say that cannot be, told to people and counted, never silent."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import partial
+
+from broker.data_quality import IMPOSSIBLE
+from broker.messages import Alert, TelemetryFrame
+from broker.topics import PressAddress
+from edge_agent.monitoring import alerts
+from edge_agent.monitoring.alert_limits import AlertLimits
+from edge_agent.monitoring.metrics import Metrics
+from edge_agent.monitoring.press_clocks import PressClocks
+from edge_agent.pipeline.assemble import OfFrame
+from edge_agent.pipeline.results import Results
+from edge_agent.shots.shot import Shot
+from edge_agent.shots.steps import ENDS
+
+
+class Contradictions:
+    """Tells of clocks that are wrong, of readings that cannot be, and of shots that disagree."""
+
+    def __init__(self, results: Results, metrics: Metrics) -> None:
+        def tell(alert: Alert) -> None:
+            results.alert(alert)
+
+        self._metrics, self._limits = metrics, AlertLimits(tell)
+        self._clocks = PressClocks()
+
+    def hear(self, press: PressAddress, ts: datetime, now: datetime) -> None:
+        """Judge the clock of a press by a message that it has sent now."""
+        offset = self._clocks.hear(press, ts, now)
+        if offset is not None:
+            key = "clock", press, bool(offset)
+            self._limits.tell(key, partial(alerts.press_clock, press, offset, now), now)
+
+    def offset(self, press: PressAddress) -> timedelta:
+        """Offset of the clock of a press, where that is wrong."""
+        return self._clocks.offset(press)
+
+    def of_frame(
+        self, press: PressAddress, frame: TelemetryFrame, of_frame: OfFrame, now: datetime
+    ) -> None:
+        """Tell of readings that are left out, or belong to nothing."""
+        device = press, frame.device_id
+        for channel in of_frame.impossible:
+            self._metrics.left_out.labels(press.press, IMPOSSIBLE).inc()
+            alert = partial(alerts.impossible_readings, press, frame, channel, now)
+            self._limits.tell(("impossible", *device, channel), alert, now)
+        for channel, left in frame.left_out.items():
+            self._metrics.left_out.labels(press.press, left.reason).inc()
+            alert = partial(alerts.readings_left_out, press, frame, channel, now)
+            self._limits.tell(("left out", *device, channel), alert, now)
+        if of_frame.homeless:
+            alert = partial(alerts.readings_without_shot, press, frame, now)
+            self._limits.tell(("without shot", *device), alert, now)
+
+    def of_shot(self, shot: Shot, now: datetime) -> None:
+        """Tell of events of a shot that disagree."""
+        if shot.poured_at is not None and len({event.mold_id for event in shot.events}) > 1:
+            self._limits.tell(("mold", shot.shot_key), partial(alerts.mold_changed, shot, now), now)
+        if sum(event.event in ENDS for event in shot.events) > 1:
+            self._limits.tell(("ends", shot.shot_key), partial(alerts.second_end, shot, now), now)

@@ -1,0 +1,119 @@
+"""Data of YAML files, checked: the error names the file and each wrong field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from twin_core.errors import InputError
+from twin_core.plain_files import read_text
+from twin_core.yaml_text import BYTES_MAX, parse_yaml
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file.
+
+    Raises:
+        InputError: the file is missing, no regular file, out of bounds (``yaml_text``), not YAML,
+            or not a mapping.
+    """
+    text = read_text(path, BYTES_MAX)
+    try:
+        content = parse_yaml(text)
+    except ValueError as error:
+        raise InputError(f"{path}: cannot be read as YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: must hold a mapping of fields, not {type(content).__name__}")
+    if unnamed := [key for key in content if not isinstance(key, str)]:
+        raise InputError(f"{path}: a field must have a name, not {short(unnamed[0])}: quote it")
+    return content
+
+
+def parse(model: type[Model], content: object, where: str) -> Model:
+    """Validate plain data; the error names the place and every wrong field.
+
+    Raises:
+        InputError: with one line per wrong field.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise InputError("\n".join(describe(error, where, model=model))) from None
+
+
+def describe(
+    error: ValidationError,
+    where: str | Callable[[tuple[int | str, ...]], str],
+    secret: tuple[str, ...] = (),
+    model: type[BaseModel] | None = None,
+) -> Iterable[str]:
+    """One line per wrong field of a pydantic error: place, field, what is wrong.
+
+    Args:
+        where: what was read: a file; or what gives it for the place of a field.
+        secret: names of fields whose values are not shown.
+        model: what was validated; a field that it does not have is told the nearest name.
+    """
+    for item in error.errors(include_url=False):
+        path = ".".join(str(part) for part in item["loc"]) or "the whole"
+        message = item["msg"].removeprefix("Value error, ")
+        if item["type"] == "extra_forbidden":
+            message = "unknown field: correct its spelling or remove it"
+            if model is not None and (near := nearest_field(model, item["loc"])) is not None:
+                message = f"unknown field: is {near} meant? Correct its spelling or remove it"
+        elif item["type"] == "missing":
+            message = "is missing: add it"
+        elif path.rpartition(".")[2] in secret:
+            pass
+        elif isinstance(item.get("input"), (str, int, float, bool)):
+            message += f" (found {short(item['input'])})"
+        yield f"{where if isinstance(where, str) else where(item['loc'])}: {path}: {message}"
+
+
+def nearest_field(model: type[BaseModel], place: tuple[int | str, ...]) -> str | None:
+    """The field of a model, or of a part of it, whose name is the most like the last of a place.
+
+    Args:
+        model: the outermost model.
+        place: names and numbers from there to the unknown field.
+    """
+    inside = {model}
+    for name in place[:-1]:
+        fields = [found for one in inside if (found := one.model_fields.get(str(name)))]
+        if fields:  # else an item of a list, a key of a mapping, or the tag of a union
+            inside = {part for field in fields for part in _models_in(field.annotation)}
+    names = [name for one in inside for name in one.model_fields]
+    return next(iter(get_close_matches(str(place[-1]), names, n=1)), None)
+
+
+def _models_in(annotation: Any) -> set[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return {annotation}
+    return {part for inner in get_args(annotation) for part in _models_in(inner)}
+
+
+def must_be_one_of(known: Iterable[str], name: object, what: str, folder: Path) -> None:
+    """Refuse a name that is not known.
+
+    Args:
+        what: begins the error, as ``no mold``.
+        folder: where the known ones are.
+
+    Raises:
+        InputError: it lists those that there are.
+    """
+    listed = sorted(known)
+    if name not in listed:
+        raise InputError(f"{what} {name!r} in {folder} (there are: {', '.join(listed) or 'none'})")
+
+
+def short(value: object) -> str:
+    """A value as an error quotes it."""
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}…"
