@@ -16,8 +16,10 @@ import msgpack
 from pydantic import ValidationError
 
 from broker.errors import PayloadError, RefusalCode
+from broker.faults import fault
 from broker.json_values import ENTRIES_LIMIT, check_value
 from broker.messages import MODELS, SCHEMA_VERSION, Message
+from broker.payload_forms import compression, other_form, wide_text
 from broker.topics import Channel
 
 Format = Literal["json", "msgpack"]
@@ -39,7 +41,6 @@ _FORMATS: dict[str, Format] = {
 }
 _MSGPACK_MAP_BYTES = frozenset([*range(0x80, 0x90), 0xDE, 0xDF])
 _ERRORS_NAMED = 4
-_CODES = frozenset(RefusalCode)
 
 M = TypeVar("M", bound=Message)
 
@@ -65,6 +66,8 @@ def decode(
     not such a message.
     """
     model = MODELS[what] if isinstance(what, Channel) else what
+    if not payload:
+        raise PayloadError(RefusalCode.EMPTY, "no bytes: a retained message was cleared, no fault")
     if len(payload) > PAYLOAD_LIMIT:
         raise PayloadError(
             RefusalCode.TOO_LARGE, f"{len(payload)} bytes: at most {PAYLOAD_LIMIT} are read"
@@ -75,9 +78,7 @@ def decode(
         else _parse_json(payload)
     )
     if type(document) is not dict:
-        raise PayloadError(
-            RefusalCode.NOT_AN_OBJECT, f"expected an object, not {type(document).__name__}"
-        )
+        raise PayloadError(RefusalCode.NOT_AN_OBJECT, _not_an_object(document))
     document = model.prepared(document)
     check_value(document)
     _check_version(document)
@@ -107,26 +108,69 @@ def _unique_keys(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
     return unique
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise PayloadError(RefusalCode.NOT_FINITE, f"expected finite numbers, not {name}")
-
-
-_JSON = json.JSONDecoder(object_pairs_hook=_unique_keys, parse_constant=_no_constant)
+_JSON = json.JSONDecoder(object_pairs_hook=_unique_keys)
+"""NaN and infinities are read here: they cost a channel its reading, and any other field more."""
 
 
 def _parse_json(payload: bytes) -> object:
+    payload = payload.rstrip(b"\x00")  # the rest of a PLC's buffer
     try:
         text = payload.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise PayloadError(RefusalCode.NOT_UTF8, f"byte {error.start} is not UTF-8") from None
+        raise _named(payload, RefusalCode.NOT_UTF8, f"byte {error.start} is not UTF-8") from None
     try:
         return _JSON.decode(text.removeprefix("\ufeff"))
     except json.JSONDecodeError as error:
-        raise PayloadError(RefusalCode.NOT_JSON, f"{error.msg} at character {error.pos}") from None
+        raise _named(payload, RefusalCode.NOT_JSON, _not_json(error)) from None
     except ValueError:  # Python's own limit on the digits of an integer
         raise PayloadError(RefusalCode.NUMBER_TOO_BIG, "expected integers of 64 bit") from None
     except RecursionError:
         raise PayloadError(RefusalCode.TOO_DEEP, "nested far too deep") from None
+
+
+def _not_json(error: json.JSONDecodeError) -> str:
+    if error.pos >= len(error.doc.rstrip()):
+        return "the text ends too early: it was cut, or a bracket is missing"
+    if error.msg.startswith("Extra data"):
+        return f"something follows the object at character {error.pos}: send one a message"
+    return f"{error.msg} at character {error.pos}"
+
+
+def _named(payload: bytes, code: RefusalCode, words: str) -> PayloadError:
+    """The refusal of what cannot be parsed, with the form that its first bytes tell."""
+    form = compression(payload)
+    if form is not None:
+        words = f"compressed ({form}): send plain JSON or MessagePack"
+        return PayloadError(RefusalCode.COMPRESSED, words)
+    form = wide_text(payload)
+    if form is not None:
+        return PayloadError(RefusalCode.NOT_UTF8, f"{form} text: send UTF-8")
+    form = other_form(payload)
+    if form is not None:
+        return PayloadError(code, f"{form}: send a JSON object or a MessagePack map ({words})")
+    if not payload:
+        return PayloadError(RefusalCode.NOT_JSON, "nothing but NUL bytes")
+    return PayloadError(code, words)
+
+
+def _not_an_object(document: object) -> str:
+    way = "send an object, {…}"
+    match document:
+        case list():
+            words = "an array: send its objects as messages of their own"
+        case str() if document.lstrip().startswith("{"):
+            words = "an object within a text (encoded twice): send the object itself"
+        case str():
+            words = f"the text {reprlib.repr(document)}: {way}"
+        case None:
+            words = f"null: {way}; no bytes at all clear a retained message"
+        case bool():
+            words = f"{str(document).lower()}: {way}"
+        case int() | float():
+            words = f"the bare number {reprlib.repr(document)}: {way}, that names it"
+        case _:
+            words = f"{type(document).__name__}: {way}"
+    return words
 
 
 def _no_extension(code: int, data: bytes) -> NoReturn:
@@ -158,11 +202,12 @@ def _parse_msgpack(payload: bytes) -> object:
     except msgpack.StackError:
         raise PayloadError(RefusalCode.TOO_DEEP, "nested far too deep") from None
     except msgpack.ExtraData:
-        raise PayloadError(RefusalCode.NOT_MSGPACK, "bytes behind the end") from None
+        raise _named(payload, RefusalCode.NOT_MSGPACK, "bytes behind the end") from None
     except (ValueError, msgpack.UnpackException) as error:
         if "exceeds max_" in str(error):
             raise PayloadError(RefusalCode.TOO_MANY_ENTRIES, str(error)) from None
-        raise PayloadError(RefusalCode.NOT_MSGPACK, str(error) or "incomplete") from None
+        words = str(error) or "incomplete: it was cut"
+        raise _named(payload, RefusalCode.NOT_MSGPACK, words) from None
 
 
 def _check_version(document: dict[str, object]) -> None:
@@ -178,24 +223,9 @@ def _check_version(document: dict[str, object]) -> None:
 def _refusal(error: ValidationError) -> PayloadError:
     """The first fault decides code and field; the detail names the next ones too."""
     faults = error.errors(include_url=False)
-    code, field, words = _fault(dict(faults[0]))
-    others = [_fault(dict(fault))[1] for fault in faults[1:_ERRORS_NAMED]]
+    code, field, words = fault(dict(faults[0]))
+    others = [fault(dict(other))[1] for other in faults[1:_ERRORS_NAMED]]
     if others:
         more = len(faults) - 1 - len(others)
         words += "; also wrong: " + ", ".join(others) + (f" and {more} more" if more else "")
     return PayloadError(code, words, field or None)
-
-
-def _fault(fault: dict[str, Any]) -> tuple[RefusalCode, str, str]:
-    context = fault.get("ctx") or {}
-    path = [str(part) for part in fault["loc"] if part != "[key]"]
-    if isinstance(context.get("field"), str):
-        path.append(context["field"])
-    field = ".".join(part[:64] for part in path)
-    kind = fault["type"]
-    if kind == "missing":
-        return RefusalCode.MISSING_FIELD, field, "this field is needed"
-    if kind in _CODES:
-        return RefusalCode(kind), field, fault["msg"]
-    words = f"{fault['msg']}, got {reprlib.repr(fault['input'])}"
-    return RefusalCode.INVALID_FIELD, field, words

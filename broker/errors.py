@@ -7,8 +7,10 @@ mends the sender).
 
 | code | the payload |
 |---|---|
+| `empty` | has no bytes: with it a retained message is cleared, which is no fault |
 | `too-large` | is longer than the limit |
 | `unknown-topic` | came on a topic outside the grammar |
+| `compressed` | is compressed, and read only as it is |
 | `not-utf8` | is JSON by its content type or first byte, but not UTF-8 |
 | `not-json` | is not one JSON document |
 | `not-msgpack` | is not one MessagePack document |
@@ -39,8 +41,10 @@ FIELD_LIMIT = 200
 class RefusalCode(StrEnum):
     """Why a payload was refused; the table is in the docstring of this module."""
 
+    EMPTY = "empty"
     TOO_LARGE = "too-large"
     UNKNOWN_TOPIC = "unknown-topic"
+    COMPRESSED = "compressed"
     NOT_UTF8 = "not-utf8"
     NOT_JSON = "not-json"
     NOT_MSGPACK = "not-msgpack"

@@ -7,6 +7,7 @@ is a topic level, a file name and a database key without any escaping.
 from __future__ import annotations
 
 import re
+import reprlib
 from typing import Annotated, Any
 
 from pydantic import GetCoreSchemaHandler, StringConstraints
@@ -20,7 +21,7 @@ ID_LIMIT = 64
 _ID_CHARACTER = re.compile(r"[A-Za-z0-9_.-]")
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
-ID_RULE = "1 to 64 of the characters A-Z a-z 0-9 _ . - and the first a letter or a digit"
+ID_RULE = "1 to 64 characters of A-Z a-z 0-9 _ . - and the first is a letter or a digit"
 
 ID_FAULT = "identifier"
 """Type of pydantic's error about an id."""
@@ -56,22 +57,26 @@ def is_identifier(text: str) -> bool:
 def identifier_fault(value: object) -> str:
     """Words for what is wrong with an id, with the character at fault and the way out."""
     match value:
+        case str() if value:
+            words = _text_fault(value)
+        case str():
+            words = "an empty text"
         case bool() | None:
-            return (
-                f"{'null' if value is None else str(value).lower()} is no id: a text of {ID_RULE}"
-            )
+            words = f"{'null' if value is None else str(value).lower()} is no text"
         case int() | float():
             return f'the number {value}: an id is text, send it in quotes: "{value}"'
-        case str() if not value:
-            return f"an empty text: an id has {ID_RULE}"
-        case str() if len(value) > ID_LIMIT:
-            return f"{len(value)} characters ({value[:20]!r}…): an id has {ID_RULE}"
-        case str():
-            at = next((i for i, one in enumerate(value) if not _ID_CHARACTER.fullmatch(one)), 0)
-            where = f"{_named(value[at])} in {value!r}, character {at + 1}"
-            return f"{where}, cannot be in an id: {ID_RULE}"
         case _:
-            return f"expected a text, not {'an array' if isinstance(value, list) else 'an object'}"
+            words = f"{'an array' if isinstance(value, list) else 'an object'} is no text"
+    return f"{words}: an id has {ID_RULE}"
+
+
+def _text_fault(text: str) -> str:
+    wrong = next((i for i, one in enumerate(text) if not _ID_CHARACTER.fullmatch(one)), None)
+    if wrong is not None:
+        return f"{_named(text[wrong])} in {reprlib.repr(text)}, character {wrong + 1}"
+    if len(text) > ID_LIMIT:
+        return f"{len(text)} characters ({text[:20]!r}…)"
+    return f"{text[0]!r} begins {text!r}"
 
 
 def _named(character: str) -> str:

@@ -13,6 +13,8 @@ from typing import Annotated
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from broker.time_faults import number_fault, time_fault
+
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -24,7 +26,6 @@ _RFC3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,12})?"
     r"(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
-_EXPECTED = "expected RFC 3339 with an offset (2026-01-31T12:00:00.5Z) or seconds since the epoch"
 
 
 def parse_timestamp(value: object) -> datetime:
@@ -39,7 +40,8 @@ def parse_timestamp(value: object) -> datetime:
     except OverflowError:
         raise ValueError(f"time outside {EARLIEST.year} to {LATEST.year}") from None
     if not EARLIEST <= time <= LATEST:
-        raise ValueError(f"time {time.isoformat()} outside {EARLIEST.year} to {LATEST.year}")
+        unset = ": the clock of the sender is not set" if time < EARLIEST else ""
+        raise ValueError(f"time {time.isoformat()} outside {EARLIEST.year} to {LATEST.year}{unset}")
     return time
 
 
@@ -53,10 +55,18 @@ def format_timestamp(time: datetime) -> str:
 def _read(value: object) -> datetime:
     match value:
         case bool():
-            raise ValueError(_EXPECTED)
+            raise ValueError(time_fault(value))
         case str() if _RFC3339.fullmatch(value):
-            return datetime.fromisoformat(value.upper()).astimezone(UTC)
+            if value[11:13] == "24" or value[17:19] == "60":
+                raise ValueError(time_fault(value))
+            try:
+                return datetime.fromisoformat(value.upper()).astimezone(UTC)
+            except ValueError:
+                raise ValueError(time_fault(value)) from None
         case int() | float():
+            words = number_fault(value)
+            if words is not None:
+                raise ValueError(words)
             milliseconds = value > MILLISECONDS_ABOVE
             return _EPOCH + (
                 timedelta(milliseconds=value) if milliseconds else timedelta(seconds=value)
@@ -64,7 +74,7 @@ def _read(value: object) -> datetime:
         case datetime() if value.tzinfo is not None:
             return value.astimezone(UTC)
         case _:
-            raise ValueError(_EXPECTED)
+            raise ValueError(time_fault(value))
 
 
 def _validate(value: object) -> datetime:

@@ -26,7 +26,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from broker.errors import PayloadError, RefusalCode
-from broker.ids import is_identifier, require_identifier
+from broker.ids import identifier_fault, is_identifier, require_identifier
 
 DEFAULT_PREFIX = "pur/v1"
 
@@ -220,8 +220,10 @@ class TopicSpace:
             raise _unknown(topic, f"expected a topic below {self.prefix}")
         site, _, rest = topic[len(head) :].partition("/")
         press, _, tail = rest.partition("/")
-        if not (is_identifier(site) and is_identifier(press)):
-            raise _unknown(topic, f"expected {self.prefix}/{{site}}/{{press}}/… with valid ids")
+        for kind, text in (("site", site), ("press", press)):
+            if not is_identifier(text):
+                words = f"{kind}: {identifier_fault(text)}"
+                raise _unknown(topic, f"expected {self.prefix}/{{site}}/{{press}}/…; {words}")
         channel, mold_id, agent_id = _parse_tail(topic, tail)
         return TopicAddress(PressAddress(site, press), channel, mold_id, agent_id)
 

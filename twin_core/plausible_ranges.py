@@ -134,6 +134,23 @@ def plausible(channel: str, value: float) -> str | None:
     return f"{value:g} is outside {found.low:g} to {found.high:g} ({found.reason})"
 
 
+def all_plausible(readings: Mapping[str, float]) -> bool:
+    """Whether every reading of a frame is possible.
+
+    Args:
+        readings: by the name of the sensor, which ends in its unit.
+    """
+    ends = zip(_ends_of(tuple(readings)), readings.values(), strict=True)
+    return all(low <= value <= high for (low, high), value in ends)
+
+
+@lru_cache(maxsize=1024)
+def _ends_of(channels: tuple[str, ...]) -> list[tuple[float, float]]:
+    """A device sends the same names again and again."""
+    found = [range_of(channel) for channel in channels]
+    return [(one.low, one.high) for one in found]
+
+
 def possible_readings(sensor: str, values: Array) -> NDArray[np.bool_]:
     """Which readings of a sensor are possible; the others are left out of every column."""
     found = range_of(sensor)

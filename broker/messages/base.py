@@ -31,7 +31,7 @@ NAMES_LIMIT = 256
 """Entries of each dictionary and list in a message."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*(\.[0-9]+)?")
-_TEXT_PATTERN = r"^[^\x00]*$"
+TEXT_PATTERN = r"^[^\x00]*$"
 
 
 def is_name(text: str) -> bool:
@@ -73,15 +73,15 @@ Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=NAME_LI
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$", max_length=64)]
 """A word for machines, of a closed set kept elsewhere: `ok`, `over-limit`."""
 
-Label = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=_TEXT_PATTERN)]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=TEXT_PATTERN)]
 """A short text for people or a version."""
 
-Words = Annotated[str, StringConstraints(max_length=2000, pattern=_TEXT_PATTERN)]
+Words = Annotated[str, StringConstraints(max_length=2000, pattern=TEXT_PATTERN)]
 """A sentence or several for people."""
 
-ShortText = Annotated[str, StringConstraints(max_length=256, pattern=_TEXT_PATTERN)]
+ShortText = Annotated[str, StringConstraints(max_length=256, pattern=TEXT_PATTERN)]
 
-Reference = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=_TEXT_PATTERN)]
+Reference = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=TEXT_PATTERN)]
 """A number of another system as it is printed there: of a lot, an order, a record."""
 
 Int64 = Annotated[int, Field(ge=INT_MIN, le=INT_MAX)]

@@ -27,6 +27,7 @@ from broker.messages.base import (
 )
 from broker.messages.left_out import LEFT_OUT_LIMIT, LeftOut, in_known_units, set_aside
 from broker.messages.recipe import Recipe
+from broker.near_names import meant_sensor
 from broker.sensors import SENSOR_PATTERN, SUFFIXES_TEXT, has_unit
 from broker.timestamps import Timestamp
 
@@ -39,13 +40,19 @@ QUALITY_NAMES = {
 """Names of the first generation that a quality record still accepts, and what they are now."""
 
 
+def _way_out(name: str) -> str:
+    known = meant_sensor(name)
+    hint = "" if known is None else f"is {known} meant? "
+    return f"{hint}Numbers without a unit belong into metrics"
+
+
 def _names_carry_units(sensors: dict[str, float]) -> dict[str, float]:
     for name in sensors:
         if not has_unit(name):
             raise refusal(
                 RefusalCode.INVALID_FIELD,
                 f"sensor name {name[:64]!r} must end in its unit, one of {SUFFIXES_TEXT}; "
-                "numbers without a unit belong into metrics",
+                f"{_way_out(name)}",
                 name,
             )
     return sensors

@@ -7,6 +7,8 @@ stays where it is, for the check to refuse.
 from __future__ import annotations
 
 import reprlib
+from functools import lru_cache
+from math import isfinite
 from typing import Any
 
 from broker.data_quality import CONTRADICTS, NO_VALUE, NOT_A_NUMBER
@@ -18,6 +20,8 @@ from broker.units import conversion
 
 TEXT_LIMIT = 256
 """Characters of a state."""
+
+_FLOATS = frozenset((float,))
 
 LEFT_OUT_LIMIT = 3 * NAMES_LIMIT
 """Channels of a frame that can be left out: all of sensors, metrics and status."""
@@ -40,6 +44,9 @@ def set_aside(document: dict[str, Any]) -> dict[str, Any]:
         readings = document.get(part)
         if type(readings) is not dict or len(readings) > NAMES_LIMIT:
             continue
+        values = readings.values()
+        if _FLOATS.issuperset(map(type, values)) and all(map(isfinite, values)):
+            continue  # quickly: all are readings
         wrong = {name: found for name, value in readings.items() if (found := _fault(part, value))}
         wrong = {name: found for name, found in wrong.items() if _has_a_place(part, name)}
         if wrong:
@@ -56,7 +63,7 @@ def in_known_units(data: Any) -> Any:
     sensors = data.get("sensors") if isinstance(data, dict) else None
     if not isinstance(sensors, dict):
         return data
-    others = [name for name in sensors if isinstance(name, str) and conversion(name)]
+    others = _in_other_units(tuple(sensors))
     if not others:
         return data
     sensors, left = dict(sensors), {}
@@ -76,6 +83,12 @@ def in_known_units(data: Any) -> Any:
     if left:
         changed["left_out"] = {**(data.get("left_out") or {}), **left}
     return changed
+
+
+@lru_cache(maxsize=1024)
+def _in_other_units(names: tuple[Any, ...]) -> list[str]:
+    """A device sends the same names again and again."""
+    return [name for name in names if isinstance(name, str) and conversion(name)]
 
 
 def _has_a_place(part: str, name: object) -> bool:
@@ -111,11 +124,11 @@ def _no_state(value: object) -> dict[str, str] | None:
 def _no_number(value: object) -> str:
     if not isinstance(value, str):
         return f"{_shown(value)} is no number"
-    number = _number_in(value)
+    number = number_in(value)
     return f"the text {_shown(value)}: send {'a number' if number is None else number}"
 
 
-def _number_in(text: str) -> str | None:
+def number_in(text: str) -> str | None:
     """The number that a text means, as JSON writes it; None when that is not certain."""
     plain = text.strip()
     if plain.count(",") == 1 and "." not in plain:

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from broker.codec import decode as decode_payload
+from broker.data_quality import IMPOSSIBLE
 from broker.dead_letter_reasons import CLOCK_SKEW, INTERNAL_ERROR, NOT_INBOUND, UNREADABLE
 from broker.errors import PayloadError
 from broker.messages import (
     DeadLetter,
+    LeftOut,
     Message,
     Order,
     PressEvent,
@@ -17,8 +19,10 @@ from broker.messages import (
     ShotEvent,
     TelemetryFrame,
 )
-from broker.topics import INBOUND_CHANNELS, PressAddress, TopicSpace
+from broker.remarks import Remark, remarks
+from broker.topics import INBOUND_CHANNELS, Channel, PressAddress, TopicSpace
 from edge_agent.links.publish_packet import Incoming
+from twin_core.plausible_ranges import all_plausible, plausible
 
 FromPress = TelemetryFrame | ShotEvent | QualityRecord | PressEvent | Order
 
@@ -28,7 +32,10 @@ class Decoded:
     """A message and the press it came from."""
 
     press: PressAddress
-    message: FromPress
+    message: FromPress | None
+    """None when there were no bytes: a retained message was cleared, which is no fault."""
+    remarks: tuple[Remark, ...] = ()
+    """What is in the message, not used, and should be known to people."""
 
 
 def decode(
@@ -53,20 +60,50 @@ def decode(
         press = address.press
         if address.channel not in INBOUND_CHANNELS:
             return _dead(incoming, press, now, NOT_INBOUND, "only the twin publishes here")
-        message: Message = decode_payload(address.channel, incoming.payload, incoming.content_type)
+        decoded = _read(incoming, press, address.channel)
     except PayloadError as error:
         return _dead(incoming, press, now, error.code, error.detail)
     except Exception as error:  # one message must not stop the others, nor come back for ever
         return _dead(incoming, press, now, INTERNAL_ERROR, f"please report it: {error!r}")
+    words = _ahead(decoded, now, future_skew_max_s)
+    return decoded if words is None else _dead(incoming, press, now, CLOCK_SKEW, words)
+
+
+def _read(incoming: Incoming, press: PressAddress, channel: Channel) -> Decoded:
+    if not incoming.payload:
+        return Decoded(press, None)
+    message: Message = decode_payload(channel, incoming.payload, incoming.content_type)
     assert isinstance(message, FromPress)
-    ahead = message.ts - now
-    if ahead > timedelta(seconds=future_skew_max_s):
-        words = (
-            f"ts: {message.ts.isoformat()} is {ahead.total_seconds():.0f} s ahead of the agent, "
-            f"at most {future_skew_max_s:.0f} s are accepted: set the sender's clock"
-        )
-        return _dead(incoming, press, now, CLOCK_SKEW, words)
-    return Decoded(press, message)
+    message = _without_the_impossible(message)
+    return Decoded(press, message, tuple(remarks(message)))
+
+
+def _ahead(decoded: Decoded, now: datetime, future_skew_max_s: float) -> str | None:
+    """Words for a message of the future; None for every other one."""
+    if decoded.message is None:
+        return None
+    ts = decoded.message.ts
+    ahead = ts - now
+    if ahead <= timedelta(seconds=future_skew_max_s):
+        return None
+    return (
+        f"ts: {ts.isoformat()} is {ahead.total_seconds():.0f} s ahead of the agent, "
+        f"at most {future_skew_max_s:.0f} s are accepted: set the sender's clock"
+    )
+
+
+def _without_the_impossible(message: FromPress) -> FromPress:
+    """The message with readings that no sensor can have in ``left_out``."""
+    if not isinstance(message, TelemetryFrame) or all_plausible(message.sensors):
+        return message
+    wrong = {
+        name: words
+        for name, value in message.sensors.items()
+        if (words := plausible(name, value)) is not None
+    }
+    good = {name: value for name, value in message.sensors.items() if name not in wrong}
+    left = {name: LeftOut(reason=IMPOSSIBLE, words=words) for name, words in wrong.items()}
+    return message.model_copy(update={"sensors": good, "left_out": message.left_out | left})
 
 
 def _dead(

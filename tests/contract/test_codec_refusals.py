@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -57,7 +58,8 @@ def raw_extra(json_text: str) -> bytes:
 
 REFUSED: dict[str, tuple[bytes, RefusalCode, str | None]] = {
     "too large": (raw(x="a" * PAYLOAD_LIMIT), RefusalCode.TOO_LARGE, None),
-    "empty": (b"", RefusalCode.NOT_JSON, None),
+    "empty": (b"", RefusalCode.EMPTY, None),
+    "gzip": (gzip.compress(raw()), RefusalCode.COMPRESSED, None),
     "latin-1": ('{"x": "ü"}'.encode("latin-1"), RefusalCode.NOT_UTF8, None),
     "utf-16": (raw().decode().encode("utf-16"), RefusalCode.NOT_UTF8, None),
     "two documents": (raw() + raw(), RefusalCode.NOT_JSON, None),
@@ -80,8 +82,8 @@ REFUSED: dict[str, tuple[bytes, RefusalCode, str | None]] = {
     ),
     "many entries": (raw(x=[0] * (ENTRIES_LIMIT + 1)), RefusalCode.TOO_MANY_ENTRIES, "x"),
     "twice": (b'{"v": 1, "v": 1}', RefusalCode.DUPLICATE_KEY, "v"),
-    "NaN": (raw_extra("NaN"), RefusalCode.NOT_FINITE, None),
-    "infinity": (raw_extra("-Infinity"), RefusalCode.NOT_FINITE, None),
+    "NaN": (raw_extra("NaN"), RefusalCode.NOT_FINITE, "x"),
+    "infinity": (raw_extra("[-Infinity]"), RefusalCode.NOT_FINITE, "x.0"),
     "overflow": (raw_extra("[1e999]"), RefusalCode.NOT_FINITE, "x.0"),
     "64 bit": (raw_extra(str(2**63)), RefusalCode.NUMBER_TOO_BIG, "x"),
     "5,000 digits": (raw_extra("9" * 5000), RefusalCode.NUMBER_TOO_BIG, None),

@@ -1,0 +1,84 @@
+"""Remarks on a message that is read: what is in it, not used, and should be known to people.
+
+A reading that was left out, a name that is nearly known, a recipe that names an input and gives no
+value. None of them costs the message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from broker.data_quality import CONTRADICTS, NAME_NOT_KNOWN, RECIPE_GAP
+from broker.messages import Message, Order, Recipe, ShotEvent, TelemetryFrame
+from broker.near_names import meant_in, meant_sensor
+from broker.units import conversion
+
+REMARKS_LIMIT = 32
+"""Remarks on one message; what is wrong with more channels is one fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something about a message that people should know."""
+
+    code: str
+    """Of `broker.data_quality`: a reason of `left_out`, or a flag."""
+    field: str
+    """Dotted path in the message: `sensors.T_mould_C`."""
+    words: str
+
+
+def remarks(message: Message) -> list[Remark]:
+    """What there is to say about a message, at most `REMARKS_LIMIT` remarks."""
+    if isinstance(message, TelemetryFrame):
+        return _of_frame(message)
+    found = [*_near(message)]
+    if isinstance(message, ShotEvent | Order) and message.recipe is not None:
+        found += _of_recipe(message.recipe)
+    return found[:REMARKS_LIMIT]
+
+
+def _of_frame(frame: TelemetryFrame) -> list[Remark]:
+    found = [
+        Remark(left.reason, name, f"{name}: {left.words or left.reason}")
+        for name, left in frame.left_out.items()
+    ]
+    for name, known in _near_sensors(tuple(frame.sensors)):
+        found.append(_not_known(f"sensors.{name}", name, known))
+    if frame.model_extra:
+        found += _near(frame)
+    return found[:REMARKS_LIMIT]
+
+
+@lru_cache(maxsize=1024)
+def _near_sensors(names: tuple[str, ...]) -> list[tuple[str, str]]:
+    """A device sends the same names again and again."""
+    return [(name, known) for name in names if (known := meant_sensor(name)) is not None]
+
+
+def _of_recipe(recipe: Recipe) -> Iterator[Remark]:
+    extras = recipe.model_extra or {}
+    for name, known in meant_in(extras, Recipe.model_fields).items():
+        other = conversion(name)
+        if other is not None and other.name == known:
+            words = f"recipe.{name}: {extras[name]} contradicts {known}, which counts"
+            yield Remark(CONTRADICTS, f"recipe.{name}", words)
+        else:
+            yield _not_known(f"recipe.{name}", name, known)
+    for name in Recipe.model_fields:
+        if name in recipe.model_fields_set and getattr(recipe, name) is None:
+            words = f"recipe.{name}: null, so the recipe does not say it; a reading is needed"
+            yield Remark(RECIPE_GAP, f"recipe.{name}", words)
+
+
+def _near(message: Message) -> Iterator[Remark]:
+    fields: Iterable[str] = type(message).model_fields
+    for name, known in meant_in(message.model_extra or {}, fields).items():
+        yield _not_known(name, name, known)
+
+
+def _not_known(field: str, name: str, known: str) -> Remark:
+    words = f"{field[:80]}: {name[:64]} is not known and not used; {known} is meant?"
+    return Remark(NAME_NOT_KNOWN, field[:80], words)
