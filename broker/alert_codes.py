@@ -17,6 +17,7 @@ SPOOL_THINNED: Final = "spool-thinned"
 SPOOL_FULL: Final = "spool-full"
 SPOOL_HAS_ROOM: Final = "spool-has-room"
 SPOOL_SALVAGED: Final = "spool-salvaged"
+PUBLISH_REFUSED: Final = "publish-refused"
 TWO_AGENTS: Final = "two-agents-of-one-name"
 GAVE_WAY: Final = "agent-gave-way"
 
@@ -34,6 +35,7 @@ ALERT_CODES: Final = {
     SPOOL_FULL: "the spool is full: messages stay at the broker",
     SPOOL_HAS_ROOM: "the spool takes everything again",
     SPOOL_SALVAGED: "the spool was damaged or lost; what was readable was saved",
+    PUBLISH_REFUSED: "the broker refuses messages of the twin: nobody hears them",
     TWO_AGENTS: "another agent with this site and agent_id was started, and gives way",
     GAVE_WAY: "a second agent with this site and agent_id has ended",
 }

@@ -15,11 +15,15 @@ INTERNAL_ERROR = "internal-error"
 REFUSED_BY_HISTORY = "refused-by-history"
 """The database will never take this row, which is the payload of the dead letter."""
 
+REFUSED_BY_BROKER = "refused-by-broker"
+"""The broker will never take this message of the twin, which is the payload of the dead letter."""
+
 REASONS = frozenset(code.value for code in RefusalCode) | {
     CLOCK_SKEW,
     NOT_INBOUND,
     UNREADABLE,
     INTERNAL_ERROR,
     REFUSED_BY_HISTORY,
+    REFUSED_BY_BROKER,
 }
 """Every reason that a dead letter has."""

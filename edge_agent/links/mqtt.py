@@ -25,7 +25,13 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from broker.codec import CONTENT_TYPES, detect_format
 from edge_agent.config.settings import BrokerSettings
-from edge_agent.errors import LinkError, NotAuthorized, PacketError, PublishRefused
+from edge_agent.errors import (
+    LinkError,
+    NotAuthorized,
+    PacketError,
+    PublishDeferred,
+    PublishRefused,
+)
 from edge_agent.links.paho_batches import QuickPaho
 from edge_agent.links.publish_packet import Incoming
 from edge_agent.links.tls import (
@@ -44,14 +50,33 @@ CONNECT_V5_TIMEOUT_S = 2.0
 TIMEOUT_S = 10.0
 HUNG_UP = "the broker hung up before it answered"
 BROKER_LOG = "the broker's log says why"
+TOO_LARGE = "raise the broker's limit (Mosquitto: max_packet_size, message_size_limit)"
 NEVER_ACCEPTED = {
-    "Topic name invalid": "the broker's rules for topics must let it pass; see topic_prefix",
-    "Packet too large": "raise the broker's limit on packets (Mosquitto: max_packet_size)",
-    "Payload format invalid": "set broker.payload_format to what the broker lets pass",
+    0x90: "the broker's rules for topics must let it pass; see topic_prefix",
+    0x95: TOO_LARGE,
+    0x99: "set broker.payload_format to what the broker lets pass",
+    0x9A: "let the broker retain messages",
+    0x9B: "let the broker take QoS 1",
 }
 """Reason codes of a publish that trying again cannot change, and what to do about each."""
-NOT_AUTHORIZED = "Not authorized"
+NOT_AUTHORIZED = 0x87
 """The reason code of a publish that the access rules forbid."""
+CODE_NAMES = {
+    0x80: "Unspecified error",
+    0x83: "Implementation specific error",
+    NOT_AUTHORIZED: "Not authorized",
+    0x89: "Server busy",
+    0x90: "Topic name invalid",
+    0x91: "Packet identifier in use",
+    0x95: "Packet too large",
+    0x97: "Quota exceeded",
+    0x99: "Payload format invalid",
+    0x9A: "Retain not supported",
+    0x9B: "QoS not supported",
+}
+"""Words of MQTT 5 for reason codes of a publish."""
+PACKET_OVERHEAD = 9
+"""Bytes of a PUBLISH beside topic, properties and payload, at most."""
 SUBSCRIBE_FORBIDDEN = {0x80, 0x87}
 """Those of a subscription; 0x80 is all that MQTT 3.1.1 says of any refusal."""
 
@@ -76,6 +101,8 @@ class _Client(aiomqtt.Client):
         self._results: dict[int, tuple[str, asyncio.Future[None]]] = {}
         """Topic and outcome of what the broker has not acknowledged, by packet id."""
         self.session_present = False
+        self._packet_bytes_max: int | None = None
+        """A broker hangs up on a larger packet."""
         self._received: deque[Incoming] = deque()
         self._arrival: asyncio.Future[None] | None = None
         self._abandoned = False
@@ -143,24 +170,16 @@ class _Client(aiomqtt.Client):
         topic, outcome = self._results.pop(mid, ("", None))
         if outcome is None or outcome.done():
             return
-        if not reason_code.is_failure:
-            outcome.set_result(None)
-            return
-        name = reason_code.getName()
-        words = f"{topic}: the broker refused a publish: {name}"
-        if name == NOT_AUTHORIZED:
-            outcome.set_exception(NotAuthorized(words))
+        if reason_code.is_failure:
+            outcome.set_exception(refusal(topic, self.paho.puback_code))
         else:
-            never = NEVER_ACCEPTED.get(name)
-            refused = (
-                PublishRefused(words, hint=never) if never else LinkError(words, hint=BROKER_LOG)
-            )
-            outcome.set_exception(refused)
+            outcome.set_result(None)
 
     def _on_connect(
         self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None
     ) -> None:
         self.session_present = bool(flags.session_present)
+        self._packet_bytes_max = getattr(properties, "MaximumPacketSize", None)
         super()._on_connect(client, userdata, flags, reason_code, properties)
 
     def _on_disconnect(
@@ -209,6 +228,10 @@ class _Client(aiomqtt.Client):
             PublishRefused: MQTT cannot carry this message.
             LinkError: the link is down.
         """
+        limit = self._packet_bytes_max
+        if limit is not None and _packet_bytes(topic, payload, properties, limit) > limit:
+            words = f"{topic}: {len(payload)} bytes, the broker takes packets of {limit}"
+            raise PublishRefused(words, hint=TOO_LARGE)
         try:
             info = self._client.publish(topic, payload, QOS, retain, properties)
         except ValueError as error:  # topic or payload beyond what MQTT can carry
@@ -289,7 +312,9 @@ class Session:
 
         Raises:
             PublishRefused: it will never take this message.
-            LinkError: not now: the link is down, or the broker asks to wait.
+            NotAuthorized: nor this one, unless its rules are changed.
+            PublishDeferred: it does not take it now.
+            LinkError: the link is down.
         """
         outcome = self.send(
             topic,
@@ -433,6 +458,23 @@ def _client(
     )
     client.pending_calls_threshold = 1000
     return client
+
+
+def refusal(topic: str, code: int) -> LinkError:
+    """Error of a publish that the broker answered with a reason code of 0x80 or more."""
+    words = f"{topic}: the broker refused a publish: {CODE_NAMES.get(code, f'code 0x{code:02x}')}"
+    if code == NOT_AUTHORIZED:
+        return NotAuthorized(words)
+    never = NEVER_ACCEPTED.get(code)
+    return PublishRefused(words, hint=never) if never else PublishDeferred(words)
+
+
+def _packet_bytes(topic: str, payload: bytes, properties: Properties | None, limit: int) -> int:
+    """Length of a PUBLISH; of a payload that is far below the limit its own will do."""
+    if len(payload) < limit // 2 or properties is None:
+        return len(payload)
+    packed: bytes = properties.pack()  # type: ignore[no-untyped-call]
+    return PACKET_OVERHEAD + len(topic.encode()) + len(packed) + len(payload)
 
 
 def public(topic: str) -> str:

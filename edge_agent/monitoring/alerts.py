@@ -137,6 +137,17 @@ def spool_salvaged(press: PressAddress, salvage: Repair, now: datetime) -> Alert
     return _alert(press, now, codes.SPOOL_SALVAGED, "critical", words)
 
 
+def publish_refused(press: PressAddress, words: str, now: datetime) -> Alert:
+    """The broker refuses messages of the twin.
+
+    Args:
+        press: press that they are about.
+        words: why, and the way out.
+    """
+    words = printable(f"{words}; until then they are dead letters", WORDS_MAX)
+    return _alert(press, now, codes.PUBLISH_REFUSED, "warning", words)
+
+
 def model_refused(press: PressAddress, label: str, words: str, now: datetime) -> Alert:
     """A model that is promoted, or in shadow, cannot be used."""
     words = f"{label} cannot be used: {words}; the physics answers alone"

@@ -15,7 +15,7 @@ from edge_agent.clock import Clock
 from edge_agent.config.catalogue import Catalogue, changed_systems
 from edge_agent.config.settings import Settings
 from edge_agent.drift.schedule import DriftWatch
-from edge_agent.errors import StoreError
+from edge_agent.errors import LinkError, StoreError
 from edge_agent.inference.earlier_shots import EARLIER_SCOPE
 from edge_agent.links.publish_packet import Incoming
 from edge_agent.logs import get_logger
@@ -31,10 +31,11 @@ from edge_agent.pipeline.issue import Predictions
 from edge_agent.pipeline.kept_shots import kept_shots
 from edge_agent.pipeline.publish import PREDICTION_EXPIRES_S, Publisher
 from edge_agent.pipeline.receive import Inlet
+from edge_agent.pipeline.refused_publishes import RefusedPublishes
 from edge_agent.pipeline.results import Results
 from edge_agent.pipeline.revisions import REVISION_SCOPE, Revisions
 from edge_agent.pipeline.simulate import Simulations
-from edge_agent.ports import HistoryRow, Stored
+from edge_agent.ports import HistoryRow, Outgoing, Stored
 from edge_agent.shots import scenario
 from edge_agent.shots.shot import Shot
 from edge_agent.spool.changes import Changes
@@ -80,10 +81,11 @@ class Pipeline:
         metrics.held_age.set_function(self._held_s)
         self._committed, self._refuses = committed, refuses
         took = metrics.stage_seconds.labels("publish").observe
-        self.publisher = Publisher(spool, clock, self._published, took)
+        self.publisher = Publisher(spool, clock, self._published, took, self._publish_refused)
         self.publisher.moved = self._settle
         self._revisions = Revisions(spool.state_at_start(REVISION_SCOPE), clock.now())
         self.results = Results(self._topics, settings.broker.payload_format, self.publisher)
+        self._refused_publishes = RefusedPublishes(self.results, metrics, clock)
         self._writer = Writer(
             spool, self.publisher, self._revisions, clock, metrics, self._written, self._refused
         )
@@ -387,8 +389,13 @@ class Pipeline:
             self.results.unsaved = refuses
             self._refuses(refuses)
 
-    def _published(self, message: object) -> None:
-        self._metrics.published(message, self._clock.now())  # type: ignore[arg-type]
+    def _published(self, message: Outgoing) -> None:
+        self._metrics.published(message, self._clock.now())
+        self._refused_publishes.accepted(message)
+
+    def _publish_refused(self, message: Outgoing, problem: LinkError) -> None:
+        self._refused_publishes.refused(message, problem)
+        self.wake.set()
 
     async def _drain_inbox(self) -> None:
         """Messages that an older program acknowledged and had not worked on."""

@@ -213,7 +213,7 @@ except StoreError as error:
     ):
         fill = f"dd if=/dev/zero of={disk}/fill bs=64k count=1 2>/dev/null; "
         done = subprocess.run(
-            [*apart, "sh", "-c", f"mount -t tmpfs -o {options} none {disk} || exit 77; {fill}"  # noqa: RUF005
+            [*apart, "sh", "-c", f"mount -t tmpfs -o {options} none {disk} || exit 77; {fill}"
              f"{sys.executable} {program} {disk}"],
             capture_output=True, text=True, check=False, timeout=120,
             env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
