@@ -17,6 +17,7 @@ SPOOL_THINNED: Final = "spool-thinned"
 SPOOL_FULL: Final = "spool-full"
 SPOOL_HAS_ROOM: Final = "spool-has-room"
 SPOOL_SALVAGED: Final = "spool-salvaged"
+PUBLISH_REFUSED: Final = "publish-refused"
 TWO_AGENTS: Final = "two-agents-of-one-name"
 GAVE_WAY: Final = "agent-gave-way"
 MOLD_CHANGED: Final = "mold-changed"
@@ -25,6 +26,8 @@ PRESS_CLOCK: Final = "press-clock-wrong"
 PRESS_CLOCK_RIGHT: Final = "press-clock-right-again"
 IMPOSSIBLE_READINGS: Final = "impossible-readings"
 READINGS_LEFT_OUT: Final = "readings-left-out"
+NAME_NOT_KNOWN: Final = "name-not-known"
+RECIPE_GAP: Final = "recipe-gap"
 READINGS_WITHOUT_SHOT: Final = "readings-without-shot"
 
 ALERT_CODES: Final = {
@@ -41,6 +44,7 @@ ALERT_CODES: Final = {
     SPOOL_FULL: "the spool is full: messages stay at the broker",
     SPOOL_HAS_ROOM: "the spool takes everything again",
     SPOOL_SALVAGED: "the spool was damaged or lost; what was readable was saved",
+    PUBLISH_REFUSED: "the broker refuses messages of the twin: nobody hears them",
     TWO_AGENTS: "another agent with this site and agent_id was started, and gives way",
     GAVE_WAY: "a second agent with this site and agent_id has ended",
     MOLD_CHANGED: "a shot was started on one mold and poured into another: the pour decides",
@@ -49,6 +53,8 @@ ALERT_CODES: Final = {
     PRESS_CLOCK_RIGHT: "the clock of a press is right again",
     IMPOSSIBLE_READINGS: "a sensor reports what cannot be: its readings are left out",
     READINGS_LEFT_OUT: "a channel gives no number: its readings are left out",
+    NAME_NOT_KNOWN: "a name is nearly one that is known: what it says is not used",
+    RECIPE_GAP: "a recipe names an input and gives no value",
     READINGS_WITHOUT_SHOT: "readings of a part name no mold, and the press has several",
 }
 """Every code with its meaning."""

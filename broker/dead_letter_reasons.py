@@ -19,6 +19,9 @@ TOO_LATE = "too-late"
 CONTRADICTS_EARLIER = "contradicts-earlier"
 """The same event at the same time was reported before with other content."""
 
+REFUSED_BY_BROKER = "refused-by-broker"
+"""The broker will never take this message of the twin, which is the payload of the dead letter."""
+
 REASONS = frozenset(code.value for code in RefusalCode) | {
     CLOCK_SKEW,
     NOT_INBOUND,
@@ -27,5 +30,6 @@ REASONS = frozenset(code.value for code in RefusalCode) | {
     REFUSED_BY_HISTORY,
     TOO_LATE,
     CONTRADICTS_EARLIER,
+    REFUSED_BY_BROKER,
 }
 """Every reason that a dead letter has."""

@@ -10,7 +10,8 @@ TwinError
 │   ├── PacketError       the broker sent what is not MQTT
 │   ├── CredentialsError  a certificate, key or password file cannot be used just now
 │   ├── NotAuthorized   the broker's access rules do not allow it
-│   └── PublishRefused  the broker will never take this message
+│   ├── PublishRefused  the broker will never take this message
+│   └── PublishDeferred the broker does not take this message now
 └── StoreError          spool or history cannot be written or read (retryable)
 """
 
@@ -68,7 +69,10 @@ class CredentialsError(LinkError):
 
 
 class NotAuthorized(LinkError):
-    """The broker's access rules do not allow it; they may be changed, so it is tried again."""
+    """The broker's access rules do not allow it: a result that it refuses is a dead letter.
+
+    Rules may be changed, so subscriptions and statuses are tried again.
+    """
 
     usual_hint = (
         "let the access rules of the broker allow it to this user: docs/broker.md has who may "
@@ -80,6 +84,12 @@ class PublishRefused(LinkError):
     """The broker refused a message for good (its topic or payload); it becomes a dead letter."""
 
     retryable = False
+
+
+class PublishDeferred(LinkError):
+    """The broker does not take a message now: it is busy, or a quota is used up."""
+
+    usual_hint = "look at the broker's limits and load: its log may say more"
 
 
 class StoreError(TwinError):

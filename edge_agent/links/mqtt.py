@@ -122,7 +122,9 @@ class Session:
 
         Raises:
             PublishRefused: it will never take this message.
-            LinkError: not now: the link is down, or the broker asks to wait.
+            NotAuthorized: nor this one, unless its rules are changed.
+            PublishDeferred: it does not take it now.
+            LinkError: the link is down.
         """
         outcome = self.send(topic, payload, **options)
         try:

@@ -16,22 +16,15 @@ from paho.mqtt.client import MQTT_ERR_SUCCESS
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge_agent.errors import LinkError, NotAuthorized, PacketError, PublishRefused
+from edge_agent.errors import LinkError, PacketError, PublishRefused
 from edge_agent.links.paho_batches import QuickPaho
 from edge_agent.links.publish_packet import Incoming
+from edge_agent.links.refusals import TOO_LARGE, packet_bytes, refusal
 
 QOS = 1
 """QoS 1 with acknowledgement after the commit and unique keys: QoS 2 loses messages in paho."""
 HUNG_UP = "the broker hung up before it answered"
 BROKER_LOG = "the broker's log says why"
-NEVER_ACCEPTED = {
-    "Topic name invalid": "the broker's rules for topics must let it pass; see topic_prefix",
-    "Packet too large": "raise the broker's limit on packets (Mosquitto: max_packet_size)",
-    "Payload format invalid": "set broker.payload_format to what the broker lets pass",
-}
-"""Reason codes of a publish that trying again cannot change, and what to do about each."""
-NOT_AUTHORIZED = "Not authorized"
-"""The reason code of a publish that the access rules forbid."""
 
 
 class Client(aiomqtt.Client):
@@ -46,6 +39,8 @@ class Client(aiomqtt.Client):
         self._results: dict[int, tuple[str, asyncio.Future[None]]] = {}
         """Topic and outcome of what the broker has not acknowledged, by packet id."""
         self.session_present = False
+        self._packet_bytes_max: int | None = None
+        """A broker hangs up on a larger packet."""
         self._received: deque[Incoming] = deque()
         self._arrival: asyncio.Future[None] | None = None
         self._abandoned = False
@@ -113,24 +108,16 @@ class Client(aiomqtt.Client):
         topic, outcome = self._results.pop(mid, ("", None))
         if outcome is None or outcome.done():
             return
-        if not reason_code.is_failure:
-            outcome.set_result(None)
-            return
-        name = reason_code.getName()
-        words = f"{topic}: the broker refused a publish: {name}"
-        if name == NOT_AUTHORIZED:
-            outcome.set_exception(NotAuthorized(words))
+        if reason_code.is_failure:
+            outcome.set_exception(refusal(topic, self.paho.puback_code))
         else:
-            never = NEVER_ACCEPTED.get(name)
-            refused = (
-                PublishRefused(words, hint=never) if never else LinkError(words, hint=BROKER_LOG)
-            )
-            outcome.set_exception(refused)
+            outcome.set_result(None)
 
     def _on_connect(
         self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None
     ) -> None:
         self.session_present = bool(flags.session_present)
+        self._packet_bytes_max = getattr(properties, "MaximumPacketSize", None)
         super()._on_connect(client, userdata, flags, reason_code, properties)
 
     def _on_disconnect(
@@ -179,6 +166,10 @@ class Client(aiomqtt.Client):
             PublishRefused: MQTT cannot carry this message.
             LinkError: the link is down.
         """
+        limit = self._packet_bytes_max
+        if limit is not None and packet_bytes(topic, payload, properties, limit) > limit:
+            words = f"{topic}: {len(payload)} bytes, the broker takes packets of {limit}"
+            raise PublishRefused(words, hint=TOO_LARGE)
         try:
             info = self._client.publish(topic, payload, QOS, retain, properties)
         except ValueError as error:  # topic or payload beyond what MQTT can carry

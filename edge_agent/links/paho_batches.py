@@ -12,6 +12,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from typing import Literal
 
 from paho.mqtt.client import MQTT_ERR_SUCCESS, PUBACK, Client, MQTTv5
 from paho.mqtt.enums import MessageType, MQTTErrorCode
@@ -19,7 +20,11 @@ from paho.mqtt.enums import MessageType, MQTTErrorCode
 from edge_agent.links.publish_packet import Incoming, UnreadablePacket, packet_id, read_publish
 
 READ_BYTES = 65_536
+UNSPECIFIED = 0x80
+"""Reason code of a PUBACK that says no more than that the message was refused."""
 _PUBACK = struct.Struct("!BBH")
+_KNOWN_TO_PAHO = {0x00, 0x10, UNSPECIFIED, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99}
+"""Of a PUBACK; Mosquitto also sends 0x95, others 0x89, and paho would end the connection."""
 _NAMES = {0: "packet of type 0"} | {kind.value: kind.name for kind in MessageType}
 
 
@@ -30,6 +35,8 @@ class QuickPaho(Client):
     """Takes every message, and every PUBLISH that cannot be read."""
     trouble: str | None = None
     """What could not be read, when that ended the connection."""
+    puback_code = 0
+    """Reason code of the PUBACK that is being read, as the broker sent it."""
     _read, _taken = b"", 0
 
     def acknowledge(self, mids: Iterable[int]) -> None:
@@ -85,6 +92,15 @@ class QuickPaho(Client):
         if code == MQTTErrorCode.MQTT_ERR_PROTOCOL and kind != MessageType.CONNACK:
             self.trouble = f"the broker sent a {_NAMES[kind]}, which breaks the protocol"
         return code
+
+    def _handle_pubackcomp(self, cmd: Literal["PUBACK", "PUBCOMP"]) -> MQTTErrorCode:
+        """As paho's; a reason code that it does not know becomes one that it knows."""
+        packet = bytearray(self._in_packet["packet"])
+        self.puback_code = packet[2] if len(packet) > 2 else 0
+        if self.puback_code not in _KNOWN_TO_PAHO:
+            packet[2] = UNSPECIFIED
+            self._in_packet["packet"] = packet
+        return super()._handle_pubackcomp(cmd)
 
     def _handle_publish(self) -> MQTTErrorCode:
         qos = self._in_packet["command"] >> 1 & 3

@@ -7,15 +7,16 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from broker import alert_codes as codes
+from broker import data_quality
 from broker.errors import printable
 from broker.messages import Alert, Prediction, ShotKpis, TelemetryFrame
+from broker.remarks import Remark
 from broker.topics import PressAddress
 from edge_agent.monitoring.press_clocks import in_words
 from edge_agent.shots.shot import Shot
 from edge_agent.shots.steps import ENDS
 from edge_agent.spool.limit import SpoolAlert
 from edge_agent.spool.repair import Repair
-from twin_core.plausible_ranges import plausible
 
 Severity = Literal["info", "warning", "critical"]
 WORDS_MAX = 2000
@@ -25,6 +26,12 @@ DRIFT_LEVELS: tuple[tuple[str, Severity], ...] = (
     (codes.DRIFT_WARNING, "warning"),
     (codes.DRIFT_ALERT, "critical"),
 )
+
+_OF_REMARK = {
+    data_quality.IMPOSSIBLE: codes.IMPOSSIBLE_READINGS,
+    data_quality.NAME_NOT_KNOWN: codes.NAME_NOT_KNOWN,
+    data_quality.RECIPE_GAP: codes.RECIPE_GAP,
+}
 
 
 def t_demold_actual_s(shot: Shot) -> float | None:
@@ -143,6 +150,17 @@ def spool_salvaged(press: PressAddress, salvage: Repair, now: datetime) -> Alert
     return _alert(press, now, codes.SPOOL_SALVAGED, "critical", words)
 
 
+def publish_refused(press: PressAddress, words: str, now: datetime) -> Alert:
+    """The broker refuses messages of the twin.
+
+    Args:
+        press: press that they are about.
+        words: why, and the way out.
+    """
+    words = printable(f"{words}; until then they are dead letters", WORDS_MAX)
+    return _alert(press, now, codes.PUBLISH_REFUSED, "warning", words)
+
+
 def model_refused(press: PressAddress, label: str, words: str, now: datetime) -> Alert:
     """A model that is promoted, or in shadow, cannot be used."""
     words = f"{label} cannot be used: {words}; the physics answers alone"
@@ -209,22 +227,19 @@ def press_clock(press: PressAddress, offset: timedelta, now: datetime) -> Alert:
     return _alert(press, now, codes.PRESS_CLOCK, "warning", words, evidence=evidence)
 
 
-def impossible_readings(
-    press: PressAddress, frame: TelemetryFrame, channel: str, now: datetime
-) -> Alert:
-    """A reading that cannot be."""
-    why = plausible(channel, frame.sensors[channel])
-    words = f"device {frame.device_id}: {channel} {why}: left out; check sensor, wire and scaling"
-    return _of_frame(press, frame, channel, codes.IMPOSSIBLE_READINGS, words, now)
+def remark(press: PressAddress, sender: str | None, found: Remark, now: datetime) -> Alert:
+    """A thing in a message that was not used.
 
-
-def readings_left_out(
-    press: PressAddress, frame: TelemetryFrame, channel: str, now: datetime
-) -> Alert:
-    """A channel of a frame that holds no number."""
-    left = frame.left_out[channel]
-    words = f"device {frame.device_id}: {channel}: {left.words or left.reason}: left out"
-    return _of_frame(press, frame, channel, codes.READINGS_LEFT_OUT, words, now)
+    Args:
+        press: press that sent it.
+        sender: device or shot that it is about.
+        found: the remark.
+        now: the agent's time.
+    """
+    words = found.words if sender is None else f"{sender}: {found.words}"
+    evidence: dict[str, float | str] = {"field": found.field, "reason": found.code}
+    code = _OF_REMARK.get(found.code, codes.READINGS_LEFT_OUT)
+    return _alert(press, now, code, "warning", printable(words, WORDS_MAX), evidence=evidence)
 
 
 def readings_without_shot(press: PressAddress, frame: TelemetryFrame, now: datetime) -> Alert:
@@ -236,13 +251,6 @@ def readings_without_shot(press: PressAddress, frame: TelemetryFrame, now: datet
     evidence: dict[str, float | str] = {"device_id": frame.device_id}
     code = codes.READINGS_WITHOUT_SHOT
     return _alert(press, now, code, "warning", words, evidence=evidence)
-
-
-def _of_frame(
-    press: PressAddress, frame: TelemetryFrame, channel: str, code: str, words: str, now: datetime
-) -> Alert:
-    evidence: dict[str, float | str] = {"device_id": frame.device_id, "channel": channel}
-    return _alert(press, now, code, "warning", printable(words, WORDS_MAX), evidence=evidence)
 
 
 def two_agents(press: PressAddress, words: str, now: datetime) -> Alert:

@@ -42,8 +42,6 @@ class OfFrame:
     """Shots that it changes."""
     repeat: bool = False
     """An equal one has come before."""
-    impossible: list[str] = field(default_factory=list)
-    """Channels whose readings are impossible."""
     homeless: bool = False
     """Readings of a part that name neither mold nor shot, and the press has several molds."""
 
@@ -149,24 +147,23 @@ class Assembler:
             offset: of the press's clock, where that is wrong.
         """
         self._hear(press, frame.ts - offset)
-        possible, impossible, values = shot_readings.split(frame)
-        new, in_order = self._log.add(press, frame, values)
+        new, in_order = self._log.add(press, frame, shot_readings.logged(frame))
         shot = self.shot_of(press, frame)
         if not new:
             return OfFrame(shot, repeat=True)
         changed = self._touched(press, frame)
         if shot is not None:
             if in_order or not self._is_in_log(shot):
-                shot_readings.add(shot, frame, possible, impossible)
+                shot_readings.add(shot, frame)
             else:
-                shot_readings.keep_latest(shot, frame, possible)
-                shot_readings.count_beyond_the_log(shot, frame, impossible)
+                shot_readings.keep_latest(shot, frame)
+                shot_readings.count_beyond_the_log(shot, frame)
                 self._make_stale(shot)
             changed = [shot, *(other for other in changed if other is not shot)]
         named = frame.mold_id is not None or frame.shot_id is not None
         homeless = not named and shot is None and self.shots.molds(press) > 1
         homeless = homeless and not frame.sensors.keys().isdisjoint(SERIES)
-        return OfFrame(shot, changed, impossible=impossible, homeless=homeless)
+        return OfFrame(shot, changed, homeless=homeless)
 
     def settle(self) -> None:
         """Compute anew what late messages have changed."""
@@ -350,7 +347,7 @@ class Assembler:
             shot.cure.poured(shot.poured_at)
 
     def _collect_inputs(self, shot: Shot) -> None:
-        """Find the inputs: the last possible reading before the pour, of the mold, else the press."""
+        """Find the inputs: the last possible readings before the pour, of the mold or the press."""
         if shot.poured_at is None:
             return
         poured, oldest = us(shot.poured_at), us(shot.poured_at - self._age_max)

@@ -33,6 +33,7 @@ async def compile_ahead(systems: Path) -> None:
             _, errors = await process.communicate()
     except BaseException:
         process.kill()
+        await process.communicate()  # else the process and its pipe are nobody's
         raise
     if process.returncode != 0:
         words = errors.decode(errors="replace").strip()[-500:]

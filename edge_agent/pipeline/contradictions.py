@@ -5,14 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from functools import partial
 
-from broker.data_quality import IMPOSSIBLE
 from broker.messages import Alert, TelemetryFrame
 from broker.topics import PressAddress
 from edge_agent.monitoring import alerts
 from edge_agent.monitoring.alert_limits import AlertLimits
 from edge_agent.monitoring.metrics import Metrics
 from edge_agent.monitoring.press_clocks import PressClocks
-from edge_agent.pipeline.assemble import OfFrame
+from edge_agent.pipeline.decode import Decoded
 from edge_agent.pipeline.results import Results
 from edge_agent.shots.shot import Shot
 from edge_agent.shots.steps import ENDS
@@ -39,22 +38,21 @@ class Contradictions:
         """Offset of the clock of a press, where that is wrong."""
         return self._clocks.offset(press)
 
-    def of_frame(
-        self, press: PressAddress, frame: TelemetryFrame, of_frame: OfFrame, now: datetime
-    ) -> None:
-        """Tell of readings that are left out, or belong to nothing."""
-        device = press, frame.device_id
-        for channel in of_frame.impossible:
-            self._metrics.left_out.labels(press.press, IMPOSSIBLE).inc()
-            alert = partial(alerts.impossible_readings, press, frame, channel, now)
-            self._limits.tell(("impossible", *device, channel), alert, now)
-        for channel, left in frame.left_out.items():
-            self._metrics.left_out.labels(press.press, left.reason).inc()
-            alert = partial(alerts.readings_left_out, press, frame, channel, now)
-            self._limits.tell(("left out", *device, channel), alert, now)
-        if of_frame.homeless:
-            alert = partial(alerts.readings_without_shot, press, frame, now)
-            self._limits.tell(("without shot", *device), alert, now)
+    def of_message(self, decoded: Decoded, now: datetime) -> None:
+        """Tell of what is in a message and was not used."""
+        press, message = decoded.press, decoded.message
+        sender = getattr(message, "device_id", None) or getattr(message, "shot_id", None)
+        for remark in decoded.remarks:
+            if isinstance(message, TelemetryFrame) and remark.field in message.left_out:
+                self._metrics.left_out.labels(press.press, remark.code).inc()
+            alert = partial(alerts.remark, press, sender, remark, now)
+            device = sender if isinstance(message, TelemetryFrame) else None
+            self._limits.tell((remark.code, press, device, remark.field), alert, now)
+
+    def homeless(self, press: PressAddress, frame: TelemetryFrame, now: datetime) -> None:
+        """Tell of readings of a part that belong to nothing."""
+        alert = partial(alerts.readings_without_shot, press, frame, now)
+        self._limits.tell(("without shot", press, frame.device_id), alert, now)
 
     def of_shot(self, shot: Shot, now: datetime) -> None:
         """Tell of events of a shot that disagree."""

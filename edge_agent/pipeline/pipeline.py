@@ -15,6 +15,7 @@ from edge_agent.clock import Clock
 from edge_agent.config.catalogue import Catalogue, changed_systems
 from edge_agent.config.settings import Settings
 from edge_agent.drift.schedule import DriftWatch
+from edge_agent.errors import LinkError
 from edge_agent.inference.earlier_shots import EARLIER_SCOPE
 from edge_agent.links.publish_packet import Incoming
 from edge_agent.logs import get_logger
@@ -35,10 +36,11 @@ from edge_agent.pipeline.keep_in_size import SizeKeeper
 from edge_agent.pipeline.kept_shots import horizon_state, kept_horizon, kept_shots
 from edge_agent.pipeline.publish import Publisher
 from edge_agent.pipeline.receive import Inlet
+from edge_agent.pipeline.refused_publishes import RefusedPublishes
 from edge_agent.pipeline.results import Results
 from edge_agent.pipeline.revisions import REVISION_SCOPE, Revisions
 from edge_agent.pipeline.simulate import Simulations
-from edge_agent.ports import HistoryRow, Stored
+from edge_agent.ports import HistoryRow, Outgoing, Stored
 from edge_agent.shots import scenario
 from edge_agent.shots.shot import Shot
 from edge_agent.spool.changes import Changes
@@ -79,11 +81,12 @@ class Pipeline:
         metrics.held_age.set_function(self._held_s)
         self._committed, self._refuses = committed, refuses
         took = metrics.stage_seconds.labels("publish").observe
-        self.publisher = Publisher(spool, clock, self._published, took)
+        self.publisher = Publisher(spool, clock, self._published, took, self._publish_refused)
         self.publisher.moved = self._settle
         self.revisions = Revisions(spool.state_at_start(REVISION_SCOPE), clock.now())
         """Counters of the presses."""
         self.results = Results(self._topics, settings.broker.payload_format, self.publisher)
+        self._refused_publishes = RefusedPublishes(self.results, metrics, clock)
         self._writer = Writer(
             spool, self.publisher, self.revisions, clock, metrics, self._written, self._refused
         )
@@ -302,8 +305,10 @@ class Pipeline:
         self, decoded: Decoded, incoming: Incoming, changed: dict[str, Shot]
     ) -> ShotEvent | None:
         press, batch, now = decoded.press, self.results.batch, self._clock.now()
-        if not incoming.retained:
+        if decoded.message is not None and not incoming.retained:
             self._contradictions.hear(press, decoded.message.ts, now)
+        if decoded.remarks:
+            self._contradictions.of_message(decoded, now)
         match decoded.message:
             case TelemetryFrame() as frame:
                 self._frame(press, frame, changed, now)
@@ -324,7 +329,8 @@ class Pipeline:
         self.results.telemetry(press, frame, of_frame.shot)
         for shot in of_frame.changed:
             changed[shot.shot_key] = shot
-        self._contradictions.of_frame(press, frame, of_frame, now)
+        if of_frame.homeless:
+            self._contradictions.homeless(press, frame, now)
 
     def _event(
         self,
@@ -444,8 +450,13 @@ class Pipeline:
             self.results.unsaved = refuses
             self._refuses(refuses)
 
-    def _published(self, message: object) -> None:
-        self._metrics.published(message, self._clock.now())  # type: ignore[arg-type]
+    def _published(self, message: Outgoing) -> None:
+        self._metrics.published(message, self._clock.now())
+        self._refused_publishes.accepted(message)
+
+    def _publish_refused(self, message: Outgoing, problem: LinkError) -> None:
+        self._refused_publishes.refused(message, problem)
+        self.wake.set()
 
     async def _drain_inbox(self) -> None:
         """Messages that an older program acknowledged and had not worked on."""

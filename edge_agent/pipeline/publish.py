@@ -18,10 +18,11 @@ from typing import Unpack
 
 from broker.topics import PressAddress
 from edge_agent.clock import Clock
-from edge_agent.errors import LinkError, PublishRefused
+from edge_agent.errors import LinkError, NotAuthorized, PublishDeferred, PublishRefused
 from edge_agent.links.mqtt import TIMEOUT_S, SendOptions, Session
 from edge_agent.logs import get_logger
 from edge_agent.monitoring.watchdog import Watch
+from edge_agent.pipeline.busy_broker import BusyBroker, Tries
 from edge_agent.ports import Outgoing
 from edge_agent.spool.changes import Changes
 from edge_agent.spool.thread import SpoolThread
@@ -49,6 +50,8 @@ class Issued:
     """The disk refuses: it is sent with this mark, and again when it is saved."""
     stored: bool = False
     """It is in a transaction, so it must be settled in a later one."""
+    from_spool: bool = False
+    """It is sent from there, a first time or again."""
     settled: bool = False
     """The broker has accepted it, or refused it for good."""
 
@@ -62,14 +65,18 @@ class Publisher:
         clock: Clock,
         published: Callable[[Outgoing], None] = lambda _message: None,
         took: Callable[[float], None] = lambda _seconds: None,
+        refused: Callable[[Outgoing, LinkError], None] = lambda _message, _problem: None,
     ) -> None:
         """No session is open yet.
 
         Args:
             published: told of every message that the broker accepted.
             took: told how long it took to accept it.
+            refused: told of every message that it refused for good.
         """
         self.spool, self.clock, self.published, self.took = spool, clock, published, took
+        self.refused = refused
+        self.tries = Tries()
         self._senders: dict[str, Sender] = {}
         self._settled: list[str] = []
         self.known: set[str] = set()
@@ -146,6 +153,7 @@ class Publisher:
     def settle(self, issued: Issued) -> None:
         """The broker has accepted a message, or refused it for good."""
         issued.settled = True
+        self.tries.forget(issued.entry.key)
         if issued.stored:
             self._settled.append(issued.entry.key)
             self.moved()
@@ -184,6 +192,7 @@ class Sender:
         self._moved = asyncio.Event()
         self._cursor = 0
         """Row of the spool that was looked at last."""
+        self._busy = BusyBroker()
         self.backlog = asyncio.Event()
         """Set when the spool may hold something that was not sent in this session."""
         self.backlog.set()
@@ -191,7 +200,7 @@ class Sender:
     @property
     def quiet(self) -> bool:
         """Is nothing under way, and nothing left in the spool?"""
-        idle = not (self._reading or self.backlog.is_set())
+        idle = not (self._reading or self.backlog.is_set() or self._busy.owes)
         return idle and not any(flight.issued for flight in self._flying.values())
 
     def send(self, issued: Issued) -> None:
@@ -229,12 +238,19 @@ class Sender:
             if self._failure is not None:
                 raise self._failure
             self._moved.clear()
-            if self.backlog.is_set():
+            if self._busy.is_over():
+                self._cursor = 0
+                self.backlog.set()
+            if self._busy.takes_nothing:
+                await self._wait()
+            elif self.backlog.is_set():
                 await self._page_of_backlog()
             elif restoring:
                 after = await self._page_of_retained(lost_since, after)
                 restoring = after != ""
             else:
+                if not self._flying:
+                    self._busy.well()
                 await self._wait()
 
     def give_up(self) -> None:
@@ -261,8 +277,10 @@ class Sender:
         try:
             while waiting:
                 await self._room()
+                if self._busy.takes_nothing:
+                    break
                 row = waiting.popleft()
-                self.send(Issued(row.entry, row.created_at, stored=True))
+                self.send(Issued(row.entry, row.created_at, stored=True, from_spool=True))
         finally:
             publisher.known.difference_update(row.entry.key for row in waiting)
 
@@ -331,8 +349,12 @@ class Sender:
 
     def _land(self, flight: _Flight, problem: BaseException | None) -> None:
         publisher, issued = self._publisher, flight.issued
-        if isinstance(problem, PublishRefused):
+        if isinstance(problem, PublishDeferred) and not self._is_given_up(issued, problem):
+            issued = None
+        elif isinstance(problem, PublishRefused | NotAuthorized | PublishDeferred):
             get_logger().error("publish_refused", stage="publish", error=str(problem))
+            if issued is not None:
+                publisher.refused(issued.entry, problem)
         elif problem is not None:
             self._failure = self._failure or _as_link_error(problem)
             if issued is not None:
@@ -346,6 +368,8 @@ class Sender:
             else:
                 publisher.settle(issued)
             if problem is None:
+                self._busy.accepted()
+                publisher.tries.accepted_count += 1
                 publisher.took(perf_counter() - flight.since)
                 publisher.published(issued.entry)
         if self._flying:
@@ -353,6 +377,25 @@ class Sender:
         else:
             self._watch.rest()
         self._moved.set()
+
+    def _is_given_up(self, issued: Issued | None, problem: PublishDeferred) -> bool:
+        """Note a refusal for now; unless it was one too many, the message is sent again."""
+        if issued is None:
+            return False
+        key = issued.entry.key
+        begins = self._busy.refused()
+        if issued.from_spool and self._publisher.tries.refused(key):
+            return True
+        self._publisher.known.discard(key)
+        if begins:
+            get_logger().warning(
+                "publish_deferred",
+                stage="publish",
+                press=self.press.press,
+                error=str(problem),
+                delay_s=self._busy.pause_s,
+            )
+        return False
 
 
 def _as_link_error(problem: BaseException) -> Exception:

@@ -71,18 +71,21 @@ class Lane:
         for column in self._values:
             del column[:count]
 
-    def between(
-        self, begin_us: int, end_us: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
-        """Times [µs], shots and values (frames x channels) of frames; NaN: none, inf: impossible."""
-        cut = slice(bisect_left(self.at_us, begin_us), bisect_right(self.at_us, end_us))
-        values = np.column_stack([np.array(column[cut]) for column in self._values])
-        return np.array(self.at_us[cut]), np.array(self._shot[cut]), values
+    def records(self) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
+        """Times [µs], shots and values (frames x channels); NaN: no reading, inf: impossible."""
+        values = np.column_stack([np.array(column) for column in self._values])
+        return np.array(self.at_us), np.array(self._shot), values
 
     def last_before(
         self, channel: int, at_us: int, oldest_us: int
     ) -> tuple[int, float, bool] | None:
-        """Last possible reading at or before a moment: time [µs], value, were later ones impossible."""
+        """Last possible reading at or before a moment: time [µs], value, and were later ones not.
+
+        Args:
+            channel: place in ``CHANNELS``.
+            at_us: the moment [µs].
+            oldest_us: an older reading does not count [µs].
+        """
         column, impossible = self._values[channel], False
         for place in range(bisect_right(self.at_us, at_us) - 1, -1, -1):
             if self.at_us[place] < oldest_us:

@@ -7,14 +7,13 @@ holds the heat of the part before counts from when it has cooled or the foam hea
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from broker.data_quality import IMPOSSIBLE
 from broker.messages import TelemetryFrame
 from edge_agent.shots.cure_readings import CureReadings, us
 from edge_agent.shots.frame_log import CHANNELS, FrameLog, number_of
 from edge_agent.shots.shot import Reading, Shot
-from twin_core.plausible_ranges import plausible
 
 T_PROBE_HOT_C = 60.0
 """No mixture is poured so hot: a probe that reads more at the pour was in the part before."""
@@ -26,44 +25,33 @@ PROBE_HOT = "probe-still-hot"
 _NO_TIME_US = 2**62
 
 
-def split(frame: TelemetryFrame) -> tuple[dict[str, float], list[str], list[float]]:
-    """Possible readings of a frame; channels whose reading is impossible; values for the log."""
-    possible, wrong = frame.sensors, list[str]()
-    for name, value in frame.sensors.items():
-        if plausible(name, value) is not None:
-            wrong.append(name)
-    if wrong:
-        possible = {name: value for name, value in frame.sensors.items() if name not in wrong}
-    get = possible.get
-    values = [get(name, math.nan) for name in CHANNELS]
-    for name in wrong:
-        if name in CHANNELS:
+def logged(frame: TelemetryFrame) -> list[float]:
+    """Values of ``CHANNELS`` for the log: NaN for none, infinity for an impossible one."""
+    values = [frame.sensors.get(name, math.nan) for name in CHANNELS]
+    for name, left in frame.left_out.items():
+        if left.reason == IMPOSSIBLE and name in CHANNELS:
             values[CHANNELS.index(name)] = math.inf
-    return possible, wrong, values
+    return values
 
 
-def add(shot: Shot, frame: TelemetryFrame, possible: Mapping[str, float], wrong: list[str]) -> None:
+def add(shot: Shot, frame: TelemetryFrame) -> None:
     """Add a new frame, that follows all before it, to its shot."""
-    keep_latest(shot, frame, possible)
-    count_beyond_the_log(shot, frame, wrong)
-    for name in wrong:
-        if name in CHANNELS:
-            leave_out(shot, name, IMPOSSIBLE)
-    _take(shot, us(frame.ts), possible)
-
-
-def count_beyond_the_log(shot: Shot, frame: TelemetryFrame, wrong: Iterable[str]) -> None:
-    """Count the readings that a new frame of a shot has not, and of which the log does not know."""
-    for name in wrong:
-        if name not in CHANNELS:
-            leave_out(shot, name, IMPOSSIBLE)
+    keep_latest(shot, frame)
     for name, left in frame.left_out.items():
         leave_out(shot, name, left.reason)
+    _take(shot, us(frame.ts), frame.sensors)
 
 
-def keep_latest(shot: Shot, frame: TelemetryFrame, possible: Mapping[str, float]) -> None:
-    """Latest reading of every sensor; of two at one moment the larger one."""
-    for name, value in possible.items():
+def count_beyond_the_log(shot: Shot, frame: TelemetryFrame) -> None:
+    """Count what a new frame of a shot has left out, and what the log does not know of."""
+    for name, left in frame.left_out.items():
+        if name not in CHANNELS or left.reason != IMPOSSIBLE:
+            leave_out(shot, name, left.reason)
+
+
+def keep_latest(shot: Shot, frame: TelemetryFrame) -> None:
+    """Keep the latest reading of every sensor; of two at one moment the larger one."""
+    for name, value in frame.sensors.items():
         known = shot.latest.get(name)
         if known is None or (known.ts, known.value) < (frame.ts, value):
             shot.latest[name] = Reading(ts=frame.ts, value=value)

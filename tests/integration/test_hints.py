@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 
 from broker.local.loopback import free_port
 from edge_agent.config.settings import BrokerSettings, HistorySettings
-from edge_agent.errors import LinkError, NotAuthorized, StoreError
+from edge_agent.errors import LinkError, NotAuthorized, StoreError, disk_hint
 from edge_agent.history.read import open_reader
 from edge_agent.history.sqlite import SqliteHistory
 from edge_agent.history.timescale import TimescaleHistory
@@ -201,18 +202,31 @@ except StoreError as error:
     program.write_text(script)
     disk = tmp_path / "disk"
     disk.mkdir()
+    apart = ["unshare", *([] if os.geteuid() == 0 else ["-r"]), "-m"]
+    mount = f"mount -t tmpfs -o size=4k none {disk}"
+    allowed = subprocess.run([*apart, "sh", "-c", mount], capture_output=True, text=True)  # noqa: PLW1510
+    if allowed.returncode:  # in a chroot the kernel refuses a user a namespace of its own
+        pytest.skip(f"nothing may be mounted here: {allowed.stderr.strip()}")
     for options, words in (
         ("ro", "the file system is read-only: mount it writable"),
         ("size=4k", "make room on this disk"),
     ):
         fill = f"dd if=/dev/zero of={disk}/fill bs=64k count=1 2>/dev/null; "
         done = subprocess.run(
-            ["unshare", *([] if os.geteuid() == 0 else ["-r"]), "-m", "sh", "-c"]  # noqa: RUF005
-            + [f"mount -t tmpfs -o {options} none {disk} || exit 77; {fill} {sys.executable} "
-               f"{program} {disk}"],
+            [*apart, "sh", "-c", f"mount -t tmpfs -o {options} none {disk} || exit 77; {fill}"
+             f"{sys.executable} {program} {disk}"],
             capture_output=True, text=True, check=False, timeout=120,
             env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
         )  # fmt: skip
-        if done.returncode == 77:
-            pytest.skip(f"nothing may be mounted here: {done.stderr.strip()}")
         assert words in done.stdout, (done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.EROFS, "Read-only file system"), "the file system is read-only"),
+        (OSError(errno.ENOSPC, "No space left on device"), "make room on this disk"),
+    ],
+)
+def test_hints_of_disks_that_cannot_be_mounted_everywhere(error: OSError, words: str) -> None:
+    assert words in disk_hint(error)

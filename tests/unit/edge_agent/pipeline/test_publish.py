@@ -11,15 +11,16 @@ from pathlib import Path
 import pytest
 
 from broker.topics import PressAddress
-from edge_agent.errors import LinkError, PublishRefused
+from edge_agent.errors import LinkError, NotAuthorized, PublishDeferred, PublishRefused
 from edge_agent.monitoring.watchdog import Watch
-from edge_agent.pipeline import publish
+from edge_agent.pipeline import busy_broker, publish
 from edge_agent.pipeline.publish import PREDICTION_EXPIRES_S, Issued, Publisher, Sender
 from edge_agent.ports import Outgoing
 from edge_agent.spool.changes import Changes
 from edge_agent.spool.spool import EPOCH, Spool
 from edge_agent.spool.thread import SpoolThread
 from tests.support.played_session import PlayedSession
+from tests.support.processes import read_file
 from tests.support.waiting import until
 
 NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
@@ -51,7 +52,13 @@ class Desk:
         self.accepted: list[str] = []
         thread = SpoolThread(spool)
         self.thread = thread
-        self.publisher = Publisher(thread, self.clock, lambda m: self.accepted.append(m.key))
+        self.refused: list[str] = []
+        self.publisher = Publisher(
+            thread,
+            self.clock,
+            lambda m: self.accepted.append(m.key),
+            refused=lambda m, _problem: self.refused.append(m.key),
+        )
         self.batch: list[Issued] = []
 
     def issue(self, entry: Outgoing, *, unsaved: bool = False) -> None:
@@ -75,7 +82,10 @@ class Desk:
         await self.write(self.changes())
 
     def stored(self) -> list[str]:
-        return [row.entry.payload.decode() for row in self.spool.to_publish(str(PRESS), 100)]
+        """Over a connection of its own: the spool's own belongs to its thread, which may be reading
+        the backlog just then."""
+        rows = read_file(self.spool.path, "SELECT payload FROM publish ORDER BY id")
+        return [payload.decode() for (payload,) in rows]
 
     @asynccontextmanager
     async def session(self, session: PlayedSession) -> AsyncIterator[Sender]:
@@ -213,6 +223,96 @@ async def test_what_the_broker_never_takes_is_settled(desk: Desk, stored: bool) 
     assert desk.accepted == []
     async with desk.session(PlayedSession()) as again:
         await quiet(again)
+
+
+@pytest.mark.parametrize("stored", [False, True])
+async def test_what_the_access_rules_forbid_is_settled_and_told(desk: Desk, stored: bool) -> None:
+    session = PlayedSession()
+    async with desk.session(session) as sender:
+        desk.issue(kpi("one"))
+        if stored:
+            await desk.commit()
+        session.sent[0].refuse(NotAuthorized("not authorized"))
+        await quiet(sender)
+        assert desk.refused == ["kpi/one"]
+        desk.issue(kpi("two"))
+        session.answer_all()
+        await quiet(sender)
+        await desk.commit()
+    assert (desk.stored(), desk.accepted) == ([], ["kpi/two"])
+
+
+@pytest.mark.parametrize("stored", [False, True])
+async def test_what_a_busy_broker_refuses_is_sent_again_in_the_same_session(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, stored: bool
+) -> None:
+    monkeypatch.setattr(busy_broker, "AGAIN_FIRST_S", 0.01)
+    monkeypatch.setattr(busy_broker, "AGAIN_LAST_S", 0.02)
+    session = PlayedSession()
+    async with desk.session(session) as sender:
+        desk.issue(kpi("one"))
+        if stored:
+            await desk.commit()
+        for tries in range(1, 3 * busy_broker.TRIES):  # nothing else is accepted meanwhile
+            session.sent[-1].refuse(PublishDeferred("quota exceeded"))
+            await asyncio.sleep(0)
+            assert not sender.quiet
+            if not desk.stored():
+                await desk.commit()
+            await until(lambda: len(session.sent) == tries + 1, "the next try")  # noqa: B023
+        session.answer_all()
+        await quiet(sender)
+        await desk.commit()
+    assert set(session.payloads) == {b"one"}
+    assert (desk.stored(), desk.accepted, desk.refused) == ([], ["kpi/one"], [])
+    assert desk.publisher.tries._by_key == {}
+
+
+async def test_a_message_that_a_broker_refuses_again_and_again_is_given_up(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes all others, also those behind it."""
+    monkeypatch.setattr(busy_broker, "AGAIN_FIRST_S", 0.01)
+    monkeypatch.setattr(busy_broker, "AGAIN_LAST_S", 0.02)
+    names = ["poison", *(f"old{number}" for number in range(30))]
+    for name in names:
+        desk.issue(kpi(name))
+    await desk.commit()
+    session = PlayedSession()
+    live = 0
+    async with desk.session(session) as sender, asyncio.timeout(30):
+        while not sender.quiet:
+            for sent in [sent for sent in session.sent if not sent.outcome.done()]:
+                if sent.payload == b"poison":
+                    sent.refuse(PublishDeferred("unspecified error"))
+                    live += 1
+                    desk.issue(kpi(f"live{live}"))
+                else:
+                    sent.accept()
+            await asyncio.sleep(0)
+        await desk.commit()
+    assert desk.refused == ["kpi/poison"]
+    assert session.payloads.count(b"poison") == busy_broker.TRIES
+    assert desk.stored() == []
+    assert set(desk.accepted) >= {f"kpi/{name}" for name in names[1:]}
+
+
+async def test_a_backlog_rests_while_a_broker_takes_nothing(desk: Desk) -> None:
+    for number in range(500):
+        desk.issue(kpi(f"old{number}"))
+    await desk.commit()
+    session = PlayedSession()
+    async with desk.session(session) as sender:
+        for _ in range(500):
+            for sent in session.sent:
+                if not sent.outcome.done():
+                    sent.refuse(PublishDeferred("quota exceeded"))
+            await asyncio.sleep(0)
+        await until(lambda: len(session.sent) >= busy_broker.IN_A_ROW, "the first of it")
+        assert not sender.quiet
+    assert len(session.sent) <= busy_broker.IN_A_ROW + publish.BESIDE
+    assert len(desk.stored()) == 500
+    assert len(desk.publisher.tries._by_key) <= busy_broker.IN_A_ROW + publish.BESIDE
 
 
 async def test_what_is_said_unsaved_is_said_again_when_it_is_on_disk(desk: Desk) -> None:
@@ -366,7 +466,8 @@ async def test_what_is_not_on_disk_yet_is_newer_than_what_is_restored(
         ]
         await desk.commit()
         await quiet(sender)
-    (kept,) = [k for k in desk.spool.retained(str(PRESS), EPOCH, "", 9) if k.topic == TOPIC]
+    retained = await desk.thread.retained(str(PRESS), EPOCH, "", 9)
+    (kept,) = [k for k in retained if k.topic == TOPIC]
     assert kept.payload == b"new"
     assert desk.publisher.retained == {}
 
