@@ -1,4 +1,4 @@
-"""What a reading can be at all; a value outside is a fault of the sensor or a slip of the pen.
+"""Plausible ranges of readings: a value outside is a fault of the sensor or a wrong entry.
 
 The ranges are wide on purpose: they hold what no press can do, not what it should not. Training
 and the press use the same ones. An impossible value is missing, never put right.
@@ -67,7 +67,7 @@ RANGES: dict[str, Range] = {
 
 
 def possible_readings(sensor: str, values: Array) -> NDArray[np.bool_]:
-    """Which readings of a sensor are possible; the others are left out of every column."""
+    """Mark the possible readings of a sensor; the others are left out of every column."""
     found = SERIES[sensor]
     return np.asarray((values >= found.low) & (values <= found.high))
 
