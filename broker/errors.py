@@ -39,7 +39,7 @@ FIELD_LIMIT = 200
 
 
 class RefusalCode(StrEnum):
-    """Why a payload was refused; the table is in the docstring of this module."""
+    """Code of a refusal; the table is in the docstring of this module."""
 
     EMPTY = "empty"
     TOO_LARGE = "too-large"
@@ -90,7 +90,7 @@ class PayloadError(Exception):
         super().__init__(f"{code}: {self.detail}")
 
     def within(self, name: str) -> PayloadError:
-        """The same refusal seen from one level further out, under the key `name`."""
+        """Give the refusal as seen from one level further out, under the key `name`."""
         field = name if self.field is None else f"{name}.{self.field}"
         return PayloadError(self.code, self._words, field)
 

@@ -1,4 +1,4 @@
-"""What any value in a payload must be: plain, finite, storable JSON.
+"""Values in a payload: plain, finite, storable JSON.
 
 One walk over the parsed document refuses what a database, a browser or the other codec could not
 carry further. The codec runs it before the fields are looked at; the models run it over the extra

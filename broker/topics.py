@@ -35,7 +35,7 @@ PREFIX_LIMIT = 200
 
 
 class Channel(StrEnum):
-    """What a topic carries; the models are in `broker.messages.MODELS`."""
+    """Channel of a topic; the models are in `broker.messages.MODELS`."""
 
     TELEMETRY = "telemetry"
     SHOT = "shot"
@@ -92,7 +92,7 @@ class PressAddress:
 
 @dataclass(frozen=True, slots=True)
 class TopicAddress:
-    """What a topic says: which press or group, which channel, and which mold or agent if one."""
+    """Address in a topic: press or group, channel, and mold or agent if one."""
 
     press: PressAddress
     channel: Channel
@@ -121,15 +121,15 @@ class TopicSpace:
             )
 
     def telemetry(self, press: PressAddress) -> str:
-        """Where the press sends `TelemetryFrame`."""
+        """Topic on which the press sends `TelemetryFrame`."""
         return self._of_press(press, Channel.TELEMETRY)
 
     def shot(self, press: PressAddress) -> str:
-        """Where the press sends `ShotEvent`."""
+        """Topic on which the press sends `ShotEvent`."""
         return self._of_press(press, Channel.SHOT)
 
     def quality(self, press: PressAddress) -> str:
-        """Where the laboratory sends `QualityRecord`."""
+        """Topic on which the laboratory sends `QualityRecord`."""
         return self._of_press(press, Channel.QUALITY)
 
     def event(self, press: PressAddress) -> str:
@@ -141,17 +141,17 @@ class TopicSpace:
         return self._of_press(press, Channel.ORDER)
 
     def prediction(self, press: PressAddress, mold_id: str) -> str:
-        """Where the twin keeps the `Prediction` of a mold; ValueError for a bad `mold_id`."""
+        """Topic of the retained `Prediction` of a mold; ValueError for a bad `mold_id`."""
         require_identifier("mold_id", mold_id)
         return f"{self.prefix}/{press}/twin/mold/{mold_id}/{Channel.PREDICTION}"
 
     def handover(self, press: PressAddress, mold_id: str) -> str:
-        """Where the agent of a press keeps the `Handover` of a mold."""
+        """Topic of the retained `Handover` of a mold."""
         require_identifier("mold_id", mold_id)
         return f"{self.prefix}/{press}/twin/mold/{mold_id}/{Channel.HANDOVER}"
 
     def agent(self, group: PressAddress, agent_id: str) -> str:
-        """Where an agent of a group keeps its `AgentStatus`, and its last will."""
+        """Topic of the retained `AgentStatus` of an agent of a group, and of its last will."""
         require_identifier("agent_id", agent_id)
         return f"{self.prefix}/{group}/twin/{Channel.AGENT}/{agent_id}"
 
@@ -164,19 +164,19 @@ class TopicSpace:
         return f"{self.prefix}/{press}/twin/mold/+/{Channel.HANDOVER}"
 
     def kpi(self, press: PressAddress) -> str:
-        """Where the twin sends `ShotKpis`."""
+        """Topic on which the twin sends `ShotKpis`."""
         return self._of_twin(press, Channel.KPI)
 
     def alert(self, press: PressAddress) -> str:
-        """Where the twin sends `Alert`."""
+        """Topic on which the twin sends `Alert`."""
         return self._of_twin(press, Channel.ALERT)
 
     def dead_letter(self, press: PressAddress) -> str:
-        """Where the twin sends `DeadLetter`."""
+        """Topic on which the twin sends `DeadLetter`."""
         return self._of_twin(press, Channel.DEAD_LETTER)
 
     def status(self, press: PressAddress) -> str:
-        """Where the twin keeps its `TwinStatus`, and its last will."""
+        """Topic of the retained `TwinStatus`, and of the last will."""
         return self._of_twin(press, Channel.STATUS)
 
     def received(self, press: PressAddress) -> str:
@@ -214,7 +214,7 @@ class TopicSpace:
 
     @lru_cache(maxsize=4096)  # noqa: B019 (there are few topic spaces, and few topics)
     def parse(self, topic: str) -> TopicAddress:
-        """What `topic` says; raises PayloadError `unknown-topic` when it is outside the grammar."""
+        """Parse `topic`; raises PayloadError `unknown-topic` when it is outside the grammar."""
         head = self.prefix + "/"
         if not topic.startswith(head):
             raise _unknown(topic, f"expected a topic below {self.prefix}")

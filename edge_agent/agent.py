@@ -24,7 +24,7 @@ from edge_agent.monitoring.watchdog import STUCK_AFTER_S, Watch
 from edge_agent.pipeline.forward import Forwarder
 from edge_agent.pipeline.pipeline import Pipeline
 from edge_agent.ports import HistoryStore, Outgoing
-from edge_agent.presses.group import Sharing
+from edge_agent.presses.group import Membership
 from edge_agent.presses.identity import Identity
 from edge_agent.presses.presence import Presence
 from edge_agent.presses.sessions import Sessions
@@ -98,11 +98,11 @@ class Agent:
             self._metrics,
             self._vitals,
         )
-        self._sharing: Sharing | None = None
+        self._membership: Membership | None = None
         self._presence.current = self._sessions.current
         self._presence.give_way = self._sessions.give_way
         if settings.group is not None:
-            self._sharing = Sharing(
+            self._membership = Membership(
                 settings,
                 settings.group,
                 identity,
@@ -111,7 +111,7 @@ class Agent:
                 self._metrics,
                 self._vitals,
             )
-            self._presence.current = self._sharing.current
+            self._presence.current = self._membership.current
 
     def reload(self) -> None:
         """Read the configuration again soon; a wrong one changes nothing."""
@@ -149,16 +149,16 @@ class Agent:
         tidying = asyncio.create_task(self._tidy())
         present = asyncio.create_task(self._presence.run())
         loops: list[asyncio.Task[Any]] = [work, forwarder, beating, reloading, tidying, present]
-        if self._sharing is not None:
-            sharing = asyncio.create_task(self._sharing.run())
-            loops.append(sharing)
+        if self._membership is not None:
+            membership = asyncio.create_task(self._membership.run())
+            loops.append(membership)
         everything = [*loops, stopping, failing]
         done, _ = await asyncio.wait(everything, return_when=asyncio.FIRST_COMPLETED)
         self._stop.set()
         self._service.stopping()
         reloading.cancel()
-        if self._sharing is not None:
-            await self._sharing.leave(sharing)
+        if self._membership is not None:
+            await self._membership.leave(membership)
         faults = await self._sessions.end_all()
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
@@ -261,8 +261,8 @@ class Agent:
         if new.settings.log != old.log:
             configure(new.settings.log.level, new.settings.log.style)
         self._pipeline.renew(new.settings, new.catalogue)
-        if self._sharing is not None:
-            self._sharing.renew(new.settings)
+        if self._membership is not None:
+            self._membership.renew(new.settings)
         self._presence.renew(new.settings)
         await self._sessions.renew(new.settings, reconnect=new.reconnect)
         changed = ", ".join(new.changed) or "the catalogue was read again"

@@ -1,4 +1,4 @@
-"""What time it is: the agent asks its clock, never the system; tests and demo set it."""
+"""Clocks: the agent asks its clock, never the system; tests and demo set it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class SystemClock:
     speed = 1.0
 
     def now(self) -> datetime:
-        """See ``Clock.now``."""
+        """Time of this clock, in UTC."""
         return datetime.now(UTC)
 
 
@@ -37,5 +37,5 @@ class AcceleratedClock:
         self._zero = time.monotonic()
 
     def now(self) -> datetime:
-        """See ``Clock.now``."""
+        """Time of this clock, in UTC."""
         return self._start + timedelta(seconds=(time.monotonic() - self._zero) * self.speed)

@@ -79,7 +79,7 @@ class Board:
 
         self._changed.set()
 
-    async def news(self) -> None:
+    async def changed(self) -> None:
         """Wait for the next message."""
         self._changed.clear()
         await self._changed.wait()
@@ -91,7 +91,7 @@ class Board:
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What the demo leaves behind."""
+    """Results that the demo leaves behind."""
 
     board: Board
     bundle: Bundle
@@ -190,7 +190,7 @@ async def _presses(
         try:
             async with asyncio.timeout(SETTLE_TIMEOUT_S):
                 while wanted is not None and board.finished() < wanted:
-                    await board.news()
+                    await board.changed()
         except TimeoutError:
             done = board.finished()
             raise LinkError(f"only {done} of {wanted} shots have their final result") from None
@@ -220,7 +220,7 @@ async def _birth(board: Board) -> None:
     try:
         async with asyncio.timeout(SETTLE_TIMEOUT_S):
             while len(board.online) < 2:
-                await board.news()
+                await board.changed()
     except TimeoutError:
         raise LinkError("the agent did not come online at the demo's broker") from None
 

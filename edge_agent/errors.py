@@ -102,12 +102,12 @@ class StoreError(TwinError):
 
     @property
     def hint(self) -> str:
-        """How to go on, in words; empty where the message says it."""
+        """Hint how to go on; empty where the message says it."""
         return super().hint or disk_hint(self.__cause__)
 
 
 def disk_hint(error: BaseException | None) -> str:
-    """How to go on after an error of the disk or of SQLite, by its number; empty for others."""
+    """Hint after an error of the disk or of SQLite, by its number; empty for others."""
     if isinstance(error, ConnectionError | TimeoutError | socket.gaierror):
         return ""
     if isinstance(error, OSError):

@@ -36,7 +36,7 @@ class UnknownLogField(AssertionError):
 
 @dataclass
 class _Repeats:
-    """How often a line came since its first, and what to say about those that were left out."""
+    """Count of a line since its first, and a summary of those that were left out."""
 
     line: dict[str, Any]
     since: float

@@ -1,4 +1,4 @@
-"""What the stages hand to each other, and the history as something to exchange."""
+"""Entries that the stages hand to each other, and the history as something to exchange."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Stored(Generic[T]):
 
 @dataclass
 class Receipt:
-    """What became of a batch: every entry is accepted, rejected for good, or kept for later."""
+    """Outcome of a batch: every entry is accepted, rejected for good, or kept for later."""
 
     accepted: list[int] = field(default_factory=list)
     rejected: dict[int, str] = field(default_factory=dict)

@@ -19,7 +19,7 @@ PARTS = tuple("composition liquid gelling water_reaction carbon_dioxide mechanic
 
 
 class SheetOnly(BaseModel):
-    """What a data sheet says, and nothing else; unknown numbers are left out.
+    """Data sheet of a system of which nothing else is known; unknown numbers are left out.
 
     ``known`` holds what the model could use, under its path in a ``MaterialSystem``; ``sheet`` the
     other numbers of the sheet; ``words`` what it gives as ranges or text.
@@ -52,7 +52,7 @@ class SheetOnly(BaseModel):
         return [(path, unit) for path, unit in required_numbers() if path not in self.known]
 
     def refusal(self) -> InputError:
-        """Why it is not simulated, with every number that is missing."""
+        """Error that says why it is not simulated, with every number that is missing."""
         numbers = ", ".join(f"{path} [{unit}]" for path, unit in self.missing())
         return InputError(
             f"system {self.system_id} is known by its data sheet only and cannot be simulated. "

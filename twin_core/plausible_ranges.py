@@ -152,7 +152,7 @@ def _ends_of(channels: tuple[str, ...]) -> list[tuple[float, float]]:
 
 
 def possible_readings(sensor: str, values: Array) -> NDArray[np.bool_]:
-    """Which readings of a sensor are possible; the others are left out of every column."""
+    """Mark the possible readings of a sensor; the others are left out of every column."""
     found = range_of(sensor)
     return np.asarray((values >= found.low) & (values <= found.high))
 

@@ -54,7 +54,7 @@ class Range:
 
 
 @dataclass(frozen=True)
-class Spread:
+class Normal:
     """Normal around a value; ``sigma`` in its unit."""
 
     mean: float
@@ -69,7 +69,7 @@ class Spread:
         return np.asarray(norm.ppf(np.clip(share, 1e-9, 1.0 - 1e-9), self.mean, self.sigma))
 
 
-Variation = Mapping[str, Range | Spread]
+Variation = Mapping[str, Range | Normal]
 
 
 def read_path(scenario: Scenario, path: str) -> float:
@@ -132,18 +132,18 @@ def _number(node: Any) -> float | None:
     return None if isinstance(value, bool) or not isinstance(value, (int, float)) else float(value)
 
 
-def usual_variation(scenario: Scenario) -> dict[str, Range | Spread]:
+def usual_variation(scenario: Scenario) -> dict[str, Range | Normal]:
     """The spread of a usual production around a scenario.
 
     The material stays as it is: fitted parameters are correlated, so their spreads are not
     independent. One can be named in a sweep of one's own.
     """
-    found: dict[str, Range | Spread] = {}
+    found: dict[str, Range | Normal] = {}
     for path, sigma in USUAL_SPREADS.items():
         if path == "process.T_mold_C" and scenario.process.T_mold_C is None:
             continue
         mean = read_path(scenario, path)
-        found[path] = Spread(mean, sigma * mean if path in RELATIVE else sigma)
+        found[path] = Normal(mean, sigma * mean if path in RELATIVE else sigma)
     return found
 
 
@@ -221,7 +221,7 @@ def _merged(content: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Distribution:
-    """Of one key figure over the shots that have it."""
+    """Distribution of one key figure over the shots that have it."""
 
     mean: float
     sigma: float

@@ -117,7 +117,7 @@ def system_versions(path: Path) -> dict[str, dict[int, Entry]]:
 
 
 class SystemInUse(BaseModel):
-    """Which version of a system is in use."""
+    """Version of a system that is in use."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -135,7 +135,7 @@ class SystemsInUse(BaseModel):
 
 
 def systems_in_use(path: Path) -> dict[str, SystemInUse]:
-    """What was promoted in a folder of systems, by id; empty where nothing was.
+    """Versions that were promoted in a folder of systems, by id; empty where none was.
 
     Raises:
         InputError: the file is damaged.

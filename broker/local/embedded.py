@@ -14,7 +14,7 @@ _QUIET = ("amqtt", "transitions")
 
 
 class _Subscriptions(dict[str, Any]):
-    """What amqtt goes through while clients come and go, which ends its work on one of them."""
+    """Subscriptions that amqtt may walk through while clients come and go."""
 
     def __iter__(self) -> Iterator[str]:
         return iter(list(super().__iter__()))

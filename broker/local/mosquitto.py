@@ -187,7 +187,7 @@ class MosquittoProcess:
         await self.kill()
 
     def reload(self) -> None:
-        """Have it read rules, passwords and certificates again (SIGHUP)."""
+        """Tell it to read rules, passwords and certificates again (SIGHUP)."""
         if self._process is not None:
             self._process.send_signal(signal.SIGHUP)
 

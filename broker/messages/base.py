@@ -1,4 +1,4 @@
-"""What all messages share: how they are built, which numbers and texts they may hold."""
+"""Base of all messages: how they are built, which numbers and texts they may hold."""
 
 from __future__ import annotations
 

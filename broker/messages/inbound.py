@@ -1,4 +1,4 @@
-"""What the press, its gateway and the laboratory send."""
+"""Messages of the press, its gateway and the laboratory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the twin publishes beside its predictions: shot results, alerts, dead letters, status."""
+"""Messages of the twin beside predictions: shot results, alerts, dead letters, status."""
 
 from __future__ import annotations
 

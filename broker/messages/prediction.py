@@ -157,7 +157,7 @@ class Prediction(Message):
     basis: Basis
     """What it rests on: the recipe, the readings so far, or the whole shot."""
     revision: Revision
-    """Counts the predictions of one shot from 1."""
+    """Number of this prediction: larger than that of every earlier one of the shot."""
     status: Literal["predicted", "hold"]
     """`hold`: no demolding time can be given; `diagnostics` say why."""
     poured_at: Timestamp

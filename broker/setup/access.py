@@ -1,4 +1,4 @@
-"""Who may do what at the broker, as a Mosquitto ACL file: one `user` block per client.
+"""Access rights at the broker, as a Mosquitto ACL file: one `user` block per client.
 
 | client | writes | reads |
 |---|---|---|

@@ -26,7 +26,7 @@ _MESSAGE_BYTES = 2_000
 
 @dataclass(frozen=True, slots=True)
 class BrokerFiles:
-    """Where the broker finds what it reads, and where it keeps its store."""
+    """Places of the files that the broker reads, and of its store."""
 
     authority: Path
     certificate: Path

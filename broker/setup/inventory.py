@@ -1,4 +1,4 @@
-"""What a broker is set up for: its agents with their presses, other clients, names and ports.
+"""Inventory of a broker: its agents with their presses, other clients, names and ports.
 
 Kept as `plan.json` beside what is generated from it, so that a second `init` adds to the first.
 """
@@ -142,12 +142,12 @@ class Plan(_Part):
         return [reader_client(name, self._twins()) for name in self.pages]
 
     def max_queued_messages(self) -> int:
-        """How many messages the broker keeps for each session that is away."""
+        """Number of messages that the broker keeps for each session that is away."""
         lengths = [queue_length(a.spool_limit_mb, len(a.presses)) for a in self.agents]
         return max(lengths, default=queue_length(0.0, 1))
 
     def max_queued_bytes(self) -> int:
-        """How many bytes the broker keeps for each session that is away."""
+        """Bytes that the broker keeps for each session that is away."""
         sizes = [queue_bytes(a.spool_limit_mb, len(a.presses)) for a in self.agents]
         return max(sizes, default=queue_bytes(0.0, 1))
 

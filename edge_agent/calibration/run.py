@@ -27,7 +27,7 @@ GOOD_CURE = 0.05
 
 @dataclass(frozen=True)
 class Output:
-    """Where results go."""
+    """Files that results go to."""
 
     out: Path | None
     plot: Path | None

@@ -1,4 +1,4 @@
-"""What ``calibrate`` prints, and the curves it draws."""
+"""Text that ``calibrate`` prints, and the curves it draws."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def say(label: str, words: str) -> None:
 
 
 def print_next_steps(file: Path, system_id: str, version: int, place: Path) -> None:
-    """Where a written version belongs, and which command puts it into use."""
+    """Print where a written version belongs, and which command puts it into use."""
     folder = place if place.is_dir() else place.parent
     if file.parent.resolve() != folder.resolve():
         click.echo(f"it belongs beside the other versions: cp {file} {folder}/")

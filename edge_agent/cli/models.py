@@ -68,15 +68,15 @@ def list_models(folder: Path, output: str) -> None:
     from edge_agent.inference.registry import ModelRegistry
     from twin_core.errors import InputError
 
-    shelf = ModelRegistry(folder)
+    registry = ModelRegistry(folder)
     rows = list[dict[str, Any]]()
     problems = list[InputError]()
-    for found in shelf.manifests():
+    for found in registry.manifests():
         if isinstance(found, InputError):
             problems.append(found)
             continue
         try:
-            rows.append(_row(found, shelf.state(found.name)))
+            rows.append(_row(found, registry.state(found.name)))
         except InputError as error:
             problems.append(error)
     if output == "json":
@@ -99,15 +99,15 @@ def show(name: str, version: int, folder: Path, output: str) -> None:
     from edge_agent.inference.registry import ModelRegistry
     from twin_core.errors import TwinError
 
-    shelf = ModelRegistry(folder)
+    registry = ModelRegistry(folder)
     try:
-        manifest = shelf.manifest(name, version)
-        use = _use(manifest, shelf.state(name))
+        manifest = registry.manifest(name, version)
+        use = _use(manifest, registry.state(name))
         if output == "json":
             click.echo(json.dumps(manifest.model_dump(mode="json") | {"use": use}, indent=2))
         else:
             print_manifest(manifest, use)
-        shelf.load(name, version)
+        registry.load(name, version)
     except TwinError as error:
         fail(error)
 
@@ -133,12 +133,12 @@ def promote(name: str, version: int, folder: Path, features: Path | None) -> Non
     from edge_agent.learning.model_errors import PHYSICS
     from twin_core.errors import TwinError
 
-    shelf = ModelRegistry(folder)
+    registry = ModelRegistry(folder)
     try:
         if features is not None:
             from edge_agent.learning.compare_models import is_better
 
-            in_use = shelf.state(name).promoted
+            in_use = registry.state(name).promoted
             before = PHYSICS if in_use is None else f"{name}/{in_use}"
             better, lines = is_better(features, folder, before, f"{name}/{version}")
             for line in lines:
@@ -146,7 +146,7 @@ def promote(name: str, version: int, folder: Path, features: Path | None) -> Non
             if not better:
                 click.echo(f"{name}/{version} is not promoted: not better than {before}")
                 sys.exit(NOT_BETTER)
-        state = shelf.promote(name, version)
+        state = registry.promote(name, version)
     except TwinError as error:
         fail(error)
     _said(name, state)

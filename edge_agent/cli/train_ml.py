@@ -19,7 +19,7 @@ EXAMPLE = """\b
 Examples:
   pur-mold-twin train-ml --features data/ml/features.parquet
   pur-mold-twin train-ml --features a.parquet --features b.parquet \\
-      --judge unseen.parquet
+      --unseen unseen.parquet
   pur-mold-twin train-ml --features features.parquet --config pour.yaml \\
       --name pour --out var/models
 
@@ -50,8 +50,8 @@ File = click.Path(path_type=Path)
 )
 @click.option("--name", help="Of the model. [default: the moment that it is for]")
 @click.option(
-    "--judge", "unseen", multiple=True, type=File,
-    help="Feature set of presses that have no part in training, to judge the file by; repeat.",
+    "--unseen", "unseen", multiple=True, type=File,
+    help="Feature set of presses that have no part in training, to test the file by; repeat.",
 )  # fmt: skip
 def command(
     features: tuple[Path, ...],
@@ -92,14 +92,14 @@ def _train(
     progress: Any,
 ) -> tuple[str, Path, list[str]]:
     from edge_agent.inference.registry import ModelRegistry, check_name
-    from edge_agent.learning.parallel import spread
+    from edge_agent.learning.parallel import in_parallel
     from edge_agent.learning.tables import read_table, write_table
     from edge_agent.report.drawing import need_matplotlib
     from edge_agent.report.files import page_text
     from edge_agent.report.training import training_page, verdicts
     from twin_core.learning.columns import ml_column
     from twin_core.learning.inference import Model
-    from twin_core.learning.training.evaluation import judge
+    from twin_core.learning.training.evaluation import evaluate
     from twin_core.learning.training.train import train
 
     need_matplotlib()
@@ -108,22 +108,22 @@ def _train(
     progress("reading the feature sets")
     columns = _together([read_table(path) for path in features])
     others = {path.stem: read_table(path) for path in unseen}
-    trained = train(columns, config, _git_hash(), progress, spread)
+    trained = train(columns, config, _git_hash(), progress, in_parallel)
     model = Model(trained.content)
-    judged = {stem: judge(model, table) for stem, table in others.items()}
+    evaluations = {stem: evaluate(model, table) for stem, table in others.items()}
     metrics = {
         "other_presses": {key: found.as_dict() for key, found in trained.apart.items()},
         "test": {
             part: {key: found.as_dict() for key, found in scores.items()}
             for part, scores in trained.test.items()
         },
-        "unseen": {stem: found.as_dict() for stem, found in judged.items()},
+        "unseen": {stem: found.as_dict() for stem, found in evaluations.items()},
     }
     manifest, folder = ModelRegistry(out).add(
         name, trained.content, datetime.now(UTC), _plain(metrics)
     )
     progress("writing the report")
-    page = training_page(manifest.label, trained, judged)
+    page = training_page(manifest.label, trained, evaluations)
     for suffix in (".html", ".md"):
         (folder / f"report{suffix}").write_text(page_text(page, suffix), encoding="utf-8")
     expected = {ml_column(key): values for key, values in trained.expected().items()}
@@ -135,7 +135,7 @@ def _train(
             trained.apart.items(), trained.final.regressions.values(), strict=True
         )
     ]
-    for stem, found in judged.items():
+    for stem, found in evaluations.items():
         lines += [f"{stem}: {line}" for line in verdicts(found, config.coverage)]
     return manifest.label, folder, [*lines, *trained.notes]
 

@@ -15,7 +15,7 @@ from twin_core.errors import InputError
 if TYPE_CHECKING:
     from twin_core import BatchResult, Scenario
     from twin_core.arrays import Array
-    from twin_core.sweep import Range, Sensitivity, Spread
+    from twin_core.sweep import Normal, Range, Sensitivity
 
 SHOWN = (
     *("t_gel_s", "t_rise_s", "t_demold_min_s", "t_demold_opt_s", "t_demold_max_s"),
@@ -25,15 +25,15 @@ SHOWN = (
 """Figures in the table; a file has them all."""
 
 
-def parse_vary(scenario: Scenario, options: tuple[str, ...]) -> dict[str, Range | Spread]:
+def parse_vary(scenario: Scenario, options: tuple[str, ...]) -> dict[str, Range | Normal]:
     """``PATH=LOW:HIGH`` even between both, ``PATH=SIGMA`` normal around the scenario's value.
 
     Raises:
         InputError: names the option and what it should look like.
     """
-    from twin_core.sweep import Range, Spread, read_path
+    from twin_core.sweep import Normal, Range, read_path
 
-    found: dict[str, Range | Spread] = {}
+    found: dict[str, Range | Normal] = {}
     for option in options:
         path, _, text = option.partition("=")
         low, colon, high = text.partition(":")
@@ -42,7 +42,7 @@ def parse_vary(scenario: Scenario, options: tuple[str, ...]) -> dict[str, Range 
                 found[path] = Range(float(low), float(high))
                 read_path(scenario, path)
             else:
-                found[path] = Spread(read_path(scenario, path), float(text))
+                found[path] = Normal(read_path(scenario, path), float(text))
         except ValueError:
             raise InputError(
                 f"--vary {option}: write PATH=LOW:HIGH or PATH=SIGMA, as process.T_mold_C=35:45"
@@ -51,7 +51,7 @@ def parse_vary(scenario: Scenario, options: tuple[str, ...]) -> dict[str, Range 
 
 
 def run_all(
-    scenario: Scenario, variation: Mapping[str, Range | Spread], values: Array
+    scenario: Scenario, variation: Mapping[str, Range | Normal], values: Array
 ) -> BatchResult:
     """Simulate every row of ``values``, with progress on stderr."""
     from twin_core import simulate_many
@@ -65,7 +65,7 @@ def run_all(
 
 
 def print_distributions(
-    scenario: Scenario, variation: Mapping[str, Range | Spread], result: BatchResult
+    scenario: Scenario, variation: Mapping[str, Range | Normal], result: BatchResult
 ) -> None:
     """What varied, how the key figures are spread, how many shots are good."""
     from rich import box
@@ -135,7 +135,7 @@ def print_sensitivities(figure: str, found: Mapping[str, Sensitivity]) -> None:
     console.print(table)
 
 
-def as_csv(variation: Mapping[str, Range | Spread], values: Array, result: BatchResult) -> str:
+def as_csv(variation: Mapping[str, Range | Normal], values: Array, result: BatchResult) -> str:
     """One line a shot: inputs, all key figures, verdicts, the error if there is one."""
     figures, words = result.figures, result.words
     lines = [",".join((*variation, *figures, *words, "error"))]
@@ -155,7 +155,7 @@ def as_csv(variation: Mapping[str, Range | Spread], values: Array, result: Batch
 
 
 def as_json(
-    scenario: Scenario, variation: Mapping[str, Range | Spread], result: BatchResult
+    scenario: Scenario, variation: Mapping[str, Range | Normal], result: BatchResult
 ) -> str:
     """What varied and the distributions of all key figures."""
     import dataclasses

@@ -35,7 +35,7 @@ class Catalogue:
     """Systems that cannot be simulated, for want of numbers."""
 
     def quality_of(self, mold_id: str) -> Quality:
-        """What parts of a mold must reach."""
+        """Quality that parts of a mold must reach."""
         return self.quality_by_mold.get(mold_id, self.quality)
 
 
@@ -88,7 +88,7 @@ def _load_molds(folder: Path) -> dict[str, Mold]:
 
 
 def _problems(folders: CatalogueSettings) -> Iterator[InputError]:
-    """What is wrong with each file for itself, and then with the folders."""
+    """Problems of each file for itself, and then of the folders."""
     checks: list[Callable[[], object]] = []
     loaders: dict[Path, Callable[[Path], object]] = {
         folders.molds: load_mold,

@@ -1,4 +1,4 @@
-"""Where each setting comes from: the configuration, the file of the site over it, the environment.
+"""Layers of settings: the configuration, the file of the site over it, the environment.
 
 ``agent.yaml`` holds what the agents of a plant have in common, ``sites/SITE.yaml`` beside it what
 one site has differently; the latter need not be there.
@@ -86,7 +86,7 @@ def _holds_json(variable: str, place: Place) -> bool:
 
 
 def origin_of(place: Place, layers: list[Layer]) -> str:
-    """Where a field was given: a variable, a file, or ``default``."""
+    """Origin of a field: a variable, a file, or ``default``."""
     variable = variable_of(place)
     if variable is not None:
         return f"environment: {variable}"
@@ -97,7 +97,7 @@ def origin_of(place: Place, layers: list[Layer]) -> str:
 
 
 def holds(content: Any, place: Place) -> bool:
-    """Does a mapping have a value at this place?"""
+    """True if a mapping has a value at this place."""
     for name in place:
         try:
             content = content[name]

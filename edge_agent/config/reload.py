@@ -1,4 +1,4 @@
-"""What of the configuration may change while the agent runs, and what may not."""
+"""Parts of the configuration that may change while the agent runs, and those that may not."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def read_secret(field: str, path: Path) -> str:
 
 
 def resolved(field: str, path: Path) -> Path:
-    """Where the file lies.
+    """Place of the file.
 
     Raises:
         SecretFileError: it is a credential of systemd, and there are none.

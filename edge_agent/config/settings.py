@@ -146,7 +146,7 @@ class ShareSettings(_Section):
 
 
 class SpoolSettings(_Section):
-    """What an agent keeps on disk until others have it."""
+    """Spool: what an agent keeps on disk until others have it."""
 
     path: Path = Path("var/spool.db")
     limit_mb: Annotated[float, Field(ge=1)] = 2048.0
@@ -200,14 +200,14 @@ class HistorySettings(_Section):
 
 
 class CatalogueSettings(_Section):
-    """Where material systems, molds and quality limits are described."""
+    """Files of material systems, molds and quality limits."""
 
     systems: Path = Field(default_factory=lambda: configs_folder() / "systems")
     molds: Path = Field(default_factory=lambda: configs_folder() / "molds")
 
 
 class ShotSettings(_Section):
-    """How shots are followed."""
+    """Rules for following shots."""
 
     future_skew_max_s: Annotated[float, Field(ge=0, le=YEAR_S)] = 300.0
     """Messages dated further in the future are dead letters: the sender's clock is wrong."""
@@ -254,7 +254,7 @@ class HealthSettings(_Section):
 
 
 class LogSettings(_Section):
-    """What is logged to stderr."""
+    """Log on stderr."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     style: Literal["json", "text"] = "json"

@@ -35,7 +35,7 @@ class Check:
 
 
 def run_checks(checks: Iterable[Check]) -> Iterator[Finding]:
-    """What each check finds, as soon as it has ended or its time is over."""
+    """Run checks, and give the findings of each as soon as it has ended or its time is over."""
     for check in checks:
         found: list[Finding] = []
         # a thread that hangs in a call of the system cannot be ended: it dies with the process

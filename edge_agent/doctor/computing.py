@@ -1,4 +1,4 @@
-"""What predictions are made with: catalogue, learned models, compiled physics; and the pages."""
+"""Checks of what predictions are made with: catalogue, models, compiled physics; and the pages."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PAGE_TIMEOUT_S = 3.0
 
 
 def check_catalogue(settings: Settings) -> Iterator[Finding]:
-    """Do all files of systems and molds read?"""
+    """Check that all files of systems and molds read."""
     catalogue = load_catalogue(settings)
     words = f"{len(catalogue.systems)} systems, {len(catalogue.molds)} molds"
     if catalogue.sheets:
@@ -33,26 +33,26 @@ def check_catalogue(settings: Settings) -> Iterator[Finding]:
 
 
 def check_models(settings: Settings) -> Iterator[Finding]:
-    """Can each model that is in use be used here?"""
-    shelf, used = ModelRegistry(settings.learning.models), 0
-    for name in shelf.names():
+    """Check that each model in use can be used here."""
+    registry, used = ModelRegistry(settings.learning.models), 0
+    for name in registry.names():
         try:
-            version = shelf.state(name).promoted
+            version = registry.state(name).promoted
             if version is None:
                 continue
             used += 1
-            model = shelf.load(name, version)
+            model = registry.load(name, version)
         except TwinError as error:
             yield Finding("models", "problem", f"{name}: {error}", error.hint)
         else:
             words = f"{name}/{version} corrects at the {model.card.known_at}"
             yield Finding("models", "ok", words)
     if not used:
-        yield Finding("models", "ok", f"{shelf.folder}: none in use, the physics answers alone")
+        yield Finding("models", "ok", f"{registry.folder}: none in use, the physics answers alone")
 
 
 def check_compiler() -> Iterator[Finding]:
-    """Is the compiled physics kept, so that a start is quick?"""
+    """Check that the compiled physics is kept, so that a start is quick."""
     folder = cache_folder()
     if folder is None:
         words = "no folder to keep the compiled physics in: each start takes up to a minute"
@@ -66,7 +66,7 @@ def check_compiler() -> Iterator[Finding]:
 
 
 def check_pages(settings: Settings) -> Iterator[Finding]:
-    """Is ``health.port`` free, or served by an agent?"""
+    """Check that ``health.port`` is free, or served by an agent."""
     health = settings.health
     if not health.enabled:
         yield Finding("pages", "ok", "off (health.enabled)")

@@ -49,7 +49,7 @@ def check_configuration(path: Path) -> Checked:
 
 
 def problems_beyond(settings: Settings) -> Iterator[str]:
-    """What is wrong although every field is right for itself: files, secrets, limits, catalogue."""
+    """Problems although every field is right for itself: files, secrets, limits, catalogue."""
     broker, secrets = settings.broker, settings.broker.session_secret_file
     has_secret = secrets or broker.session_secret or kept_file(settings).exists()
     checks: list[Callable[[], object]] = [

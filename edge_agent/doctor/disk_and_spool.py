@@ -54,7 +54,7 @@ def check_disk(settings: Settings) -> Iterator[Finding]:
 
 
 def check_spool(settings: Settings) -> Iterator[Finding]:
-    """Is the spool sound, how much waits, and who has it?"""
+    """Check whether the spool is sound, how much waits, and who has it."""
     path = settings.spool.path
     if not path.exists():
         yield Finding("spool", "ok", f"{path}: none yet, made at the first start")

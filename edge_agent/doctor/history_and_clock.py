@@ -25,7 +25,7 @@ TIME_ERROR = 5
 
 
 def check_history(settings: Settings) -> Iterator[Finding]:
-    """Can rows be kept there, and do the tables fit this program?"""
+    """Check that rows can be kept there, and that the tables fit this program."""
     url = settings.history.address()
     if url is None:
         yield _file(settings.history.path)
@@ -34,7 +34,7 @@ def check_history(settings: Settings) -> Iterator[Finding]:
 
 
 def check_clock() -> Iterator[Finding]:
-    """Does something keep the clock of this machine right?"""
+    """Check that something keeps the clock of this machine right."""
     kept = _kept_right()
     if kept is None:
         words = "unknown: this system does not tell whether the clock is kept right"

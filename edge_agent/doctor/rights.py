@@ -50,7 +50,7 @@ async def _at_broker(settings: Settings) -> AsyncIterator[Finding]:
                 yield await _reading(settings, session, press)
                 yield await _writing(settings, session, press)
             if settings.group is not None:
-                yield await _sharing(settings, session, settings.group)
+                yield await _rights_of_group(settings, session, settings.group)
     except LinkError as error:
         yield Finding("broker", "problem", str(error), error.hint)
 
@@ -82,7 +82,7 @@ async def _reading(settings: Settings, session: Session, press: PressAddress) ->
     return Finding(subject, "ok", f"{len(wanted)} subscriptions are granted ({UNSEEN})")
 
 
-async def _sharing(settings: Settings, session: Session, group: PressAddress) -> Finding:
+async def _rights_of_group(settings: Settings, session: Session, group: PressAddress) -> Finding:
     """May we see the others of the group, and does the broker know shared subscriptions?"""
     topics = settings.topics
     tried = f"doctor-{secrets.token_hex(8)}"  # a share of our own: nobody misses a message

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from edge_agent.config.catalogue import read_catalogue
-from edge_agent.drift.schedule import DriftNews, DriftRequest
+from edge_agent.drift.schedule import DriftRequest, DriftVerdict
 from edge_agent.drift.windows import windows
 from edge_agent.history.read import HistoryReader, RowFilter, open_reader
 from edge_agent.learning.feature_set import Builder
@@ -27,7 +27,7 @@ from twin_core.learning.drift import check
 from twin_core.learning.drift_words import verdict
 
 
-def drift_now(request: DriftRequest) -> DriftNews:
+def check_newest(request: DriftRequest) -> DriftVerdict:
     """Compare the newest shots of a history with a baseline.
 
     Raises:
@@ -37,7 +37,7 @@ def drift_now(request: DriftRequest) -> DriftNews:
     before = read_table(request.baseline)
     found = windows(before, current, (str(request.baseline), "newest shots"))
     result = check(found.before, found.now)
-    return DriftNews(
+    return DriftVerdict(
         level=int(result.level),
         words=verdict(result),
         moved=[column.name for column in result.moved],
@@ -104,11 +104,11 @@ async def _predicted(
 def main() -> int:
     """0 with a verdict on standard output, 1 with the reason on standard error."""
     try:
-        news = drift_now(DriftRequest.model_validate(json.load(sys.stdin)))
+        newest = check_newest(DriftRequest.model_validate(json.load(sys.stdin)))
     except TwinError as error:
         print(error, file=sys.stderr)
         return 1
-    print(news.model_dump_json())
+    print(newest.model_dump_json())
     return 0
 
 

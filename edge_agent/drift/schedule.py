@@ -26,7 +26,7 @@ NICE = 10
 
 
 class DriftRequest(BaseModel):
-    """What to compare with what."""
+    """Request: what to compare with what."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -42,7 +42,7 @@ class DriftRequest(BaseModel):
     quality_by_mold: dict[str, Quality]
 
 
-class DriftNews(BaseModel):
+class DriftVerdict(BaseModel):
     """The verdict, for alert and metric."""
 
     model_config = ConfigDict(frozen=True)
@@ -56,7 +56,7 @@ class DriftNews(BaseModel):
 
 
 class DriftWatch:
-    """Has ``drift_now`` run when it is due, and tells what it found.
+    """Schedule of ``check_newest``, and reports of what it finds.
 
     An alert when the level changes, a metric always. It never stops anything.
     """
@@ -65,7 +65,7 @@ class DriftWatch:
         self._metrics = metrics
         self._checked_at: datetime | None = None
         self._level = 0
-        self._running: asyncio.Task[DriftNews | None] | None = None
+        self._running: asyncio.Task[DriftVerdict | None] | None = None
 
     def tick(
         self,
@@ -74,16 +74,16 @@ class DriftWatch:
         model: Path | None,
         presses: Iterable[PressAddress],
     ) -> list[Alert]:
-        """Take the news of the last check, and begin the next one if it is due.
+        """Take the verdict of the last check, and begin the next one if it is due.
 
         Args:
             model: folder of the version in use; None if there is none.
         """
         alerts: list[Alert] = []
         if self._running is not None and self._running.done():
-            news, self._running = self._running.result(), None
-            if news is not None:
-                alerts = self._told(news, now, presses)
+            verdict, self._running = self._running.result(), None
+            if verdict is not None:
+                alerts = self._report(verdict, now, presses)
         every_h = settings.learning.drift_every_h
         if model is None or not every_h or self._running is not None:
             return alerts
@@ -94,14 +94,20 @@ class DriftWatch:
             self._running = asyncio.create_task(_apart(_request(settings, model)))
         return alerts
 
-    def _told(self, news: DriftNews, now: datetime, presses: Iterable[PressAddress]) -> list[Alert]:
-        self._metrics.drift(news.level, len(news.moved), now)
-        before, self._level = self._level, news.level
-        get_logger().info("drift_checked", stage="infer", code=str(news.level), detail=news.words)
-        if news.level == before:
+    def _report(
+        self, verdict: DriftVerdict, now: datetime, presses: Iterable[PressAddress]
+    ) -> list[Alert]:
+        self._metrics.drift(verdict.level, len(verdict.moved), now)
+        before, self._level = self._level, verdict.level
+        get_logger().info(
+            "drift_checked", stage="infer", code=str(verdict.level), detail=verdict.words
+        )
+        if verdict.level == before:
             return []
         return [
-            drift_alert(press, news.level, news.words, news.moved, news.shots_count, now)
+            drift_alert(
+                press, verdict.level, verdict.words, verdict.moved, verdict.shots_count, now
+            )
             for press in presses
         ]
 
@@ -120,7 +126,7 @@ def _request(settings: Settings, model: Path) -> DriftRequest:
     )
 
 
-async def _apart(request: DriftRequest) -> DriftNews | None:
+async def _apart(request: DriftRequest) -> DriftVerdict | None:
     """Run it in a process of its own; None and a line in the log if there is no verdict."""
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
@@ -131,7 +137,7 @@ async def _apart(request: DriftRequest) -> DriftNews | None:
         async with asyncio.timeout(TIMEOUT_S):
             output, errors = await process.communicate(request.model_dump_json().encode())
         if process.returncode == 0:
-            return DriftNews.model_validate_json(output)
+            return DriftVerdict.model_validate_json(output)
         reason = errors.decode(errors="replace").strip().splitlines()[-1:] or ["no reason given"]
         get_logger().warning("drift_not_checked", stage="infer", reason=reason[0][:500])
     except (OSError, TimeoutError, ValueError) as error:

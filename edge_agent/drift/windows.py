@@ -34,7 +34,7 @@ class Windows:
     notes: tuple[str, ...] = ()
 
     def row_words(self, row: int) -> str:
-        """Which shot a row of the current table is."""
+        """Name of the shot that a row of the current table is."""
         words = f"row {row + 1} of {len(next(iter(self.now.values())))}"
         if SHOT in self.texts:
             words = f"shot {self.texts[SHOT][row]}"

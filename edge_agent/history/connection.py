@@ -58,7 +58,7 @@ def database_error(url: str, error: BaseException) -> StoreError:
 
 
 def database_hint(error: BaseException) -> str:
-    """How to go on after an error of the database, by its SQLSTATE or by what the network says."""
+    """Hint after an error of the database, by its SQLSTATE or by what the network says."""
     state = str(getattr(error, "sqlstate", None) or "")
     if state:
         return _BY_SQLSTATE.get(state) or _BY_SQLSTATE.get(state[:2], _LOG)

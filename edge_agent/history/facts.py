@@ -12,7 +12,7 @@ from edge_agent.history.schema import TABLES
 
 @dataclass(frozen=True)
 class DatabaseFacts:
-    """What one connection has seen."""
+    """Facts of the database that one connection has seen."""
 
     server: str
     """Version of PostgreSQL."""

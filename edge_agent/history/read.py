@@ -99,7 +99,7 @@ TABLES = {
 
 @dataclass(frozen=True)
 class RowFilter:
-    """Which rows of a table are wanted; everything that is not given does not matter."""
+    """Filter of the rows of a table; everything that is not given does not matter."""
 
     since: datetime | None = None
     mold_id: str | None = None

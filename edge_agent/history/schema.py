@@ -28,7 +28,7 @@ class Table:
 
     @property
     def on_conflict(self) -> str:
-        """What an INSERT does with a row that is there: the same SQL in SQLite and PostgreSQL."""
+        """Clause for a row that is there already, the same SQL in SQLite and PostgreSQL."""
         key = names(self.key)
         if not self.replace:
             return f"ON CONFLICT ({key}) DO NOTHING"

@@ -65,7 +65,7 @@ DELETE FROM telemetry WHERE ts < ?1 AND ts <=
 
 
 class SqliteHistory:
-    """See ``HistoryStore``; WAL, so that readers never wait for the agent."""
+    """History in a SQLite file; WAL, so that readers never wait for the agent."""
 
     def __init__(self, path: Path, raw_days: int | None = None) -> None:
         """Open, and create when needed.
@@ -92,11 +92,11 @@ class SqliteHistory:
             raise StoreError(f"{path}: the history cannot be opened: {error}") from error
 
     async def deliver(self, rows: Sequence[Stored[HistoryRow]]) -> Receipt:
-        """See ``HistoryStore.deliver``. A row that can never be stored is rejected alone."""
+        """Write a batch; a row that can never be stored is rejected alone."""
         return await asyncio.to_thread(self._deliver, rows)
 
     async def upkeep(self, now: datetime) -> bool:
-        """See ``HistoryStore.upkeep``: raw telemetry older than ``raw_days`` goes."""
+        """Remove raw telemetry older than ``raw_days``, some at a time."""
         if self._raw_days is None:
             return False
         return await asyncio.to_thread(self._drop_old, now - timedelta(days=self._raw_days))

@@ -37,14 +37,14 @@ _INCOMING = "CREATE TEMPORARY TABLE incoming (entry_id bigint, entry_kind text, 
 
 
 class TimescaleHistory:
-    """See ``HistoryStore``. Connects when there is something to deliver, and after trouble."""
+    """History in TimescaleDB; it connects when there is something to deliver, and after trouble."""
 
     def __init__(self, settings: HistorySettings) -> None:
         self._settings, self._raw_days = settings, settings.raw_days
         self._connection: asyncpg.Connection | None = None
 
     async def deliver(self, rows: Sequence[Stored[HistoryRow]]) -> Receipt:
-        """See ``HistoryStore.deliver``. Rows that can never be stored are rejected alone."""
+        """Write a batch; rows that can never be stored are rejected alone."""
         async with self._errors():
             connection = await self._connected()
             try:
@@ -54,7 +54,7 @@ class TimescaleHistory:
         return Receipt([row.id for row in rows])
 
     async def upkeep(self, now: datetime) -> bool:
-        """See ``HistoryStore.upkeep``: roll-ups, and raw telemetry older than ``raw_days``."""
+        """Make roll-ups and remove raw telemetry older than ``raw_days``, some at a time."""
         raw_since = EVER if self._raw_days is None else now - timedelta(days=self._raw_days)
         async with self._errors():
             connection = await self._connected()
@@ -99,7 +99,7 @@ class TimescaleHistory:
             raise
 
     def _give_up(self) -> None:
-        """Whatever happened, the connection is not used again: nobody knows its state."""
+        """Give the connection up, whatever happened: its state is not known."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.terminate()

@@ -1,4 +1,4 @@
-"""What a TimescaleDB history needs now and then: roll-ups, retention, compression.
+"""Upkeep of a TimescaleDB history: roll-ups, retention, compression.
 
 The roll-up by the minute is ours on every database (``docs/decisions/0007``): whoever inserts raw
 telemetry marks its minutes as due in the same transaction, late data too, and this does them again.
@@ -63,7 +63,7 @@ async def drop_old(connection: asyncpg.Connection, raw_since: datetime) -> None:
 
 
 async def compress(connection: asyncpg.Connection) -> bool:
-    """Have old chunks compressed where the licence allows it; true when it does."""
+    """Compress old chunks where the licence allows it; true when it does."""
     if not await has_timescale(connection):
         return False
     licence = await connection.fetchval("SELECT current_setting('timescaledb.license')")
@@ -83,5 +83,5 @@ async def compress(connection: asyncpg.Connection) -> bool:
 
 
 async def has_timescale(connection: asyncpg.Connection) -> bool:
-    """Is the extension in this database?"""
+    """True if the extension is in this database."""
     return bool(await connection.fetchval(_MADE_BY_TIMESCALE))

@@ -24,7 +24,7 @@ NOT_CORRECTED = "NOT_CORRECTED"
 
 @dataclass(frozen=True)
 class Learned:
-    """What a prediction takes over."""
+    """Result of the models that a prediction takes over."""
 
     ml_status: str = NO_MODEL
     correction: Correction | None = None
@@ -33,7 +33,7 @@ class Learned:
 
     @property
     def diagnostics(self) -> list[Diagnostic]:
-        """The same for the prediction."""
+        """Diagnostics for the prediction."""
         return [Diagnostic(code=NOT_CORRECTED, words=self.words[:2000])] if self.words else []
 
 

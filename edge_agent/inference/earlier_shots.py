@@ -48,7 +48,7 @@ class Record(BaseModel):
 
 
 class Earlier(BaseModel):
-    """What is kept of a shot."""
+    """Row that is kept of a shot."""
 
     key: tuple[str, str, str, str]
     poured_at_s: float | None = None
@@ -63,7 +63,7 @@ class Earlier(BaseModel):
 
     @property
     def shot(self) -> ShotKey:
-        """Which shot."""
+        """Key of the shot."""
         return ShotKey(*self.key)
 
     @property
@@ -91,7 +91,7 @@ class EarlierShots:
         self._tell(rows)
 
     def __len__(self) -> int:
-        """How many shots are kept."""
+        """Number of shots that are kept."""
         return sum(len(rows) for rows in self._rows.values())
 
     def known(self, shot: Shot, row: Row) -> Row:
@@ -133,12 +133,12 @@ class EarlierShots:
         if aborted:
             self._past.aborted(key)
         measured = {n: seen[n] for n in _MEASURED if math.isfinite(seen.get(n, math.nan))}
-        news = {
+        changed = {
             "poured_at_s": shot.poured_at.timestamp(),
             "closed_at_s": at_s,
             "measured": measured,
         }
-        self._write(key, news | {"opened": opened, "aborted": aborted}, state)
+        self._write(key, changed | {"opened": opened, "aborted": aborted}, state)
 
     def lab(self, press: PressAddress, record: QualityRecord, state: State) -> None:
         """A quality record has come, hours later or again, with its mold or without."""
@@ -161,10 +161,10 @@ class EarlierShots:
         self._past.lab(key, new.at_s, new.columns())
         self._write(key, {"records": [*known, new][-RECORDS_MAX:]}, state)
 
-    def _write(self, key: ShotKey, news: dict[str, Any], state: State) -> None:
+    def _write(self, key: ShotKey, changed: dict[str, Any], state: State) -> None:
         rows = self._of_mold(key)
         old = rows.get(key.shot_id, Earlier(key=key))
-        row = old.model_copy(update=news)
+        row = old.model_copy(update=changed)
         if row == rows.get(key.shot_id):
             return
         rows[key.shot_id] = row

@@ -24,7 +24,7 @@ UNKNOWN = (
 
 @dataclass(frozen=True)
 class Offline:
-    """What a model makes of a shot, or why there is nothing."""
+    """Answer of a model for a shot, or the reason why there is none."""
 
     ml_status: str
     correction: Correction | None

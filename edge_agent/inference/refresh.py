@@ -1,4 +1,4 @@
-"""Refresh of the models in use, beside the event loop, and the news that it brings."""
+"""Refresh of the models in use, beside the event loop, and what it reports."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class ModelRefresh:
 
     def tick(self) -> list[Entry]:
         """Read the directory again unless that is under way; report models newly refused."""
-        refused = self._news()
+        refused = self._newly_refused()
         if self._running is None or self._running.done():
             self._start()
         return refused
@@ -59,7 +59,7 @@ class ModelRefresh:
         self._running.add_done_callback(_log_failure)
         return self._running
 
-    def _news(self) -> list[Entry]:
+    def _newly_refused(self) -> list[Entry]:
         in_use, reported = self.now, self._reported
         if in_use is reported:
             return []

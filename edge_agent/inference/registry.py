@@ -35,7 +35,7 @@ Version = Annotated[int, Field(ge=1)]
 
 
 class Manifest(BaseModel):
-    """What is known of a version beside its file."""
+    """Manifest of a version, beside its file."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -56,12 +56,12 @@ class Manifest(BaseModel):
 
     @property
     def label(self) -> str:
-        """As it is named in a prediction: ``pour/3``."""
+        """Name as in a prediction: ``pour/3``."""
         return f"{self.name}/{self.version}"
 
 
 class State(BaseModel):
-    """Which versions of a model are in use."""
+    """Versions of a model that are in use."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -101,7 +101,7 @@ class ModelRegistry:
         return parse(State, read_yaml(path), str(path)) if path.exists() else State()
 
     def manifest(self, name: str, version: int) -> Manifest:
-        """What is known of a version.
+        """Manifest of a version.
 
         Raises:
             InputError: there is none, or it is damaged.

@@ -45,7 +45,7 @@ class Entry:
 
     @property
     def label(self) -> str:
-        """As in a prediction: ``pour/3``."""
+        """Name as in a prediction: ``pour/3``."""
         return f"{self.name}/{self.version}"
 
 
@@ -152,7 +152,7 @@ class ModelDirectory:
         return {label for label, files in new.items() if old.get(label) == files}
 
     def _stamp(self) -> Stamp:
-        """Of all files that matter: the states, and the versions that they name."""
+        """Stamp of all files that matter: the states, and the versions that they name."""
         return tuple(self._files())
 
     def _files(self) -> Iterator[tuple[str, int, int, int]]:

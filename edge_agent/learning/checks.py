@@ -1,4 +1,4 @@
-"""What is wrong with logged shots: missing, stuck, impossible, contradictory, repeated.
+"""Checks of logged shots for values that are missing, stuck, impossible, contradictory, repeated.
 
 Nothing is put right. What is impossible is missing in the columns; everything else stays as it was
 logged, and the report says so.
@@ -92,7 +92,7 @@ RULES = {
 
 @dataclass
 class Finding:
-    """What one rule found in one column."""
+    """Finding of one rule in one column."""
 
     count: int = 0
     examples: list[str] = field(default_factory=list)
@@ -116,11 +116,11 @@ class Findings:
             finding.examples.append(f"{shot_id} ({words})" if words else shot_id)
 
     def count(self, rule: str) -> int:
-        """How often a rule found something, in all columns."""
+        """Count of what a rule found, in all columns."""
         return sum(finding.count for (name, _), finding in self.found.items() if name == rule)
 
     def summary(self) -> dict[str, object]:
-        """As JSON."""
+        """Summary for JSON."""
         return {
             "shots": dict(self.shots),
             "findings": [
@@ -149,7 +149,7 @@ class Inspector:
         self._same: dict[tuple[str, str, str, str], tuple[float, int]] = {}
 
     def times(self, shot: LoggedShot) -> None:
-        """Is it known when the shot was poured and ended?"""
+        """Check that it is known when the shot was poured and ended."""
         shot_id = shot.key.shot_id
         if shot.poured_at is None:
             self.findings.add("time_missing", shot_id)
@@ -223,7 +223,7 @@ class Inspector:
     def row(
         self, shot_id: str, row: Mapping[str, float], mold: Mold | None, index: float | None
     ) -> None:
-        """Do the columns of a shot contradict each other?"""
+        """Check whether the columns of a shot contradict each other."""
         add = self.findings.add
         warmest = max(row["proc_T_polyol_in_C"], row["proc_T_iso_in_C"])
         peak = row["meas_T_core_max_C"]
@@ -246,7 +246,7 @@ class Inspector:
 
 
 def _stuck(readings: Array, whole: bool) -> bool:
-    """The same value for long: all the time, or while the foam heats (up to the peak)."""
+    """True if a value stays for long: all the time, or while the foam heats (up to the peak)."""
     if len(readings) < STUCK_READINGS:
         return False
     if whole:

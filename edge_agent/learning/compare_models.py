@@ -11,8 +11,8 @@ from edge_agent.learning.tables import read_table
 from twin_core.arrays import Array
 from twin_core.errors import InputError
 from twin_core.learning.columns import COLUMNS, TARGETS
-from twin_core.learning.model_comparison import Comparison, compare
-from twin_core.learning.training.evaluation import judge
+from twin_core.learning.model_comparison import ModelComparison, compare_errors
+from twin_core.learning.training.evaluation import evaluate
 from twin_core.learning.training.table import FeatureSet
 
 Errors = Mapping[str, tuple[Array, Array]]
@@ -20,7 +20,7 @@ Errors = Mapping[str, tuple[Array, Array]]
 
 
 def is_better(features: Path, folder: Path, first: str, second: str) -> tuple[bool, list[str]]:
-    """Is the second model better in one target at least, and worse in none? And why.
+    """Verdict whether the second model is better in one target at least and worse in none; and why.
 
     Args:
         features: a feature set of shots that neither model learned from.
@@ -37,13 +37,13 @@ def is_better(features: Path, folder: Path, first: str, second: str) -> tuple[bo
     return "second" in verdicts and "first" not in verdicts, lines
 
 
-def compare_models(errors: Errors) -> tuple[dict[str, Comparison], dict[str, str]]:
+def compare_models(errors: Errors) -> tuple[dict[str, ModelComparison], dict[str, str]]:
     """Compare two models target by target; and why some targets cannot be compared."""
-    compared: dict[str, Comparison] = {}
+    compared: dict[str, ModelComparison] = {}
     reasons: dict[str, str] = {}
     for name, (of_first, of_second) in errors.items():
         try:
-            compared[name] = compare(of_first, of_second)
+            compared[name] = compare_errors(of_first, of_second)
         except InputError as error:
             reasons[name] = str(error)
     return compared, reasons
@@ -87,6 +87,6 @@ def errors_on(features: Path, folder: Path, first: str, second: str) -> Errors:
         if not version.isdecimal():
             raise InputError(f"{label!r}: write NAME/VERSION, as in pour/3, or physics")
         model = ModelRegistry(folder).load(check_name(name), int(version))
-        errors.append(judge(model, columns).errors)
+        errors.append(evaluate(model, columns).errors)
     one, other = errors
     return {name: (one[name], other[name]) for name in one if name in other}

@@ -1,4 +1,4 @@
-"""What models told the press of shots, and what was measured of these later: errors, paired.
+"""Errors of models, paired: what they predicted at the press, and what was measured later.
 
 The predictions are those that were issued, by the model in use and its shadow; nothing is computed
 again.

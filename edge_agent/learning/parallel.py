@@ -11,12 +11,12 @@ Answer = TypeVar("Answer")
 
 
 def have_ray() -> bool:
-    """Is the extra ``[ray]`` installed?"""
+    """True if the extra ``[ray]`` is installed."""
     found = find_spec("ray")
     return found is not None and found.origin is not None  # else it is a folder of that name
 
 
-def spread(
+def in_parallel(
     function: Callable[[Chunk, int | None], Answer],
     chunks: Sequence[Chunk],
     progress: Callable[[int, int], None] = lambda done, total: None,

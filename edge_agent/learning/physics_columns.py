@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from edge_agent.learning.parallel import spread
+from edge_agent.learning.parallel import in_parallel
 from twin_core import simulate_many
 from twin_core.learning.features import Row, physics_columns_of_batch
 from twin_core.scenario import Scenario
@@ -24,7 +24,7 @@ def simulate_columns(
 
     Args:
         progress: called with (shots done, shots in all).
-        ray: see ``spread``.
+        ray: see ``in_parallel``.
     """
     chunks = [
         list(scenarios[start : start + SHOTS_AT_ONCE])
@@ -34,11 +34,11 @@ def simulate_columns(
     def report(done: int, _total: int) -> None:
         progress(min(done * SHOTS_AT_ONCE, len(scenarios)), len(scenarios))
 
-    return [row for rows in spread(chunk_columns, chunks, report, ray) for row in rows]
+    return [row for rows in in_parallel(chunk_columns, chunks, report, ray) for row in rows]
 
 
 def chunk_columns(scenarios: Sequence[Scenario], workers: int | None) -> list[Row | str]:
-    """The same of one chunk; nothing but numbers and words comes back, so it can be far away."""
+    """Columns of one chunk; nothing but numbers and words comes back, so it can be far away."""
     rtol = min(scenario.simulation.rtol for scenario in scenarios)  # as at the press
     batch = simulate_many(scenarios, rtol=rtol, workers=workers)
     columns = physics_columns_of_batch(batch)

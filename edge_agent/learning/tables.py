@@ -98,7 +98,7 @@ def write_table(
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """What a Parquet file says of itself.
+    """Metadata of a Parquet file.
 
     Raises:
         TableError: the file cannot be read.

@@ -49,7 +49,7 @@ class Will:
 
 
 class SendOptions(TypedDict, total=False):
-    """How a message is sent; by default without any of these."""
+    """Options of a message that is sent; by default none."""
 
     retain: bool
     historical: bool
@@ -158,7 +158,7 @@ class Session:
 
     @property
     def present(self) -> bool:
-        """Did the broker still have this session when it was opened?"""
+        """True if the broker still had this session when it was opened."""
         return self._client.session_present
 
 

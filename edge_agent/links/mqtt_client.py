@@ -57,7 +57,7 @@ class Client(aiomqtt.Client):
         super()._on_socket_open(client, userdata, sock)
 
     def _on_socket_register_write(self, client: Any, userdata: Any, sock: Any) -> None:
-        """As aiomqtt's, unless the socket is closed by then: its number may be another's."""
+        """Watch a socket unless it is closed by then: its number may be another's."""
 
         def write() -> None:
             try:
@@ -94,7 +94,7 @@ class Client(aiomqtt.Client):
         return self.here(limit)
 
     def here(self, limit: int) -> list[Incoming]:
-        """What has come in, without waiting."""
+        """Messages that have come in, without waiting."""
         return [self._received.popleft() for _ in range(min(limit, len(self._received)))]
 
     def _on_publish(

@@ -56,7 +56,7 @@ class QuickPaho(Client):
         self._sock_close()
 
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
-        """As paho's, until what was read is used up: the event loop tells only of the socket."""
+        """Read as paho does, until all is used up: the event loop reports only on the socket."""
         while True:
             try:
                 code = super().loop_read(max_packets)
@@ -67,7 +67,7 @@ class QuickPaho(Client):
                 return code
 
     def loop_misc(self) -> MQTTErrorCode:
-        """As paho's; what it raises ends the connection."""
+        """Do paho's regular work; an error of it ends the connection."""
         try:
             return super().loop_misc()
         except Exception as error:

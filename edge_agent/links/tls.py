@@ -1,4 +1,4 @@
-"""What the link shows and checks: certificates, key and password, read at every connect.
+"""Certificates, key and password of the link, read at every connect.
 
 They are files (or, for the password, ``TWIN_BROKER__PASSWORD``), so that they can be exchanged
 while the agent runs: ``new_credentials`` ends when they have been.
@@ -56,7 +56,7 @@ def password_of(settings: BrokerSettings) -> str | None:
 
 
 def fingerprint(settings: BrokerSettings) -> Fingerprint:
-    """What changes when a file of the link is exchanged."""
+    """Fingerprint of the link's files; it changes when one is exchanged."""
     tls = settings.tls
     files = (tls.ca_file, tls.cert_file, tls.key_file, settings.password_file)
     return tuple(_stamp(file) for file in files if file is not None)
@@ -85,7 +85,7 @@ async def new_credentials(settings: BrokerSettings, used: Fingerprint) -> None:
 
 
 def why_no_tls(settings: BrokerSettings, error: OSError) -> str:
-    """What more there is to say of a connection that failed below MQTT."""
+    """Words on a connection that failed below MQTT."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"; checked by broker.host and broker.tls.ca_file {settings.tls.ca_file}"
     if isinstance(error, ssl.SSLError):
@@ -96,7 +96,7 @@ def why_no_tls(settings: BrokerSettings, error: OSError) -> str:
 def connect_hint(
     settings: BrokerSettings, error: BaseException, below: BaseException | None
 ) -> str:
-    """How to go on after a connection that could not be opened.
+    """Hint after a connection that could not be opened.
 
     Args:
         error: what the MQTT library raised.
@@ -155,7 +155,7 @@ _BY_REASON = {
 
 
 def why_no_answer(settings: BrokerSettings) -> str:
-    """What a broker may have meant that hangs up, or is silent, instead of answering a CONNECT.
+    """Likely reasons of a broker that hangs up, or is silent, instead of answering a CONNECT.
 
     Under TLS 1.3 a client learns nothing else when its certificate is missing or not accepted.
     """

@@ -101,7 +101,7 @@ class Bundle:
         return "\n".join([f"{self.meta.shot_id}:", *lines]) if lines else ""
 
     def messages(self, poured_at: datetime) -> list[TimedMessage]:
-        """What a press would have sent, in order of time."""
+        """Messages that a press would have sent, in order of time."""
         shot_id, mold_id, simulated = self.meta.shot_id, self.meta.mold_id, self.meta.simulated
         common: dict[str, Any] = {"shot_id": shot_id, "mold_id": mold_id, "simulated": simulated}
         before = poured_at - timedelta(seconds=1)

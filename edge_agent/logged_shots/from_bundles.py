@@ -71,7 +71,7 @@ def _logged(bundle: Bundle) -> LoggedShot:
 
 
 def _records(bundle: Bundle, closed: datetime | None) -> tuple[LabRecord, ...]:
-    """What ``qc.yaml`` says; known when the mold was opened, as in a replay."""
+    """Records of ``qc.yaml``; known when the mold was opened, as in a replay."""
     if bundle.quality is None:
         return ()
     content = {"ts": EARLIEST, "shot_id": bundle.meta.shot_id} | bundle.quality

@@ -1,4 +1,4 @@
-"""What was logged of one shot, whatever it comes from."""
+"""Record of one shot as it was logged, wherever it comes from."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class LoggedShot:
 
     @property
     def opened(self) -> bool:
-        """Did somebody say that the mold was opened?"""
+        """True if it was reported that the mold was opened."""
         return self.outcome == "demolded"
 
     @property
@@ -68,7 +68,7 @@ class LoggedShot:
         return (self.closed_at - self.poured_at).total_seconds()
 
     def readings(self, sensor: str) -> Array:
-        """Of the curing foam: from the pour to the end of the shot."""
+        """Readings of the curing foam: from the pour to the end of the shot."""
         found = self.series.get(sensor, NO_READINGS)
         last = self.cured_s
         return found[(found[:, 0] >= 0.0) & ~(found[:, 0] > last)]

@@ -33,7 +33,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass
 class Replayed:
-    """What became of a replay."""
+    """Result of a replay."""
 
     prediction: Prediction | None = None
     """The agent's final one, or None when none came in time."""

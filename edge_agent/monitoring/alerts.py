@@ -143,7 +143,7 @@ def spool_alert(press: PressAddress, alert: SpoolAlert, now: datetime) -> Alert:
 
 
 def spool_salvaged(press: PressAddress, salvage: Repair, now: datetime) -> Alert:
-    """What an agent has received, and had not yet brought to the history, was damaged or lost."""
+    """Alert that messages not yet in the history were damaged or lost."""
     rows = sum(salvage.saved.values())
     problems = printable("; ".join(salvage.problems), 1000)
     words = f"{problems}: {rows} rows were saved, what else waited in the spool is lost"

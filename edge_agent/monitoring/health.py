@@ -1,4 +1,4 @@
-"""How the agent is, and ``/metrics``, ``/healthz`` and ``/readyz`` that say it.
+"""Health of the agent, and ``/metrics``, ``/healthz`` and ``/readyz`` that report it.
 
 Healthy: everything moves, or waits by choice; else a restart helps. Ready: what a press sends is
 taken, kept and answered. A history that is away changes neither: the spool holds.
@@ -32,7 +32,7 @@ PIPELINE, LOOP = "pipeline", "event loop"
 
 
 class Vitals:
-    """How the agent is. Written by the event loop, read by any thread."""
+    """Health of the agent, written by the event loop and read by any thread."""
 
     def __init__(self, spool: Spool, watches: Watches, stuck_after_s: float = STUCK_AFTER_S):
         self._spool, self._watches = spool, watches
@@ -43,12 +43,12 @@ class Vitals:
         """Is the session open, by press?"""
 
     def stuck(self) -> list[str]:
-        """What hangs, in words. While the model is compiled a shot may wait for it."""
+        """Loops that hang, in words. While the model is compiled a shot may wait for it."""
         hanging = self._watches.stuck(self._stuck_after_s)
         return [words for words in hanging if self.warm or not words.startswith(PIPELINE)]
 
     def readiness(self) -> dict[str, Any]:
-        """What is well and what is not, as a document; ``ready`` sums it up."""
+        """Document of what is well and what is not; ``ready`` sums it up."""
         troubles = self._watches.troubles()
         history = troubles.pop("forward", None)
         links = {p: troubles.pop(f"link {p}", None) for p in list(self.sessions)}
@@ -97,7 +97,7 @@ class _Handler(WSGIRequestHandler):
         """A scrape is no event."""
 
     def get_stderr(self) -> StringIO:
-        """Where wsgiref writes tracebacks: nowhere, ``_safely`` has logged the error."""
+        """Discard the tracebacks of wsgiref: ``_safely`` has logged the error."""
         return StringIO()
 
 

@@ -23,7 +23,7 @@ class _ToOurLog(logging.Handler):
     """A line of a library is an event of ours."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """See ``logging.Handler``; ``reason`` is the library, and so what is limited."""
+        """Log a line of a library; ``reason`` is the library, and so what is limited."""
         try:
             level = "error" if record.levelno >= logging.ERROR else "warning"
             _write(level, "library_reported", record.name, record.getMessage(), record.exc_info)
@@ -35,7 +35,7 @@ class _ToldAlready(logging.Filter):
     """Leaves out what the agent says itself: a link that is lost is ``link_lost``."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """See ``logging.Filter``."""
+        """Let a line pass or not."""
         return not record.getMessage().startswith("failed to receive on socket")
 
 

@@ -145,7 +145,7 @@ class Metrics:
         self._messages.labels(channel if channel in CHANNELS else OTHER).inc()
 
     def committed(self, changes: Changes) -> None:
-        """What a batch led to is on disk."""
+        """Count what a batch led to, when it is on disk."""
         self._frames.inc(sum(row.kind == "telemetry" for row in changes.forward))
 
     def refused(self, reason: str) -> None:
@@ -163,7 +163,7 @@ class Metrics:
         self._latency.observe(max(0.0, (now - poured_at).total_seconds()))
 
     def models(self, loaded: Sequence[tuple[str, str]], refused: int) -> None:
-        """What the model directory holds has changed."""
+        """Set what the model directory holds, when it has changed."""
         self._model_loaded.clear()
         for name, version in loaded:
             self._model_loaded.labels(name, version).set(1)

@@ -1,4 +1,4 @@
-"""What systemd is told: ready, reloading, stopping, how it goes, and that the agent is alive.
+"""Notices to systemd: ready, reloading, stopping, how it goes, and that the agent is alive.
 
 The protocol of ``sd_notify(3)``, a datagram to the socket in ``NOTIFY_SOCKET``. Without it, as in a
 terminal or a container, nothing is sent.
@@ -31,7 +31,7 @@ class Service:
         self._send("READY=1", f"STATUS={status}")
 
     def status(self, status: str) -> None:
-        """How it goes, one line for ``systemctl status``."""
+        """Status in one line for ``systemctl status``."""
         self._send(f"STATUS={status}")
 
     def reloading(self) -> None:

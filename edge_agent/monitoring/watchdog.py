@@ -1,4 +1,4 @@
-"""Is the agent alive? Each loop says when it works and when it waits because nothing is to be done.
+"""Watch over the agent's loops: each says when it works and when it waits for work.
 
 A loop that works on one thing for longer than anything takes is stuck: a simulation that never
 returns, a thread of the spool that hangs. One that waits for messages, or tries a full disk again
@@ -46,7 +46,7 @@ class Watch:
 
     @property
     def resting(self) -> bool:
-        """Is nothing in hand?"""
+        """True if nothing is in hand."""
         return self._busy_since is None
 
     def rest(self) -> None:
@@ -71,7 +71,7 @@ class Watch:
             self.rest()
 
     def tries(self, call: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
-        """The same call; every try is progress, and the trouble it ended with is kept."""
+        """Wrap a call: every try is progress, and the trouble it ended with is kept."""
 
         async def attempt(*arguments: object) -> T:
             self.progress()
@@ -107,7 +107,7 @@ class Watches:
         self._watches.pop(name, None)
 
     def stuck(self, after_s: float) -> list[str]:
-        """What hangs, in words; empty when everything moves or waits by choice."""
+        """Loops that hang, in words; empty when everything moves or waits by choice."""
         return [
             f"{watch.name}: at one thing for {watch.busy_s():.0f} s"
             for watch in list(self._watches.values())
@@ -115,5 +115,5 @@ class Watches:
         ]
 
     def troubles(self) -> dict[str, str]:
-        """What is tried again and again, by loop."""
+        """Troubles that are tried again and again, by loop."""
         return {w.name: w.trouble for w in list(self._watches.values()) if w.trouble is not None}

@@ -37,7 +37,7 @@ UNSAVED_FROM = 2
 
 @dataclass
 class Batch:
-    """What messages led to since the last transaction."""
+    """Results of the messages since the last transaction."""
 
     issued: list[Issued] = field(default_factory=list)
     forward: list[HistoryRow] = field(default_factory=list)
@@ -81,7 +81,7 @@ class Batch:
         self.begin()
 
     def is_due(self, gather_s: float) -> bool:
-        """Is it to be written now?"""
+        """True if it is to be written now."""
         if self.since is None:
             return False
         full = any(len(held) >= inlet.full_at for inlet, held in self.messages.items())
@@ -140,12 +140,12 @@ class Writer:
 
     @property
     def busy(self) -> bool:
-        """Is a batch being written?"""
+        """True while a batch is written."""
         return self._task is not None and not self._task.done()
 
     @property
     def unsaved(self) -> bool:
-        """Does the disk refuse, so that what is issued must say so?"""
+        """True while the disk refuses, so that what is issued must say so."""
         return self._refusals >= UNSAVED_FROM
 
     def start(self, batch: Batch) -> asyncio.Task[None]:
@@ -209,10 +209,10 @@ class Writer:
             await self._remove()
             self._revisions.renew(changes.state)
         if self._refusals:
-            told = self.unsaved
+            was_unsaved = self.unsaved
             self._refusals = 0
             get_logger().info("spool_write_recovered", stage="commit")
-            if told:
+            if was_unsaved:
                 self._refuses()
 
     def _refused(self, error: StoreError) -> None:

@@ -51,7 +51,7 @@ class Predictions:
         """Is a shot the newest of its mold, so that its prediction is to be shown?"""
 
     def is_due(self, shot: Shot) -> bool:
-        """Does a shot, that got readings and nothing else, call for a prediction?"""
+        """True if a shot that got readings and nothing else calls for a prediction."""
         return not self._simulations.of_now(shot) or self._live_is_due(shot)
 
     async def of(self, shot: Shot) -> None:
@@ -62,8 +62,8 @@ class Predictions:
         first = shot.revision == 0
         if first:
             self._results.poured(shot)
-        news = shot.predicted_inputs != simulation.inputs
-        if first or (news and shot.closed_at is None):  # an ended shot gets both, too
+        changed = shot.predicted_inputs != simulation.inputs
+        if first or (changed and shot.closed_at is None):  # an ended shot gets both, too
             shot.predicted_inputs = simulation.inputs
             self._issue(shot, simulation, "poured" if first else "live", keep=True)
         elif shot.closed_at is None and self._live_is_due(shot):

@@ -222,7 +222,7 @@ class Pipeline:
             self.wake.set()
 
     async def flush(self) -> None:
-        """Have all that was worked on written; it takes as long as the disk refuses."""
+        """Write all that was worked on; it takes as long as the disk refuses."""
         while self._writer.busy:
             await self._writer.written()
         await self._write()
@@ -233,7 +233,7 @@ class Pipeline:
         self.wake.set()
 
     async def reserve(self) -> None:
-        """Have numbers for the predictions of every press of the configuration."""
+        """Reserve numbers for the predictions of every press of the configuration."""
         state = self.revisions.asks(self._settings.addresses())
         if state:
             changes = Changes(state=state)
@@ -241,7 +241,7 @@ class Pipeline:
             self.revisions.committed(changes.state)
 
     def spool_is_lost(self, lost: bool) -> None:
-        """Is the spool's file deleted, moved or exchanged? Nothing is written to it then."""
+        """Take note whether the spool's file is lost; nothing is written to it then."""
         self._lost = lost
         self._refused()
 

@@ -57,7 +57,7 @@ class Issued:
 
 
 class Publisher:
-    """What waits to be published, for all presses of an agent."""
+    """Messages that wait to be published, for all presses of an agent."""
 
     def __init__(
         self,
@@ -161,7 +161,7 @@ class Publisher:
             self.known.discard(issued.entry.key)
 
     def quiet(self, press: PressAddress) -> bool:
-        """Has the broker everything of this press? Only with an open session."""
+        """True if the broker has everything of this press; only with an open session."""
         sender = self._senders.get(str(press))
         return sender is not None and sender.quiet
 
@@ -199,7 +199,7 @@ class Sender:
 
     @property
     def quiet(self) -> bool:
-        """Is nothing under way, and nothing left in the spool?"""
+        """True if nothing is under way, and nothing left in the spool."""
         idle = not (self._reading or self.backlog.is_set() or self._busy.owes)
         return idle and not any(flight.issued for flight in self._flying.values())
 
@@ -220,7 +220,7 @@ class Sender:
         )
 
     def flush(self) -> None:
-        """See ``Publisher.flush``."""
+        """Write to the socket now what was sent."""
         self._session.flush()
 
     async def run(self) -> None:
@@ -285,7 +285,7 @@ class Sender:
             publisher.known.difference_update(row.entry.key for row in waiting)
 
     def _restore_unwritten(self) -> None:
-        """What is retained and not in the spool yet is newer than what is there."""
+        """Restore what is retained and not in the spool yet: it is newer than what is there."""
         for issued in list(self._publisher.retained.values()):
             entry, expires_s = issued.entry, PREDICTION_EXPIRES_S
             if entry.press == str(self.press) and entry.topic not in self._newest:

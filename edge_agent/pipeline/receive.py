@@ -53,7 +53,7 @@ class Inlet:
         self.wake()
 
     def committed(self, messages: Sequence[Incoming]) -> None:
-        """What these led to is on disk."""
+        """Acknowledge messages: what they led to is on disk."""
         self.held -= len(messages)
         self.acknowledge(messages)
         self._moved.set()

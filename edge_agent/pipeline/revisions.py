@@ -51,7 +51,7 @@ class Revisions:
                 self._counters[press] = _Counter(reserved, reserved, reserved)
 
     def have(self, press: PressAddress) -> bool:
-        """Is a number left that is reserved?"""
+        """True if a reserved number is left."""
         counter = self._of(press)
         return counter.last < counter.reserved
 

@@ -46,12 +46,12 @@ class Simulations:
         return made, True
 
     def of_now(self, shot: Shot) -> bool:
-        """Is there one that was made from what is known of the shot now?"""
+        """True if there is one that was made from what is known of the shot now."""
         known = self._known.get(shot.shot_key)
         return known is not None and known.inputs == scenario.inputs_of(shot)
 
     def keep(self, shots: Container[str]) -> None:
-        """Of all others, by key, nobody will ask: another agent has them, or they are forgotten."""
+        """Forget all others: another agent has their shots, or they are over."""
         for key in [key for key in self._known if key not in shots]:
             del self._known[key]
 

@@ -40,8 +40,8 @@ JOIN_TIMEOUT_S = 10.0
 HANDED_OVER = "handed over to another agent"
 
 
-class Sharing:
-    """Keeps the agent in its group, and the presses with it that are its part."""
+class Membership:
+    """Membership of the agent in its group, and the presses that are its part of it."""
 
     def __init__(
         self,
@@ -139,7 +139,7 @@ class Sharing:
                 await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _join(self, session: Session) -> None:
-        """See who is there before taking part: when our own word comes back we have seen all."""
+        """Look who is there before taking part: when our own status comes back we have seen all."""
         topics = self._settings.topics
         self._others.clear()
         async with _limited("the broker does not tell who is in the group"):
@@ -218,7 +218,7 @@ class Sharing:
         return leaving and not what.hand_over
 
     def _ready(self, what: Moves, addresses: dict[str, PressAddress]) -> list[PressAddress]:
-        """Of the presses to hand over, those between two shots, and those it took too long."""
+        """Presses to hand over now: between two shots, or after too long a wait."""
         share, now = self._settings.share, asyncio.get_running_loop().time()
         limit_s = share.leave_max_s if self._leaving.is_set() else share.handover_max_s
         due = {addresses[name] for name in what.hand_over}
@@ -243,7 +243,7 @@ class Sharing:
     def _status(
         self, state: AgentState, reason: str | None = None, holds: Iterable[str] = ()
     ) -> tuple[datetime, bytes]:
-        """What we say about ourselves, and when."""
+        """Status of this agent, and when it is published."""
         status = self._me.of_member(self._group, state, holds, reason)
         return status.ts, encode(status, self._settings.broker.payload_format)
 

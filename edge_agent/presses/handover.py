@@ -1,4 +1,4 @@
-"""What an agent of a group keeps at the broker, so that the next one goes on with its shots.
+"""Shots that an agent of a group retains at the broker, so that the next one goes on with them.
 
 A message is acknowledged when what it led to is committed, published, and retained here. So the
 next agent has the shots as they were, and is given every message that they do not know of.
@@ -33,7 +33,7 @@ Document = dict[str, Any]
 
 
 class Handover:
-    """What the broker keeps of the shots of a press, during one session."""
+    """Handovers that the broker keeps of the shots of a press, during one session."""
 
     def __init__(
         self,
@@ -77,8 +77,8 @@ class Handover:
         while not self._publisher.quiet(self._press):
             progress()
             await asyncio.sleep(LOOK_AGAIN_S)
-        news = [mold_id for mold_id, state in states.items() if self._kept.get(mold_id) != state]
-        await asyncio.gather(*(self._retain(session, states[mold_id]) for mold_id in news))
+        changed = [mold_id for mold_id, state in states.items() if self._kept.get(mold_id) != state]
+        await asyncio.gather(*(self._retain(session, states[mold_id]) for mold_id in changed))
         self._kept = states
 
     def _is_on_disk(self, document: Document) -> None:
@@ -111,7 +111,7 @@ def _when(shot: Document) -> str:
 
 
 async def left_behind(settings: Settings, press: PressAddress, client_id: str) -> dict[str, bytes]:
-    """What the broker retains of the shots and predictions of a press, by topic.
+    """Read what the broker retains of the shots and predictions of a press, by topic.
 
     Args:
         client_id: of the session that reads it.
@@ -137,7 +137,7 @@ async def left_behind(settings: Settings, press: PressAddress, client_id: str) -
 
 
 def _is_known(topics: TopicSpace, topic: str) -> bool:
-    """Is it a topic of ours? The filter also finds molds with names that are no identifiers."""
+    """True for a topic of ours: the filter also finds molds with names that are no identifiers."""
     with suppress(PayloadError):
         topics.parse(topic)
         return True

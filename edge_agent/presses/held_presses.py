@@ -24,7 +24,7 @@ from edge_agent.spool.thread import SpoolThread
 
 
 class HeldPresses:
-    """Which presses are ours now: all of them, or in a group those that were taken."""
+    """Presses that this agent holds now: all of them, or in a group those that it has taken."""
 
     def __init__(
         self, agent_id: str, shared: bool, pipeline: Pipeline, spool: SpoolThread, clock: Clock
@@ -39,7 +39,7 @@ class HeldPresses:
         return self._held is None or press in self._held
 
     def in_work(self, press: PressAddress) -> bool:
-        """Is a shot open on this press?"""
+        """True if a shot is open on this press."""
         return bool(self._shots.open_of(press))
 
     async def take(
@@ -55,21 +55,21 @@ class HeldPresses:
         """
         async with self._pipeline.lock:
             left = [(by, shot) for by, shot in _left(topics, retained) if shot.address == press]
-            found = [shot for by, shot in left if self._is_news(by, shot)]
-            molds = {shot.mold_id for shot in found}
+            taken = [shot for by, shot in left if self._is_unknown(by, shot)]
+            molds = {shot.mold_id for shot in taken}
             gone = [shot for shot in self._shots.of_press(press) if shot.mold_id in molds]
             channel = Channel.PREDICTION
             kept = {t: p for t, p in retained.items() if topics.parse(t).channel is channel}
             said = [shot.revision for _, shot in left] + [_revision(p) for p in kept.values()]
             self._pipeline.revisions.pass_over(press, max(said, default=0))
             await self._pipeline.reserve()
-            if found:
+            if taken:
                 await self._pipeline.flush()
                 await self._spool.exchange(str(press), kept, self._clock.now())
-                await self._exchange(gone, found)
+                await self._exchange(gone, taken)
             if self._held is not None:
                 self._held.add(press)
-        get_logger().info("press_taken", press=press.press, count=len(found))
+        get_logger().info("press_taken", press=press.press, count=len(taken))
 
     async def give_up(self, press: PressAddress) -> None:
         """Another has the press, or will: forget its shots, and what was still to be said.
@@ -84,21 +84,21 @@ class HeldPresses:
             await self._spool.exchange(str(press), {}, self._clock.now())
             await self._exchange(self._shots.of_press(press), [])
 
-    def _is_news(self, agent_id: str, shot: Shot) -> bool:
-        """What we left ourselves is no news, unless we have forgotten it."""
+    def _is_unknown(self, agent_id: str, shot: Shot) -> bool:
+        """Whether this agent has to take a shot: another left it, or it has been forgotten here."""
         return agent_id != self._agent_id or shot.shot_key not in self._shots
 
-    async def _exchange(self, gone: list[Shot], found: list[Shot]) -> None:
+    async def _exchange(self, gone: list[Shot], taken: list[Shot]) -> None:
         """On disk first: when it refuses, all of it is done again."""
         changes = Changes()
         changes.state |= {(SHOT_SCOPE, shot.shot_key): None for shot in gone}
-        for shot in found:
+        for shot in taken:
             changes.state[SHOT_SCOPE, shot.shot_key] = shot.model_dump(mode="json")
         if changes:
             await self._spool.commit(changes, self._clock.now())
         for shot in gone:
             self._shots.remove(shot)
-        for shot in found:
+        for shot in taken:
             self._shots.add(shot)
 
 
@@ -112,13 +112,13 @@ def _revision(payload: bytes) -> int:
 
 def _left(topics: TopicSpace, retained: Mapping[str, bytes]) -> list[tuple[str, Shot]]:
     """Shots that are handed over, with the agent that followed them."""
-    found = []
+    taken = []
     for topic, payload in retained.items():
         if topics.parse(topic).channel is not Channel.HANDOVER:
             continue
         try:
             message = decode(Handover, payload)
-            found.append((message.agent_id, Shot.model_validate_json(message.document)))
+            taken.append((message.agent_id, Shot.model_validate_json(message.document)))
         except (PayloadError, ValidationError) as error:  # of another version of this program
             get_logger().warning("handover_refused", topic=topic[:200], error=str(error)[:500])
-    return found
+    return taken

@@ -1,4 +1,4 @@
-"""Who this process is: its names at the broker, its run, and how it presents itself there."""
+"""Identity of this process: its names at the broker, its run, and how it presents itself there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who of a group of agents has which press. Pure: views in, answers out.
+"""Owner of each press in a group of agents, as pure functions of what agents say.
 
 The key is the press: a shot lives on one press, so it stays with one agent. The owner is found by
 rendezvous hashing: every agent computes the same from who is there, and when one comes or goes only
@@ -16,7 +16,7 @@ from broker.messages import AgentStatus
 
 @dataclass(frozen=True)
 class Moves:
-    """What an agent does next."""
+    """Presses that an agent takes or gives up next."""
 
     take: frozenset[str] = frozenset()
     """Presses it owns and nobody holds."""
@@ -38,7 +38,7 @@ def moves(
     held: Iterable[str],
     others: Mapping[str, AgentStatus],
 ) -> Moves:
-    """What to do about each press.
+    """Decide what to do about each press.
 
     Args:
         leaving: this agent takes nothing any more.

@@ -41,7 +41,7 @@ WINDOW_311 = 20
 
 @dataclass(frozen=True)
 class Tools:
-    """What all sessions of an agent work with."""
+    """Tools that all sessions of an agent work with."""
 
     me: Identity
     pipeline: Pipeline
@@ -61,7 +61,7 @@ class PressSession:
         self._settle = asyncio.Event()
 
     async def run(
-        self, used: Fingerprint, earlier: list[Kept], told: Callable[[bool], None]
+        self, used: Fingerprint, earlier: list[Kept], report: Callable[[bool], None]
     ) -> None:
         """Subscribe and say who we are, then work until the session ends.
 
@@ -69,7 +69,7 @@ class PressSession:
         ``earlier`` sessions comes first, if it can be had at once.
 
         Args:
-            told: whether the session is up.
+            report: called with whether the session is up.
         """
         link, session, tools = self._link, self._session, self._tools
         press, pipeline = link.press, tools.pipeline
@@ -91,7 +91,7 @@ class PressSession:
         ]
         birth = asyncio.create_task(self._say())
         pipeline.open(inlet)
-        told(True)
+        report(True)
         link.watch.rest()
         tasks = {*work, stopping, exchanged}
         try:
@@ -107,7 +107,7 @@ class PressSession:
         finally:
             link.receiver = link.handover = link.inlet = None
             link.settling.clear()
-            told(False)
+            report(False)
             pipeline.close(inlet)
             pipeline.publisher.close(sender)
             for task in (*tasks, birth):
@@ -137,7 +137,7 @@ class PressSession:
         return Inlet(self._link.press, self._committed, window)
 
     def _committed(self, messages: Sequence[Incoming]) -> None:
-        """What these messages led to is on disk: acknowledge, or in a group retain it first."""
+        """Acknowledge messages whose results are on disk; in a group, retain these first."""
         if self._link.handover is None:
             self._session.acknowledge(messages)
         else:

@@ -132,7 +132,7 @@ def session_ids(settings: Settings) -> SessionIds:
 
 
 def kept_file(settings: Settings) -> Path:
-    """Where an agent keeps the secret that it made itself: beside its spool."""
+    """File of the secret that an agent made itself, beside its spool."""
     return settings.spool.path.with_name(settings.spool.path.name + ".session-secret")
 
 

@@ -1,4 +1,4 @@
-"""What the agent knows of the session of one press."""
+"""State of the session of one press."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Link:
 
     @property
     def idle(self) -> bool:
-        """Is no message in hand?"""
+        """True if no message is in hand."""
         return self.inlet is None or (self.inlet.held == 0 and not self.settling)
 
 

@@ -1,4 +1,4 @@
-"""What a page is made of: sections of text, tables, lists and plots, as plain data.
+"""Content of a page: sections of text, tables, lists and plots, as plain data.
 
 Words are kept as they are; escaping is the business of whoever writes the page.
 """

@@ -1,4 +1,4 @@
-"""How far a simulated curve is from given points: numbers only, in the unit of the curve."""
+"""Distance of a simulated curve from given points: numbers only, in the unit of the curve."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FEWEST_POINTS = 2
 
 
 @dataclass(frozen=True)
-class Comparison:
+class CurveComparison:
     """Simulation against points, over the times that both have."""
 
     points: int
@@ -36,9 +36,9 @@ class Comparison:
         return self.peak_simulated - self.peak_given
 
 
-def compare(
+def compare_curves(
     t_given: Array, given: Array, t_simulated: Array, simulated: Array
-) -> Comparison | None:
+) -> CurveComparison | None:
     """Compare a simulation with points; the simulation is interpolated linearly.
 
     Peaks are those within the common times.
@@ -54,7 +54,7 @@ def compare(
     t_fine = np.union1d(t, t_simulated[inside])
     fine = np.interp(t_fine, t_simulated, simulated)
     top_given, top = int(np.argmax(y)), int(np.argmax(fine))
-    return Comparison(
+    return CurveComparison(
         points=len(t),
         t_first_s=float(t[0]),
         t_last_s=float(t[-1]),

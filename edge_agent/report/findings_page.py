@@ -1,4 +1,4 @@
-"""What was found in a history, as a page and as JSON."""
+"""Findings in a history, as a page and as JSON."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge_agent.logged_shots.bundle import Bundle
-from edge_agent.report.curve_comparison import Comparison, compare
+from edge_agent.report.curve_comparison import CurveComparison, compare_curves
 from twin_core import InputError, SimulationResult
 from twin_core.arrays import Array
 from twin_core.units import PA_PER_BAR, ZERO_CELSIUS_K
@@ -34,27 +34,27 @@ class Series:
     value: Array
     kind: str
     """``measured``, or ``logged, simulated`` when the log says that a simulation made it."""
-    comparison: Comparison | None
+    comparison: CurveComparison | None
 
     @property
     def words(self) -> str:
-        """What the sensor measures."""
+        """Quantity that the sensor measures, in words."""
         return SENSORS[self.sensor][0]
 
     @property
     def unit(self) -> str:
-        """Of the values."""
+        """Unit of the values."""
         return SENSORS[self.sensor][1]
 
     @property
     def difference_unit(self) -> str:
-        """Of the RMSE and of differences."""
+        """Unit of the RMSE and of differences."""
         return SENSORS[self.sensor][2]
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a logged shot has to compare with."""
+    """Measurement of a logged shot to compare with."""
 
     shot_id: str
     kind: str
@@ -81,7 +81,7 @@ def measured(bundle: Bundle, result: SimulationResult) -> Measured:
         rows = sorted((t, row[sensor]) for t, row in bundle.series.items() if sensor in row)
         if rows:
             t, value = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
-            difference = compare(t, value, result.time_s, simulated(result, sensor))
+            difference = compare_curves(t, value, result.time_s, simulated(result, sensor))
             found.append(Series(sensor, t, value, kind, difference))
     if not found:
         raise InputError(

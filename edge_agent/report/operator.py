@@ -1,4 +1,4 @@
-"""What a person at the press needs to know of a shot, in plain words."""
+"""Words for the person at the press: opening, quality and what to do."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ FOR_OTHERS = {"SHEET_CONTRADICTS_ITSELF"}
 
 
 def operator_answer(result: SimulationResult, learned: Offline | None = None) -> list[str]:
-    """When it can be opened and why not earlier, is it good, what to do: a line each.
+    """Lines for the operator: when it can be opened and why not earlier, is it good, what to do.
 
     Args:
         learned: what a learned model makes of it; None: nobody asked.

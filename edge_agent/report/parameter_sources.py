@@ -1,4 +1,4 @@
-"""What a run stands on: the sources of its material's numbers, assumed ones first."""
+"""Sources of the numbers of a run's material, assumed ones first."""
 
 from __future__ import annotations
 

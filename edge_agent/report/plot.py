@@ -1,4 +1,4 @@
-"""What a plot shows, as plain data: curves, points, a shaded span, marked times, limits."""
+"""Content of a plot as plain data: curves, points, a shaded span, marked times, limits."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def kpi_rows(result: SimulationResult) -> list[Row]:
 
 
 def density_words(result: SimulationResult) -> str:
-    """What ``rho_moulded`` is: in an open cup nothing is molded."""
+    """Meaning of ``rho_moulded``: in an open cup nothing is molded."""
     return "free-rise density" if result.scenario.mold.open else "moulded density"
 
 
@@ -109,7 +109,7 @@ CRITERIA = {
 
 
 def window_table(result: SimulationResult) -> Table:
-    """When the mold can be opened, and what decides it."""
+    """Table of the demold window and what decides it."""
     binding = result.demold_binding
     decides = {name: CRITERIA.get(name, name) for name in binding.values() if name is not None}
     earliest, latest = binding.get("earliest"), binding.get("latest")
@@ -136,7 +136,7 @@ def margins_table(result: SimulationResult) -> Table:
 
 
 def risks_table(result: SimulationResult) -> Table:
-    """What each criterion adds to the risk, the largest first."""
+    """Table of what each criterion adds to the risk, the largest first."""
     risks = sorted(result.risks.items(), key=lambda item: -item[1])
     rows: list[tuple[Words, ...]] = [(Code(name), fixed(risk, 3)) for name, risk in risks]
     rows.append(("all together: 1 - product(1 - risk)", fixed(result.defect_risk, 3)))

@@ -26,7 +26,7 @@ from edge_agent.report.units import unit_of
 from twin_core.learning.columns import TARGETS
 from twin_core.learning.training.candidates import MISSING
 from twin_core.learning.training.curves import importance, risk_curves
-from twin_core.learning.training.evaluation import Judged
+from twin_core.learning.training.evaluation import Evaluation
 from twin_core.learning.training.scores import Score
 from twin_core.learning.training.train import Trained
 
@@ -44,7 +44,7 @@ INSIDE_MOLD = 0.8
 """Least coverage on a mold, of intervals of 90 %."""
 
 
-def training_page(label: str, trained: Trained, judged: Mapping[str, Judged]) -> Page:
+def training_page(label: str, trained: Trained, judged: Mapping[str, Evaluation]) -> Page:
     """The page of a model; ``judged`` are its scores on feature sets that it never saw."""
     sections = [
         _scores(trained),
@@ -123,7 +123,7 @@ def _scores(trained: Trained) -> Section:
     return Section("How good it is", tuple(blocks))
 
 
-def _judged(name: str, found: Judged, coverage: float) -> Section:
+def _judged(name: str, found: Evaluation, coverage: float) -> Section:
     numeric = SCORES.replace("unit|target|", "")
     blocks: list[Block] = [
         Text(
@@ -140,7 +140,7 @@ def _judged(name: str, found: Judged, coverage: float) -> Section:
     return Section(f"Unseen: {name}", tuple(blocks))
 
 
-def verdicts(found: Judged, coverage: float) -> list[str]:
+def verdicts(found: Evaluation, coverage: float) -> list[str]:
     """Whether the model holds what is asked of one, in words."""
     lines = []
     for name, one in found.scores.items():

@@ -23,7 +23,7 @@ RUNNING = 40
 def target_plots(
     name: str, table: FeatureSet, fitted: Fitted, judged: Rows, grown: dict[str, float]
 ) -> tuple[Plot, ...]:
-    """Of one target, on shots that ``fitted`` did not learn from."""
+    """Plots of one target, on shots that ``fitted`` did not learn from."""
     residual = table.residual(name)
     rows = judged & ~np.isnan(residual)
     if rows.sum() < 2:

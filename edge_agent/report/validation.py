@@ -29,7 +29,7 @@ from twin_core.units import ZERO_CELSIUS_K, kelvin
 
 
 def validation_page() -> Page:
-    """What is validated, what is only verified, and how far the model is from published runs.
+    """Page of what is validated, what is only verified, and how far published runs are.
 
     Raises:
         InputError: a file of the catalogue is missing or wrong.

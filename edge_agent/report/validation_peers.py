@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from edge_agent.report.content import Items, Plots, Section, Table, Text, Words
-from edge_agent.report.curve_comparison import compare
+from edge_agent.report.curve_comparison import compare_curves
 from edge_agent.report.plot import Curve, Plot
 from edge_agent.report.validation_runs import (
     Peer,
@@ -109,7 +109,7 @@ def rf1_section() -> Section:
 def _peer_row(
     what: str, peer: Peer, given: Array, simulated: Array, unit: str, digits: int
 ) -> tuple[Words, ...]:
-    c = compare(peer.time_s, given, peer.result.time_s, simulated)
+    c = compare_curves(peer.time_s, given, peer.result.time_s, simulated)
     assert c is not None
     end = given[-1], float(np.interp(peer.time_s[-1], peer.result.time_s, simulated))
     values = (*end, c.rmse, c.largest)
@@ -139,5 +139,5 @@ def _peer_plot(
 
 
 def said_of_itself(published: Published, lines: int) -> Items:
-    """What the data file says of itself."""
+    """Words of the data file on itself."""
     return Items(published.head[:lines])

@@ -1,4 +1,4 @@
-"""What sensors say of the curing foam, as far as a model asks: the first two minutes, the peaks.
+"""Readings of the curing foam that a model asks for: the first two minutes, the peaks.
 
 The rules are those of a feature set: from the pour to the opening, impossible readings left out.
 """
@@ -48,7 +48,7 @@ class EarlyReadings(BaseModel):
 
 
 class CureReadings(BaseModel):
-    """Of one shot; survives a restart with it."""
+    """Cure readings of one shot; they survive a restart with it."""
 
     early: dict[str, EarlyReadings] = {}
     peaks: dict[str, tuple[int, float]] = {}
@@ -78,7 +78,7 @@ class CureReadings(BaseModel):
                 self._cured(sensor, at_us, value, start)
 
     def readings(self, sensor: str, poured_at: datetime) -> list[tuple[float, float]]:
-        """Of the first ``LIVE_S``: (time since the pour [s], value) in order of time."""
+        """Readings of the first ``LIVE_S``: (time since the pour [s], value) in order of time."""
         found, start = self.early.get(sensor, EarlyReadings()), us(poured_at)
         return [((at - start) / 1e6, v) for at, v in zip(found.at_us, found.values, strict=True)]
 

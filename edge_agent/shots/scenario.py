@@ -41,7 +41,7 @@ DEFAULT_RH_PCT = 50.0
 
 
 def inputs_of(shot: Shot) -> str:
-    """What a simulation of the shot starts from, as text to compare."""
+    """Inputs of a simulation of the shot, as text to compare."""
     readings = {name: reading.value for name, reading in sorted(shot.inputs.items())}
     recipe = shot.recipe.model_dump(mode="json") if shot.recipe else None
     return json.dumps([shot.system_id, shot.mold_id, recipe, readings], sort_keys=True)
@@ -69,7 +69,7 @@ def scenario_of(
     catalogue: Catalogue,
     horizon_s: float,
 ) -> tuple[Scenario, list[str]]:
-    """The same from its parts; ``readings`` are the input signals at the pour.
+    """Scenario from its parts; ``readings`` are the input signals at the pour.
 
     Raises:
         InputError: mold or system are unknown, or the recipe cannot be simulated.

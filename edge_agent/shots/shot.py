@@ -185,7 +185,7 @@ class Shot(BaseModel):
         )
 
     def contains(self, ts: datetime) -> bool:
-        """Does a reading of this mold at this time belong to the shot?"""
+        """True if a reading of this mold at this time belongs to the shot."""
         begun = self.begun_at
         return (
             begun is not None and begun <= ts and (self.closed_at is None or ts <= self.closed_at)

@@ -1,4 +1,4 @@
-"""What the physics says of a shot, kept while the shot cures; it can be computed again any time."""
+"""Simulation of a shot, kept while the shot cures; it can be computed again any time."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from edge_agent.ports import HistoryRow, Outgoing
 
 @dataclass
 class Changes:
-    """What is added, what others have by now, and what was learned: see ``Spool.commit``."""
+    """Additions, entries that others have by now, and new state: all for ``Spool.commit``."""
 
     publish: list[Outgoing] = field(default_factory=list)
     """Messages that the broker has not accepted yet."""
@@ -32,13 +32,13 @@ class Changes:
 
     @property
     def adds(self) -> bool:
-        """Does it need room? State takes the place of older state."""
+        """True if it needs room: state takes the place of older state."""
         return bool(self.publish or self.retained or self.forward)
 
 
 @dataclass(frozen=True)
 class Depth:
-    """How many entries wait."""
+    """Numbers of entries that wait."""
 
     publish_count: int
     forward_count: int

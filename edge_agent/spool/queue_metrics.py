@@ -54,7 +54,7 @@ class SpoolReader:
         self._known_until = 0.0
 
     def figures(self) -> SpoolFigures | None:
-        """How it is, or was a moment ago; None when the spool cannot be read."""
+        """Figures of now or of a moment ago; None when the spool cannot be read."""
         with self._lock:
             if monotonic() >= self._known_until:
                 began = monotonic()
@@ -74,7 +74,7 @@ class SpoolCollector(Collector):
         self._reader, self._limit, self._clock = reader, limit_mb * MB, clock
 
     def collect(self) -> Iterator[Metric]:
-        """See ``Collector``."""
+        """Give the metrics of the spool."""
         yield GaugeMetricFamily("pur_spool_limit_bytes", "spool.limit_mb.", self._limit)
         figures = self._reader.figures()
         if figures is None:

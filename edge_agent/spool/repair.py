@@ -47,7 +47,7 @@ Row = tuple[object, ...]
 
 @dataclass(frozen=True)
 class Repair:
-    """What became of a damaged spool."""
+    """Result of a repair of a damaged spool."""
 
     damaged: Path | None
     """Where it lies now, untouched; None when nothing was there."""
@@ -57,7 +57,7 @@ class Repair:
 
 
 def problems_of(path: Path, *, thorough: bool = False) -> list[str]:
-    """What is wrong with a spool file, in words; empty when it is sound or does not exist.
+    """Problems of a spool file, in words; empty when it is sound or does not exist.
 
     Nothing is changed or made.
 
@@ -94,7 +94,7 @@ def problems_of(path: Path, *, thorough: bool = False) -> list[str]:
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Does an error speak of what is in the file?"""
+    """True if an error speaks of what is in the file."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)  # none: text is not UTF-8
     return code & 0xFF not in _NO_DAMAGE
 
@@ -255,7 +255,7 @@ def _text(raw: bytes) -> str:
 
 
 def _is_whole(columns: tuple[str, ...], row: list[object]) -> bool:
-    """Does a row read as it was written? Damage may leave a row that SQLite still accepts."""
+    """True if a row reads as it was written: damage may leave one that SQLite still accepts."""
     values = dict(zip(columns, row, strict=True))
     try:
         if "document" in values:

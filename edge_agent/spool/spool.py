@@ -1,4 +1,4 @@
-"""What an agent knows and others have not got yet, in one SQLite file.
+"""Spool: results and state of an agent that others have not got yet, in one SQLite file.
 
 Rows for the history, messages that the broker has not accepted, open shots: a batch of work is one
 transaction. WAL with ``synchronous=FULL``: a committed transaction survives a crash of the machine.
@@ -102,7 +102,7 @@ class Spool:
             raise StoreError(f"{self.path}: exchanged while it was opened: start again")
 
     def problem(self) -> str | None:
-        """Why the file is not the one that was opened, in words; None when it is. From any thread.
+        """Problem of the file, in words, when it is not the one that was opened; from any thread.
 
         A stat of three files: some microseconds.
         """
@@ -173,7 +173,7 @@ class Spool:
         ]
 
     def state(self, scope: str) -> dict[str, dict[str, Any]]:
-        """What was kept under a scope, by key; what cannot be read is left out, and said."""
+        """State kept under a scope, by key; what cannot be read is left out and logged."""
         with self._reading() as db:
             rows = db.execute("SELECT key, value FROM state WHERE scope = ?", (scope,)).fetchall()
         kept = {}
@@ -306,7 +306,7 @@ class Spool:
         return gone
 
     def depth(self) -> Depth:
-        """How much waits."""
+        """Numbers of messages and rows that wait."""
         with self._reading() as db:
             counts = [
                 db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]

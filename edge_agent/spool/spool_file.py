@@ -93,7 +93,7 @@ class SpoolFile:
         tighten(self.place)
 
     def is_at(self, identity: tuple[int, int]) -> bool:
-        """Is this the file that we hold?"""
+        """True if this is the file that we hold."""
         assert self._file is not None
         held = os.fstat(self._file)
         return (held.st_dev, held.st_ino) == identity
@@ -137,7 +137,7 @@ class SpoolFile:
             raise StoreError(f"{self.path}: not a file: spool.path names the file of the spool")
 
     def _found(self, *, known: bool) -> tuple[bool, str | None]:
-        """Is this the beginning, and if not, what is missing?"""
+        """Find out whether this is the beginning, and if not, what is missing."""
         wal = part(self.place, "-wal")
         if self.place.exists():
             empty = self.place.stat().st_size == 0
@@ -153,7 +153,7 @@ class SpoolFile:
 
 
 def holder_of(path: Path) -> str | None:
-    """Which process has a spool, in words; None when nobody has it. Nothing is locked or changed.
+    """Process that has a spool, in words; None without one. Nothing is locked or changed.
 
     To be called before this process opens the file otherwise: closing it here ends SQLite's locks.
     """
@@ -178,7 +178,7 @@ def _words_on(who: dict[str, Any]) -> str:
 
 
 def _read(written: bytes) -> dict[str, Any]:
-    """What a holder wrote; empty when it cannot be read."""
+    """Words that a holder wrote; empty when they cannot be read."""
     try:
         who = json.loads(written)
         return who if {"pid", "agent_id", "host"} <= who.keys() else {}

@@ -41,7 +41,7 @@ def connect_beside(path: Path) -> sqlite3.Connection:
 
 
 def place_of(path: Path) -> Path:
-    """Where a path leads: SQLite keeps log and index beside the file, not beside a link to it."""
+    """Place that a path leads to: SQLite keeps log and index beside the file, not beside a link."""
     return Path(os.path.realpath(path))
 
 
@@ -98,7 +98,7 @@ class OpenFiles:
         return self._known[0][1]
 
     def problem(self) -> str | None:
-        """Why a commit would not be found again, in words; None when all is well. Any thread."""
+        """Reason why a commit would not be found again; None when all is well. Any thread."""
         for name, known in self._known:
             try:
                 found = os.stat(name)

@@ -77,6 +77,6 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
 
 
 def has_inbox(db: sqlite3.Connection) -> bool:
-    """Did an older program leave an inbox?"""
+    """True if an older program left an inbox."""
     query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'inbox'"
     return db.execute(query).fetchone() is not None

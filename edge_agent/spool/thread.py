@@ -27,7 +27,7 @@ class SpoolThread:
 
     @property
     def full(self) -> bool:
-        """Is there no room for anything new?"""
+        """True if there is no room for anything new."""
         return self._spool.full
 
     @full.setter
@@ -35,61 +35,61 @@ class SpoolThread:
         self._spool.full = full
 
     def problem(self) -> str | None:
-        """See ``Spool.problem``; it does not wait for the thread."""
+        """Call ``Spool.problem``, without waiting for the thread."""
         return self._spool.problem()
 
     def state_at_start(self, scope: str) -> dict[str, dict[str, Any]]:
-        """See ``Spool.state``, before the event loop runs."""
+        """Call ``Spool.state``, before the event loop runs."""
         return self._spool.state(scope)
 
     async def commit(self, changes: Changes, now: datetime) -> None:
-        """See ``Spool.commit``."""
+        """Call ``Spool.commit`` on the thread."""
         await self._call(self._spool.commit, changes, now)
 
     async def state(self, scope: str) -> dict[str, dict[str, Any]]:
-        """See ``Spool.state``."""
+        """Call ``Spool.state`` on the thread."""
         return await self._call(self._spool.state, scope)
 
     async def inbox(self, after: int, limit: int) -> list[tuple[int, str, bytes, str | None]]:
-        """See ``Spool.inbox``."""
+        """Call ``Spool.inbox`` on the thread."""
         return await self._call(self._spool.inbox, after, limit)
 
     async def retained(self, press: str, since: datetime, after: str, limit: int) -> list[Retained]:
-        """See ``Spool.retained``."""
+        """Call ``Spool.retained`` on the thread."""
         return await self._call(self._spool.retained, press, since, after, limit)
 
     async def trim_retained(self, before: datetime) -> None:
-        """See ``Spool.trim_retained``."""
+        """Call ``Spool.trim_retained`` on the thread."""
         await self._call(self._spool.trim_retained, before)
 
     async def to_publish(self, press: str, limit: int, after: int = 0) -> list[Stored[Outgoing]]:
-        """See ``Spool.to_publish``."""
+        """Call ``Spool.to_publish`` on the thread."""
         return await self._call(self._spool.to_publish, press, limit, after)
 
     async def to_forward(
         self, limit: int, after: Mapping[str, int] = NOTHING
     ) -> list[Stored[HistoryRow]]:
-        """See ``Spool.to_forward``."""
+        """Call ``Spool.to_forward`` on the thread."""
         return await self._call(self._spool.to_forward, limit, after)
 
     async def exchange(self, press: str, retained: Mapping[str, bytes], now: datetime) -> None:
-        """See ``Spool.exchange``."""
+        """Call ``Spool.exchange`` on the thread."""
         await self._call(self._spool.exchange, press, retained, now)
 
     async def used_bytes(self) -> int:
-        """See ``Spool.used_bytes``."""
+        """Call ``Spool.used_bytes`` on the thread."""
         return await self._call(self._spool.used_bytes)
 
     async def thin_telemetry(self, now: datetime) -> int:
-        """See ``Spool.thin_telemetry``."""
+        """Call ``Spool.thin_telemetry`` on the thread."""
         return await self._call(self._spool.thin_telemetry, now)
 
     async def depth(self) -> Depth:
-        """See ``Spool.depth``."""
+        """Call ``Spool.depth`` on the thread."""
         return await self._call(self._spool.depth)
 
     async def tidy(self) -> None:
-        """See ``Spool.tidy``; beside the thread, so that no commit waits for it."""
+        """Call ``Spool.tidy`` beside the thread, so that no commit waits for it."""
         await asyncio.to_thread(self._spool.tidy)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""How large everything hidden is. Every number here is ASSUMED: none is published or measured.
+"""Sizes of everything hidden. Every number here is ASSUMED: none is published or measured.
 
 They are chosen so that the plant is as wrong about itself as a usual plant might be: the twin's
 physics on the reported values misses the moulded density by some 4 to 6 per cent, while scatter

@@ -13,7 +13,7 @@ from twin_core.errors import InputError
 
 @dataclass(frozen=True)
 class Change:
-    """What differs from ``after`` on. Several that hold at once multiply or add up.
+    """Change from ``after`` on. Several that hold at once multiply or add up.
 
     Gains and factors multiply the hidden truth, offsets (true minus reported) add to it. Nothing
     that is reported shows a change at once; only the foam does.

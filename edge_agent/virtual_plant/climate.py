@@ -27,7 +27,7 @@ class Air:
 
 @dataclass(frozen=True)
 class Climate:
-    """Of one plant; ``weather`` has a row of three unit-normal numbers for each day."""
+    """Climate of one plant; ``weather`` has a row of three unit-normal numbers for each day."""
 
     start: datetime
     shift_days: float

@@ -21,7 +21,7 @@ LUMPED = SimulationOptions(dimension="0d")
 
 @dataclass(frozen=True)
 class Scatter:
-    """What differs from shot to shot and no sensor shows; zeros: the steady truth."""
+    """Scatter from shot to shot that no sensor shows; zeros: the steady truth."""
 
     polyol_ratio: float = 0.0
     iso_ratio: float = 0.0
@@ -33,7 +33,7 @@ class Scatter:
 
 
 def draw_scatter(rng: np.random.Generator, a: Assumed) -> Scatter:
-    """Of one shot."""
+    """Draw the scatter of one shot."""
     sigmas = (
         a.shot_mass_sigma,
         a.shot_mass_sigma,
@@ -54,7 +54,7 @@ def true_process(
     change: Change,
     scatter: Scatter = Scatter(),
 ) -> Process:
-    """What really came into the cavity, and how warm it was.
+    """Process as it really was: masses and temperatures in the cavity.
 
     Raises:
         InputError: it is outside what can be simulated.
@@ -151,7 +151,7 @@ def true_system(
 
 
 def true_scenario(shot_id: str, system: MaterialSystem, process: Process, mold: Mold) -> Scenario:
-    """What is simulated as the truth: the 1D model."""
+    """Scenario that is simulated as the truth: the 1D model."""
     return Scenario(
         scenario_id=shot_id, system=system, process=process, mold=mold, simulation=IN_LAYERS
     )

@@ -36,7 +36,7 @@ class Lot:
 
 @dataclass(frozen=True)
 class PressTruth:
-    """What a press does not know of itself."""
+    """Hidden truth of a press."""
 
     polyol_gain: float
     iso_gain: float
@@ -58,7 +58,7 @@ class PressTruth:
 
 @dataclass(frozen=True)
 class MoldTruth:
-    """What the drawing of a mold does not say."""
+    """Hidden truth of a mold, which its drawing does not show."""
 
     volume_factor: float
     T_mold_offset_C: float

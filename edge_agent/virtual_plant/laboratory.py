@@ -1,4 +1,4 @@
-"""What is wrong with a part, and what the laboratory finds hours later, with its own error.
+"""Defects of a part, and the laboratory's results hours later, with their own error.
 
 The probability of a defect is a logistic function of true physical margins. Kinds and slopes are
 assumed: they make defects rare (5 to 10 per cent of the parts) and let them follow their causes.
@@ -22,7 +22,7 @@ BUBBLE = 0.018
 
 @dataclass(frozen=True)
 class TrueResult:
-    """What really became of a shot."""
+    """True result of a shot."""
 
     rho_moulded_kg_per_m3: float
     p_max_bar: float

@@ -1,4 +1,4 @@
-"""When each mold is poured: spread over the working hours of the days, never two at once in it."""
+"""Times of the pours of each mold: over the working hours of the days, never two at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the sensors of a mold say of the foam: lag, noise, offset, and now and then a fault."""
+"""Sensors of a mold: lag, noise, offset, and now and then a fault."""
 
 from __future__ import annotations
 

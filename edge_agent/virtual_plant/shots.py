@@ -80,12 +80,12 @@ class VirtualShot:
 
     @property
     def ended_at(self) -> datetime:
-        """When the mold was opened."""
+        """Time at which the mold was opened."""
         return self.poured_at + timedelta(seconds=self.opened_s)
 
 
 def report(rng: np.random.Generator, nominal: Process, air: Air, a: Assumed) -> Process:
-    """What a press reports of one pour; tanks and molds follow the hall a little.
+    """Report of a press on one pour; tanks and molds follow the hall a little.
 
     Raises:
         InputError: it is outside what can be simulated.
@@ -168,7 +168,7 @@ def observe(
 
 
 def _opened(rng: np.random.Generator, cycle_s: float, a: Assumed) -> float:
-    """When the operator opens: by the clock, and now and then in haste."""
+    """Time at which the operator opens: by the clock, and now and then in haste."""
     scatter, hasty, share = rng.standard_normal(), rng.uniform(), rng.uniform(0.6, 0.9)
     opened = cycle_s * (1.0 + a.cycle_sigma * scatter)
     return round(float(opened * share if hasty < a.hasty_share else opened), 1)
@@ -199,7 +199,7 @@ def water_ratio(result: BatchResult, i: int) -> float:
 
 
 def _felt(pours: Sequence[Pour], result: BatchResult, a: Assumed) -> dict[str, Array]:
-    """What the sensors feel, (shots, times): offset and lag, no noise yet."""
+    """Values at the sensors, (shots, times): offset and lag, no noise yet."""
     core = np.array([pour.T_core_offset_C for pour in pours])[:, None]
     wall = np.array([pour.T_mold_offset_C for pour in pours])[:, None]
     t = result.time_s

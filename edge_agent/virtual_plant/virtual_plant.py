@@ -121,7 +121,7 @@ class VirtualPlant:
         return (moment - self.start).total_seconds() / 86_400.0
 
     def _pour(self, slot: Slot) -> Pour:
-        """What is reported of a shot, and the foam that is really in the mold."""
+        """Simulate a shot: what is reported of it, and the foam that is really in the mold."""
         rng = np.random.default_rng([self.seed, 4, slot.number])
         used, day = self._molds[slot.mold], self._day(slot.poured_at)
         air = self.truth.climate.at(slot.poured_at)
@@ -156,7 +156,7 @@ class VirtualPlant:
         )
 
     def _learn_the_usual(self) -> tuple[list[lab.Usual], list[float]]:
-        """What years have taught the people at each mold: a usual shot, and the cycle time."""
+        """Learn the usual shot and cycle time of each mold, as its operators have over years."""
         scenarios: list[Scenario] = []
         middle = self.days / 2.0
         for i, used in enumerate(self._molds):
@@ -188,7 +188,7 @@ class VirtualPlant:
         return usual, cycles
 
     def with_changes(self, *changes: Change) -> VirtualPlant:
-        """The same plant, with changes at known times."""
+        """Copy of the plant, with changes at known times."""
         return VirtualPlant(
             self.seed,
             self.system,

@@ -31,7 +31,7 @@ from edge_agent.shots.simulation import simulate_shot
 from tests.chaos.inside import event
 from tests.support.agents import settings_for
 from tests.support.feature_sets import feature_set
-from tests.support.models import NOW, model_file, parameters_hash, shelf_with
+from tests.support.models import NOW, model_file, parameters_hash, registry_with
 from tests.support.plant import one_latency
 from tests.support.processes import AgentProcess, rss_mb, wait_for
 from tests.unit.edge_agent.inference.test_earlier_shots import Disk, live
@@ -67,7 +67,7 @@ def shot_of(number: int) -> Shot:
 
 def test_learned_single_row(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
     """All features of a shot and the answer of the model, with 5,000 earlier shots in memory."""
-    shelf_with(tmp_path / "models", {"pour": usual_file()})
+    registry_with(tmp_path / "models", {"pour": usual_file()})
     settings, disk = settings_for(tmp_path, 1883), Disk()
     live(EarlierShots(), disk, range(2000), molds=4)
     for row in disk.kept.values():  # as if they were poured into the mold of the catalogue
@@ -111,7 +111,7 @@ async def meter(folder: Path, models: Path) -> AsyncIterator[tuple[Session, Agen
 
 async def side_by_side(folder: Path) -> dict[str, float]:
     """From sending `poured` to having the prediction, with models and without, in turns."""
-    shelf_with(folder / "models", {"pour": usual_file(), "final": model_file("demold")})
+    registry_with(folder / "models", {"pour": usual_file(), "final": model_file("demold")})
     times: dict[str, list[float]] = {"models": [], "none": []}
     async with (
         meter(folder / "a", folder / "models") as (with_models, one),

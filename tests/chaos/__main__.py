@@ -29,7 +29,7 @@ FAULT_POINT = "published-uncommitted"
 @click.option("--seed", type=int, help="The same seed kills in the same order; random without.")
 @click.option("--rate", default=300.0, show_default=True, help="Messages per second, all presses.")
 @click.option(
-    "--judge-every", default=1, show_default=True, type=click.IntRange(1), help="In rounds."
+    "--check-every", default=1, show_default=True, type=click.IntRange(1), help="In rounds."
 )
 @click.option(
     "--hostile/--peaceful", default=True, show_default=True, help="Hostile clients beside, or none."
@@ -47,7 +47,7 @@ def command(
     rounds: int,
     seed: int | None,
     rate: float,
-    judge_every: int,
+    check_every: int,
     hostile: bool,
     fault_point: str | None,
     kills: int,
@@ -82,7 +82,7 @@ def command(
             found = asyncio.run(_run_kills(folder, chosen, kills, group))
             click.echo(found.text())
         else:
-            found = asyncio.run(_run(folder, chosen, rounds, rate, judge_every, hostile))
+            found = asyncio.run(_run(folder, chosen, rounds, rate, check_every, hostile))
             click.echo(text(found))
     if report is not None:
         report.write_text(json.dumps(found.as_json(), indent=2) + "\n")
@@ -90,10 +90,10 @@ def command(
 
 
 async def _run(
-    folder: Path, seed: int, rounds: int, rate: float, judge_every: int, hostile: bool
+    folder: Path, seed: int, rounds: int, rate: float, check_every: int, hostile: bool
 ) -> Report:
     async with Plant(folder, seed, rate, hostile=hostile) as plant:
-        return await run_rounds(plant, seed, rounds, judge_every, _progress)
+        return await run_rounds(plant, seed, rounds, check_every, _progress)
 
 
 async def _run_kills(folder: Path, seed: int, kills: int, group: bool) -> FaultReport:

@@ -19,7 +19,7 @@ from typing import Any
 import asyncpg
 
 from edge_agent.fault_points import PUBLISHED, VARIABLE
-from tests.chaos.judge import expected, is_there, judge
+from tests.chaos.history_check import compare, expected, is_there
 from tests.chaos.listener import Listener
 from tests.chaos.plant import Plant
 from tests.support.processes import WAITING, AgentProcess, waiting_in
@@ -181,7 +181,7 @@ async def _settle(
                 report.problems.append(words)
                 break
             await asyncio.sleep(POLL_S)
-        verdict = await judge(db, plant.gateways, everything=everything)
+        verdict = await compare(db, plant.gateways, everything=everything)
         report.problems += verdict.problems + await listener.disagreements(db) + listener.problems
         report.lost += verdict.lost
         report.doubled += verdict.doubled

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass, field
 
 import asyncpg
 
-from tests.chaos.judge import LETTERS, expected, is_there, judge
+from tests.chaos.history_check import LETTERS, compare, expected, is_there
 from tests.chaos.plant import VICTIMS, Plant
 from tests.support.processes import waiting_in
 
@@ -76,7 +76,7 @@ async def run_rounds(
     plant: Plant,
     seed: int,
     rounds: int,
-    judge_every: int = 1,
+    check_every: int = 1,
     progress: Callable[[Report], None] = lambda _report: None,
 ) -> Report:
     """Kill ``rounds`` times, judge after every few, and in the end everything."""
@@ -86,7 +86,7 @@ async def run_rounds(
         await asyncio.sleep(rng.uniform(*WORK_S))
         await one_kill(plant, rng, report)
         report.rounds = number
-        if number % judge_every == 0 or number == rounds:
+        if number % check_every == 0 or number == rounds:
             await settle(plant, report, everything=number == rounds)
         report.duration_s = round(time.monotonic() - begun, 1)
         progress(report)
@@ -121,7 +121,7 @@ async def settle(plant: Plant, report: Report, *, everything: bool) -> None:
             break
         await asyncio.sleep(POLL_S)
     db = await asyncpg.connect(plant.url, timeout=10)
-    verdict = await judge(db, plant.gateways, everything=everything)
+    verdict = await compare(db, plant.gateways, everything=everything)
     report.problems += verdict.problems
     report.lost += verdict.lost
     report.doubled += verdict.doubled

@@ -11,18 +11,18 @@ import pytest
 
 from broker.local.mosquitto import MosquittoProcess
 from edge_agent.inference.registry import MODEL
-from tests.support.models import model_file, shelf_with
+from tests.support.models import model_file, registry_with
 from tests.support.processes import ROOT, AgentProcess, wait_for
 
 
 @pytest.mark.needs("mosquitto")
 async def test_a_fifo_as_model_holds_nothing_up(tmp_path: Path) -> None:
     """Before, the thread that opened it kept the process alive through SIGTERM."""
-    shelf = shelf_with(tmp_path / "models", {"pour": model_file()})
-    path = shelf.folder / "pour" / "1" / MODEL
+    registry = registry_with(tmp_path / "models", {"pour": model_file()})
+    path = registry.folder / "pour" / "1" / MODEL
     path.unlink()
     os.mkfifo(path)
-    more = {"learning": {"models": str(shelf.folder)}}
+    more = {"learning": {"models": str(registry.folder)}}
     async with MosquittoProcess(directory=tmp_path / "mosquitto") as broker:
         agent = AgentProcess(tmp_path, broker.port, more=more)
         agent.start()

@@ -30,7 +30,7 @@ from edge_agent.cli import main
 from edge_agent.learning.tables import write_table
 from tests.support.doc_commands import Command, commands_of
 from tests.support.feature_sets import feature_set
-from tests.support.models import model_file, shelf_with
+from tests.support.models import model_file, registry_with
 from tests.support.processes import ROOT, wait_for
 from tests.support.shots import rows_of, write_history
 from twin_core.extras import how_to_install
@@ -188,7 +188,7 @@ def test_learning(desk: Desk) -> None:
     candidate = Path("var/models/pour/2")  # the page's second version
     for command in RUN["learning.md"]:
         if starts(command, "pur-mold-twin models shadow"):
-            shelf_with(Path("var/models"), {"pour": model_file()}, promote=False)
+            registry_with(Path("var/models"), {"pour": model_file()}, promote=False)
             assert candidate.is_dir()
         if not any(starts(command, head) for head in NOT_HERE):
             desk.run(command)
@@ -199,8 +199,8 @@ def test_learning(desk: Desk) -> None:
 
 def test_operations(desk: Desk) -> None:
     for _ in range(4):
-        shelf = shelf_with(Path("var/models"), {"pour": model_file()}, promote=False)
-    shelf.promote("pour", 2)
+        registry = registry_with(Path("var/models"), {"pour": model_file()}, promote=False)
+    registry.promote("pour", 2)
     system = yaml.safe_load(Path("configs/systems/SYSTEM_R1.yaml").read_text())
     Path("my-system-v1.yaml").write_text(yaml.safe_dump(system | {"system_id": "OWN"}))
     shutil.copytree("configs/systems", "plant/systems")

@@ -17,7 +17,7 @@ from edge_agent.links.mqtt import Session
 from edge_agent.pipeline import pipeline
 from tests.chaos.inside import TOPIC, event, press, send
 from tests.support.agents import running, settings_for
-from tests.support.models import NOW, model_file, shelf_with
+from tests.support.models import NOW, model_file, registry_with
 
 NUMBERS = count()
 
@@ -58,16 +58,16 @@ async def test_promoted_without_a_restart(tmp_path: Path, monkeypatch: pytest.Mo
             await session.subscribe([f"{TOPIC}/twin/mold/+/prediction", f"{TOPIC}/twin/alert"])
             alerts = set[str]()
             await becomes(session, None, "missing-ml-models", alerts)
-            shelf = shelf_with(settings.learning.models, files)
+            registry = registry_with(settings.learning.models, files)
             first = await becomes(session, "pour/1", "ok", alerts)
             assert first.correction is not None
             assert first.correction.values
-            shelf.add("pour", model_file(seed=1), NOW, {})
-            shelf.promote("pour", 2)
+            registry.add("pour", model_file(seed=1), NOW, {})
+            registry.promote("pour", 2)
             await becomes(session, "pour/2", "ok", alerts)
             (settings.learning.models / "pour" / "2" / MODEL).write_bytes(b"damaged")
             spoiled = await becomes(session, None, "ml-error", alerts)
             assert spoiled.status == "predicted"
-            shelf.rollback("pour")
+            registry.rollback("pour")
             await becomes(session, "pour/1", "ok", alerts)
             assert alerts == {"ml-model-refused"}

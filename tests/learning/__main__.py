@@ -21,7 +21,7 @@ COVERAGE = 0.9
 @click.command(
     "learn",
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Example: ./twin learn --judge 201 --judge 202 --keep var/learn",
+    epilog="Example: ./twin learn --unseen 201 --unseen 202 --keep var/learn",
 )
 @click.option(
     "--shots", default=2500, show_default=True, type=click.IntRange(200), help="Of each plant."
@@ -31,12 +31,12 @@ COVERAGE = 0.9
     help="Of a plant to learn from; repeat.",
 )  # fmt: skip
 @click.option(
-    "--judge", "judges", multiple=True, type=int, default=(201, 202, 203), show_default=True,
+    "--unseen", "others", multiple=True, type=int, default=(201, 202, 203), show_default=True,
     help="Seed of an unseen plant, in another season; repeat.",
 )  # fmt: skip
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep everything in this folder.")
-def command(shots: int, seeds: tuple[int, ...], judges: tuple[int, ...], keep: Path | None) -> None:
-    """Learn from virtual plants, judge the model on others: presses, molds, seasons it never saw.
+def command(shots: int, seeds: tuple[int, ...], others: tuple[int, ...], keep: Path | None) -> None:
+    """Learn from virtual plants, test the model on others: presses, molds, seasons it never saw.
 
     Everything is simulated.
 
@@ -45,9 +45,9 @@ def command(shots: int, seeds: tuple[int, ...], judges: tuple[int, ...], keep: P
     with tempfile.TemporaryDirectory(prefix="twin-learn-") as temporary:
         folder = keep or Path(temporary)
         learned = [plant(folder, seed, shots, "6", "2025-01-06", "365") for seed in seeds]
-        unseen = [plant(folder, seed, shots * 4 // 5, "4", "2026-02-01", "240") for seed in judges]
+        unseen = [plant(folder, seed, shots * 4 // 5, "4", "2026-02-01", "240") for seed in others]
         files = [part for path in learned for part in ("--features", path)]
-        files += [part for path in unseen for part in ("--judge", path)]
+        files += [part for path in unseen for part in ("--unseen", path)]
         run("train-ml", *files, "--out", folder / "models")
         versions = sorted((folder / "models" / "pour").glob(f"*/{MANIFEST}"))
         manifest = yaml.safe_load(versions[-1].read_text())

@@ -73,7 +73,7 @@ class FirstImports(MetaPathFinder, Loader):
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Have what a module imports run alone first."""
+        """Run alone first what a module imports."""
         if not is_own(name):
             return None
         if name == self._running[-1]:

@@ -20,7 +20,7 @@ PAUSE_S = 0.1
 
 @dataclass(frozen=True)
 class Waited:
-    """How long one pour waited for its answers, in ms."""
+    """Times that one pour waited for its answers, in ms."""
 
     prediction_ms: float
     simulated_ms: float

@@ -125,6 +125,6 @@ async def _deliver(under_way: _UnderWay, writer: asyncio.StreamWriter) -> None:
 
 
 def _reset_on_close(writer: asyncio.StreamWriter) -> None:
-    """Have closing send RST, as a link that breaks, not FIN, as a peer that ends in order."""
+    """Make closing send RST, as a link that breaks, not FIN, as a peer that ends in order."""
     sock = writer.get_extra_info("socket")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -31,7 +31,7 @@ LOOKED_AT = (
 
 @lru_cache
 def parameters_hash() -> str:
-    """Of the system as it is in the catalogue."""
+    """Hash of the system as it is in the catalogue."""
     return load_systems(configs_folder() / "systems")[SYSTEM].parameters_hash()
 
 
@@ -59,11 +59,13 @@ def model_file(
     return with_card(trained.final.model, Card.model_validate(fields | card))
 
 
-def shelf_with(folder: Path, files: Mapping[str, bytes], *, promote: bool = True) -> ModelRegistry:
+def registry_with(
+    folder: Path, files: Mapping[str, bytes], *, promote: bool = True
+) -> ModelRegistry:
     """A model directory with a version of each name, in use."""
-    shelf = ModelRegistry(folder)
+    registry = ModelRegistry(folder)
     for name, content in files.items():
-        manifest, _ = shelf.add(name, content, NOW, {})
+        manifest, _ = registry.add(name, content, NOW, {})
         if promote:
-            shelf.promote(name, manifest.version)
-    return shelf
+            registry.promote(name, manifest.version)
+    return registry

@@ -41,7 +41,7 @@ def incoming(topic: str, payload: bytes, mid: int = 1, content_type: str | None 
 async def feed(
     work: Pipeline, messages: Sequence[Incoming], at_once: int = 64, press: PressAddress = PRESS
 ) -> None:
-    """Have messages worked on and written, some at once."""
+    """Work on messages and write them, some at once."""
     await work.reserve()
     inlet = Inlet(press)
     work.open(inlet)

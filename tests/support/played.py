@@ -35,7 +35,7 @@ class Standing:
     speed = 1.0
 
     def now(self) -> datetime:
-        """See ``Clock``."""
+        """Time of this clock."""
         return LATER
 
 

@@ -77,7 +77,7 @@ class AgentProcess:
             wait_for(lambda: self.logged(self.up) > observables, "agent to connect")
 
     def logged(self, event: str) -> int:
-        """How often it logged an event, over all its lives."""
+        """Count of an event in its log, over all its lives."""
         return self.log.read_text().count(f'"{event}"') if self.log.exists() else 0
 
     def kill(self) -> None:
@@ -93,7 +93,7 @@ class AgentProcess:
         return self.process.wait(20)
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        """What the history holds, read as any program would."""
+        """Rows of the history, read as any program would."""
         if not self.history.exists():
             return []
         return read_file(self.history, sql, *values)
@@ -104,13 +104,13 @@ class AgentProcess:
 
 
 def read_file(path: Path, sql: str, *values: object) -> list[tuple[Any, ...]]:
-    """What a SQLite file of the agent holds, without getting into its way."""
+    """Rows of a SQLite file of the agent, read without getting into its way."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
         return db.execute(sql, values).fetchall()
 
 
 def waiting_in(spool: Path, of: frozenset[str] = WAITING) -> int:
-    """How many messages and rows a spool holds that must still go somewhere."""
+    """Number of messages and rows of a spool that must still go somewhere."""
     tables = {name for (name,) in read_file(spool, "SELECT name FROM sqlite_master")}
     counts = [f"(SELECT count(*) FROM {table})" for table in of & tables]
     return int(read_file(spool, "SELECT " + " + ".join(counts))[0][0])

@@ -20,7 +20,7 @@ _RULE = re.compile(r"-{3,}|[─━═]{3,}")
 def difference(
     written: str, printed: str, relative: float = RELATIVE, whole: float = 0.0
 ) -> str | None:
-    """How a line differs from another; None if it says the same.
+    """Difference of a line from another; None if it says the same.
 
     Args:
         relative: how far a number may be off, as a share of the larger one.
@@ -58,7 +58,7 @@ def missing(quoted: list[str], printed: str, relative: float = RELATIVE) -> list
 def differences(
     written: str, printed: str, relative: float = RELATIVE, whole: float = 0.0
 ) -> list[str]:
-    """How a whole page differs from another, line by line."""
+    """Differences of a whole page from another, line by line."""
     old, new = written.splitlines(), printed.splitlines()
     found = [
         f"line {number}: {words}"

@@ -1,4 +1,4 @@
-"""The same shots in-process and as Ray tasks: equal to the last bit?
+"""Shots in-process and as Ray tasks: equal to the last bit?
 
 python -m tests.support.ray_run
 
@@ -12,7 +12,7 @@ from functools import partial
 from time import perf_counter
 
 from edge_agent.learning import physics_columns as simulated
-from edge_agent.learning.parallel import have_ray, spread
+from edge_agent.learning.parallel import have_ray, in_parallel
 from edge_agent.learning.physics_columns import simulate_columns
 from tests.support.feature_sets import feature_set
 from tests.support.scenarios import panel
@@ -21,7 +21,7 @@ from twin_core.learning.training.fit import TrainConfig
 from twin_core.learning.training.train import train
 
 SHOTS = 200
-by_ray = partial(spread, ray=True)
+by_ray = partial(in_parallel, ray=True)
 
 
 def main() -> int:

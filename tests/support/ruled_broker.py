@@ -30,7 +30,7 @@ class RuledBroker:
     process: MosquittoProcess
 
     def settings(self, name: str, **more: Any) -> BrokerSettings:
-        """How the client `name` connects with its certificate."""
+        """Link of the client `name` with its certificate."""
         certificate, key = folder_of(self.path, self.plan).files_of(name)
         tls = {"cert_file": certificate, "key_file": key, "ca_file": self.path / "ca.crt"}
         tls |= more.pop("tls", {})
@@ -82,11 +82,11 @@ class RuledBroker:
         return str(shown["serialNumber"])
 
     def logins(self, name: str) -> int:
-        """How often the client `name` has connected, by the broker's log."""
+        """Number of connections of the client `name`, by the broker's log."""
         return self.log().count(f"u'{name}'")
 
     def press_sessions(self, name: str) -> int:
-        """How often the agent `name` has opened the session of a press, by the broker's log."""
+        """Number of sessions of a press that the agent `name` has opened, by the broker's log."""
         return len(re.findall(rf" as pur-twin-\w+-p\d+-\w{{26}} .*u'{name}'", self.log()))
 
     def log(self) -> str:

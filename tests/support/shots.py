@@ -34,7 +34,7 @@ def rows_of(
     lab_after_s: float | None = 3600.0,
     **shot: Any,
 ) -> list[Row]:
-    """What the history holds of a shot: poured every ten minutes, opened after five.
+    """Rows of the history for a shot: poured every ten minutes, opened after five.
 
     Args:
         named: frames carry the shot's id; else only the mold's.

@@ -43,7 +43,7 @@ class TimescaleServer:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """Port on which it listens."""
         return int(self.url.rpartition(":")[2].partition("/")[0])
 
     def start(self) -> None:
@@ -79,7 +79,7 @@ class TimescaleServer:
 
 
 def _lives(pid: int) -> bool:
-    """Is it a process still, and not only an entry that nobody has waited for?"""
+    """True if it is a process still, and not only an entry that nobody has waited for."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:

@@ -37,7 +37,7 @@ from twin_core.trajectory import integrate
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SheetComparison:
     """One number of the sheet beside the simulated cup, before and after the fit."""
 
     name: str
@@ -76,7 +76,7 @@ class SheetFit:
     system: MaterialSystem
     """With the next version; as it was given when no number changed."""
     process: Process
-    comparisons: list[Comparison]
+    comparisons: list[SheetComparison]
     changes: list[Change]
     contradiction: Contradiction | None
     notes: list[str]
@@ -84,8 +84,8 @@ class SheetFit:
     curves: Curves
 
     @property
-    def missed(self) -> list[Comparison]:
-        """What the sheet asks for and the fit does not reach, but for a contradicted density."""
+    def missed(self) -> list[SheetComparison]:
+        """Numbers of the sheet that the fit does not reach, but for a contradicted density."""
         return [
             c
             for c in self.comparisons
@@ -119,7 +119,7 @@ def fit_sheet(system: MaterialSystem, source: str) -> SheetFit:
         changes.append(change)
     before, after = cup.kpis(start), cup.kpis(fitted)
     comparisons = [
-        Comparison(
+        SheetComparison(
             name=name,
             unit=system.sheet[name].unit,
             target=target,
@@ -162,7 +162,7 @@ def _rise_note(pairs: list[tuple[FreeParameter, str]], helpers: list[FreeParamet
 
 
 def _why_missed(
-    system: MaterialSystem, comparisons: list[Comparison], against: Contradiction | None
+    system: MaterialSystem, comparisons: list[SheetComparison], against: Contradiction | None
 ) -> list[str]:
     notes = [] if against is None else [against.words()]
     for c in comparisons:

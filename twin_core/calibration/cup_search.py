@@ -1,4 +1,4 @@
-"""How a sheet's cup test is met: which number decides what, and how it is found.
+"""Search for the numbers with which a simulated cup meets its sheet.
 
 Each number of the sheet has the number of the system that decides it: gel the gelling rate, rise
 the water reaction (where that cannot reach it, the activation energy of the gelling or the transfer

@@ -1,4 +1,4 @@
-"""What a fit may turn: numbers of a system (or a cure) by path, positive, turned by factors."""
+"""Free parameters of a fit: positive numbers of a system (or a cure) by path, turned by factors."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class FreeParameter:
         return (self.path,)
 
     def start(self, system: BaseModel) -> float:
-        """Where it stands now.
+        """Present value.
 
         Raises:
             InputError: no such number, or it is left out and nothing says where to start.

@@ -89,7 +89,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How well one series is met: root mean square and largest error in its unit, last values."""
+    """Agreement with one series: root mean square and largest error in its unit, last values."""
 
     kind: Kind
     rmse: float
@@ -100,7 +100,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class MeasuredFit:
-    """What a fit to measurements found."""
+    """Result of a fit to measurements."""
 
     scenario: Scenario
     """With the fitted system (next version) and cup."""

@@ -1,4 +1,4 @@
-"""How sure a fit is: covariance, intervals, and what the data cannot tell apart."""
+"""Certainty of a fit: covariance, intervals, and what the data cannot tell apart."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def correlations(C: Array) -> Array:
 
 
 def warnings(names: list[str], relative: Array, C: Array, at_bound: list[bool]) -> list[str]:
-    """What a reader must know before trusting the numbers; empty when nothing is wrong.
+    """Warnings to a reader of the numbers; empty when nothing is wrong.
 
     ``relative``: one sigma of each estimate over its value, or over its scale.
     """

@@ -1,1 +1,1 @@
-"""What the twin learns from its shots: features, models that correct the physics, drift."""
+"""Learning from shots: features, models that correct the physics, drift."""

@@ -1,4 +1,4 @@
-"""How many independent shots a series of shots is worth.
+"""Number of independent shots that a series of shots is worth.
 
 Shots follow each other: a hall warms over the day, a drum empties over a week. Neighbours are
 alike, and a window of them wanders further from the mean than as many shots drawn at random. The
@@ -36,7 +36,7 @@ LAGS_SHARE = 0.5
 
 
 @dataclass(frozen=True)
-class Wander:
+class Autocorrelation:
     """Autocorrelation of a series, from lag 1 to the last that counts."""
 
     rho: Array
@@ -52,11 +52,11 @@ class Wander:
         return float(np.clip(count / max(total * self.inflation, 1.0), 1.0, count))
 
 
-INDEPENDENT = Wander(np.empty(0))
+INDEPENDENT = Autocorrelation(np.empty(0))
 
 
-def wander_of(*parts: Array) -> Wander:
-    """The wandering common to series without gaps, each in order of time.
+def autocorrelation_of(*parts: Array) -> Autocorrelation:
+    """Autocorrelation common to series without gaps, each in order of time.
 
     A constant series says nothing of it and is left out.
     """
@@ -67,7 +67,7 @@ def wander_of(*parts: Array) -> Wander:
     raw = _pooled(parts)
     shortfall = len(parts) * (1.0 + 2.0 * float(np.sum(_initial_positive(raw)))) / total
     rho = _initial_positive(raw + max(shortfall, 0.0))
-    return Wander(rho, 1.0 + float(np.sqrt(2.0 * (2 * len(rho) + 1) / total)))
+    return Autocorrelation(rho, 1.0 + float(np.sqrt(2.0 * (2 * len(rho) + 1) / total)))
 
 
 def _pooled(parts: tuple[Array, ...]) -> Array:
@@ -91,7 +91,7 @@ def _autocorrelation(series: Array) -> Array:
 
 
 def _initial_positive(rho: Array) -> Array:
-    """What comes before the first pair (rho_2k, rho_2k+1) whose sum is not positive."""
+    """Part before the first pair (rho_2k, rho_2k+1) whose sum is not positive."""
     whole = np.concatenate(([1.0], rho))
     even = len(whole) // 2 * 2
     pairs = whole[:even:2] + whole[1:even:2]

@@ -1,4 +1,4 @@
-"""What a model file says of itself: the metadata of its ONNX graph."""
+"""Card of a model file: the metadata of its ONNX graph."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Risk(_Part):
 
 
 class Domain(_Part):
-    """Where the model has seen shots: the range of each feature."""
+    """Domain in which the model has seen shots: the range of each feature."""
 
     low: list[float]
     high: list[float]
@@ -62,7 +62,7 @@ class Domain(_Part):
 
 
 class Origin(_Part):
-    """Where it comes from; the same origin gives the same file."""
+    """Origin of a model; the same origin gives the same file."""
 
     data_hash: Hex
     config_hash: Hex

@@ -221,7 +221,7 @@ def known_by(moment: Known) -> tuple[str, ...]:
 
 
 def targets_at(moment: Known) -> dict[str, Target]:
-    """What is still to be measured at this moment, and so worth a prediction."""
+    """Targets that are still to be measured at this moment, and so worth a prediction."""
     now = MOMENTS.index(moment)
     return {name: found for name, found in TARGETS.items() if MOMENTS.index(found.known) > now}
 

@@ -1,4 +1,4 @@
-"""Do the shots of now still look like those before? Columns of two tables compared, without disk.
+"""Drift: columns of two tables of shots compared, without disk.
 
 Every column is tested for another distribution (Kolmogorov-Smirnov, and Mann-Whitney for a shift)
 and another share of missing values (Fisher); residuals, measured less said, also for a larger bias
@@ -15,8 +15,8 @@ deviations, so 0.1 is a shift by 0.32 of them and 0.2 by 0.45; a scatter that gr
 is the same. Missing values count as PSI of two bins. A defect rate has a scale of its own, for few
 defects matter: doubled is an ALERT, half as many again (2 ** 0.5) a WARNING.
 
-Shots are not independent: the counts behind the p-values are effective ones (``wander``). Rows must
-be in order of time.
+Shots are not independent: the counts behind the p-values are effective ones (``autocorrelation``).
+Rows must be in order of time.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import numpy as np
 from twin_core.arrays import Array
 from twin_core.errors import InputError
 from twin_core.learning import two_sample_tests as two
-from twin_core.learning.autocorrelation import Wander, wander_of
+from twin_core.learning.autocorrelation import Autocorrelation, autocorrelation_of
 from twin_core.learning.columns import TARGETS, ml_column
 from twin_core.learning.drift_result import (
     LARGEST_EFFECT,
@@ -86,7 +86,7 @@ def check(
 
 
 def kind_of(name: str) -> Kind:
-    """What a column says, by the group that its name begins with."""
+    """Kind of a column, by the group that its name begins with."""
     if name.startswith("delta_"):
         return Kind.PHYSICS
     return Kind.RESULTS if name.startswith("qc_") or _is_defect(name) else Kind.INPUTS
@@ -126,7 +126,7 @@ def _pairs(
 
 
 def _residuals(names: list[str]) -> list[tuple[str, str, Kind]]:
-    """What was measured, what was said of it, by whom."""
+    """Residuals of what was measured, by the model that predicted it."""
     pairs = [
         (name, group + name.removeprefix("qc_"), kind)
         for name in names
@@ -200,13 +200,13 @@ def _missing(gone: tuple[Array, Array]) -> list[Test]:
     before, now = (float(part.mean()) for part in gone)
     if before == now:
         return []
-    sizes = _sizes(wander_of(gone[0].astype(np.float64)), len(gone[0]), len(gone[1]))
+    sizes = _sizes(autocorrelation_of(gone[0].astype(np.float64)), len(gone[0]), len(gone[1]))
     p = two.fisher_p_value(before, now, sizes)
     effect = two.psi_of_shares(before, now, len(gone[0]), len(gone[1]))
     return [Test(About.MISSING, Kind.DATA, p, effect, before, now)]
 
 
-def _sizes(wander: Wander, n: int, m: int) -> two.Sizes:
+def _sizes(wander: Autocorrelation, n: int, m: int) -> two.Sizes:
     return two.Sizes(wander.effective(n), wander.effective(m))
 
 
@@ -215,7 +215,7 @@ def _compared(
 ) -> tuple[Column, list[Test]]:
     """Distribution and, for residuals, bias and scatter; the rate of a flag."""
     ranks = two.ranked(before, now)
-    sizes = _sizes(wander_of(ranks.baseline, ranks.current), len(before), len(now))
+    sizes = _sizes(autocorrelation_of(ranks.baseline, ranks.current), len(before), len(now))
     bins = min(options.bins, max(len(now) // FEWEST_A_BIN, 2))
     edges = two.bin_edges(np.sort(before), bins)
     psi = max(two.psi(edges, before, now) - two.psi_by_chance(edges, sizes), 0.0)
@@ -240,22 +240,22 @@ def _is_flag(values: Array) -> bool:
 
 
 def _growth(before: Array, now: Array) -> float:
-    """Of a rate: 0.2 for each doubling, less is no alarm."""
+    """Growth of a rate: 0.2 for each doubling, less is no alarm."""
     a, b = ((float(part.sum()) + two.HALF) / (len(part) + 1.0) for part in (before, now))
     return 0.2 * max(float(np.log2(b / a)), 0.0)
 
 
 def _bias(column: Column, before: Array, now: Array, sizes: two.Sizes) -> Test:
-    """Has the mean error grown? One that shrinks is no alarm."""
+    """Test whether the mean error has grown; one that shrinks is no alarm."""
     a, b = column.mean_before, column.mean_now
     effect = min(column.shift**2, LARGEST_EFFECT) if abs(b) > abs(a) else 0.0
     return Test(About.BIAS, column.kind, two.welch_p_value(before, now, sizes), effect, a, b)
 
 
 def _scatter(column: Column, before: Array, now: Array) -> Test:
-    """Has the scatter of the error grown? PSI of normal distributions with one mean."""
+    """Test whether the scatter of the error has grown: PSI of normals with one mean."""
     away = [np.abs(part - np.median(part)) for part in (before, now)]
-    sizes = _sizes(wander_of(*away), len(before), len(now))
+    sizes = _sizes(autocorrelation_of(*away), len(before), len(now))
     a, b = (float(part.mean()) for part in away)
     ratio = b / a if a > 0.0 else float("inf")
     effect = min((ratio**2 + ratio**-2) / 2.0 - 1.0, LARGEST_EFFECT) if ratio > 1.0 else 0.0

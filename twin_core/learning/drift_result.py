@@ -1,4 +1,4 @@
-"""What a check of drift comes to: tests, columns, the verdict, and the thresholds behind it."""
+"""Result of a check of drift: tests, columns, the verdict, and the thresholds behind it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LARGEST_EFFECT = 99.0
 
 
 class Level(IntEnum):
-    """How bad; the number is the exit code of the command."""
+    """Level of drift; the number is the exit code of the command."""
 
     OK = 0
     WARNING = 1
@@ -22,7 +22,7 @@ class Level(IntEnum):
 
 
 class Kind(StrEnum):
-    """What has moved, and so what to do (docs/drift.md)."""
+    """Kind of drift, which decides what to do (docs/drift.md)."""
 
     DATA = "data quality moved"
     PHYSICS = "physics residual moved"
@@ -32,7 +32,7 @@ class Kind(StrEnum):
 
 
 class About(StrEnum):
-    """What a test compares."""
+    """Subject of a test."""
 
     DISTRIBUTION = "distribution"
     MISSING = "missing values"
@@ -89,7 +89,7 @@ class Test:
 
 @dataclass(frozen=True)
 class Column:
-    """What is known of one column; NaN where a table has no values."""
+    """Column of both tables; NaN where a table has no values."""
 
     name: str
     kind: Kind
@@ -115,7 +115,7 @@ class Column:
 
     @property
     def shift(self) -> float:
-        """Of the mean, in standard deviations of the baseline."""
+        """Shift of the mean, in standard deviations of the baseline."""
         return shift_of(self.mean_before, self.mean_now, self.sd_before)
 
     @property
@@ -157,7 +157,7 @@ class DriftResult:
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
-        """What has moved, in the order in which it is to be looked at."""
+        """Kinds that have moved, in the order in which to look at them."""
         found = {t.kind for c in self.moved for t in c.tests if t.level > Level.OK}
         return tuple(kind for kind in Kind if kind in found)
 
@@ -168,7 +168,7 @@ class DriftResult:
 
 
 def shift_of(before: float, now: float, sd: float) -> float:
-    """How far a mean has moved, in standard deviations; of a constant, by as much as there is."""
+    """Shift of a mean in standard deviations; of a constant, by as much as there is."""
     if sd > SAME * abs(before):
         return (now - before) / sd
     close = abs(now - before) <= SAME * abs(before)

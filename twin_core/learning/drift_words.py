@@ -1,4 +1,4 @@
-"""What a check of drift found, and what to do, in words."""
+"""Words for the result of a check of drift, and for what to do."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def verdict(result: DriftResult) -> str:
 
 
 def advice(result: DriftResult) -> list[str]:
-    """What to do, most urgent first."""
+    """Advice, most urgent first."""
     return [f"{kind.capitalize()}: {ADVICE[kind]}." for kind in result.kinds]
 
 
@@ -53,7 +53,7 @@ def rate_words(result: DriftResult) -> str:
 
 
 def column_words(column: Column) -> str:
-    """What of a column moved, from what to what."""
+    """Words on how a column moved, from what to what."""
     parts = [_test_words(test, column) for test in column.tests if test.level > Level.OK]
     return "; ".join(parts) if parts else "no change that matters"
 

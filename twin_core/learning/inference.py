@@ -31,7 +31,7 @@ WITHHELD_RATIO = 0.5
 
 @dataclass(frozen=True)
 class Expected:
-    """What a model expects of a target, in its unit."""
+    """Value that a model expects of a target, in its unit."""
 
     value: float
     low: float
@@ -40,7 +40,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a model says of a shot; see ``broker.messages.Correction``."""
+    """Answer of a model for a shot; on the wire ``broker.messages.Correction``."""
 
     targets: dict[str, Expected] = field(default_factory=dict)
     risks: dict[str, float] = field(default_factory=dict)
@@ -88,7 +88,7 @@ class Model:
         self._try()
 
     def predict(self, row: Mapping[str, float], system: tuple[str, str]) -> Outcome:
-        """What it expects of a shot.
+        """Predict the targets of a shot.
 
         Args:
             row: features by name, NaN for what is missing; ``sim_`` columns among them.
@@ -174,7 +174,7 @@ class Model:
         )
 
     def _try(self) -> None:
-        """Does the graph answer as the card promises?"""
+        """Check that the graph answers as the card promises."""
         shape = [item.shape for item in self._session.get_inputs() if item.name == INPUT]
         try:
             middle = 0.5 * (self._low + self._high)[None, :]

@@ -42,7 +42,7 @@ class Ledger:
         del known[:-KEPT]
 
     def has(self, shot_id: str) -> bool:
-        """Is there a result of this shot?"""
+        """True if there is a result of this shot."""
         return any(r.shot_id == shot_id for results in self.results.values() for r in results)
 
     def before(self, at_s: float) -> KnownResults:

@@ -1,8 +1,8 @@
-"""Is one model better than another? Paired errors on the same shots, and whether chance would do.
+"""Comparison of two models: paired errors on the same shots, and whether chance would do.
 
 Errors of shots in a row are alike, so the mean of their differences has fewer independent values
 than shots: Diebold and Mariano 1995 (J. Bus. Econ. Stat. 13, 253-263), with the effective number of
-``wander``.
+``autocorrelation``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from scipy import stats
 
 from twin_core.arrays import Array
 from twin_core.errors import InputError
-from twin_core.learning.autocorrelation import wander_of
+from twin_core.learning.autocorrelation import autocorrelation_of
 
 FEWEST = 30
 """Shots that both have answered for."""
@@ -23,7 +23,7 @@ SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ModelComparison:
     """Two models on the same shots; ``ratio`` is the error of the second to that of the first.
 
     ``p_value`` is how often chance alone would show such a difference between equals.
@@ -47,7 +47,7 @@ class Comparison:
         return f"the {self.better} is better ({change} of the second, p = {self.p_value:.2g})"
 
 
-def compare(first: Array, second: Array) -> Comparison:
+def compare_errors(first: Array, second: Array) -> ModelComparison:
     """Compare squared errors of two models, (shots,) each in order of time; NaN where one has none.
 
     Raises:
@@ -60,7 +60,7 @@ def compare(first: Array, second: Array) -> Comparison:
         )
     first, second = first[both], second[both]
     difference = second - first
-    worth = wander_of(difference).effective(len(difference))
+    worth = autocorrelation_of(difference).effective(len(difference))
     error = float(np.std(difference, ddof=1)) / np.sqrt(worth)
     p_value = 1.0
     if error > 0.0:
@@ -70,7 +70,7 @@ def compare(first: Array, second: Array) -> Comparison:
     better: Literal["first", "second"] | None = None
     if p_value <= SIGNIFICANT:
         better = "second" if rmse[1] < rmse[0] else "first"
-    return Comparison(
+    return ModelComparison(
         shots_count=len(first),
         independent_count=worth,
         rmse_first=rmse[0],

@@ -166,7 +166,7 @@ class PastResults:
         return next(found, shot.mold_id or None)
 
     def counts(self, shot: ShotKey) -> bool:
-        """Does any result of the shot still count?"""
+        """True if any result of the shot still counts."""
         press = self.presses.get(shot.address, PressResults())
         mold = press.molds.get(shot.mold_id, Ledger())
         return mold.has(shot.shot_id) or press.all.has(f"{shot.mold_id}/{shot.shot_id}")

@@ -1,6 +1,6 @@
 """Comparing two samples: how far apart they are, and how likely chance alone does as much.
 
-Sizes of samples are effective ones (``wander``), so they need not be whole.
+Sizes of samples are effective ones (``autocorrelation``), so they need not be whole.
 
 References:
     [1] Siddiqi 2006, Credit Risk Scorecards, Wiley: the population stability index; below 0.1 no
@@ -67,7 +67,7 @@ def psi(edges: Array, baseline: Array, current: Array) -> float:
 
 
 def psi_by_chance(edges: Array, sizes: Sizes) -> float:
-    """What PSI shows on average where nothing changed: (B - 1) (1/n + 1/m) [2]."""
+    """PSI on average where nothing changed: (B - 1) (1/n + 1/m) [2]."""
     return len(edges) / sizes.harmonic
 
 

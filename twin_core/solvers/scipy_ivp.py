@@ -30,7 +30,7 @@ class ScipyBackend(Walking):
         tolerances: Tolerances,
         budget: int,
     ) -> Segment:
-        """See ``Backend.integrate``."""
+        """Integrate as ``Backend.integrate`` asks."""
         rhs = CountedRhs(problem, parameters, budget)
         return walk(_Lsoda(rhs, t0, y0, tolerances), rhs, t0, y0, save_at, active)
 

@@ -1,4 +1,4 @@
-"""What the backends share that advance one integrator step at a time.
+"""Shared parts of backends that advance one integrator step at a time.
 
 Events are looked for between the ends of each step and located on the integrator's own
 interpolation, so every such backend finds the same events in the same order.
@@ -80,7 +80,7 @@ def walk(
         return out.tolist()
 
     def crossing(i: int, start: float, end: float) -> Hit:
-        """Where event number ``i`` rises through zero in the last step."""
+        """Time at which event number ``i`` rises through zero in the last step."""
 
         def value(t: float) -> float:
             return values(t, stepper.dense(np.array([t]))[0])[i]

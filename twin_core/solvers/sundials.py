@@ -55,7 +55,7 @@ class Cvode(Protocol):
 
 
 class Adapter(Protocol):
-    """How an adapter opens CVODE on a segment."""
+    """Adapter: how a library opens CVODE on a segment."""
 
     def __call__(
         self,
@@ -95,7 +95,7 @@ class SundialsBackend(Walking):
         tolerances: Tolerances,
         budget: int,
     ) -> Segment:
-        """See ``Backend.integrate``."""
+        """Integrate as ``Backend.integrate`` asks."""
         rhs = CountedRhs(problem, parameters, budget)
         cvode = self._open(
             rhs,

@@ -1,4 +1,4 @@
-"""What Alembic runs: the versions, in the transaction of the connection it is given."""
+"""Entry of Alembic: the versions run in the transaction of the connection that it is given."""
 
 from __future__ import annotations
 

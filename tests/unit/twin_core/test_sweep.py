@@ -14,8 +14,8 @@ from edge_agent.cli import main
 from tests.support.scenarios import CONFIGS, changed, panel, scenario
 from twin_core import InputError, simulate_many
 from twin_core.sweep import (
+    Normal,
     Range,
-    Spread,
     distributions,
     read_path,
     samples,
@@ -31,7 +31,7 @@ MOLD = {"process.T_mold_C": Range(35.0, 55.0)}
 
 @pytest.mark.parametrize("method", ["sobol", "latin", "random"])
 def test_samples_cover_what_varies(method: str) -> None:
-    what = MOLD | {"process.T_iso_C": Spread(25.0, 2.0)}
+    what = MOLD | {"process.T_iso_C": Normal(25.0, 2.0)}
     values = samples(what, 200, method)  # type: ignore[arg-type]
     assert values.shape == (200, 2)
     assert 35.0 <= values[:, 0].min() < 36.0

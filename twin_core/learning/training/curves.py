@@ -27,7 +27,7 @@ MOST_SHOTS = 1000
 
 @dataclass(frozen=True)
 class RiskCurves:
-    """Of one kind of defect, on shots of presses that the models had not seen.
+    """Curves of one kind of defect, on shots of presses that the models had not seen.
 
     ``roc`` is (false alarm rate, hit rate), ``precision_recall`` (recall, precision),
     ``calibration`` (mean probability, share with the defect) of bins with as many shots each.

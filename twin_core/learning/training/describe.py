@@ -1,4 +1,4 @@
-"""What a model file says of itself, from the table that it learned from."""
+"""Card of a model, from the table that it learned from."""
 
 from __future__ import annotations
 

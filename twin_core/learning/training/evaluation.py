@@ -18,7 +18,7 @@ from twin_core.learning.training.table import FeatureSet
 
 
 @dataclass(frozen=True)
-class Judged:
+class Evaluation:
     """Scores of a model on a feature set.
 
     Attributes:
@@ -47,7 +47,7 @@ class Judged:
         }
 
 
-def judge(model: Model, columns: Mapping[str, Any]) -> Judged:
+def evaluate(model: Model, columns: Mapping[str, Any]) -> Evaluation:
     """Score a model file.
 
     Raises:
@@ -74,7 +74,7 @@ def judge(model: Model, columns: Mapping[str, Any]) -> Judged:
             beyond[name] = far
     if not scores:
         raise InputError("feature set: no shot has a measurement that the model could be held to")
-    return Judged(
+    return Evaluation(
         table=table,
         scores=scores,
         outside=beyond,

@@ -142,7 +142,7 @@ def check_parity(
     risks: Sequence[RiskModel],
     X: NDArray[np.float32],
 ) -> float:
-    """As ``difference``.
+    """Check the graph against the learners, as ``difference`` measures it.
 
     Raises:
         ModelError: it is more than ``PARITY``.

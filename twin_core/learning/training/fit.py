@@ -93,7 +93,7 @@ class Fitted:
 
 
 def answers_of(fitted: Fitted, name: str, table: FeatureSet) -> Answers:
-    """What fitted learners say of a table."""
+    """Answers of fitted learners for a table."""
     item, X = fitted.regressions[name], table.matrix(fitted.features)
     return Answers(item.model.predict(X), item.width * item.spread.predict(X))
 

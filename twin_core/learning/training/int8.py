@@ -1,4 +1,4 @@
-"""What whole numbers of eight bits would do to the network: its size and its error."""
+"""Network in whole numbers of eight bits: its size and its error."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def measure_int8(
 ) -> Int8 | None:
     """Fit the network without the judged shots, quantise its weights, compare both on those.
 
-    None if there is nothing to judge by.
+    None if there is nothing to test it by.
     """
     y = table.residual(target)
-    learn, judge = ~judged & ~np.isnan(y), judged & ~np.isnan(y)
-    if not learn.any() or not judge.any():
+    learn, test = ~judged & ~np.isnan(y), judged & ~np.isnan(y)
+    if not learn.any() or not test.any():
         return None
     X = table.matrix(features)
     network = Residual("network", seed, target, features).fit(X[learn], y[learn])
@@ -53,8 +53,8 @@ def measure_int8(
 
     def error(content: bytes) -> float:
         session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-        news = network.scale * session.run(None, {INPUT: X[judge]})[0].ravel()
-        said: Array = X[judge, network.expected] + news
-        return float(np.sqrt(np.mean((said - y[judge]) ** 2)))
+        news = network.scale * session.run(None, {INPUT: X[test]})[0].ravel()
+        said: Array = X[test, network.expected] + news
+        return float(np.sqrt(np.mean((said - y[test]) ** 2)))
 
     return Int8(target, len(whole), len(quantised), error(whole), error(quantised))

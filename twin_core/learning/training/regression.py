@@ -53,28 +53,28 @@ class Residual:
         return found
 
 
-class Spread:
+class ErrorSize:
     """Expected size of what a model leaves over, never below a floor."""
 
     def __init__(self, seed: int, target: str, features: Sequence[str]) -> None:
         self.learner = spread_learner(seed, columns_for_spread(target, features))
         self.floor = 0.0
 
-    def fit(self, X: Any, left: Array) -> Spread:
+    def fit(self, X: Any, left: Array) -> ErrorSize:
         """Learn from ``left``, absolute residuals that were not fitted."""
         self.learner = fitted(self.learner, X, left)
         self.floor = float(SPREAD_FLOOR * np.median(left))
         return self
 
     def predict(self, X: Any) -> Array:
-        """Spread of each row."""
+        """ErrorSize of each row."""
         found: Array = np.maximum(self.learner.predict(X), self.floor)
         return found
 
 
 @dataclass(frozen=True)
 class Regression:
-    """What was fitted for one target.
+    """Fit of one target.
 
     Attributes:
         errors: root mean square of each candidate on shots of other groups, later in time.
@@ -88,7 +88,7 @@ class Regression:
     learner: str
     errors: Mapping[str, float]
     model: Residual
-    spread: Spread
+    spread: ErrorSize
     apart: Array
     known: Array
     width: float
@@ -111,14 +111,14 @@ def fit_regression(
     learners = {c: Residual(c, seed, name, features) for c in names}
     errors = {c: _error_later(learners[c], table, X, y, seed) for c in names}
     learner = min(errors, key=lambda c: errors[c])
-    apart = _apart(learners[learner], Spread(seed, name, features), table, X, y, seed)
+    apart = _apart(learners[learner], ErrorSize(seed, name, features), table, X, y, seed)
     scores = (y - apart[:, 0]) / apart[:, 1]
     return Regression(
         name=name,
         learner=learner,
         errors=errors,
         model=learners[learner].fit(X, y),
-        spread=Spread(seed, name, features).fit(X, np.abs(y - apart[:, 0])),
+        spread=ErrorSize(seed, name, features).fit(X, np.abs(y - apart[:, 0])),
         apart=apart,
         known=y,
         width=conformal_width(scores, coverage),
@@ -137,14 +137,14 @@ def conformal_width(scores: Array, coverage: float) -> float:
 
 def _error_later(learner: Residual, table: FeatureSet, X: Any, y: Array, seed: int) -> float:
     squares = []
-    for learn, judge in later_folds(table, FOLDS, seed):
+    for learn, test in later_folds(table, FOLDS, seed):
         model = learner.fit(X[learn], y[learn])
-        squares.append((model.predict(X[judge]) - y[judge]) ** 2)
+        squares.append((model.predict(X[test]) - y[test]) ** 2)
     return float(np.sqrt(np.mean(np.concatenate(squares))))
 
 
 def _apart(
-    learner: Residual, spread: Spread, table: FeatureSet, X: Any, y: Array, seed: int
+    learner: Residual, spread: ErrorSize, table: FeatureSet, X: Any, y: Array, seed: int
 ) -> Array:
     """Residual and spread for each shot by models that did not see its group."""
     found = np.empty((len(y), 2))

@@ -21,7 +21,7 @@ FEWEST = 30
 
 @dataclass(frozen=True)
 class RiskModel:
-    """What was fitted for one kind of defect.
+    """Fit of one kind of defect.
 
     Attributes:
         losses: log loss of each candidate, calibrated, on groups it had not seen.

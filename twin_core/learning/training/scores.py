@@ -1,4 +1,4 @@
-"""How good a correction is, beside what needs no model: physics alone, the mean, the last value."""
+"""Scores of a correction, beside what needs no model: physics alone, the mean, the last value."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FEWEST = 20
 
 @dataclass(frozen=True)
 class Score:
-    """Of one target on some shots, in its unit.
+    """Score of one target on some shots, in its unit.
 
     ``ratio`` is the error of the model to that of the physics alone; ``coverage`` the share of
     shots inside their interval, ``width`` the mean width of the intervals.
@@ -44,7 +44,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Answers:
-    """What a model says of the shots of a table, for one target; NaN where it says nothing.
+    """Answers of a model for the shots of a table and one target; NaN where it has none.
 
     ``residual`` and ``half`` are in the units of the residual.
     """

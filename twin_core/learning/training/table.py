@@ -59,7 +59,7 @@ class FeatureSet:
         return np.column_stack([self.columns[name] for name in names]).astype(np.float32)
 
     def residual(self, target: str) -> Array:
-        """How far the physics was off, NaN where it is not known; see ``TARGETS``."""
+        """Residual of the physics, NaN where it is not known; see ``TARGETS``."""
         item = TARGETS[target]
         measured, physics = self[item.measured].astype(float), self[item.physics].astype(float)
         if not item.relative:
@@ -72,14 +72,16 @@ class FeatureSet:
 
     @cached_property
     def molds(self) -> NDArray[np.str_]:
-        """Which mold on which press: what must not be on both sides of a split."""
+        """Mold and press of each shot: these must not be on both sides of a split."""
         parts = (self[name].astype(str) for name in ("site", "press", "mold_id"))
         return _joined(*parts)
 
     @cached_property
     def groups(self) -> NDArray[np.str_]:
-        """What folds are made of: presses if there are three or more, else molds; of a single mold,
-        blocks of time."""
+        """Groups that folds are made of: presses if there are three or more, else molds.
+
+        A single mold is divided into blocks of time.
+        """
         presses = _joined(self["site"].astype(str), self["press"].astype(str))
         for names in (presses, self.molds):
             if len(np.unique(names)) >= (3 if names is presses else 2):
@@ -97,7 +99,7 @@ class FeatureSet:
 def held_out(
     table: FeatureSet, mold_share: float, time_share: float, seed: int
 ) -> tuple[Rows, Rows]:
-    """What no fit may see: (all shots of some molds, the latest shots of the others)."""
+    """Shots that no fit may see: (all shots of some molds, the latest shots of the others)."""
     molds = np.unique(table.molds)
     count = round(mold_share * len(molds)) if len(molds) > 1 else 0
     chosen = np.random.default_rng(seed).permutation(molds)[: max(count, int(len(molds) > 1))]
@@ -114,12 +116,12 @@ def group_folds(groups: NDArray[np.str_], count: int, seed: int) -> Iterator[Row
 
 
 def later_folds(table: FeatureSet, count: int, seed: int) -> Iterator[tuple[Rows, Rows]]:
-    """(learn, judge): judged are groups that were not learned from, later than all learned."""
+    """(learn, test): tested are groups that were not learned from, later than all learned."""
     middle = np.median(table.time_s)
     for fold in group_folds(table.groups, count, seed):
-        learn, judge = ~fold & (table.time_s <= middle), fold & (table.time_s > middle)
-        if learn.any() and judge.any():
-            yield learn, judge
+        learn, test = ~fold & (table.time_s <= middle), fold & (table.time_s > middle)
+        if learn.any() and test.any():
+            yield learn, test
 
 
 def _joined(*parts: NDArray[np.str_]) -> NDArray[np.str_]:

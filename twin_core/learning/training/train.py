@@ -34,7 +34,7 @@ NOT_LEARNED = ("sim_water_from_rh_kg",)
 
 @dataclass(frozen=True)
 class Trained:
-    """What training comes to.
+    """Result of training.
 
     Attributes:
         content: the file.

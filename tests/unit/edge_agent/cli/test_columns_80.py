@@ -17,7 +17,7 @@ from edge_agent.cli.demo import print_board
 from edge_agent.cli.history import print_shots
 from edge_agent.demo import Board, Row
 from edge_agent.inference.registry import MANIFEST
-from tests.support.models import NOW, model_file, shelf_with
+from tests.support.models import NOW, model_file, registry_with
 from tests.support.predictions import final_kpis, prediction
 from tests.support.shots import rows_of, write_history
 from twin_core.files import configs_folder
@@ -44,20 +44,20 @@ def score(ratio: float) -> dict[str, object]:
 
 
 def test_models_list_and_show(tmp_path: Path) -> None:
-    shelf = shelf_with(tmp_path / "models", {"pour": model_file()})
+    registry = registry_with(tmp_path / "models", {"pour": model_file()})
     scores = {name: score(0.42) for name in ("rho_moulded", "t_demold")}
     metrics = {"other_presses": scores, "test": {"later": scores}}
     metrics["unseen"] = {"plant_201": {"shots_count": 500, "scores": scores}}
-    folder = shelf.folder / LONG_NAME / "1"
-    shutil.copytree(shelf.folder / "pour" / "1", folder)
+    folder = registry.folder / LONG_NAME / "1"
+    shutil.copytree(registry.folder / "pour" / "1", folder)
     manifest = yaml.safe_load((folder / MANIFEST).read_text())
     (folder / MANIFEST).write_text(
         yaml.safe_dump(manifest | {"name": LONG_NAME, "metrics": metrics})
     )
-    where = ("--models", str(shelf.folder))
+    where = ("--models", str(registry.folder))
     listed = run("models", "list", *where)
     (row,) = [line for line in listed.splitlines() if "pour/1" in line]
-    for words in ("promoted", "pour", "2026-05-04", shelf.manifest("pour", 1).physics_hash[:8]):
+    for words in ("promoted", "pour", "2026-05-04", registry.manifest("pour", 1).physics_hash[:8]):
         assert words in row
     page = run("models", "show", LONG_NAME, "1", *where)
     assert len(page) < 4000

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.models import model_file, shelf_with
+from tests.support.models import model_file, registry_with
 from tests.unit.edge_agent.cli.test_run_sim import PANEL, run_sim
 
 
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
-    return shelf_with(tmp_path / "models", {"pour": model_file()}).folder
+    return registry_with(tmp_path / "models", {"pour": model_file()}).folder
 
 
 def test_json_has_both(models: Path) -> None:

@@ -1,4 +1,4 @@
-"""``train-ml``: from files to a version on the shelf, with a report that says how good it is."""
+"""``train-ml``: from files to a version in the registry, with a report that says how good it is."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
     config = folder / "config.yaml"
     config.write_text("learners: [ridge, network]\ntargets: [rho_moulded, p_max]\n")
     files = ["--features", folder / "0.parquet", "--features", folder / "1.parquet"]
-    judged = ["--judge", folder / "2.parquet", "--config", config]
+    judged = ["--unseen", folder / "2.parquet", "--config", config]
     return folder, run("train-ml", *files, *judged, "--out", folder / "models")
 
 
@@ -72,16 +72,16 @@ def test_two_models_of_the_shelf_are_compared(trained: tuple[Path, Result]) -> N
 
 def test_promoted_only_if_it_is_better(trained: tuple[Path, Result], tmp_path: Path) -> None:
     folder, _ = trained
-    shelf = ModelRegistry(folder / "models")
+    registry = ModelRegistry(folder / "models")
     where = ("--models", folder / "models", "--if-better", folder / "2.parquet")
     done = run("models", "promote", "pour", "1", *where)
     assert done.exit_code == 0, done.output
     assert "rho_moulded: the second is better" in done.output
-    again, _ = shelf.add("pour", shelf.content("pour", 1), NOW, {})
+    again, _ = registry.add("pour", registry.content("pour", 1), NOW, {})
     done = run("models", "promote", "pour", again.version, *where)
     assert done.exit_code == 3
     assert "pour/2 is not promoted: not better than pour/1" in done.output
-    assert shelf.state("pour").promoted == 1
+    assert registry.state("pour").promoted == 1
 
 
 def test_what_cannot_be_trained_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

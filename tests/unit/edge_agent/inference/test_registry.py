@@ -24,65 +24,65 @@ def content() -> bytes:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path, content: bytes) -> ModelRegistry:
-    shelf = ModelRegistry(tmp_path / "models")
+def registry(tmp_path: Path, content: bytes) -> ModelRegistry:
+    registry = ModelRegistry(tmp_path / "models")
     for _ in range(3):
-        shelf.add("pour", content, NOW, {"apart": {"rho_moulded": {"ratio": 0.2}}})
-    return shelf
+        registry.add("pour", content, NOW, {"apart": {"rho_moulded": {"ratio": 0.2}}})
+    return registry
 
 
-def test_versions_count_up_and_none_is_in_use(shelf: ModelRegistry) -> None:
-    assert shelf.versions("pour") == [1, 2, 3]
-    assert shelf.state("pour").promoted is None
-    manifest = shelf.manifest("pour", 3)
+def test_versions_count_up_and_none_is_in_use(registry: ModelRegistry) -> None:
+    assert registry.versions("pour") == [1, 2, 3]
+    assert registry.state("pour").promoted is None
+    manifest = registry.manifest("pour", 3)
     assert manifest.label == "pour/3"
     assert manifest.metrics["apart"]["rho_moulded"]["ratio"] == 0.2
     assert manifest.simulated_share == 1.0
 
 
-def test_promote_and_roll_back(shelf: ModelRegistry) -> None:
+def test_promote_and_roll_back(registry: ModelRegistry) -> None:
     for version in (1, 3, 3, 2):
-        shelf.promote("pour", version)
-    assert shelf.state("pour").earlier == [1, 3]
-    assert shelf.rollback("pour").promoted == 3
-    assert shelf.rollback("pour").promoted == 1
-    assert shelf.rollback("pour").promoted is None, "physics alone"
+        registry.promote("pour", version)
+    assert registry.state("pour").earlier == [1, 3]
+    assert registry.rollback("pour").promoted == 3
+    assert registry.rollback("pour").promoted == 1
+    assert registry.rollback("pour").promoted is None, "physics alone"
     with pytest.raises(InputError, match="no version of pour is in use"):
-        shelf.rollback("pour")
+        registry.rollback("pour")
 
 
-def test_a_shadow_that_is_promoted_is_none_any_more(shelf: ModelRegistry) -> None:
-    shelf.promote("pour", 1)
-    assert shelf.shadow("pour", 2).shadow == 2
+def test_a_shadow_that_is_promoted_is_none_any_more(registry: ModelRegistry) -> None:
+    registry.promote("pour", 1)
+    assert registry.shadow("pour", 2).shadow == 2
     with pytest.raises(InputError, match="version 1 of pour is in use"):
-        shelf.shadow("pour", 1)
-    assert shelf.promote("pour", 2).shadow is None
-    assert shelf.shadow("pour", None).promoted == 2
+        registry.shadow("pour", 1)
+    assert registry.promote("pour", 2).shadow is None
+    assert registry.shadow("pour", None).promoted == 2
 
 
-def test_another_file_in_its_place_is_refused(shelf: ModelRegistry) -> None:
-    path = shelf.folder / "pour" / "2" / MODEL
+def test_another_file_in_its_place_is_refused(registry: ModelRegistry) -> None:
+    path = registry.folder / "pour" / "2" / MODEL
     path.write_bytes(path.read_bytes() + b"\0")
     with pytest.raises(ModelError, match="its hash differs"):
-        shelf.promote("pour", 2)
-    assert shelf.state("pour").promoted is None
+        registry.promote("pour", 2)
+    assert registry.state("pour").promoted is None
     path.unlink()
     with pytest.raises(ModelError, match=r"model\.onnx: no such file"):
-        shelf.load("pour", 2)
+        registry.load("pour", 2)
 
 
-def test_what_is_damaged_is_named(shelf: ModelRegistry) -> None:
+def test_what_is_damaged_is_named(registry: ModelRegistry) -> None:
     with pytest.raises(InputError, match=r"no version 7 of pour \(there are: 1, 2, 3\)"):
-        shelf.promote("pour", 7)
+        registry.promote("pour", 7)
     with pytest.raises(InputError, match=r"no version 1 of other \(there are: none\)"):
-        shelf.promote("other", 1)
-    (shelf.folder / "pour" / STATE).write_text("promoted: [")
+        registry.promote("other", 1)
+    (registry.folder / "pour" / STATE).write_text("promoted: [")
     with pytest.raises(InputError, match=r"state.yaml: cannot be read"):
-        shelf.state("pour")
-    manifest = shelf.folder / "pour" / "1" / MANIFEST
+        registry.state("pour")
+    manifest = registry.folder / "pour" / "1" / MANIFEST
     document = yaml.safe_load(manifest.read_text())
     manifest.write_text(yaml.safe_dump(document | {"sha256": "x"}))
-    found = list(shelf.manifests())
+    found = list(registry.manifests())
     assert [isinstance(item, InputError) for item in found] == [True, False, False]
     assert "sha256" in str(found[0])
 

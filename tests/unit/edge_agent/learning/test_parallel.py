@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge_agent.learning import physics_columns as simulated
-from edge_agent.learning.parallel import spread
+from edge_agent.learning.parallel import in_parallel
 from edge_agent.learning.physics_columns import simulate_columns
 from tests.support.scenarios import panel
 from twin_core.scenario import Scenario
@@ -18,7 +18,7 @@ def _double(chunk: list[int], workers: int | None) -> list[int]:
 
 def test_answers_come_in_order_with_progress() -> None:
     told: list[tuple[int, int]] = []
-    answers = spread(
+    answers = in_parallel(
         _double, [[1, 2], [3], []], lambda done, total: told.append((done, total)), ray=False
     )
     assert list(answers) == [[2, 4], [6], []]

@@ -26,7 +26,7 @@ from edge_agent.spool.changes import Changes
 from edge_agent.spool.spool import Spool
 from tests.chaos.inside import MOLD, TOPIC, event
 from tests.support.agents import settings_for
-from tests.support.models import model_file, shelf_with
+from tests.support.models import model_file, registry_with
 from tests.support.odd_graphs import with_file
 from tests.support.pipelines import feed, incoming, pipeline_on, spool_of
 from tests.support.played import Standing
@@ -106,7 +106,7 @@ def reading(after_s: float) -> TelemetryFrame:
 async def test_a_correction_stands_beside_the_physics(press: Press, tmp_path: Path) -> None:
     alone = await press.told(pour())
     assert (alone.ml_status, alone.correction) == ("missing-ml-models", None)
-    shelf_with(tmp_path / "models", {"pour": model_file()})
+    registry_with(tmp_path / "models", {"pour": model_file()})
     await press.look()
     both = await press.told(pour("s2", 300.0))
     assert both.ml_status == "ok"
@@ -127,72 +127,72 @@ async def test_a_correction_stands_beside_the_physics(press: Press, tmp_path: Pa
     assert press.sample("pur_stage_seconds_count", stage="infer") == 3
 
 
-def rewrite(shelf: ModelRegistry, content: bytes) -> None:
+def rewrite(registry: ModelRegistry, content: bytes) -> None:
     """Another file in place of version 1, and its hash."""
-    folder = shelf.folder / "pour" / "1"
+    folder = registry.folder / "pour" / "1"
     (folder / MODEL).write_bytes(content)
     manifest = yaml.safe_load((folder / MANIFEST).read_text())
     manifest |= {"sha256": sha256(content).hexdigest(), "bytes_count": len(content)}
     (folder / MANIFEST).write_text(yaml.safe_dump(manifest))
 
 
-def other_hash(shelf: ModelRegistry) -> None:
-    (shelf.folder / "pour" / "1" / MODEL).write_bytes(model_file(seed=1))
+def other_hash(registry: ModelRegistry) -> None:
+    (registry.folder / "pour" / "1" / MODEL).write_bytes(model_file(seed=1))
 
 
-def foreign(shelf: ModelRegistry) -> None:
+def foreign(registry: ModelRegistry) -> None:
     import onnx
     from onnx import helper
 
     graph = helper.make_graph([], "nothing", [], [])
-    rewrite(shelf, onnx.ModelProto.SerializeToString(helper.make_model(graph)))
+    rewrite(registry, onnx.ModelProto.SerializeToString(helper.make_model(graph)))
 
 
-def no_file(shelf: ModelRegistry) -> None:
-    (shelf.folder / "pour" / "1" / MODEL).unlink()
+def no_file(registry: ModelRegistry) -> None:
+    (registry.folder / "pour" / "1" / MODEL).unlink()
 
 
-def folder_in_place(shelf: ModelRegistry) -> None:
-    no_file(shelf)
-    (shelf.folder / "pour" / "1" / MODEL).mkdir()
+def folder_in_place(registry: ModelRegistry) -> None:
+    no_file(registry)
+    (registry.folder / "pour" / "1" / MODEL).mkdir()
 
 
-def fifo_in_place(shelf: ModelRegistry, name: str = MODEL) -> None:
-    path = shelf.folder / "pour" / "1" / name
+def fifo_in_place(registry: ModelRegistry, name: str = MODEL) -> None:
+    path = registry.folder / "pour" / "1" / name
     path.unlink()
     os.mkfifo(path)
 
 
 BAD: dict[str, tuple[Callable[[ModelRegistry], object], str]] = {
-    "corrupt": (lambda shelf: rewrite(shelf, model_file()[:3000]), "not a usable ONNX file"),
-    "empty": (lambda shelf: rewrite(shelf, b""), "bytes_count"),
+    "corrupt": (lambda registry: rewrite(registry, model_file()[:3000]), "not a usable ONNX file"),
+    "empty": (lambda registry: rewrite(registry, b""), "bytes_count"),
     "foreign": (foreign, "not a"),
     "another file": (other_hash, "its hash differs"),
     "wrong physics": (
-        lambda shelf: rewrite(shelf, model_file(physics_hash="0" * 16)),
+        lambda registry: rewrite(registry, model_file(physics_hash="0" * 16)),
         "it corrects physics",
     ),
     "reads another file": (
-        lambda shelf: rewrite(shelf, with_file(model_file(), "secret.txt")),
+        lambda registry: rewrite(registry, with_file(model_file(), "secret.txt")),
         "its numbers are in another file (external data)",
     ),
     "no file": (no_file, "no such file"),
     "a folder": (folder_in_place, "is a folder, not a regular file"),
     "a FIFO": (fifo_in_place, "is a FIFO or a pipe, not a regular file"),
     "a FIFO as manifest": (
-        lambda shelf: fifo_in_place(shelf, MANIFEST),
+        lambda registry: fifo_in_place(registry, MANIFEST),
         "manifest.yaml: is a FIFO or a pipe",
     ),
     "damaged manifest": (
-        lambda shelf: (shelf.folder / "pour" / "1" / MANIFEST).write_text("name: ["),
+        lambda registry: (registry.folder / "pour" / "1" / MANIFEST).write_text("name: ["),
         "manifest.yaml",
     ),
     "damaged state": (
-        lambda shelf: (shelf.folder / "pour" / STATE).write_text("promoted: many"),
+        lambda registry: (registry.folder / "pour" / STATE).write_text("promoted: many"),
         "promoted",
     ),
     "no version": (
-        lambda shelf: (shelf.folder / "pour" / STATE).write_text("promoted: 7"),
+        lambda registry: (registry.folder / "pour" / STATE).write_text("promoted: 7"),
         "no version 7",
     ),
 }
@@ -201,10 +201,10 @@ BAD: dict[str, tuple[Callable[[ModelRegistry], object], str]] = {
 @pytest.mark.parametrize("kind", BAD)
 async def test_a_bad_file_stops_nothing(press: Press, tmp_path: Path, kind: str) -> None:
     spoil, words = BAD[kind]
-    shelf = shelf_with(tmp_path / "models", {"pour": model_file()})
+    registry = registry_with(tmp_path / "models", {"pour": model_file()})
     await press.look()
     assert (await press.told(pour())).ml_status == "ok"
-    spoil(shelf)
+    spoil(registry)
     await press.look()
     found = await press.told(pour("s2", 300.0))
     assert (found.ml_status, found.status) == ("ml-error", "predicted")
@@ -222,7 +222,7 @@ async def test_a_bad_file_stops_nothing(press: Press, tmp_path: Path, kind: str)
 async def test_an_oversized_file(
     press: Press, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shelf_with(tmp_path / "models", {"pour": model_file()})
+    registry_with(tmp_path / "models", {"pour": model_file()})
     monkeypatch.setattr(shelf_module, "BYTES_MAX", 1000)
     await press.look()
     found = await press.told(pour())
@@ -233,7 +233,7 @@ async def test_an_oversized_file(
 async def test_without_the_library(
     press: Press, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shelf_with(tmp_path / "models", {"pour": model_file()})
+    registry_with(tmp_path / "models", {"pour": model_file()})
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     await press.look()
     assert (await press.told(pour())).ml_status == "missing-ml-extras"
@@ -246,7 +246,7 @@ async def test_a_model_that_fails_at_work(
     def broken(*_: object) -> None:
         raise error
 
-    shelf_with(tmp_path / "models", {"pour": model_file()})
+    registry_with(tmp_path / "models", {"pour": model_file()})
     await press.look()
     monkeypatch.setattr(Model, "predict", broken)
     found = await press.told(pour())
@@ -254,7 +254,7 @@ async def test_a_model_that_fails_at_work(
 
 
 async def test_a_feature_that_is_missing(press: Press, tmp_path: Path) -> None:
-    shelf_with(tmp_path / "models", {"live": model_file("live", may_miss=False)})
+    registry_with(tmp_path / "models", {"live": model_file("live", may_miss=False)})
     await press.look()
     assert (await press.told(pour())).ml_status == "missing-ml-models", "none for the pour"
     found = await press.told(event("demolded", START + timedelta(seconds=300)))
@@ -263,7 +263,7 @@ async def test_a_feature_that_is_missing(press: Press, tmp_path: Path) -> None:
 
 
 async def test_a_shot_that_is_not_like_the_others(press: Press, tmp_path: Path) -> None:
-    shelf_with(tmp_path / "models", {"pour": model_file(domain=(-1.0, 1.0))})
+    registry_with(tmp_path / "models", {"pour": model_file(domain=(-1.0, 1.0))})
     await press.look()
     found = await press.told(pour())
     assert found.ml_status == "ok"
@@ -275,7 +275,7 @@ async def test_a_shot_that_is_not_like_the_others(press: Press, tmp_path: Path) 
 
 async def test_another_material(press: Press, tmp_path: Path) -> None:
     systems = {"SYSTEM_R1": "0123456789abcdef"}
-    shelf_with(tmp_path / "models", {"pour": model_file(systems=systems)})
+    registry_with(tmp_path / "models", {"pour": model_file(systems=systems)})
     await press.look()
     found = (await press.told(pour())).correction
     assert found is not None
@@ -283,7 +283,7 @@ async def test_another_material(press: Press, tmp_path: Path) -> None:
 
 
 async def test_a_shot_that_cannot_be_simulated(press: Press, tmp_path: Path) -> None:
-    shelf_with(tmp_path / "models", {"pour": model_file()})
+    registry_with(tmp_path / "models", {"pour": model_file()})
     await press.look()
     found = await press.told(pour().model_copy(update={"mold_id": "UNKNOWN"}))
     assert (found.status, found.ml_status) == ("hold", "invalid-ml-input")
@@ -291,7 +291,7 @@ async def test_a_shot_that_cannot_be_simulated(press: Press, tmp_path: Path) -> 
 
 async def test_each_moment_has_its_model(press: Press, tmp_path: Path) -> None:
     files = {"a": model_file(), "b": model_file("live"), "c": model_file("demold")}
-    shelf_with(tmp_path / "models", files)
+    registry_with(tmp_path / "models", files)
     await press.look()
     said = [await press.told(pour())]
     said += [await press.told(reading(float(t))) for t in range(10, 140, 10)]
@@ -304,8 +304,8 @@ async def test_each_moment_has_its_model(press: Press, tmp_path: Path) -> None:
 
 
 async def test_a_shadow_is_not_in_use(press: Press, tmp_path: Path) -> None:
-    shelf = shelf_with(tmp_path / "models", {"pour": model_file()}, promote=False)
-    shelf.shadow("pour", 1)
+    registry = registry_with(tmp_path / "models", {"pour": model_file()}, promote=False)
+    registry.shadow("pour", 1)
     await press.look()
     found = await press.told(pour())
     assert (found.ml_status, found.correction) == ("missing-ml-models", None)
@@ -316,13 +316,13 @@ async def test_a_shadow_is_not_in_use(press: Press, tmp_path: Path) -> None:
 
 async def test_promoted_and_rolled_back_while_it_runs(press: Press, tmp_path: Path) -> None:
     labels = []
-    shelf = shelf_with(tmp_path / "models", {"pour": model_file()})
-    shelf.add("pour", model_file(seed=1), START, {})
+    registry = registry_with(tmp_path / "models", {"pour": model_file()})
+    registry.add("pour", model_file(seed=1), START, {})
     steps: list[Callable[[], object]] = [
         lambda: None,
-        lambda: shelf.promote("pour", 2),
-        lambda: shelf.rollback("pour"),
-        lambda: shelf.rollback("pour"),
+        lambda: registry.promote("pour", 2),
+        lambda: registry.rollback("pour"),
+        lambda: registry.rollback("pour"),
     ]
     await press.told(pour())
     for number, step in enumerate(steps):
@@ -333,13 +333,13 @@ async def test_promoted_and_rolled_back_while_it_runs(press: Press, tmp_path: Pa
 
 
 async def test_two_models_for_a_moment(press: Press, tmp_path: Path) -> None:
-    shelf_with(tmp_path / "models", {"b": model_file(), "a": model_file(seed=1)})
+    registry_with(tmp_path / "models", {"b": model_file(), "a": model_file(seed=1)})
     await press.look()
     assert (await press.told(pour())).versions.model == "a/1"
 
 
 async def test_another_model_directory_while_it_runs(press: Press, tmp_path: Path) -> None:
-    shelf_with(tmp_path / "elsewhere", {"pour": model_file()})
+    registry_with(tmp_path / "elsewhere", {"pour": model_file()})
     await press.look()
     assert press.work is not None
     learning = press.settings.learning.model_copy(update={"models": tmp_path / "elsewhere"})

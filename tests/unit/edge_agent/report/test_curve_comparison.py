@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_agent.report.curve_comparison import best_shift, compare, rms, steepest_slope
+from edge_agent.report.curve_comparison import best_shift, compare_curves, rms, steepest_slope
 
 T = np.linspace(0.0, 100.0, 201)
 
 
 def test_a_curve_agrees_with_itself() -> None:
     y = np.sin(T / 20.0)
-    c = compare(T, y, T, y)
+    c = compare_curves(T, y, T, y)
     assert c is not None
     assert (c.points, c.rmse, c.bias, c.largest, c.peak_difference) == (201, 0.0, 0.0, 0.0, 0.0)
 
@@ -21,7 +21,7 @@ def test_offset_peaks_and_common_times() -> None:
     given_t = np.array([-5.0, 10.0, 20.0, 30.0, 150.0])
     given = np.array([99.0, 1.0, 3.0, 2.0, 99.0])  # the first and last are outside the simulation
     simulated = np.interp(T, [0.0, 10.0, 25.0, 100.0], [50.0, 2.0, 5.0, 60.0])
-    c = compare(given_t, given, T, simulated)
+    c = compare_curves(given_t, given, T, simulated)
     assert c is not None
     assert (c.points, c.t_first_s, c.t_last_s) == (3, 10.0, 30.0)
     at_points = np.array([2.0, 4.0, 5.0 + 55.0 * 5.0 / 75.0])
@@ -32,7 +32,7 @@ def test_offset_peaks_and_common_times() -> None:
 
 
 def test_too_few_common_points() -> None:
-    assert compare(np.array([-1.0, 50.0]), np.zeros(2), T, T) is None
+    assert compare_curves(np.array([-1.0, 50.0]), np.zeros(2), T, T) is None
 
 
 @pytest.mark.parametrize("shift", [-12.3, 0.0, 7.5])

@@ -36,9 +36,9 @@ def test_a_mold_is_on_one_side_of_every_split() -> None:
     assert later.any()
     assert not set(shots.molds[other_molds]) & set(shots.molds[~other_molds])
     assert shots.time_s[later].min() > shots.time_s[~other_molds & ~later].max()
-    for learn, judge in later_folds(shots, 5, seed=1):
-        assert not set(shots.groups[learn]) & set(shots.groups[judge])
-        assert shots.time_s[learn].max() < shots.time_s[judge].min()
+    for learn, test in later_folds(shots, 5, seed=1):
+        assert not set(shots.groups[learn]) & set(shots.groups[test])
+        assert shots.time_s[learn].max() < shots.time_s[test].min()
     folds = list(group_folds(shots.groups, 5, seed=1))
     assert np.array_equal(np.sum(folds, axis=0), np.ones(len(shots)))
 

@@ -73,7 +73,7 @@ LETTERS = (
 
 
 async def is_there(db: asyncpg.Connection, wanted: Expected) -> bool:
-    """Does the history hold as much as it must? (What exactly, ``judge`` looks at.)"""
+    """Does the history hold as much as it must? (``compare`` looks at what exactly.)"""
     counts = {
         "SELECT count(*) FROM telemetry": len(wanted.frames),
         _ENDED: len(wanted.ended),
@@ -87,7 +87,7 @@ async def is_there(db: asyncpg.Connection, wanted: Expected) -> bool:
     return True
 
 
-async def judge(
+async def compare(
     db: asyncpg.Connection, gateways: list[Gateway], *, everything: bool = False
 ) -> Verdict:
     """Compare: frames since the last confirmed one or all of them, shots and poison always all."""
