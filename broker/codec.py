@@ -129,7 +129,7 @@ def _parse_json(payload: bytes) -> object:
 
 
 def _not_json(error: json.JSONDecodeError) -> str:
-    if error.pos >= len(error.doc.rstrip()):
+    if error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated"):
         return "the text ends too early: it was cut, or a bracket is missing"
     if error.msg.startswith("Extra data"):
         return f"something follows the object at character {error.pos}: send one a message"

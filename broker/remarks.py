@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from broker.data_quality import CONTRADICTS, NAME_NOT_KNOWN, RECIPE_GAP
 from broker.messages import Message, Order, Recipe, ShotEvent, TelemetryFrame
+from broker.messages.recipe import RECIPE_NAMES
 from broker.near_names import meant_in, meant_sensor
 from broker.units import conversion
 
@@ -60,7 +61,8 @@ def _near_sensors(names: tuple[str, ...]) -> list[tuple[str, str]]:
 
 def _of_recipe(recipe: Recipe) -> Iterator[Remark]:
     extras = recipe.model_extra or {}
-    for name, known in meant_in(extras, Recipe.model_fields).items():
+    for name, near in meant_in(extras, [*Recipe.model_fields, *RECIPE_NAMES]).items():
+        known = RECIPE_NAMES.get(near, near)
         other = conversion(name)
         if other is not None and other.name == known:
             words = f"recipe.{name}: {extras[name]} contradicts {known}, which counts"

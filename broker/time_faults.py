@@ -32,7 +32,7 @@ _FORMS = [
         "no offset, which may mean UTC or local time: append Z for UTC, or the offset (+01:00)",
     ),
     (
-        rf"{_DATE}[Tt ]{_CLOCK}(?:\.[0-9]+)? *[A-Za-z]+(?:/[A-Za-z_]+)?",
+        rf"{_DATE}[Tt ]{_CLOCK}(?:\.[0-9]+)? *(?![Zz]$)[A-Za-z]+(?:/[A-Za-z_]+)?",
         "a time zone by its name: send Z for UTC, or the offset (+01:00)",
     ),
     (
