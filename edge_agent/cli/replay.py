@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="Times as fast as it happened.",
 )
+@click.option(
+    "--as-now",
+    is_flag=True,
+    help="Move all times, in the payloads, too, so that the last message is of now (recording).",
+)
 @click.option("--site", default="plant1", show_default=True, help="Site in the topics (bundle).")
 @click.option("--press", default="press1", show_default=True, help="Press in the topics (bundle).")
 @click.option("--prefix", default="pur/v1", show_default=True, help="Topic prefix (bundle).")
@@ -53,6 +58,7 @@ if TYPE_CHECKING:
 def command(
     source: Path,
     speed: float,
+    as_now: bool,
     site: str,
     press: str,
     prefix: str,
@@ -67,9 +73,9 @@ def command(
 
     After a logged shot, the agent's prediction is printed beside the measurement.
     The times of a logged shot are moved so that it ends now; those of a recording are kept as they
-    are in its payloads. What its qc.yaml says goes out at the end, as the press unless
-    --quality-cert-file is given; where the broker refuses that to a press the rest is sent all the
-    same, and the last line says so.
+    are in its payloads, unless --as-now is given. What its qc.yaml says goes out at the end, as
+    the press unless --quality-cert-file is given; where the broker refuses that to a press the rest
+    is sent all the same, and the last line says so.
 
     Exit codes: 0 sent, 2 bad input, 1 broker not reached, or a message refused.
     """
@@ -84,7 +90,7 @@ def command(
     try:
         settings = settings_of(host, port, login)
         if not source.is_dir():
-            asyncio.run(replay_recording(source, settings, speed, progress))
+            asyncio.run(replay_recording(source, settings, speed, progress, as_now=as_now))
             return
         bundle = load_bundle(source)
         laboratory = None

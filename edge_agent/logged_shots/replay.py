@@ -24,6 +24,7 @@ from edge_agent.errors import NotAuthorized, PacketError, StoreError, disk_hint
 from edge_agent.links.mqtt import Session, connect, passing_id
 from edge_agent.links.player import play
 from edge_agent.logged_shots.bundle import Bundle
+from edge_agent.logged_shots.moved_times import moved
 from twin_core.errors import InputError
 from twin_core.plain_files import check_regular
 
@@ -121,14 +122,32 @@ async def _final_prediction(
 
 
 async def replay_recording(
-    path: Path, settings: BrokerSettings, speed: float, progress: Progress
+    path: Path,
+    settings: BrokerSettings,
+    speed: float,
+    progress: Progress,
+    *,
+    as_now: bool = False,
 ) -> None:
-    """Publish a recording, payloads as they are, with its spacing divided by ``speed``.
+    """Publish a recording with its spacing divided by ``speed``.
+
+    Args:
+        path: of the recording.
+        settings: where the broker is.
+        speed: times as fast as it was recorded.
+        progress: called after each message.
+        as_now: move all times, those in the payloads, too, so that the last message is of now.
 
     Raises:
         InputError: a line is wrong. LinkError: the broker is not reached.
     """
     lines = _read_recording(path)
+    if as_now:
+        length = lines[-1][0] - lines[0][0]
+        offset = datetime.now(UTC) + length / speed - lines[-1][0]
+        lines = [
+            (at, topic, moved(payload, offset), retain) for at, topic, payload, retain in lines
+        ]
     async with connect(settings, passing_id("pur-replay")) as session:
         begun = time.monotonic()
         for sent, (at, topic, payload, retain) in enumerate(lines, start=1):

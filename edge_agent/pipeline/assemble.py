@@ -86,6 +86,11 @@ class Assembler:
         self._quiet: dict[PressAddress, tuple[datetime, datetime]] = {}
         """That time at the last tick, and since when it has not moved."""
 
+    def adopt(self, shot: Shot) -> None:
+        """Follow a shot that another agent has followed."""
+        self._kept.add(shot.shot_key)
+        self.shots.add(shot)
+
     def judge(self, press: PressAddress, event: ShotEvent, offset: timedelta = NO_OFFSET) -> Judged:
         """Whether an event is new, equal to one before, contradicts one, or comes too late.
 
@@ -325,6 +330,7 @@ class Assembler:
 
     def _forget(self, shot: Shot) -> None:
         self.shots.remove(shot)
+        self._kept.discard(shot.shot_key)
         known = (shot.begun_at, shot.closed_at)
         times = [time - shot.clock_offset for time in known if time is not None]
         of_mold = shot.address, shot.mold_id

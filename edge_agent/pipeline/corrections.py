@@ -37,6 +37,10 @@ class Corrections:
         self._reasons.setdefault(shot.shot_key, (shot, set()))[1].add(reason)
         return True
 
+    def again(self, shot: Shot) -> None:
+        """Another agent had a later word on a shot, which it may not have kept: say it again."""
+        self._reasons.setdefault(shot.shot_key, (shot, set()))
+
     def take(self, shot: Shot) -> set[str]:
         """Why the result of a shot is corrected now."""
         return self._reasons.pop(shot.shot_key, (shot, set[str]()))[1]

@@ -227,6 +227,13 @@ class Pipeline:
             await self._writer.written()
         await self._write()
 
+    def say_again(self, shot: Shot) -> None:
+        """Issue the last word on a shot anew: another agent had one that it may not have kept."""
+        if shot.finished:
+            self._corrections.again(shot)
+        else:
+            shot.predicted_inputs = None
+
     def hurry(self) -> None:
         """Write what there is without gathering more."""
         self.results.batch.urgent = True
@@ -376,10 +383,11 @@ class Pipeline:
         self.results.batch.state |= horizon_state(key, self.assembler.horizon[key])
 
     async def _correct(self, shot: Shot) -> None:
-        if shot.closed_at is None:  # its end was another's: it goes on
-            return
+        reasons = self._corrections.take(shot)
+        if shot.closed_at is None or shot.shot_key not in self.assembler.shots:
+            return  # its end was another's, or another agent has it
         await self._have_numbers(shot)
-        await self._predictions.correct(shot, self._corrections.take(shot))
+        await self._predictions.correct(shot, reasons)
         self.results.batch.changed(shot, urgent=True)
 
     async def _shot_changed(

@@ -6,7 +6,8 @@ shots that the agent before it has left at the broker; when it gives one up it f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 from pydantic import ValidationError
 
@@ -60,13 +61,17 @@ class HeldPresses:
             gone = [shot for shot in self._shots.of_press(press) if shot.mold_id in molds]
             channel = Channel.PREDICTION
             kept = {t: p for t, p in retained.items() if topics.parse(t).channel is channel}
-            said = [shot.revision for _, shot in left] + [_revision(p) for p in kept.values()]
+            heard = _last_words(kept.values())
+            said = [shot.revision for _, shot in left] + list(heard.values())
             self._pipeline.revisions.pass_over(press, max(said, default=0))
             await self._pipeline.reserve()
             if taken:
                 await self._pipeline.flush()
                 await self._spool.exchange(str(press), kept, self._clock.now())
                 await self._exchange(gone, taken)
+            for shot in self._shots.of_press(press):
+                if shot.revision < heard.get(shot.shot_key, 0):
+                    self._pipeline.say_again(shot)
             if self._held is not None:
                 self._held.add(press)
         get_logger().info("press_taken", press=press.press, count=len(taken))
@@ -99,15 +104,17 @@ class HeldPresses:
         for shot in gone:
             self._shots.remove(shot)
         for shot in taken:
-            self._shots.add(shot)
+            self._pipeline.assembler.adopt(shot)
 
 
-def _revision(payload: bytes) -> int:
-    """Number of a retained prediction; 0 where it cannot be read."""
-    try:
-        return decode(Prediction, payload).revision
-    except PayloadError:  # of another version of this program
-        return 0
+def _last_words(payloads: Iterable[bytes]) -> dict[str, int]:
+    """Numbers of retained predictions by the key of their shot."""
+    found = {}
+    for payload in payloads:
+        with suppress(PayloadError):  # of another version of this program
+            prediction = decode(Prediction, payload)
+            found[prediction.shot_key or ""] = prediction.revision
+    return found
 
 
 def _left(topics: TopicSpace, retained: Mapping[str, bytes]) -> list[tuple[str, Shot]]:
