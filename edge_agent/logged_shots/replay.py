@@ -141,7 +141,7 @@ async def replay_recording(
     Raises:
         InputError: a line is wrong. LinkError: the broker is not reached.
     """
-    lines = _read_recording(path)
+    lines = read_recording(path)
     if as_now:
         length = lines[-1][0] - lines[0][0]
         offset = datetime.now(UTC) + length / speed - lines[-1][0]
@@ -215,7 +215,12 @@ def _payload_fields(payload: bytes) -> dict[str, Any]:
         return {"payload_base64": base64.b64encode(payload).decode("ascii")}
 
 
-def _read_recording(path: Path) -> list[tuple[datetime, str, bytes, bool]]:
+def read_recording(path: Path) -> list[tuple[datetime, str, bytes, bool]]:
+    """Read a recording: arrival, topic, payload and whether it is retained, of each message.
+
+    Raises:
+        InputError: a line is wrong.
+    """
     found = []
     check_regular(path, RECORDING_BYTES_MAX)
     try:

@@ -24,7 +24,7 @@ from edge_agent.learning.tables import read_table
 from edge_agent.links.tls import password_of, tls_context
 from edge_agent.logged_shots.bundle import load_bundle
 from edge_agent.logged_shots.measured_series import from_file
-from edge_agent.logged_shots.replay import _read_recording
+from edge_agent.logged_shots.replay import read_recording
 from edge_agent.virtual_plant.card import NAME as CARD
 from twin_core import TwinError, load_scenario
 from twin_core.checked_yaml import read_yaml
@@ -116,7 +116,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "series": lambda path: from_file(path, {}),
     "bundle": bundle,
     "header": header_of,
-    "recording": _read_recording,
+    "recording": read_recording,
     "table": table,
     "password": lambda path: password_of(BrokerSettings(username="u", password_file=path)),
     "authority": lambda path: tls_context(TlsSettings(enabled=True, ca_file=path)),

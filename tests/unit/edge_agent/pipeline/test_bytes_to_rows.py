@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from broker.codec import CONTENT_TYPES, decode, encode
 from broker.messages import INBOUND, DeadLetter
-from edge_agent.clock import SystemClock
+from broker.timestamps import parse_timestamp
+from edge_agent.clock import AcceleratedClock, SystemClock
 from edge_agent.config.catalogue import Catalogue, load_catalogue
 from edge_agent.config.settings import HistorySettings, Settings, SpoolSettings
 from edge_agent.history.sqlite import SqliteHistory
@@ -136,7 +137,8 @@ def test_a_fault_over_one_message_is_a_dead_letter(monkeypatch: pytest.MonkeyPat
     batch = [incoming(TOPICS[0], load) for load in (b"{}", json.dumps(telemetry()).encode())]
 
     async def through() -> None:
-        await feed(Pipeline(SETTINGS, catalogue(), spool, SystemClock()), batch)
+        clock = AcceleratedClock(1.0, parse_timestamp(telemetry()["ts"]))
+        await feed(Pipeline(SETTINGS, catalogue(), spool, clock), batch)
         kinds = [row.entry.kind for row in await spool.to_forward(10)]
         assert sorted(kinds) == ["dead_letter", "telemetry"]
         (sent,) = await spool.to_publish("s/p1", 10)
