@@ -9,8 +9,13 @@ from broker import alert_codes
 from broker.messages import (
     AgentStatus,
     Alert,
+    Binding,
+    Correction,
     DeadLetter,
+    Diagnostic,
     Handover,
+    Interval,
+    Kpis,
     Message,
     Prediction,
     QualityRecord,
@@ -19,13 +24,6 @@ from broker.messages import (
     ShotKpis,
     TelemetryFrame,
     TwinStatus,
-)
-from broker.messages.prediction import (
-    Binding,
-    Correction,
-    Diagnostic,
-    Interval,
-    Kpis,
     Versions,
 )
 from broker.topics import PressAddress
