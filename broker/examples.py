@@ -10,9 +10,15 @@ from broker.data_quality import FROM_RECIPE, IMPOSSIBLE, NO_VALUE
 from broker.messages import (
     AgentStatus,
     Alert,
+    Binding,
+    Correction,
+    DataQuality,
     DeadLetter,
+    Diagnostic,
     EarlierRecord,
     Handover,
+    Interval,
+    Kpis,
     LeftOut,
     Message,
     Order,
@@ -27,14 +33,6 @@ from broker.messages import (
     ShotKpis,
     TelemetryFrame,
     TwinStatus,
-)
-from broker.messages.prediction import (
-    Binding,
-    Correction,
-    DataQuality,
-    Diagnostic,
-    Interval,
-    Kpis,
     Versions,
 )
 from broker.topics import PressAddress
