@@ -89,13 +89,14 @@ def _index() -> str:
         "The same fields travel as JSON or as MessagePack. Unknown extra fields are kept.",
         "Names, units and plausible values of sensors: "
         "[sensors on the wire](../nomenclature.md#sensors-on-the-wire).",
+        "What else is read, what is left out and what is refused: [wire](../wire.md).",
         "",
         "| topic | from | payload | example | what |",
         "|---|---|---|---|---|",
     ]
     for channel, model in MODELS.items():
         name = model.__name__
-        sender = "press, laboratory" if channel in INBOUND else "twin"
+        sender = "press, laboratory, MES" if channel in INBOUND else "twin"
         what = (model.__doc__ or "").strip().splitlines()[0]
         links = f"[{name}]({_file_name(model)}) | [example]({_example_name(model)})"
         lines.append(f"| `{_topic(channel)}` | {sender} | {links} | {what} |")

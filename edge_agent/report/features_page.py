@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edge_agent.learning.checks import RULES
 from twin_core.learning.columns import COLUMNS, IDS, LIVE_S, TARGETS, Known
-from twin_core.plausible_ranges import RANGES, SERIES
+from twin_core.plausible_ranges import CHANNELS, RANGES
 
 COMMAND = "python -m edge_agent.report.features_page docs/features.md"
 MOMENTS: dict[Known, tuple[str, str]] = {
@@ -95,7 +95,7 @@ def render() -> str:
     parts.append("## What is impossible\n\nOutside these ranges a value is missing.\n")
     rows = [
         f"| `{name}` | {found.low:g} | {found.high:g} | {found.reason} |"
-        for name, found in (SERIES | RANGES).items()
+        for name, found in (CHANNELS | RANGES).items()
     ]
     head = ["| reading or column | from | to | why |", "|---|---|---|---|"]
     parts.append("\n".join([*head, *rows]) + "\n")

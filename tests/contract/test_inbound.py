@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -223,6 +224,61 @@ class TestQualityRecord:
     def test_records_have_bounds(self, name: str, value: Any) -> None:
         error = refused(Channel.QUALITY, quality(**{name: value}))
         assert (error.field or "").startswith(name)
+
+
+class TestWhoAndWhichOne:
+    def test_a_record_corrects_another_by_its_number_or_time(self) -> None:
+        for earlier in ({"record_id": "LAB-7"}, {"ts": "2026-02-01T10:00:00+01:00"}):
+            record = read(Channel.QUALITY, quality(corrects=earlier, operator="m.k."))
+            assert decode(QualityRecord, encode(record)) == record
+            assert record.corrects is not None
+        assert record.corrects.ts == datetime(2026, 2, 1, 9, tzinfo=UTC)
+
+    def test_a_correction_names_what_it_corrects(self) -> None:
+        error = refused(Channel.QUALITY, quality(corrects={}))
+        assert (error.code, error.field) == (RefusalCode.MISSING_FIELD, "corrects.record_id")
+
+    @pytest.mark.parametrize("name", ["order_id", "lot_polyol", "lot_isocyanate", "lot_additives"])
+    def test_numbers_of_other_systems_are_as_they_are_printed(self, name: str) -> None:
+        event = read(Channel.SHOT, shot(**{name: "P 2026/0417 ü"}))
+        assert getattr(event, name) == "P 2026/0417 ü"
+        assert "in quotes" in refused(Channel.SHOT, shot(**{name: 417})).detail
+        assert refused(Channel.SHOT, shot(**{name: ""})).field == name
+        assert refused(Channel.SHOT, shot(**{name: "x" * 65})).field == name
+
+
+class TestPressEvent:
+    @pytest.mark.parametrize(
+        ("event", "needs"),
+        [
+            ("lot_change", {"component": "polyol", "lot": "L1"}),
+            ("sensor_replaced", {"sensor": "T_mold_C.1"}),
+            ("maintenance", {}),
+            ("cleaning", {}),
+        ],
+    )
+    def test_each_kind_needs_what_it_is_about(self, event: str, needs: dict[str, str]) -> None:
+        document = {"ts": 1.8e9, "event": event, **needs}
+        assert read(Channel.EVENT, document).event == event
+        for name in needs:
+            error = refused(Channel.EVENT, {**document, name: None})
+            assert (error.code, error.field) == (RefusalCode.MISSING_FIELD, name)
+
+    def test_other_kinds_are_refused(self) -> None:
+        assert refused(Channel.EVENT, {"ts": 1.8e9, "event": "alarm"}).field == "event"
+
+
+def test_a_recipe_writes_no_null_that_was_not_said() -> None:
+    event = read(Channel.SHOT, shot(recipe=recipe(T_mold_C=None, x=None)))
+    written = json.loads(encode(event))["recipe"]
+    assert written == {
+        "m_polyol_kg": 1.0,
+        "m_iso_kg": 1.1,
+        "m_additives_kg": 0.0,
+        "T_mold_C": None,
+        "x": None,
+    }
+    assert decode(ShotEvent, encode(event)).recipe.model_fields_set >= {"T_mold_C"}
 
 
 def test_data_of_a_simulator_is_labelled() -> None:

@@ -29,6 +29,7 @@ from twin_core import (
 )
 from twin_core.data_sheet_only import SheetOnly
 from twin_core.parameters import In
+from twin_core.plausible_ranges import CHANNELS
 from twin_core.results.assessment import DIAGNOSTICS
 from twin_core.results.audit import Audit
 from twin_core.results.kpi import Kpis
@@ -136,6 +137,12 @@ def test_nomenclature_has_the_sensors_of_the_wire() -> None:
     assert {name: row[0] for name, row in rows.items()} == {
         name: sensor.unit for name, sensor in WELL_KNOWN_SENSORS.items()
     }
+
+
+def test_every_sensor_of_the_wire_has_its_range_of_what_is_possible() -> None:
+    assert list(CHANNELS) == list(WELL_KNOWN_SENSORS)
+    for name, row in NAMES["Sensors on the wire"].items():
+        assert (float(row[1]), float(row[2])) == (CHANNELS[name].low, CHANNELS[name].high)
 
 
 UNIT_OF_ENDING = {
