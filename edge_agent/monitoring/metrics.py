@@ -86,9 +86,9 @@ class Metrics:
         self._dead_letters = Counter(
             "pur_dead_letters", "Messages refused.", ["reason"], registry=registry
         )
-        Counter(
+        self.dropped = Counter(
             "pur_dropped_messages",
-            "Messages dropped for a full queue: always 0, what finds no room stays at the broker.",
+            "Messages with QoS 0 dropped for a full queue; all others stay at the broker.",
             registry=registry,
         )
         self.reconnects = Counter(

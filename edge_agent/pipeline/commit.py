@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
 
+from broker.topics import PressAddress
 from edge_agent import fault_points
 from edge_agent.clock import Clock
 from edge_agent.errors import StoreError
@@ -31,6 +32,9 @@ from edge_agent.spool.thread import SpoolThread
 
 SHOT_SCOPE = "shot"
 """Scope of the shots in the spool's state."""
+WINDOWS_TAKEN, BYTES_TAKEN = 2, 16_000_000
+"""Of a press, in a batch: so many times what its broker hands over at once, and bytes of payload.
+Sessions that break and are opened anew while the disk refuses bring the same messages again."""
 UNSAVED_FROM = 2
 """Refusals in a row after which what is issued is marked, and people are told."""
 
@@ -47,6 +51,8 @@ class Batch:
     """Shots that changed; they are written as they are at the end of the batch."""
     messages: dict[Inlet, list[Incoming]] = field(default_factory=dict)
     """Messages that may be acknowledged when the batch is on disk, by inlet."""
+    taken: dict[PressAddress, tuple[int, int]] = field(default_factory=dict)
+    """Messages that it is made of, and their bytes, by press: of sessions that ended, too."""
     urgent: bool = False
     """Somebody waits for it: it is not only raw telemetry."""
     since: float | None = None
@@ -55,7 +61,14 @@ class Batch:
     def worked(self, inlet: Inlet, message: Incoming) -> None:
         """A message is done."""
         self.messages.setdefault(inlet, []).append(message)
+        count, size = self.taken.get(inlet.press, (0, 0))
+        self.taken[inlet.press] = count + 1, size + len(message.payload)
         self.begin()
+
+    def has_room(self, inlet: Inlet) -> bool:
+        """May it take one more message of this press?"""
+        count, size = self.taken.get(inlet.press, (0, 0))
+        return count < WINDOWS_TAKEN * inlet.window and size < BYTES_TAKEN
 
     def begin(self) -> None:
         """There is something in it."""

@@ -78,6 +78,7 @@ class Pipeline:
         self._topics, self._fallback = settings.topics, settings.addresses()[0]
         self._metrics = metrics = metrics or Metrics()
         self._watch = metrics.watches.add(Watch("pipeline"))
+        self._reserve_watch = metrics.watches.add(Watch("reserve"))
         metrics.held_age.set_function(self._held_s)
         self._committed, self._refuses = committed, refuses
         took = metrics.stage_seconds.labels("publish").observe
@@ -135,7 +136,7 @@ class Pipeline:
 
     def open(self, inlet: Inlet) -> None:
         """Work on what comes in there, too."""
-        inlet.wake = self.wake.set
+        inlet.wake, inlet.dropped = self.wake.set, self._metrics.dropped.inc
         self._inlets[inlet] = None
 
     def close(self, inlet: Inlet) -> None:
@@ -178,14 +179,14 @@ class Pipeline:
         await self._writer.stop()
 
     async def step(self) -> bool:
-        """A turn of every press, and a transaction if one is due; false when nothing came in."""
+        """A turn of every press, and a transaction if one is due; false when nothing was done."""
         busy = False
         if self.lock.locked():  # somebody waits for the disk: that is not stuck
             self._watch.rest()
         async with self.lock:
             self._watch.progress()
             for inlet in list(self._inlets):
-                if inlet.waiting:
+                if inlet.waiting and self._may_take(inlet):
                     busy = True
                     await self._turn(inlet)
                     self._write_if_due()
@@ -195,7 +196,10 @@ class Pipeline:
 
     async def tick(self) -> None:
         """Let time pass: shots time out, old ones are forgotten."""
+        if self.lock.locked():  # as in ``step``
+            self._watch.rest()
         async with self.lock:
+            self._watch.progress()
             now = self._clock.now()
             presses = list(filter(self.holds, self._settings.addresses()))
             for alert in self._inference.tick(now, presses, self.assembler.shots):
@@ -203,13 +207,14 @@ class Pipeline:
             model = self._inference.folder_in_use
             for alert in self._drift.tick(now, self._settings, model, presses):
                 self.results.alert(alert)
-            late, old = self.assembler.tick(now, self.holds)
+            late, old = self.assembler.tick(now, self._may_end)
             for shot in late:
                 await self._shot_changed(shot, by_readings=False)
             for shot in old:
                 self._forget(shot)
             for shot in self._corrections.waiting():
-                await self._correct(shot)
+                if self._may_end(shot.address):
+                    await self._correct(shot)
             self._simulations.keep(self.assembler.shots)
 
     async def keep_in_size(self) -> None:
@@ -239,13 +244,22 @@ class Pipeline:
         self.results.batch.urgent = True
         self.wake.set()
 
-    async def reserve(self) -> None:
-        """Reserve numbers for the predictions of every press of the configuration."""
-        state = self.revisions.asks(self._settings.addresses())
-        if state:
-            changes = Changes(state=state)
-            await until_written("commit", self._spool.commit, changes, self._clock.now())
-            self.revisions.committed(changes.state)
+    async def reserve(self, *more: PressAddress) -> None:
+        """Have numbers for the predictions of every press of the configuration, and of ``more``.
+
+        It takes as long as the disk refuses.
+        """
+        state = self.revisions.asks([*self._settings.addresses(), *more])
+        if not state:
+            return
+        changes, watch = Changes(state=state), self._reserve_watch
+        try:
+            with watch.work():
+                commit = watch.tries(self._spool.commit)
+                await until_written("commit", commit, changes, self._clock.now())
+        finally:
+            watch.trouble = None
+        self.revisions.committed(changes.state)
 
     def spool_is_lost(self, lost: bool) -> None:
         """Take note whether the spool's file is lost; nothing is written to it then."""
@@ -268,16 +282,41 @@ class Pipeline:
         event: ShotEvent | None = None
         laps = Laps(self._metrics)
         for _ in range(min(TURN, len(inlet.waiting))):
-            message = inlet.waiting.popleft()
+            message = inlet.next()
             event = self._take(inlet, message, changed, laps)
             self.results.batch.worked(inlet, message)
             laps.lap("assemble")
-            if event is not None:
+            if event is not None or not self.results.batch.has_room(inlet):
                 break
         self.assembler.settle()
         laps.observe()
         for shot in changed.values():
             await self._shot_changed(shot, by_readings=event is None, event=event)
+
+    def _may_take(self, inlet: Inlet) -> bool:
+        """Is there room for more of a press, and are there numbers for its predictions?
+
+        If not, its messages wait, unacknowledged, until the disk has taken what it is given; other
+        presses go on.
+        """
+        numbered = inlet.inbox or self._has_numbers(inlet.press)
+        return numbered and self.results.batch.has_room(inlet)
+
+    def _may_end(self, press: PressAddress) -> bool:
+        """May shots of a press time out: is it ours, and are there numbers for the last words?"""
+        return self.holds(press) and self._has_numbers(press)
+
+    def _has_numbers(self, press: PressAddress) -> bool:
+        """Are there enough? If not, more are asked for with the next transaction."""
+        if self.revisions.plenty(press):
+            return True
+        if not self._writer.busy:
+            batch = self.results.batch
+            batch.state |= self.revisions.asks([press])
+            batch.urgent = True
+            batch.begin()
+            self.wake.set()
+        return False
 
     def _take(
         self, inlet: Inlet, message: Incoming, changed: dict[str, Shot], laps: Laps
@@ -419,7 +458,9 @@ class Pipeline:
     async def _have_numbers(self, shot: Shot) -> None:
         """Have a number for the next prediction of a shot."""
         if not self.revisions.have(shot.address):
-            await self.reserve()
+            self._watch.rest()
+            await self.reserve(shot.address)
+            self._watch.progress()
 
     def _next_batch(self) -> Batch:
         batch, self.results.batch = self.results.batch, Batch()
@@ -473,7 +514,8 @@ class Pipeline:
             inlet.put(page)
             self._inlets[inlet] = None
             while inlet.waiting:
-                await self.step()
+                if not await self.step():
+                    await self.flush()
             await self.flush()
         self._inlets.pop(inlet, None)
 

@@ -13,6 +13,8 @@ from edge_agent.links.publish_packet import Incoming
 from edge_agent.monitoring.watchdog import Watch
 
 BATCH = 256
+QOS_0_WAITING_MAX, QOS_0_WAITING_BYTES_MAX = 10_000, 16_000_000
+"""Beyond that messages are dropped that came with QoS 0: no acknowledgement holds them back."""
 
 
 class Inlet:
@@ -39,18 +41,36 @@ class Inlet:
         """
         self.press, self.inbox = press, inbox
         self.acknowledge = acknowledge or _nobody
-        self.full_at = max(1, window // 4)
+        self.window, self.full_at = window, max(1, window // 4)
         self.waiting: deque[Incoming] = deque()
+        self._waiting_bytes = 0
         self.held = 0
         """Messages in hand, acknowledged neither here nor to the broker."""
         self.wake: Callable[[], None] = lambda: None
+        self.dropped: Callable[[], None] = lambda: None
+        """Called for each message that is dropped."""
         self._moved = asyncio.Event()
 
     def put(self, messages: Sequence[Incoming]) -> None:
         """These have come in."""
-        self.waiting.extend(messages)
-        self.held += len(messages)
+        for message in messages:
+            if message.qos or self.inbox or self._has_room():
+                self.waiting.append(message)
+                self._waiting_bytes += len(message.payload)
+                self.held += 1
+            else:
+                self.dropped()
         self.wake()
+
+    def next(self) -> Incoming:
+        """Take the oldest that waits."""
+        message = self.waiting.popleft()
+        self._waiting_bytes -= len(message.payload)
+        return message
+
+    def _has_room(self) -> bool:
+        few = len(self.waiting) < QOS_0_WAITING_MAX
+        return few and self._waiting_bytes < QOS_0_WAITING_BYTES_MAX
 
     def committed(self, messages: Sequence[Incoming]) -> None:
         """Acknowledge messages: what they led to is on disk."""

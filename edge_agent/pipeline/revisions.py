@@ -55,6 +55,11 @@ class Revisions:
         counter = self._of(press)
         return counter.last < counter.reserved
 
+    def plenty(self, press: PressAddress) -> bool:
+        """Are so many left that a turn of the pipeline cannot use them up: 2 for each shot?"""
+        counter = self._of(press)
+        return counter.reserved - counter.last >= RESERVE // 4
+
     def take(self, press: PressAddress) -> int:
         """Use the next number; ask ``have`` first."""
         counter = self._of(press)
@@ -72,7 +77,7 @@ class Revisions:
         state: State = {}
         for press in presses:
             counter = self._of(press)
-            if counter.asked - counter.last < RESERVE // 2 or counter.last >= counter.reserved:
+            if counter.asked - counter.last < RESERVE // 2 or not self.plenty(press):
                 counter.asked = counter.last + RESERVE
                 state[REVISION_SCOPE, str(press)] = {"reserved_to": counter.asked}
         return state

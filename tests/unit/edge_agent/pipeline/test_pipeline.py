@@ -13,7 +13,8 @@ import pytest
 
 from broker.codec import decode, encode
 from broker.messages import Prediction, ShotEvent, TelemetryFrame
-from edge_agent.clock import AcceleratedClock
+from broker.topics import PressAddress
+from edge_agent.clock import AcceleratedClock, SystemClock
 from edge_agent.errors import StoreError
 from edge_agent.links.publish_packet import Incoming
 from edge_agent.monitoring.metrics import Metrics
@@ -32,6 +33,7 @@ from tests.support.agents import settings_for
 from tests.support.old_spools import old_spool
 from tests.support.pipelines import PRESS, incoming, pipeline_on, spool_of
 from tests.support.played_session import PlayedSession
+from tests.support.processes import read_file
 from tests.support.waiting import until
 
 START = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
@@ -315,6 +317,129 @@ async def test_a_full_spool_opens_again_while_somebody_waits_for_it(desk: Desk) 
     async with asyncio.timeout(30):
         await asyncio.gather(taking, stepping)
     assert 2 in desk.acknowledged
+
+
+async def test_a_shot_of_a_press_that_is_configured_no_more_times_out(tmp_path: Path) -> None:
+    """Its numbers were used by an earlier life of the agent, and nobody reserves new ones."""
+    settings = settings_for(tmp_path, 1883)
+    gone = Shot(site="s", press="gone", shot_id="a", mold_id="M", poured_at=START)
+    gone.system_id, gone.recipe = "SYSTEM_R1", unknown().recipe
+    state = {(SHOT_SCOPE, gone.shot_key): gone.model_dump(mode="json")}
+    work = pipeline_on(settings, AcceleratedClock(1.0, START))
+    spool_of(work).commit(Changes(state=dict(state)), START)
+    work._spool.close()
+    clock = Later()
+    work = pipeline_on(settings, clock)
+    await work.reserve()
+    async with asyncio.timeout(60):
+        while any(not shot.finished for shot in work.assembler.shots):
+            clock.passed += timedelta(days=1)
+            await work.tick()
+            await work.flush()
+    (row,) = [row.entry for row in spool_of(work).to_forward(9) if '"final"' in row.entry.document]
+    assert row.kind == "prediction"
+    work._spool.close()
+
+
+class Later(SystemClock):
+    """Goes ahead as the test says."""
+
+    passed = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.passed
+
+
+async def test_a_press_whose_numbers_ran_out_waits_for_the_disk_and_holds_up_nobody(
+    desk: Desk,
+) -> None:
+    """They are reserved on disk before they are used; the disk refuses."""
+    other, counter = PressAddress("s", "p2"), desk.work.revisions._of(PRESS)
+    await desk.work.reserve(other)
+    desk.disk.refuses = True
+    await desk.told(unknown("s0"))
+    await until(lambda: desk.work._writer.unsaved, "refusals")
+    counter.last = counter.reserved - 1
+    heard = PlayedSession(accepts=True)
+    sender = desk.work.publisher.open(other, heard, Watch("p"))  # type: ignore[arg-type]
+    inlet = Inlet(other, window=256)
+    desk.work.open(inlet)
+    inlet.put([incoming("pur/v1/s/p2/shot", encode(unknown("s2")), 1)])
+    desk.inlet.put([incoming(f"{TOPIC}/shot", encode(unknown("s1", 60.0, "OTHER")), 2)])
+    async with asyncio.timeout(30):
+        while await desk.work.step():
+            pass
+        await desk.work.tick()
+    assert [sent.retain for sent in heard.sent] == [True], "the other press has its prediction"
+    assert len(desk.inlet.waiting) == 1
+    assert not desk.work.lock.locked()
+    desk.work.publisher.close(sender)
+    desk.disk.refuses = False
+    async with asyncio.timeout(30):
+        while desk.inlet.waiting:
+            if not await desk.work.step():
+                await desk.work.flush()
+        await desk.work.flush()
+    assert [found.shot_id for found in desk.predictions()] == ["s0", "s1"]
+
+
+async def test_waiting_for_numbers_is_not_being_stuck(desk: Desk) -> None:
+    """While the disk refuses, each try is progress; a disk that hangs is not."""
+    watch, watches = desk.work._reserve_watch, desk.work._metrics.watches
+    desk.disk.refuses = True
+    waiting = asyncio.create_task(desk.work.reserve(PressAddress("s", "new")))
+    await until(lambda: watch.trouble is not None, "a refusal")
+    since = watch._busy_since
+    await until(lambda: watch._busy_since != since, "the next try")
+    assert watches.stuck(60.0) == []
+    assert "disk is full" in str(watches.troubles()["reserve"])
+    desk.disk.refuses = False
+    async with asyncio.timeout(30):
+        await waiting
+    assert (watch.resting, watch.trouble) == (True, None)
+
+
+async def test_a_tick_that_waits_for_somebody_is_not_stuck(desk: Desk) -> None:
+    async with desk.work.lock:
+        desk.work._watch.progress()
+        ticking = asyncio.create_task(desk.work.tick())
+        await until(lambda: desk.work._watch.resting, "the tick to wait")
+    async with asyncio.timeout(30):
+        await ticking
+
+
+@pytest.mark.parametrize("size", ["small", "large"])
+async def test_sessions_that_break_while_the_disk_refuses_fill_no_memory(
+    desk: Desk, size: str
+) -> None:
+    """Each brings what the broker hands over without an acknowledgement, again."""
+    note = {"status": {f"s{n}": "x" * 250 for n in range(250)}} if size == "large" else {}
+    sent = [frame.model_copy(update=note) for frame in frames(0, 256, START)]
+    payloads = [encode(frame) for frame in sent]
+    desk.disk.refuses = True
+    desk.work.close(desk.inlet)
+    for _ in range(20):
+        inlet = desk.inlet_of(256)
+        inlet.put([incoming(f"{TOPIC}/telemetry", p, mid) for mid, p in enumerate(payloads, 1)])
+        async with asyncio.timeout(30):
+            while await desk.work.step():
+                pass
+        desk.work.close(inlet)
+    batch = desk.work.results.batch
+    assert len(batch.forward) <= 2 * 256 + pipeline.TURN
+    bound = commit.BYTES_TAKEN + pipeline.TURN * len(payloads[0])
+    assert sum(len(row.document) for row in batch.forward) <= 2 * bound
+    assert desk.acknowledged == []
+    inlet = desk.inlet_of(256)
+    inlet.put([incoming(f"{TOPIC}/telemetry", p, mid) for mid, p in enumerate(payloads, 1)])
+    desk.disk.refuses = False
+    async with asyncio.timeout(60):
+        while inlet.held:
+            if not await desk.work.step():
+                await desk.work.flush()
+    assert sorted(desk.acknowledged) == list(range(1, 257)), "in the last session, each once"
+    rows = read_file(desk.disk.path, "SELECT count(DISTINCT document) FROM forward")
+    assert rows == [(256,)]
 
 
 async def test_simulations_of_shots_that_went_elsewhere_are_forgotten(desk: Desk) -> None:

@@ -11,6 +11,7 @@ import pytest
 from edge_agent.errors import LinkError
 from edge_agent.links.publish_packet import Incoming
 from edge_agent.monitoring.watchdog import Watch
+from edge_agent.pipeline import receive as receive_module
 from edge_agent.pipeline.receive import Inlet, receive
 from tests.support.pipelines import PRESS, incoming
 
@@ -85,3 +86,22 @@ def test_nothing_is_acknowledged_in_a_session_that_has_ended() -> None:
     inlet.committed(MESSAGES)
     assert acknowledged == []
     assert not inlet.waiting
+
+
+def test_only_messages_without_a_promise_are_dropped_and_they_are_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With QoS 0 nothing holds a sender back; with QoS 1 the broker waits for us."""
+    monkeypatch.setattr(receive_module, "QOS_0_WAITING_MAX", 5)
+    monkeypatch.setattr(receive_module, "QOS_0_WAITING_BYTES_MAX", 100)
+    inlet, dropped = Inlet(PRESS), list[int]()
+    inlet.dropped = lambda: dropped.append(1)
+    loose = Incoming("t", b"x", None, 0, 0)
+    inlet.put([*MESSAGES[:3], loose, loose, loose, loose])
+    assert (len(inlet.waiting), len(dropped), inlet.held) == (5, 2, 5)
+    inlet.put(MESSAGES[3:])
+    assert (len(inlet.waiting), len(dropped)) == (7, 2)
+    while inlet.waiting:
+        inlet.next()
+    inlet.put([Incoming("t", b"x" * 100, None, 0, 0), loose])
+    assert (len(inlet.waiting), len(dropped)) == (1, 3), "large ones"
