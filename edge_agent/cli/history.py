@@ -138,12 +138,24 @@ def upgrade(ctx: click.Context) -> None:
         settings = _settings(ctx.obj[0], ctx.obj[1])
         url = settings.address()
         if url is None:
-            sqlite.upgrade(settings.path)
+            with Progress() as progress:
+                sqlite.upgrade(
+                    settings.path, lambda rows: progress.count("rows of telemetry moved", rows)
+                )
         else:
-            asyncio.run(migrations.upgrade(url))
+            asyncio.run(_upgrade_database(url))
     except TwinError as error:
         fail(error)
     click.echo(f"schema {sqlite.SCHEMA_VERSION if url is None else migrations.HEAD}")
+
+
+async def _upgrade_database(url: str) -> None:
+    from edge_agent.history import migrations
+
+    await migrations.upgrade(url)
+    from edge_agent.history import telemetry_key  # its driver is there, or we were told
+
+    await telemetry_key.make_key(url)
 
 
 def _settings(where: str, config: Path | None) -> HistorySettings:

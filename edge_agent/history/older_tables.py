@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 from typing import Any
 
+from edge_agent.history import older_telemetry
+from edge_agent.history.content import document_content
 from edge_agent.history.schema import TABLES, Table, key_of_older_row, names
 
 _KNOWN = {
@@ -13,6 +16,7 @@ _KNOWN = {
     "prediction": "site, press, mold_id, shot_id, poured_at, NULL, NULL, NULL",
 }
 """Columns that make the key of an older row."""
+_OF_VERSION_4 = ("received_at", "corrected", "readings_left_out")
 _REPEATED = """
 SELECT rowid FROM (
     SELECT rowid, issued_at, row_number() OVER (
@@ -55,11 +59,43 @@ def to_version_3(db: sqlite3.Connection, create: Callable[[Table], str]) -> None
         db.execute(f"DROP TABLE {name}_2")
 
 
+def to_version_4(db: sqlite3.Connection, create: Callable[[Table], str]) -> None:
+    """Make ``content`` part of the keys of telemetry and quality records.
+
+    Quality records get theirs here; there are few. The telemetry is set aside, and moves later.
+
+    Args:
+        db: within a transaction.
+        create: gives the SQL that makes a table.
+    """
+    have = {row[1] for row in db.execute("PRAGMA table_info(shot)")}
+    for name in ("received_at", "corrected", "readings_left_out"):
+        if name not in have:  # a shot table of version 3
+            db.execute(f"ALTER TABLE shot ADD COLUMN {name} TEXT")
+    db.create_function("document_content", 1, _document_content, deterministic=True)
+    db.execute("ALTER TABLE quality RENAME TO quality_2")
+    db.execute(create(TABLES["quality"]))
+    old = [n for n in TABLES["quality"].columns if n not in ("received_at", "content")]
+    db.execute(
+        f"INSERT INTO quality ({names(old)}, content)"
+        f" SELECT {names(old)}, document_content(document) FROM quality_2"
+    )
+    db.execute("DROP TABLE quality_2")
+    older_telemetry.set_aside(db, create)
+
+
 def _copy(name: str, revision: str) -> str:
     """SQL that fills a new table from the renamed one."""
-    columns = TABLES[name].columns
+    columns = [column for column in TABLES[name].columns if column not in _OF_VERSION_4]
     values = ", ".join(revision if column == "revision" else f'"{column}"' for column in columns)
     return f"INSERT INTO {name} ({names(columns)}) SELECT {values} FROM {name}_2"
+
+
+def _document_content(document: str | None) -> str:
+    try:
+        return document_content(json.loads(document or "{}"))
+    except (ValueError, AttributeError):  # not ours: as it is
+        return document_content({"text": document})
 
 
 def _key_of_older(*values: Any) -> str:

@@ -46,17 +46,21 @@ from edge_agent.config.settings import HistorySettings
 from edge_agent.errors import StoreError, disk_hint
 from edge_agent.history import schema
 from edge_agent.history.engine import make_engine
+from edge_agent.history.older_telemetry import VIEW
 from twin_core.plain_files import FileRefused, check_regular
 
 T = TypeVar("T")
 CHUNK = 5_000
 """Rows in memory at once while a table is read."""
 OLDER = ": tables of an older program; the agent or `pur-mold-twin history upgrade` updates them"
+_NEW_NAMES = ("shot_key", "received_at", "content", "corrected", VIEW, "event")
+"""Columns and tables that older tables lack: an error of the database names them."""
 ORDERS = {
     "shot": ("poured_at",),
     "prediction": ("poured_at", "shot_key", "revision"),
     "quality": ("ts",),
     "telemetry": ("ts", "device_id", "seq"),
+    "event": ("ts", "kind"),
     "dead_letter": ("ts",),
 }
 """Columns that order a table in time; the first one is its time."""
@@ -89,12 +93,15 @@ _TYPES: dict[schema.ColumnType, Any] = {
     "json": JSON,
 }
 _METADATA = MetaData()
-TABLES = {
-    table.name: Table(
-        table.name, _METADATA, *(Column(name, _TYPES[kind]) for name, kind in table.columns.items())
-    )
-    for table in schema.TABLES.values()
-}
+
+
+def _table(name: str, columns: dict[str, schema.ColumnType]) -> Table:
+    return Table(name, _METADATA, *(Column(name, _TYPES[kind]) for name, kind in columns.items()))
+
+
+TABLES = {name: _table(name, table.columns) for name, table in schema.TABLES.items()}
+TABLES_OF_FILE = TABLES | {"telemetry": _table(VIEW, schema.TABLES["telemetry"].columns)}
+"""In SQLite, where some telemetry may still lie in the table of an older program."""
 
 
 @dataclass(frozen=True)
@@ -113,12 +120,13 @@ class HistoryReader:
 
     def __init__(self, engine: Engine | AsyncEngine, words: str) -> None:
         self._engine, self.words = engine, words
+        self._tables = TABLES if isinstance(engine, AsyncEngine) else TABLES_OF_FILE
 
     async def shot(self, shot_id: str) -> dict[str, list[dict[str, Any]]]:
         """All that is stored of a shot: rows by table."""
         which = RowFilter(shot_id=shot_id)
-        names = ("shot", "prediction", "quality", "telemetry")
-        return {name: await self._rows(_of(name, which)) for name in names}
+        names = ("shot", "prediction", "quality", "event", "telemetry")
+        return {name: await self._rows(self._of(name, which)) for name in names}
 
     async def shots(self, mold_id: str | None, since: datetime, limit: int) -> list[dict[str, Any]]:
         """Shots poured since then, newest first, with their latest prediction."""
@@ -130,7 +138,7 @@ class HistoryReader:
         """Give ``take`` the rows of a table in order of time, a chunk at a time."""
 
         def run(connection: Connection) -> None:
-            result = connection.execution_options(yield_per=CHUNK).execute(_of(table, which))
+            result = connection.execution_options(yield_per=CHUNK).execute(self._of(table, which))
             for chunk in result.mappings().partitions():
                 take([dict(row) for row in chunk])
 
@@ -138,7 +146,7 @@ class HistoryReader:
 
     async def names_in(self, column: str, which: RowFilter) -> list[str]:
         """Names that occur in a JSON column of the telemetry, sorted."""
-        telemetry = TABLES["telemetry"]
+        telemetry = self._tables["telemetry"]
 
         def run(connection: Connection) -> list[str]:
             values = telemetry.c[column]
@@ -146,7 +154,7 @@ class HistoryReader:
             if connection.dialect.name == "postgresql":
                 pairs = func.jsonb_each(values).table_valued("key").lateral()
             source = telemetry.join(pairs, true())
-            conditions = _conditions(telemetry, which)
+            conditions = _conditions("telemetry", telemetry, which)
             found = select(pairs.c.key).select_from(source).where(*conditions)
             return sorted(str(row[0]) for row in connection.execute(found.distinct()))
 
@@ -165,6 +173,11 @@ class HistoryReader:
 
             return database_hint(cause)
         return disk_hint(cause)
+
+    def _of(self, name: str, which: RowFilter) -> Select[Any]:
+        table = self._tables[name]
+        order = [table.c[column] for column in ORDERS[name]]
+        return select(table).where(*_conditions(name, table, which)).order_by(*order)
 
     async def _rows(self, statement: Select[Any]) -> list[dict[str, Any]]:
         def run(connection: Connection) -> list[dict[str, Any]]:
@@ -191,7 +204,7 @@ class HistoryReader:
             yield
         except (SQLAlchemyError, sqlite3.Error, OSError, UnicodeError) as error:
             cause = getattr(error, "orig", None) or error
-            older = "column" in str(cause) and "shot_key" in str(cause)
+            older = any(name in str(cause) for name in _NEW_NAMES)
             words = f"{self.words}: the history cannot be read: {cause}" + (OLDER if older else "")
             raise StoreError(words, hint=self._hint_of(cause)) from error
 
@@ -238,23 +251,17 @@ def open_timescale(url: str) -> HistoryReader:
     return HistoryReader(make_engine(url), without_password(url))
 
 
-def _conditions(table: Table, which: RowFilter) -> list[Any]:
+def _conditions(name: str, table: Table, which: RowFilter) -> list[Any]:
     conditions = []
     if which.since is not None:
-        conditions.append(table.c[ORDERS[table.name][0]] >= which.since)
+        conditions.append(table.c[ORDERS[name][0]] >= which.since)
     if which.until is not None:
-        conditions.append(table.c[ORDERS[table.name][0]] < which.until)
-    for name in ("mold_id", "shot_id"):
-        value = getattr(which, name)
-        if value is not None and name in table.c:
-            conditions.append(table.c[name] == value)
+        conditions.append(table.c[ORDERS[name][0]] < which.until)
+    for column in ("mold_id", "shot_id"):
+        value = getattr(which, column)
+        if value is not None and column in table.c:
+            conditions.append(table.c[column] == value)
     return conditions
-
-
-def _of(name: str, which: RowFilter) -> Select[Any]:
-    table = TABLES[name]
-    order = [table.c[column] for column in ORDERS[name]]
-    return select(table).where(*_conditions(table, which)).order_by(*order)
 
 
 def _shots(mold_id: str | None, since: datetime, limit: int) -> Select[Any]:
@@ -280,7 +287,7 @@ def _shots(mold_id: str | None, since: datetime, limit: int) -> Select[Any]:
     return (
         select(*shot.c, *shown)
         .select_from(shot.outerjoin(prediction, and_(*same, prediction.c.revision == newest)))
-        .where(*_conditions(shot, RowFilter(since, mold_id)))
+        .where(*_conditions("shot", shot, RowFilter(since, mold_id)))
         .order_by(shot.c.poured_at.desc())
         .limit(limit)
     )

@@ -10,7 +10,9 @@ from datetime import datetime
 from typing import Any, Literal
 
 from broker.messages import DeadLetter, Prediction, QualityRecord, ShotKpis, TelemetryFrame
+from broker.timestamps import format_timestamp
 from broker.topics import PressAddress
+from edge_agent.history.content import document_content, frame_content
 from edge_agent.ports import HistoryRow, RowKind
 from edge_agent.shots.shot_key import key_of_older
 
@@ -29,16 +31,15 @@ class Table:
     @property
     def on_conflict(self) -> str:
         """Clause for a row that is there already, the same SQL in SQLite and PostgreSQL."""
-        key = names(self.key)
         if not self.replace:
-            return f"ON CONFLICT ({key}) DO NOTHING"
-        # a shot is written when poured and again when it has ended
+            return "ON CONFLICT DO NOTHING"
+        # a shot is written when poured, again when it has ended, and when late truth corrects it
         others = [name for name in self.columns if name not in self.key]
         updates = ", ".join(f'"{name}" = excluded."{name}"' for name in others)
         newer = f"coalesce(excluded.revision, 0) >= coalesce({self.name}.revision, 0)"
         return (
-            f"ON CONFLICT ({key}) DO UPDATE SET {updates}"
-            f" WHERE excluded.outcome IS NOT NULL AND {newer}"
+            f"ON CONFLICT ({names(self.key)}) DO UPDATE SET {updates}"
+            f" WHERE (excluded.outcome IS NOT NULL OR {self.name}.outcome IS NULL) AND {newer}"
         )
 
 
@@ -74,8 +75,10 @@ TABLES = {
             "metrics": "json",
             "status": "json",
             "simulated": "flag",
+            "received_at": "time",
+            "content": "text",
         },
-        ("site", "press", "device_id", "ts", "seq"),
+        ("site", "press", "device_id", "ts", "seq", "content"),
     ),
     "shot": Table(
         "shot",
@@ -97,6 +100,9 @@ TABLES = {
             "frames_count": "integer",
             "recipe": "json",
             "simulated": "flag",
+            "received_at": "time",
+            "corrected": "json",
+            "readings_left_out": "json",
         },
         ("site", "press", "shot_key"),
         replace=True,
@@ -143,8 +149,27 @@ TABLES = {
             "defect_risk_operator": "real",
             "document": "json",
             "simulated": "flag",
+            "received_at": "time",
+            "content": "text",
         },
-        ("site", "press", "shot_id", "ts"),
+        ("site", "press", "shot_id", "ts", "content"),
+    ),
+    "event": Table(
+        "event",
+        {
+            "site": "text",
+            "press": "text",
+            "kind": "text",
+            "ts": "time",
+            "received_at": "time",
+            "mold_id": "text",
+            "shot_id": "text",
+            "shot_key": "text",
+            "content": "text",
+            "document": "json",
+            "simulated": "flag",
+        },
+        ("site", "press", "kind", "ts", "content"),
     ),
     "dead_letter": Table(
         "dead_letter",
@@ -167,7 +192,11 @@ TABLES = {
 
 
 def telemetry_row(
-    press: PressAddress, frame: TelemetryFrame, shot_id: str | None, shot_key: str | None = None
+    press: PressAddress,
+    frame: TelemetryFrame,
+    shot_id: str | None,
+    shot_key: str | None = None,
+    received_at: datetime | None = None,
 ) -> HistoryRow:
     """The row of a telemetry frame.
 
@@ -176,21 +205,48 @@ def telemetry_row(
         frame: the frame.
         shot_id: shot as assembled, where the frame does not name it.
         shot_key: key of that shot; None where it is not known.
+        received_at: when it arrived; None where that is not known.
     """
     shot = frame.shot_id or shot_id
+    content = frame_content(
+        {
+            "mold_id": frame.mold_id,
+            "shot_id": frame.shot_id,
+            "sensors": frame.sensors,
+            "metrics": frame.metrics,
+            "status": frame.status,
+            "simulated": frame.simulated,
+        }
+    )
     # ids need no escaping in JSON; the rest is written by pydantic at once: this is done often
-    head = f'{{"site":"{press.site}","press":"{press.press}","shot_id":'
+    head = f'{_CONTENT_FIRST}"{content}","site":"{press.site}","press":"{press.press}","shot_id":'
     head += "null," if shot is None else f'"{shot}",'
     head += "" if shot_key is None else f'"shot_key":"{shot_key}",'
+    head += "" if received_at is None else f'"received_at":"{format_timestamp(received_at)}",'
     return HistoryRow("telemetry", head + frame.model_dump_json(include=_OF_A_FRAME)[1:])
 
 
-_OF_A_FRAME = set(TABLES["telemetry"].columns) - {"site", "press", "shot_id", "shot_key"}
+_CONTENT_FIRST = '{"content":'
+_OF_A_FRAME = set(TABLES["telemetry"].columns) - {
+    *("site", "press", "shot_id", "shot_key", "received_at", "content")
+}
 
 
-def shot_row(columns: dict[str, Any]) -> HistoryRow:
-    """The row of a shot, poured or ended, from its columns."""
+def shot_row(columns: dict[str, Any], received_at: datetime | None = None) -> HistoryRow:
+    """The row of a shot, poured or ended, from its columns.
+
+    Args:
+        columns: by name; ``corrected`` and ``readings_left_out`` may be empty.
+        received_at: when the newest message arrived that changed the shot; None leaves what
+            ``columns`` says.
+    """
+    columns = columns | {name: columns.get(name) or None for name in _MAY_BE_EMPTY}
+    if received_at is not None:
+        columns["received_at"] = format_timestamp(received_at)
     return _row("shot", columns)
+
+
+_MAY_BE_EMPTY = ("corrected", "readings_left_out")
 
 
 def shot_columns(kpis: ShotKpis) -> dict[str, Any]:
@@ -206,7 +262,10 @@ def prediction_row(prediction: Prediction) -> HistoryRow:
 
 
 def quality_row(
-    press: PressAddress, record: QualityRecord, shot_key: str | None = None
+    press: PressAddress,
+    record: QualityRecord,
+    shot_key: str | None = None,
+    received_at: datetime | None = None,
 ) -> HistoryRow:
     """The row of a quality record, whole in ``document``.
 
@@ -214,12 +273,53 @@ def quality_row(
         press: press that the record names.
         record: the record.
         shot_key: key of its shot; None where it is not known.
+        received_at: when it arrived; None where that is not known.
     """
     document = record.model_dump(mode="json")
     columns = {name: document.get(name) for name in TABLES["quality"].columns}
     columns |= {"site": press.site, "press": press.press, "document": document}
-    columns["shot_key"] = shot_key
+    columns |= {"shot_key": shot_key, "content": document_content(document)}
+    columns["received_at"] = _time_or_none(received_at)
     return _row("quality", columns)
+
+
+def event_row(
+    press: PressAddress,
+    kind: str,
+    ts: datetime,
+    document: dict[str, Any],
+    *,
+    mold_id: str | None,
+    shot_id: str | None,
+    shot_key: str | None,
+    received_at: datetime | None,
+) -> HistoryRow:
+    """The row of an event or an order, as it came, whole in ``document``.
+
+    Args:
+        press: press that it is about.
+        kind: ``started``, ``poured``, ``lot_change``, ``order`` …
+        ts: when it happened, as the sender says.
+        document: the message as JSON.
+        mold_id: mold that it names; None where it names none.
+        shot_id: shot that it names; None where it names none.
+        shot_key: key of that shot; None where it is not known.
+        received_at: when it arrived; None where that is not known.
+    """
+    columns = {
+        "site": press.site,
+        "press": press.press,
+        "kind": kind,
+        "ts": format_timestamp(ts),
+        "received_at": _time_or_none(received_at),
+        "mold_id": mold_id,
+        "shot_id": shot_id,
+        "shot_key": shot_key,
+        "content": document_content(document),
+        "document": document,
+        "simulated": bool(document.get("simulated")),
+    }
+    return _row("event", columns)
 
 
 def dead_letter_row(letter_id: str, letter: DeadLetter) -> HistoryRow:
@@ -228,14 +328,33 @@ def dead_letter_row(letter_id: str, letter: DeadLetter) -> HistoryRow:
     return _row("dead_letter", columns | {"id": letter_id})
 
 
-def with_shot_key(row: HistoryRow) -> HistoryRow:
-    """The row itself, or with the key that it lacks: an older program left it in the spool."""
-    if row.kind not in ("shot", "prediction") or '"shot_key"' in row.document:
+def completed(row: HistoryRow) -> HistoryRow:
+    """The row itself, or with key or content that it lacks: an older program left it in the spool.
+
+    Such a row has no ``received_at``, and its content leaves its shot out, see ``older_content``.
+    """
+    if row.document.startswith(_CONTENT_FIRST):
         return row
     columns = json.loads(row.document)
     with suppress(KeyError):  # no site, press or shot: a dead letter
-        columns["shot_key"] = key_of_older_row(columns)
-    return _row(row.kind, columns)
+        if row.kind in ("shot", "prediction") and "shot_key" not in columns:
+            columns["shot_key"] = key_of_older_row(columns)
+            return _row(row.kind, columns)
+    if row.kind == "telemetry" and "content" not in columns:
+        return _row(row.kind, columns | {"content": older_content(columns)})
+    if row.kind == "quality" and "content" not in columns:
+        content = document_content(columns.get("document") or columns)
+        return _row(row.kind, columns | {"content": content})
+    return row
+
+
+def older_content(columns: Mapping[str, Any]) -> str:
+    """Content of an older frame, of which nobody kept whether it named its shot itself.
+
+    Args:
+        columns: of the row; ``shot_id`` does not count.
+    """
+    return frame_content({**columns, "shot_id": None})
 
 
 def key_of_older_row(columns: Mapping[str, Any]) -> str:
@@ -256,6 +375,10 @@ def key_of_older_row(columns: Mapping[str, Any]) -> str:
         closed_at=time("closed_at"),
         outcome=columns.get("outcome"),
     )
+
+
+def _time_or_none(time: datetime | None) -> str | None:
+    return None if time is None else format_timestamp(time)
 
 
 def _row(kind: RowKind, columns: dict[str, Any]) -> HistoryRow:

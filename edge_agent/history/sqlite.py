@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,8 +13,8 @@ from typing import Any
 
 from broker.timestamps import format_timestamp
 from edge_agent.errors import StoreError
-from edge_agent.history import older_tables
-from edge_agent.history.schema import SUPERSEDED, TABLES, Table, names, with_shot_key
+from edge_agent.history import older_tables, older_telemetry
+from edge_agent.history.schema import SUPERSEDED, TABLES, Table, completed, names
 from edge_agent.ports import HistoryRow, Receipt, Stored
 from edge_agent.spool.sqlite_files import (
     GROUP_MAY_READ,
@@ -27,7 +27,7 @@ from edge_agent.spool.sqlite_files import (
     tighten,
 )
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 PAGE_BYTES = 2048
 """Of a new file. A delivery writes whole pages: with 4096 a sixth more (docs/decisions/0019)."""
 LOG_PAGES = 4000
@@ -41,14 +41,16 @@ _SQL_TYPES = {
     "flag": "INTEGER",
     "json": "TEXT",
 }
-_IN_ORDER_OF_TIME = {"telemetry": ("ts", "site", "press", "device_id", "seq")}
+_IN_ORDER_OF_TIME = {"telemetry": ("ts", "site", "press", "device_id", "seq", "content")}
 """Tables whose rows lie in their key, as columns: new rows go to the end, and no index on the time
 is written beside them."""
 _INDEXES = (
-    "CREATE INDEX IF NOT EXISTS telemetry_shot ON telemetry (shot_id)",
+    "CREATE INDEX IF NOT EXISTS telemetry_of_shot ON telemetry (shot_id)",
     "CREATE INDEX IF NOT EXISTS shot_mold ON shot (mold_id, poured_at)",
     "CREATE INDEX IF NOT EXISTS shot_name ON shot (shot_id)",
     "CREATE INDEX IF NOT EXISTS prediction_name ON prediction (shot_id)",
+    "CREATE INDEX IF NOT EXISTS event_ts ON event (ts)",
+    "CREATE INDEX IF NOT EXISTS event_shot ON event (shot_id)",
 )
 _BAD_ROW = (sqlite3.IntegrityError, sqlite3.DataError, OverflowError)
 """What a row, not the disk, is to blame for."""
@@ -59,9 +61,12 @@ WAY_OUT = (
 _SHOT_KEY = list(TABLES["prediction"].columns).index("shot_key")
 ROWS_AT_ONCE = 10_000
 _DELETE_OLD = """
-DELETE FROM telemetry WHERE ts < ?1 AND ts <=
-    coalesce((SELECT ts FROM telemetry WHERE ts < ?1 ORDER BY ts LIMIT 1 OFFSET ?2), ?1)
+DELETE FROM {table} WHERE ts < ?1 AND ts <=
+    coalesce((SELECT ts FROM {table} WHERE ts < ?1 ORDER BY ts LIMIT 1 OFFSET ?2), ?1)
 """
+MOVE_S, REST = 1.0, 2.0
+"""Older telemetry moves for so long in one go, and rests so long for each second it works, so that
+live shots have the machine."""
 
 
 class SqliteHistory:
@@ -85,6 +90,7 @@ class SqliteHistory:
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("PRAGMA synchronous=FULL")
                 self._db.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
+                older_telemetry.prepare(self._db)
                 self._migrate()
                 self._files = OpenFiles(path, WAY_OUT)
                 opened.pop_all()
@@ -96,10 +102,31 @@ class SqliteHistory:
         return await asyncio.to_thread(self._deliver, rows)
 
     async def upkeep(self, now: datetime) -> bool:
-        """Remove raw telemetry older than ``raw_days``, some at a time."""
-        if self._raw_days is None:
-            return False
-        return await asyncio.to_thread(self._drop_old, now - timedelta(days=self._raw_days))
+        """Remove raw telemetry older than ``raw_days``, some at a time, and move that of an older
+        program into today's table."""
+        if self._raw_days is not None:
+            since = now - timedelta(days=self._raw_days)
+            if await asyncio.to_thread(self._drop_old, since):
+                return True
+        loop = asyncio.get_running_loop()
+        end = loop.time() + MOVE_S
+        while loop.time() < end:
+            began = loop.time()
+            if not await asyncio.to_thread(self.move_some):
+                return False
+            await asyncio.sleep(REST * (loop.time() - began))
+        return True
+
+    def move_some(self) -> int:
+        """Move some telemetry of an older program into today's table; how many rows.
+
+        Raises:
+            StoreError: the file cannot be written.
+        """
+        if not older_telemetry.in_older_table(self._db):
+            return 0
+        with self._transaction():
+            return older_telemetry.move_some(self._db)
 
     async def close(self) -> None:
         """Close the file."""
@@ -110,7 +137,7 @@ class SqliteHistory:
         by_table: dict[str, list[tuple[int, list[Any]]]] = {}
         for row in rows:
             table = TABLES[row.entry.kind]
-            values = _values(table, json.loads(with_shot_key(row.entry).document))
+            values = _values(table, json.loads(completed(row.entry).document))
             by_table.setdefault(table.name, []).append((row.id, values))
         with self._transaction():
             for name, values_by_id in by_table.items():
@@ -140,8 +167,16 @@ class SqliteHistory:
         self._db.execute("RELEASE at_once")
 
     def _drop_old(self, since: datetime) -> bool:
+        tables = ["telemetry"]
+        if older_telemetry.in_older_table(self._db):
+            tables.append(older_telemetry.OLDER)
+        gone = 0
         with self._transaction():
-            gone = self._db.execute(_DELETE_OLD, (format_timestamp(since), ROWS_AT_ONCE)).rowcount
+            for table in tables:
+                statement = _DELETE_OLD.format(table=table)
+                gone += self._db.execute(
+                    statement, (format_timestamp(since), ROWS_AT_ONCE)
+                ).rowcount
         return gone >= ROWS_AT_ONCE
 
     @contextmanager
@@ -161,24 +196,37 @@ class SqliteHistory:
             if version >= SCHEMA_VERSION:
                 check_version(self._db, SCHEMA_VERSION, f"{self.path}: history")
                 return
-            if version:
+            if version in (1, 2):
                 older_tables.to_version_3(self._db, _create)
+            if version:
+                older_tables.to_version_4(self._db, _create)
             for table in TABLES.values():
                 self._db.execute(_create(table))
             for index in _INDEXES:
                 self._db.execute(index)
+            older_telemetry.make_view(self._db)
             self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
-def upgrade(path: Path) -> None:
-    """Bring a file to ``SCHEMA_VERSION``; nothing when it is there.
+def upgrade(path: Path, progress: Callable[[int], None] = lambda _rows: None) -> None:
+    """Bring a file to ``SCHEMA_VERSION``, all telemetry with it; nothing when it is there.
+
+    Killed in the middle it goes on where it was; the agent does it, too, beside its work.
+
+    Args:
+        path: of the file.
+        progress: called with the rows of telemetry that were moved so far.
 
     Raises:
         StoreError: there is none, or it cannot be changed.
     """
     if not path.exists():
         raise StoreError(f"{path}: no such history file; give --history or --config")
-    SqliteHistory(path)._db.close()
+    history, moved = SqliteHistory(path), 0
+    with closing(history._db):
+        while some := history.move_some():
+            moved += some
+            progress(moved)
 
 
 @contextmanager
@@ -205,6 +253,8 @@ def _create(table: Table) -> str:
 
 
 def _insert(table: Table) -> str:
+    if table.name == "telemetry":
+        return older_telemetry.insert(table)
     marks = ", ".join("?" for _ in table.columns)
     return f"INSERT INTO {table.name} ({names(table.columns)}) VALUES ({marks}) {table.on_conflict}"
 

@@ -6,6 +6,7 @@ one ``INSERT … ON CONFLICT``: the database takes the documents apart, not this
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -15,13 +16,15 @@ import asyncpg
 
 from edge_agent.config.settings import HistorySettings
 from edge_agent.errors import StoreError
-from edge_agent.history import upkeep
+from edge_agent.history import telemetry_key, upkeep
 from edge_agent.history.connection import CONNECT_TIMEOUT_S, TROUBLE, connect, database_error
 from edge_agent.history.migrations import HEAD, NEWER, ONE_AT_A_TIME, upgrade_apart
-from edge_agent.history.schema import SUPERSEDED, TABLES, Table, names, with_shot_key
+from edge_agent.history.schema import SUPERSEDED, TABLES, Table, completed, names
 from edge_agent.logs import get_logger
 from edge_agent.ports import HistoryRow, Receipt, Stored
 
+KEY_WAIT_S = 1.0
+"""How long rows wait for the build of a key before they are looked after again."""
 EVER = datetime(1, 1, 1, tzinfo=UTC)
 _BAD_ROW = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError)
 """What a row, not the database, is to blame for: trying again changes nothing."""
@@ -42,6 +45,7 @@ class TimescaleHistory:
     def __init__(self, settings: HistorySettings) -> None:
         self._settings, self._raw_days = settings, settings.raw_days
         self._connection: asyncpg.Connection | None = None
+        self._keying: asyncio.Task[None] | None = None
 
     async def deliver(self, rows: Sequence[Stored[HistoryRow]]) -> Receipt:
         """Write a batch; rows that can never be stored are rejected alone."""
@@ -54,10 +58,13 @@ class TimescaleHistory:
         return Receipt([row.id for row in rows])
 
     async def upkeep(self, now: datetime) -> bool:
-        """Make roll-ups and remove raw telemetry older than ``raw_days``, some at a time."""
+        """Make roll-ups, remove raw telemetry older than ``raw_days``, and give telemetry of an
+        older program its key, some at a time."""
         raw_since = EVER if self._raw_days is None else now - timedelta(days=self._raw_days)
         async with self._errors():
             connection = await self._connected()
+            if await self._keyed(connection):
+                return True
             async with connection.transaction():
                 await _check_version(connection)
                 more = await upkeep.roll_up(connection, now, raw_since)
@@ -67,10 +74,28 @@ class TimescaleHistory:
 
     async def close(self) -> None:
         """Close the connection."""
+        if self._keying is not None:
+            self._keying.cancel()
+            await asyncio.wait({self._keying})
         if self._connection is not None:
             with suppress(*TROUBLE):
                 await self._connection.close(timeout=CONNECT_TIMEOUT_S)
             self._connection = None
+
+    async def _keyed(self, connection: asyncpg.Connection) -> bool:
+        """Have the telemetry get its key, beside what else is done; true while it does."""
+        if self._keying is None:
+            if await telemetry_key.has_key(connection):
+                return False
+            self._keying = asyncio.create_task(telemetry_key.make_key(self._address()))
+            get_logger().info("history_key_started", stage="forward")
+        await asyncio.wait({self._keying}, timeout=KEY_WAIT_S)
+        if not self._keying.done():
+            return True
+        keying, self._keying = self._keying, None
+        await keying
+        get_logger().info("history_key_made", stage="forward")
+        return False
 
     async def _connected(self) -> asyncpg.Connection:
         if self._connection is None or self._connection.is_closed():
@@ -130,17 +155,51 @@ async def _check_version(connection: asyncpg.Connection) -> None:
 
 async def _write(connection: asyncpg.Connection, rows: Sequence[Stored[HistoryRow]]) -> None:
     """All rows, or none."""
+    whole = [(row.id, row.entry.kind, completed(row.entry).document) for row in rows]
+    older = [row for row in whole if row[1] == "telemetry" and '"received_at":' not in row[2]]
+    ids = {row[0] for row in older}
     async with connection.transaction():
         await _check_version(connection)
-        await connection.execute("TRUNCATE incoming")
-        records = [(row.id, row.entry.kind, with_shot_key(row.entry).document) for row in rows]
-        await connection.copy_records_to_table("incoming", records=records)
-        for kind in sorted({row.entry.kind for row in rows}):
+        if older:  # that an older program left in the spool: before what may repeat them
+            await _write_part(connection, older, by_older_program=True)
+        await _write_part(connection, [row for row in whole if row[0] not in ids])
+
+
+async def _write_part(
+    connection: asyncpg.Connection,
+    records: Sequence[tuple[int, str, str]],
+    by_older_program: bool = False,
+) -> None:
+    await connection.execute("TRUNCATE incoming")
+    await connection.copy_records_to_table("incoming", records=records)
+    for kind in sorted({kind for _, kind, _ in records}):
+        if kind == "telemetry":
+            await _write_telemetry(connection, by_older_program)
+        else:
             await connection.execute(_INSERTS[kind])
-            if kind == "telemetry":
-                await connection.execute(_ROLLUP_DUE)
-            elif kind == "prediction":
-                await connection.execute(_SUPERSEDED)
+        if kind == "prediction":
+            await connection.execute(_SUPERSEDED)
+
+
+async def _write_telemetry(connection: asyncpg.Connection, by_older_program: bool) -> None:
+    """Frames that are not there yet, by their key or, where an older program wrote, their columns.
+
+    Raises:
+        StoreError: a frame can only be stored when the telemetry has got its new key.
+    """
+    first, last, until, older_key = await connection.fetchrow(_TIMES)
+    if by_older_program:
+        await connection.execute("UPDATE telemetry_older SET until = greatest(until, $1)", last)
+    if by_older_program or (first is not None and first <= until):
+        await connection.execute(_DROP_REPEATS, first, last, by_older_program)
+    await connection.execute(_INSERTS["telemetry"])
+    await connection.execute(_ROLLUP_DUE)
+    if older_key and await connection.fetchval(_HELD_UP):
+        raise StoreError(
+            "the telemetry gets a new key: a second frame of one device, time and number can only "
+            "be stored with it",
+            hint="nothing to do: rows wait in the spool until the key is there",
+        )
 
 
 async def _write_parts(
@@ -178,6 +237,40 @@ def _insert(table: Table) -> str:
 
 
 _INSERTS = {name: _insert(table) for name, table in TABLES.items()}
+_TIMES = f"""
+SELECT min((entry ->> 'ts')::timestamptz), max((entry ->> 'ts')::timestamptz),
+       (SELECT max(until) FROM telemetry_older), ({telemetry_key.OLDER})
+FROM incoming WHERE entry_kind = 'telemetry'
+"""
+_SAME_KEY = """
+stored.site = entry ->> 'site' AND stored.press = entry ->> 'press'
+AND stored.device_id = entry ->> 'device_id' AND stored.ts = (entry ->> 'ts')::timestamptz
+AND stored.seq = (entry ->> 'seq')::bigint
+"""
+_DROP_REPEATS = f"""
+DELETE FROM incoming WHERE entry_kind = 'telemetry' AND (
+    SELECT count(*) FROM (
+        SELECT 1 FROM telemetry AS stored
+        WHERE {_SAME_KEY} AND stored.ts BETWEEN $1 AND $2 AND (stored.received_at IS NULL OR $3)
+            AND coalesce(stored.mold_id, '') = coalesce(entry ->> 'mold_id', '')
+            AND coalesce(stored.simulated, false)
+                = coalesce((entry ->> 'simulated')::boolean, false)
+            AND coalesce(nullif(stored.sensors, 'null'), '{{}}')
+                = coalesce(nullif(entry -> 'sensors', 'null'), '{{}}')
+            AND coalesce(nullif(stored.metrics, 'null'), '{{}}')
+                = coalesce(nullif(entry -> 'metrics', 'null'), '{{}}')
+            AND coalesce(nullif(stored.status, 'null'), '{{}}')
+                = coalesce(nullif(entry -> 'status', 'null'), '{{}}')
+        LIMIT 1) AS repeated) > 0
+"""
+"""A count, not EXISTS: looked up frame by frame, never by a join with all telemetry. The shot is
+not compared: an older row does not tell whether its frame named it."""
+_HELD_UP = f"""
+SELECT 1 FROM incoming WHERE entry_kind = 'telemetry' AND (
+    SELECT count(*) FROM telemetry AS stored
+    WHERE {_SAME_KEY} AND stored.content = entry ->> 'content') = 0
+LIMIT 1
+"""
 _SUPERSEDED = f"""{SUPERSEDED} AND shot_key IN (
     SELECT entry ->> 'shot_key' FROM incoming WHERE entry_kind = 'prediction')
 """

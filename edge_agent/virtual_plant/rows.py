@@ -44,10 +44,10 @@ def shot_rows(shot: VirtualShot) -> list[HistoryRow]:
     recipe = events["poured"].recipe
     assert recipe is not None
     columns = schema.shot_columns(kpis) | {"recipe": recipe.model_dump(mode="json")}
-    rows = [schema.telemetry_row(shot.press, frame, None, key) for frame in frames]
-    rows.append(schema.shot_row(columns))
+    rows = [schema.telemetry_row(shot.press, frame, None, key, frame.ts) for frame in frames]
+    rows.append(schema.shot_row(columns, shot.ended_at))
     if shot.quality is not None and isinstance(shot.quality.message, QualityRecord):
-        rows.append(schema.quality_row(shot.press, shot.quality.message, key))
+        rows.append(schema.quality_row(shot.press, shot.quality.message, key, shot.quality.ts))
     return rows
 
 

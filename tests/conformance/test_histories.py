@@ -12,11 +12,13 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from broker.messages import QualityRecord, ShotEvent, TelemetryFrame
 from broker.topics import PressAddress
 from edge_agent.config.settings import HistorySettings
 from edge_agent.history import open_store
 from edge_agent.history.parquet import export
 from edge_agent.history.read import HistoryReader, RowFilter, open_reader
+from edge_agent.history.schema import event_row, quality_row, shot_row, telemetry_row
 from edge_agent.ports import HistoryRow, HistoryStore, RowKind, Stored
 from edge_agent.shots.shot_key import shot_key
 from tests.support.timescale import TimescaleServer, new_database
@@ -44,6 +46,10 @@ class Opened:
             for number, (kind, columns) in enumerate(rows, start=1)
         ]
         return await self.store.deliver(stored)
+
+    async def give(self, *rows: HistoryRow) -> None:
+        receipt = await self.store.deliver([Stored(i, NOW, row) for i, row in enumerate(rows)])
+        assert receipt.rejected == {}
 
 
 STORES = [
@@ -190,6 +196,101 @@ async def test_rows_that_an_older_program_left_in_the_spool_get_a_key(history: O
     found = await history.reader.shot("a")
     assert [(r["shot_key"], r["outcome"]) for r in found["shot"]] == [(key, "demolded")]
     assert [r["shot_key"] for r in found["prediction"]] == [key]
+
+
+PRESS = PressAddress("s", "p")
+ARRIVED = datetime(2026, 5, 4, 8, 1, tzinfo=UTC)
+
+
+def sent(seq: int = 0, shot_id: str | None = None, **sensors: float) -> TelemetryFrame:
+    return TelemetryFrame(ts=NOW, device_id="d", seq=seq, shot_id=shot_id, sensors=sensors)
+
+
+async def test_a_repeat_is_equal_content(history: Opened) -> None:
+    """A device without a counter, and whole seconds: other readings are another row."""
+    rows = [
+        telemetry_row(PRESS, sent(T_core_C=40.0, T_mold_C=50.0), "a", None, ARRIVED),
+        telemetry_row(PRESS, sent(T_core_C=41.0, T_mold_C=50.0), "a", None, ARRIVED),
+        telemetry_row(PRESS, sent(T_mold_C=50.0, T_core_C=40.0), "b", None, NOW),  # sent again
+    ]
+    for _ in range(2):
+        await history.give(*rows)
+    found = (await history.reader.shot("a"))["telemetry"]
+    assert sorted(row["sensors"]["T_core_C"] for row in found) == [40.0, 41.0]
+    assert {row["received_at"] for row in found} == {"2026-05-04T08:01:00Z"}
+    assert (await history.reader.shot("b"))["telemetry"] == []
+
+
+@pytest.mark.parametrize("named", [None, "a"])
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_a_frame_that_an_older_program_stored_is_not_stored_again(
+    history: Opened, named: str | None, at_once: bool
+) -> None:
+    """Its row does not tell whether the frame named the shot, or when it came."""
+    columns = {"site": "s", "press": "p", "device_id": "d", "ts": "2026-05-04T08:00:00Z", "seq": 0}
+    readings = {"sensors": {"T_core_C": 40.0}, "metrics": {}, "status": {}, "simulated": False}
+    older = HistoryRow("telemetry", json.dumps({**columns, "shot_id": "a", **readings}))
+    again = telemetry_row(PRESS, sent(shot_id=named, T_core_C=40.0), "a", KEY, ARRIVED)
+    other = telemetry_row(PRESS, sent(shot_id=named, T_core_C=41.0), "a", KEY, ARRIVED)
+    for part in [[older, again, other]] if at_once else [[older], [again], [other], [older]]:
+        await history.give(*part)
+    found = (await history.reader.shot("a"))["telemetry"]
+    shown = [(row["sensors"]["T_core_C"], row["received_at"]) for row in found]
+    assert sorted(shown) == [(40.0, None), (41.0, "2026-05-04T08:01:00Z")]
+
+
+async def test_two_laboratory_messages_with_one_time_are_both_kept(history: Opened) -> None:
+    density = QualityRecord(ts=NOW, shot_id="a", rho_moulded_kg_per_m3=61.0)
+    hardness = QualityRecord(ts=NOW, shot_id="a", H_24h_shore=55.0, defects=["void"])
+    older = quality_row(PRESS, density)
+    columns = json.loads(older.document)
+    del columns["received_at"], columns["content"]
+    await history.give(HistoryRow("quality", json.dumps(columns)))
+    for _ in range(2):
+        await history.give(*(quality_row(PRESS, one, KEY, ARRIVED) for one in (density, hardness)))
+    found = (await history.reader.shot("a"))["quality"]
+    shown = {(row["rho_moulded_kg_per_m3"], row["H_24h_shore"], row["shot_key"]) for row in found}
+    assert (len(found), shown) == (2, {(61.0, None, None), (None, 55.0, KEY)})
+
+
+async def test_every_event_is_kept_as_it_came(history: Opened) -> None:
+    started = ShotEvent(ts=NOW, shot_id="a", mold_id="M", event="started")
+    other = ShotEvent(ts=NOW, shot_id="a", mold_id="N", event="started")
+    rows = [
+        event_row(
+            PRESS,
+            event.event,
+            event.ts,
+            event.model_dump(mode="json"),
+            mold_id=event.mold_id,
+            shot_id="a",
+            shot_key=KEY,
+            received_at=ARRIVED,
+        )
+        for event in (started, other, started)
+    ]
+    for _ in range(2):
+        await history.give(*rows)
+    found = (await history.reader.shot("a"))["event"]
+    assert sorted((row["kind"], row["mold_id"], row["received_at"]) for row in found) == [
+        ("started", "M", "2026-05-04T08:01:00Z"),
+        ("started", "N", "2026-05-04T08:01:00Z"),
+    ]
+    assert found[0]["document"]["event"] == "started"
+
+
+async def test_a_shot_says_how_it_was_corrected_and_what_was_left_out(history: Opened) -> None:
+    columns = {**shot()[1], "outcome": "timed_out", "revision": 2, "corrected": []}
+    late = {"outcome": "demolded", "revision": 3, "corrected": ["late-end"]}
+    left_out = {"T_core_C": {"impossible": 3}}
+    await history.give(
+        shot_row(columns, NOW),
+        shot_row(columns | late | {"readings_left_out": left_out}, ARRIVED),
+        shot_row(columns, NOW),
+    )
+    (row,) = (await history.reader.shot("a"))["shot"]
+    assert (row["outcome"], row["corrected"]) == ("demolded", ["late-end"])
+    assert (row["readings_left_out"], row["received_at"]) == (left_out, "2026-05-04T08:01:00Z")
 
 
 async def test_old_raw_telemetry_goes_and_results_stay(history: Opened) -> None:

@@ -120,19 +120,20 @@ async def test_a_shot_that_is_open_during_the_update_stays_one_row(tmp_path: Pat
     history = SqliteHistory(old_file(tmp_path / "history.db"))
     open_shot = Shot.model_validate(OF_SHOT | {"poured_at": AT, "started_at": AT})
     ended = OF_SHOT | {"shot_key": open_shot.shot_key, "poured_at": AT, "outcome": "demolded"}
-    again = frame(1, "2026-05-04T08:00:11Z", sensors={}, shot_key=open_shot.shot_key)
+    sent = {"sensors": {"T_core_C": 40.0}, "shot_key": open_shot.shot_key}
+    again = frame(1, "2026-05-04T08:00:11Z", **sent)
     later = frame(9, "2026-05-04T08:00:19Z", sensors={}, shot_key=open_shot.shot_key)
     await put(history, ("shot", ended), ("telemetry", again), ("telemetry", later))
     with closing(sqlite3.connect(tmp_path / "history.db")) as db:
         assert db.execute("SELECT outcome FROM shot").fetchall() == [("demolded",)]
-        assert db.execute("SELECT count(*) FROM telemetry").fetchone() == (6,)
+        assert db.execute("SELECT count(*) FROM telemetry_all").fetchone() == (6,)
     await history.close()
 
 
 async def test_a_reader_names_the_way_out_of_an_older_file(tmp_path: Path) -> None:
     path = old_file(tmp_path / "history.db")
     reader = open_sqlite(path)
-    with pytest.raises(StoreError, match=r"no such column.*pur-mold-twin history upgrade"):
+    with pytest.raises(StoreError, match=r"no such .*pur-mold-twin history upgrade"):
         await reader.shot("a")
     upgrade(path)
     assert len((await reader.shot("a"))["shot"]) == 1
@@ -143,7 +144,7 @@ async def test_old_raw_rows_go_from_older_tables_too(tmp_path: Path) -> None:
     history = SqliteHistory(old_file(tmp_path / "history.db"), raw_days=1)
     assert not await history.upkeep(POURED.replace(microsecond=0) + timedelta(days=1, seconds=8))
     with closing(sqlite3.connect(tmp_path / "history.db")) as db:
-        assert db.execute("SELECT min(seq) FROM telemetry").fetchone() == (3,)
+        assert db.execute("SELECT min(seq) FROM telemetry_all").fetchone() == (3,)
     await history.close()
 
 
