@@ -28,6 +28,7 @@ IMPOSSIBLE_READINGS: Final = "impossible-readings"
 READINGS_LEFT_OUT: Final = "readings-left-out"
 NAME_NOT_KNOWN: Final = "name-not-known"
 RECIPE_GAP: Final = "recipe-gap"
+RECORD_OF_SEVERAL: Final = "quality-record-of-several-shots"
 READINGS_WITHOUT_SHOT: Final = "readings-without-shot"
 
 ALERT_CODES: Final = {
@@ -55,6 +56,7 @@ ALERT_CODES: Final = {
     READINGS_LEFT_OUT: "a channel gives no number: its readings are left out",
     NAME_NOT_KNOWN: "a name is nearly one that is known: what it says is not used",
     RECIPE_GAP: "a recipe names an input and gives no value",
+    RECORD_OF_SEVERAL: "molds share the shot id of a quality record that names none of them",
     READINGS_WITHOUT_SHOT: "readings of a part name no mold, and the press has several",
 }
 """Every code with its meaning."""

@@ -9,7 +9,7 @@ from typing import Literal
 from broker import alert_codes as codes
 from broker import data_quality
 from broker.errors import printable
-from broker.messages import Alert, Prediction, ShotKpis, TelemetryFrame
+from broker.messages import Alert, Prediction, QualityRecord, ShotKpis, TelemetryFrame
 from broker.remarks import Remark
 from broker.topics import PressAddress
 from edge_agent.monitoring.press_clocks import in_words
@@ -240,6 +240,19 @@ def remark(press: PressAddress, sender: str | None, found: Remark, now: datetime
     evidence: dict[str, float | str] = {"field": found.field, "reason": found.code}
     code = _OF_REMARK.get(found.code, codes.READINGS_LEFT_OUT)
     return _alert(press, now, code, "warning", printable(words, WORDS_MAX), evidence=evidence)
+
+
+def record_of_several(
+    press: PressAddress, record: QualityRecord, shots: Sequence[Shot], now: datetime
+) -> Alert:
+    """A quality record that names no mold, and molds share the shot id."""
+    molds = ", ".join(sorted(shot.mold_id for shot in shots))
+    words = (
+        f"a quality record of shot {record.shot_id} names no mold, and {molds} have a shot of this "
+        "id: it is kept and counts for none; send mold_id"
+    )
+    evidence: dict[str, float | str] = {"shot_id": record.shot_id}
+    return _alert(press, now, codes.RECORD_OF_SEVERAL, "warning", words, evidence=evidence)
 
 
 def readings_without_shot(press: PressAddress, frame: TelemetryFrame, now: datetime) -> Alert:

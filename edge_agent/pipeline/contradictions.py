@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from functools import partial
 
-from broker.messages import Alert, TelemetryFrame
+from broker.messages import Alert, QualityRecord, TelemetryFrame
 from broker.topics import PressAddress
 from edge_agent.monitoring import alerts
 from edge_agent.monitoring.alert_limits import AlertLimits
@@ -53,6 +53,13 @@ class Contradictions:
         """Tell of readings of a part that belong to nothing."""
         alert = partial(alerts.readings_without_shot, press, frame, now)
         self._limits.tell(("without shot", press, frame.device_id), alert, now)
+
+    def of_record(
+        self, press: PressAddress, record: QualityRecord, shots: list[Shot], now: datetime
+    ) -> None:
+        """Tell of a quality record that may be about several shots."""
+        alert = partial(alerts.record_of_several, press, record, shots, now)
+        self._limits.tell(("record", press, record.shot_id), alert, now)
 
     def of_shot(self, shot: Shot, now: datetime) -> None:
         """Tell of events of a shot that disagree."""

@@ -61,7 +61,7 @@ class Predictions:
             self._inference.poured(shot, simulation, self._results.batch.state)
         first = shot.revision == 0
         if first:
-            self._results.poured(shot)
+            self._results.poured(shot, self._clock.now())
         changed = shot.predicted_inputs != simulation.inputs
         if first or (changed and shot.closed_at is None):  # an ended shot gets both, too
             shot.predicted_inputs = simulation.inputs
@@ -92,7 +92,7 @@ class Predictions:
 
     def _conclude(self, shot: Shot, simulation: ShotSimulation) -> None:
         final = self._issue(shot, simulation, "final", keep=True)
-        self._results.ended(kpis_of(shot, final), shot)
+        self._results.ended(kpis_of(shot, final), shot, self._clock.now())
         early = opened_before_window(shot, final, self._clock.now())
         if early is not None:
             self._results.alert(early)

@@ -9,7 +9,14 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from time import monotonic
 
-from broker.messages import DeadLetter, QualityRecord, ShotEvent, TelemetryFrame
+from broker.messages import (
+    DeadLetter,
+    Order,
+    PressEvent,
+    QualityRecord,
+    ShotEvent,
+    TelemetryFrame,
+)
 from broker.topics import PressAddress
 from edge_agent.clock import Clock
 from edge_agent.config.catalogue import Catalogue, changed_systems
@@ -361,8 +368,14 @@ class Pipeline:
             case ShotEvent() as event:
                 return self._event(press, event, incoming, changed, now)
             case QualityRecord() as record:
-                self.results.quality(press, record)
+                shots = self.assembler.shots_of_record(press, record)
+                shot_key = shots[0].shot_key if len(shots) == 1 else None
+                self.results.quality(press, record, shot_key, now)
                 self._inference.lab(press, record, batch.state)
+                if len(shots) > 1:
+                    self._contradictions.of_record(press, record, shots, now)
+            case PressEvent() | Order() as said:
+                self.results.event(press, said, None, now)
         return None
 
     def _frame(
@@ -372,7 +385,7 @@ class Pipeline:
         if of_frame.repeat:
             self._metrics.repeats.labels("telemetry").inc()
             return
-        self.results.telemetry(press, frame, of_frame.shot)
+        self.results.telemetry(press, frame, of_frame.shot, now)
         for shot in of_frame.changed:
             changed[shot.shot_key] = shot
         if of_frame.homeless:
@@ -397,6 +410,7 @@ class Pipeline:
         for shot in self.assembler.event(press, event, offset):
             changed[shot.shot_key] = shot
             self._contradictions.of_shot(shot, now)
+        self.results.event(press, event, self.assembler.shot_of_event(press, event), now)
         self._report_crowds()
         get_logger().info(
             f"shot_{event.event}",

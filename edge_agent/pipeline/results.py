@@ -12,8 +12,11 @@ from broker.dead_letter_reasons import REFUSED_BY_HISTORY
 from broker.messages import (
     Alert,
     DeadLetter,
+    Order,
     Prediction,
+    PressEvent,
     QualityRecord,
+    ShotEvent,
     ShotKpis,
     TelemetryFrame,
 )
@@ -44,15 +47,39 @@ class Results:
         self._room: dict[PressAddress, tuple[float, datetime]] = {}
         """Bytes that dead letters of a press may keep, and since when."""
 
-    def telemetry(self, press: PressAddress, frame: TelemetryFrame, shot: Shot | None) -> None:
+    def telemetry(
+        self, press: PressAddress, frame: TelemetryFrame, shot: Shot | None, now: datetime
+    ) -> None:
         """A frame into the history."""
         shot_id, shot_key = (shot.shot_id, shot.shot_key) if shot else (None, None)
-        self.batch.forward.append(schema.telemetry_row(press, frame, shot_id, shot_key))
+        self.batch.forward.append(schema.telemetry_row(press, frame, shot_id, shot_key, now))
         self.batch.begin()
 
-    def quality(self, press: PressAddress, record: QualityRecord) -> None:
+    def quality(
+        self, press: PressAddress, record: QualityRecord, shot_key: str | None, now: datetime
+    ) -> None:
         """A quality record into the history, whenever it comes."""
-        self._row(schema.quality_row(press, record))
+        self._row(schema.quality_row(press, record, shot_key, now))
+
+    def event(
+        self,
+        press: PressAddress,
+        event: ShotEvent | PressEvent | Order,
+        shot: Shot | None,
+        now: datetime,
+    ) -> None:
+        """An event or an order, as it came, into the history."""
+        row = schema.event_row(
+            press,
+            "order" if isinstance(event, Order) else event.event,
+            event.ts,
+            event.model_dump(mode="json", exclude_none=True),
+            mold_id=event.mold_id if not isinstance(event, Order) else None,
+            shot_id=event.shot_id if isinstance(event, ShotEvent) else None,
+            shot_key=None if shot is None else shot.shot_key,
+            received_at=now,
+        )
+        self._row(row)
 
     def prediction(self, prediction: Prediction, *, keep: bool, show: bool = True) -> None:
         """A prediction to the mold's retained topic and, if it is a new answer, the history.
@@ -71,23 +98,23 @@ class Results:
         if keep:
             self._row(schema.prediction_row(prediction))
 
-    def poured(self, shot: Shot) -> None:
+    def poured(self, shot: Shot, now: datetime) -> None:
         """A shot that has begun to cure, into the history."""
         columns: dict[str, Any] = shot.model_dump(
             mode="json",
             include={"site", "press", "shot_id", "shot_key", "mold_id", "system_id", "recipe"}
             | {"started_at", "poured_at", "simulated"},
         )
-        self._row(schema.shot_row(columns))
+        self._row(schema.shot_row(columns, now))
 
-    def ended(self, kpis: ShotKpis, shot: Shot) -> None:
+    def ended(self, kpis: ShotKpis, shot: Shot, now: datetime) -> None:
         """The final word on a shot: published, and into the history."""
         key = f"kpi/{shot.shot_key}/{shot.revision}"
         self._issue(shot.address, key, self.topics.kpi(shot.address), kpis)
         columns = schema.shot_columns(kpis)
         columns["revision"] = shot.revision
         columns["recipe"] = shot.recipe.model_dump(mode="json") if shot.recipe else None
-        self._row(schema.shot_row(columns))
+        self._row(schema.shot_row(columns, now))
 
     def alert(self, alert: Alert) -> None:
         """Something a person should know."""

@@ -60,6 +60,9 @@ class Shot(BaseModel):
     clock_offset_s: float = 0.0
     """Of the press's clock against the agent's at its last event, when that is wrong."""
     frames_count: int = 0
+    heard_us: dict[str, tuple[int, int]] = {}
+    """Times of the first and last frame by device [µs]; after a restart what lies between them
+    counts as a repeat."""
     readings_left_out: dict[str, dict[str, int]] = {}
     """Impossible readings by channel and reason."""
     probe: Literal["unknown", "hot", "good"] = "unknown"

@@ -34,16 +34,32 @@ def logged(frame: TelemetryFrame) -> list[float]:
     return values
 
 
-def add(shot: Shot, frame: TelemetryFrame) -> None:
-    """Add a new frame, that follows all before it, to its shot."""
+def add(shot: Shot, frame: TelemetryFrame, *, in_log: bool) -> None:
+    """Add a new frame to its shot.
+
+    Args:
+        shot: the shot.
+        frame: it follows all before it, if those are in the log.
+        in_log: all frames of the shot are in the log; else a frame between those of its device that
+            were counted is taken for a repeat.
+    """
     keep_latest(shot, frame)
-    for name, left in frame.left_out.items():
-        leave_out(shot, name, left.reason)
-    _take(shot, us(frame.ts), frame.sensors)
+    at_us = us(frame.ts)
+    first, last = shot.heard_us.get(frame.device_id, (at_us, at_us))
+    is_repeat = not in_log and frame.device_id in shot.heard_us and first <= at_us <= last
+    shot.heard_us[frame.device_id] = min(first, at_us), max(last, at_us)
+    if not is_repeat:
+        shot.frames_count += 1
+        for name, left in frame.left_out.items():
+            leave_out(shot, name, left.reason)
+    _take(shot, at_us, frame.sensors)
 
 
 def count_beyond_the_log(shot: Shot, frame: TelemetryFrame) -> None:
     """Count what a new frame of a shot has left out, and what the log does not know of."""
+    at_us = us(frame.ts)
+    first, last = shot.heard_us.get(frame.device_id, (at_us, at_us))
+    shot.heard_us[frame.device_id] = min(first, at_us), max(last, at_us)
     for name, left in frame.left_out.items():
         if name not in CHANNELS or left.reason != IMPOSSIBLE:
             leave_out(shot, name, left.reason)
@@ -76,6 +92,7 @@ def compute(shot: Shot, shots_of_id: list[Shot], log: FrameLog, *, alone: bool) 
                 leave_out(shot, name, IMPOSSIBLE)
             elif math.isfinite(value):
                 possible[name] = value
+        shot.frames_count += 1
         _take(shot, at_us, possible)
 
 
@@ -116,7 +133,6 @@ def _records(
 
 
 def _take(shot: Shot, at_us: int, possible: Mapping[str, float]) -> None:
-    shot.frames_count += 1
     poured = None if shot.poured_at is None else us(shot.poured_at)
     closed = _NO_TIME_US if shot.closed_at is None else us(shot.closed_at)
     cures = poured is not None and poured <= at_us <= closed

@@ -88,7 +88,7 @@ def test_a_retained_event_that_was_handled_changes_nothing(press: CasePress, day
     press.play(case("07", "later.jsonl"))
     before = press.rows("SELECT * FROM shot"), press.rows("SELECT * FROM prediction")
     said = len(press.predictions()), len(press.kpis()), len(press.letters())
-    press.clock.time += timedelta(days=days)
+    press.clock.time = datetime(2026, 11, 27, 6, 0, tzinfo=UTC) + timedelta(days=days)
     press.restart()
     press.play(case("07", "after-restart.jsonl"), now=press.clock.time)
     for recording in ("day1.jsonl", "later.jsonl"):

@@ -159,12 +159,12 @@ def unknown(shot_id: str = "s1", after_s: float = 0.0, mold_id: str = "UNKNOWN")
 
 async def test_telemetry_gathers_and_results_are_written_at_once(desk: Desk) -> None:
     before = desk.disk.commits
-    await desk.told(*frames(0, 60))
+    await desk.told(*frames(0, 60, START))
     assert not desk.work._writer.busy
-    await desk.told(*frames(60, 4))  # a quarter of what the broker hands over
+    await desk.told(*frames(60, 4, START))  # a quarter of what the broker hands over
     await until(lambda: len(desk.acknowledged) == 64, "the acknowledgement")
     assert desk.disk.commits == before + 1
-    await desk.told(*frames(64, 1), unknown())
+    await desk.told(*frames(64, 1, START), unknown())
     await until(lambda: len(desk.acknowledged) == 66, "the acknowledgement")
     assert desk.disk.commits == before + 2
     assert [found.basis for found in desk.predictions()] == ["poured"]
@@ -210,7 +210,7 @@ async def test_a_disk_that_refuses_stops_acknowledging_and_not_predicting(desk: 
     desk.work.publisher.close(sender)
     assert desk.acknowledged == [1, 2]
     kept = [row.entry.kind for row in desk.disk.to_forward(100)]
-    assert kept == ["shot", "prediction"] * 2
+    assert kept == ["event", "shot", "prediction"] * 2
     assert "s2" in {found.shot_id for found in desk.predictions()}, "said again, without the mark"
 
 
@@ -287,7 +287,7 @@ async def test_shots_are_kept_in_the_order_in_which_they_began(tmp_path: Path) -
     spool_of(work).commit(Changes(state=dict(state)), START)
     work._spool.close()
     work = pipeline_on(settings, AcceleratedClock(1.0, START))
-    assert work.assembler.shots.of_id(PRESS, "again") == [shots[-1]]
+    assert work.assembler.shots.of_id(PRESS, "again") == shots
     assert work.assembler.shots.open_of(PRESS) == shots
     work._spool.close()
 
