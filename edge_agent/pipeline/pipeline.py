@@ -37,6 +37,7 @@ from edge_agent.pipeline.revisions import REVISION_SCOPE, Revisions
 from edge_agent.pipeline.simulate import Simulations
 from edge_agent.ports import HistoryRow, Outgoing, Stored
 from edge_agent.shots import scenario
+from edge_agent.shots.named_shots import NAMED_SCOPE, NamedShots
 from edge_agent.shots.shot import Shot
 from edge_agent.spool.changes import Changes
 from edge_agent.spool.limit import SpoolLimit
@@ -105,8 +106,11 @@ class Pipeline:
         )
         shots, renamed = kept_shots(spool)
         self.results.batch.state |= renamed
+        self._named = NamedShots(spool.state_at_start(NAMED_SCOPE))
         for shot in shots:
             self._revisions.pass_over(shot.address, shot.revision)
+            if shot.poured_at is not None:
+                self._named.poured(shot, self.results.batch.state)
         self.assembler = Assembler(shots, settings.shots.signal_age_max_s, settings.shots.timeout_s)
         self._limit = SpoolLimit(spool, settings.spool.limit_mb)
         self._inlets: dict[Inlet, None] = {}
@@ -359,7 +363,7 @@ class Pipeline:
                 )
                 return True
             case QualityRecord() as record:
-                self.results.quality(press, record)
+                self.results.quality(press, record, self._named.key_of(press, record))
                 self._inference.lab(press, record, batch.state)
         return False
 
@@ -378,6 +382,7 @@ class Pipeline:
             batch.changed(shot, urgent=False)
             return
         if shot.poured_at is not None:
+            self._named.poured(shot, batch.state)
             if not by_readings or self._predictions.is_due(shot):
                 self._watch.progress()
                 if not self.revisions.have(shot.address):

@@ -50,9 +50,16 @@ class Results:
         self.batch.forward.append(schema.telemetry_row(press, frame, shot_id, shot_key))
         self.batch.begin()
 
-    def quality(self, press: PressAddress, record: QualityRecord) -> None:
-        """A quality record into the history, whenever it comes."""
-        self._row(schema.quality_row(press, record))
+    def quality(self, press: PressAddress, record: QualityRecord, shot_key: str | None) -> None:
+        """A quality record into the history, whenever it comes.
+
+        Args:
+            press: press that it names.
+            record: the record.
+            shot_key: key of its shot, also in the document; None where it is not known.
+        """
+        record = record.model_copy(update={"shot_key": shot_key})
+        self._row(schema.quality_row(press, record, shot_key))
 
     def prediction(self, prediction: Prediction, *, keep: bool) -> None:
         """A prediction to the mold's retained topic and, if it is a new answer, the history."""
