@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from broker.errors import RefusalCode
-from broker.ids import Identifier
+from broker.ids import Identifier, ShotKey
 from broker.messages.base import (
     NAMES_LIMIT,
     Label,
@@ -188,6 +188,9 @@ class QualityRecord(Message):
     ts: Timestamp
     """When it was measured."""
     shot_id: Identifier
+    shot_key: ShotKey | None = None
+    """Identity of the shot, from any payload of the twin about it; where it is missing, the newest
+    shot of this id counts that was poured before `ts`."""
     mold_id: Identifier | None = None
     rho_moulded_kg_per_m3: Positive | None = None
     rho_free_rise_kg_per_m3: Positive | None = None

@@ -13,6 +13,7 @@ from broker.messages import Alert, Prediction, QualityRecord, ShotKpis, Telemetr
 from broker.remarks import Remark
 from broker.topics import PressAddress
 from edge_agent.monitoring.press_clocks import in_words
+from edge_agent.shots.named_shots import Pour
 from edge_agent.shots.shot import Shot
 from edge_agent.shots.steps import ENDS
 from edge_agent.spool.limit import SpoolAlert
@@ -243,10 +244,10 @@ def remark(press: PressAddress, sender: str | None, found: Remark, now: datetime
 
 
 def record_of_several(
-    press: PressAddress, record: QualityRecord, shots: Sequence[Shot], now: datetime
+    press: PressAddress, record: QualityRecord, pours: Sequence[Pour], now: datetime
 ) -> Alert:
     """A quality record that names no mold, and molds share the shot id."""
-    molds = ", ".join(sorted(shot.mold_id for shot in shots))
+    molds = ", ".join(sorted(pour.mold_id for pour in pours))
     words = (
         f"a quality record of shot {record.shot_id} names no mold, and {molds} have a shot of this "
         "id: it is kept and counts for none; send mold_id"

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from itertools import zip_longest
 from typing import Literal
 
-from broker.messages import QualityRecord, ShotEvent, TelemetryFrame
+from broker.messages import ShotEvent, TelemetryFrame
 from broker.topics import PressAddress
 from edge_agent.pipeline.shots_in_work import ShotsInWork
 from edge_agent.shots import shot_readings
@@ -224,23 +224,6 @@ class Assembler:
         of_id = self.shots.of_id(press, event.shot_id)
         return next((shot for shot in of_id if event in shot.events), None)
 
-    def shots_of_record(self, press: PressAddress, record: QualityRecord) -> list[Shot]:
-        """Shots that a quality record may be about: the newest of each mold that was poured before.
-
-        Args:
-            press: press that it names.
-            record: the record; without a mold all molds that share the cycle number are possible.
-        """
-        newest = dict[str, Shot]()
-        for shot in self.shots.of_id(press, record.shot_id):
-            if record.mold_id not in (None, shot.mold_id) or shot.poured_at is None:
-                continue
-            if shot.poured_at - shot.clock_offset <= record.ts:
-                known = newest.get(shot.mold_id)
-                if known is None or _poured(known) < _poured(shot):
-                    newest[shot.mold_id] = shot
-        return list(newest.values())
-
     def shot_of(self, press: PressAddress, frame: TelemetryFrame) -> Shot | None:
         """The shot that a frame belongs to, if it is known."""
         if frame.shot_id is not None:
@@ -397,11 +380,6 @@ class Assembler:
                 if known.ts <= shot.poured_at and (name not in found or found[name].ts < known.ts):
                     found[name] = known
         shot.inputs = found
-
-
-def _poured(shot: Shot) -> datetime:
-    assert shot.poured_at is not None
-    return shot.poured_at
 
 
 def _begun(shot: Shot) -> datetime:

@@ -13,6 +13,7 @@ from edge_agent.monitoring.metrics import Metrics
 from edge_agent.monitoring.press_clocks import PressClocks
 from edge_agent.pipeline.decode import Decoded
 from edge_agent.pipeline.results import Results
+from edge_agent.shots.named_shots import Pour
 from edge_agent.shots.shot import Shot
 from edge_agent.shots.steps import ENDS
 
@@ -55,10 +56,10 @@ class Contradictions:
         self._limits.tell(("without shot", press, frame.device_id), alert, now)
 
     def of_record(
-        self, press: PressAddress, record: QualityRecord, shots: list[Shot], now: datetime
+        self, press: PressAddress, record: QualityRecord, pours: list[Pour], now: datetime
     ) -> None:
         """Tell of a quality record that may be about several shots."""
-        alert = partial(alerts.record_of_several, press, record, shots, now)
+        alert = partial(alerts.record_of_several, press, record, pours, now)
         self._limits.tell(("record", press, record.shot_id), alert, now)
 
     def of_shot(self, shot: Shot, now: datetime) -> None:

@@ -6,16 +6,10 @@ import asyncio
 import gc
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
 from time import monotonic
 
 from broker.messages import (
-    DeadLetter,
-    Order,
-    PressEvent,
-    QualityRecord,
     ShotEvent,
-    TelemetryFrame,
 )
 from broker.topics import PressAddress
 from edge_agent.clock import Clock
@@ -24,20 +18,17 @@ from edge_agent.config.settings import Settings
 from edge_agent.drift.schedule import DriftWatch
 from edge_agent.errors import LinkError
 from edge_agent.inference.earlier_shots import EARLIER_SCOPE
-from edge_agent.links.publish_packet import Incoming
 from edge_agent.logs import get_logger
 from edge_agent.monitoring.alerts import no_pour, spool_alert, too_many_shots
 from edge_agent.monitoring.metrics import Laps, Metrics
 from edge_agent.monitoring.watchdog import Watch
 from edge_agent.pipeline import old_inbox
-from edge_agent.pipeline.admit import admit
 from edge_agent.pipeline.assemble import Assembler
 from edge_agent.pipeline.commit import Batch, Writer
 from edge_agent.pipeline.compile_ahead import compile_ahead
-from edge_agent.pipeline.contradictions import Contradictions
 from edge_agent.pipeline.corrections import Corrections
-from edge_agent.pipeline.decode import Decoded, decode
 from edge_agent.pipeline.infer import Inference
+from edge_agent.pipeline.intake import Intake
 from edge_agent.pipeline.issue import Predictions
 from edge_agent.pipeline.keep_in_size import SizeKeeper
 from edge_agent.pipeline.kept_shots import horizon_state, kept_horizon, kept_shots
@@ -49,6 +40,7 @@ from edge_agent.pipeline.revisions import REVISION_SCOPE, Revisions
 from edge_agent.pipeline.simulate import Simulations
 from edge_agent.ports import HistoryRow, Outgoing, Stored
 from edge_agent.shots import scenario
+from edge_agent.shots.named_shots import NAMED_SCOPE, NamedShots
 from edge_agent.shots.shot import Shot
 from edge_agent.spool.changes import Changes
 from edge_agent.spool.retry import until_written
@@ -113,13 +105,19 @@ class Pipeline:
         )
         shots, renamed = kept_shots(spool)
         self.results.batch.state |= renamed
+        self._named = NamedShots(spool.state_at_start(NAMED_SCOPE))
         for shot in shots:
             self.revisions.pass_over(shot.address, shot.revision)
+            if shot.poured_at is not None:
+                self._named.poured(shot, self.results.batch.state)
         limits = settings.shots.signal_age_max_s, settings.shots.timeout_s
         self.assembler = Assembler(shots, *limits, kept_horizon(spool))
         self._predictions.is_newest = self.assembler.is_newest
         self._corrections = Corrections(shots)
-        self._contradictions = Contradictions(self.results, metrics)
+        self._intake = Intake(
+            self._topics, self.assembler, self.results, self._inference, self._named, metrics, clock
+        )
+        self._intake.renew(settings)
         size_watch = metrics.watches.add(Watch("spool"))
         self._size = SizeKeeper(spool, settings.spool.limit_mb, size_watch)
         self._inlets: dict[Inlet, None] = {}
@@ -140,6 +138,7 @@ class Pipeline:
         self._simulations.renew(catalogue, settings.shots.horizon_s)
         self._inference.renew(settings.learning.models)
         self.assembler.renew(settings.shots.signal_age_max_s, settings.shots.timeout_s)
+        self._intake.renew(settings)
 
     def open(self, inlet: Inlet) -> None:
         """Work on what comes in there, too."""
@@ -290,12 +289,13 @@ class Pipeline:
         laps = Laps(self._metrics)
         for _ in range(min(TURN, len(inlet.waiting))):
             message = inlet.next()
-            event = self._take(inlet, message, changed, laps)
+            event = self._intake.take(inlet.press, message, changed, laps)
             self.results.batch.worked(inlet, message)
             laps.lap("assemble")
             if event is not None or not self.results.batch.has_room(inlet):
                 break
         self.assembler.settle()
+        self._report_crowds()
         laps.observe()
         for shot in changed.values():
             await self._shot_changed(shot, by_readings=event is None, event=event)
@@ -324,102 +324,6 @@ class Pipeline:
             batch.begin()
             self.wake.set()
         return False
-
-    def _take(
-        self, inlet: Inlet, message: Incoming, changed: dict[str, Shot], laps: Laps
-    ) -> ShotEvent | None:
-        """Decode and assemble one message: the event that it is, if it is one."""
-        decoded = decode(
-            message,
-            self._topics,
-            inlet.press,
-            self._clock.now(),
-            self._settings.shots.future_skew_max_s,
-        )
-        laps.lap("decode")
-        self._metrics.taken(message.topic)
-        if isinstance(decoded, DeadLetter):
-            self._refuse(decoded, message)
-            return None
-        return self._assemble(decoded, message, changed)
-
-    def _refuse(self, letter: DeadLetter, message: Incoming) -> None:
-        self.results.dead_letter(letter)
-        self._metrics.refused(letter.reason)
-        get_logger().warning(
-            "message_refused",
-            stage="decode",
-            topic=message.topic[:200],
-            reason=letter.reason,
-            detail=letter.detail,
-        )
-
-    def _assemble(
-        self, decoded: Decoded, incoming: Incoming, changed: dict[str, Shot]
-    ) -> ShotEvent | None:
-        press, batch, now = decoded.press, self.results.batch, self._clock.now()
-        if decoded.message is not None and not incoming.retained:
-            self._contradictions.hear(press, decoded.message.ts, now)
-        if decoded.remarks:
-            self._contradictions.of_message(decoded, now)
-        match decoded.message:
-            case TelemetryFrame() as frame:
-                self._frame(press, frame, changed, now)
-            case ShotEvent() as event:
-                return self._event(press, event, incoming, changed, now)
-            case QualityRecord() as record:
-                shots = self.assembler.shots_of_record(press, record)
-                shot_key = shots[0].shot_key if len(shots) == 1 else None
-                self.results.quality(press, record, shot_key, now)
-                self._inference.lab(press, record, batch.state)
-                if len(shots) > 1:
-                    self._contradictions.of_record(press, record, shots, now)
-            case PressEvent() | Order() as said:
-                self.results.event(press, said, None, now)
-        return None
-
-    def _frame(
-        self, press: PressAddress, frame: TelemetryFrame, changed: dict[str, Shot], now: datetime
-    ) -> None:
-        of_frame = self.assembler.frame(press, frame, self._contradictions.offset(press))
-        if of_frame.repeat:
-            self._metrics.repeats.labels("telemetry").inc()
-            return
-        self.results.telemetry(press, frame, of_frame.shot, now)
-        for shot in of_frame.changed:
-            changed[shot.shot_key] = shot
-        if of_frame.homeless:
-            self._contradictions.homeless(press, frame, now)
-
-    def _event(
-        self,
-        press: PressAddress,
-        event: ShotEvent,
-        incoming: Incoming,
-        changed: dict[str, Shot],
-        now: datetime,
-    ) -> ShotEvent | None:
-        age_max = timedelta(seconds=self._settings.shots.timeout_s)
-        offset = self._contradictions.offset(press)
-        if not admit(
-            *(press, event, incoming, self.assembler, self.results, self._metrics, now),
-            age_max=age_max,
-            offset=offset,
-        ):
-            return None
-        for shot in self.assembler.event(press, event, offset):
-            changed[shot.shot_key] = shot
-            self._contradictions.of_shot(shot, now)
-        self.results.event(press, event, self.assembler.shot_of_event(press, event), now)
-        self._report_crowds()
-        get_logger().info(
-            f"shot_{event.event}",
-            stage="assemble",
-            press=press.press,
-            shot_id=event.shot_id,
-            mold_id=event.mold_id,
-        )
-        return event
 
     def _report_crowds(self) -> None:
         crowded, self.assembler.crowded = self.assembler.crowded, []
@@ -458,6 +362,7 @@ class Pipeline:
             return
         shot.finished = False  # the pour was reported after the end, or the end was another's
         if shot.poured_at is not None:
+            self._named.poured(shot, batch.state)
             if not by_readings or self._predictions.is_due(shot):
                 self._watch.progress()
                 await self._have_numbers(shot)

@@ -58,7 +58,15 @@ class Results:
     def quality(
         self, press: PressAddress, record: QualityRecord, shot_key: str | None, now: datetime
     ) -> None:
-        """A quality record into the history, whenever it comes."""
+        """A quality record into the history, whenever it comes.
+
+        Args:
+            press: press that it names.
+            record: the record.
+            shot_key: key of its shot, also in the document; None where it is not known.
+            now: when it came.
+        """
+        record = record.model_copy(update={"shot_key": shot_key})
         self._row(schema.quality_row(press, record, shot_key, now))
 
     def event(

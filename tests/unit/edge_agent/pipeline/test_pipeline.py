@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
@@ -12,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from broker.codec import decode, encode
-from broker.messages import Prediction, ShotEvent, TelemetryFrame
+from broker.messages import Prediction, QualityRecord, ShotEvent, TelemetryFrame
 from broker.topics import PressAddress
 from edge_agent.clock import AcceleratedClock, SystemClock
 from edge_agent.errors import StoreError
+from edge_agent.history.sqlite import SqliteHistory
 from edge_agent.links.publish_packet import Incoming
 from edge_agent.monitoring.metrics import Metrics
 from edge_agent.monitoring.watchdog import Watch
@@ -31,7 +33,7 @@ from edge_agent.spool.spool import Spool
 from tests.chaos.inside import TOPIC, event, frames
 from tests.support.agents import settings_for
 from tests.support.old_spools import old_spool
-from tests.support.pipelines import PRESS, incoming, pipeline_on, spool_of
+from tests.support.pipelines import PRESS, feed, incoming, pipeline_on, spool_of
 from tests.support.played_session import PlayedSession
 from tests.support.processes import read_file
 from tests.support.waiting import until
@@ -348,6 +350,36 @@ class Later(SystemClock):
 
     def now(self) -> datetime:
         return super().now() + self.passed
+
+
+async def test_a_quality_record_has_the_key_of_its_shot(tmp_path: Path) -> None:
+    """In document, spool and history; after a restart, and when the shot is long forgotten."""
+    settings, keys = settings_for(tmp_path, 1883), list[str]()
+    for life in range(2):
+        work = pipeline_on(settings, SystemClock())
+        pours = [unknown("7", 3600.0 * life), unknown("8", 3600.0 * life + 60.0)]
+        await feed(work, [incoming(f"{TOPIC}/shot", encode(pour)) for pour in pours])
+        keys += [shot.shot_key for shot in work.assembler.shots if shot.shot_id == "7"][-1:]
+        for shot in work.assembler.shots:
+            work.results.batch.forget(shot)
+        await work.flush()
+        work._spool.close()
+    work = pipeline_on(settings, SystemClock())
+    assert len(work.assembler.shots) == 0
+    times = [START + timedelta(seconds=after_s) for after_s in (-1.0, 0.0, 3599.0, 3600.0)]
+    lab = [QualityRecord(ts=ts, shot_id="7", H_24h_shore=55.0) for ts in times]
+    await feed(work, [incoming(f"{TOPIC}/quality", encode(record)) for record in lab])
+    rows = [row for row in spool_of(work).to_forward(99) if row.entry.kind == "quality"]
+    documents = [json.loads(row.entry.document) for row in rows]
+    expected = [None, keys[0], keys[0], keys[1]]
+    assert [document["shot_key"] for document in documents] == expected
+    assert [document["document"].get("shot_key") for document in documents] == expected
+    history = SqliteHistory(settings.history.path)
+    await history.deliver(rows)
+    await history.close()
+    work._spool.close()
+    stored = read_file(settings.history.path, "SELECT shot_key FROM quality ORDER BY ts")
+    assert [key for (key,) in stored] == expected
 
 
 async def test_a_press_whose_numbers_ran_out_waits_for_the_disk_and_holds_up_nobody(

@@ -1,0 +1,154 @@
+"""intake: one message -> what it changes: decoded, judged, assembled, on its way to the history."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from broker.messages import (
+    DeadLetter,
+    Order,
+    PressEvent,
+    QualityRecord,
+    ShotEvent,
+    TelemetryFrame,
+)
+from broker.topics import PressAddress, TopicSpace
+from edge_agent.clock import Clock
+from edge_agent.config.settings import Settings
+from edge_agent.links.publish_packet import Incoming
+from edge_agent.logs import get_logger
+from edge_agent.monitoring.metrics import Laps, Metrics
+from edge_agent.pipeline.admit import admit
+from edge_agent.pipeline.assemble import Assembler
+from edge_agent.pipeline.contradictions import Contradictions
+from edge_agent.pipeline.decode import Decoded, decode
+from edge_agent.pipeline.infer import Inference
+from edge_agent.pipeline.results import Results
+from edge_agent.shots.named_shots import NamedShots
+from edge_agent.shots.shot import Shot
+
+Changed = dict[str, Shot]
+"""Shots that messages have changed, by key."""
+
+
+class Intake:
+    """Takes messages of all presses."""
+
+    def __init__(
+        self,
+        topics: TopicSpace,
+        assembler: Assembler,
+        results: Results,
+        inference: Inference,
+        named: NamedShots,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> None:
+        self._topics, self._assembler, self._results = topics, assembler, results
+        self._inference, self._named = inference, named
+        self._metrics, self._clock = metrics, clock
+        self._contradictions = Contradictions(results, metrics)
+
+    def renew(self, settings: Settings) -> None:
+        """Go on with other limits."""
+        self._future_s = settings.shots.future_skew_max_s
+        self._retained_max = timedelta(seconds=settings.shots.timeout_s)
+
+    def take(
+        self, press: PressAddress, incoming: Incoming, changed: Changed, laps: Laps
+    ) -> ShotEvent | None:
+        """Take one message: the event that it is, if it is one.
+
+        Args:
+            press: whose session it came in.
+            incoming: the message.
+            changed: takes the shots that it changes.
+            laps: measures the stages.
+        """
+        now = self._clock.now()
+        decoded = decode(incoming, self._topics, press, now, self._future_s)
+        laps.lap("decode")
+        self._metrics.taken(incoming.topic)
+        if isinstance(decoded, DeadLetter):
+            self._refuse(decoded, incoming)
+            return None
+        if decoded.message is not None and not incoming.retained:
+            self._contradictions.hear(decoded.press, decoded.message.ts, now)
+        if decoded.remarks:
+            self._contradictions.of_message(decoded, now)
+        return self._assemble(decoded, incoming, changed, now)
+
+    def _refuse(self, letter: DeadLetter, incoming: Incoming) -> None:
+        self._results.dead_letter(letter)
+        self._metrics.refused(letter.reason)
+        get_logger().warning(
+            "message_refused",
+            stage="decode",
+            topic=incoming.topic[:200],
+            reason=letter.reason,
+            detail=letter.detail,
+        )
+
+    def _assemble(
+        self, decoded: Decoded, incoming: Incoming, changed: Changed, now: datetime
+    ) -> ShotEvent | None:
+        press = decoded.press
+        match decoded.message:
+            case TelemetryFrame() as frame:
+                self._frame(press, frame, changed, now)
+            case ShotEvent() as event:
+                return self._event(press, event, incoming, changed, now)
+            case QualityRecord() as record:
+                self._record(press, record, now)
+            case PressEvent() | Order() as reported:
+                self._results.event(press, reported, None, now)
+        return None
+
+    def _frame(
+        self, press: PressAddress, frame: TelemetryFrame, changed: Changed, now: datetime
+    ) -> None:
+        of_frame = self._assembler.frame(press, frame, self._contradictions.offset(press))
+        if of_frame.repeat:
+            self._metrics.repeats.labels("telemetry").inc()
+            return
+        self._results.telemetry(press, frame, of_frame.shot, now)
+        for shot in of_frame.changed:
+            changed[shot.shot_key] = shot
+        if of_frame.homeless:
+            self._contradictions.homeless(press, frame, now)
+
+    def _event(
+        self,
+        press: PressAddress,
+        event: ShotEvent,
+        incoming: Incoming,
+        changed: Changed,
+        now: datetime,
+    ) -> ShotEvent | None:
+        offset = self._contradictions.offset(press)
+        if not admit(
+            *(press, event, incoming, self._assembler, self._results, self._metrics, now),
+            age_max=self._retained_max,
+            offset=offset,
+        ):
+            return None
+        for shot in self._assembler.event(press, event, offset):
+            changed[shot.shot_key] = shot
+            self._contradictions.of_shot(shot, now)
+        self._results.event(press, event, self._assembler.shot_of_event(press, event), now)
+        get_logger().info(
+            f"shot_{event.event}",
+            stage="assemble",
+            press=press.press,
+            shot_id=event.shot_id,
+            mold_id=event.mold_id,
+        )
+        return event
+
+    def _record(self, press: PressAddress, record: QualityRecord, now: datetime) -> None:
+        shot_key = self._named.key_of(press, record)
+        self._results.quality(press, record, shot_key, now)
+        self._inference.lab(press, record, self._results.batch.state)
+        pours = self._named.pours_of(press, record)
+        if shot_key is None and pours:
+            self._contradictions.of_record(press, record, pours, now)
