@@ -23,10 +23,11 @@ from edge_agent.shots.readings import INPUT_SIGNALS
 from edge_agent.shots.shot import Reading, Shot
 from edge_agent.shots.shot_key import shot_key
 from edge_agent.shots.steps import Group, fingerprint, grouped
-from twin_core.plausible_ranges import SERIES
 
 REACH = timedelta(hours=12)
 """An ended shot takes late messages for this long, then only the history knows it."""
+NAMELESS_MOLDS = 16
+"""A press with more molds has to name them in its readings."""
 NO_OFFSET = timedelta()
 Judged = Literal["new", "repeat", "contradicts", "too-late"]
 Horizon = dict[tuple[PressAddress, str], datetime]
@@ -43,7 +44,7 @@ class OfFrame:
     repeat: bool = False
     """An equal one has come before."""
     homeless: bool = False
-    """Readings of a part that name neither mold nor shot, and the press has several molds."""
+    """Readings of a part that name neither mold nor shot, while several shots cure."""
 
 
 class Assembler:
@@ -73,6 +74,8 @@ class Assembler:
         self._log = FrameLog()
         self._kept = {shot.shot_key for shot in shots}
         """Of these earlier frames are not in the log."""
+        self._nameless: set[PressAddress] = set()
+        """Presses that have sent readings of a part without a name."""
         self._stale: dict[str, Shot] = {}
         """Shots whose readings must be computed anew."""
         self.renew(signal_age_max_s, timeout_s)
@@ -122,18 +125,26 @@ class Assembler:
             return []
         of_id = self.shots.of_id(press, event.shot_id)
         groups = grouped([*(known for shot in of_id for known in shot.events), event])
-        changed = list[Shot]()
+        changed, molds = list[Shot](), {shot.mold_id for shot in of_id}
+        begins = [shot.begun_at for shot in of_id]
         for group, shot in self._shots_of(press, groups, of_id):
             if event in group:
                 shot.clock_offset_s = offset.total_seconds()
             if shot.follow(group):
                 changed.append(shot)
                 self.shots.moved(shot)
-        for mold_id in {shot.mold_id for shot in (*of_id, *changed)}:
+        molds |= {shot.mold_id for shot in changed}
+        for mold_id in molds:
             changed += [shot for shot in self._ends(press, mold_id) if shot not in changed]
         for shot in changed:
-            self._make_stale(shot)
             self._collect_inputs(shot)
+        if changed:
+            begins += [shot.begun_at for shot in changed]
+            since = min((begin for begin in begins if begin is not None), default=event.ts)
+            beside = self._beside(press, of_id, molds, since)
+            changed += [shot for shot in beside if shot not in changed]
+        for shot in changed:
+            self._make_stale(shot)
         self.settle()
         newest = next((shot for shot in changed if event in shot.events), None)
         if newest is not None:
@@ -152,14 +163,14 @@ class Assembler:
             offset: of the press's clock, where that is wrong.
         """
         self._hear(press, frame.ts - offset)
-        new, in_order = self._log.add(press, frame, shot_readings.logged(frame))
+        new = self._log.add(press, frame, shot_readings.logged(frame))
         shot = self.shot_of(press, frame)
         if not new:
             return OfFrame(shot, repeat=True)
         changed = self._touched(press, frame)
         if shot is not None:
             in_log = self._is_in_log(shot)
-            if in_order or not in_log:
+            if not in_log or shot_readings.follows(shot, frame):
                 shot_readings.add(shot, frame, in_log=in_log)
             else:
                 shot_readings.keep_latest(shot, frame)
@@ -167,8 +178,7 @@ class Assembler:
                 self._make_stale(shot)
             changed = [shot, *(other for other in changed if other is not shot)]
         named = frame.mold_id is not None or frame.shot_id is not None
-        homeless = not named and shot is None and self.shots.molds(press) > 1
-        homeless = homeless and not frame.sensors.keys().isdisjoint(SERIES)
+        homeless = not named and shot is None and len(self._curing(press, frame)) > 1
         return OfFrame(shot, changed, homeless=homeless)
 
     def settle(self) -> None:
@@ -176,9 +186,13 @@ class Assembler:
         stale, self._stale = self._stale, {}
         for shot in stale.values():
             if shot.shot_key in self.shots:
-                alone = self.shots.molds(shot.address) == 1
-                of_id = self.shots.of_id(shot.address, shot.shot_id)
-                shot_readings.compute(shot, of_id, self._log, alone=alone)
+                press = shot.address
+                around = shot_readings.Around(
+                    self.shots.of_id(press, shot.shot_id),
+                    self.shots.of_mold(press, shot.mold_id),
+                    self.shots.of_press(press) if press in self._nameless else [],
+                )
+                shot_readings.compute(shot, around, self._log)
 
     def tick(
         self, now: datetime, holds: Callable[[PressAddress], bool] = lambda _press: True
@@ -228,21 +242,46 @@ class Assembler:
         """The shot that a frame belongs to, if it is known."""
         if frame.shot_id is not None:
             of_id = self.shots.of_id(press, frame.shot_id)
+            of_id = [shot for shot in of_id if shot.accepts(frame.mold_id)]
             if len(of_id) <= 1:
                 return of_id[0] if of_id else None
             begun = [shot for shot in of_id if shot.begun_at is not None]
             before = [shot for shot in begun if shot.begun_at <= frame.ts]  # type: ignore[operator]
             if before:
-                return max(before, key=_begun)
-            return min(begun, key=_begun, default=of_id[0])
+                return max(before, key=_order)
+            return min(begun, key=_order, default=of_id[0])
         if frame.mold_id is not None:
             shots = self.shots.of_mold(press, frame.mold_id)
-        elif self.shots.molds(press) == 1:  # a press with one mold needs to name none
-            shots = self.shots.of_press(press)
         else:
-            return None
+            curing = self._curing(press, frame)
+            return curing[0] if len(curing) == 1 else None
         candidates = [shot for shot in shots if shot.contains(frame.ts)]
-        return max(candidates, key=_begun, default=None)
+        return max(candidates, key=_order, default=None)
+
+    def _curing(self, press: PressAddress, frame: TelemetryFrame) -> list[Shot]:
+        """Shots that readings of a part may be of, which name neither a mold nor a shot."""
+        if not shot_readings.is_of_a_part(frame) or self.shots.molds(press) > NAMELESS_MOLDS:
+            return []
+        self._nameless.add(press)
+        return [shot for shot in self.shots.of_press(press) if shot.contains(frame.ts)]
+
+    def _beside(
+        self, press: PressAddress, of_id: list[Shot], molds: set[str], since: datetime
+    ) -> list[Shot]:
+        """Shots whose readings may be another's now.
+
+        Those of the id, and those that were not over when a shot of their mold, or of a press that
+        sends readings without a name, began.
+        """
+        found = {shot.shot_key: shot for shot in of_id if shot.shot_key in self.shots}
+        if press in self._nameless:
+            near = self.shots.of_press(press)
+        else:
+            near = [shot for mold_id in molds for shot in self.shots.of_mold(press, mold_id)]
+        for shot in near:
+            if shot.closed_at is None or shot.closed_at >= since:
+                found[shot.shot_key] = shot
+        return list(found.values())
 
     def _shots_of(
         self, press: PressAddress, groups: list[Group], known: list[Shot]
@@ -252,7 +291,12 @@ class Assembler:
         found = list[tuple[Group, Shot]]()
         for group in groups:
             prints = [fingerprint(event) for event in group]
-            shot = next((by_origin[mark] for mark in prints if mark in by_origin), None)
+            here = [by_origin[mark] for mark in prints if mark in by_origin]
+            shot = max(here, key=lambda shot: shot.revision, default=None)
+            for other in here:
+                if other is not shot:  # a start and an end that the pour has joined
+                    self.shots.remove(other)
+                    self.left_over.append(other)
             if shot is None:
                 first = group[0]
                 key = shot_key(press, first.mold_id, first.shot_id, first.event, first.ts)
@@ -361,6 +405,7 @@ class Assembler:
     def _collect_inputs(self, shot: Shot) -> None:
         """Find the inputs: the last possible readings before the pour, of the mold or the press."""
         if shot.poured_at is None:
+            shot.inputs = {}
             return
         poured, oldest = us(shot.poured_at), us(shot.poured_at - self._age_max)
         found = dict[str, Reading]()
@@ -385,3 +430,7 @@ class Assembler:
 def _begun(shot: Shot) -> datetime:
     assert shot.begun_at is not None
     return shot.begun_at
+
+
+def _order(shot: Shot) -> tuple[datetime, str]:
+    return _begun(shot), shot.mold_id

@@ -337,7 +337,8 @@ class Pipeline:
         self._corrections.take(shot)
         self.results.batch.forget(shot)
         key = shot.address, shot.mold_id
-        self.results.batch.state |= horizon_state(key, self.assembler.horizon[key])
+        if key in self.assembler.horizon:
+            self.results.batch.state |= horizon_state(key, self.assembler.horizon[key])
 
     async def _correct(self, shot: Shot) -> None:
         reasons = self._corrections.take(shot)

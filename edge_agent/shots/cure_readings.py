@@ -104,3 +104,8 @@ class CureReadings(BaseModel):
 def us(ts: datetime) -> int:
     """Microseconds since 1970."""
     return (ts - _START) // _US
+
+
+def time_of(at_us: int) -> datetime:
+    """Time of microseconds since 1970."""
+    return _START + timedelta(microseconds=at_us)

@@ -45,23 +45,21 @@ class Lane:
     def __len__(self) -> int:
         return len(self.at_us)
 
-    def add(self, at_us: int, content: int, shot: int, values: list[float]) -> tuple[bool, bool]:
-        """Add a frame unless it is there: whether it is new, and whether it is the latest one."""
-        end = len(self.at_us)
-        if not end or at_us > self.at_us[-1]:
-            place, in_order = end, True
-        else:
-            place = bisect_right(self.at_us, at_us)
-            first = bisect_left(self.at_us, at_us, hi=place)
-            if content in self._content[first:place]:
-                return False, False
-            in_order = False
+    def add(self, at_us: int, content: int, shot: int, values: list[float]) -> bool:
+        """Add a frame; false when it is there."""
+        place = len(self.at_us)
+        if place and at_us <= self.at_us[-1]:
+            last = bisect_right(self.at_us, at_us)
+            first = bisect_left(self.at_us, at_us, hi=last)
+            place = bisect_left(self._content, content, first, last)  # of one moment: by content
+            if place < last and self._content[place] == content:
+                return False
         self.at_us.insert(place, at_us)
         self._content.insert(place, content)
         self._shot.insert(place, shot)
         for column, value in zip(self._values, values, strict=True):
             column.insert(place, value)
-        return True, in_order
+        return True
 
     def drop_oldest(self, count: int) -> None:
         """Forget so many frames."""
@@ -104,10 +102,8 @@ class FrameLog:
         self._lanes: OrderedDict[tuple[PressAddress, str | None], Lane] = OrderedDict()
         self._count = 0
 
-    def add(
-        self, press: PressAddress, frame: TelemetryFrame, values: list[float]
-    ) -> tuple[bool, bool]:
-        """Add a frame unless it is there: whether it is new, and the latest of its lane.
+    def add(self, press: PressAddress, frame: TelemetryFrame, values: list[float]) -> bool:
+        """Add a frame; false when it is there.
 
         Args:
             press: press that sent it.
@@ -120,7 +116,7 @@ class FrameLog:
             lane = self._lanes[key] = Lane()
         self._lanes.move_to_end(key)
         shot = number_of(frame.shot_id)
-        new, in_order = lane.add(us(frame.ts), content_of(frame), shot, values)
+        new = lane.add(us(frame.ts), content_of(frame), shot, values)
         if new:
             self._count += 1
             if len(lane) > LANE_FRAMES_MAX:
@@ -129,7 +125,7 @@ class FrameLog:
             while self._count > FRAMES_MAX:
                 _, gone = self._lanes.popitem(last=False)
                 self._count -= len(gone)
-        return new, in_order
+        return new
 
     def lane(self, press: PressAddress, mold_id: str | None) -> Lane | None:
         """Frames of a mold, or those that name none."""

@@ -60,6 +60,8 @@ class Shot(BaseModel):
     clock_offset_s: float = 0.0
     """Of the press's clock against the agent's at its last event, when that is wrong."""
     frames_count: int = 0
+    newest_us: int = -(2**62)
+    """Time of its newest frame [µs]."""
     heard_us: dict[str, tuple[int, int]] = {}
     """Times of the first and last frame by device [µs]; after a restart what lies between them
     counts as a repeat."""
@@ -178,6 +180,12 @@ class Shot(BaseModel):
     def clock_offset(self) -> timedelta:
         """Press's clock minus the agent's; 0 when nothing is wrong."""
         return timedelta(seconds=self.clock_offset_s)
+
+    def accepts(self, mold_id: str | None) -> bool:
+        """Whether readings that name the shot may name this mold, or none."""
+        if mold_id is None or mold_id == self.mold_id:
+            return True
+        return any(event.mold_id == mold_id for event in self.events)
 
     def facts(self) -> str:
         """What a final result is made of, as text to compare."""

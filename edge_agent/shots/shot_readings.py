@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from broker.data_quality import IMPOSSIBLE
 from broker.messages import TelemetryFrame
-from edge_agent.shots.cure_readings import CureReadings, us
+from edge_agent.shots.cure_readings import CureReadings, time_of, us
 from edge_agent.shots.frame_log import CHANNELS, FrameLog, number_of
 from edge_agent.shots.shot import Reading, Shot
+from twin_core.arrays import Array
+from twin_core.plausible_ranges import SERIES
 
 T_PROBE_HOT_C = 60.0
 """No mixture is poured so hot: a probe that reads more at the pour was in the part before."""
@@ -23,6 +29,7 @@ HEATS_K = 0.5
 """A hot probe that rises by so much is in the foam."""
 PROBE_HOT = "probe-still-hot"
 _NO_TIME_US = 2**62
+_OF_A_PART = [CHANNELS.index(name) for name in SERIES]
 
 
 def logged(frame: TelemetryFrame) -> list[float]:
@@ -32,6 +39,18 @@ def logged(frame: TelemetryFrame) -> list[float]:
         if left.reason == IMPOSSIBLE and name in CHANNELS:
             values[CHANNELS.index(name)] = math.inf
     return values
+
+
+def is_of_a_part(frame: TelemetryFrame) -> bool:
+    """Whether a frame has readings of a part, possible or not."""
+    if not frame.sensors.keys().isdisjoint(SERIES):
+        return True
+    return any(n in SERIES and left.reason == IMPOSSIBLE for n, left in frame.left_out.items())
+
+
+def follows(shot: Shot, frame: TelemetryFrame) -> bool:
+    """Whether a frame is later than all those of the shot."""
+    return us(frame.ts) > shot.newest_us
 
 
 def add(shot: Shot, frame: TelemetryFrame, *, in_log: bool) -> None:
@@ -73,19 +92,26 @@ def keep_latest(shot: Shot, frame: TelemetryFrame) -> None:
             shot.latest[name] = Reading(ts=frame.ts, value=value)
 
 
-def compute(shot: Shot, shots_of_id: list[Shot], log: FrameLog, *, alone: bool) -> None:
-    """Compute peaks and counts anew from the log.
+@dataclass(frozen=True)
+class Around:
+    """Shots that readings may belong to instead, each list with the shot itself."""
 
-    Args:
-        shot: the shot; its latest readings are kept.
-        shots_of_id: all shots of its id, itself among them.
-        log: frames.
-        alone: the press has one mold, so frames that name none belong to it.
-    """
+    of_id: list[Shot]
+    of_mold: list[Shot]
+    """Readings belong to the newest that has begun."""
+    of_press: list[Shot]
+    """Empty unless readings of a part come without a name: they are of the shot that is alone."""
+
+
+def compute(shot: Shot, around: Around, log: FrameLog) -> None:
+    """Compute peaks and counts of a shot anew from the log; other latest readings are kept."""
     shot.T_core_max_C = shot.p_cavity_max_bar = None
     shot.frames_count, shot.cure, shot.probe = 0, CureReadings(), "unknown"
+    shot.newest_us = -_NO_TIME_US
     shot.readings_left_out = _beyond_the_log(shot)
-    for at_us, values in _records(shot, shots_of_id, log, alone):
+    shot.latest = {name: read for name, read in shot.latest.items() if name not in CHANNELS}
+    latest = dict[str, tuple[int, float]]()
+    for at_us, values in _records(shot, around, log):
         possible = {}
         for name, value in zip(CHANNELS, values, strict=True):
             if math.isinf(value):
@@ -94,6 +120,10 @@ def compute(shot: Shot, shots_of_id: list[Shot], log: FrameLog, *, alone: bool) 
                 possible[name] = value
         shot.frames_count += 1
         _take(shot, at_us, possible)
+        for name, value in possible.items():
+            latest[name] = max((at_us, value), latest.get(name, (at_us, value)))
+    for name, (at_us, value) in latest.items():
+        shot.latest[name] = Reading(ts=time_of(at_us), value=value)
 
 
 def _beyond_the_log(shot: Shot) -> dict[str, dict[str, int]]:
@@ -107,32 +137,55 @@ def _beyond_the_log(shot: Shot) -> dict[str, dict[str, int]]:
     return found
 
 
-def _records(
-    shot: Shot, shots_of_id: list[Shot], log: FrameLog, alone: bool
-) -> list[tuple[int, list[float]]]:
+def _records(shot: Shot, around: Around, log: FrameLog) -> list[tuple[int, list[float]]]:
     """Frames of a shot in order of time: those that name it, and those of its mold in its time."""
     begun, closed, number = shot.begun_at, shot.closed_at, number_of(shot.shot_id)
     first = -_NO_TIME_US if begun is None else us(begun)
     last = _NO_TIME_US if closed is None else us(closed)
-    others = sorted(us(o.begun_at) for o in shots_of_id if o is not shot and o.begun_at is not None)
-    named_from = -_NO_TIME_US if not any(at < first for at in others) else first
-    named_to = min((at - 1 for at in others if at > first), default=_NO_TIME_US)
+    for other in around.of_mold:
+        if other is not shot and other.begun_at is not None and us(other.begun_at) > first:
+            last = min(last, us(other.begun_at) - 1)
     found = list[tuple[int, list[float]]]()
     for mold_id in {None, shot.mold_id, *(event.mold_id for event in shot.events)}:
         lane = log.lane(shot.address, mold_id)
         if lane is None:
             continue
-        by_time = begun is not None and (mold_id == shot.mold_id or (mold_id is None and alone))
+        others = [o for o in around.of_id if o is not shot and o.accepts(mold_id)]
+        begins = [(us(o.begun_at), o.mold_id) for o in others if o.begun_at is not None]
+        mine_begins = first, shot.mold_id
+        named_from = first if any(other < mine_begins for other in begins) else -_NO_TIME_US
+        later = [other[0] for other in begins if other > mine_begins]
+        named_to = min(later, default=_NO_TIME_US) - 1
+        if begun is None and begins:
+            continue
         times, names, values = lane.records()
         mine = (names == number) & (times >= named_from) & (times <= named_to)
-        if by_time:
-            mine |= (names == 0) & (times >= first) & (times <= last)
+        if begun is not None and (mold_id == shot.mold_id or (mold_id is None and around.of_press)):
+            in_time = (names == 0) & (times >= first) & (times <= last)
+            mine |= (
+                in_time
+                if mold_id is not None
+                else in_time & _alone(shot, around.of_press, times, values)
+            )
         found += zip(times[mine].tolist(), values[mine].tolist(), strict=True)
     found.sort(key=lambda record: record[0])
     return found
 
 
+def _alone(
+    shot: Shot, of_press: list[Shot], times: NDArray[np.int64], values: Array
+) -> NDArray[np.bool_]:
+    """Which frames have readings of a part while no other shot of the press cures."""
+    found: NDArray[np.bool_] = np.asarray(~np.isnan(values[:, _OF_A_PART]).all(axis=1))
+    for other in of_press:
+        if other is not shot and other.begun_at is not None:
+            end = _NO_TIME_US if other.closed_at is None else us(other.closed_at)
+            found &= (times < us(other.begun_at)) | (times > end)
+    return found
+
+
 def _take(shot: Shot, at_us: int, possible: Mapping[str, float]) -> None:
+    shot.newest_us = max(shot.newest_us, at_us)
     poured = None if shot.poured_at is None else us(shot.poured_at)
     closed = _NO_TIME_US if shot.closed_at is None else us(shot.closed_at)
     cures = poured is not None and poured <= at_us <= closed
