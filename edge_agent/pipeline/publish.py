@@ -66,8 +66,8 @@ class Publisher:
         """No session is open yet.
 
         Args:
-            published: told of every message that the broker accepted.
-            took: told how long it took to accept it.
+            published: called with every message that the broker accepted.
+            took: called with how long it took to accept it.
         """
         self.spool, self.clock, self.published, self.took = spool, clock, published, took
         self._senders: dict[str, Sender] = {}
