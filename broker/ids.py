@@ -50,7 +50,7 @@ ShotKey = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{20}$")]
 
 
 def is_identifier(text: str) -> bool:
-    """Whether `text` is an identifier."""
+    """True if `text` is an identifier."""
     return _IDENTIFIER.fullmatch(text) is not None
 
 

@@ -64,7 +64,7 @@ def base_name(name: str) -> str:
 
 @lru_cache(maxsize=1024)
 def has_unit(name: str) -> bool:
-    """Whether `name` is a sensor name: letters, digits and `_`, ending in a known unit."""
+    """True if `name` is a sensor name: letters, digits and `_`, ending in a known unit."""
     return _SENSOR_NAME.fullmatch(name) is not None
 
 

@@ -53,7 +53,7 @@ class Agent:
 
         Args:
             load: reads the configuration again, for ``reload``.
-            service: the service manager, told how it goes.
+            service: the service manager, which gets notices.
 
         Raises:
             InputError, StoreError: something on disk cannot be used, or another agent has it.
@@ -118,7 +118,7 @@ class Agent:
         self._hup.set()
 
     async def run(self) -> None:
-        """Run until told to stop, then drain, flush and say goodbye.
+        """Run until asked to stop, then drain, flush and publish a last status.
 
         Raises:
             SettingsError: ``health.port`` cannot be had.

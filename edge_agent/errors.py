@@ -31,7 +31,7 @@ class SettingsError(InputError):
 
 
 class NameTaken(SettingsError):
-    """Another agent with this site and agent_id was there before this one."""
+    """Error: another agent with this site and agent_id was there before this one."""
 
     usual_hint = (
         "stop one of them, or give this one an agent_id, a certificate and a spool of its own; "

@@ -58,7 +58,7 @@ def describe(
     Args:
         where: what was read: a file; or what gives it for the place of a field.
         secret: names of fields whose values are not shown.
-        model: what was validated; a field that it does not have is told the nearest name.
+        model: what was validated; the error of an unknown field gives the nearest name.
     """
     for item in error.errors(include_url=False):
         path = ".".join(str(part) for part in item["loc"]) or "the whole"

@@ -103,12 +103,12 @@ def _opened(path: Path, bytes_max: int) -> int:
     return number
 
 
-def _check(path: Path, found: os.stat_result, bytes_max: int) -> None:
-    if not stat.S_ISREG(found.st_mode):
-        kind = next((words for is_kind, words in _KINDS if is_kind(found.st_mode)), "no file")
+def _check(path: Path, status: os.stat_result, bytes_max: int) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        kind = next((words for is_kind, words in _KINDS if is_kind(status.st_mode)), "no file")
         raise FileRefused(path, f"is {kind}, not a regular file")
-    if found.st_size > bytes_max:
-        raise FileRefused(path, f"{found.st_size} bytes, more than {bytes_max}, the limit here")
+    if status.st_size > bytes_max:
+        raise FileRefused(path, f"{status.st_size} bytes, more than {bytes_max}, the limit here")
 
 
 def _words(error: OSError | ValueError) -> str:

@@ -25,7 +25,7 @@ def free_port() -> int:
 
 
 async def answers(port: int, timeout_s: float = 1.0) -> bool:
-    """Whether an MQTT broker on `port` accepts an anonymous client within `timeout_s`."""
+    """True if an MQTT broker on `port` accepts an anonymous client within `timeout_s`."""
     try:
         async with asyncio.timeout(timeout_s):
             reader, writer = await asyncio.open_connection(HOST, port)

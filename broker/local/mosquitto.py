@@ -119,7 +119,7 @@ class MosquittoProcess:
 
     @property
     def is_running(self) -> bool:
-        """Whether the process is alive."""
+        """True if the process is alive."""
         return self._process is not None and self._process.poll() is None
 
     @property

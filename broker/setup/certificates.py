@@ -89,7 +89,7 @@ def host_names_of(certificate: x509.Certificate) -> list[str]:
 
 
 def is_from(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
-    """Whether `authority` has signed `certificate`."""
+    """True if `authority` has signed `certificate`."""
     try:
         certificate.verify_directly_issued_by(authority)
     except (ValueError, TypeError, InvalidSignature):

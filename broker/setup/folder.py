@@ -60,7 +60,7 @@ class BrokerFolder:
 
     @property
     def broker_user_is_missing(self) -> bool:
-        """Whether root has made files for a broker user that this machine does not have."""
+        """True if root has made files for a broker user that this machine does not have."""
         return os.geteuid() == 0 and self._owner is None
 
     def files_of(self, name: str) -> tuple[Path, Path]:

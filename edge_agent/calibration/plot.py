@@ -1,4 +1,4 @@
-"""Before and after as a PNG; the only module of the command that needs matplotlib."""
+"""Plot of before and after as a PNG; the only module of the command that needs matplotlib."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def _print_errors(result: BatchResult) -> None:
         )
 
 
-def print_sensitivities(figure: str, found: Mapping[str, Sensitivity]) -> None:
+def print_sensitivities(figure: str, sensitivities: Mapping[str, Sensitivity]) -> None:
     """Sobol indices, the largest first."""
     from rich import box
     from rich.console import Console
@@ -126,7 +126,7 @@ def print_sensitivities(figure: str, found: Mapping[str, Sensitivity]) -> None:
     table = Table(box=box.SIMPLE, pad_edge=False)
     for i, name in enumerate(("input", "alone", "with all others")):
         table.add_column(name, justify="right" if i else "left", no_wrap=True)
-    for path, s in sorted(found.items(), key=lambda item: -item[1].total):
+    for path, s in sorted(sensitivities.items(), key=lambda item: -item[1].total):
         table.add_row(
             path,
             f"{s.first:.3f} +- {s.first_confidence:.3f}",

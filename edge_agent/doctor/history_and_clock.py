@@ -121,7 +121,7 @@ def _offset(url: str, offset_s: float, round_trip_s: float) -> Finding:
 
 
 def _kept_right() -> bool | None:
-    """Whether the kernel, or systemd, says that the clock is synchronised; None: not known."""
+    """True if the kernel, or systemd, says that the clock is synchronised; None: not known."""
     if Path("/run/systemd/timesync/synchronized").exists():
         return True
     try:

@@ -68,7 +68,7 @@ class Earlier(BaseModel):
 
     @property
     def began_s(self) -> float:
-        """To put rows in order."""
+        """Time at which the shot began, to put rows in order [s]."""
         known = [self.poured_at_s, self.closed_at_s, *(record.at_s for record in self.records)]
         return min((at for at in known if at is not None), default=math.inf)
 

@@ -31,7 +31,7 @@ class Offline:
     words: str
 
     def as_dict(self) -> dict[str, Any]:
-        """For the JSON; the last two under the names of the first generation."""
+        """Data for the JSON; the last two under the names of the first generation."""
         correction = self.correction
         model = None if correction is None else correction.model
         return {
@@ -70,18 +70,18 @@ DIGITS = {
 """Words, unit and digits of what a model corrects, by target."""
 
 
-def rows_beside(found: Offline, result: SimulationResult) -> list[tuple[str, ...]]:
+def rows_beside(answer: Offline, result: SimulationResult) -> list[tuple[str, ...]]:
     """Rows: quantity, physics, corrected, interval, unit."""
-    if found.correction is None:
+    if answer.correction is None:
         return []
     columns, rows = physics_columns(result), list[tuple[str, ...]]()
     for name, (words, unit, digits) in DIGITS.items():
         target = TARGETS[name]
-        if target.quantity not in found.correction.values:
+        if target.quantity not in answer.correction.values:
             continue
         value, interval = (
-            found.correction.values[target.quantity],
-            found.correction.intervals[target.quantity],
+            answer.correction.values[target.quantity],
+            answer.correction.intervals[target.quantity],
         )
         low, high = (f"{end:.{digits}f}" for end in (interval.low, interval.high))
         between = f"{low} to {high} ({100 * interval.coverage:.0f} %)"

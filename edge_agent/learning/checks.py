@@ -136,7 +136,7 @@ class Findings:
         }
 
     def sorted(self) -> list[tuple[tuple[str, str], Finding]]:
-        """In the order of the rules."""
+        """Findings in the order of the rules."""
         order = list(RULES)
         return sorted(self.found.items(), key=lambda item: (order.index(item[0][0]), item[0][1]))
 

@@ -69,8 +69,8 @@ async def from_history(
     )
     records = Records()
 
-    def keep(found: list[dict[str, Any]]) -> None:
-        for row in found:
+    def keep(rows: list[dict[str, Any]]) -> None:
+        for row in rows:
             records.setdefault(_record_key(row, row["shot_key"]), []).append(_record(row))
 
     await reader.each("quality", RowFilter(since), _counted("quality", keep, progress))
@@ -151,7 +151,7 @@ class _Walk:
             self._give_away(datetime.fromisoformat(rows[-1]["ts"]))
 
     def finish(self) -> None:
-        """There are no more readings."""
+        """End of the readings."""
         self._give_away(datetime.max.replace(tzinfo=UTC))
 
     def _until(self, ts: datetime) -> None:

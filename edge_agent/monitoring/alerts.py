@@ -268,7 +268,7 @@ def readings_without_shot(press: PressAddress, frame: TelemetryFrame, now: datet
 
 
 def two_agents(press: PressAddress, words: str, now: datetime) -> Alert:
-    """Another agent with the name of this one was started, and will end."""
+    """Alert that another agent with the name of this one was started, and will end."""
     return _alert(press, now, codes.TWO_AGENTS, "warning", words)
 
 

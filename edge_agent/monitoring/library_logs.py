@@ -40,7 +40,7 @@ class _ToldAlready(logging.Filter):
 
 
 def take_over() -> None:
-    """From now on nothing else writes to stderr; to be called once, after ``logs.configure``."""
+    """Keep everything else from stderr; to be called once, after ``logs.configure``."""
     root = logging.getLogger()
     root.handlers = [_ToOurLog()]
     root.setLevel(logging.WARNING)

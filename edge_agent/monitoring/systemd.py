@@ -49,7 +49,7 @@ class Service:
             self._send("WATCHDOG=1")
 
     def close(self) -> None:
-        """Nothing more will be told."""
+        """Close the socket of notices."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None

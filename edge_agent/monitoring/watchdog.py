@@ -29,7 +29,7 @@ class Watch:
         """Watch a loop.
 
         Args:
-            observe: told how long each batch took.
+            observe: called with the duration of each batch [s].
             patience_s: how much longer than others it may be at one thing.
         """
         self.name = name
@@ -50,7 +50,7 @@ class Watch:
         return self._busy_since is None
 
     def rest(self) -> None:
-        """Nothing is to be done, or not now."""
+        """Rest: nothing is to be done, or not now."""
         self._busy_since = None
 
     def nothing(self) -> None:
@@ -86,7 +86,7 @@ class Watch:
         return attempt
 
     def busy_s(self) -> float:
-        """For how long the loop has been at one thing."""
+        """Seconds for which the loop has been at one thing."""
         since = self._busy_since
         return 0.0 if since is None else monotonic() - since
 

@@ -71,7 +71,7 @@ class Batch:
         return count < WINDOWS_TAKEN * inlet.window and size < BYTES_TAKEN
 
     def begin(self) -> None:
-        """There is something in it."""
+        """Begin the batch: there is something in it."""
         if self.since is None:
             self.since = monotonic()
 
@@ -88,7 +88,7 @@ class Batch:
         self.begin()
 
     def forget(self, shot: Shot) -> None:
-        """Only the history needs to know this shot."""
+        """Forget the state of a shot: only the history needs to know it."""
         self.shots.pop(shot.shot_key, None)
         self.state[SHOT_SCOPE, shot.shot_key] = None
         self.begin()
@@ -137,8 +137,8 @@ class Writer:
         """Nothing is being written.
 
         Args:
-            written: told of every transaction.
-            refuses: told when the disk has refused twice, and when it takes again.
+            written: called with every transaction.
+            refuses: called when the disk has refused twice, and when it takes again.
         """
         self._spool, self._publisher, self._revisions = spool, publisher, revisions
         self._clock, self._metrics = clock, metrics

@@ -69,8 +69,8 @@ class Pipeline:
         """Go on with the shots that the spool holds.
 
         Args:
-            committed: told of every transaction.
-            refuses: told when the disk refuses again and again, and when it takes again.
+            committed: called with every transaction.
+            refuses: called when the disk refuses again and again, and when it takes again.
         """
         self._settings, self._catalogue = settings, catalogue
         self._spool, self._clock = spool, clock

@@ -70,9 +70,9 @@ class Publisher:
         """No session is open yet.
 
         Args:
-            published: told of every message that the broker accepted.
-            took: told how long it took to accept it.
-            refused: told of every message that it refused for good.
+            published: called with every message that the broker accepted.
+            took: called with how long it took to accept it.
+            refused: called with every message that it refused for good.
         """
         self.spool, self.clock, self.published, self.took = spool, clock, published, took
         self.refused = refused

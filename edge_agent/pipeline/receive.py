@@ -31,7 +31,7 @@ class Inlet:
         window: int = BATCH,
         inbox: bool = False,
     ) -> None:
-        """Nothing has come in yet.
+        """Make an empty inlet.
 
         Args:
             press: whose messages these are.
@@ -94,7 +94,7 @@ class Inlet:
 
 
 def _nobody(_messages: Sequence[Incoming]) -> None:
-    """Nobody waits for an acknowledgement."""
+    """Ignore what is acknowledged: no session waits for it."""
 
 
 async def receive(session: Session, inlet: Inlet, watch: Watch) -> None:

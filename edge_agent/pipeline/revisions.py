@@ -68,7 +68,7 @@ class Revisions:
         return counter.last
 
     def pass_over(self, press: PressAddress, revision: int) -> None:
-        """Another agent has used numbers of this press up to this one."""
+        """Pass over numbers of a press that another agent has used."""
         counter = self._of(press)
         counter.last = max(counter.last, revision)
 
@@ -83,7 +83,7 @@ class Revisions:
         return state
 
     def renew(self, state: State) -> None:
-        """Before a transaction is tried again: another may have reserved more meanwhile."""
+        """Renew a state before a transaction is tried again: more may be reserved meanwhile."""
         for (scope, press), value in state.items():
             if scope == REVISION_SCOPE and value is not None:
                 state[scope, press] = {"reserved_to": self._counters[press].asked}

@@ -53,7 +53,7 @@ class Membership:
         metrics: Metrics,
         vitals: Vitals,
     ) -> None:
-        """Nothing is opened yet."""
+        """Make a membership; nothing is opened yet."""
         self._settings, self._group = settings, group
         self._me, self._presence = identity, presence
         self._sessions, self._vitals = sessions, vitals
@@ -76,7 +76,7 @@ class Membership:
         self._settings = settings
 
     async def run(self) -> None:
-        """Keep the session of the group until told to leave; every failure is tried again.
+        """Keep the session of the group until ``leave`` is called; every failure is tried again.
 
         Raises:
             SettingsError: this broker knows no shared subscriptions.

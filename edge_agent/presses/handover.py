@@ -43,7 +43,7 @@ class Handover:
         shots: Iterable[Shot],
         clock: Clock,
     ) -> None:
-        """Nothing is retained yet.
+        """Make a handover; nothing is retained yet.
 
         Args:
             shots: those of the press, as they are on disk.

@@ -77,7 +77,7 @@ class HeldPresses:
         get_logger().info("press_taken", press=press.press, count=len(taken))
 
     async def give_up(self, press: PressAddress) -> None:
-        """Another has the press, or will: forget its shots, and what was still to be said.
+        """Forget the shots of a press that another agent has or gets, and what was to be published.
 
         Raises:
             StoreError: the disk refuses; it can be called again.
@@ -90,11 +90,11 @@ class HeldPresses:
             await self._exchange(self._shots.of_press(press), [])
 
     def _is_unknown(self, agent_id: str, shot: Shot) -> bool:
-        """Whether this agent has to take a shot: another left it, or it has been forgotten here."""
+        """True if this agent has to take a shot: another left it, or it has been forgotten here."""
         return agent_id != self._agent_id or shot.shot_key not in self._shots
 
     async def _exchange(self, gone: list[Shot], taken: list[Shot]) -> None:
-        """On disk first: when it refuses, all of it is done again."""
+        """Exchange shots, on disk first: when it refuses, all of it is done again."""
         changes = Changes()
         changes.state |= {(SHOT_SCOPE, shot.shot_key): None for shot in gone}
         for shot in taken:

@@ -51,7 +51,7 @@ class Presence:
     """Says who we are, and hears who else says so."""
 
     def __init__(self, settings: Settings, identity: Identity) -> None:
-        """Nothing is opened yet; ``current`` and ``give_way`` are set before ``run``."""
+        """Make a presence; ``current`` and ``give_way`` are set before ``run``."""
         self._settings, self._me = settings, identity
         self.current: Callable[[], Mapping[str, Status]] = dict
         """Our statuses as they are now, by topic."""

@@ -55,7 +55,7 @@ class PressSession:
     """The session of a press while it is open."""
 
     def __init__(self, link: Link, session: Session, settings: Settings, tools: Tools) -> None:
-        """Nothing is sent yet."""
+        """Make a session; nothing is sent yet."""
         self._link, self._session = link, session
         self._settings, self._tools = settings, tools
         self._settle = asyncio.Event()
@@ -145,7 +145,7 @@ class PressSession:
             self._settle.set()
 
     async def _settles(self, watch: Watch) -> None:
-        """In a group: retain the shots, then acknowledge."""
+        """Retain the shots for the next agent of a group, then acknowledge."""
         link = self._link
         while True:
             await self._settle.wait()

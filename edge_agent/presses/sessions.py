@@ -54,7 +54,7 @@ class Sessions:
         metrics: Metrics,
         vitals: Vitals,
     ) -> None:
-        """Nothing is opened yet."""
+        """Make sessions; nothing is opened yet."""
         self._pipeline = pipeline
         self._held = HeldPresses(
             settings.agent_id, settings.group is not None, pipeline, spool, clock

@@ -52,7 +52,7 @@ class Kept:
     topics: tuple[str, ...]
 
     def document(self) -> dict[str, object]:
-        """For the spool."""
+        """Changes for the spool."""
         return {"client_id": self.client_id, "topics": list(self.topics)}
 
 
@@ -84,7 +84,7 @@ class TakeOver:
         clock: Clock,
         pipeline: Pipeline,
     ) -> None:
-        """Nothing is opened."""
+        """Make a takeover; nothing is opened."""
         self._settings, self._ids = settings, ids
         self._spool, self._clock, self._pipeline = spool, clock, pipeline
 

@@ -32,7 +32,7 @@ def check_suffix(path: Path) -> None:
         raise InputError(f"{path}: a report ends in {' or '.join(SUFFIXES)}: rename it")
 
 
-def write_report(path: Path, found: FeatureSet, findings: Findings) -> Path:
+def write_report(path: Path, features: FeatureSet, findings: Findings) -> Path:
     """Write the page, and the same as JSON beside it; returns the latter.
 
     Raises:
@@ -40,13 +40,13 @@ def write_report(path: Path, found: FeatureSet, findings: Findings) -> Path:
     """
     summary = path.with_suffix(".json")
     content = {
-        **found.metadata,
+        **features.metadata,
         **findings.summary(),
-        "filled": {name: round(share, 4) for name, share in filled(found).items()},
+        "filled": {name: round(share, 4) for name, share in filled(features).items()},
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page_text(page(found, findings), path.suffix), encoding="utf-8")
+        path.write_text(page_text(page(features, findings), path.suffix), encoding="utf-8")
         summary.write_text(
             json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
         )
@@ -55,17 +55,17 @@ def write_report(path: Path, found: FeatureSet, findings: Findings) -> Path:
     return summary
 
 
-def filled(found: FeatureSet) -> dict[str, float]:
+def filled(features: FeatureSet) -> dict[str, float]:
     """Share of rows in which a column has a value."""
-    return {name: float(np.isfinite(found.columns[name]).mean()) for name in COLUMNS}
+    return {name: float(np.isfinite(features.columns[name]).mean()) for name in COLUMNS}
 
 
-def page(found: FeatureSet, findings: Findings) -> Page:
+def page(features: FeatureSet, findings: Findings) -> Page:
     """The report: what was read, what is wrong, what each column holds."""
     shots = findings.shots
     lead = Text(
         f"{shots['read']} shots read, {shots['rows']} rows, {shots['simulated']} of them of a "
-        f"virtual press. Source: {found.metadata['source']}. {NOTHING_FILLED}"
+        f"virtual press. Source: {features.metadata['source']}. {NOTHING_FILLED}"
     )
     sections = []
     by_kind = groupby(findings.sorted(), key=lambda item: RULES[item[0][0]].kind)
@@ -85,10 +85,10 @@ def page(found: FeatureSet, findings: Findings) -> Page:
         sections.append(Section("Findings", (Text("None."),)))
     shares: list[list[Words]] = [
         [Code(name), COLUMNS[name].known, f"{100 * share:.0f}"]
-        for name, share in filled(found).items()
+        for name, share in filled(features).items()
     ]
     columns = Table.of("column|known|rows with a value, %", shares, "rows with a value, %")
-    file: list[list[Words]] = [[name, Code(value)] for name, value in found.metadata.items()]
+    file: list[list[Words]] = [[name, Code(value)] for name, value in features.metadata.items()]
     facts = Table.of("what|value", file, "")
     return Page(
         "Feature set: what was found",

@@ -149,11 +149,11 @@ def diagnostics_table(result: SimulationResult) -> Table:
     return Table.of("finding|words|evidence", rows)
 
 
-def evidence(found: dict[str, float | str]) -> str:
+def evidence(values: dict[str, float | str]) -> str:
     """``{"fill_ratio": 0.9}`` -> ``fill_ratio 0.9``."""
     return ", ".join(
         f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in found.items()
+        for name, value in values.items()
     )
 
 

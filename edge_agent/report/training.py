@@ -48,7 +48,7 @@ def training_page(label: str, trained: Trained, judged: Mapping[str, Evaluation]
     """The page of a model; ``judged`` are its scores on feature sets that it never saw."""
     sections = [
         _scores(trained),
-        *(_judged(name, found, trained.card.coverage) for name, found in judged.items()),
+        *(_unseen(name, found, trained.card.coverage) for name, found in judged.items()),
         _targets(trained),
         _coverage(trained),
         *_risks(trained),
@@ -123,27 +123,29 @@ def _scores(trained: Trained) -> Section:
     return Section("How good it is", tuple(blocks))
 
 
-def _judged(name: str, found: Evaluation, coverage: float) -> Section:
-    numeric = SCORES.replace("unit|target|", "")
+def _unseen(name: str, evaluation: Evaluation, coverage: float) -> Section:
+    table, numeric = evaluation.table, SCORES.replace("unit|target|", "")
     blocks: list[Block] = [
         Text(
-            f"{len(found.table)} shots on {len(np.unique(found.table.molds))} molds with no part "
-            f"in training, answered by the file itself. {found.outside_count} of them lie outside "
-            f"the range that it learned from, and for {found.withheld_count} it withholds its "
-            "answer: there the physics stands."
+            f"{len(table)} shots on {len(np.unique(table.molds))} molds with no part "
+            f"in training, answered by the file itself. {evaluation.outside_count} of them lie "
+            "outside the range that it learned from, and for "
+            f"{evaluation.withheld_count} it withholds its answer: there the physics stands."
         ),
-        Table.of(SCORES, score_rows(found.scores), numeric, "All of them"),
+        Table.of(SCORES, score_rows(evaluation.scores), numeric, "All of them"),
     ]
-    if found.outside:
-        blocks.append(Table.of(SCORES, score_rows(found.outside), numeric, "Outside the range"))
-    blocks.append(Items(tuple(verdicts(found, coverage))))
+    if evaluation.outside:
+        blocks.append(
+            Table.of(SCORES, score_rows(evaluation.outside), numeric, "Outside the range")
+        )
+    blocks.append(Items(tuple(verdicts(evaluation, coverage))))
     return Section(f"Unseen: {name}", tuple(blocks))
 
 
-def verdicts(found: Evaluation, coverage: float) -> list[str]:
-    """Whether the model holds what is asked of one, in words."""
+def verdicts(evaluation: Evaluation, coverage: float) -> list[str]:
+    """Verdicts whether the model does what is asked of one, in words."""
     lines = []
-    for name, one in found.scores.items():
+    for name, one in evaluation.scores.items():
         worst = min(one.coverage_by_mold.values(), default=1.0)
         held = {
             f"error {one.ratio:.2f} of the physics alone (at most {SHARE_ALLOWED})": one.ratio
@@ -154,7 +156,7 @@ def verdicts(found: Evaluation, coverage: float) -> list[str]:
             <= INSIDE,
             f"{worst:.0%} on the worst mold (at least {INSIDE_MOLD:.0%})": worst >= INSIDE_MOLD,
         }
-        outside = found.outside.get(name)
+        outside = evaluation.outside.get(name)
         if outside is not None:
             words = f"{outside.ratio:.2f} outside its range (at most {WORSE_ALLOWED})"
             held[words] = outside.ratio <= WORSE_ALLOWED

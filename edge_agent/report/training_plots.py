@@ -41,9 +41,9 @@ def target_plots(
     )
 
 
-def coverage_plot(name: str, found: Score, coverage: float) -> Plot:
+def coverage_plot(name: str, score: Score, coverage: float) -> Plot:
     """Share of shots inside their interval, mold by mold, in order."""
-    shares = np.sort(list(found.coverage_by_mold.values()))
+    shares = np.sort(list(score.coverage_by_mold.values()))
     at = np.arange(1.0, len(shares) + 1.0)
     return Plot(
         name=f"coverage_{name}",
@@ -55,7 +55,7 @@ def coverage_plot(name: str, found: Score, coverage: float) -> Plot:
         curves=(
             Curve("mold", at, shares, 0, "points"),
             Curve("asked", at, np.full(len(at), coverage), 1, "dashed"),
-            Curve("overall", at, np.full(len(at), found.coverage), 2, "dotted"),
+            Curve("overall", at, np.full(len(at), score.coverage), 2, "dotted"),
         ),
     )
 

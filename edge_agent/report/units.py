@@ -29,7 +29,7 @@ def unit_of(name: str) -> str:
 
 
 def fixed(value: float | None, digits: int = 1) -> str:
-    """With this many digits behind the point, zero without a sign; ``-`` for no value."""
+    """Number with so many digits behind the point, zero without a sign; ``-`` for no value."""
     if value is None:
         return "-"
     words = f"{value:.{digits}f}"

@@ -69,7 +69,7 @@ class CureReadings(BaseModel):
         self._cured(sensor, at_us, value, poured_us)
 
     def poured(self, poured_at: datetime) -> None:
-        """Now it is known when the foam was poured: what was read before that is not its."""
+        """Take the time of the pour: readings before it are not of this foam."""
         early, self.early, self.peaks = self.early, {}, dict(self.peaks)
         start = us(poured_at)
         self.peaks = {name: peak for name, peak in self.peaks.items() if peak[0] >= start}

@@ -43,7 +43,7 @@ class SpoolReader:
     """Reads the figures over a connection of its own: the agent never waits for it."""
 
     def __init__(self, path: Path, problem: Callable[[], str | None] = lambda: None) -> None:
-        """Nothing is opened yet.
+        """Make a collector; nothing is opened yet.
 
         Args:
             problem: why that is not the agent's file any more; then it is not looked into.

@@ -235,7 +235,7 @@ class Spool:
         return [Stored(r[0], _time(r[1]), HistoryRow(r[2], r[3])) for r in rows]
 
     def exchange(self, press: str, retained: Mapping[str, bytes], now: datetime) -> None:
-        """Nothing waits to be said about a press any more, and this is what is retained of it."""
+        """Exchange what is retained of a press; nothing more waits to be published for it."""
         at = format_timestamp(now)
         with self._transaction() as db:
             db.execute("DELETE FROM publish WHERE press = ?", (press,))

@@ -28,7 +28,7 @@ FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 class SpoolInUse(SettingsError):
-    """Another process has the spool."""
+    """Error: another process has the spool."""
 
     usual_hint = "give every agent a spool.path of its own, or stop the other one"
 

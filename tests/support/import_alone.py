@@ -19,7 +19,7 @@ PACKAGES = ("twin_core", "broker", "edge_agent")
 
 
 def is_own(name: str) -> bool:
-    """Whether a module is the project's."""
+    """True if a module is the project's."""
     return name.partition(".")[0] in PACKAGES
 
 

@@ -30,7 +30,7 @@ class LinkProxy(LocalServer):
     """
 
     def __init__(self, port: int, round_trip_s: float = 0.0) -> None:
-        """Nothing listens yet.
+        """Make a proxy; nothing listens yet.
 
         Args:
             port: where the data go.

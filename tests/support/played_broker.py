@@ -59,7 +59,7 @@ class PlayedBroker(LocalServer):
         self.hang_up()
 
     def send(self, data: bytes) -> None:
-        """To every session."""
+        """Send to every session."""
         for writer in self._open:
             writer.write(data)
 

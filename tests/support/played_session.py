@@ -26,7 +26,7 @@ class Sent:
         self.outcome.set_result(None)
 
     def refuse(self, error: Exception) -> None:
-        """It refuses it, or the link is lost."""
+        """Refuse it, or lose the link."""
         self.outcome.set_exception(error)
 
 

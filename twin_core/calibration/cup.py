@@ -54,7 +54,7 @@ class SheetComparison:
 
     @property
     def met(self) -> bool:
-        """Whether it is within its tolerance."""
+        """True if it is within its tolerance."""
         return self.error is not None and abs(self.error) <= self.tolerance
 
 

@@ -109,7 +109,7 @@ def reading(k: Kpis, name: str) -> float | None:
 
 
 def has(system: MaterialSystem, free: FreeParameter) -> bool:
-    """Whether a lever has something to turn in this system."""
+    """True if a parameter has something to turn in this system."""
     try:
         free.start(system)
     except InputError:

@@ -66,7 +66,7 @@ class Observation:
             raise InputError(f"{self.kind}: a density must be positive")
 
     def residuals(self, simulated: Array) -> Array:
-        """In units of sigma, weighted; densities by their logarithm."""
+        """Residuals in units of sigma, weighted; densities by their logarithm."""
         sigma = SIGMA[self.kind] if self.sigma is None else self.sigma
         off = simulated - self.values
         if self.kind == "rho_kg_per_m3":

@@ -26,7 +26,7 @@ class Change:
 
 
 def rounded(value: float, digits: int = DIGITS) -> float:
-    """To so many significant digits, as it is written into a file."""
+    """Round to so many significant digits, as it is written into a file."""
     return float(f"{value:.{digits}g}")
 
 
@@ -59,7 +59,7 @@ def fitted_number(
 
 
 def same(one: object, other: object) -> bool:
-    """Whether two dumped models say the same, but for spreads and rounding."""
+    """True if two dumped models say the same, but for spreads and rounding."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(
             same(one[name], other[name]) for name in one if name != "spread"

@@ -131,11 +131,13 @@ class Model:
         fade = (WITHHELD_RATIO - outside) / (WITHHELD_RATIO - CERTAIN_RATIO)
         return np.clip(fade, 0.0, 1.0), outside, worst
 
-    def residual(self, name: str, said: Mapping[str, Any], trust: Any) -> tuple[Any, Any]:
+    def residual(self, name: str, outputs: Mapping[str, Any], trust: Any) -> tuple[Any, Any]:
         """Residual of a target and half the width of its interval, faded and widened."""
         card = self.card.targets[name]
-        half = trust * card.width * said[f"{name}.spread"] + (1.0 - trust) * card.physics_half_width
-        return trust * said[name], half
+        half = (
+            trust * card.width * outputs[f"{name}.spread"] + (1.0 - trust) * card.physics_half_width
+        )
+        return trust * outputs[name], half
 
     def run(self, features: Any) -> dict[str, Any]:
         """All outputs for many rows, (shots,) each; the risks are calibrated.
@@ -155,13 +157,13 @@ class Model:
         return said
 
     def _expected(
-        self, name: str, said: dict[str, Any], row: Mapping[str, float], trust: float
+        self, name: str, outputs: dict[str, Any], row: Mapping[str, float], trust: float
     ) -> Expected | None:
         target = TARGETS[name]
         physics = row.get(target.physics, math.nan)
         if math.isnan(physics):
             return None
-        residuals, halves = self.residual(name, said, trust)
+        residuals, halves = self.residual(name, outputs, trust)
         residual, half = float(residuals[0]), float(halves[0])
         values = (residual, residual - half, residual + half)
         return Expected(*(corrected(target, physics, value) for value in values))

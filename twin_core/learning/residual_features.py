@@ -51,7 +51,7 @@ def inputs_of(row: Mapping[str, float]) -> tuple[float, ...]:
 def residual_features(
     mold: KnownResults,
     press: KnownResults,
-    news: Mapping[str, Sequence[float]],
+    recent: Mapping[str, Sequence[float]],
     poured_at_s: float,
     inputs: tuple[float, ...],
 ) -> dict[str, float]:
@@ -60,7 +60,7 @@ def residual_features(
     Args:
         mold: results of its mold on this press.
         press: results of all molds of the press.
-        news: by target, how far the latest results on the site lie above those before.
+        recent: by target, how far the latest results on the site lie above those before.
         poured_at_s: time of the pour [s], by the clock of ``KnownResults.opened_at_s``.
         inputs: ``inputs_of`` the shot.
     """
@@ -81,7 +81,7 @@ def residual_features(
         row[f"dev_{name}_share"] = 1.0 - _drawn(ones[0], _drawn(ones[1], 0.0))
         row[f"prev_{name}_std{LONGEST}"] = _std(known)
         _means(row, f"press_{name}", of_press)
-        row[f"site_{name}_news"] = _mean(news.get(name, ()))
+        row[f"site_{name}_news"] = _mean(recent.get(name, ()))
     opened = mold.opened_at_s
     row["prev_pause_s"] = NAN if opened is None else poured_at_s - opened
     row["prev_defect_share"] = _mean(mold.defects)

@@ -90,7 +90,7 @@ def _knows_material(model: Model, table: FeatureSet) -> NDArray[np.bool_]:
     return np.array([model.card.systems.get(system) == hashed for system, hashed in pairs], bool)
 
 
-def _brier(name: str, table: FeatureSet, said: Mapping[str, Any]) -> Array:
+def _brier(name: str, table: FeatureSet, outputs: Mapping[str, Any]) -> Array:
     column = "qc_any_defect" if name == "any_defect" else f"qc_defect_{name}"
-    found: Array = (table[column].astype(float) - said[f"risk.{name}"]) ** 2
+    found: Array = (table[column].astype(float) - outputs[f"risk.{name}"]) ** 2
     return found

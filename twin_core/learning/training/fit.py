@@ -77,7 +77,7 @@ Each = Callable[[Callable[[Part, int | None], Any], Sequence[Part]], Iterable[An
 
 
 def one_by_one(function: Callable[[Part, int | None], Any], parts: Sequence[Part]) -> Iterable[Any]:
-    """Here, one after the other."""
+    """Run tasks here, one after the other."""
     return (function(part, None) for part in parts)
 
 

@@ -79,7 +79,7 @@ def train(
 
     Args:
         columns: a feature set: arrays by name, see ``columns.COLUMNS`` and ``columns.IDS``.
-        progress: told what begins.
+        progress: called with what begins.
         each: fits the parts.
 
     Raises:
