@@ -210,6 +210,21 @@ class TestRecipe:
         assert detail.startswith(f"recipe.{name}: ")
         assert words in detail
 
+    def test_what_no_hall_has_is_a_gap_that_is_told(self) -> None:
+        recipe = {"m_polyol_kg": 1.0, "m_iso_kg": 1.1, "T_ambient_C": 150.0, "T_iso_C": 23.0}
+        found = sent(shot(recipe=recipe), "shot")
+        event = accepted(found).message
+        assert isinstance(event, ShotEvent)
+        assert event.recipe is not None
+        assert (event.recipe.T_ambient_C, event.recipe.T_iso_C) == (None, 23.0)
+        assert said(found) == {"recipe.T_ambient_C": IMPOSSIBLE}
+        assert "150 is outside -50 to 80" in accepted(found).remarks[0].words
+
+    def test_a_mass_that_cannot_be_is_refused(self) -> None:
+        recipe = {"m_polyol_kg": 3276.7, "m_iso_kg": 1.1}
+        detail = refused(sent(shot(recipe=recipe), "shot")).detail
+        assert detail.startswith("recipe.m_polyol_kg: 3276.7 is outside 0 to 1000")
+
 
 class TestPayloadForms:
     """Case 09: the reason names the form and the way out."""
