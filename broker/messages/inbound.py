@@ -25,9 +25,15 @@ from broker.messages.base import (
     refusal,
     with_current_names,
 )
-from broker.messages.left_out import LEFT_OUT_LIMIT, LeftOut, in_known_units, set_aside
+from broker.messages.left_out import (
+    LEFT_OUT_LIMIT,
+    LeftOut,
+    in_known_units,
+    set_aside,
+    without_nothing,
+)
 from broker.messages.recipe import Recipe
-from broker.near_names import meant_sensor
+from broker.near_names import meant_in, meant_sensor
 from broker.sensors import SENSOR_PATTERN, SUFFIXES_TEXT, has_unit
 from broker.timestamps import Timestamp
 
@@ -100,7 +106,7 @@ class TelemetryFrame(Message):
     @classmethod
     def prepared(cls, document: dict[str, Any]) -> dict[str, Any]:
         """The document with what is no reading in `left_out`."""
-        return set_aside(document)
+        return set_aside(without_nothing(document))
 
     @model_validator(mode="before")
     @classmethod
@@ -110,11 +116,10 @@ class TelemetryFrame(Message):
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if not (self.sensors or self.metrics or self.status or self.left_out):
-            raise refusal(
-                RefusalCode.MISSING_FIELD,
-                "expected at least one entry in sensors, metrics or status",
-                "sensors",
-            )
+            words = "expected at least one entry in sensors, metrics or status"
+            for name, known in meant_in(self.model_extra or {}, ("sensors", "metrics")).items():
+                words += f"; {name[:64]!r} is there: is {known} meant?"
+            raise refusal(RefusalCode.MISSING_FIELD, words, "sensors")
         return self
 
 

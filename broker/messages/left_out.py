@@ -36,6 +36,18 @@ class LeftOut(WireModel):
     """Details for people: the value that stood there, and the way out."""
 
 
+_MAY_BE_NOTHING = {"shot_id": "", "mold_id": "", "sensors": None, "metrics": None, "status": None}
+"""What senders write that have nothing to say there: no shot runs, no states are known."""
+
+
+def without_nothing(document: dict[str, Any]) -> dict[str, Any]:
+    """The document of a frame without fields that say nothing."""
+    nothing = [name for name, value in _MAY_BE_NOTHING.items() if document.get(name, 0) == value]
+    if not nothing:
+        return document
+    return {name: value for name, value in document.items() if name not in nothing}
+
+
 def set_aside(document: dict[str, Any]) -> dict[str, Any]:
     """The document of a frame with what is no reading in `left_out` instead, by name."""
     left: dict[str, dict[str, Any]] = {}

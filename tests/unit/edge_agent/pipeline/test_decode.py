@@ -141,6 +141,22 @@ class TestOneWildChannel:
         assert frame(found).sensors == {"T_core_C": 60.0}
         assert list(frame(found).left_out) == ["T_mold_C"]
 
+    @pytest.mark.parametrize("name", ["T core", "T_core_°C", "T-core", "T core C"])
+    def test_a_name_that_is_none_is_refused_with_the_one_that_is_meant(self, name: str) -> None:
+        detail = refused(sent(telemetry(sensors={name: 50.0}))).detail
+        assert detail.startswith(f"sensors.{name}: ")
+        assert "is T_core_C meant?" in detail
+
+    def test_sections_and_ids_that_say_nothing_are_absent(self) -> None:
+        found = frame(sent(telemetry(metrics=None, status=None, shot_id="", mold_id="")))
+        assert (found.metrics, found.status, found.shot_id, found.mold_id) == ({}, {}, None, None)
+        assert found.sensors
+
+    @pytest.mark.parametrize("section", ["Sensors", "readings", "values", "sensor"])
+    def test_a_section_by_another_name_is_told(self, section: str) -> None:
+        document = {"ts": 1795773600, "device_id": "plc", "seq": 1, section: {"T_core_C": 50.0}}
+        assert f"'{section}' is there: is sensors meant?" in refused(sent(document)).detail
+
     def test_metrics_and_states_too(self) -> None:
         found = sent(
             telemetry(metrics={"a": None, "b": 1.0}, status={"mode": None, "door": True, "x": [1]})
@@ -570,6 +586,12 @@ class TestNearMisses:
             "rho_molded_kg_per_m3": NAME_NOT_KNOWN
         }
         assert said(sent(quality(operator_name="x", line=4), "quality")) == {}
+
+    def test_a_record_without_any_known_result_is_told(self) -> None:
+        record = {"ts": 1795773600, "shot_id": "S1", "hardness": 45, "density": 63.0}
+        (remark,) = accepted(sent(record, "quality")).remarks
+        assert "density, hardness: not known and not used; results are rho_moulded" in remark.words
+        assert said(sent({**record, "defects": []}, "quality")) == {}
 
 
 class TestUnits:
