@@ -14,6 +14,7 @@ from broker.data_quality import CONTRADICTS, NAME_NOT_KNOWN, RECIPE_GAP
 from broker.messages import Message, Order, QualityRecord, Recipe, ShotEvent, TelemetryFrame
 from broker.messages.recipe import RECIPE_NAMES
 from broker.near_names import meant_in, meant_sensor
+from broker.sensors import WELL_KNOWN_SENSORS
 from broker.units import conversion
 
 RESULTS = (
@@ -26,6 +27,8 @@ RESULTS = (
     "defect_risk_operator",
 )
 """Fields of a quality record that are results."""
+
+_WELL_KNOWN = frozenset(WELL_KNOWN_SENSORS)
 
 REMARKS_LIMIT = 32
 """Remarks on one message; what is wrong with more channels is one fault."""
@@ -59,8 +62,9 @@ def _of_frame(frame: TelemetryFrame) -> list[Remark]:
         Remark(left.reason, name, f"{name}: {left.words or left.reason}")
         for name, left in frame.left_out.items()
     ]
-    for name, known in _near_sensors(tuple(frame.sensors)):
-        found.append(_not_known(f"sensors.{name}", name, known))
+    if not _WELL_KNOWN.issuperset(frame.sensors):
+        for name, known in _near_sensors(tuple(frame.sensors)):
+            found.append(_not_known(f"sensors.{name}", name, known))
     if frame.model_extra:
         found += _near(frame)
     return found[:REMARKS_LIMIT]

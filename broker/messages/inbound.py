@@ -105,13 +105,8 @@ class TelemetryFrame(Message):
 
     @classmethod
     def prepared(cls, document: dict[str, Any]) -> dict[str, Any]:
-        """The document with what is no reading in `left_out`."""
-        return set_aside(without_nothing(document))
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known_units(cls, data: Any) -> Any:
-        return in_known_units(data)
+        """The document in known units, with what is no reading in `left_out`."""
+        return in_known_units(set_aside(without_nothing(document)))
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:

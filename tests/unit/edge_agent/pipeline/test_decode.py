@@ -27,12 +27,12 @@ from broker.data_quality import (
     NOT_A_NUMBER,
     RECIPE_GAP,
 )
-from broker.messages import INBOUND, DeadLetter, PressEvent, ShotEvent, TelemetryFrame
+from broker.messages import INBOUND, DeadLetter, Order, PressEvent, ShotEvent, TelemetryFrame
 from broker.topics import PressAddress, TopicSpace
 from edge_agent.links.publish_packet import Incoming
 from edge_agent.pipeline.decode import Decoded, decode
 from tests.support.cases import case, recorded
-from tests.support.payloads import quality, shot, telemetry
+from tests.support.payloads import order, press_event, quality, shot, telemetry
 from tests.support.strategies import texts, wild_values
 
 TOPICS, PRESS = TopicSpace(), PressAddress("s", "p1")
@@ -650,15 +650,13 @@ class TestUnits:
 
 
 def test_events_and_orders_are_read() -> None:
-    event = {"ts": 1795773600, "event": "lot_change", "component": "polyol", "lot": "P-2026/04"}
-    assert isinstance(accepted(sent(event, "event")).message, PressEvent)
-    assert "lot" in refused(sent({**event, "lot": None}, "event")).detail
-    assert "in quotes" in refused(sent({**event, "lot": 4711}, "event")).detail
-    order = {"ts": 1795773600, "order_id": "45/10", "quantity_count": 120}
-    assert accepted(sent(order, "order")).message is not None
-    assert refused(sent({**order, "quantity_count": 0}, "order")).detail.startswith(
-        "quantity_count"
-    )
+    assert isinstance(accepted(sent(press_event(), "event")).message, PressEvent)
+    assert "lot" in refused(sent(press_event(lot=None), "event")).detail
+    assert "in quotes" in refused(sent(press_event(lot=4711), "event")).detail
+    assert isinstance(accepted(sent(order(), "order")).message, Order)
+    assert "quantity_count: 0" in refused(sent(order(quantity_count=0), "order")).detail
+    gap = order(recipe={"m_polyol_kg": 1.0, "m_iso_kg": 1.1, "T_mold_C": None})
+    assert said(sent(gap, "order")) == {"recipe.T_mold_C": RECIPE_GAP}
 
 
 CHANNELS = st.sampled_from([channel.value for channel in INBOUND])
@@ -672,7 +670,8 @@ NAMES = st.sampled_from(["T_mold_C", "T_mold_K", "T_mould_C", "p_cavity_Pa", "x_
 )
 @given(st.data())
 def test_whatever_comes_is_a_message_or_a_refusal_in_words(data: st.DataObject) -> None:
-    document: dict[str, Any] = data.draw(st.sampled_from([telemetry, shot, quality]))()
+    example = data.draw(st.sampled_from([telemetry, shot, quality, press_event, order]))
+    document: dict[str, Any] = example()
     for _ in range(data.draw(st.integers(0, 3))):
         inner = data.draw(st.sampled_from(["sensors", "recipe", "metrics", "left_out", ""]))
         name = data.draw(NAMES | st.sampled_from([*document]) | texts)
