@@ -133,7 +133,7 @@ def _not_json(error: json.JSONDecodeError) -> str:
         return "the text ends too early: it was cut, or a bracket is missing"
     if error.msg.startswith("Extra data"):
         return f"something follows the object at character {error.pos}: send one a message"
-    return f"{error.msg} at character {error.pos}"
+    return f"{error.msg.removesuffix(' at')} at character {error.pos}"
 
 
 def _named(payload: bytes, code: RefusalCode, words: str) -> PayloadError:

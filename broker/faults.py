@@ -14,7 +14,7 @@ from broker.errors import RefusalCode
 from broker.ids import identifier_fault
 from broker.messages.base import NAME_LIMIT, NAME_PATTERN, TEXT_PATTERN
 from broker.messages.left_out import number_in
-from broker.near_names import meant_in
+from broker.near_names import meant_in, meant_sensor
 
 _CODES = frozenset(RefusalCode)
 _PATTERNS = {
@@ -64,14 +64,15 @@ def _words(kind: str, value: object, context: Mapping[str, Any], message: str) -
             words = message
         case "string_pattern_mismatch":
             rule = _PATTERNS.get(context["pattern"], "has characters that cannot be here")
-            words = f"{shown} {rule}"
+            near = meant_sensor(str(value)) if context["pattern"] == NAME_PATTERN else None
+            words = f"{shown} {rule}" + ("" if near is None else f"; is {near} meant?")
         case "string_too_long" if isinstance(value, str):
             words = f"{len(value)} characters ({value[:20]!r}…), at most {context['max_length']}"
         case "string_too_short":
             words = "an empty text: leave the field out when there is nothing to say"
         case _ if kind in _BOUNDS:
             comparison, bound = _BOUNDS[kind]
-            words = f"{shown}, expected {comparison} {context[bound]:g}"
+            words = f"{shown}, expected {comparison} {context[bound]}"
         case _ if kind in _KINDS:
             words = f"expected {_KINDS[kind]}, got {_got(value, kind)}"
         case _:
@@ -82,7 +83,7 @@ def _words(kind: str, value: object, context: Mapping[str, Any], message: str) -
 def _got(value: object, kind: str) -> str:
     match value:
         case None:
-            words = "null: leave the field out if it is not known"
+            words = "null: send a value, or leave the field out where it is optional"
         case bool():
             words = str(value).lower()
         case str() if kind in {"float_type", "int_type"}:

@@ -32,13 +32,7 @@ def check_value(value: object, depth: int = DEPTH_LIMIT) -> None:
     elif type(value) is str:
         check_text(value)
     elif type(value) is dict:
-        _check_size(len(value), depth)
-        for key, item in value.items():
-            _check_key(key)
-            try:
-                check_value(item, depth - 1)
-            except PayloadError as error:
-                raise error.within(key) from None
+        _check_object(value, depth)
     elif type(value) is list:
         _check_size(len(value), depth)
         for index, item in enumerate(value):
@@ -54,6 +48,23 @@ def check_value(value: object, depth: int = DEPTH_LIMIT) -> None:
             RefusalCode.UNSUPPORTED_VALUE,
             f"expected text, number, true/false, null, object or array, not {type(value).__name__}",
         )
+
+
+def _check_object(value: dict[object, object], depth: int) -> None:
+    _check_size(len(value), depth)
+    for key, item in value.items():
+        if not _is_plain_text(key):
+            _check_key(key)
+        if (type(item) is float and isfinite(item)) or _is_plain_text(item):
+            continue  # most of a payload: no call, no path to remember
+        try:
+            check_value(item, depth - 1)
+        except PayloadError as error:
+            raise error.within(str(key)) from None
+
+
+def _is_plain_text(value: object) -> bool:
+    return type(value) is str and value.isascii() and "\x00" not in value
 
 
 def check_text(text: str) -> None:

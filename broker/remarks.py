@@ -11,10 +11,24 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from broker.data_quality import CONTRADICTS, NAME_NOT_KNOWN, RECIPE_GAP
-from broker.messages import Message, Order, Recipe, ShotEvent, TelemetryFrame
+from broker.messages import Message, Order, QualityRecord, Recipe, ShotEvent, TelemetryFrame
 from broker.messages.recipe import RECIPE_NAMES
 from broker.near_names import meant_in, meant_sensor
+from broker.sensors import WELL_KNOWN_SENSORS
 from broker.units import conversion
+
+RESULTS = (
+    "rho_moulded_kg_per_m3",
+    "rho_free_rise_kg_per_m3",
+    "H_demold_shore",
+    "H_24h_shore",
+    "t_demold_safe_s",
+    "defects",
+    "defect_risk_operator",
+)
+"""Fields of a quality record that are results."""
+
+_WELL_KNOWN = frozenset(WELL_KNOWN_SENSORS)
 
 REMARKS_LIMIT = 32
 """Remarks on one message; what is wrong with more channels is one fault."""
@@ -36,6 +50,8 @@ def remarks(message: Message) -> list[Remark]:
     if isinstance(message, TelemetryFrame):
         return _of_frame(message)
     found = [*_near(message)]
+    if isinstance(message, QualityRecord) and not found:
+        found += _without_a_result(message)
     if isinstance(message, ShotEvent | Order) and message.recipe is not None:
         found += _of_recipe(message.recipe)
     return found[:REMARKS_LIMIT]
@@ -46,8 +62,9 @@ def _of_frame(frame: TelemetryFrame) -> list[Remark]:
         Remark(left.reason, name, f"{name}: {left.words or left.reason}")
         for name, left in frame.left_out.items()
     ]
-    for name, known in _near_sensors(tuple(frame.sensors)):
-        found.append(_not_known(f"sensors.{name}", name, known))
+    if not _WELL_KNOWN.issuperset(frame.sensors):
+        for name, known in _near_sensors(tuple(frame.sensors)):
+            found.append(_not_known(f"sensors.{name}", name, known))
     if frame.model_extra:
         found += _near(frame)
     return found[:REMARKS_LIMIT]
@@ -73,6 +90,15 @@ def _of_recipe(recipe: Recipe) -> Iterator[Remark]:
         if name in recipe.model_fields_set and getattr(recipe, name) is None:
             words = f"recipe.{name}: null, so the recipe does not say it; a reading is needed"
             yield Remark(RECIPE_GAP, f"recipe.{name}", words)
+
+
+def _without_a_result(record: QualityRecord) -> Iterator[Remark]:
+    """A record of other fields alone is a laboratory's result that nobody would see."""
+    said = record.model_fields_set & set(RESULTS)
+    if record.model_extra and not said:
+        names = ", ".join(sorted(record.model_extra)[:5])[:200]
+        words = f"{names}: not known and not used; results are {', '.join(RESULTS)}"
+        yield Remark(NAME_NOT_KNOWN, "results", words)
 
 
 def _near(message: Message) -> Iterator[Remark]:

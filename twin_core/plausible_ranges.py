@@ -140,15 +140,19 @@ def all_plausible(readings: Mapping[str, float]) -> bool:
     Args:
         readings: by the name of the sensor, which ends in its unit.
     """
-    ends = zip(_ends_of(tuple(readings)), readings.values(), strict=True)
-    return all(low <= value <= high for (low, high), value in ends)
+    for channel, value in readings.items():
+        ends = _ENDS.get(channel) or _ends_of(channel)
+        if not ends[0] <= value <= ends[1]:
+            return False
+    return True
 
 
-@lru_cache(maxsize=1024)
-def _ends_of(channels: tuple[str, ...]) -> list[tuple[float, float]]:
-    """A device sends the same names again and again."""
-    found = [range_of(channel) for channel in channels]
-    return [(one.low, one.high) for one in found]
+_ENDS = {name: (found.low, found.high) for name, found in CHANNELS.items()}
+
+
+def _ends_of(channel: str) -> tuple[float, float]:
+    found = range_of(channel)
+    return found.low, found.high
 
 
 def possible_readings(sensor: str, values: Array) -> NDArray[np.bool_]:

@@ -25,9 +25,15 @@ from broker.messages.base import (
     refusal,
     with_current_names,
 )
-from broker.messages.left_out import LEFT_OUT_LIMIT, LeftOut, in_known_units, set_aside
+from broker.messages.left_out import (
+    LEFT_OUT_LIMIT,
+    LeftOut,
+    in_known_units,
+    set_aside,
+    without_nothing,
+)
 from broker.messages.recipe import Recipe
-from broker.near_names import meant_sensor
+from broker.near_names import meant_in, meant_sensor
 from broker.sensors import SENSOR_PATTERN, SUFFIXES_TEXT, has_unit
 from broker.timestamps import Timestamp
 
@@ -99,22 +105,16 @@ class TelemetryFrame(Message):
 
     @classmethod
     def prepared(cls, document: dict[str, Any]) -> dict[str, Any]:
-        """The document with what is no reading in `left_out`."""
-        return set_aside(document)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known_units(cls, data: Any) -> Any:
-        return in_known_units(data)
+        """The document in known units, with what is no reading in `left_out`."""
+        return in_known_units(set_aside(without_nothing(document)))
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if not (self.sensors or self.metrics or self.status or self.left_out):
-            raise refusal(
-                RefusalCode.MISSING_FIELD,
-                "expected at least one entry in sensors, metrics or status",
-                "sensors",
-            )
+            words = "expected at least one entry in sensors, metrics or status"
+            for name, known in meant_in(self.model_extra or {}, ("sensors", "metrics")).items():
+                words += f"; {name[:64]!r} is there: is {known} meant?"
+            raise refusal(RefusalCode.MISSING_FIELD, words, "sensors")
         return self
 
 

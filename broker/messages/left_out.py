@@ -15,13 +15,16 @@ from broker.data_quality import CONTRADICTS, NO_VALUE, NOT_A_NUMBER
 from broker.errors import PayloadError, printable
 from broker.json_values import check_text
 from broker.messages.base import NAMES_LIMIT, Code, ShortText, WireModel, is_name, is_number
-from broker.sensors import has_unit
+from broker.sensors import WELL_KNOWN_SENSORS, has_unit
 from broker.units import conversion
 
 TEXT_LIMIT = 256
 """Characters of a state."""
 
 _FLOATS = frozenset((float,))
+_WELL_KNOWN = frozenset(WELL_KNOWN_SENSORS)
+_PARTS = ("sensors", "metrics", "status")
+_IDS = ("shot_id", "mold_id")
 
 LEFT_OUT_LIMIT = 3 * NAMES_LIMIT
 """Channels of a frame that can be left out: all of sensors, metrics and status."""
@@ -36,11 +39,20 @@ class LeftOut(WireModel):
     """Details for people: the value that stood there, and the way out."""
 
 
+def without_nothing(document: dict[str, Any]) -> dict[str, Any]:
+    """The document of a frame without fields that say nothing: no shot runs, no state is known."""
+    nothing = [name for name in _IDS if document.get(name) == ""]
+    nothing += [name for name in _PARTS if document.get(name, 0) is None]
+    if not nothing:
+        return document
+    return {name: value for name, value in document.items() if name not in nothing}
+
+
 def set_aside(document: dict[str, Any]) -> dict[str, Any]:
     """The document of a frame with what is no reading in `left_out` instead, by name."""
     left: dict[str, dict[str, Any]] = {}
     changed: dict[str, Any] = {}
-    for part in ("sensors", "metrics", "status"):
+    for part in _PARTS:
         readings = document.get(part)
         if type(readings) is not dict or len(readings) > NAMES_LIMIT:
             continue
@@ -58,14 +70,16 @@ def set_aside(document: dict[str, Any]) -> dict[str, Any]:
     return {**document, **changed, "left_out": {**(told or {}), **left}}
 
 
-def in_known_units(data: Any) -> Any:
-    """`data` of a frame with `T_mold_K` as `T_mold_C`, or left out where both contradict."""
-    sensors = data.get("sensors") if isinstance(data, dict) else None
-    if not isinstance(sensors, dict):
-        return data
+def in_known_units(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with `T_mold_K` as `T_mold_C`, or left out where both contradict."""
+    sensors = document.get("sensors")
+    if type(sensors) is not dict:
+        return document
+    if _WELL_KNOWN.issuperset(sensors):
+        return document  # quickly: most devices send these alone
     others = _in_other_units(tuple(sensors))
     if not others:
-        return data
+        return document
     sensors, left = dict(sensors), {}
     for name in others:
         known, value = conversion(name), sensors[name]
@@ -79,9 +93,10 @@ def in_known_units(data: Any) -> Any:
         elif not known.agrees(value, beside):
             words = f"{value:g} is {known(value):g} in {known.name}, which says {beside:g}"
             left[name] = {"reason": CONTRADICTS, "words": words}
-    changed = {**data, "sensors": sensors}
-    if left:
-        changed["left_out"] = {**(data.get("left_out") or {}), **left}
+    changed = {**document, "sensors": sensors}
+    told = document.get("left_out")
+    if left and (told is None or type(told) is dict):
+        changed["left_out"] = {**(told or {}), **left}
     return changed
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from broker.codec import decode as decode_payload
 from broker.data_quality import IMPOSSIBLE
 from broker.dead_letter_reasons import CLOCK_SKEW, INTERNAL_ERROR, NOT_INBOUND, UNREADABLE
-from broker.errors import PayloadError
+from broker.errors import PayloadError, RefusalCode
 from broker.messages import (
     DeadLetter,
     LeftOut,
@@ -16,18 +16,23 @@ from broker.messages import (
     Order,
     PressEvent,
     QualityRecord,
+    Recipe,
     ShotEvent,
     TelemetryFrame,
 )
 from broker.remarks import Remark, remarks
 from broker.topics import INBOUND_CHANNELS, Channel, PressAddress, TopicSpace
 from edge_agent.links.publish_packet import Incoming
-from twin_core.plausible_ranges import all_plausible, plausible
+from twin_core.plausible_ranges import CHANNELS, all_plausible, plausible
+
+MASSES = frozenset(("m_polyol_kg", "m_iso_kg", "m_additives_kg"))
+RECIPE_CHANNELS = tuple(name for name in Recipe.model_fields if name in CHANNELS)
+"""Fields of a recipe that are readings of a well-known channel elsewhere."""
 
 FromPress = TelemetryFrame | ShotEvent | QualityRecord | PressEvent | Order
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # frozen would cost as much as a fifth of reading it
 class Decoded:
     """A message and the press it came from."""
 
@@ -74,8 +79,16 @@ def _read(incoming: Incoming, press: PressAddress, channel: Channel) -> Decoded:
         return Decoded(press, None)
     message: Message = decode_payload(channel, incoming.payload, incoming.content_type)
     assert isinstance(message, FromPress)
-    message = _without_the_impossible(message)
-    return Decoded(press, message, tuple(remarks(message)))
+    if isinstance(message, TelemetryFrame):
+        message = _possible_readings(message)
+        return Decoded(press, message, tuple(remarks(message)))
+    said = remarks(message)
+    if isinstance(message, ShotEvent | Order) and message.recipe is not None:
+        recipe, wrong = _possible_recipe(message.recipe)
+        if wrong:
+            message = message.model_copy(update={"recipe": recipe})
+            said += wrong
+    return Decoded(press, message, tuple(said))
 
 
 def _ahead(decoded: Decoded, now: datetime, future_skew_max_s: float) -> str | None:
@@ -92,9 +105,27 @@ def _ahead(decoded: Decoded, now: datetime, future_skew_max_s: float) -> str | N
     )
 
 
-def _without_the_impossible(message: FromPress) -> FromPress:
-    """The message with readings that no sensor can have in ``left_out``."""
-    if not isinstance(message, TelemetryFrame) or all_plausible(message.sensors):
+def _possible_recipe(recipe: Recipe) -> tuple[Recipe, list[Remark]]:
+    """The recipe with a gap where it says what cannot be, and remarks on these.
+
+    Raises:
+        PayloadError: a mass is impossible; without it nothing can be simulated.
+    """
+    said = {name: getattr(recipe, name) for name in RECIPE_CHANNELS}
+    wrong = {
+        name: words
+        for name, value in said.items()
+        if value is not None and (words := plausible(name, value)) is not None
+    }
+    for name in set(wrong) & MASSES:
+        raise PayloadError(RefusalCode.INVALID_FIELD, wrong[name], f"recipe.{name}")
+    found = [Remark(IMPOSSIBLE, f"recipe.{n}", f"recipe.{n}: {w}") for n, w in wrong.items()]
+    return recipe.model_copy(update=dict.fromkeys(wrong)), found
+
+
+def _possible_readings(message: TelemetryFrame) -> TelemetryFrame:
+    """The frame with readings that no sensor can have in ``left_out``."""
+    if all_plausible(message.sensors):
         return message
     wrong = {
         name: words

@@ -27,9 +27,16 @@ from broker import (
 from broker.codec import PAYLOAD_LIMIT
 from broker.errors import DETAIL_LIMIT
 from broker.json_values import DEPTH_LIMIT, ENTRIES_LIMIT, EXTRA_DEPTH_LIMIT
-from tests.support.payloads import quality, shot, telemetry
+from tests.support.payloads import order, press_event, quality, shot, telemetry
 from tests.support.strategies import MESSAGES, wild_values
 
+EXAMPLES: dict[Any, Channel] = {
+    telemetry: Channel.TELEMETRY,
+    shot: Channel.SHOT,
+    quality: Channel.QUALITY,
+    press_event: Channel.EVENT,
+    order: Channel.ORDER,
+}
 CONTENT_TYPES = [None, "application/json", "application/msgpack"]
 SLOW = {
     "deadline": None,
@@ -208,7 +215,7 @@ def test_arbitrary_documents_never_raise_anything_else(channel: Channel, documen
 
 
 @settings(max_examples=300, **SLOW)
-@given(st.sampled_from([telemetry, shot, quality]), wild_values, st.data())
+@given(st.sampled_from(list(EXAMPLES)), wild_values, st.data())
 def test_a_valid_document_with_one_wild_value_never_raises_anything_else(
     example: Any, value: Any, data: st.DataObject
 ) -> None:
@@ -218,7 +225,7 @@ def test_a_valid_document_with_one_wild_value_never_raises_anything_else(
         document[name][data.draw(st.sampled_from([*document[name], "x"]) | st.text())] = value
     else:
         document[name] = value
-    channel = {telemetry: Channel.TELEMETRY, shot: Channel.SHOT, quality: Channel.QUALITY}[example]
+    channel = EXAMPLES[example]
     outcome(channel, json.dumps(document).encode(), None)
     try:
         payload = msgpack.packb(document, unicode_errors="surrogatepass")

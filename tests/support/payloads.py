@@ -45,3 +45,28 @@ def quality(**changes: Any) -> dict[str, Any]:
         "defects": ["void"],
         **changes,
     }
+
+
+def press_event(**changes: Any) -> dict[str, Any]:
+    """A lot change; `changes` replace or add fields."""
+    return {
+        "v": 1,
+        "ts": "2026-01-31T11:00:00Z",
+        "event": "lot_change",
+        "component": "polyol",
+        "lot": "P-2026/04",
+        **changes,
+    }
+
+
+def order(**changes: Any) -> dict[str, Any]:
+    """An order; `changes` replace or add fields."""
+    return {
+        "v": 1,
+        "ts": "2026-01-31T06:00:00Z",
+        "order_id": "45/10",
+        "mold_id": "M1",
+        "recipe": {"m_polyol_kg": 1.0, "m_iso_kg": 1.1},
+        "quantity_count": 120,
+        **changes,
+    }

@@ -28,7 +28,7 @@ from edge_agent.pipeline import decode as stage
 from edge_agent.pipeline.pipeline import Pipeline
 from edge_agent.spool.spool import Spool
 from edge_agent.spool.thread import SpoolThread
-from tests.support.payloads import quality, shot, telemetry
+from tests.support.payloads import order, press_event, quality, shot, telemetry
 from tests.support.pipelines import feed, incoming
 from tests.support.strategies import MESSAGES, texts, wild_values
 
@@ -51,7 +51,7 @@ def catalogue() -> Catalogue:
 @st.composite
 def documents(draw: st.DrawFn) -> bytes:
     """A valid document with one wild value in it, as JSON or MessagePack."""
-    document = draw(st.sampled_from([telemetry, shot, quality]))()
+    document = draw(st.sampled_from([telemetry, shot, quality, press_event, order]))()
     name = draw(st.sampled_from([*document, "extra"]))
     inner = document.get(name)
     if isinstance(inner, dict) and draw(st.booleans()):

@@ -27,12 +27,12 @@ from broker.data_quality import (
     NOT_A_NUMBER,
     RECIPE_GAP,
 )
-from broker.messages import INBOUND, DeadLetter, PressEvent, ShotEvent, TelemetryFrame
+from broker.messages import INBOUND, DeadLetter, Order, PressEvent, ShotEvent, TelemetryFrame
 from broker.topics import PressAddress, TopicSpace
 from edge_agent.links.publish_packet import Incoming
 from edge_agent.pipeline.decode import Decoded, decode
 from tests.support.cases import case, recorded
-from tests.support.payloads import quality, shot, telemetry
+from tests.support.payloads import order, press_event, quality, shot, telemetry
 from tests.support.strategies import texts, wild_values
 
 TOPICS, PRESS = TopicSpace(), PressAddress("s", "p1")
@@ -141,6 +141,22 @@ class TestOneWildChannel:
         assert frame(found).sensors == {"T_core_C": 60.0}
         assert list(frame(found).left_out) == ["T_mold_C"]
 
+    @pytest.mark.parametrize("name", ["T core", "T_core_°C", "T-core", "T core C"])
+    def test_a_name_that_is_none_is_refused_with_the_one_that_is_meant(self, name: str) -> None:
+        detail = refused(sent(telemetry(sensors={name: 50.0}))).detail
+        assert detail.startswith(f"sensors.{name}: ")
+        assert "is T_core_C meant?" in detail
+
+    def test_sections_and_ids_that_say_nothing_are_absent(self) -> None:
+        found = frame(sent(telemetry(metrics=None, status=None, shot_id="", mold_id="")))
+        assert (found.metrics, found.status, found.shot_id, found.mold_id) == ({}, {}, None, None)
+        assert found.sensors
+
+    @pytest.mark.parametrize("section", ["Sensors", "readings", "values", "sensor"])
+    def test_a_section_by_another_name_is_told(self, section: str) -> None:
+        document = {"ts": 1795773600, "device_id": "plc", "seq": 1, section: {"T_core_C": 50.0}}
+        assert f"'{section}' is there: is sensors meant?" in refused(sent(document)).detail
+
     def test_metrics_and_states_too(self) -> None:
         found = sent(
             telemetry(metrics={"a": None, "b": 1.0}, status={"mode": None, "door": True, "x": [1]})
@@ -209,6 +225,21 @@ class TestRecipe:
         detail = refused(sent(shot(recipe=recipe), "shot")).detail
         assert detail.startswith(f"recipe.{name}: ")
         assert words in detail
+
+    def test_what_no_hall_has_is_a_gap_that_is_told(self) -> None:
+        recipe = {"m_polyol_kg": 1.0, "m_iso_kg": 1.1, "T_ambient_C": 150.0, "T_iso_C": 23.0}
+        found = sent(shot(recipe=recipe), "shot")
+        event = accepted(found).message
+        assert isinstance(event, ShotEvent)
+        assert event.recipe is not None
+        assert (event.recipe.T_ambient_C, event.recipe.T_iso_C) == (None, 23.0)
+        assert said(found) == {"recipe.T_ambient_C": IMPOSSIBLE}
+        assert "150 is outside -50 to 80" in accepted(found).remarks[0].words
+
+    def test_a_mass_that_cannot_be_is_refused(self) -> None:
+        recipe = {"m_polyol_kg": 3276.7, "m_iso_kg": 1.1}
+        detail = refused(sent(shot(recipe=recipe), "shot")).detail
+        assert detail.startswith("recipe.m_polyol_kg: 3276.7 is outside 0 to 1000")
 
 
 class TestPayloadForms:
@@ -556,6 +587,12 @@ class TestNearMisses:
         }
         assert said(sent(quality(operator_name="x", line=4), "quality")) == {}
 
+    def test_a_record_without_any_known_result_is_told(self) -> None:
+        record = {"ts": 1795773600, "shot_id": "S1", "hardness": 45, "density": 63.0}
+        (remark,) = accepted(sent(record, "quality")).remarks
+        assert "density, hardness: not known and not used; results are rho_moulded" in remark.words
+        assert said(sent({**record, "defects": []}, "quality")) == {}
+
 
 class TestUnits:
     """Units that the contract lists are read as the known channel."""
@@ -613,15 +650,13 @@ class TestUnits:
 
 
 def test_events_and_orders_are_read() -> None:
-    event = {"ts": 1795773600, "event": "lot_change", "component": "polyol", "lot": "P-2026/04"}
-    assert isinstance(accepted(sent(event, "event")).message, PressEvent)
-    assert "lot" in refused(sent({**event, "lot": None}, "event")).detail
-    assert "in quotes" in refused(sent({**event, "lot": 4711}, "event")).detail
-    order = {"ts": 1795773600, "order_id": "45/10", "quantity_count": 120}
-    assert accepted(sent(order, "order")).message is not None
-    assert refused(sent({**order, "quantity_count": 0}, "order")).detail.startswith(
-        "quantity_count"
-    )
+    assert isinstance(accepted(sent(press_event(), "event")).message, PressEvent)
+    assert "lot" in refused(sent(press_event(lot=None), "event")).detail
+    assert "in quotes" in refused(sent(press_event(lot=4711), "event")).detail
+    assert isinstance(accepted(sent(order(), "order")).message, Order)
+    assert "quantity_count: 0" in refused(sent(order(quantity_count=0), "order")).detail
+    gap = order(recipe={"m_polyol_kg": 1.0, "m_iso_kg": 1.1, "T_mold_C": None})
+    assert said(sent(gap, "order")) == {"recipe.T_mold_C": RECIPE_GAP}
 
 
 CHANNELS = st.sampled_from([channel.value for channel in INBOUND])
@@ -635,7 +670,8 @@ NAMES = st.sampled_from(["T_mold_C", "T_mold_K", "T_mould_C", "p_cavity_Pa", "x_
 )
 @given(st.data())
 def test_whatever_comes_is_a_message_or_a_refusal_in_words(data: st.DataObject) -> None:
-    document: dict[str, Any] = data.draw(st.sampled_from([telemetry, shot, quality]))()
+    example = data.draw(st.sampled_from([telemetry, shot, quality, press_event, order]))
+    document: dict[str, Any] = example()
     for _ in range(data.draw(st.integers(0, 3))):
         inner = data.draw(st.sampled_from(["sensors", "recipe", "metrics", "left_out", ""]))
         name = data.draw(NAMES | st.sampled_from([*document]) | texts)
