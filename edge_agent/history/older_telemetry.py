@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from edge_agent.history.schema import TABLES, Table, names, older_content
 
@@ -85,23 +86,32 @@ def move_some(db: sqlite3.Connection) -> int:
     return moved
 
 
-def insert(table: Table) -> str:
-    """SQL that adds a frame; not one that an older program stored, whoever sends it again.
+def is_repeat(db: sqlite3.Connection, values: Sequence[Any]) -> bool:
+    """Did an older program store this frame? Or is this a row that it left, and the frame is there?
 
     An older row does not tell whether its frame named the shot, so the shot is not compared.
+
+    Args:
+        db: prepared.
+        values: of the row, in the order of the columns.
     """
+    return db.execute(_REPEATED, values).fetchone() is not None
+
+
+def _repeated() -> str:
+    table = TABLES["telemetry"]
     place = {name: f"?{number}" for number, name in enumerate(table.columns, 1)}
-    same = " AND ".join(
-        f'stored."{name}" = {place[name]}' for name in table.key if name != "content"
-    )
+    same = (f'stored."{name}" = {place[name]}' for name in table.key if name != "content")
     theirs = ", ".join(f'stored."{name}"' for name in _READINGS)
     ours = ", ".join(place[name] for name in _READINGS)
     return (
-        f"INSERT INTO {table.name} ({names(table.columns)}) SELECT {', '.join(place.values())}"
-        f" WHERE NOT EXISTS (SELECT 1 FROM {VIEW} AS stored WHERE {same}"
+        f"SELECT {place['content']} FROM {VIEW} AS stored WHERE {' AND '.join(same)}"
         f" AND (stored.received_at IS NULL OR {place['received_at']} IS NULL)"
-        f" AND older_content({theirs}) = older_content({ours})) {table.on_conflict}"
+        f" AND older_content({theirs}) = older_content({ours})"
     )
+
+
+_REPEATED = _repeated()
 
 
 def _older_content(
@@ -112,7 +122,8 @@ def _older_content(
     simulated: int | None,
 ) -> str:
     try:
-        readings = [json.loads(text) if text else {} for text in (sensors, metrics, status)]
+        texts = (sensors, metrics, status)
+        readings = [json.loads(text) if text and text != "{}" else {} for text in texts]
     except ValueError:  # not ours: as it is
         readings = [{"text": text} for text in (sensors, metrics, status)]
     values = (mold_id, *readings, simulated)

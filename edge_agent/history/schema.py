@@ -208,28 +208,21 @@ def telemetry_row(
         received_at: when it arrived; None where that is not known.
     """
     shot = frame.shot_id or shot_id
-    content = frame_content(
-        {
-            "mold_id": frame.mold_id,
-            "shot_id": frame.shot_id,
-            "sensors": frame.sensors,
-            "metrics": frame.metrics,
-            "status": frame.status,
-            "simulated": frame.simulated,
-        }
-    )
     # ids need no escaping in JSON; the rest is written by pydantic at once: this is done often
-    head = f'{_CONTENT_FIRST}"{content}","site":"{press.site}","press":"{press.press}","shot_id":'
+    head = f'{{"site":"{press.site}","press":"{press.press}","shot_id":'
     head += "null," if shot is None else f'"{shot}",'
+    head += "" if frame.shot_id is None else f'"{_NAMED}":true,'
     head += "" if shot_key is None else f'"shot_key":"{shot_key}",'
     head += "" if received_at is None else f'"received_at":"{format_timestamp(received_at)}",'
-    return HistoryRow("telemetry", head + frame.model_dump_json(include=_OF_A_FRAME)[1:])
+    filled = _OF_A_FRAME | {name for name in _OFTEN_EMPTY if getattr(frame, name)}
+    return HistoryRow("telemetry", head + frame.model_dump_json(include=filled)[1:])
 
 
-_CONTENT_FIRST = '{"content":'
-_OF_A_FRAME = set(TABLES["telemetry"].columns) - {
-    *("site", "press", "shot_id", "shot_key", "received_at", "content")
-}
+_NAMED = "shot_named"
+"""In a document, no column: the frame itself named its shot, which is then part of its content."""
+_OF_A_FRAME = {"device_id", "ts", "seq", "mold_id", "sensors"}
+_OFTEN_EMPTY: dict[str, Any] = {"metrics": {}, "status": {}, "simulated": False}
+"""Left away when they are empty: a frame waits on disk, and every page of it is written."""
 
 
 def shot_row(columns: dict[str, Any], received_at: datetime | None = None) -> HistoryRow:
@@ -328,28 +321,23 @@ def dead_letter_row(letter_id: str, letter: DeadLetter) -> HistoryRow:
     return _row("dead_letter", columns | {"id": letter_id})
 
 
-def completed(row: HistoryRow) -> HistoryRow:
-    """The row itself, or with key or content that it lacks: an older program left it in the spool.
-
-    Such a row has no ``received_at``, and its content leaves its shot out, see ``older_content``.
-    """
-    if row.document.startswith(_CONTENT_FIRST):
-        return row
-    columns = json.loads(row.document)
-    with suppress(KeyError):  # no site, press or shot: a dead letter
-        if row.kind in ("shot", "prediction") and "shot_key" not in columns:
+def columns_of(row: HistoryRow) -> dict[str, Any]:
+    """Columns of a row from the spool, with its content, and what an older program did not know."""
+    columns: dict[str, Any] = json.loads(row.document)
+    if row.kind in ("shot", "prediction") and "shot_key" not in columns:
+        with suppress(KeyError):  # no site, press or shot: a dead letter
             columns["shot_key"] = key_of_older_row(columns)
-            return _row(row.kind, columns)
-    if row.kind == "telemetry" and "content" not in columns:
-        return _row(row.kind, columns | {"content": older_content(columns)})
-    if row.kind == "quality" and "content" not in columns:
-        content = document_content(columns.get("document") or columns)
-        return _row(row.kind, columns | {"content": content})
-    return row
+    elif row.kind == "telemetry" and "content" not in columns:
+        columns = {**_OFTEN_EMPTY, **columns}
+        named = columns.get(_NAMED, False)
+        columns["content"] = frame_content(columns) if named else older_content(columns)
+    elif row.kind == "quality" and "content" not in columns:
+        columns["content"] = document_content(columns.get("document") or columns)
+    return columns
 
 
 def older_content(columns: Mapping[str, Any]) -> str:
-    """Content of an older frame, of which nobody kept whether it named its shot itself.
+    """Content of a frame that did not name its shot, or of which nobody kept whether it did.
 
     Args:
         columns: of the row; ``shot_id`` does not count.

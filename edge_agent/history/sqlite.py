@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from broker.timestamps import format_timestamp
 from edge_agent.errors import StoreError
 from edge_agent.history import older_tables, older_telemetry
-from edge_agent.history.schema import SUPERSEDED, TABLES, Table, completed, names
+from edge_agent.history.schema import SUPERSEDED, TABLES, Table, columns_of, names
 from edge_agent.ports import HistoryRow, Receipt, Stored
 from edge_agent.spool.sqlite_files import (
     GROUP_MAY_READ,
@@ -58,13 +59,14 @@ WAY_OUT = (
     "rows stay in the spool until the right file is back (moved, not copied) or the agent is "
     "restarted: it then goes on with what lies there, or a new history"
 )
+_RECEIVED_AT = list(TABLES["telemetry"].columns).index("received_at")
 _SHOT_KEY = list(TABLES["prediction"].columns).index("shot_key")
 ROWS_AT_ONCE = 10_000
 _DELETE_OLD = """
 DELETE FROM {table} WHERE ts < ?1 AND ts <=
     coalesce((SELECT ts FROM {table} WHERE ts < ?1 ORDER BY ts LIMIT 1 OFFSET ?2), ?1)
 """
-MOVE_S, REST = 1.0, 2.0
+MOVE_S, REST = 1.0, 1.0
 """Older telemetry moves for so long in one go, and rests so long for each second it works, so that
 live shots have the machine."""
 
@@ -79,6 +81,7 @@ class SqliteHistory:
             StoreError: the file is of another program or of a newer version, or the disk refuses.
         """
         self.path, self._raw_days = path, raw_days
+        self._in_use = Lock()
         try:
             place = place_of(path)
             make_folder(place.parent)
@@ -123,23 +126,34 @@ class SqliteHistory:
         Raises:
             StoreError: the file cannot be written.
         """
-        if not older_telemetry.in_older_table(self._db):
-            return 0
         with self._transaction():
             return older_telemetry.move_some(self._db)
 
     async def close(self) -> None:
-        """Close the file."""
-        self._db.close()
+        """Close the file, after what a thread still does with it: SQLite would crash the agent."""
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        with self._in_use:
+            self._db.close()
 
     def _deliver(self, rows: Sequence[Stored[HistoryRow]]) -> Receipt:
         receipt = Receipt()
         by_table: dict[str, list[tuple[int, list[Any]]]] = {}
         for row in rows:
             table = TABLES[row.entry.kind]
-            values = _values(table, json.loads(completed(row.entry).document))
+            values = _values(table, columns_of(row.entry))
             by_table.setdefault(table.name, []).append((row.id, values))
         with self._transaction():
+            frames = by_table.pop("telemetry", [])
+            # what an older program left in the spool first: the rest may repeat it
+            for known in (False, True):
+                part = [row for row in frames if (row[1][_RECEIVED_AT] is not None) == known]
+                repeats = [row for row in part if older_telemetry.is_repeat(self._db, row[1])]
+                receipt.accepted += [row_id for row_id, _ in repeats]
+                gone = {row_id for row_id, _ in repeats}
+                new = [row for row in part if row[0] not in gone]
+                self._store(TABLES["telemetry"], new, receipt)
             for name, values_by_id in by_table.items():
                 self._store(TABLES[name], values_by_id, receipt)
             shots = {values[_SHOT_KEY] for _, values in by_table.get("prediction", [])}
@@ -150,6 +164,8 @@ class SqliteHistory:
         self, table: Table, values_by_id: list[tuple[int, list[Any]]], receipt: Receipt
     ) -> None:
         """All rows at once; one by one when one of them can never be stored."""
+        if not values_by_id:
+            return
         self._db.execute("SAVEPOINT at_once")
         try:
             self._db.executemany(_insert(table), [values for _, values in values_by_id])
@@ -167,11 +183,11 @@ class SqliteHistory:
         self._db.execute("RELEASE at_once")
 
     def _drop_old(self, since: datetime) -> bool:
-        tables = ["telemetry"]
-        if older_telemetry.in_older_table(self._db):
-            tables.append(older_telemetry.OLDER)
         gone = 0
         with self._transaction():
+            tables = ["telemetry"]
+            if older_telemetry.in_older_table(self._db):
+                tables.append(older_telemetry.OLDER)
             for table in tables:
                 statement = _DELETE_OLD.format(table=table)
                 gone += self._db.execute(
@@ -181,14 +197,15 @@ class SqliteHistory:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._files.check()
-        try:
-            with _immediate(self._db):
-                check_version(self._db, SCHEMA_VERSION, f"{self.path}: history")
-                yield
-        except sqlite3.Error as error:
-            raise StoreError(f"{self.path}: the history cannot be written: {error}") from error
-        self._files.check()
+        with self._in_use:
+            self._files.check()
+            try:
+                with _immediate(self._db):
+                    check_version(self._db, SCHEMA_VERSION, f"{self.path}: history")
+                    yield
+            except sqlite3.Error as error:
+                raise StoreError(f"{self.path}: the history cannot be written: {error}") from error
+            self._files.check()
 
     def _migrate(self) -> None:
         with _immediate(self._db):
@@ -253,8 +270,6 @@ def _create(table: Table) -> str:
 
 
 def _insert(table: Table) -> str:
-    if table.name == "telemetry":
-        return older_telemetry.insert(table)
     marks = ", ".join("?" for _ in table.columns)
     return f"INSERT INTO {table.name} ({names(table.columns)}) VALUES ({marks}) {table.on_conflict}"
 

@@ -61,7 +61,7 @@ async def make_key(url: str) -> None:
         await connection.execute("SET maintenance_work_mem = '256MB'")
         at_once = "" if await _is_hypertable(connection) else "CONCURRENTLY"
         for (broken,) in await connection.fetch(_BROKEN):
-            await connection.execute(f"DROP INDEX {broken}")
+            await connection.execute(f"DROP INDEX {at_once} {broken}")
         await connection.execute(f"CREATE UNIQUE INDEX {at_once} IF NOT EXISTS {UNIQUE}")
         await connection.execute(f"CREATE INDEX {at_once} IF NOT EXISTS {BY_TIME}")
         await connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")

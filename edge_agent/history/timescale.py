@@ -7,6 +7,7 @@ one ``INSERT … ON CONFLICT``: the database takes the documents apart, not this
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -19,7 +20,7 @@ from edge_agent.errors import StoreError
 from edge_agent.history import telemetry_key, upkeep
 from edge_agent.history.connection import CONNECT_TIMEOUT_S, TROUBLE, connect, database_error
 from edge_agent.history.migrations import HEAD, NEWER, ONE_AT_A_TIME, upgrade_apart
-from edge_agent.history.schema import SUPERSEDED, TABLES, Table, completed, names
+from edge_agent.history.schema import SUPERSEDED, TABLES, Table, columns_of, names
 from edge_agent.logs import get_logger
 from edge_agent.ports import HistoryRow, Receipt, Stored
 
@@ -36,6 +37,8 @@ _SQL_TYPES = {
     "flag": "boolean",
     "json": "jsonb",
 }
+_Record = tuple[int, str, str]
+"""Number in the spool, kind and document of a row."""
 _INCOMING = "CREATE TEMPORARY TABLE incoming (entry_id bigint, entry_kind text, entry jsonb)"
 
 
@@ -155,19 +158,22 @@ async def _check_version(connection: asyncpg.Connection) -> None:
 
 async def _write(connection: asyncpg.Connection, rows: Sequence[Stored[HistoryRow]]) -> None:
     """All rows, or none."""
-    whole = [(row.id, row.entry.kind, completed(row.entry).document) for row in rows]
-    older = [row for row in whole if row[1] == "telemetry" and '"received_at":' not in row[2]]
-    ids = {row[0] for row in older}
+    whole, older = list[_Record](), list[_Record]()
+    for row in rows:
+        columns = columns_of(row.entry)
+        record = row.id, row.entry.kind, json.dumps(columns)
+        by_older = row.entry.kind == "telemetry" and columns.get("received_at") is None
+        (older if by_older else whole).append(record)
     async with connection.transaction():
         await _check_version(connection)
         if older:  # that an older program left in the spool: before what may repeat them
             await _write_part(connection, older, by_older_program=True)
-        await _write_part(connection, [row for row in whole if row[0] not in ids])
+        await _write_part(connection, whole)
 
 
 async def _write_part(
     connection: asyncpg.Connection,
-    records: Sequence[tuple[int, str, str]],
+    records: Sequence[_Record],
     by_older_program: bool = False,
 ) -> None:
     await connection.execute("TRUNCATE incoming")

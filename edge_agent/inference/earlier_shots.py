@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -55,6 +56,8 @@ class Earlier(BaseModel):
     poured: Row = {}
     """How it was poured, and its ``sim_`` columns that something is compared with."""
     closed_at_s: float | None = None
+    end_known_s: float | None = None
+    """When that became known; None in rows of older programs."""
     opened: bool = False
     aborted: bool = False
     measured: Row = {}
@@ -112,36 +115,55 @@ class EarlierShots:
         """
         assert shot.poured_at is not None
         key = _key(shot)
-        self._past.simulated(key, row)
+        self._past.simulated(key, row, shot.poured_at.timestamp())
         poured = {name: row[name] for name in _POURED if math.isfinite(row.get(name, math.nan))}
         self._write(key, {"poured_at_s": shot.poured_at.timestamp(), "poured": poured}, state)
 
-    def closed(self, shot: Shot, row: Row, state: State) -> None:
+    def closed(
+        self, shot: Shot, row: Row, state: State, received_at: datetime | None = None
+    ) -> None:
         """A poured shot has ended.
 
         Args:
             row: its ``sim_`` and ``meas_`` columns, empty if it was not simulated.
+            state: takes what is to be kept.
+            received_at: when its end became known; None counts as when it ended.
         """
         assert shot.poured_at is not None
         assert shot.closed_at is not None
-        key, at_s = _key(shot), shot.closed_at.timestamp()
+        key, closed_at_s = _key(shot), shot.closed_at.timestamp()
+        at_s = closed_at_s if received_at is None else received_at.timestamp()
         if not row and (key.address, key.mold_id) not in self._rows:
             return  # nothing was ever simulated in this mold: it may be anything
         opened, aborted = shot.outcome == "demolded", shot.outcome == "aborted"
         seen = {} if aborted else row
-        self._past.closed(key, at_s, seen, opened=opened)
+        self._past.closed(key, at_s, seen, opened=opened, closed_at_s=closed_at_s)
         if aborted:
             self._past.aborted(key)
         measured = {n: seen[n] for n in _MEASURED if math.isfinite(seen.get(n, math.nan))}
         changed = {
             "poured_at_s": shot.poured_at.timestamp(),
-            "closed_at_s": at_s,
+            "closed_at_s": closed_at_s,
+            "end_known_s": at_s,
             "measured": measured,
         }
         self._write(key, changed | {"opened": opened, "aborted": aborted}, state)
 
-    def lab(self, press: PressAddress, record: QualityRecord, state: State) -> None:
-        """A quality record has come, hours later or again, with its mold or without."""
+    def lab(
+        self,
+        press: PressAddress,
+        record: QualityRecord,
+        state: State,
+        received_at: datetime | None = None,
+    ) -> None:
+        """A quality record has come, hours later or again, with its mold or without.
+
+        Args:
+            press: press that it names.
+            record: the record.
+            state: takes what is to be kept.
+            received_at: when it arrived; None counts as when it was measured.
+        """
         key = ShotKey(press.site, press.press, record.mold_id or "", record.shot_id)
         mold_id = self._past.mold_of(key) or ""
         if (key.address, mold_id) not in self._rows:
@@ -149,7 +171,7 @@ class EarlierShots:
         key = key._replace(mold_id=mold_id)
         found = lab_record(record)
         new = Record(
-            at_s=record.ts.timestamp(),
+            at_s=(received_at or record.ts).timestamp(),
             numbers=dict(found.numbers),
             defects=found.defects,
             risk=found.risk,
@@ -192,14 +214,16 @@ class EarlierShots:
 def _events(row: Earlier, past: PastResults) -> Iterable[tuple[float, int, Callable[[], object]]]:
     shot = row.shot
     if row.poured_at_s is not None and not row.aborted:
-        yield row.poured_at_s, 0, lambda: past.simulated(shot, row.poured)
+        poured_at_s = row.poured_at_s
+        yield poured_at_s, 0, lambda: past.simulated(shot, row.poured, poured_at_s)
     if row.closed_at_s is not None:
         closed_at_s, opened = row.closed_at_s, row.opened
-        yield (
-            closed_at_s,
-            1,
-            lambda: past.closed(shot, closed_at_s, row.measured, opened=opened),
-        )
+        known_s = closed_at_s if row.end_known_s is None else row.end_known_s
+
+        def tell() -> None:
+            past.closed(shot, known_s, row.measured, opened=opened, closed_at_s=closed_at_s)
+
+        yield known_s, 1, tell
     for record in row.records:
         at_s, columns = record.at_s, record.columns()
         yield at_s, 2, lambda at_s=at_s, columns=columns: past.lab(shot, at_s, columns)  # type: ignore[misc]

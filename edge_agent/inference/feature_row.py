@@ -7,6 +7,7 @@ They come from the functions that build a feature set, so a model sees here what
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from broker.messages import QualityRecord
@@ -56,13 +57,26 @@ class FeatureRows:
         if simulation.result is not None:
             self._earlier.poured(shot, _computed(simulation, simulation.result), state)
 
-    def closed(self, shot: Shot, simulation: ShotSimulation, state: State) -> None:
+    def closed(
+        self,
+        shot: Shot,
+        simulation: ShotSimulation,
+        state: State,
+        received_at: datetime | None = None,
+    ) -> None:
         """Report the end of a poured shot; the next ones may know its results."""
-        self._earlier.closed(shot, self.row_or_none(shot, simulation, "demold") or {}, state)
+        row = self.row_or_none(shot, simulation, "demold") or {}
+        self._earlier.closed(shot, row, state, received_at)
 
-    def lab(self, press: PressAddress, record: QualityRecord, state: State) -> None:
+    def lab(
+        self,
+        press: PressAddress,
+        record: QualityRecord,
+        state: State,
+        received_at: datetime | None = None,
+    ) -> None:
         """Report a quality record."""
-        self._earlier.lab(press, record, state)
+        self._earlier.lab(press, record, state, received_at)
 
     def row(self, shot: Shot, simulation: ShotSimulation, moment: Known) -> Row:
         """Compute all columns of a shot that are known at a moment; empty without a simulation."""

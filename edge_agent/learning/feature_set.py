@@ -50,6 +50,10 @@ class Draft:
     """Columns so far."""
     records: list[tuple[datetime | None, Row]] = field(default_factory=list)
     """``qc_`` columns of each quality record, and when it became known; oldest first."""
+    replaced: list[Row] = field(default_factory=list)
+    """Those that a later record corrects: they were known, and do not count in the end."""
+    known_at: datetime | None = None
+    """When the end of the shot became known; None is when it ended."""
     parameters_hash: str = ""
     kept: bool = True
     """False: the shot is no row, but its mold was opened, its part was looked at."""
@@ -137,6 +141,7 @@ class Builder:
             opened=shot.opened,
             simulated=shot.simulated,
             row={},
+            known_at=shot.known_at,
         )
         if shot.recipe is None:
             draft.kept = False
@@ -146,7 +151,10 @@ class Builder:
             self.findings.add("aborted", shot.key.shot_id)
         for record in self._inspector.records(shot) if draft.kept else shot.records:
             row = lab_columns(record.numbers, record.defects, record.risk)
-            draft.records.append((record.known_at, self._inspector.possible(shot.key.shot_id, row)))
+            row = self._inspector.possible(shot.key.shot_id, row)
+            draft.records.append((record.known_at, row))
+            if record.replaced:
+                draft.replaced.append(row)
         return draft
 
     def _look_at(self, shot: LoggedShot, draft: Draft) -> None:
@@ -211,7 +219,8 @@ class Builder:
                 continue
             events.append((draft.poured_at.timestamp(), 0, number, draft, draft.row))
             if draft.closed_at is not None:
-                events.append((draft.closed_at.timestamp(), 1, number, draft, draft.row))
+                end_known_at = draft.known_at or draft.closed_at
+                events.append((end_known_at.timestamp(), 1, number, draft, draft.row))
             for known_at, row in draft.records:
                 if known_at is not None:
                     events.append((known_at.timestamp(), 2, number, draft, row))
@@ -222,14 +231,14 @@ class Builder:
                 case 0 if draft.kept:
                     draft.row |= past.poured(draft.key, at_s, row)
                 case 1:
-                    seen = row if draft.kept else {}
-                    past.closed(draft.key, at_s, seen, opened=draft.opened)
+                    assert draft.closed_at is not None
+                    seen, ended_s = row if draft.kept else {}, draft.closed_at.timestamp()
+                    past.closed(draft.key, at_s, seen, opened=draft.opened, closed_at_s=ended_s)
                 case 2:
                     past.lab(draft.key, at_s, row)
         for draft in drafts:
-            draft.row |= merged_lab_columns(
-                [lab_columns({}, None, None), *(row for _, row in draft.records)]
-            )
+            valid = [row for _, row in draft.records if all(row is not r for r in draft.replaced)]
+            draft.row |= merged_lab_columns([lab_columns({}, None, None), *valid])
 
     def _check(self, draft: Draft) -> None:
         scenario = self._scenarios.get(draft.key)

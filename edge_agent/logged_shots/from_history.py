@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,6 +19,7 @@ from edge_agent.logged_shots.logged_shot import (
     lab_record,
     series_of,
 )
+from edge_agent.logged_shots.quality_rows import in_order, known_at, replaced_by_later
 from edge_agent.shots.readings import INPUT_SIGNALS, inputs_at
 from edge_agent.shots.shot import Reading
 from twin_core.learning.past_results import ShotKey
@@ -67,13 +68,14 @@ async def from_history(
     await reader.each(
         "shot", RowFilter(since, until=until), _counted("shot", rows.extend, progress)
     )
-    records = Records()
+    of_shots: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
 
-    def keep(rows: list[dict[str, Any]]) -> None:
-        for row in rows:
-            records.setdefault(_record_key(row, row["shot_key"]), []).append(_record(row))
+    def keep(found: list[dict[str, Any]]) -> None:
+        for row in found:
+            of_shots.setdefault((row["site"], row["press"], row["shot_id"]), []).append(row)
 
     await reader.each("quality", RowFilter(since), _counted("quality", keep, progress))
+    records = _records(of_shots.values())
     walk = _Walk(rows, records, take, timedelta(seconds=signal_age_max_s), timeout_s)
     if walk.shots:
         first = min(shot.begun_at for shot in walk.shots) - timedelta(seconds=signal_age_max_s)
@@ -217,6 +219,7 @@ class _Walk:
             recipe=_recipe(row["recipe"]),
             poured_at=poured_at,
             closed_at=_time(row["closed_at"]),
+            known_at=_time(row["received_at"]),
             outcome=row["outcome"],
             inputs=inputs,
             series={name: series_of(readings) for name, readings in series.items()},
@@ -225,19 +228,30 @@ class _Walk:
         )
 
 
-def _record_key(row: dict[str, Any], key: str | None) -> tuple[str, str, str, str | None]:
+def _record_key(row: Mapping[str, Any], key: str | None) -> tuple[str, str, str, str | None]:
     return row["site"], row["press"], row["shot_id"], key
 
 
-def _record(row: dict[str, Any]) -> LabRecord:
-    known_at = datetime.fromisoformat(row["ts"])
+def _records(of_shots: Iterable[list[dict[str, Any]]]) -> Records:
+    """Records by shot, those that a later one corrects marked."""
+    records = Records()
+    for rows in of_shots:
+        known = in_order(rows)
+        for row, replaced in zip(known, replaced_by_later(known), strict=True):
+            key = _record_key(row, row["shot_key"])
+            records.setdefault(key, []).append(replace(_record(row), replaced=replaced))
+    return records
+
+
+def _record(row: Mapping[str, Any]) -> LabRecord:
+    known = datetime.fromisoformat(known_at(row))
     try:  # the document has fields that have no column
         found = lab_record(QualityRecord.model_validate(row["document"]))
     except ValidationError:
         numbers = {name: row.get(name) for name in LAB_NUMBERS}
         defects = None if row["defects"] is None else tuple(row["defects"])
-        found = LabRecord(known_at, numbers, defects, row["defect_risk_operator"])
-    return replace(found, known_at=known_at)
+        found = LabRecord(known, numbers, defects, row["defect_risk_operator"])
+    return replace(found, known_at=known)
 
 
 def _recipe(columns: dict[str, Any] | None) -> Recipe | None:

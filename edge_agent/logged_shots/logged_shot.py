@@ -25,6 +25,8 @@ class LabRecord:
     defects: tuple[str, ...] | None = None
     """What was found; None if nobody looked."""
     risk: float | None = None
+    replaced: bool = False
+    """A later record corrects this one: it was known, and does not count any more."""
 
 
 LAB_NUMBERS = ("rho_moulded_kg_per_m3", "H_demold_shore", "H_24h_shore", "t_demold_safe_s")
@@ -46,6 +48,8 @@ class LoggedShot:
     poured_at: datetime | None
     closed_at: datetime | None
     outcome: Outcome | None
+    known_at: datetime | None = None
+    """When its end, and what was measured until then, became known; None is when it ended."""
     inputs: Mapping[str, float] = field(default_factory=dict)
     """The readings that the simulation starts from, as they were at the pour."""
     series: Mapping[str, Array] = field(default_factory=dict)

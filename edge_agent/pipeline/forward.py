@@ -75,13 +75,14 @@ class Forwarder:
             began = loop.time()
             try:
                 with self._watch.work():
-                    count = await self._watch.tries(self.batch)()
-                    more = count > 0
-                    if not more:
+                    count, more = await self._watch.tries(self.batch)(), False
+                    # also between batches: where telemetry never ends there is always one
+                    due = loop.time() - kept_up >= UPKEEP_S and count < BATCH and not self._old
+                    if due or not count:
                         self._watch.nothing()
-                        if loop.time() - kept_up >= UPKEEP_S:
-                            more = await self._watch.tries(self._history.upkeep)(self._clock.now())
-                            kept_up = kept_up if more else loop.time()
+                    if due:
+                        more = await self._watch.tries(self._history.upkeep)(self._clock.now())
+                        kept_up = kept_up if more else loop.time()
             except StoreError as error:
                 if not down:
                     get_logger().error("history_lost", stage="forward", error=str(error))
@@ -97,7 +98,7 @@ class Forwarder:
                 continue
             elif count:
                 await asyncio.sleep(GATHER_S)
-            if not self._old and not (more and count == 0):
+            if not self._old and not more:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._settings.history.gather_s):
                         await self._wake.wait()

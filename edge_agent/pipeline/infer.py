@@ -69,15 +69,27 @@ class Inference:
         self.forget(shot.shot_key)
         self.rows.poured(shot, simulation, state)
 
-    def closed(self, shot: Shot, simulation: ShotSimulation, state: State) -> None:
-        """Report the end of a poured shot; the next ones may know its results."""
-        self.rows.closed(shot, simulation, state)
+    def closed(
+        self,
+        shot: Shot,
+        simulation: ShotSimulation,
+        state: State,
+        received_at: datetime | None = None,
+    ) -> None:
+        """Report the end of a poured shot; the next ones may know its results from then on."""
+        self.rows.closed(shot, simulation, state, received_at)
         self.forget(shot.shot_key)
         shot.cure = type(shot.cure)()
 
-    def lab(self, press: PressAddress, record: QualityRecord, state: State) -> None:
-        """Report a quality record."""
-        self.rows.lab(press, record, state)
+    def lab(
+        self,
+        press: PressAddress,
+        record: QualityRecord,
+        state: State,
+        received_at: datetime | None = None,
+    ) -> None:
+        """Report a quality record, known from ``received_at`` on."""
+        self.rows.lab(press, record, state, received_at)
 
     def forget(self, key: str) -> None:
         """Drop what is kept of a shot that has changed or is over."""

@@ -86,15 +86,16 @@ async def cure(folder: Path, rate: int, delivered_every_s: int) -> float:
     cured, began = Cured(rate), written()
     history = SqliteHistory(folder / "history.db")
     forwarded: list[int] = []
+    settled: list[str] = []
     with closing(Spool(folder / "spool.db")) as spool:
-        state = "shot", cured.shot.key
+        state = "shot", cured.shot.shot_key
         for second in range(1, SECONDS + 1):
             now = POURED + timedelta(seconds=second)
-            changes = Changes(forwarded=forwarded)
-            forwarded = []
+            changes = Changes(forwarded=forwarded, settled=settled)
+            forwarded, settled = [], []
             for frame, shot in cured.second():
                 assert shot is not None
-                row = telemetry_row(PRESS, frame, shot.shot_id, shot.shot_key)
+                row = telemetry_row(PRESS, frame, shot.shot_id, shot.shot_key, now)
                 changes.forward.append(row)
             changes.state[state] = cured.shot.model_dump(mode="json")
             spool.commit(changes, now)
@@ -103,7 +104,7 @@ async def cure(folder: Path, rate: int, delivered_every_s: int) -> float:
                 live = Outgoing(str(PRESS), f"prediction/{second}", "prediction", said, retain=True)
                 state_now = cured.shot.model_dump(mode="json")
                 spool.commit(Changes(publish=[live], state={state: state_now}), now)
-                spool.settle_published([m.id for m in spool.to_publish(str(PRESS), 10)])
+                settled = [live.key]
             if second % delivered_every_s == 0:
                 rows = spool.to_forward(delivered_every_s * rate + 1)
                 forwarded = (await history.deliver(rows)).accepted

@@ -170,6 +170,13 @@ def _earlier() -> dict[str, tuple[str, str]]:
                 "1",
                 f"how many of these are known, {RECENT[-1]} at most",
             )
+            if scope == "prev":
+                newest = f"since the newest shot of which {target.measured} is known, on this mold"
+                found[f"prev_{name}_age_shots"] = (
+                    "1",
+                    f"shots {newest}: 1 for the one before, {2 * RECENT[-1]} at most",
+                )
+                found[f"prev_{name}_age_h"] = "h", f"time {newest}"
     for name in TARGETS:
         weights = f"with the weights of prev_{name}_expected"
         for column in INPUTS:

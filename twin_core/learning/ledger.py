@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from twin_core.learning.columns import TARGETS
-from twin_core.learning.residual_features import LONGEST, NO_INPUTS, KnownResults
+from twin_core.learning.residual_features import LONGEST, NAN, NO_INPUTS, KnownResults
 
 KEPT = 2 * LONGEST
 """Results that are kept of each kind: twice as many as features use, for those that come late."""
@@ -20,6 +20,8 @@ class Result(NamedTuple):
     value: float
     inputs: tuple[float, ...] = NO_INPUTS
     """How the shot was poured, see ``columns.INPUTS``."""
+    poured_at_s: float = NAN
+    """When the shot was poured."""
 
 
 @dataclass
@@ -27,7 +29,8 @@ class Ledger:
     """Results of one mold on a press, or of one press, each kind in order of time."""
 
     results: dict[str, list[Result]] = field(default_factory=dict)
-    """By target; ``defect`` is 1 or 0 for a part that was inspected, ``opened`` 1."""
+    """By target; ``defect`` is 1 or 0 for a part that was inspected, ``opened`` when the mold was
+    opened [s], ``poured`` 1 at the pour itself."""
 
     def add(self, name: str, result: Result) -> None:
         """Add a result; another value of the same moment and shot replaces the first."""
@@ -41,20 +44,32 @@ class Ledger:
         known.insert(at, result)
         del known[:-KEPT]
 
+    def drop(self, name: str, shot_id: str) -> None:
+        """Forget one kind of result of a shot."""
+        self.results[name] = [r for r in self.results.get(name, []) if r.shot_id != shot_id]
+
     def has(self, shot_id: str) -> bool:
         """True if there is a result of this shot."""
-        return any(r.shot_id == shot_id for results in self.results.values() for r in results)
+        kinds = (results for name, results in self.results.items() if name != "poured")
+        return any(r.shot_id == shot_id for results in kinds for r in results)
 
     def before(self, at_s: float) -> KnownResults:
         """Results known before a moment [s]; a shot that was reported again counts once."""
-        opened = [result.at_s for result in self.results.get("opened", []) if result.at_s < at_s]
+        opened = [result.value for result in self.results.get("opened", []) if result.at_s < at_s]
         targets = {name: self._latest(name, at_s) for name in TARGETS if name in self.results}
         return KnownResults(
             residuals={name: [r.value for r in latest] for name, latest in targets.items()},
             inputs={name: [r.inputs for r in latest] for name, latest in targets.items()},
             defects=[int(result.value) for result in self._latest("defect", at_s)],
-            opened_at_s=opened[-1] if opened else None,
+            opened_at_s=max(opened, default=None),
+            ages={name: self._age(latest, at_s) for name, latest in targets.items()},
         )
+
+    def _age(self, latest: list[Result], at_s: float) -> tuple[float, float]:
+        """Shots and seconds since the pour of the newest shot with a result."""
+        newest_s = max((r.poured_at_s for r in latest if r.poured_at_s < at_s), default=NAN)
+        poured = [r.at_s for r in self.results.get("poured", []) if newest_s <= r.at_s < at_s]
+        return (float(len(poured)) if poured else NAN), at_s - newest_s
 
     def _latest(self, name: str, at_s: float) -> list[Result]:
         """Latest result of each shot before a moment [s], oldest first."""

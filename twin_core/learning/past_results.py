@@ -52,6 +52,7 @@ class Waiting:
     """Computed value of each target."""
     inputs: tuple[float, ...] = NO_INPUTS
     """How it was poured, see ``columns.INPUTS``."""
+    poured_at_s: float = NAN
     measured: list[tuple[float, dict[str, float]]] = field(default_factory=list)
     """Measurements that came before the physics: when [s], and the values by target."""
 
@@ -84,7 +85,7 @@ class PastResults:
         Returns:
             its ``prev_ press_ site_ dev_`` columns, from results known before ``at_s``.
         """
-        self.simulated(shot, row)
+        self.simulated(shot, row, at_s)
         return self.known(shot, at_s, row)
 
     def known(self, shot: ShotKey, at_s: float, row: Mapping[str, float]) -> dict[str, float]:
@@ -109,16 +110,26 @@ class PastResults:
                     found.append((results[i].at_s, results[i].value - sum(before) / len(before)))
         return [value for _, value in sorted(found)[-RECENT[0] :]]
 
-    def closed(self, shot: ShotKey, at_s: float, row: Mapping[str, float], *, opened: bool) -> None:
+    def closed(
+        self,
+        shot: ShotKey,
+        at_s: float,
+        row: Mapping[str, float],
+        *,
+        opened: bool,
+        closed_at_s: float | None = None,
+    ) -> None:
         """Report the end of a shot.
 
         Args:
+            at_s: when the end became known [s].
             row: its ``meas_`` columns of the demolding, and ``sim_`` columns (those of the pour
                 count where they are not there).
             opened: the mold was opened then; False when nobody said so.
+            closed_at_s: when it ended [s], if that became known later.
         """
         if opened:
-            self._add(shot, "opened", at_s, 1.0)
+            self._add(shot, "opened", at_s, at_s if closed_at_s is None else closed_at_s)
         self.simulated(shot, row)
         self._measured(shot, at_s, row, "demold")
 
@@ -127,6 +138,7 @@ class PastResults:
         press = self.presses.get(shot.address)
         if press is not None:
             press.waiting.get(shot.mold_id, {}).pop(shot.shot_id, None)
+            press.molds.get(shot.mold_id, Ledger()).drop("poured", shot.shot_id)
 
     def lab(self, shot: ShotKey, at_s: float, row: Mapping[str, float]) -> None:
         """Report a quality record.
@@ -140,13 +152,25 @@ class PastResults:
             shot = shot._replace(mold_id=mold_id)
         self._measured(shot, at_s, row, "lab")
 
-    def simulated(self, shot: ShotKey, row: Mapping[str, float]) -> None:
-        """Keep the physics of a shot, and compare it with measurements that came before it."""
+    def simulated(
+        self, shot: ShotKey, row: Mapping[str, float], poured_at_s: float | None = None
+    ) -> None:
+        """Keep the physics of a shot, and compare it with measurements that came before it.
+
+        Args:
+            row: its ``proc_`` and ``sim_`` columns.
+            poured_at_s: time of its pour [s]; None where that was said before.
+        """
+        if poured_at_s is not None:
+            poured = Result(poured_at_s, shot.shot_id, 1.0)
+            self._press(shot).molds.setdefault(shot.mold_id, Ledger()).add("poured", poured)
         physics = _numbers(row, {name: target.physics for name, target in TARGETS.items()})
         if not physics:
             return
         waiting = self._waiting(shot)
         waiting.physics |= physics
+        if poured_at_s is not None:
+            waiting.poured_at_s = poured_at_s
         if any(name in row for name in INPUTS):
             waiting.inputs = inputs_of(row)
         early, waiting.measured = waiting.measured, []
@@ -199,7 +223,7 @@ class PastResults:
                 continue
             off = residual(TARGETS[name], value, physics.get(name, NAN))
             if not math.isnan(off):
-                self._add(shot, name, at_s, off, self._waiting(shot).inputs)
+                self._add(shot, name, at_s, off, self._waiting(shot))
 
     def _add(
         self,
@@ -207,10 +231,12 @@ class PastResults:
         name: str,
         at_s: float,
         value: float,
-        inputs: tuple[float, ...] = NO_INPUTS,
+        poured: Waiting | None = None,
     ) -> None:
         press = self._press(shot)
-        result = Result(at_s, shot.shot_id, value, inputs)
+        result = Result(at_s, shot.shot_id, value)
+        if poured is not None:
+            result = result._replace(inputs=poured.inputs, poured_at_s=poured.poured_at_s)
         press.all.add(name, result._replace(shot_id=f"{shot.mold_id}/{shot.shot_id}"))
         press.molds.setdefault(shot.mold_id, Ledger()).add(name, result)
 

@@ -29,6 +29,8 @@ class KnownResults:
     """1 for each of the latest parts that had a defect, 0 for one that had none."""
     opened_at_s: float | None = None
     """When the mold was opened last; seconds of any clock that counts up."""
+    ages: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """By target, of the newest shot with a result: shots and seconds since its pour."""
 
 
 def residual(target: Target, measured: float, physics: float) -> float:
@@ -80,6 +82,8 @@ def residual_features(
         ones = [1.0] * len(known), [1.0] * len(of_press)
         row[f"dev_{name}_share"] = 1.0 - _drawn(ones[0], _drawn(ones[1], 0.0))
         row[f"prev_{name}_std{LONGEST}"] = _std(known)
+        shots, age_s = mold.ages.get(name, (NAN, NAN))
+        row[f"prev_{name}_age_shots"], row[f"prev_{name}_age_h"] = shots, age_s / 3600.0
         _means(row, f"press_{name}", of_press)
         row[f"site_{name}_news"] = _mean(recent.get(name, ()))
     opened = mold.opened_at_s

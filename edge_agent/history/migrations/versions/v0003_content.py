@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 
 from alembic import op
-from sqlalchemy import bindparam, text
+from sqlalchemy import text
 
 from edge_agent.history.content import document_content
 from edge_agent.history.telemetry_key import BY_TIME, DROP_OLDER, UNIQUE
@@ -33,6 +33,9 @@ CREATE TABLE telemetry_older (until timestamptz NOT NULL);
 INSERT INTO telemetry_older VALUES (now() + INTERVAL '1 day')
 """
 """``telemetry_older``: frames up to then may have come to an older program, see ``timescale``."""
+_CONTENT_OF_QUALITY = """
+UPDATE quality SET content = :found WHERE ctid = CAST(CAST(:place AS text) AS tid)
+"""
 _OF_TELEMETRY = (
     "ALTER TABLE telemetry ADD COLUMN received_at timestamptz",
     "ALTER TABLE telemetry ADD COLUMN content text",
@@ -50,8 +53,7 @@ def upgrade() -> None:
         for place, document in rows
     ]
     if values:
-        set_content = text("UPDATE quality SET content = :found WHERE ctid = (:place)::tid")
-        connection.execute(set_content.bindparams(bindparam("found"), bindparam("place")), values)
+        connection.execute(text(_CONTENT_OF_QUALITY), values)
     for statement in (
         "ALTER TABLE quality ALTER COLUMN content SET NOT NULL",
         "ALTER TABLE quality DROP CONSTRAINT quality_pkey",

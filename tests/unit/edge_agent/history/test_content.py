@@ -12,7 +12,7 @@ from broker.codec import decode
 from broker.messages import QualityRecord, TelemetryFrame
 from broker.topics import Channel, PressAddress
 from edge_agent.history.content import document_content
-from edge_agent.history.schema import completed, quality_row, telemetry_row
+from edge_agent.history.schema import columns_of, quality_row, telemetry_row
 from edge_agent.ports import HistoryRow
 
 PRESS = PressAddress("s", "p")
@@ -31,7 +31,7 @@ SENT: dict[str, Any] = {
 def content_of(payload: bytes, shot_id: str | None = None) -> str:
     frame = decode(Channel.TELEMETRY, payload)
     assert isinstance(frame, TelemetryFrame)
-    content = json.loads(telemetry_row(PRESS, frame, shot_id).document)["content"]
+    content = columns_of(telemetry_row(PRESS, frame, shot_id))["content"]
     assert len(content) == 16
     return str(content)
 
@@ -78,5 +78,4 @@ def test_a_row_of_an_older_spool_gets_the_content_of_its_document() -> None:
     columns = json.loads(row.document)
     content = columns.pop("content")
     older = HistoryRow("quality", json.dumps(columns))
-    assert json.loads(completed(older).document)["content"] == content
-    assert completed(row) is row
+    assert columns_of(older)["content"] == content == columns_of(row)["content"]
