@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from twin_core.bulk_cure import CureChemistry, CureSeries
 from twin_core.data_sheet_only import SheetOnly
 from twin_core.errors import InputError
+from twin_core.log_files.series import read_series
 from twin_core.materials import MaterialSystem
 from twin_core.mold import Mold
 from twin_core.plain_files import read_text
@@ -25,8 +24,8 @@ Model = TypeVar("Model", bound=BaseModel)
 IN_USE = "in_use.yaml"
 """In a folder of systems: which versions were promoted."""
 
-CSV_BYTES_MAX = 64_000_000
-"""A day of a sensor at 10 Hz has a third of it."""
+CURE_S = 30 * 86_400.0
+"""A cure without foam is followed for a month at most."""
 
 
 def configs_folder() -> Path:
@@ -111,6 +110,8 @@ def describe(
                 message = f"unknown field: is {near} meant? Correct its spelling or remove it"
         elif item["type"] == "missing":
             message = "is missing: add it"
+        elif item["type"] == "string_type" and type(item.get("input")) in {int, float}:
+            message = f"is a text: put it in quotes (found the number {_short(item['input'])})"
         elif path.rpartition(".")[2] in secret:
             pass
         elif isinstance(item.get("input"), (str, int, float, bool)):
@@ -367,30 +368,12 @@ def load_cure(path: Path) -> tuple[CureChemistry, list[CureSeries]]:
     chemistry = parse(CureChemistry, read_yaml(path), str(path))
     series = []
     for given in chemistry.series:
-        rows = read_columns(path.parent / given.file, ("t_s", "c_OH"))
-        series.append(CureSeries(given, rows[:, 0], rows[:, 1]))
+        found = read_series(path.parent / given.file, {"c_OH": None}, time="t_s", longest_s=CURE_S)
+        there = ~np.isnan(found.columns["c_OH"])
+        if not there.any():
+            raise InputError(f"{path.parent / given.file}: holds no readings of c_OH")
+        series.append(CureSeries(given, found.time_s[there], found.columns["c_OH"][there]))
     return chemistry, series
-
-
-def read_columns(path: Path, names: tuple[str, ...]) -> NDArray[np.float64]:
-    """Columns of a CSV file by their names; lines that begin with # are left out.
-
-    Raises:
-        InputError: the file or a column is missing, or a cell is not a number.
-    """
-    lines = read_text(path, CSV_BYTES_MAX).splitlines()
-    try:
-        table = list(csv.reader(line for line in lines if line.strip() and line[0] != "#"))
-    except csv.Error as error:
-        raise InputError(f"{path}: cannot be read as CSV: {error}") from None
-    header = [cell.strip() for cell in table[0]] if table else []
-    if missing := [name for name in names if name not in header]:
-        raise InputError(f"{path}: the header has no column {', '.join(missing)}")
-    at = [header.index(name) for name in names]
-    try:
-        return np.array([[float(row[i]) for i in at] for row in table[1:]]).reshape(-1, len(names))
-    except (ValueError, IndexError) as error:
-        raise InputError(f"{path}: every row must have {', '.join(names)}: {error}") from None
 
 
 def _short(value: object) -> str:

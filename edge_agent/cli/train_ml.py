@@ -14,6 +14,7 @@ from edge_agent.cli.progress import Progress
 if TYPE_CHECKING:
     from edge_agent.learning.tables import Columns
     from twin_core.learning.training.fit import TrainConfig
+    from twin_core.log_files.shot_table import LeftOut
 
 EXAMPLE = """\b
 Examples:
@@ -93,7 +94,7 @@ def _train(
 ) -> tuple[str, Path, list[str]]:
     from edge_agent.inference.registry import ModelRegistry, check_name
     from edge_agent.learning.parallel import spread
-    from edge_agent.learning.tables import read_table, write_table
+    from edge_agent.learning.tables import write_table
     from edge_agent.report.drawing import need_matplotlib
     from edge_agent.report.files import page_text
     from edge_agent.report.training import training_page, verdicts
@@ -106,8 +107,8 @@ def _train(
     config = _config(config_file)
     name = check_name(name or config.known_at)
     progress("reading the feature sets")
-    columns = _together([read_table(path) for path in features])
-    others = {path.stem: read_table(path) for path in unseen}
+    columns = _together([_read(path) for path in features])
+    others = {path.stem: _read(path) for path in unseen}
     trained = train(columns, config, _git_hash(), progress, spread)
     model = Model(trained.content)
     judged = {stem: judge(model, table) for stem, table in others.items()}
@@ -138,6 +139,23 @@ def _train(
     for stem, found in judged.items():
         lines += [f"{stem}: {line}" for line in verdicts(found, config.coverage)]
     return manifest.label, folder, [*lines, *trained.notes]
+
+
+def _read(path: Path) -> Columns:
+    """A feature set; cells that are no value of their column are named, a lost column is an error.
+
+    Raises:
+        TableError: it cannot be read, or nothing is left of a column.
+    """
+    from edge_agent.errors import TableError
+    from edge_agent.learning.tables import leave_out_impossible, read_table
+
+    def told(cells: LeftOut) -> None:
+        if cells.whole:
+            raise TableError(f"{path}: column {cells.column}: {cells.examples[0]}, as all others")
+        click.echo(cells.words(str(path)), err=True)
+
+    return leave_out_impossible(read_table(path, told), told)
 
 
 def _config(path: Path | None) -> TrainConfig:
