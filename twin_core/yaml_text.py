@@ -94,7 +94,7 @@ _FLOAT = re.compile(
     r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z"
 )
 _BOOL = re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z")
-_SPACED = re.compile(r"[-+]?(?:0[xb]?)?[0-9a-fA-F]*[0-9]_[0-9_]*(?:\.[0-9_]*)?")
+_SPACED = re.compile(r"[-+]?(?:0x[0-9a-fA-F_]+|(?:0b)?[0-9][0-9_]*(?:\.[0-9_]*)?)")
 _TAG = "tag:yaml.org,2002:"
 _QUOTED = {"'", '"', "|", ">"}
 _FIRST = list("-+.0123456789tTfF")
@@ -123,7 +123,7 @@ class _Reader(_Loader):  # type: ignore[misc]
 
     def construct_yaml_str(self, node: yaml.ScalarNode) -> str:
         text = str(self.construct_scalar(node))
-        if node.style not in _QUOTED and _SPACED.fullmatch(text):
+        if "_" in text and node.style not in _QUOTED and _SPACED.fullmatch(text):
             line = node.start_mark.line + 1
             raise yaml.YAMLError(
                 f"line {line}: {text} is a number for some readers and a text for others: write "

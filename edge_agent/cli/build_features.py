@@ -127,6 +127,8 @@ def _tell_lost(findings: Findings) -> bool:
     refused = findings.count("not_read")
     if refused:
         click.echo(f"bundles that could not be read and are left out: {refused}", err=True)
+    for words in findings.cells:
+        click.echo(words, err=True)
     for column in findings.lost:
         click.echo(f"column {column}: none of its cells is a value: it is missing", err=True)
     return bool(refused or findings.lost)

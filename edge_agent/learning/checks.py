@@ -110,6 +110,8 @@ class Findings:
         self.found: dict[tuple[str, str], Finding] = {}
         self.shots: Counter[str] = Counter()
         """How many shots were read, and how many became rows."""
+        self.cells: list[str] = []
+        """Cells of tables that were left out, a line a column."""
         self.lost: list[str] = []
         """Columns of the source of which no cell could be read."""
 

@@ -90,6 +90,7 @@ def _read(path: Path, findings: Findings) -> Columns:
             findings.add("cell_left_out", path.name, cells.column, example)
         for _ in range(cells.count - len(cells.examples)):
             findings.add("cell_left_out", path.name, cells.column)
+        findings.cells.append(cells.words(path.name))
         if cells.whole:
             findings.lost.append(f"{cells.column} of {path.name}")
 
