@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from edge_agent.learning.checks import Findings, Inspector
 from edge_agent.learning.feature_set import Draft
-from edge_agent.learning.tables import Columns, read_table
+from edge_agent.learning.tables import Columns, leave_out_impossible, read_table
 from twin_core.errors import InputError
 from twin_core.learning.columns import COLUMNS, IDS
 from twin_core.learning.features import NAN, Row, demold_columns
@@ -85,16 +86,16 @@ def from_files(
 def _read(path: Path, findings: Findings) -> Columns:
     """A table; what is left out of it is a finding."""
 
-    def told(cells: LeftOut) -> None:
-        for example in cells.examples:
-            findings.add("cell_left_out", path.name, cells.column, example)
-        for _ in range(cells.count - len(cells.examples)):
-            findings.add("cell_left_out", path.name, cells.column)
+    def found(rule: str, cells: LeftOut) -> None:
+        for number in range(cells.count):
+            words = cells.examples[number] if number < len(cells.examples) else ""
+            findings.add(rule, path.name, cells.column, words)
         findings.cells.append(cells.words(path.name))
         if cells.whole:
             findings.lost.append(f"{cells.column} of {path.name}")
 
-    return read_table(path, told)
+    table = read_table(path, partial(found, "cell_left_out"))
+    return leave_out_impossible(table, partial(found, "value_impossible"))
 
 
 def _joined(measured: Path, known: Columns, simulated: Path, physics: Columns) -> list[int | None]:

@@ -20,6 +20,7 @@ from edge_agent.errors import MissingExtra, TableError, disk_hint
 from twin_core.errors import InputError
 from twin_core.learning.columns import COLUMNS, IDS
 from twin_core.learning.plausible_ranges import RANGES
+from twin_core.log_files.cells import OVERFLOW, no_readings
 from twin_core.log_files.shot_table import (
     EXAMPLES,
     TEXT_BYTES_MAX,
@@ -39,6 +40,7 @@ BYTES_MAX = 1_000_000_000
 """Of a Parquet file."""
 CELLS_MAX = 20_000_000
 """Of a Parquet file, 160 MB in memory: 140,000 shots of 140 columns."""
+MEASURED = ("meas_", "proc_", "qc_")
 NUMBERS = ("sim_", "meas_", "delta_", "proc_", "qc_", "ml_", "prev_", "press_", "site_", "dev_")
 """Columns that begin so hold numbers, whether a feature set has them or not."""
 
@@ -100,15 +102,19 @@ def leave_out_impossible(columns: Columns, told: Told) -> Columns:
         told: called with each column of which numbers are left out.
     """
     found = dict(columns)
-    for name, possible in RANGES.items():
-        values = columns.get(name)
-        if values is None or values.dtype.kind != "f":
+    for name, values in columns.items():
+        if values.dtype.kind != "f" or kind_of(name) != "number":
             continue
-        given = ~np.isnan(values)
-        wrong = given & ~((values >= possible.low) & (values <= possible.high))
+        given, possible = ~np.isnan(values), RANGES.get(name)
+        limits = "stands for no value in many devices"
+        wrong = np.abs(values) >= OVERFLOW
+        if name.startswith(MEASURED):
+            wrong |= no_readings(values)
+        if possible is not None:
+            wrong |= given & ~((values >= possible.low) & (values <= possible.high))
+            limits = f"is not within {possible.low:g} to {possible.high:g}"
         if wrong.any():
             found[name] = np.where(wrong, np.nan, values)
-            limits = f"is not within {possible.low:g} to {possible.high:g}"
             rows = np.flatnonzero(wrong)[:EXAMPLES].tolist()
             examples = [f"{_row_words(columns, row)}: {values[row]:g} {limits}" for row in rows]
             told(LeftOut(name, int(wrong.sum()), int(given.sum()), examples))

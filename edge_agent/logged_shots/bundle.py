@@ -35,6 +35,7 @@ SENSOR_FILES = {
     "sensors_power_mix.csv": {"power_W": "power_W", "rpm": "speed_rpm"},
 }
 """Columns of each file and the sensor they become; an empty name is a metric."""
+FILES = ("meta.yaml", "process.yaml", "qc.yaml", *SENSOR_FILES)
 INPUT_SENSORS = ("T_polyol_C", "T_iso_C", "T_mold_C", "T_ambient_C", "RH_ambient_pct")
 SHOT_S = 4 * 3600.0
 """The longest log of a shot of which nobody says when its mold was opened; the agent waits so long,
@@ -180,9 +181,9 @@ def load_bundle(path: Path) -> Bundle:
     Raises:
         InputError: names the file, the line or field, and what to do.
     """
+    notes = check_files(path, FILES)
     if not (path / "meta.yaml").exists():
         raise InputError(f"{path}: no meta.yaml: not the folder of a logged shot")
-    notes = check_files(path, ("meta.yaml", "process.yaml", "qc.yaml", *SENSOR_FILES))
     meta_file, process_file = path / "meta.yaml", path / "process.yaml"
     content = read_yaml(meta_file)
     wrong: list[str] = []

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from broker.messages import QualityRecord
 from broker.timestamps import EARLIEST
-from edge_agent.logged_shots.bundle import INPUT_SENSORS, Bundle, load_bundle
+from edge_agent.logged_shots.bundle import FILES, INPUT_SENSORS, Bundle, load_bundle
 from edge_agent.logged_shots.bundle_names import Note
 from edge_agent.logged_shots.logged_shot import LabRecord, LoggedShot, lab_record, series_of
 from twin_core.errors import InputError
@@ -34,7 +34,8 @@ def from_bundles(
     Raises:
         InputError: there is no bundle.
     """
-    found = sorted(file.parent for file in folder.rglob("meta.yaml"))
+    names = {*FILES, "meta.yml"}  # a folder without meta.yaml is refused by name, not passed over
+    found = sorted({file.parent for file in folder.rglob("*") if file.name.lower() in names})
     if not found:
         raise InputError(f"{folder}: no log bundle (a folder with a meta.yaml) here or below")
     shots = []

@@ -252,3 +252,22 @@ def test_two_quantities_in_a_series_are_refused(tmp_path: Path) -> None:
     (tmp_path / "s.csv").write_text("time_s,T_core_C,p_total_bar\n1,24,1\n2,25,1\n")
     with pytest.raises(InputError, match="give each in a file of its own"):
         from_file(tmp_path / "s.csv", {}, print)
+
+
+@pytest.mark.parametrize("column", ["qc_rho_moulded", "proc_m_total_kg", "meas_T_core_max_C"])
+@pytest.mark.parametrize("cell", ["9999", "-9999", "9.9E37", "3276.7", "1e300"])
+def test_numbers_that_stand_for_no_value_in_a_table(cell: str, column: str, tmp_path: Path) -> None:
+    (tmp_path / "measured.csv").write_text(f"shot_id,{column}\n0001,60\n0002,{cell}\n")
+    (tmp_path / "simulated.csv").write_text(SIMULATED)
+    done, table = features(tmp_path, tmp_path / "f.csv")
+    assert done.exit_code == 0, done.output
+    np.testing.assert_array_equal(table[column], [60.0, np.nan])
+    assert f"measured.csv: column {column}: left out: row 2 (shot 0002): " in done.stderr
+
+
+def test_a_column_in_kelvin_is_named(tmp_path: Path) -> None:
+    (tmp_path / "measured.csv").write_text("shot_id,meas_T_core_max_C\n0001,393\n0002,399\n")
+    (tmp_path / "simulated.csv").write_text(SIMULATED)
+    done, _ = features(tmp_path, tmp_path / "f.csv")
+    assert done.exit_code == 3
+    assert "column meas_T_core_max_C of measured.csv" in done.stderr

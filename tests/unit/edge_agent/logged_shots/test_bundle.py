@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.logged_shots.bundle import Bundle, load_bundle
+from edge_agent.logged_shots.from_bundles import from_bundles
 from twin_core.errors import InputError
 
 FILES = {
@@ -258,3 +259,14 @@ def test_readings_that_are_missing_are_told(tmp_path: Path) -> None:
         ("reading_impossible", "p_total_bar"),
     ]
     assert found.peak("T_core_C") == (4.0, 26.0)
+
+
+@pytest.mark.parametrize("name", ["meta.yml", "Meta.yaml", "metadata.yaml", "META.YAML"])
+def test_a_folder_whose_meta_has_another_name_is_refused(name: str, tmp_path: Path) -> None:
+    bundle(tmp_path)
+    (tmp_path / "meta.yaml").rename(tmp_path / name)
+    with pytest.raises(InputError, match=rf"{name}: no file of a log bundle: is meta\.yaml meant"):
+        load_bundle(tmp_path)
+    refused: list[str] = []
+    assert from_bundles(tmp_path, lambda folder, reason: refused.append(reason)) == []
+    assert len(refused) == 1
