@@ -144,9 +144,13 @@ def _train(
 def _read(path: Path) -> Columns:
     """A feature set; cells that are no value of their column are named, a lost column is an error.
 
+    Shots without a time are left out: what is later than what decides what is judged.
+
     Raises:
         TableError: it cannot be read, or nothing is left of a column.
     """
+    import numpy as np
+
     from edge_agent.errors import TableError
     from edge_agent.learning.tables import leave_out_impossible, read_table
 
@@ -155,7 +159,14 @@ def _read(path: Path) -> Columns:
             raise TableError(f"{path}: column {cells.column}: {cells.examples[0]}, as all others")
         click.echo(cells.words(str(path)), err=True)
 
-    return leave_out_impossible(read_table(path, told), told)
+    columns = leave_out_impossible(read_table(path, told), told)
+    timed = ~np.isnat(columns["poured_at"]) if "poured_at" in columns else np.array([])
+    if timed.all():
+        return columns
+    if not timed.any():
+        raise TableError(f"{path}: column poured_at: no shot has a time: training needs it")
+    click.echo(f"{path}: {np.sum(~timed)} shots without poured_at are left out", err=True)
+    return {name: values[timed] for name, values in columns.items()}
 
 
 def _config(path: Path | None) -> TrainConfig:

@@ -84,10 +84,16 @@ def read_windows(baseline: Path, current: Path, patterns: tuple[str, ...] = ()) 
         if _wanted(cells.column, patterns)
     ]
     lost += [
-        f"{name} (not in {current.name})"
-        for name, values in before.items()
-        if name not in now and values.dtype.kind == "f" and _wanted(name, patterns)
-        if _given(before, name) >= FEWEST_VALUES and not name.startswith("ml_")
+        f"{name} (no numbers in {current.name})"
+        for name in before
+        if _wanted(name, patterns) and not name.startswith("ml_")
+        if _given(before, name) >= FEWEST_VALUES and _no_numbers(now, name)
+    ]
+    lost += [
+        f"{name} (no numbers in {baseline.name})"
+        for name in now
+        if _wanted(name, patterns) and name in before
+        if _given(now, name) >= FEWEST_VALUES and _no_numbers(before, name)
     ]
     return replace(found, notes=(*notes, *found.notes), lost=tuple(dict.fromkeys(lost)))
 
@@ -98,6 +104,10 @@ def _given(table: Columns, name: str) -> int:
     if values is None or values.dtype.kind != "f":
         return 0
     return int(np.count_nonzero(~np.isnan(values)))
+
+
+def _no_numbers(table: Columns, name: str) -> bool:
+    return name not in table or table[name].dtype.kind != "f"
 
 
 def _wanted(name: str, patterns: tuple[str, ...]) -> bool:
