@@ -49,6 +49,8 @@ def from_folder(path: Path, weights: dict[str, float], told: Told) -> list[Obser
         told(note.words)
     for sensor, kind in BUNDLE_SENSORS.items():
         rows = [(t, row[sensor]) for t, row in sorted(bundle.series.items()) if sensor in row]
+        if len(rows) == 1:
+            raise InputError(f"{path}: holds fewer than two readings of {kind}")
         if rows:
             t, values = np.array(rows).T
             found.append(Observation(kind, t, values, weight=weights.get(kind, 1.0)))

@@ -271,3 +271,13 @@ def test_a_column_in_kelvin_is_named(tmp_path: Path) -> None:
     done, _ = features(tmp_path, tmp_path / "f.csv")
     assert done.exit_code == 3
     assert "column meas_T_core_max_C of measured.csv" in done.stderr
+
+
+@pytest.mark.parametrize("rows", ["", "5,30\n", "5,3276.7\n6,3276.7\n", "5,\n6,NaN\n"])
+def test_too_few_readings_to_fit_to(rows: str, tmp_path: Path) -> None:
+    folder = tmp_path / "shot"
+    shutil.copytree(CASES["20"], folder)
+    (folder / "sensors_core_temp.csv").write_text("time_s,T_core_C\n" + rows)
+    done = run("calibrate", "--measured", folder, *MEASURED)
+    assert done.exit_code == 2
+    assert f"{folder}: holds " in done.output
