@@ -69,6 +69,8 @@ def describe(
                 message = f"unknown field: is {near} meant? Correct its spelling or remove it"
         elif item["type"] == "missing":
             message = "is missing: add it"
+        elif item["type"] == "string_type" and type(item.get("input")) in {int, float}:
+            message = f"is a text: put it in quotes (found the number {short(item['input'])})"
         elif path.rpartition(".")[2] in secret:
             pass
         elif isinstance(item.get("input"), (str, int, float, bool)):

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from twin_core.bulk_cure import CureChemistry, CureSeries
 from twin_core.checked_yaml import must_be_one_of, parse, read_yaml
 from twin_core.errors import InputError
+from twin_core.log_files.series import read_series
 from twin_core.mold import Mold
-from twin_core.plain_files import read_text
 from twin_core.scenario import Scenario
 from twin_core.system_versions import load_sheets, load_systems
 
-CSV_BYTES_MAX = 64_000_000
-"""A day of a sensor at 10 Hz has a third of it."""
+CURE_S = 30 * 86_400.0
+"""A cure without foam is followed for a month at most."""
 
 
 def configs_folder() -> Path:
@@ -101,27 +99,9 @@ def load_cure(path: Path) -> tuple[CureChemistry, list[CureSeries]]:
     chemistry = parse(CureChemistry, read_yaml(path), str(path))
     series = []
     for given in chemistry.series:
-        rows = read_columns(path.parent / given.file, ("t_s", "c_OH"))
-        series.append(CureSeries(given, rows[:, 0], rows[:, 1]))
+        found = read_series(path.parent / given.file, {"c_OH": None}, time="t_s", longest_s=CURE_S)
+        there = ~np.isnan(found.columns["c_OH"])
+        if not there.any():
+            raise InputError(f"{path.parent / given.file}: holds no readings of c_OH")
+        series.append(CureSeries(given, found.time_s[there], found.columns["c_OH"][there]))
     return chemistry, series
-
-
-def read_columns(path: Path, names: tuple[str, ...]) -> NDArray[np.float64]:
-    """Columns of a CSV file by their names; lines that begin with # are left out.
-
-    Raises:
-        InputError: the file or a column is missing, or a cell is not a number.
-    """
-    lines = read_text(path, CSV_BYTES_MAX).splitlines()
-    try:
-        table = list(csv.reader(line for line in lines if line.strip() and line[0] != "#"))
-    except csv.Error as error:
-        raise InputError(f"{path}: cannot be read as CSV: {error}") from None
-    header = [cell.strip() for cell in table[0]] if table else []
-    if missing := [name for name in names if name not in header]:
-        raise InputError(f"{path}: the header has no column {', '.join(missing)}")
-    at = [header.index(name) for name in names]
-    try:
-        return np.array([[float(row[i]) for i in at] for row in table[1:]]).reshape(-1, len(names))
-    except (ValueError, IndexError) as error:
-        raise InputError(f"{path}: every row must have {', '.join(names)}: {error}") from None

@@ -1,4 +1,7 @@
-"""YAML text as plain data, within bounds: no text makes a program hang, fill the memory or crash.
+"""YAML 1.2 text as plain data, within bounds: no text hangs, crashes or fills the memory.
+
+Numbers are those of YAML 1.2, where 045 is 45, 1e3 is 1000, and yes and no are texts; PyYAML alone
+reads 045 as 37 and 1:30 as 90. What older readers take for another number (1_000) is refused.
 
 A few lines of aliases stand for more values than fit into any memory, and two hundred kilobytes of
 brackets overflow the stack of the parser. So the text is walked through once before it is built.
@@ -7,7 +10,7 @@ brackets overflow the stack of the parser. So the text is walked through once be
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -32,13 +35,15 @@ def parse_yaml(text: str) -> Any:
     """
     try:
         _check_bounds(text)
-        return yaml.load(text, _NoDuplicates)
+        return yaml.load(text, _Reader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = "" if mark is None else f"line {mark.line + 1}: "
         problem = error.problem or error.context or "not YAML"
         context = f", {error.context}" if error.problem and error.context else ""
         raise ValueError(f"{where}{problem}{context}") from None
+    except (KeyError, AttributeError):  # of PyYAML, over !!bool x
+        raise ValueError("a value does not fit its tag (!!…): leave the tag out") from None
     except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError(" ".join(str(error).split())) from None
 
@@ -78,8 +83,31 @@ def _check_bounds(text: str) -> None:
             )
 
 
-class _NoDuplicates(_Loader):  # type: ignore[misc]
-    """A key that stands twice is an error, not the last one wins."""
+def dump_yaml(content: Any, **options: Any) -> str:
+    """Plain data as YAML text that this and older readers read alike."""
+    return str(yaml.dump(content, Dumper=_Dumper, sort_keys=False, **options))
+
+
+_INT = re.compile(r"(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)\Z")
+_FLOAT = re.compile(
+    r"(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+    r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z"
+)
+_BOOL = re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z")
+_SPACED = re.compile(r"[-+]?(?:0x[0-9a-fA-F_]+|(?:0b)?[0-9][0-9_]*(?:\.[0-9_]*)?)")
+_TAG = "tag:yaml.org,2002:"
+_QUOTED = {"'", '"', "|", ">"}
+_FIRST = list("-+.0123456789tTfF")
+"""Characters that a number or a flag begins with."""
+
+
+class _Reader(_Loader):  # type: ignore[misc]
+    """YAML 1.2 scalars; a key that stands twice is an error, not the last one wins."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, list[Any]]] = {
+        first: [item for item in forms if item[0] in {MERGE, _TAG + "null", _TAG + "timestamp"}]
+        for first, forms in _Loader.yaml_implicit_resolvers.items()
+    }
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
@@ -92,3 +120,37 @@ class _NoDuplicates(_Loader):  # type: ignore[misc]
                 raise yaml.YAMLError(f"line {line}: {key!r} stands twice")
             seen.add(key if isinstance(key, (str, int)) else id(key_node))
         return dict(super().construct_mapping(node, deep))
+
+    def construct_yaml_str(self, node: yaml.ScalarNode) -> str:
+        text = str(self.construct_scalar(node))
+        if "_" in text and node.style not in _QUOTED and _SPACED.fullmatch(text):
+            line = node.start_mark.line + 1
+            raise yaml.YAMLError(
+                f"line {line}: {text} is a number for some readers and a text for others: write "
+                f"{text.replace('_', '')}, or put it in quotes"
+            )
+        return text
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        text = str(self.construct_scalar(node))
+        if "_" in text:
+            raise ValueError(f"invalid literal for int: {text}: write it without _")
+        base = {"0o": 8, "0x": 16}.get(text[:2], 10)
+        return int(text[2:] if base != 10 else text, base)
+
+    def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
+        text = str(self.construct_scalar(node))
+        if not _FLOAT.match(text):
+            raise ValueError(f"invalid literal for float: {text}")
+        return float(text.replace(".", "", 1) if text[-1] in "fFnN" else text)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes texts that YAML 1.2 takes for numbers: 12e5."""
+
+
+for _name, _form in (("int", _INT), ("float", _FLOAT), ("bool", _BOOL)):
+    _Reader.add_implicit_resolver(_TAG + _name, _form, _FIRST)
+    _Dumper.add_implicit_resolver(_TAG + _name, _form, _FIRST)
+for _name in ("str", "int", "float"):
+    _Reader.add_constructor(_TAG + _name, getattr(_Reader, f"construct_yaml_{_name}"))

@@ -77,6 +77,10 @@ def progress(message: str) -> None:
     click.echo(message, err=True)
 
 
+def _note(words: str) -> None:
+    progress(f"note: {words}")
+
+
 def sheet(
     system_id: str, systems: Path | None, like: str | None, with_water: bool, output: Output
 ) -> bool:
@@ -136,8 +140,10 @@ def measured(
     """Fit numbers to measured series; whether the fit converged and is no worse than before."""
     weights = _weights(weight)
     scenario = load_scenario(scenario_file, systems, system_id)
-    observations = measurements.from_folder(folder, weights) if folder is not None else []
-    observations += [measurements.from_file(path, weights) for path in series]
+    observations = []
+    if folder is not None:
+        observations += measurements.from_folder(folder, weights, _note)
+    observations += [measurements.from_file(path, weights, _note) for path in series]
     if not observations:
         raise InputError("nothing measured: give --measured FOLDER or --series FILE.csv")
     names = [path.name for path in [*([folder] if folder else []), *series]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from edge_agent.config.settings import CatalogueSettings, Settings
     from edge_agent.learning.checks import Findings
     from edge_agent.learning.feature_set import Builder, FeatureSet
+    from edge_agent.logged_shots.bundle_names import Note
 
 EXAMPLE = """\b
 Examples:
@@ -27,8 +29,11 @@ Examples:
   pur-mold-twin build-features -m measured.parquet -s simulated.csv
 
 One row a shot; docs/features.md has every column. Needs the extra [learn].
-Exit codes: 0 written, 1 no history, 2 wrong input or no shot that could be used.
+Exit codes: 0 written, 1 no history, 2 wrong input or no shot that could be used, 3 written, but
+some bundles could not be read, or nothing of a column: they are named.
 """
+INCOMPLETE = 3
+"""Exit code where a feature set was written of a part of the source."""
 File = click.Path(path_type=Path)
 Folder = click.Path(path_type=Path, file_okay=False)
 
@@ -113,6 +118,20 @@ def command(
     for path in (output, report, summary):
         if path is not None:
             click.echo(f"{path}: written", err=True)
+    if _tell_lost(builder.findings):
+        sys.exit(INCOMPLETE)
+
+
+def _tell_lost(findings: Findings) -> bool:
+    """Say what of the source is no part of the feature set; whether there is anything."""
+    refused = findings.count("not_read")
+    if refused:
+        click.echo(f"bundles that could not be read and are left out: {refused}", err=True)
+    for words in findings.cells:
+        click.echo(words, err=True)
+    for column in findings.lost:
+        click.echo(f"column {column}: none of its cells is a value: it is missing", err=True)
+    return bool(refused or findings.lost)
 
 
 def _folder_of(history: str | None, bundles: Path | None) -> Path | None:
@@ -163,10 +182,16 @@ def _bundles(
 
     def refused(name: str, reason: str) -> None:
         builder.findings.shots["read"] += 1
-        builder.findings.add("not_read", name, words=reason.splitlines()[0])
+        builder.findings.add("not_read", name, words="; ".join(reason.splitlines()))
+        progress.end()
+        for line in reason.splitlines():
+            click.echo(f"not read: {line}", err=True)
+
+    def noted(shot_id: str, note: Note) -> None:
+        builder.findings.add(note.rule, shot_id, note.column, note.words)
 
     shots = from_bundles(
-        folder, refused, lambda done, total: progress.count("bundles", done, total)
+        folder, refused, noted, lambda done, total: progress.count("bundles", done, total)
     )
     for shot in shots:
         at = shot.poured_at

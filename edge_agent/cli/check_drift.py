@@ -27,7 +27,7 @@ Examples:
       --report drift.html --columns 'proc_*' --columns 'delta_*'
 
 Ends with 0 OK, 1 WARNING, 2 ALERT, and 3 when no check could be made (wrong options, a file that
-cannot be read, too few shots).
+cannot be read, too few shots), or when nothing moved but a column could not be compared.
 """
 
 File = click.Path(path_type=Path)
@@ -109,7 +109,16 @@ def command(
     except TwinError as error:
         fail(error, NO_VERDICT)
     click.echo(_as_json(result, windows) if output == "json" else _as_text(result, windows))
-    sys.exit(int(result.level))
+    if windows.lost:
+        for words in windows.lost:
+            click.echo(f"error: column {words} was not compared", err=True)
+        click.echo("hint: correct the table, or name what to compare with --columns", err=True)
+    sys.exit(_exit_code(result, windows))
+
+
+def _exit_code(result: DriftResult, windows: Windows) -> int:
+    """A column that could not be compared cannot be part of an OK; an alarm stays one."""
+    return NO_VERDICT if windows.lost and not int(result.level) else int(result.level)
 
 
 def _write(path: Path, result: DriftResult, windows: Windows) -> None:
@@ -125,7 +134,10 @@ def _as_text(result: DriftResult, windows: Windows) -> str:
     from edge_agent.report.drift import since_words
     from twin_core.learning.drift_words import advice, column_words, rate_words, verdict
 
-    lines = [verdict(result), *windows.notes]
+    first = verdict(result)
+    if _exit_code(result, windows) == NO_VERDICT:
+        first = f"no verdict: {len(windows.lost)} columns were not compared. Of the others: {first}"
+    lines = [first, *windows.notes]
     for column in result.moved:
         lines.append(f"  {column.level.name:8}{column.name}: {column_words(column)}")
         if column.since is not None:
@@ -142,6 +154,7 @@ def _as_json(result: DriftResult, windows: Windows) -> str:
     data = {
         "level": result.level.name,
         "verdict": verdict(result),
+        "not_compared": list(windows.lost),
         "kinds": list(result.kinds),
         "advice": advice(result),
         "notes": list(windows.notes),

@@ -93,6 +93,8 @@ def command(
             asyncio.run(replay_recording(source, settings, speed, progress, as_now=as_now))
             return
         bundle = load_bundle(source)
+        for note in bundle.notes:
+            click.echo(f"note: {note.words}", err=True)
         laboratory = None
         if quality_cert_file is not None or quality_key_file is not None:
             own = {"cert_file": quality_cert_file, "key_file": quality_key_file}

@@ -14,6 +14,7 @@ from edge_agent.cli.progress import Progress
 if TYPE_CHECKING:
     from edge_agent.learning.tables import Columns
     from twin_core.learning.training.fit import TrainConfig
+    from twin_core.log_files.shot_table import LeftOut
 
 EXAMPLE = """\b
 Examples:
@@ -93,7 +94,7 @@ def _train(
 ) -> tuple[str, Path, list[str]]:
     from edge_agent.inference.registry import ModelRegistry, check_name
     from edge_agent.learning.parallel import in_parallel
-    from edge_agent.learning.tables import read_table, write_table
+    from edge_agent.learning.tables import write_table
     from edge_agent.report.drawing import need_matplotlib
     from edge_agent.report.files import page_text
     from edge_agent.report.training import training_page, verdicts
@@ -106,8 +107,8 @@ def _train(
     config = _config(config_file)
     name = check_name(name or config.known_at)
     progress("reading the feature sets")
-    columns = _together([read_table(path) for path in features])
-    others = {path.stem: read_table(path) for path in unseen}
+    columns = _together([_read(path) for path in features])
+    others = {path.stem: _read(path) for path in unseen}
     trained = train(columns, config, _git_hash(), progress, in_parallel)
     model = Model(trained.content)
     evaluations = {stem: evaluate(model, table) for stem, table in others.items()}
@@ -138,6 +139,34 @@ def _train(
     for stem, found in evaluations.items():
         lines += [f"{stem}: {line}" for line in verdicts(found, config.coverage)]
     return manifest.label, folder, [*lines, *trained.notes]
+
+
+def _read(path: Path) -> Columns:
+    """A feature set; cells that are no value of their column are named, a lost column is an error.
+
+    Shots without a time are left out: what is later than what decides what is judged.
+
+    Raises:
+        TableError: it cannot be read, or nothing is left of a column.
+    """
+    import numpy as np
+
+    from edge_agent.errors import TableError
+    from edge_agent.learning.tables import leave_out_impossible, read_table
+
+    def told(cells: LeftOut) -> None:
+        if cells.whole:
+            raise TableError(f"{path}: column {cells.column}: {cells.examples[0]}, as all others")
+        click.echo(cells.words(str(path)), err=True)
+
+    columns = leave_out_impossible(read_table(path, told), told)
+    timed = ~np.isnat(columns["poured_at"]) if "poured_at" in columns else np.array([])
+    if timed.all():
+        return columns
+    if not timed.any():
+        raise TableError(f"{path}: column poured_at: no shot has a time: training needs it")
+    click.echo(f"{path}: {np.sum(~timed)} shots without poured_at are left out", err=True)
+    return {name: values[timed] for name, values in columns.items()}
 
 
 def _config(path: Path | None) -> TrainConfig:

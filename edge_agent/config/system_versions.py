@@ -13,8 +13,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import yaml
-
 from edge_agent.errors import StoreError, disk_hint
 from twin_core.data_sheet_only import SheetOnly
 from twin_core.errors import InputError
@@ -28,6 +26,7 @@ from twin_core.system_versions import (
     versions_in_use,
     versions_of,
 )
+from twin_core.yaml_text import dump_yaml
 
 HEADER = "# Versions in use; `pur-mold-twin systems promote` and `rollback` write this file.\n"
 
@@ -95,7 +94,7 @@ def _write(folder: Path, systems: dict[str, SystemInUse]) -> None:
     try:
         with part.open("w", encoding="utf-8") as file:
             file.write(HEADER)
-            yaml.safe_dump(content, file, sort_keys=False, default_flow_style=None)
+            file.write(dump_yaml(content, default_flow_style=None))
             file.flush()
             os.fsync(file.fileno())
         part.chmod(0o644)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
 
 from edge_agent.errors import TableError
-from edge_agent.learning.tables import Columns, read_table
+from edge_agent.learning.tables import Columns, leave_out_impossible, read_table
 from twin_core.arrays import Array
-from twin_core.learning.drift import FEWEST_ROWS, residual_parts
+from twin_core.learning.drift import FEWEST_ROWS, FEWEST_VALUES, residual_parts
+from twin_core.log_files.shot_table import LeftOut
 
 TIME, SHOT = "poured_at", "shot_id"
 GROUPS = ("mold_id", "system_id", "press", "site")
@@ -32,6 +33,8 @@ class Windows:
     texts: Columns
     """Texts and times of the current rows."""
     notes: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    """Columns of the baseline that cannot be compared with the current table, and why."""
 
     def row_words(self, row: int) -> str:
         """Name of the shot that a row of the current table is."""
@@ -63,8 +66,55 @@ def read_windows(baseline: Path, current: Path, patterns: tuple[str, ...] = ()) 
         TableError: a file cannot be used, or there is nothing or too little to compare.
         MissingExtra: pyarrow is not installed.
     """
-    tables = read_table(baseline), read_table(current)
-    return windows(*tables, (str(baseline), str(current)), patterns)
+    left_out: list[tuple[Path, LeftOut]] = []
+
+    def read(path: Path) -> Columns:
+        def told(cells: LeftOut) -> None:
+            left_out.append((path, cells))
+
+        return leave_out_impossible(read_table(path, told), told)
+
+    before, now = read(baseline), read(current)
+    found = windows(before, now, (str(baseline), str(current)), patterns)
+    notes = [cells.words(path.name) for path, cells in left_out]
+    lost = [
+        f"{cells.column} ({path.name}: {cells.examples[0]})"
+        for path, cells in left_out
+        if _given(before, cells.column) < FEWEST_VALUES or _given(now, cells.column) < FEWEST_VALUES
+        if _wanted(cells.column, patterns)
+    ]
+    lost += [
+        f"{name} (no numbers in {current.name})"
+        for name in before
+        if _wanted(name, patterns) and not name.startswith("ml_")
+        if _given(before, name) >= FEWEST_VALUES and _no_numbers(now, name)
+    ]
+    lost += [
+        f"{name} (no numbers in {baseline.name})"
+        for name in now
+        if _wanted(name, patterns) and name in before
+        if _given(now, name) >= FEWEST_VALUES and _no_numbers(before, name)
+    ]
+    return replace(found, notes=(*notes, *found.notes), lost=tuple(dict.fromkeys(lost)))
+
+
+def _given(table: Columns, name: str) -> int:
+    """How many values a column of numbers has."""
+    values = table.get(name)
+    if values is None or values.dtype.kind != "f":
+        return 0
+    return int(np.count_nonzero(~np.isnan(values)))
+
+
+def _no_numbers(table: Columns, name: str) -> bool:
+    return name not in table or table[name].dtype.kind != "f"
+
+
+def _wanted(name: str, patterns: tuple[str, ...]) -> bool:
+    """Is this column compared, if it can be?"""
+    if patterns:
+        return any(fnmatchcase(name, pattern) for pattern in patterns)
+    return not name.startswith(REMEMBERED)
 
 
 def windows(
@@ -124,9 +174,7 @@ def _common(
                 f"--columns {pattern}: no column of numbers in both tables is called so; there "
                 f"are {_some(numbers)}"
             )
-    if not patterns:
-        return [name for name in numbers if not name.startswith(REMEMBERED)]
-    return [name for name in numbers if any(fnmatchcase(name, one) for one in patterns)]
+    return [name for name in numbers if _wanted(name, patterns)]
 
 
 def _order_notes(before: Columns, now: Columns) -> list[str]:

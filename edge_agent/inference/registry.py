@@ -18,7 +18,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from broker.timestamps import Timestamp
@@ -27,6 +26,7 @@ from twin_core.checked_yaml import parse, read_yaml
 from twin_core.errors import InputError, ModelError
 from twin_core.learning.inference import BYTES_MAX, Model
 from twin_core.plain_files import FileRefused, read_bytes
+from twin_core.yaml_text import dump_yaml
 
 MODEL, MANIFEST, STATE = "model.onnx", "manifest.yaml", "state.yaml"
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,31}$"
@@ -254,7 +254,7 @@ def _replace(path: Path, content: BaseModel) -> None:
     """Write a file whole: a reader, or a power cut, sees the old one or the new one."""
     part = path.with_suffix(".part")
     with part.open("w", encoding="utf-8") as file:
-        yaml.safe_dump(content.model_dump(mode="json"), file, sort_keys=False, allow_unicode=True)
+        file.write(dump_yaml(content.model_dump(mode="json"), allow_unicode=True))
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)

@@ -50,6 +50,7 @@ RULES = {
     "input_missing": Rule("missing", "no reading of an input before the pour: a set point or a "
                           "default stood in (proc_substituted_count)"),
     "series_missing": Rule("missing", "fewer than 3 readings of the sensor while the shot cured"),
+    "reading_missing": Rule("missing", "readings of a file without a number: an empty cell, NaN"),
     "record_missing": Rule("missing", "no quality record"),
     "time_missing": Rule("missing", "no time of the pour: earlier shots are unknown"),
     "lab_time_missing": Rule("missing", "a quality record without a time: it is a result of its "
@@ -85,6 +86,9 @@ RULES = {
     "not_poured": Rule("left out", "no pour, or a pour without a recipe"),
     "aborted": Rule("left out", "the shot was aborted"),
     "not_simulated": Rule("left out", "the physics cannot be computed"),
+    "cell_left_out": Rule("left out", "a cell that is no value of its column: a text among "
+                          "numbers, an answer that is neither yes nor no, a time without a zone"),
+    "name_unknown": Rule("left out", "a file, field or column of a log bundle that is not used"),
     "column_unknown": Rule("left out", "a column of the files that a feature set does not have"),
 }  # fmt: skip
 """Every rule that a report can name."""
@@ -106,6 +110,10 @@ class Findings:
         self.found: dict[tuple[str, str], Finding] = {}
         self.shots: Counter[str] = Counter()
         """How many shots were read, and how many became rows."""
+        self.cells: list[str] = []
+        """Cells of tables that were left out, a line a column."""
+        self.lost: list[str] = []
+        """Columns of the source of which no cell could be read."""
 
     def add(self, rule: str, shot_id: str, column: str = "", words: str = "") -> None:
         """A rule has found something; ``words`` say the value, or the reason."""

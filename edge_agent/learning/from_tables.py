@@ -5,19 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from edge_agent.learning.checks import Findings, Inspector
 from edge_agent.learning.feature_set import Draft
-from edge_agent.learning.tables import Columns, read_table
+from edge_agent.learning.tables import Columns, leave_out_impossible, read_table
 from twin_core.errors import InputError
 from twin_core.learning.columns import COLUMNS, IDS
 from twin_core.learning.features import NAN, Row, demold_columns
 from twin_core.learning.past_results import ShotKey
+from twin_core.log_files.shot_table import LeftOut
 
 MEASURED = ("meas_", "qc_", "proc_")
 SIMULATED = ("sim_",)
+WHICH = ("press", "site", "mold_id", "poured_at")
+"""Columns that tell shots of one number apart."""
+Key = tuple[Any, ...]
 
 
 def from_files(
@@ -26,13 +31,15 @@ def from_files(
     """Join ``meas_ qc_ proc_`` columns and ``sim_`` columns on ``shot_id``.
 
     ``delta_`` columns are computed. Columns that neither file has are NaN. Beside ``shot_id`` the
-    measured table may have the other columns of ``IDS``; without ``poured_at`` no earlier shots
-    are known. A file does not say when the laboratory reported, so its results teach no later shot.
+    measured table may have the other columns of ``IDS``; those that both have join, too. Without
+    ``poured_at`` no earlier shots are known. A file does not say when the laboratory reported, so
+    its results teach no later shot.
 
     Raises:
-        InputError: a file cannot be read, or has no ``shot_id``.
+        InputError: a file cannot be read, has no ``shot_id``, or does not say which shot of another
+            press or day a row belongs to.
     """
-    known, physics = read_table(measured), read_table(simulated)
+    known, physics = (_read(path, findings) for path in (measured, simulated))
     for path, table, heads in ((measured, known, MEASURED), (simulated, physics, SIMULATED)):
         if "shot_id" not in table:
             raise InputError(f"{path}: has no column shot_id: it joins the two files")
@@ -40,7 +47,7 @@ def from_files(
             wanted = name in COLUMNS and name.startswith(heads)
             if not wanted and name not in IDS and not name.startswith("delta_"):
                 findings.add("column_unknown", path.name, name)
-    at = {_text(shot_id): row for row, shot_id in reversed([*enumerate(physics["shot_id"])])}
+    at = _joined(measured, known, simulated, physics)
     look = Inspector(findings)
     for number in range(len(known["shot_id"])):
         draft = _draft(known, number)
@@ -53,13 +60,14 @@ def from_files(
             findings.add("record_missing", shot_id)
         if draft.poured_at is None:
             findings.add("time_missing", shot_id)
-        if shot_id not in at:
+        simulation = at[number]
+        if simulation is None:
             draft.kept = False
             findings.add("not_simulated", shot_id, words=f"not in {simulated.name}")
             take(draft)
             continue
         sim = {name: NAN for name in COLUMNS if name.startswith(SIMULATED)}
-        sim |= _numbers(physics, at[shot_id], SIMULATED)
+        sim |= _numbers(physics, simulation, SIMULATED)
         draft.row = row | sim
         t = row.get
         opened_s = t("meas_t_demold_actual_s", NAN)
@@ -75,9 +83,69 @@ def from_files(
         take(draft)
 
 
+def _read(path: Path, findings: Findings) -> Columns:
+    """A table; what is left out of it is a finding."""
+
+    def found(rule: str, cells: LeftOut) -> None:
+        for number in range(cells.count):
+            words = cells.examples[number] if number < len(cells.examples) else ""
+            findings.add(rule, path.name, cells.column, words)
+        findings.cells.append(cells.words(path.name))
+        if cells.whole:
+            findings.lost.append(f"{cells.column} of {path.name}")
+
+    table = read_table(path, partial(found, "cell_left_out"))
+    return leave_out_impossible(table, partial(found, "value_impossible"))
+
+
+def _joined(measured: Path, known: Columns, simulated: Path, physics: Columns) -> list[int | None]:
+    """The row of the simulation for each measured row, if there is one; never a guess."""
+    both = [name for name in WHICH if name in known and name in physics]
+    rows: dict[Key, list[int]] = {}
+    for number, key in enumerate(_keys(physics, both)):
+        rows.setdefault(key, []).append(number)
+    shots: dict[Key, list[int]] = {}
+    keys = _keys(known, both)
+    for number, key in enumerate(keys):
+        if key in rows:
+            shots.setdefault(key, []).append(number)
+    for key, numbers in shots.items():
+        for path, table, found in ((measured, known, numbers), (simulated, physics, rows[key])):
+            if any(not _equal(table, found[0], other) for other in found[1:]):
+                missing = [name for name in WHICH if name not in both and name in known]
+                other_file = simulated if path == measured else measured
+                raise InputError(
+                    f"{path}: shot_id {key[0]} is there {len(found)} times with different content, "
+                    f"{_differ(table, found)}, and {other_file.name} does not say which is meant: "
+                    f"give both files {' and '.join(missing or WHICH[:1])}, or another shot_id"
+                )
+    return [rows[key][0] if key in rows else None for key in keys]
+
+
+def _keys(table: Columns, both: list[str]) -> list[Key]:
+    return list(zip(*(table[name].tolist() for name in ("shot_id", *both)), strict=True))
+
+
+def _equal(table: Columns, one: int, other: int) -> bool:
+    return all(
+        values[one] == values[other]
+        or (values[one] != values[one] and values[other] != values[other])
+        for values in table.values()
+    )
+
+
+def _differ(table: Columns, rows: list[int]) -> str:
+    """How rows of one shot_id differ: by press, mold or time, else in their values."""
+    for name in WHICH:
+        values = sorted({str(table[name][row]) for row in rows}) if name in table else []
+        if len(values) > 1:
+            return f"for {name} {', '.join(values[:5])}"
+    return "in its values"
+
+
 def _draft(table: Columns, number: int) -> Draft:
     def text(name: str) -> str:
-        return _text(table[name][number]) if name in table else ""
+        return str(table[name][number]) if name in table else ""
 
     return Draft(
         key=ShotKey(text("site"), text("press"), text("mold_id"), text("shot_id")),
@@ -99,19 +167,6 @@ def _numbers(table: Columns, number: int, heads: tuple[str, ...]) -> Row:
     }
 
 
-def _text(value: Any) -> str:
-    """An id; one that is a number lost its quotes in a CSV file."""
-    if value is None:
-        return ""
-    return f"{value:.0f}" if isinstance(value, float) else str(value)
-
-
 def _time(value: Any) -> datetime | None:
-    if isinstance(value, str):
-        try:
-            found = datetime.fromisoformat(value)
-        except ValueError:
-            return None
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     item = value.item() if hasattr(value, "item") else None
     return item.replace(tzinfo=UTC) if isinstance(item, datetime) else None

@@ -3,6 +3,8 @@
 numbers   float64, NaN where there is none; whole numbers and flags become floats
 texts     numpy strings, "" where there is none
 times     datetime64[us] in UTC, NaT where there is none
+
+What a column holds follows from its name (docs/log-files.md), never from its cells.
 """
 
 from __future__ import annotations
@@ -15,17 +17,54 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_agent.errors import MissingExtra, TableError, disk_hint
+from twin_core.errors import InputError
+from twin_core.learning.columns import COLUMNS, IDS
+from twin_core.log_files.cells import OVERFLOW, no_readings
+from twin_core.log_files.shot_table import (
+    EXAMPLES,
+    TEXT_BYTES_MAX,
+    Column,
+    Kind,
+    LeftOut,
+    Told,
+    read_shot_table,
+    text_array,
+)
 from twin_core.plain_files import FileRefused, check_regular
+from twin_core.plausible_ranges import RANGES
 
 Columns = dict[str, NDArray[Any]]
 FEATURE_SETS = "give feature sets, a row a shot, as Parquet or CSV with names in the first line"
 SUFFIXES = (".parquet", ".csv")
-BYTES_MAX = 4_000_000_000
-"""Of a file; a million shots of 300 columns fit."""
+BYTES_MAX = 1_000_000_000
+"""Of a Parquet file."""
+CELLS_MAX = 20_000_000
+"""Of a Parquet file, 160 MB in memory: 140,000 shots of 140 columns."""
+MEASURED = ("meas_", "proc_", "qc_")
+NUMBERS = ("sim_", "meas_", "delta_", "proc_", "qc_", "ml_", "prev_", "press_", "site_", "dev_")
+"""Columns that begin so hold numbers, whether a feature set has them or not."""
 
 
-def read_table(path: Path) -> Columns:
+def kind_of(name: str) -> Kind | None:
+    """What a column of a feature set holds; None of one that nothing knows."""
+    if name == "poured_at":
+        return "time"
+    is_defect = name.startswith(("qc_any_defect", "qc_defect_")) and not name.endswith("_risk")
+    if is_defect or name in {"simulated", "any_defect"}:
+        return "flag"
+    if name in IDS:
+        return "text"
+    if name in COLUMNS or name.startswith(NUMBERS) or name == "defect_risk":
+        return "number"
+    return None
+
+
+def read_table(path: Path, told: Told | None = None) -> Columns:
     """Every column of a file by its name.
+
+    Args:
+        told: called with each column of which cells are left out, being no value of it; None
+            refuses such a table.
 
     Raises:
         TableError: the file is missing, no such table, or has a column of another kind.
@@ -35,28 +74,56 @@ def read_table(path: Path) -> Columns:
     suffix = _suffix(path)
     if not path.exists():
         raise TableError(f"{path}: there is no such file: check the path")
+
+    def refuse(cells: LeftOut) -> None:
+        raise TableError(f"{path}: column {cells.column}: {cells.examples[0]}: correct or empty it")
+
     try:
         check_regular(path, BYTES_MAX)
+        if suffix == ".csv":
+            return read_shot_table(path, kind_of, [*IDS, *COLUMNS], told or refuse)
+        return _read_parquet(pa, path, told or refuse)
+    except TableError:
+        raise
     except FileRefused as error:
         raise TableError(str(error), hint=error.hint) from None
-    try:
-        if suffix == ".csv":
-            from pyarrow import csv
-
-            table = csv.read_csv(path)
-        else:
-            from pyarrow import parquet
-
-            table = parquet.read_table(path)
+    except InputError as error:
+        raise TableError(str(error), hint=FEATURE_SETS) from None
     except (OSError, pa.ArrowException) as error:
         raise TableError(
             f"{path}: cannot be read as {suffix[1:]}: {_first_line(error)}", hint=FEATURE_SETS
         ) from None
-    names = table.column_names
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise TableError(f"{path}: column {twice[0]!r} is there more than once: rename one")
-    return {name: _values(pa, path, name, table.column(name)) for name in names}
+
+
+def leave_out_impossible(columns: Columns, told: Told) -> Columns:
+    """The table with NaN for numbers that no press or laboratory can mean; each is named.
+
+    Args:
+        told: called with each column of which numbers are left out.
+    """
+    found = dict(columns)
+    for name, values in columns.items():
+        if values.dtype.kind != "f" or kind_of(name) != "number":
+            continue
+        given, possible = ~np.isnan(values), RANGES.get(name)
+        limits = "stands for no value in many devices"
+        wrong = np.abs(values) >= OVERFLOW
+        if name.startswith(MEASURED):
+            wrong |= no_readings(values)
+        if possible is not None:
+            wrong |= given & ~((values >= possible.low) & (values <= possible.high))
+            limits = f"is not within {possible.low:g} to {possible.high:g}"
+        if wrong.any():
+            found[name] = np.where(wrong, np.nan, values)
+            rows = np.flatnonzero(wrong)[:EXAMPLES].tolist()
+            examples = [f"{_row_words(columns, row)}: {values[row]:g} {limits}" for row in rows]
+            told(LeftOut(name, int(wrong.sum()), int(given.sum()), examples))
+    return found
+
+
+def _row_words(columns: Columns, row: int) -> str:
+    shot = f" (shot {columns['shot_id'][row]})" if "shot_id" in columns else ""
+    return f"row {row + 1}{shot}"
 
 
 def write_table(
@@ -148,26 +215,94 @@ def _first_line(error: Exception) -> str:
     return (words.splitlines() or [type(error).__name__])[0]
 
 
-def _values(pa: Any, path: Path, name: str, column: Any) -> NDArray[Any]:
-    kind = column.type
+def _read_parquet(pa: Any, path: Path, told: Told) -> Columns:
+    """Column by column, so that Arrow's copy of the table is never held beside ours."""
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(path) as file:
+        names = file.schema_arrow.names
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise TableError(f"{path}: column {twice[0]!r} is there more than once: rename one")
+        cells = file.metadata.num_rows * len(names)
+        if cells > CELLS_MAX:
+            raise TableError(
+                f"{path}: {file.metadata.num_rows} rows of {len(names)} columns, more than "
+                f"{CELLS_MAX} cells: give it in parts, or without columns that are not needed"
+            )
+        return {name: _values(pa, path, name, file.read([name]).column(0), told) for name in names}
+
+
+def _values(pa: Any, path: Path, name: str, column: Any, told: Told) -> NDArray[Any]:
+    kind, wanted = column.type, kind_of(name)
     if pa.types.is_dictionary(kind):
+        _check_texts(pa, path, name, column)
         column, kind = column.cast(kind.value_type), kind.value_type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return np.array(column.fill_null("").to_pylist(), dtype=np.str_)
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+    if pa.types.is_timestamp(kind) and wanted in {None, "time"}:
+        if kind.tz is None and wanted == "time":
+            raise TableError(
+                f"{path}: column {name}: its times have no zone: write them with UTC or the zone "
+                "of the plant"
+            )
         times = column.cast(pa.timestamp("us"), safe=False)
         return np.asarray(times.to_numpy(), dtype="datetime64[us]")
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        _check_texts(pa, path, name, column)
+        texts = [text.strip() for text in column.fill_null("").to_pylist()]
+        if wanted in {None, "text"}:
+            return text_array(str(path), name, texts)
+        cells = Column(str(path), name, wanted)
+        for row, text in enumerate(texts):
+            cells.add(text, f"row {row + 1}")
+        return cells.finish(told)
+    if wanted == "text" and not pa.types.is_null(kind):
+        return _ids(pa, path, name, column)
     if pa.types.is_null(kind):
-        return np.full(len(column), np.nan)
+        return np.full(len(column), "" if wanted == "text" else np.nan)
     try:
         if pa.types.is_boolean(kind):
             column = column.cast(pa.int8())
-        return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
+        numbers = column.cast(pa.float64(), safe=False).to_numpy()
     except pa.ArrowException:
+        numbers = None
+    if numbers is None or wanted == "time" or pa.types.is_temporal(kind):
         raise TableError(
             f"{path}: column {name!r} is of type {kind}: a table has numbers, texts and times",
             hint=FEATURE_SETS,
-        ) from None
+        )
+    return np.asarray(numbers, dtype=np.float64)
+
+
+def _ids(pa: Any, path: Path, name: str, column: Any) -> NDArray[np.str_]:
+    """Ids that somebody stored as numbers: whole ones, with all their digits."""
+    kind = column.type
+    if pa.types.is_floating(kind):
+        found = np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
+        given = found[~np.isnan(found)]
+        if not np.all((np.abs(given) < 2**53) & (given == np.round(given))):
+            raise TableError(f"{path}: column {name} holds numbers that lost digits: store texts")
+        texts = ["" if np.isnan(value) else f"{value:.0f}" for value in found.tolist()]
+    elif pa.types.is_integer(kind):
+        texts = ["" if v is None else str(v) for v in column.to_pylist()]
+    else:
+        raise TableError(f"{path}: column {name!r} is of type {kind}: an id is a text")
+    return text_array(str(path), name, texts)
+
+
+def _check_texts(pa: Any, path: Path, name: str, column: Any) -> None:
+    """Refuse texts that would fill the memory, before they are unpacked."""
+    from pyarrow import compute
+
+    longest = 0
+    for chunk in column.chunks:
+        texts = chunk.dictionary if pa.types.is_dictionary(chunk.type) else chunk
+        if pa.types.is_string(texts.type) or pa.types.is_large_string(texts.type):
+            longest = max(longest, compute.max(compute.utf8_length(texts)).as_py() or 0)
+    if 4 * longest * len(column) > TEXT_BYTES_MAX:
+        raise TableError(
+            f"{path}: column {name}: {len(column)} texts of up to {longest} characters: leave the "
+            "column out, or shorten its texts"
+        )
 
 
 def _array(pa: Any, values: NDArray[Any]) -> Any:

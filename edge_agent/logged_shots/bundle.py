@@ -5,24 +5,29 @@ The layout of the first generation. ``time_s`` counts from the end of injection.
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 
 from broker.ids import Identifier
 from broker.messages import Prediction, QualityRecord, Recipe, ShotEvent, TelemetryFrame
 from broker.timestamps import EARLIEST
+from edge_agent.logged_shots.bundle_names import (
+    Note,
+    check_files,
+    check_names,
+    start_of,
+    without_impossible,
+)
 from edge_agent.shots.timed_messages import TimedMessage
 from twin_core.checked_yaml import parse, read_yaml
 from twin_core.errors import InputError
-from twin_core.files import CSV_BYTES_MAX
-from twin_core.plain_files import read_text
+from twin_core.log_files.series import DAY_S, Range, read_series
+from twin_core.plausible_ranges import SERIES
 
 SENSOR_FILES = {
     "sensors_core_temp.csv": {"T_core_C": "T_core_C"},
@@ -30,7 +35,20 @@ SENSOR_FILES = {
     "sensors_power_mix.csv": {"power_W": "power_W", "rpm": "speed_rpm"},
 }
 """Columns of each file and the sensor they become; an empty name is a metric."""
+FILES = ("meta.yaml", "process.yaml", "qc.yaml", *SENSOR_FILES)
 INPUT_SENSORS = ("T_polyol_C", "T_iso_C", "T_mold_C", "T_ambient_C", "RH_ambient_pct")
+SHOT_S = 4 * 3600.0
+"""The longest log of a shot of which nobody says when its mold was opened; the agent waits so long,
+too."""
+LOG_PER_CURE = 100.0
+"""The longest log, in units of the time to demolding: a thousand times as long is milliseconds."""
+_RANGES: dict[str, Range] = {
+    "T_core_C": (SERIES["T_core_C"].low, SERIES["T_core_C"].high),
+    "p_total_bar": (SERIES["p_cavity_bar"].low, SERIES["p_cavity_bar"].high),
+    "vent_open_fraction": (0.0, 1.0),
+    "power_W": (0.0, 1e6),
+    "rpm": (0.0, 30_000.0),
+}
 
 
 class Meta(BaseModel):
@@ -43,7 +61,8 @@ class Meta(BaseModel):
     mold_id: Identifier = "CUP"
     operator: str = ""
     line_id: str = ""
-    timestamp_start: Any = None
+    timestamp_start: Annotated[datetime | None, PlainValidator(start_of)] = None
+    """The pour, in UTC; None where nobody says when it was."""
     simulated: bool = False
     process: dict[str, Any] = {}
 
@@ -51,10 +70,10 @@ class Meta(BaseModel):
 class Extras(BaseModel):
     """Fields of ``process.yaml`` beside the recipe."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True, allow_inf_nan=False)
 
-    vent_status: str | None = None
-    t_demold_actual_s: Annotated[float, Field(gt=0)] | None = None
+    vent_status: str | bool | float | None = None
+    t_demold_actual_s: Annotated[float, Field(gt=0, le=DAY_S)] | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +87,8 @@ class Bundle:
     series: dict[float, dict[str, float]] = field(default_factory=dict)
     """Sensor values by time [s]."""
     quality: dict[str, Any] | None = None
+    notes: tuple[Note, ...] = ()
+    """What was left out, and names that nothing here knows."""
 
     @property
     def duration_s(self) -> float:
@@ -160,58 +181,81 @@ def load_bundle(path: Path) -> Bundle:
     Raises:
         InputError: names the file, the line or field, and what to do.
     """
+    notes = check_files(path, FILES)
     if not (path / "meta.yaml").exists():
         raise InputError(f"{path}: no meta.yaml: not the folder of a logged shot")
-    meta = parse(Meta, read_yaml(path / "meta.yaml"), str(path / "meta.yaml"))
-    process: dict[str, Any] = {}
-    if (path / "process.yaml").exists():
-        process = read_yaml(path / "process.yaml")
+    meta_file, process_file = path / "meta.yaml", path / "process.yaml"
+    content = read_yaml(meta_file)
+    wrong: list[str] = []
+    notes += check_names(meta_file, content, Meta.model_fields, wrong)
+    process = read_yaml(process_file) if process_file.exists() else {}
+    notes += check_names(process_file, process, Extras.model_fields, wrong, Recipe)
+    if wrong:
+        raise InputError("\n".join(wrong))
+    meta = parse(Meta, content, str(meta_file))
+    notes += check_names(meta_file, meta.process, Extras.model_fields, wrong, Recipe)
     process |= meta.process
-    extras = parse(Extras, process, str(path / "process.yaml"))
+    extras = parse(Extras, process, str(process_file))
     recipe = {k: v for k, v in process.items() if k not in Extras.model_fields}
     if "pentane_pct" in recipe:
         recipe["blowing_agent_pct"] = recipe.pop("pentane_pct")
+    quality = _quality(path / "qc.yaml", meta.shot_id, notes, wrong)
+    if wrong:
+        raise InputError("\n".join(wrong))
     series: dict[float, dict[str, float]] = {}
     for name, columns in SENSOR_FILES.items():
         if (path / name).exists():
-            _read_series(path / name, columns, series)
-    quality = None
-    if (path / "qc.yaml").exists():
-        quality = read_yaml(path / "qc.yaml")
-        record = {"ts": EARLIEST, "shot_id": meta.shot_id} | quality
-        parse(QualityRecord, record, str(path / "qc.yaml"))
+            notes += _read_series(path / name, columns, extras.t_demold_actual_s, series)
     return Bundle(
         path=path,
         meta=meta,
-        recipe=parse(Recipe, recipe, str(path / "process.yaml")),
+        recipe=parse(Recipe, recipe, str(process_file)),
         t_demold_actual_s=extras.t_demold_actual_s,
         series=series,
         quality=quality,
+        notes=tuple(notes),
     )
 
 
+def _quality(
+    path: Path, shot_id: str, notes: list[Note], wrong: list[str]
+) -> dict[str, Any] | None:
+    if not path.exists():
+        return None
+    content = read_yaml(path)
+    notes += check_names(path, content, (), wrong, QualityRecord)
+    parse(QualityRecord, {"ts": EARLIEST, "shot_id": shot_id} | content, str(path))
+    return without_impossible(path, content, notes)
+
+
 def _read_series(
-    path: Path, columns: dict[str, str], series: dict[float, dict[str, float]]
-) -> None:
-    reader = csv.DictReader(io.StringIO(read_text(path, CSV_BYTES_MAX), newline=""))
-    try:
-        header = reader.fieldnames or []
-        if "time_s" not in header or not set(columns) & set(header):
-            wanted = ", ".join(columns)
-            raise InputError(f"{path}: the header must hold time_s and one of {wanted}")
-        for row in reader:
-            values = series.setdefault(_number(row["time_s"]), {})
-            for column, sensor in columns.items():
-                if row.get(column) not in (None, ""):
-                    values[sensor or f"metric:{column}"] = _number(row[column])
-    except ValueError as error:
-        raise InputError(f"{path}: line {reader.line_num}: {error}: must be a number") from None
-    except csv.Error as error:
-        raise InputError(f"{path}: cannot be read as CSV: {error}") from None
-
-
-def _number(cell: str | None) -> float:
-    value = float(cell or "")
-    if not math.isfinite(value):
-        raise ValueError(f"{cell!r}")
-    return value
+    path: Path,
+    columns: dict[str, str],
+    t_demold_s: float | None,
+    series: dict[float, dict[str, float]],
+) -> list[Note]:
+    longest_s = SHOT_S if t_demold_s is None else min(DAY_S, LOG_PER_CURE * t_demold_s)
+    found = read_series(path, {name: _RANGES[name] for name in columns}, longest_s=longest_s)
+    if t_demold_s is not None and len(found.time_s) and found.time_s[0] > t_demold_s:
+        raise InputError(
+            f"{path}: column time_s: begins at {found.time_s[0]:g}, after t_demold_actual_s "
+            f"({t_demold_s:g}): time_s counts from the end of injection; subtract the moment of "
+            "the pour"
+        )
+    for column, values in found.columns.items():
+        sensor = columns[column] or f"metric:{column}"
+        for t, value in zip(found.time_s.tolist(), values.tolist(), strict=True):
+            if not math.isnan(value):
+                series.setdefault(t, {})[sensor] = value
+    notes = [
+        Note("reading_impossible" if gap.impossible else "reading_missing", gap.column, gap.words)
+        for gap in found.gaps
+    ]
+    if not len(found.time_s):
+        notes.append(
+            Note("reading_missing", ", ".join(found.columns), f"{path}: holds no readings")
+        )
+    return notes + [
+        Note("name_unknown", name, f"{path}: column {name or '(without a name)'} is not used")
+        for name in found.unused
+    ]

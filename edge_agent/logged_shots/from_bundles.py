@@ -8,7 +8,8 @@ from pathlib import Path
 
 from broker.messages import QualityRecord
 from broker.timestamps import EARLIEST
-from edge_agent.logged_shots.bundle import INPUT_SENSORS, Bundle, load_bundle
+from edge_agent.logged_shots.bundle import FILES, INPUT_SENSORS, Bundle, load_bundle
+from edge_agent.logged_shots.bundle_names import Note
 from edge_agent.logged_shots.logged_shot import LabRecord, LoggedShot, lab_record, series_of
 from twin_core.checked_yaml import parse
 from twin_core.errors import InputError
@@ -19,6 +20,7 @@ from twin_core.plausible_ranges import SERIES
 def from_bundles(
     folder: Path,
     refused: Callable[[str, str], None],
+    noted: Callable[[str, Note], None] = lambda shot_id, note: None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[LoggedShot]:
     """The shots of a bundle, or of all bundles below a folder, in order of time.
@@ -27,26 +29,32 @@ def from_bundles(
 
     Args:
         refused: called with the name of a bundle that cannot be read, and why.
+        noted: called with a shot and what was left out of its bundle, or is not used.
 
     Raises:
         InputError: there is no bundle.
     """
-    found = sorted(file.parent for file in folder.rglob("meta.yaml"))
+    names = {*FILES, "meta.yml"}  # a folder without meta.yaml is refused by name, not passed over
+    found = sorted({file.parent for file in folder.rglob("*") if file.name.lower() in names})
     if not found:
         raise InputError(f"{folder}: no log bundle (a folder with a meta.yaml) here or below")
     shots = []
     for number, path in enumerate(found, start=1):
         try:
-            shots.append(_logged(load_bundle(path)))
-        except InputError as error:
+            bundle = load_bundle(path)
+            shots.append(_logged(bundle))
+        except (InputError, OverflowError) as error:  # the latter: a time after the year 9999
             refused(path.name, str(error))
+        else:
+            for note in bundle.notes:
+                noted(bundle.meta.shot_id, note)
         progress(number, len(found))
     first = datetime.min.replace(tzinfo=UTC)
     return sorted(shots, key=lambda shot: shot.poured_at or first)
 
 
 def _logged(bundle: Bundle) -> LoggedShot:
-    meta, poured = bundle.meta, _time(bundle)
+    meta, poured = bundle.meta, bundle.meta.timestamp_start
     closed = None
     if poured is not None and bundle.duration_s > 0.0:
         seconds = bundle.t_demold_actual_s or bundle.duration_s
@@ -79,19 +87,3 @@ def _records(bundle: Bundle, closed: datetime | None) -> tuple[LabRecord, ...]:
     found = lab_record(record)
     known_at = found.known_at if "ts" in bundle.quality else closed
     return (LabRecord(known_at, found.numbers, found.defects, found.risk),)
-
-
-def _time(bundle: Bundle) -> datetime | None:
-    """``timestamp_start``; without an offset it is UTC."""
-    found = bundle.meta.timestamp_start
-    if isinstance(found, str):
-        try:
-            found = datetime.fromisoformat(found)
-        except ValueError:
-            raise InputError(
-                f"{bundle.path / 'meta.yaml'}: timestamp_start: {found!r} is no time: "
-                "write 2026-01-31T12:00:00Z"
-            ) from None
-    if not isinstance(found, datetime):
-        return None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

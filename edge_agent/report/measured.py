@@ -90,7 +90,7 @@ def measured(bundle: Bundle, result: SimulationResult) -> Measured:
         )
     part = {name: (bundle.quality or {}).get(name) for name in QUALITY}
     numbers = ((name, float(v)) for name, v in part.items() if isinstance(v, (int, float)))
-    notes = tuple(_notes(bundle, result))
+    notes = (*_notes(bundle, result), *(f"{note.words}." for note in bundle.notes))
     return Measured(bundle.meta.shot_id, kind, tuple(found), tuple(numbers), notes)
 
 

@@ -23,7 +23,8 @@ from twin_core import (
     simulate,
 )
 from twin_core.arrays import Array
-from twin_core.files import CSV_BYTES_MAX, configs_folder
+from twin_core.files import configs_folder
+from twin_core.log_files.series import BYTES_MAX
 from twin_core.plain_files import read_text
 from twin_core.units import M_H2O_KG_PER_MOL, M_NCO_KG_PER_MOL, MG_KOH_PER_MOL, celsius
 
@@ -68,7 +69,7 @@ def load_published(name: str) -> Published:
         InputError: the file is missing or not such a table.
     """
     path = configs_folder() / "validation" / name
-    lines = read_text(path, CSV_BYTES_MAX).splitlines()
+    lines = read_text(path, BYTES_MAX).splitlines()
     try:
         rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
         columns = {key: np.array([float(row[key]) for row in rows]) for key in rows[0]}

@@ -6,8 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from broker.timestamps import format_timestamp
 from edge_agent import __version__
 from edge_agent.errors import StoreError
@@ -16,6 +14,7 @@ from edge_agent.virtual_plant.virtual_plant import VirtualPlant
 from twin_core import PHYSICS_HASH
 from twin_core.checked_yaml import read_yaml
 from twin_core.errors import InputError
+from twin_core.yaml_text import dump_yaml
 
 NAME = "plant.yaml"
 HEAD = """\
@@ -62,7 +61,7 @@ def write_card(plant: VirtualPlant, folder: Path) -> Path:
             raise InputError(
                 f"{path}: is of another plant or version: give another --out, or remove the folder"
             )
-        path.write_text(HEAD + yaml.safe_dump(card, sort_keys=False), encoding="utf-8")
+        path.write_text(HEAD + dump_yaml(card), encoding="utf-8")
     except OSError as error:
         raise StoreError(f"{path}: cannot be read and written: {error}") from error
     return path

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from edge_agent.errors import StoreError
 from edge_agent.virtual_plant.hidden_truth import even
 from edge_agent.virtual_plant.virtual_press import Recipes
 from twin_core import MaterialSystem, Mold, Process, Vents
+from twin_core.yaml_text import dump_yaml
 
 THICKNESS_M = 0.03, 0.08
 SIDE_M = 0.40, 0.60
@@ -107,7 +107,7 @@ def write_molds(molds: list[MoldInUse], folder: Path) -> list[Path]:
         path = folder / f"{one.mold.mold_id}.yaml"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(head + yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+            path.write_text(head + dump_yaml(content), encoding="utf-8")
         except OSError as error:
             raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
         written.append(path)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from twin_core.learning.columns import COLUMNS, DEFECTS, RECENT, TARGETS
+from twin_core.plausible_ranges import RANGES
 
 NOISE = 0.01
 
@@ -40,6 +41,9 @@ def feature_set(
         "simulated": np.ones(shots),
     }
     numbers = {name: rng.normal(10.0, 1.0, shots) for name in COLUMNS}
+    for name, possible in RANGES.items():
+        if possible.high < 20.0:  # shares, and slopes of the pressure
+            numbers[name] *= possible.high / 20.0
     warm = rng.normal(23.0, 3.0, shots) + shift
     numbers["proc_T_ambient_C"] = warm
     for name in TARGETS:

@@ -28,7 +28,8 @@ from edge_agent.logged_shots.replay import read_recording
 from edge_agent.virtual_plant.card import NAME as CARD
 from twin_core import TwinError, load_scenario
 from twin_core.checked_yaml import read_yaml
-from twin_core.files import load_cure, load_mold, read_columns
+from twin_core.files import load_cure, load_mold
+from twin_core.log_files.series import read_series
 from twin_core.plain_files import FileRefused, check_regular, read_bytes, read_text
 from twin_core.system_versions import load_systems
 
@@ -112,8 +113,8 @@ READERS: dict[str, Callable[[Path], object]] = {
         CatalogueSettings(systems=path.parent, molds=path.parent)
     ),
     "cure": load_cure,
-    "CSV": lambda path: read_columns(path, ("time_s",)),
-    "series": lambda path: from_file(path, {}),
+    "CSV": lambda path: read_series(path, {"T_core_C": None}),
+    "series": lambda path: from_file(path, {}, print),
     "bundle": bundle,
     "header": header_of,
     "recording": read_recording,
@@ -155,7 +156,7 @@ def test_text_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(FileRefused, match=r"latin1\.yaml: line 2: is not text in UTF-8"):
         read_text(path, 1000)
     path.write_bytes(b"\xef\xbb\xbftime_s,T_core_C\n1,2\n")  # as a spreadsheet writes it
-    assert read_columns(path, ("time_s",)).tolist() == [[1.0]]
+    assert read_series(path, {"T_core_C": None}).time_s.tolist() == [1.0]
 
 
 def test_names_that_no_file_can_have(tmp_path: Path) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
+from edge_agent.config.settings import load_settings
 from twin_core import InputError
 from twin_core.checked_yaml import read_yaml
-from twin_core.yaml_text import DEPTH_MAX, VALUES_MAX, parse_yaml
+from twin_core.files import configs_folder
+from twin_core.yaml_text import DEPTH_MAX, VALUES_MAX, dump_yaml, parse_yaml
 
 LAUGHS = "a0: &a0 [x, x]\n" + "".join(
     f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12)
@@ -85,3 +88,50 @@ def test_a_large_catalogue_is_taken() -> None:
         for i in range(1500)
     )
     assert len(parse_yaml(text)["quality_by_mold"]) == 1500
+
+
+NUMBERS = {
+    "045": 45, "0640": 640, "08": 8, "-012": -12, "+7": 7, "0o17": 15, "0x1F": 31, "1e3": 1000.0,
+    "1E-2": 0.01, "045.5": 45.5, ".5": 0.5, "5.": 5.0, "!!int 045": 45, "!!float 3": 3.0,
+    ".inf": float("inf"), "true": True, "False": False,
+    "yes": "yes", "no": "no", "on": "on", "off": "off", "y": "y", "1:30": "1:30", "0b11": "0b11",
+    "1.2.3": "1.2.3", "'045'": "045", '"1_000"': "1_000", "A_1": "A_1", "1e": "1e", "~": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("written", NUMBERS)
+def test_numbers_are_those_of_yaml_1_2(written: str) -> None:
+    found = parse_yaml(f"a: {written}")["a"]
+    assert found == NUMBERS[written]
+    assert type(found) is type(NUMBERS[written])
+
+
+@pytest.mark.parametrize("written", ["1_000", "1_00", "0x1_F", "1_000.5", "-1_0", "0b1_0", "[1_0]"])
+def test_a_number_for_some_readers_alone_is_refused(written: str) -> None:
+    with pytest.raises(ValueError, match=r"line 2: .* is a number for some readers .*: write "):
+        parse_yaml(f"b: 1\na: {written}")
+
+
+@pytest.mark.parametrize("written", ["!!bool x", "!!timestamp x", "!!int 1_0", "!!float 1_0"])
+def test_tags_that_do_not_fit_are_refused(written: str) -> None:
+    with pytest.raises(ValueError, match=r"tag|literal"):
+        parse_yaml(f"a: {written}")
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["12e5", "1e3", "0o17", "045", "1_000", "yes", "1:30", "true", "~", "", 1e22, 1e-9, 7, True],
+)
+def test_what_is_written_is_read(value: object) -> None:
+    text = dump_yaml({"a": value})
+    assert parse_yaml(text)["a"] == value
+    assert yaml.safe_load(text)["a"] == value, "older readers, too"
+
+
+def test_numbers_of_the_configuration_of_the_agent(tmp_path: Path) -> None:
+    path = tmp_path / "agent.yaml"
+    text = (configs_folder() / "agent.yaml").read_text()
+    assert "timeout_s: 14400 " in text
+    path.write_text(text.replace("timeout_s: 14400 ", "timeout_s: 0600\n  signal_age_max_s: 3e2 "))
+    shots = load_settings(path).shots
+    assert (shots.timeout_s, shots.signal_age_max_s) == (600.0, 300.0)

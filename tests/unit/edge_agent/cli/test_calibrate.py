@@ -160,7 +160,7 @@ WRONG: list[tuple[list[object], str]] = [
     (["--measured", BUNDLE, "--scenario", R11], "name each number to fit once"),
     (["--measured", BUNDLE, "--scenario", R11, "--fit", "gelling.x"], "no such number"),
     (["--measured", CONFIGS, "--scenario", R11, *FIT_R11], "no meta.yaml"),
-    (["--series", R11, "--scenario", R11, *FIT_R11], "header must be time_s and one of"),
+    (["--series", R11, "--scenario", R11, *FIT_R11], "must name time_s and T_core_C or"),
     (["--measured", BUNDLE, "--scenario", R11, *FIT_R11, "--weight", "T=1"], "for one of T_core_C"),
     (["--measured", BUNDLE, "--scenario", R11, *FIT_R11, "--weight", "T_core_C=x"], "NUMBER"),
     (["--cure", "nowhere.yaml"], "no such file"),

@@ -159,9 +159,12 @@ def test_new_molds_are_named(base: Path, tmp_path: Path) -> None:
 def test_what_does_not_fit_together_is_noted(base: Path, tmp_path: Path) -> None:
     now = shots(0, 200)
     now["meas_new_C"] = np.zeros(200)
-    now["proc_T_mold_C"] = np.full(200, "n/a")
+    del now["proc_T_mold_C"]
     file = written(tmp_path / "now.parquet", now)
-    out = run(0, "--baseline", base, "--current", file).stdout
+    found = run(3, "--baseline", base, "--current", file)
+    assert "column proc_T_mold_C (no numbers in now.parquet) was not compared" in found.stderr
+    out = found.stdout
+    assert out.startswith("no verdict: 1 columns were not compared. Of the others: OK")
     assert "200 shots are in both tables: they hide what moved" in out
     assert "numbers only in the baseline table, not compared: proc_T_mold_C" in out
     assert "numbers only in the current table, not compared: meas_new_C" in out

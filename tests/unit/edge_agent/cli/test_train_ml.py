@@ -117,3 +117,20 @@ def test_shots_outside_its_range_are_not_made_worse(trained: tuple[Path, Result]
     for found in json.loads(done.output)["targets"].values():
         assert found["ratio"] <= 1.05
         assert np.isfinite(found["p_value"])
+
+
+def test_shots_without_a_time_are_left_out_and_counted(tmp_path: Path) -> None:
+    table = tmp_path / "t.parquet"
+    columns = feature_set(shots=105)
+    columns["poured_at"] = columns["poured_at"].copy()
+    columns["poured_at"][:6] = np.datetime64("NaT")
+    write_table(table, columns)
+    done = run("train-ml", "--features", table, "--out", tmp_path / "models")
+    assert done.exit_code == 2
+    assert "t.parquet: 6 shots without poured_at are left out" in done.stderr
+    assert "99 shots are too few: 100 at least" in done.stderr
+    columns["poured_at"][:] = np.datetime64("NaT")
+    write_table(table, columns)
+    done = run("train-ml", "--features", table, "--out", tmp_path / "models")
+    assert done.exit_code == 2
+    assert "column poured_at: no shot has a time: training needs it" in done.stderr

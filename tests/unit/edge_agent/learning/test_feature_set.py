@@ -219,7 +219,7 @@ def test_the_measured_bundle(catalogue: Catalogue) -> None:
 def test_bundles_of_all_kinds(tmp_path: Path, catalogue: Catalogue) -> None:
     one = BUNDLES / "baser_khakhar_1994_r11"
     for name, change_ in {
-        "a": {"timestamp_start: 1994-01-01T00:00:00Z": "timestamp_start: '2024-01-01T00:00:00'"},
+        "a": {"timestamp_start: 1994-01-01T00:00:00Z": "timestamp_start: '2024-01-01T00:00:00Z'"},
         "b": {"timestamp_start: 1994-01-01T00:00:00Z": "", "BK1994": "B"},
         "c": {"mold_id: CUP": "mold_id: '!'", "BK1994": "C"},
     }.items():
@@ -282,18 +282,19 @@ def _csv(folder: Path, text: str) -> Path:
 def test_a_table_comes_back(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"t{suffix}"
     written = {
+        "shot_id": np.array(["1", "2"], dtype=object),
         "id": np.array(["a", None], dtype=object),
         "x": np.array([1.5, np.nan]),
-        "at": np.array(["2026-05-04T06:00:00.25", "NaT"], dtype="datetime64[us]"),
+        "poured_at": np.array(["2026-05-04T06:00:00.25", "NaT"], dtype="datetime64[us]"),
     }
     write_table(path, written, {"k": "v"})
     found = read_table(path)
     assert list(found) == list(written)
     assert found["id"][0] == "a"
     assert np.array_equal(found["x"], written["x"], equal_nan=True)
-    assert found["at"].dtype == np.dtype("datetime64[us]")
-    assert found["at"][0] == written["at"][0]
-    assert np.isnat(found["at"][1])
+    assert found["poured_at"].dtype == np.dtype("datetime64[us]")
+    assert found["poured_at"][0] == written["poured_at"][0]
+    assert np.isnat(found["poured_at"][1])
     if suffix == ".parquet":
         assert metadata_of(path)["k"] == "v"
 

@@ -1,0 +1,266 @@
+"""Readings of one shot over time: strict about time and unit, gaps are counted and told."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+import numpy as np
+
+from twin_core.arrays import Array
+from twin_core.errors import InputError
+from twin_core.log_files.cells import MISSING, no_readings, number
+from twin_core.log_files.text_form import TextTable
+
+BYTES_MAX = 64_000_000
+"""A day of a sensor at 10 Hz has a third of it."""
+NUMBERS_MAX = 4_000_000
+"""Of a file, times included: three sensors for a day at 10 Hz."""
+DAY_S = 86_400.0
+EPOCH_S = 1e8
+"""A time above it counts from 1970, not from the pour: it would be three years."""
+CLOSEST_S = 1e-6
+"""Times are kept in microseconds."""
+KELVIN = 200.0
+"""°C that no core starts below: the model takes components up to 250 °C, and they are not that hot
+for a whole shot. A series in kelvin never falls below 220."""
+UNITS = {
+    "_s": {"s", "sec", "second", "seconds", "sek"},
+    "_C": {"°c", "degc", "deg c", "c", "celsius", "grad c"},
+    "_bar": {"bar", "bar abs", "bara", "bar(a)", "bar a", "bar (abs)"},
+    "_W": {"w", "watt"},
+    "rpm": {"rpm", "1/min", "min-1", "u/min"},
+}
+"""What a row of units may say of columns that end so."""
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Readings that were left out of a column."""
+
+    column: str
+    impossible: bool
+    """They were numbers; else there was no number."""
+    count: int
+    words: str
+    """File, line, value and reason of the first one."""
+
+
+@dataclass(frozen=True)
+class LoggedSeries:
+    """Columns over time.
+
+    Attributes:
+        time_s: growing, finite; from the end of injection.
+        columns: values by name, NaN where there is no reading.
+        gaps: what was left out.
+        unused: names in the header that nothing here knows.
+    """
+
+    time_s: Array
+    columns: Mapping[str, Array]
+    gaps: tuple[Gap, ...]
+    unused: tuple[str, ...]
+
+
+def read_series(
+    path: Path,
+    ranges: Mapping[str, Range | None],
+    *,
+    time: str = "time_s",
+    longest_s: float = DAY_S,
+    needs: str | None = None,
+) -> LoggedSeries:
+    """Read a file with a time and at least one of some columns.
+
+    Args:
+        ranges: least and largest possible value by column; a value outside is no reading.
+        time: name of the column of times.
+        longest_s: the last time of a shot that is plausible.
+        needs: a column that must be there; None: any will do.
+
+    Raises:
+        InputError: names file, line, column, value and the way out.
+    """
+    table = TextTable(path, BYTES_MAX, (time, *ranges), comments=True)
+    at = _places(table, time, ranges, needs)
+    mark = table.decimal_mark(list(at.values()))
+    found = _Reading(table, at, time, mark, longest_s)
+    for row, (line, cells) in enumerate(table.rows()):
+        if row or not _is_units(table, at, line, cells):
+            found.add(line, cells)
+    gaps: list[Gap] = []
+    columns = {}
+    for name in at:
+        if name != time:
+            values = np.frombuffer(found.values[name], dtype=np.float64)
+            columns[name] = _possible(found, name, values, ranges[name], gaps)
+    unused = tuple(name for name in table.names if name not in at)
+    time_s = np.frombuffer(found.values[time], dtype=np.float64)
+    return LoggedSeries(time_s, columns, tuple(gaps), unused)
+
+
+def _places(
+    table: TextTable, time: str, ranges: Mapping[str, Range | None], needs: str | None
+) -> dict[str, int]:
+    at = {name: table.names.index(name) for name in (time, *ranges) if name in table.names}
+    place = f"{table.where}: line {table.header_line}"
+    wanted = needs or " or ".join(ranges)
+    others = [name for name in table.names if name and name not in at]
+    for absent in (time, *([needs] if needs else ranges)):
+        near = get_close_matches(absent, others, n=1, cutoff=0.75)
+        if absent not in at and near:
+            raise InputError(
+                f"{place}: unknown column {near[0]}: is {absent} meant? Correct the name"
+            )
+    if time not in at or len(at) < 2 or (needs and needs not in at):
+        names = ", ".join(table.names[:10])
+        raise InputError(
+            f"{place}: the header has no column {time if time not in at else wanted} (it has "
+            f"{names}): the first line must name {time} and {wanted}"
+        )
+    return at
+
+
+class _Reading:
+    """Numbers of the rows, checked one by one."""
+
+    def __init__(
+        self, table: TextTable, at: dict[str, int], time: str, mark: str, longest_s: float
+    ) -> None:
+        self.table, self._at, self._time = table, at, time
+        self._mark, self._longest_s = mark, longest_s
+        self.values = {name: array("d") for name in at}
+        self.lines = array("q")
+        self.empty: dict[str, tuple[int, int]] = {}
+        """How many cells without a number, and the line of the first."""
+        self._before = -np.inf
+        self._count = 0
+
+    def place(self, line: int, name: str) -> str:
+        return f"{self.table.where}: line {line}, column {name}"
+
+    def add(self, line: int, cells: list[str]) -> None:
+        self._count += len(self._at)
+        if self._count > NUMBERS_MAX:
+            raise InputError(
+                f"{self.table.where}: line {line}: more than {NUMBERS_MAX} numbers: split the "
+                "file by shots, or log less often"
+            )
+        self.lines.append(line)
+        for name, place in self._at.items():
+            cell = cells[place]
+            value = number(cell, self._mark)
+            if value is None and cell.casefold() not in MISSING:
+                raise InputError(f"{self.place(line, name)}: {self._no_number(cell)}")
+            if name == self._time:
+                self._check_time(line, cell, value)
+            elif value is None:
+                count, first = self.empty.get(name, (0, line))
+                self.empty[name] = count + 1, first
+            self.values[name].append(np.nan if value is None else value)
+
+    def _no_number(self, cell: str) -> str:
+        words = f"{cell[:80]!r} is no number: write digits and one decimal point, or nothing"
+        if "_" in cell:
+            words += "; no _ between digits"
+        elif "," in cell:
+            words += (
+                "; decimal commas are read where ; or a tab stands between the columns and "
+                "no number has a point"
+            )
+        return words
+
+    def _check_time(self, line: int, cell: str, t: float | None) -> None:
+        place = self.place(line, self._time)
+        if t is None or not np.isfinite(t):
+            raise InputError(f"{place}: {cell!r}: every reading needs a time")
+        if abs(t) >= EPOCH_S:
+            raise InputError(
+                f"{place}: {cell}: counts from 1970, it seems; {self._time} counts seconds from "
+                "the end of injection: subtract the moment of the pour"
+            )
+        if t > self._longest_s or t < -DAY_S:
+            raise InputError(
+                f"{place}: {cell}: is {abs(t) / 3600.0:.4g} h {'after' if t > 0 else 'before'} the "
+                f"pour, more than the {self._longest_s:.6g} s that a shot can last here: "
+                "milliseconds? Write seconds from the end of injection"
+            )
+        if t < self._before:
+            raise InputError(
+                f"{place}: {cell}: time runs back (before it stands {self._before:.15g}): was the "
+                "logger started again? Keep the rows of one run"
+            )
+        if t - self._before < CLOSEST_S:
+            raise InputError(
+                f"{place}: {cell}: the same time stands twice (line {self.lines[-2]}): the logger "
+                "reads more often than it writes times apart; write more decimals, or remove one"
+            )
+        self._before = t
+
+
+def _is_units(table: TextTable, at: dict[str, int], line: int, cells: list[str]) -> bool:
+    """Is the first row one of units? One of other units is refused."""
+    given = {name: cells[place].strip("[]() ") for name, place in at.items()}
+    if any(number(unit) is not None or number(unit, ",") is not None for unit in given.values()):
+        return False
+    if not any(given.values()) or not all(
+        unit.casefold() in MISSING or _looks_like_unit(unit) for unit in given.values()
+    ):
+        return False
+    for name, unit in given.items():
+        known = next((units for end, units in UNITS.items() if name.endswith(end)), None)
+        if known is not None and unit.casefold() not in known | MISSING:
+            raise InputError(
+                f"{table.where}: line {line}, column {name}: the unit is {unit[:20]!r}, the name "
+                "says another one: convert the values, and remove this row"
+            )
+    return True
+
+
+def _looks_like_unit(text: str) -> bool:
+    return len(text) <= 12 and text.casefold() not in {"inf", "-inf"}
+
+
+def _possible(
+    found: _Reading, name: str, values: Array, possible: Range | None, gaps: list[Gap]
+) -> Array:
+    """The values with NaN for what can be no reading."""
+    if name in found.empty:
+        count, line = found.empty[name]
+        words = f"{found.place(line, name)}: no number"
+        gaps.append(Gap(name, False, count, f"{words}: {count} of {len(values)} readings missing"))
+    given = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        broken = given & no_readings(values)
+        outside = np.zeros_like(given)
+        if possible is not None:
+            outside = given & ~broken & ((values < possible[0]) | (values > possible[1]))
+    readings = values[given & ~broken]
+    if name.endswith("_C") and len(readings) and readings.min() >= KELVIN:
+        line = int(found.lines[int(np.flatnonzero(given & ~broken)[0])])
+        raise InputError(
+            f"{found.place(line, name)}: {readings[0]:g}: no value is below {KELVIN:g}: kelvin? "
+            "Write degrees Celsius, kelvin minus 273.15"
+        )
+    if possible is not None and 2 * int(outside.sum()) > len(readings):
+        line = int(found.lines[int(np.flatnonzero(outside)[0])])
+        raise InputError(
+            f"{found.place(line, name)}: {values[outside][0]:g}: {outside.sum()} of "
+            f"{len(readings)} values are outside {possible[0]:g} to {possible[1]:g}: another unit? "
+            "Convert to that of the column's name"
+        )
+    wrong = broken | outside
+    if wrong.any():
+        first = int(np.flatnonzero(wrong)[0])
+        limits = "" if possible is None else f", not {possible[0]:g} to {possible[1]:g}"
+        words = (
+            f"{found.place(int(found.lines[first]), name)}: {values[first]:g}{limits}: "
+            f"{wrong.sum()} of {len(values)} readings impossible"
+        )
+        gaps.append(Gap(name, True, int(wrong.sum()), words))
+    return np.where(wrong, np.nan, values)
