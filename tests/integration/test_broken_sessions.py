@@ -7,14 +7,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.support.cut_proxy import CutProxy
 
 from broker.local.mosquitto import MosquittoProcess
 from broker.topics import PressAddress
 from edge_agent.agent import Agent
+from edge_agent.config.settings import BrokerSettings
 from edge_agent.pipeline.commit import WINDOWS_TAKEN
 from edge_agent.pipeline.pipeline import TURN
-from tests.chaos.inside import birth, frames, press, running, send, settings_for
+from tests.chaos.inside import frames, press, send
+from tests.support.agents import listening, running, settings_for
+from tests.support.link_proxy import LinkProxy
 from tests.support.processes import read_file
 from tests.support.waiting import until
 
@@ -42,11 +44,13 @@ def held(agent: Agent) -> int:
 async def test_a_press_that_connects_again_and_again_onto_a_full_spool(
     tmp_path: Path,
 ) -> None:
-    async with MosquittoProcess() as broker, CutProxy(broker.port) as proxy:
-        settings = settings_for(tmp_path, proxy.port, receive_maximum=WINDOW, protocol="5")
+    async with MosquittoProcess() as broker, LinkProxy(broker.port) as proxy:
+        settings = settings_for(
+            tmp_path, BrokerSettings(port=proxy.port, receive_maximum=WINDOW, protocol="5")
+        )
         sent = frames(0, FRAMES)
-        async with running(settings, born=False) as agent, press(broker.port) as session:
-            await birth(broker.port)
+        async with running(settings) as (agent, _), press(broker.port) as session:
+            await listening(BrokerSettings(port=broker.port))
             reconnects = agent._metrics.reconnects.labels("p1")._value
             with full_spool(agent):
                 await send(session, sent)

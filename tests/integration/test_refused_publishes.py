@@ -18,7 +18,8 @@ from broker.messages import Alert, DeadLetter, ShotKpis
 from edge_agent.config.settings import BrokerSettings, Settings
 from edge_agent.errors import PublishDeferred, PublishRefused
 from edge_agent.links.mqtt import connect
-from tests.chaos.inside import TOPIC, event, running, settings_for
+from tests.chaos.inside import TOPIC, event
+from tests.support.agents import running, settings_for
 from tests.support.password_broker import password_broker
 from tests.support.played_broker import PUBACK, PUBLISH, PlayedBroker, packet, publish
 from tests.support.processes import read_file
@@ -29,7 +30,7 @@ KPI, LETTER, ALERT = f"{TOPIC}/twin/kpi", f"{TOPIC}/twin/dead-letter", f"{TOPIC}
 
 
 def settings_at(folder: Path, broker: BrokerSettings) -> Settings:
-    return settings_for(folder, broker.port).model_copy(update={"broker": broker})
+    return settings_for(folder, broker)
 
 
 def letters(settings: Settings) -> list[dict[str, Any]]:
@@ -63,7 +64,7 @@ async def test_what_the_access_rules_forbid_becomes_a_dead_letter(
     async with password_broker(tmp_path / "b", *rules) as broker:
         settings = settings_at(tmp_path, broker)
         async with (
-            running(settings, born=False) as agent,
+            running(settings) as (agent, _),
             connect(broker, "press") as press,
             connect(broker, "scada") as scada,
         ):
@@ -99,7 +100,7 @@ async def test_people_are_told_once_and_the_payload_is_kept(tmp_path: Path) -> N
     async with password_broker(tmp_path / "b", *rules) as broker:
         settings = settings_at(tmp_path, broker)
         async with (
-            running(settings, born=False) as agent,
+            running(settings) as (agent, _),
             connect(broker, "press") as press,
             connect(broker, "scada") as scada,
         ):
@@ -162,7 +163,7 @@ async def test_a_broker_that_is_busy_is_waited_for(code: int) -> None:
 async def test_key_figures_that_a_quota_held_up_are_published_in_the_end(tmp_path: Path) -> None:
     """The first three times it says that the quota is used up; the session stays open."""
     async with PlayedBroker() as broker:
-        settings = settings_for(tmp_path, broker.port, protocol="5")
+        settings = settings_for(tmp_path, BrokerSettings(port=broker.port, protocol="5"))
         tried: list[bytes] = []
         taken: list[ShotKpis] = []
 
@@ -179,7 +180,7 @@ async def test_key_figures_that_a_quota_held_up_are_published_in_the_end(tmp_pat
             return packet(PUBACK, mid)
 
         broker.answers[PUBLISH] = answer
-        async with running(settings, born=False) as agent:
+        async with running(settings) as (agent, _):
             await until(lambda: agent._vitals.sessions.get("p1", False), "the session")
             for mid, message in enumerate(shot("one"), 1):
                 broker.send(publish(f"{TOPIC}/shot", mid, b"", message))
