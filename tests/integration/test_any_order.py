@@ -107,7 +107,7 @@ def outcome(sent: list[Sent], at_once: int) -> tuple[list[Any], ...]:
 
 
 @pytest.mark.timeout(600)
-@settings(max_examples=12, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=6, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(sent=shots(), data=st.data())
 def test_the_result_does_not_depend_on_how_messages_come(
     sent: list[Sent], data: st.DataObject
