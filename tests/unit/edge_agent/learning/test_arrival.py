@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,9 @@ from broker.messages import QualityRecord
 from broker.topics import PressAddress
 from edge_agent.config.catalogue import Catalogue, read_catalogue
 from edge_agent.config.settings import CatalogueSettings
+from edge_agent.history.read import open_sqlite
 from edge_agent.inference.earlier_shots import EarlierShots
+from edge_agent.learning.model_errors import ModelErrors, model_errors
 from edge_agent.shots.shot import Shot
 from tests.support.feature_rows import built, history, row, shots_of
 from tests.support.shots import START, Row, at, rows_of
@@ -105,3 +108,28 @@ def test_the_press_counts_from_arrival_too() -> None:
         assert [one["prev_p_max_count"] for one in known[:3]] == [0, 0, 2]
         assert known[2]["prev_pause_s"] == 300.0
         assert known[5]["prev_rho_moulded_age_shots"] == 5.0
+
+
+def test_errors_of_models_are_taken_of_records_that_count(tmp_path: Path) -> None:
+    """Two of one time, the wrong one of which comes last from the disk."""
+    press = {"site": "s", "press": "p1", "shot_id": "S0", "shot_key": "0" * 20}
+    document = {"kpis": {"rho_moulded_kg_per_m3": 60.0, "p_max_bar": 2.0, "T_core_max_C": 120.0}}
+    document |= {"correction": {"model": "pour/1", "values": {"rho_moulded_kg_per_m3": 61.0}}}
+    poured = {"revision": 1, "basis": "poured", "poured_at": at(0.0), "document": document}
+    rows: list[Row] = [("prediction", press | poured)]
+    for came_s, fields in (
+        (2000.0, {"rho_moulded_kg_per_m3": 61.0, "corrects": {"record_id": "L1"}}),
+        (900.0, {"rho_moulded_kg_per_m3": 16.0, "record_id": "L1"}),
+    ):
+        record = {"ts": at(900.0), "shot_id": "S0", **fields}
+        rows.append(("quality", press | record | {"document": record, "received_at": at(came_s)}))
+    path = history(tmp_path / "history.db", rows)
+
+    async def errors() -> ModelErrors:
+        reader = open_sqlite(path)
+        found = await model_errors(reader)
+        await reader.close()
+        return found
+
+    found = asyncio.run(errors())
+    assert found.errors["rho_moulded"]["pour/1"].tolist() == [0.0]
