@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from edge_agent.cli.common import fail, history_at
+from edge_agent.cli.history_shot import print_shot, shots_of
 from edge_agent.cli.progress import Progress
 from edge_agent.cli.tables import print_table, say
 from edge_agent.cli.values import Age
@@ -28,7 +29,9 @@ T = TypeVar("T")
     invoke_without_command=True,
     epilog="Example: pur-mold-twin history --mold PANEL_500x500x50 --since 7d",
 )
-@click.option("--shot", "shot_id", help="Everything stored of this shot.")
+@click.option(
+    "--shot", "shot_id", help="Everything stored of this shot, and how good the data were."
+)
 @click.option("--mold", "mold_id", help="Only this mold.")
 @click.option(
     "--since", type=Age(), default="24h", show_default=True, help="How far back: 30m, 24h, 7d."
@@ -80,13 +83,14 @@ def command(
         return await reader.shots(mold_id, datetime.now(UTC) - since, limit)
 
     found = _answer(where, config, ask)
+    rows = found if isinstance(found, list) else [row for table in found.values() for row in table]
     if output == "json":
-        click.echo(json.dumps(found, indent=2))
+        shots = {} if isinstance(found, list) else {"shots": shots_of(found)}
+        click.echo(json.dumps(found | shots if shots else found, indent=2))
     elif shot_id is not None:
-        _print_shot(found)
+        print_shot(found)
     else:
         print_shots(found)
-    rows = found if isinstance(found, list) else [row for table in found.values() for row in table]
     if not rows:
         click.echo("nothing found", err=True)
         raise SystemExit(1)
@@ -179,16 +183,6 @@ def _answer(where: str, config: Path | None, ask: Callable[[HistoryReader], Awai
         return asyncio.run(run())
     except TwinError as error:
         fail(error)
-
-
-def _print_shot(tables: dict[str, list[dict[str, Any]]]) -> None:
-    for name, rows in tables.items():
-        click.echo(f"{name}: {len(rows)}")
-        if name == "telemetry":
-            continue
-        for row in rows:
-            words = (f"{k}={v}" for k, v in row.items() if v is not None and k != "document")
-            say("  ".join(words), "  ")
 
 
 def print_shots(rows: list[dict[str, Any]]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from edge_agent.history.read import HistoryReader, RowFilter
+from edge_agent.logged_shots.quality_rows import in_order, replaced_by_later
 from twin_core.arrays import Array
 from twin_core.learning.columns import TARGETS
 from twin_core.learning.features import lab_columns
@@ -87,22 +88,31 @@ async def model_errors(
                     "meas_T_core_max_C": _number(row["T_core_max_C"]),
                 }
 
-    def records(rows: list[dict[str, Any]]) -> None:
+    records: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+
+    def collect(rows: list[dict[str, Any]]) -> None:
         for row in rows:
-            shot = of(row)
-            if shot is not None:
-                known = lab_columns(row["document"], None, None).items()
-                shot.measured |= {name: value for name, value in known if not np.isnan(value)}
+            records.setdefault((row["site"], row["press"], row["shot_id"]), []).append(row)
 
     which = RowFilter(since)
-    for table, take in (("prediction", predictions), ("shot", results), ("quality", records)):
+    for table, take in (("prediction", predictions), ("shot", results), ("quality", collect)):
         progress(table)
         await reader.each(table, which, take)
-    in_order = sorted(shots.values(), key=lambda shot: shot.poured_at)
-    labels = sorted({label for shot in in_order for label in shot.predicted})
+    for rows in records.values():
+        known = in_order(rows)
+        for row, replaced in zip(known, replaced_by_later(known), strict=True):
+            shot = of(row)
+            if shot is not None and not replaced:
+                columns = lab_columns(row["document"], None, None).items()
+                shot.measured |= {name: value for name, value in columns if not np.isnan(value)}
+    shots_in_time = sorted(shots.values(), key=lambda shot: shot.poured_at)
+    labels = sorted({label for shot in shots_in_time for label in shot.predicted})
     return ModelErrors(
-        {name: {label: _errors(name, label, in_order) for label in labels} for name in TARGETS},
-        len(in_order),
+        {
+            name: {label: _errors(name, label, shots_in_time) for label in labels}
+            for name in TARGETS
+        },
+        len(shots_in_time),
     )
 
 

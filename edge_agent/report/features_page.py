@@ -42,8 +42,11 @@ Generated from `twin_core/learning/columns.py` and `twin_core/plausible_ranges.p
 `pur-mold-twin build-features` writes one row a shot, with the columns below in this order. A
 missing value is missing (null in the file, NaN in memory); nothing is ever filled in. A model for a
 moment may look at the columns known by then, and at no others. `prev_` and `press_` columns hold
-what was known before the pour: a residual of pressure and core temperature from when its mold was
-opened, one of the laboratory from the time of its record.
+what was known before the pour, and known is what had arrived: a residual of pressure and core
+temperature from when the end of its shot arrived, one of the laboratory from when its record did
+(`received_at` of the [history](history.md); where that is empty, as in bundles and in histories of
+older programs, from the end of the shot and the time of the record). A record that a later one
+corrects counts until that one arrives.
 
     pur-mold-twin build-features --history var/history.db --since 90d --report report.md
     pur-mold-twin build-features --bundles data/raw -o data/ml/features.parquet

@@ -164,3 +164,32 @@ def test_impossible_values_are_missing_and_said() -> None:
     assert (row["qc_H_24h"], row["sim_rho_moulded"]) == (60.0, 7e4)
     assert wrong == {"qc_rho_moulded": 7e4}
     assert all(found.low < found.high and found.reason for found in RANGES.values())
+
+
+def test_how_old_the_newest_result_is() -> None:
+    """In shots of the mold and in hours, since the pour of the newest shot with a result."""
+    c, hour = PastResults(), 3600.0
+    for number in range(6):
+        c.poured(key(number), number * hour, PHYSICS)
+        c.closed(key(number), number * hour + 300.0, opened(2.5), opened=True)
+    c.aborted(key(4))
+    c.lab(key(1), 1.5 * hour, lab(110.0))
+    c.lab(key(0), 3.5 * hour, lab(105.0))  # came later, of an older shot
+    now = c.known(key(6), 6 * hour, {})
+    assert (now["prev_rho_moulded_age_shots"], now["prev_rho_moulded_age_h"]) == (4.0, 5.0)
+    assert (now["prev_p_max_age_shots"], now["prev_p_max_age_h"]) == (1.0, 1.0)
+    assert math.isnan(now["prev_t_demold_age_h"])
+    before = c.known(key(6), 1.5 * hour, {})
+    assert math.isnan(before["prev_rho_moulded_age_shots"])
+    assert before["prev_p_max_age_shots"] == 1.0
+
+
+def test_an_end_that_became_known_late() -> None:
+    """Its results count from then on; the mold was opened when it was opened."""
+    c = PastResults()
+    c.poured(key(1), 0.0, PHYSICS)
+    c.closed(key(1), 5000.0, opened(2.5), opened=True, closed_at_s=300.0)
+    early, late = c.known(key(2), 4000.0, {}), c.known(key(2), 6000.0, {})
+    assert early["prev_p_max_count"] == 0
+    assert math.isnan(early["prev_pause_s"])
+    assert (late["prev_p_max_count"], late["prev_pause_s"]) == (1, 5700.0)

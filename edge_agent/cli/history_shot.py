@@ -1,0 +1,118 @@
+"""Print all that is stored of a shot id: shots that had it, results, and how good the data were."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from edge_agent.cli.tables import print_table, say
+from edge_agent.logged_shots.quality_rows import merged
+
+Tables = dict[str, list[dict[str, Any]]]
+OF_ONE_SHOT = ("shot", "prediction", "quality", "event")
+"""Tables whose rows are printed; of the telemetry only the number."""
+
+
+def shots_of(tables: Tables) -> list[dict[str, Any]]:
+    """Say what is known of each shot of this id, oldest first.
+
+    Args:
+        tables: as ``HistoryReader.shot`` returns them.
+    """
+    found = []
+    for row in tables["shot"]:
+        key = row["shot_key"]
+        of_key = {
+            name: [one for one in rows if one.get("shot_key") == key]
+            for name, rows in tables.items()
+        }
+        records = of_key["quality"]
+        if len(tables["shot"]) == 1:  # nobody else's
+            records = tables["quality"]
+        found.append(
+            {
+                "shot_key": key,
+                "mold_id": row["mold_id"],
+                "poured_at": row["poured_at"],
+                "outcome": row["outcome"],
+                "quality": merged(records),
+                "quality_records_count": len(records),
+                "data_quality": _data_quality(row, of_key["prediction"]),
+            }
+        )
+    return found
+
+
+def print_shot(tables: Tables) -> None:
+    """Print the rows of a shot id, by table, and of each shot the sections on its quality.
+
+    Args:
+        tables: as ``HistoryReader.shot`` returns them.
+    """
+    shots = shots_of(tables)
+    if len(shots) > 1:
+        click.echo(f"{len(shots)} shots had this id")
+        print_table(
+            ("shot_key", "mold", "poured", "outcome"),
+            [
+                (
+                    shot["shot_key"],
+                    shot["mold_id"] or "-",
+                    str(shot["poured_at"] or "-")[:19],
+                    shot["outcome"] or "curing",
+                )
+                for shot in shots
+            ],
+            folds=("mold",),
+        )
+    for name in OF_ONE_SHOT:
+        click.echo(f"{name}: {len(tables[name])}")
+        for row in tables[name]:
+            hidden = ("document", "content")
+            words = (f"{k}={v}" for k, v in row.items() if v is not None and k not in hidden)
+            say("  ".join(words), "  ")
+    click.echo(f"telemetry: {len(tables['telemetry'])}")
+    for shot in shots:
+        of = f" of {shot['shot_key']}" if len(shots) > 1 else ""
+        _print_quality(of, shot)
+        _print_data_quality(of, shot["data_quality"])
+
+
+def _data_quality(row: dict[str, Any], predictions: list[dict[str, Any]]) -> dict[str, Any]:
+    """Readings left out, corrections and stand-ins, of the shot itself or its last prediction."""
+    last = max(predictions, key=lambda one: one["revision"], default={"document": None})
+    said = (last["document"] or {}).get("data_quality") or {}
+    return {
+        "readings_left_out": row["readings_left_out"] or said.get("readings_left_out") or {},
+        "corrected": row["corrected"] or [],
+        "stood_in": said.get("stood_in") or {},
+        "flags": said.get("flags") or [],
+        "clock_offset_s": said.get("clock_offset_s"),
+    }
+
+
+def _print_quality(of: str, shot: dict[str, Any]) -> None:
+    if not shot["quality_records_count"]:
+        return
+    click.echo(f"quality{of}, {shot['quality_records_count']} records together")
+    values = dict(shot["quality"])
+    values["defects"] = ", ".join(values.get("defects", ())) or "none found"
+    say("  ".join(f"{name}={value}" for name, value in values.items()), "  ")
+
+
+def _print_data_quality(of: str, found: dict[str, Any]) -> None:
+    click.echo(f"data quality{of}")
+    lines = []
+    for channel, reasons in sorted(found["readings_left_out"].items()):
+        counts = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+        lines.append(f"left out of {channel}: {counts}")
+    lines += [f"{name} had no reading: {what}" for name, what in sorted(found["stood_in"].items())]
+    if found["corrected"]:
+        lines.append(f"corrected later: {', '.join(found['corrected'])}")
+    if found["clock_offset_s"] is not None:
+        lines.append(f"clock of the press: {found['clock_offset_s']:+.0f} s against the agent's")
+    if found["flags"]:
+        lines.append(f"also: {', '.join(found['flags'])}")
+    for line in lines or ["nothing was left out or corrected"]:
+        say(line, "  ")

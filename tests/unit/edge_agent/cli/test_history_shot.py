@@ -1,0 +1,107 @@
+"""``history --shot``: shots that share an id, quality records together, and how good data were."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from broker.messages import QualityRecord
+from broker.topics import PressAddress
+from edge_agent.cli import main
+from edge_agent.history.schema import quality_row, shot_row
+from edge_agent.history.sqlite import SqliteHistory
+from edge_agent.logged_shots.quality_rows import merged
+from edge_agent.ports import HistoryRow, Stored
+
+NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
+PRESS = PressAddress("s", "p")
+FIRST, SECOND = "a" * 20, "b" * 20
+
+
+def shot(key: str, mold: str, poured_at: str, **more: Any) -> HistoryRow:
+    columns = {"site": "s", "press": "p", "shot_id": "17", "shot_key": key, "mold_id": mold}
+    return shot_row(columns | {"poured_at": poured_at, "outcome": "demolded"} | more, NOW)
+
+
+def record(hour: int, key: str = FIRST, **fields: Any) -> HistoryRow:
+    """Of one time, whatever the laboratory does; it comes at the hour."""
+    sent = QualityRecord(ts=NOW, shot_id="17", **fields)
+    return quality_row(PRESS, sent, key, NOW.replace(hour=hour))
+
+
+def stored(path: Path, *rows: HistoryRow) -> Path:
+    async def put() -> None:
+        history = SqliteHistory(path)
+        receipt = await history.deliver([Stored(i, NOW, row) for i, row in enumerate(rows)])
+        assert receipt.rejected == {}
+        await history.close()
+
+    asyncio.run(put())
+    return path
+
+
+def shown(path: Path, capsys: pytest.CaptureFixture[str], *more: str) -> str:
+    with pytest.raises(SystemExit) as end:
+        main(["history", "--history", str(path), "--shot", "17", *more])
+    assert end.value.code == 0
+    return capsys.readouterr().out
+
+
+def test_shots_of_one_id_are_listed_with_key_mold_and_pour(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left_out = {"T_core_C": {"impossible": 3, "not-a-number": 1}}
+    path = stored(
+        tmp_path / "history.db",
+        shot(FIRST, "M1", "2026-05-04T06:00:00Z", readings_left_out=left_out),
+        shot(SECOND, "M2", "2026-05-05T06:00:00Z", corrected=["late-end"]),
+        record(9, H_24h_shore=55.0),
+        record(9, SECOND, H_24h_shore=60.0),
+    )
+    page = shown(path, capsys)
+    assert max(map(len, page.splitlines())) <= 80
+    lines = [line.split() for line in page.splitlines()]
+    assert [FIRST, "M1", "2026-05-04T06:00:00", "demolded"] in lines
+    assert [SECOND, "M2", "2026-05-05T06:00:00", "demolded"] in lines
+    (of_first, of_second) = page.split("data quality of ")[1:]
+    assert "left out of T_core_C: 3 impossible, 1 not-a-number" in of_first
+    assert "corrected later: late-end" in of_second
+    shots = json.loads(shown(path, capsys, "--output", "json"))["shots"]
+    assert [one["data_quality"]["corrected"] for one in shots] == [[], ["late-end"]]
+    assert [one["quality"]["H_24h_shore"] for one in shots] == [55.0, 60.0]
+
+
+def test_two_messages_of_one_time_come_together(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = stored(
+        tmp_path / "history.db",
+        shot(FIRST, "M1", "2026-05-04T06:00:00Z"),
+        record(10, rho_moulded_kg_per_m3=61.0, H_24h_shore=50.0),
+        record(9, H_24h_shore=55.0, defects=["void"]),
+    )
+    page = shown(path, capsys)
+    assert "quality, 2 records together" in page
+    assert "rho_moulded_kg_per_m3=61.0" in page
+    assert "H_24h_shore=50.0" in page.rpartition("records together")[2]  # the newest to come
+    assert "nothing was left out or corrected" in page
+
+
+def row(hour: int, document: dict[str, Any]) -> dict[str, Any]:
+    times = {"ts": "2026-05-04T08:00:00Z", "received_at": f"2026-05-04T{hour:02}:00:00Z"}
+    return {**times, "document": document}
+
+
+@pytest.mark.parametrize("corrects", [{"record_id": "L1"}, {"ts": "2026-05-04T10:00:00+02:00"}])
+def test_a_record_takes_the_place_of_the_one_that_it_corrects(corrects: dict[str, str]) -> None:
+    """Its defect goes, too, and a field that the new one does not have."""
+    wrong = {"record_id": "L1", "rho_moulded_kg_per_m3": 16.0, "defects": ["void"]}
+    right = {"record_id": "L2", "H_24h_shore": 55.0, "defects": [], "corrects": corrects}
+    rows = [row(11, right), row(9, wrong)]
+    assert merged(rows) == {"H_24h_shore": 55.0, "defects": []}
+    assert merged([row(9, wrong)]) == {"rho_moulded_kg_per_m3": 16.0, "defects": ["void"]}
