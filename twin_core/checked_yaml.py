@@ -35,6 +35,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
+TEXT_EXPECTED = ("string_type", "invalid-identifier")
+"""Errors of pydantic, and of the wire contract, for a number where a text belongs."""
+
+
 def parse(model: type[Model], content: object, where: str) -> Model:
     """Validate plain data; the error names the place and every wrong field.
 
@@ -69,7 +73,7 @@ def describe(
                 message = f"unknown field: is {near} meant? Correct its spelling or remove it"
         elif item["type"] == "missing":
             message = "is missing: add it"
-        elif item["type"] == "string_type" and type(item.get("input")) in {int, float}:
+        elif item["type"] in TEXT_EXPECTED and type(item.get("input")) in {int, float}:
             message = f"is a text: put it in quotes (found the number {short(item['input'])})"
         elif path.rpartition(".")[2] in secret:
             pass

@@ -110,9 +110,9 @@ def command(
         fail(error, NO_VERDICT)
     click.echo(_as_json(result, windows) if output == "json" else _as_text(result, windows))
     if windows.lost:
-        for words in windows.lost:
-            click.echo(f"error: column {words} was not compared", err=True)
-        click.echo("hint: correct the table, or name what to compare with --columns", err=True)
+        words = "\n".join(f"column {lost} was not compared" for lost in windows.lost)
+        hint = "correct the table, or name what to compare with --columns"
+        fail(TwinError(words, hint=hint), _exit_code(result, windows))
     sys.exit(_exit_code(result, windows))
 
 

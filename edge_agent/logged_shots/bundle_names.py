@@ -61,6 +61,8 @@ def check_files(folder: Path, known: tuple[str, ...]) -> list[Note]:
         files = sorted(folder.iterdir())
     except OSError as error:
         raise InputError(f"{folder}: cannot be read: {error.strerror}") from None
+    if not any(file.name in known for file in files):
+        return []  # no bundle at all: whoever reads it says what is missing
     for file in files:
         name = file.name
         if name in known or name.startswith(".") or file.suffix.lower() not in DATA_SUFFIXES:

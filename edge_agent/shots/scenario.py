@@ -182,6 +182,7 @@ def predict(
             "binding": Binding(**result.demold_binding),
             "diagnostics": diagnostics,
             "substituted": list(substituted),
+            "data_quality": _data_quality(shot, substituted),
             "assumed_parameters_count": len(result.scenario.system.assumed()),
             "measured": measured,
             "simulated_now": simulated_now,
@@ -223,19 +224,28 @@ def _common(shot: Shot, basis: Basis, now: datetime) -> dict[str, Any]:
     }
 
 
-def _data_quality(shot: Shot) -> DataQuality:
+def _data_quality(shot: Shot, substituted: Sequence[str] = ()) -> DataQuality:
     flags = []
     if shot.clock_offset_s:
         flags.append(words.CLOCK_AHEAD if shot.clock_offset_s > 0 else words.CLOCK_BEHIND)
     if len({event.mold_id for event in shot.events}) > 1:
         flags.append(words.MOLD_CHANGED)
     return DataQuality(
-        stood_in={name: words.FROM_EARLIER for name, r in shot.inputs.items() if r.stands_in},
+        stood_in={
+            **{name: words.FROM_EARLIER for name, r in shot.inputs.items() if r.stands_in},
+            **dict(map(_stood_in, substituted)),
+        },
         readings_left_out=shot.readings_left_out,
         frames_count=shot.frames_count,
         clock_offset_s=shot.clock_offset_s or None,
         flags=flags,
     )
+
+
+def _stood_in(substitute: str) -> tuple[str, str]:
+    """Input and what stood in for it, from the words of ``scenario_of``."""
+    name, _, rest = substitute.partition(": ")
+    return name, words.FROM_RECIPE if rest.startswith("recipe") else words.FROM_DEFAULT
 
 
 def _versions(system: MaterialSystem | None) -> Versions:

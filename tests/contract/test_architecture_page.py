@@ -23,7 +23,7 @@ FILES = {
 ROOMS = re.findall(
     r"^\| `([a-z_]+/[a-z_/]+)` \|", PAGE.partition("## The way of a shot")[0], re.MULTILINE
 )
-PLACEHOLDERS = {"edge_agent/learning/from_x.py"}
+PLACEHOLDERS = {"edge_agent/logged_shots/from_x.py"}
 
 
 def files_in(text: str) -> list[str]:

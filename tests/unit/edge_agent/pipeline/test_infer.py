@@ -368,7 +368,7 @@ async def test_what_is_remembered_is_written_with_what_it_comes_from(
     record = QualityRecord(ts=START + timedelta(hours=6), shot_id="s1", H_24h_shore=50.0)
     await feed(press.work, [incoming(f"{TOPIC}/quality", encode(record))])
     assert written == [
-        ({"shot", "earlier"}, ["prediction"]),
+        ({"shot", "earlier", "named"}, ["prediction"]),
         ({"shot", "earlier"}, ["prediction", "kpi"]),
         ({"earlier"}, []),
     ]

@@ -356,7 +356,7 @@ async def test_a_quality_record_has_the_key_of_its_shot(tmp_path: Path) -> None:
     """In document, spool and history; after a restart, and when the shot is long forgotten."""
     settings, keys = settings_for(tmp_path, 1883), list[str]()
     for life in range(2):
-        work = pipeline_on(settings, SystemClock())
+        work = pipeline_on(settings, AcceleratedClock(1.0, START + timedelta(hours=2)))
         pours = [unknown("7", 3600.0 * life), unknown("8", 3600.0 * life + 60.0)]
         await feed(work, [incoming(f"{TOPIC}/shot", encode(pour)) for pour in pours])
         keys += [shot.shot_key for shot in work.assembler.shots if shot.shot_id == "7"][-1:]
@@ -364,7 +364,7 @@ async def test_a_quality_record_has_the_key_of_its_shot(tmp_path: Path) -> None:
             work.results.batch.forget(shot)
         await work.flush()
         work._spool.close()
-    work = pipeline_on(settings, SystemClock())
+    work = pipeline_on(settings, AcceleratedClock(1.0, START + timedelta(hours=2)))
     assert len(work.assembler.shots) == 0
     times = [START + timedelta(seconds=after_s) for after_s in (-1.0, 0.0, 3599.0, 3600.0)]
     lab = [QualityRecord(ts=ts, shot_id="7", H_24h_shore=55.0) for ts in times]

@@ -71,7 +71,8 @@ def test_the_first_event_makes_the_key_and_no_later_one_changes_it() -> None:
     assert shot.shot_key == KEY
     assembler.event(PRESS, _event("poured", TS + timedelta(seconds=5)))
     assembler.event(PRESS, _event("started", TS - timedelta(seconds=5)))
-    (shot,) = assembler.event(PRESS, _event("demolded", TS + timedelta(seconds=300)))
+    assembler.event(PRESS, _event("demolded", TS + timedelta(seconds=300)))
+    (shot,) = [shot for shot in assembler.shots if shot.outcome == "demolded"]
     assert shot.shot_key == KEY
     assert Shot.model_validate(shot.model_dump(mode="json")).shot_key == KEY
 
@@ -98,10 +99,10 @@ def test_every_payload_and_row_about_a_shot_has_its_key() -> None:
     prediction = hold(shot, InputError("unknown"), "final", TS)
     spool = SpoolThread(Spool(Path(":memory:")))
     results = Results(TopicSpace(), "json", Publisher(spool, SystemClock()))
-    results.telemetry(PRESS, frame, shot)
+    results.telemetry(PRESS, frame, shot, TS)
     results.prediction(prediction, keep=True)
-    results.poured(shot)
-    results.ended(kpis_of(shot, prediction), shot)
+    results.poured(shot, TS)
+    results.ended(kpis_of(shot, prediction), shot, TS)
     results.alert(no_pour(shot, TS))
     payloads = [json.loads(issued.entry.payload) for issued in results.batch.issued]
     rows = [json.loads(row.document) for row in results.batch.forward]
