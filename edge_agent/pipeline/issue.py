@@ -97,7 +97,7 @@ class Predictions:
         if early is not None:
             self._results.alert(early)
         if not shot.finished or not shot.cure.is_empty:
-            self._inference.closed(shot, simulation, self._results.batch.state)
+            self._inference.closed(shot, simulation, self._results.batch.state, self._clock.now())
         shot.finished, shot.final_of = True, shot.facts()
         self._simulations.forget(shot)
 

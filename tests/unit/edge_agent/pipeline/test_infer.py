@@ -54,7 +54,7 @@ class Press:
         """A new life on the same spool."""
         if self.work is not None:
             self.work._spool.close()
-        self.work = pipeline_on(self.settings, Standing(START + timedelta(hours=1)), self.metrics)
+        self.work = pipeline_on(self.settings, Standing(START + timedelta(hours=7)), self.metrics)
 
     async def look(self) -> None:
         """What a tick does, waited for."""
