@@ -165,7 +165,7 @@ async def test_the_database(server: TimescaleServer, tmp_path: Path) -> None:
     done = await asyncio.to_thread(runner.invoke, main, ["history", "--history", url, "upgrade"])
     assert done.exit_code == 0, done.output
     found = await history(url)
-    assert "version 0002, writable" in found["tables"][0]["words"]
+    assert "version 0003, writable" in found["tables"][0]["words"]
     assert "with TimescaleDB" in found["history"][0]["words"]
     assert "(licence " in found["history"][0]["words"]
 

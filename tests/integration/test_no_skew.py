@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from broker.messages import Prediction
+from broker.timestamps import parse_timestamp
 from edge_agent.config.catalogue import load_catalogue
 from edge_agent.history.read import open_sqlite
 from edge_agent.learning.feature_set import Builder
@@ -19,8 +21,9 @@ from edge_agent.shots.shot import Shot
 from edge_agent.shots.simulation import ShotSimulation
 from edge_agent.shots.timed_messages import TimedMessage
 from edge_agent.virtual_plant.shots import VirtualShot
+from tests.support.case_press import Arrival
 from tests.support.pipelines import feed, pipeline_on
-from tests.support.played import Standing, deliver, messages_of, settings_for, virtual_plant
+from tests.support.played import deliver, messages_of, settings_for, virtual_plant
 from twin_core.learning.columns import COLUMNS, known_by
 from twin_core.learning.features import Row
 
@@ -55,10 +58,10 @@ class Seen:
             return corrected(inference, shot, simulation, prediction)
 
         def with_demold(
-            inference: Inference, shot: Shot, simulation: ShotSimulation, state: Any
+            inference: Inference, shot: Shot, simulation: ShotSimulation, *more: Any
         ) -> None:
             self.demold[shot.shot_id] = inference.rows.row(shot, simulation, "demold")
-            closed(inference, shot, simulation, state)
+            closed(inference, shot, simulation, *more)
 
         monkeypatch.setattr(Inference, "corrected", with_pour)
         monkeypatch.setattr(Inference, "closed", with_demold)
@@ -73,8 +76,11 @@ async def test_columns_of_the_press_are_those_of_the_training(
     messages = messages_of(settings, shots)
     half = len(messages) // 2
     for part in (messages[:half], messages[half:]):  # a restart, in the middle of a shot
-        work = pipeline_on(settings, Standing())
-        await feed(work, part)
+        clock = Arrival()
+        work = pipeline_on(settings, clock)
+        for message in part:
+            clock.time = parse_timestamp(json.loads(message.payload)["ts"])
+            await feed(work, [message])
         await deliver(work, settings)
         work._spool.close()
     reader, builder = open_sqlite(settings.history.path), Builder(load_catalogue(settings))

@@ -77,13 +77,15 @@ async def predicted(session: Session, basis: str) -> Prediction:
                         return prediction
 
 
-async def tell(session: Session, step: str) -> None:
+async def tell(session: Session, step: str, ts: datetime | None = None) -> datetime:
+    ts = ts or datetime.now(UTC)
     recipe = Recipe(m_polyol_kg=0.5, m_iso_kg=0.53, T_polyol_C=23.0, T_iso_C=23.0)
     more: dict[str, Any] = {"system_id": "SYSTEM_R1", "recipe": recipe} if step == "poured" else {}
     event = ShotEvent.model_validate(
-        {"ts": datetime.now(UTC), "shot_id": "one", "mold_id": MOLD, "event": step, **more}
+        {"ts": ts, "shot_id": "one", "mold_id": MOLD, "event": step, **more}
     )
     await session.publish(f"pur/v1/s/{B_GETS}/shot", encode(event))
+    return ts
 
 
 async def a_shot_and_a_new_agent(
@@ -94,15 +96,15 @@ async def a_shot_and_a_new_agent(
     async with connect(reader, "watch") as watch, connect(press, "press") as plant, running(a):
         await holds(watch, "a")
         await watch.subscribe([PREDICTIONS])
-        await tell(plant, "poured")
+        poured = await tell(plant, "poured")
         await predicted(watch, "poured")
         async with running(b):
             await asyncio.sleep(0.5)
-            await tell(plant, "demolded")
+            demolded = await tell(plant, "demolded")
             final = await predicted(watch, "final")
             await holds(watch, "b")
-            await tell(plant, "poured")  # said again, to the new one: it knows the shot
-            await tell(plant, "demolded")
+            await tell(plant, "poured", poured)  # again, to the new one: it knows the shot
+            await tell(plant, "demolded", demolded)
             await asyncio.sleep(0.5)
             async with connect(reader, "second") as second:
                 await second.subscribe([PREDICTIONS])
