@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgpack
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -209,12 +210,14 @@ async def test_dead_letters_are_received_where_they_tell_their_number(tmp_path: 
     first, second, ahead = frames(0, 3, START)
     ahead = ahead.model_copy(update={"ts": START + timedelta(days=1)})
     wrong = b'{"device_id": "d", "seq": 3, "ts": "yesterday"}'
-    letters = [(f"{TOPIC}/telemetry", wrong), (f"{TOPIC}/telemetry", b'{"device_id": "d", "seq')]
+    packed = msgpack.packb({"device_id": "d", "seq": 4, "ts": []})
+    cut = b'{"device_id": "d", "seq'
+    letters = [(f"{TOPIC}/telemetry", payload) for payload in (wrong, packed, cut)]
     try:
         await fed(work, *packets([("telemetry", m) for m in (first, second, ahead)]), *letters)
-        assert said(work.receipts) == (3, [])
-        await fed(work, *packets([("telemetry", frames(5, 1, START)[0])]))
-        assert said(work.receipts) == (5, [(4, 4)]), "nobody can read which number was cut off"
+        assert said(work.receipts) == (4, [])
+        await fed(work, *packets([("telemetry", frames(6, 1, START)[0])]))
+        assert said(work.receipts) == (6, [(5, 5)]), "nobody can read which number was cut off"
     finally:
         work._spool.close()
 
