@@ -13,12 +13,14 @@ import reprlib
 from typing import Any, Literal, NoReturn, TypeVar, overload
 
 import msgpack
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from broker.errors import PayloadError, RefusalCode
 from broker.faults import fault
+from broker.ids import Identifier
 from broker.json_values import ENTRIES_LIMIT, check_value
 from broker.messages import MODELS, SCHEMA_VERSION, Message
+from broker.messages.base import Sequence
 from broker.payload_forms import compression, other_form, wide_text
 from broker.topics import Channel
 
@@ -41,6 +43,7 @@ _FORMATS: dict[str, Format] = {
 }
 _MSGPACK_MAP_BYTES = frozenset([*range(0x80, 0x90), 0xDE, 0xDF])
 _ERRORS_NAMED = 4
+_PLACE: TypeAdapter[tuple[str, int]] = TypeAdapter(tuple[Identifier, Sequence])
 
 M = TypeVar("M", bound=Message)
 
@@ -86,6 +89,20 @@ def decode(
         return model.model_validate(document)
     except ValidationError as error:
         raise _refusal(error) from None
+
+
+def place_in_count(payload: bytes, content_type: str | None = None) -> tuple[str, int] | None:
+    """Device and number of a payload that was refused; None when it does not tell both."""
+    if len(payload) > PAYLOAD_LIMIT:
+        return None
+    msgpack_map = detect_format(payload, content_type) == "msgpack"
+    try:
+        document = _parse_msgpack(payload) if msgpack_map else _parse_json(payload)
+        if type(document) is not dict:
+            return None
+        return _PLACE.validate_python((document.get("device_id"), document.get("seq")))
+    except (PayloadError, ValidationError):
+        return None
 
 
 def detect_format(payload: bytes, content_type: str | None = None) -> Format:

@@ -219,7 +219,8 @@ class ReceivedOf(WireModel):
     """Time of that message by the clock of the device: a device that counts from 0 again has a
     smaller `seq` with a later `ts`."""
     missing: Annotated[list[SeqRange], Field(max_length=NAMES_LIMIT)] = Field(default_factory=list)
-    """Gaps below `seq`, the newest ones, since the device was first heard or counted anew."""
+    """Gaps below `seq`, from 0 on: also what was before the first message that the twin heard. Of
+    too many the oldest are put together, with what lies between them."""
 
 
 class Received(Message):

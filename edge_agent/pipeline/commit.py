@@ -22,6 +22,7 @@ from edge_agent.logs import get_logger
 from edge_agent.monitoring.metrics import Metrics
 from edge_agent.monitoring.watchdog import Watch
 from edge_agent.pipeline.publish import Issued, Publisher
+from edge_agent.pipeline.receipts import Heard, Receipts
 from edge_agent.pipeline.receive import Inlet
 from edge_agent.pipeline.revisions import Revisions, State
 from edge_agent.ports import HistoryRow
@@ -53,6 +54,8 @@ class Batch:
     """Messages that may be acknowledged when the batch is on disk, by inlet."""
     taken: dict[PressAddress, tuple[int, int]] = field(default_factory=dict)
     """Messages that it is made of, and their bytes, by press: of sessions that ended, too."""
+    heard: list[Heard] = field(default_factory=list)
+    """Messages with a number of their device, in their order."""
     urgent: bool = False
     """Somebody waits for it: it is not only raw telemetry."""
     since: float | None = None
@@ -129,6 +132,7 @@ class Writer:
         spool: SpoolThread,
         publisher: Publisher,
         revisions: Revisions,
+        receipts: Receipts,
         clock: Clock,
         metrics: Metrics,
         written: Callable[[Changes], None],
@@ -141,6 +145,7 @@ class Writer:
             refuses: called when the disk has refused twice, and when it takes again.
         """
         self._spool, self._publisher, self._revisions = spool, publisher, revisions
+        self._receipts = receipts
         self._clock, self._metrics = clock, metrics
         self._written, self._refuses = written, refuses
         observe = metrics.stage_seconds.labels("commit").observe
@@ -166,6 +171,7 @@ class Writer:
         assert not self.busy
         room, self._room = self._room, []
         batch.forwarded += room
+        batch.state |= self._receipts.asks(batch.heard)
         changes = batch.changes(self._publisher, self._revisions)
         self.since = batch.since
         self._task = asyncio.create_task(self._write(batch, changes))
@@ -206,6 +212,7 @@ class Writer:
                 await self._until_written(changes)
         self.since = None
         self._revisions.committed(changes.state)
+        self._receipts.committed()
         self._publisher.committed(changes)
         for inlet, messages in batch.messages.items():
             inlet.committed(messages)

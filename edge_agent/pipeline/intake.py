@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from broker.codec import place_in_count
 from broker.messages import (
     DeadLetter,
     Order,
@@ -23,6 +24,7 @@ from edge_agent.pipeline.assemble import Assembler
 from edge_agent.pipeline.contradictions import Contradictions
 from edge_agent.pipeline.decode import Decoded, decode
 from edge_agent.pipeline.infer import Inference
+from edge_agent.pipeline.receipts import Heard
 from edge_agent.pipeline.results import Results
 from edge_agent.shots.named_shots import NamedShots
 from edge_agent.shots.shot import Shot
@@ -70,15 +72,23 @@ class Intake:
         laps.lap("decode")
         self._metrics.taken(incoming.topic)
         if isinstance(decoded, DeadLetter):
-            self._refuse(decoded, incoming)
+            self._refuse(decoded, incoming, now)
             return None
-        if decoded.message is not None and not incoming.retained:
-            self._contradictions.hear(decoded.press, decoded.message.ts, now)
+        message = decoded.message
+        if message is not None and message.device_id is not None and message.seq is not None:
+            heard = Heard(decoded.press, message.device_id, message.seq, message.ts)
+            self._results.batch.heard.append(heard)
+        if message is not None and not incoming.retained:
+            self._contradictions.hear(decoded.press, message.ts, now)
         if decoded.remarks:
             self._contradictions.of_message(decoded, now)
         return self._assemble(decoded, incoming, changed, now)
 
-    def _refuse(self, letter: DeadLetter, incoming: Incoming) -> None:
+    def _refuse(self, letter: DeadLetter, incoming: Incoming, now: datetime) -> None:
+        place = place_in_count(incoming.payload, incoming.content_type)
+        if place is not None:
+            press = PressAddress(letter.site, letter.press)
+            self._results.batch.heard.append(Heard(press, *place, now, dated=False))
         self._results.dead_letter(letter)
         self._metrics.refused(letter.reason)
         get_logger().warning(

@@ -8,9 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 
-from broker.messages import (
-    ShotEvent,
-)
+from broker.messages import ShotEvent
 from broker.topics import PressAddress
 from edge_agent.clock import Clock
 from edge_agent.config.catalogue import Catalogue, changed_systems
@@ -33,6 +31,7 @@ from edge_agent.pipeline.issue import Predictions
 from edge_agent.pipeline.keep_in_size import SizeKeeper
 from edge_agent.pipeline.kept_shots import horizon_state, kept_horizon, kept_shots
 from edge_agent.pipeline.publish import Publisher
+from edge_agent.pipeline.receipts import RECEIVED_SCOPE, Receipts
 from edge_agent.pipeline.receive import Inlet
 from edge_agent.pipeline.refused_publishes import RefusedPublishes
 from edge_agent.pipeline.results import Results
@@ -87,8 +86,10 @@ class Pipeline:
         """Counters of the presses."""
         self.results = Results(self._topics, settings.broker.payload_format, self.publisher)
         self._refused_publishes = RefusedPublishes(self.results, metrics, clock)
+        self.receipts = Receipts(spool.state_at_start(RECEIVED_SCOPE))
         self._writer = Writer(
-            spool, self.publisher, self.revisions, clock, metrics, self._written, self._refused
+            *(spool, self.publisher, self.revisions, self.receipts, clock, metrics),
+            *(self._written, self._refused),
         )
         earlier = spool.state_at_start(EARLIER_SCOPE).values()
         self._inference = Inference(settings.learning.models, metrics, earlier)

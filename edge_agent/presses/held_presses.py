@@ -19,6 +19,7 @@ from edge_agent.clock import Clock
 from edge_agent.logs import get_logger
 from edge_agent.pipeline.commit import SHOT_SCOPE
 from edge_agent.pipeline.pipeline import Pipeline
+from edge_agent.pipeline.revisions import State
 from edge_agent.shots.shot import Shot
 from edge_agent.spool.changes import Changes
 from edge_agent.spool.thread import SpoolThread
@@ -68,7 +69,7 @@ class HeldPresses:
             if taken:
                 await self._pipeline.flush()
                 await self._spool.exchange(str(press), kept, self._clock.now())
-                await self._exchange(gone, taken)
+                await self._exchange(gone, taken, {})
             for shot in self._shots.of_press(press):
                 if shot.revision < heard.get(shot.shot_key, 0):
                     self._pipeline.say_again(shot)
@@ -87,15 +88,17 @@ class HeldPresses:
                 self._held.discard(press)
             await self._pipeline.flush()
             await self._spool.exchange(str(press), {}, self._clock.now())
-            await self._exchange(self._shots.of_press(press), [])
+            receipts = self._pipeline.receipts
+            await self._exchange(self._shots.of_press(press), [], receipts.forgets(press))
+            receipts.forget(press)
 
     def _is_unknown(self, agent_id: str, shot: Shot) -> bool:
         """True if this agent has to take a shot: another left it, or it has been forgotten here."""
         return agent_id != self._agent_id or shot.shot_key not in self._shots
 
-    async def _exchange(self, gone: list[Shot], taken: list[Shot]) -> None:
+    async def _exchange(self, gone: list[Shot], taken: list[Shot], more: State) -> None:
         """Exchange shots, on disk first: when it refuses, all of it is done again."""
-        changes = Changes()
+        changes = Changes(state=dict(more))
         changes.state |= {(SHOT_SCOPE, shot.shot_key): None for shot in gone}
         for shot in taken:
             changes.state[SHOT_SCOPE, shot.shot_key] = shot.model_dump(mode="json")

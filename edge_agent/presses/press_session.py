@@ -21,6 +21,7 @@ from edge_agent.logs import get_logger
 from edge_agent.monitoring.metrics import Metrics
 from edge_agent.monitoring.watchdog import Watch
 from edge_agent.pipeline.pipeline import Pipeline
+from edge_agent.pipeline.receipts import tell
 from edge_agent.pipeline.receive import Inlet, receive
 from edge_agent.presses.handover import Handover, left_behind
 from edge_agent.presses.held_presses import HeldPresses
@@ -88,6 +89,7 @@ class PressSession:
             receiver,
             asyncio.create_task(sender.run()),
             asyncio.create_task(self._settles(receiving)),
+            asyncio.create_task(self._tell_received()),
         ]
         birth = asyncio.create_task(self._say())
         pipeline.open(inlet)
@@ -130,6 +132,14 @@ class PressSession:
         shots = tools.pipeline.assembler.shots.of_press(link.press)
         publisher = tools.pipeline.publisher
         link.handover = Handover(self._settings, link.press, publisher, shots, tools.clock)
+
+    async def _tell_received(self) -> None:
+        """Retain what is committed, for gateways."""
+        settings, tools, press = self._settings, self._tools, self._link.press
+        topic = settings.topics.received(press)
+        encoded = partial(encode, format=settings.broker.payload_format)
+        receipts = tools.pipeline.receipts
+        await tell(receipts, press, self._session, topic, encoded, settings.agent_id, tools.clock)
 
     def _inlet(self) -> Inlet:
         v5 = self._session.version == "5"

@@ -18,6 +18,7 @@ from edge_agent.monitoring.metrics import Metrics
 from edge_agent.pipeline import commit
 from edge_agent.pipeline.commit import SHOT_SCOPE, Batch, Writer
 from edge_agent.pipeline.publish import Publisher
+from edge_agent.pipeline.receipts import Receipts
 from edge_agent.pipeline.receive import Inlet
 from edge_agent.pipeline.revisions import Revisions
 from edge_agent.ports import HistoryRow, Outgoing
@@ -123,6 +124,7 @@ class Desk:
             thread,
             self.publisher,
             self.revisions,
+            Receipts({}),
             SystemClock(),
             Metrics(),
             self.transactions.append,

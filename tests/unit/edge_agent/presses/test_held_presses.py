@@ -16,12 +16,13 @@ from edge_agent.clock import SystemClock
 from edge_agent.errors import StoreError
 from edge_agent.pipeline import commit
 from edge_agent.pipeline.commit import SHOT_SCOPE
+from edge_agent.pipeline.receipts import RECEIVED_SCOPE
 from edge_agent.presses.held_presses import HeldPresses
 from edge_agent.shots.shot import Shot
 from edge_agent.spool import retry
 from edge_agent.spool.retry import until_written
 from edge_agent.spool.spool import EPOCH, Spool
-from tests.chaos.inside import TOPIC, event
+from tests.chaos.inside import TOPIC, event, frames
 from tests.support.agents import settings_for
 from tests.support.pipelines import PRESS, feed, incoming, pipeline_on
 
@@ -103,6 +104,9 @@ def handover(shot: Shot) -> bytes:
 async def test_a_press_is_given_up_as_a_whole_whenever_the_disk_refuses(desk: Desk) -> None:
     await desk.pour("s1")
     assert (desk.kept(), desk.held.in_work(PRESS)) == (["s1"], True)
+    (frame,) = frames(0, 1, START)
+    await feed(desk.work, [incoming(f"{TOPIC}/telemetry", encode(frame))])
+    assert list(desk.disk.state(RECEIVED_SCOPE)) == ["s/p1/d"]
     desk.disk.refuse()
     async with asyncio.timeout(60):
         await until_written("commit", desk.held.give_up, PRESS)
@@ -110,6 +114,8 @@ async def test_a_press_is_given_up_as_a_whole_whenever_the_disk_refuses(desk: De
     assert (desk.kept(), desk.held.in_work(PRESS)) == ([], False)
     assert desk.disk.to_publish(str(PRESS), 9) == []
     assert PRESS not in desk.held
+    assert desk.disk.state(RECEIVED_SCOPE) == {}
+    assert desk.work.receipts.changes(PRESS) == 0
 
 
 async def test_a_press_is_taken_as_a_whole_whenever_the_disk_refuses(desk: Desk) -> None:
