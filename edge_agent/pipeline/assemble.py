@@ -22,7 +22,7 @@ from edge_agent.shots.frame_log import CHANNELS, FrameLog
 from edge_agent.shots.readings import INPUT_SIGNALS
 from edge_agent.shots.shot import Reading, Shot
 from edge_agent.shots.shot_key import shot_key
-from edge_agent.shots.steps import Group, fingerprint, grouped
+from edge_agent.shots.steps import Group, fingerprint, grouped, step
 
 REACH = timedelta(hours=12)
 """An ended shot takes late messages for this long, then only the history knows it."""
@@ -287,31 +287,41 @@ class Assembler:
         self, press: PressAddress, groups: list[Group], known: list[Shot]
     ) -> list[tuple[Group, Shot]]:
         """Groups with their shots: the known ones that keep their key, and new ones."""
-        by_origin = {shot.origin: shot for shot in known}
+        by_mark = {_mark(shot): shot for shot in known}
         found = list[tuple[Group, Shot]]()
         for group in groups:
             prints = [fingerprint(event) for event in group]
-            here = [by_origin[mark] for mark in prints if mark in by_origin]
+            here = [by_mark[mark] for mark in prints if mark in by_mark]
             shot = max(here, key=lambda shot: shot.revision, default=None)
             for other in here:
                 if other is not shot:  # a start and an end that the pour has joined
                     self.shots.remove(other)
                     self.left_over.append(other)
             if shot is None:
-                first = group[0]
-                key = shot_key(press, first.mold_id, first.shot_id, first.event, first.ts)
-                shot = Shot(
-                    site=press.site,
-                    press=press.press,
-                    shot_id=first.shot_id,
-                    mold_id=first.mold_id,
-                    shot_key=key,
-                    events=[first],
-                    origin=prints[0],
-                )
+                shot = self._new_shot(press, group)
                 self.shots.add(shot)
             found.append((group, shot))
         return found
+
+    def _new_shot(self, press: PressAddress, group: Group) -> Shot:
+        """A shot with the key of the first event of its group whose key no other shot has."""
+        keys = {
+            shot_key(press, event.mold_id, event.shot_id, event.event, event.ts): event
+            for event in group
+        }
+        free = [key for key in keys if key not in self.shots]
+        again = shot_key(press, group[0].mold_id, group[0].shot_id, "split", group[0].ts)
+        key = free[0] if free else again
+        first = keys.get(key, group[0])
+        return Shot(
+            site=press.site,
+            press=press.press,
+            shot_id=first.shot_id,
+            mold_id=first.mold_id,
+            shot_key=key,
+            events=[first],
+            origin=fingerprint(first),
+        )
 
     def _ends(self, press: PressAddress, mold_id: str) -> list[Shot]:
         """Shots of a mold that nobody ended end with the next one: those where that changes."""
@@ -434,3 +444,9 @@ def _begun(shot: Shot) -> datetime:
 
 def _order(shot: Shot) -> tuple[datetime, str]:
     return _begun(shot), shot.mold_id
+
+
+def _mark(shot: Shot) -> str:
+    """Fingerprint of the event that a shot stays with: its pour once that was predicted."""
+    poured = step(shot.events, "poured")
+    return shot.origin if poured is None or not shot.revision else fingerprint(poured)

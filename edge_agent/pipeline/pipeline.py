@@ -343,8 +343,9 @@ class Pipeline:
 
     async def _correct(self, shot: Shot) -> None:
         reasons = self._corrections.take(shot)
-        if shot.closed_at is None or shot.shot_key not in self.assembler.shots:
-            return  # its end was another's, or another agent has it
+        gone = shot.shot_key not in self.assembler.shots
+        if gone or shot.closed_at is None or shot.poured_at is None:
+            return  # another agent has it, or its end was another's
         await self._have_numbers(shot)
         await self._predictions.correct(shot, reasons)
         self.results.batch.changed(shot, urgent=True)

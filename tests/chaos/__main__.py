@@ -62,8 +62,8 @@ def command(
 
     A real Mosquitto, a real TimescaleDB and the agent get SIGKILL, one or two at once, and start
     again. After each round every message sent must be in the history exactly once, and every shot
-    must have its one final prediction. What a killed broker lost although it had acknowledged it is
-    counted apart; the presses send it again.
+    must have its one final prediction. What a killed broker had acknowledged and may have
+    lost the presses send again; it is counted.
 
     With --fault-point the agent gets SIGKILL after it has published a prediction and before it has
     committed what led to it. Nobody may hear one revision of a shot with two contents, and the last
@@ -129,7 +129,7 @@ def text(report: Report) -> str:
         f"stored         {report.stored} of {report.frames} frames",
         f"lost           {report.lost}",
         f"doubled        {report.doubled}",
-        f"broker lost    {report.lost_by_broker} acknowledged frames, sent again by the presses",
+        f"broker killed  {report.acknowledged_again} acknowledged frames were sent again",
         f"shots          {report.shots}, final predictions {report.finals}",
         f"poison         {report.poison}, dead letters {report.dead_letters}",
     ]

@@ -4,10 +4,9 @@ The promise: every message that the broker acknowledged and did not itself lose 
 the history exactly once. A killed Mosquitto loses what it has not saved, acknowledged or not; the
 presses send that again (``gateway``), so that in the end nothing sent may be missing.
 
-The report says how many frames it was: a frame carries the number of its attempt, and where the
-broker acknowledged an attempt and only a later one is in the history, the first was lost in the
-broker. (Frames lost by the agent in the same seconds would hide among them. In a round without a
-killed broker nothing is sent again, and one lost frame fails the run.)
+The report says how many frames that were, of those that the broker had acknowledged. (Frames lost
+by the agent in the same seconds would hide among them. In a round without a killed broker nothing
+is sent again, and one lost frame fails the run.)
 """
 
 from __future__ import annotations
@@ -50,8 +49,8 @@ class Report:
     stored: int = 0
     lost: int = 0
     doubled: int = 0
-    lost_by_broker: int = 0
-    """Acknowledged frames that a killed broker lost, and the press sent again."""
+    acknowledged_again: int = 0
+    """Frames that a killed broker had acknowledged, may have lost, and was sent again."""
     shots: int = 0
     finals: int = 0
     poison: int = 0
@@ -126,8 +125,8 @@ async def settle(plant: Plant, report: Report, *, everything: bool) -> None:
     report.lost += verdict.lost
     report.doubled += verdict.doubled
     if everything:  # the verdict is about all of them
-        report.lost_by_broker = 0
-    report.lost_by_broker += verdict.lost_by_broker
+        report.acknowledged_again = 0
+    report.acknowledged_again += verdict.sent_again
     await _count(plant, db, report)
     await db.close()
     for gateway in plant.gateways:

@@ -33,12 +33,8 @@ class Sent:
     """The first attempt that the broker acknowledged."""
 
     def payload(self) -> bytes:
-        """The bytes of this attempt: a frame carries its number, the key stays the same."""
-        if isinstance(self.message, bytes):
-            return self.message
-        if isinstance(self.message, ShotEvent):
-            return encode(self.message)
-        return encode(self.message.model_copy(update={"metrics": {"attempt": self.attempts}}))
+        """The bytes, the same in every attempt: other content would be another message."""
+        return self.message if isinstance(self.message, bytes) else encode(self.message)
 
     @property
     def digest(self) -> str:
