@@ -35,7 +35,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
-TEXT_EXPECTED = ("string_type", "invalid-identifier")
+TEXT_EXPECTED = ("string_type", "identifier")
 """Errors of pydantic, and of the wire contract, for a number where a text belongs."""
 
 
