@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from edge_agent.pipeline import commit
 from edge_agent.pipeline.commit import SHOT_SCOPE
 from edge_agent.pipeline.receipts import RECEIVED_SCOPE
 from edge_agent.presses.held_presses import HeldPresses
+from edge_agent.shots import scenario
 from edge_agent.shots.shot import Shot
 from edge_agent.spool import retry
 from edge_agent.spool.retry import until_written
@@ -25,6 +27,7 @@ from edge_agent.spool.spool import EPOCH, Spool
 from tests.chaos.inside import TOPIC, event, frames
 from tests.support.agents import settings_for
 from tests.support.pipelines import PRESS, feed, incoming, pipeline_on
+from twin_core.errors import InputError
 
 START = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 REVISION = 10**9
@@ -69,8 +72,7 @@ class Desk:
         await feed(
             self.work, [incoming(f"{TOPIC}/shot", encode(event("poured", START, shot_id, "M")))]
         )
-        found = self.work.assembler.shots.of_id(PRESS, shot_id)
-        assert found is not None
+        (found,) = self.work.assembler.shots.of_id(PRESS, shot_id)
         return found
 
     def kept(self) -> list[str]:
@@ -145,3 +147,23 @@ async def test_a_press_that_nobody_had_is_taken(desk: Desk) -> None:
         await desk.held.take(PRESS, desk.settings.topics, {})
     assert PRESS in desk.held
     assert desk.work.revisions.have(PRESS)
+
+
+async def test_a_later_word_that_another_agent_did_not_keep_is_said_anew(desk: Desk) -> None:
+    """It was killed after it had published; the history has only ours."""
+    shot = await desk.pour("s1")
+    end = event("demolded", START + timedelta(seconds=300), "s1", "M")
+    await feed(desk.work, [incoming(f"{TOPIC}/shot", encode(end))])
+    assert shot.finished
+    ours = shot.revision
+    theirs = scenario.hold(shot, InputError("unknown"), "final", START)
+    theirs = theirs.model_copy(update={"revision": ours + 100})
+    topic = desk.settings.topics.prediction(PRESS, "M")
+    await desk.held.take(PRESS, desk.settings.topics, {topic: encode(theirs)})
+    await desk.work.tick()
+    await desk.work.flush()
+    assert shot.revision > ours + 100
+    rows = [row.entry for row in desk.disk.to_forward(99) if row.entry.kind == "prediction"]
+    finals = [json.loads(row.document) for row in rows if '"final"' in row.document]
+    assert [row["revision"] for row in finals] == [ours, shot.revision]
+    assert shot.corrected == [], "nothing came late"
