@@ -207,11 +207,12 @@ async def _mold(
 ) -> None:
     """One mold: it takes the next number, makes the shot, and again."""
     press = PressAddress(SITE, VIRTUAL_PRESS)
-    nominal = recipes.nominal()
+    nominal = await asyncio.to_thread(recipes.nominal)  # a new machine compiles the model first
     for number in numbers:
         poured_at = clock.now() + timedelta(seconds=LEAD_S + PAUSE_S * rng.uniform(0.2, 1.0))
         shot_id = f"virtual-{number}"
-        messages = virtual_shot(recipes, nominal, shot_id, mold_id, poured_at, rng)
+        shot = recipes, nominal, shot_id, mold_id, poured_at, rng
+        messages = await asyncio.to_thread(virtual_shot, *shot)
         await play(messages, session, settings.topics, press, clock)
 
 
