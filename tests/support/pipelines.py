@@ -48,6 +48,7 @@ async def feed(
     for start in range(0, len(messages), at_once):
         inlet.put(messages[start : start + at_once])
         while inlet.waiting:
-            await work.step()
+            if not await work.step():  # it waits for numbers, which are reserved on disk
+                await work.flush()
         await work.flush()
     work.close(inlet)
