@@ -27,7 +27,7 @@ P1 = PressAddress("s", "p1")
 @contextmanager
 def full_spool(agent: Agent) -> Iterator[None]:
     """Nothing more may be put into it."""
-    limit = agent._pipeline._size._limit
+    limit = agent._pipeline._size.limit
     before, limit._limit = limit._limit, 1.0
     agent._spool.full = True
     yield
