@@ -15,10 +15,7 @@ from broker.topics import PressAddress
 WRONG = timedelta(seconds=60)
 """A smaller offset is the way through gateway and broker."""
 YEARS = timedelta(days=30)
-"""A larger offset is no backlog."""
-A_DAY = timedelta(days=1)
-"""An offset of more than a month stays as it was judged until it has moved by so much: the order of
-what a press says is that of its own clock."""
+"""A larger offset is no backlog. It stays as it was judged until it has moved by as much."""
 STRETCH = timedelta(seconds=20)
 """An offset is constant if it has been for so long …"""
 MESSAGES = 10
@@ -59,7 +56,7 @@ class PressClocks:
         heard = self._heard.setdefault(press, _Heard())
         offset = ts - arrival
         judged = self._judged(heard, offset, arrival)
-        slack = A_DAY if abs(offset) > YEARS else WRONG
+        slack = YEARS if abs(offset) > YEARS else WRONG  # the order is that of the press's clock
         if judged is None or abs(judged - heard.offset) <= slack:
             return None
         heard.offset = judged
