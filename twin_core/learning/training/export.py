@@ -21,9 +21,6 @@ from twin_core.learning.training.regression import Regression
 from twin_core.learning.training.risk import RiskModel
 
 OPSETS = {"": 18, "ai.onnx.ml": 3}
-RISK_PARITY = 0.01
-"""Of a defect's probability: a reading that lies on a threshold in single precision may fall to the
-other side of one tree of many, which moves it by half a per cent."""
 PARITY = 1e-5
 """Largest difference between a file and the learners it was made from (float32 against float64)."""
 
@@ -135,8 +132,7 @@ def difference(
         ):
             found.append(np.abs(said[name] - wanted).max() / max(1.0, np.abs(wanted).max()))
     for risk in risks:
-        apart = np.abs(said[f"risk.{risk.name}"] - risk.model.predict_proba(X)[:, 1]).max()
-        found.append(apart * PARITY / RISK_PARITY)
+        found.append(np.abs(said[f"risk.{risk.name}"] - risk.model.predict_proba(X)[:, 1]).max())
     return float(max(found))
 
 
