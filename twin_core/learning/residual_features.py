@@ -83,8 +83,7 @@ def residual_features(
         row[f"dev_{name}_share"] = 1.0 - _drawn(ones[0], _drawn(ones[1], 0.0))
         row[f"prev_{name}_std{LONGEST}"] = _std(known)
         shots, age_s = mold.ages.get(name, (NAN, NAN))
-        hours = round(age_s / 3600.0, 1)  # models read single precision: finer steps would be lost
-        row[f"prev_{name}_age_shots"], row[f"prev_{name}_age_h"] = shots, hours
+        row[f"prev_{name}_age_shots"], row[f"prev_{name}_age_h"] = shots, age_s / 3600.0
         _means(row, f"press_{name}", of_press)
         row[f"site_{name}_news"] = _mean(recent.get(name, ()))
     opened = mold.opened_at_s

@@ -118,12 +118,30 @@ def fitted(learner: Any, X: Any, y: Any) -> Any:
     last = learner[-1] if isinstance(learner, Pipeline) else learner
     if not isinstance(last, (HistGradientBoostingRegressor, HistGradientBoostingClassifier)):
         return learner
+    _in_single_precision(last)
     answers = learner.predict_proba(X) if hasattr(learner, "predict_proba") else learner.predict(X)
     if np.ptp(answers, axis=0).max() > 0.0:
         return learner
     if hasattr(learner, "predict_proba"):
         return _filled(LogisticRegression(C=1e-12)).fit(X, y)
     return _filled(Ridge(alpha=1e12)).fit(X, y)
+
+
+def _in_single_precision(
+    trees: HistGradientBoostingRegressor | HistGradientBoostingClassifier,
+) -> None:
+    """Round thresholds of splits down to single precision, in which a file keeps them.
+
+    Readings are in single precision, too, so no reading falls to another side. Rounded to nearest,
+    as the conversion would, a threshold between two neighbouring readings can become the upper one.
+    """
+    for stage in trees._predictors:
+        for tree in stage:
+            exact = tree.nodes["num_threshold"]
+            single = exact.astype(np.float32)
+            above = single.astype(np.float64) > exact
+            single[above] = np.nextafter(single[above], np.float32(-np.inf))
+            tree.nodes["num_threshold"] = single
 
 
 def spread_learner(seed: int, some: list[int]) -> Any:

@@ -53,7 +53,7 @@ def test_a_record_is_known_from_its_arrival(
     assert counts == [0.0] * first + [1.0] * (6 - first)
     ages = known[f"S{first}"]
     assert ages["prev_rho_moulded_age_shots"] == first
-    assert ages["prev_rho_moulded_age_h"] == pytest.approx(first * 600.0 / 3600.0, abs=0.05)
+    assert ages["prev_rho_moulded_age_h"] == pytest.approx(first * 600.0 / 3600.0)
 
 
 def test_an_end_is_known_from_its_arrival(tmp_path: Path, catalogue: Catalogue) -> None:

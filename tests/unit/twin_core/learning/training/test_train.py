@@ -9,9 +9,11 @@ from tests.support.feature_sets import feature_set
 from twin_core.errors import InputError
 from twin_core.learning.columns import COLUMNS, known_by
 from twin_core.learning.inference import Model
-from twin_core.learning.training.export import PARITY, difference
+from twin_core.learning.training.candidates import CLASSIFIERS, fitted
+from twin_core.learning.training.export import PARITY, difference, graph
 from twin_core.learning.training.fit import TrainConfig
 from twin_core.learning.training.regression import conformal_width
+from twin_core.learning.training.risk import RiskModel
 from twin_core.learning.training.scores import Answers, score
 from twin_core.learning.training.table import FeatureSet, group_folds, held_out, later_folds
 from twin_core.learning.training.train import Trained, train
@@ -54,13 +56,24 @@ def test_a_single_mold_is_divided_by_time() -> None:
 def test_the_file_answers_as_the_learners_do(trained: Trained) -> None:
     final = trained.final
     X = trained.table.matrix(final.features)
-    fitted = list(final.regressions.values()), list(final.risks.values())
-    assert 0.0 < difference(final.model, *fitted, X) <= PARITY
+    learners = list(final.regressions.values()), list(final.risks.values())
+    assert 0.0 < difference(final.model, *learners, X) <= PARITY
     said = Model(trained.content).run(X)
     for name, item in final.regressions.items():
         assert said[name] == pytest.approx(item.model.predict(X), abs=PARITY * item.known.std())
     probabilities = said["risk.any_defect"]
     assert probabilities.mean() == pytest.approx(trained.table["qc_any_defect"].mean(), abs=0.02)
+
+
+@pytest.mark.parametrize("cut", [100, 101])
+def test_readings_next_to_each_other_fall_to_the_same_side_in_the_file(cut: int) -> None:
+    """In single precision the middle between two neighbours is one of them: half the time the
+    upper one."""
+    bits = np.float32(50.0).view(np.int32) + np.arange(200, dtype=np.int32)
+    X = bits.view(np.float32)[:, None]
+    learner = fitted(CLASSIFIERS["boosting"](1), X, (np.arange(200) >= cut).astype(int))
+    risk = RiskModel("any", "boosting", {}, learner, 1.0, 0.0, np.zeros(0), np.zeros(0))
+    assert difference(graph([], [risk], 1), [], [risk], X) <= PARITY
 
 
 def test_the_same_inputs_give_the_same_file(trained: Trained) -> None:
