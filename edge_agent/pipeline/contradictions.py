@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from functools import partial
 
-from broker.messages import Alert, QualityRecord, TelemetryFrame
+from broker.messages import QualityRecord, TelemetryFrame
 from broker.topics import PressAddress
 from edge_agent.monitoring import alerts
 from edge_agent.monitoring.alert_limits import AlertLimits
@@ -22,10 +22,7 @@ class Contradictions:
     """Tells of clocks that are wrong, of readings that cannot be, and of shots that disagree."""
 
     def __init__(self, results: Results, metrics: Metrics) -> None:
-        def tell(alert: Alert) -> None:
-            results.alert(alert)
-
-        self._metrics, self._limits = metrics, AlertLimits(tell)
+        self._metrics, self._limits = metrics, AlertLimits(results.alert)
         self._clocks = PressClocks()
 
     def hear(self, press: PressAddress, ts: datetime, now: datetime) -> None:

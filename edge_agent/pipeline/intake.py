@@ -137,9 +137,15 @@ class Intake:
     ) -> ShotEvent | None:
         offset = self._contradictions.offset(press)
         if not admit(
-            *(press, event, incoming, self._assembler, self._results, self._metrics, now),
-            age_max=self._retained_max,
-            offset=offset,
+            press,
+            event,
+            incoming,
+            self._assembler,
+            self._results,
+            self._metrics,
+            now,
+            self._retained_max,
+            offset,
         ):
             return None
         for shot in self._assembler.event(press, event, offset):
