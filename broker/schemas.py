@@ -107,8 +107,10 @@ def _topic(channel: Channel) -> str:
     space, example = TopicSpace(), PressAddress("SITE", "PRESS")
     of_press = getattr(space, channel.replace("-", "_"))
     match channel:
-        case Channel.PREDICTION | Channel.HANDOVER:
+        case Channel.PREDICTION:
             topic = of_press(example, "MOLD")
+        case Channel.HANDOVER:
+            topic = of_press(example, "MOLD", "SHOT")
         case Channel.AGENT:
             topic = space.agent(PressAddress("SITE", "GROUP"), "AGENT")
         case _:
@@ -118,14 +120,15 @@ def _topic(channel: Channel) -> str:
         .replace("SITE", "{site}")
         .replace("PRESS", "{press}")
         .replace("MOLD", "{mold_id}")
+        .replace("SHOT", "{shot_key}")
         .replace("GROUP", "{group}")
         .replace("AGENT", "{agent_id}")
     )
 
 
 def main(arguments: list[str]) -> int:
-    """Write the schemas into the one directory named; 2 when there is not one."""
-    if len(arguments) != 1:
+    """Write the schemas into the one directory named; 2 when there is not one, or an option."""
+    if len(arguments) != 1 or arguments[0].startswith("-"):
         print(f"usage: {COMMAND}", file=sys.stderr)
         return 2
     write_files(Path(arguments[0]))

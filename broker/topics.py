@@ -8,7 +8,8 @@ With the default prefix `pur/v1`, for one press:
     pur/v1/{site}/{press}/event                           PressEvent       from the press
     pur/v1/{site}/{press}/order                           Order            from press, MES
     pur/v1/{site}/{press}/twin/mold/{mold_id}/prediction  Prediction       retained
-    pur/v1/{site}/{press}/twin/mold/{mold_id}/handover    Handover         retained
+    pur/v1/{site}/{press}/twin/mold/{mold_id}/handover/{shot_key}
+                                                          Handover         retained
     pur/v1/{site}/{press}/twin/kpi                        ShotKpis
     pur/v1/{site}/{press}/twin/alert                      Alert
     pur/v1/{site}/{press}/twin/dead-letter                DeadLetter
@@ -71,7 +72,6 @@ _TWIN_CHANNELS = {
         Channel.RECEIVED,
     )
 }
-_MOLD_CHANNELS = {channel.value: channel for channel in (Channel.PREDICTION, Channel.HANDOVER)}
 _PRESS_CHANNELS = {channel.value: channel for channel in INBOUND_CHANNELS}
 
 
@@ -92,12 +92,13 @@ class PressAddress:
 
 @dataclass(frozen=True, slots=True)
 class TopicAddress:
-    """Address in a topic: press or group, channel, and mold or agent if one."""
+    """Address in a topic: press or group, channel, and mold, shot or agent if one."""
 
     press: PressAddress
     channel: Channel
     mold_id: str | None = None
     agent_id: str | None = None
+    shot_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +146,11 @@ class TopicSpace:
         require_identifier("mold_id", mold_id)
         return f"{self.prefix}/{press}/twin/mold/{mold_id}/{Channel.PREDICTION}"
 
-    def handover(self, press: PressAddress, mold_id: str) -> str:
-        """Topic of the retained `Handover` of a mold."""
+    def handover(self, press: PressAddress, mold_id: str, shot_key: str) -> str:
+        """Topic of the retained `Handover` of a shot; ValueError for a bad `mold_id` or key."""
         require_identifier("mold_id", mold_id)
-        return f"{self.prefix}/{press}/twin/mold/{mold_id}/{Channel.HANDOVER}"
+        require_identifier("shot_key", shot_key)
+        return f"{self.prefix}/{press}/twin/mold/{mold_id}/{Channel.HANDOVER}/{shot_key}"
 
     def agent(self, group: PressAddress, agent_id: str) -> str:
         """Topic of the retained `AgentStatus` of an agent of a group, and of its last will."""
@@ -160,8 +162,11 @@ class TopicSpace:
         return f"{self.prefix}/{group}/twin/{Channel.AGENT}/+"
 
     def handovers(self, press: PressAddress) -> str:
-        """The topic filter of the shots that an agent hands over with a press."""
-        return f"{self.prefix}/{press}/twin/mold/+/{Channel.HANDOVER}"
+        """The topic filter of the shots that an agent hands over with a press.
+
+        It finds those of older agents, too: one a mold, without a key in the topic.
+        """
+        return f"{self.prefix}/{press}/twin/mold/+/{Channel.HANDOVER}/#"
 
     def kpi(self, press: PressAddress) -> str:
         """Topic on which the twin sends `ShotKpis`."""
@@ -224,8 +229,7 @@ class TopicSpace:
             if not is_identifier(text):
                 words = f"{kind}: {identifier_fault(text)}"
                 raise _unknown(topic, f"expected {self.prefix}/{{site}}/{{press}}/…; {words}")
-        channel, mold_id, agent_id = _parse_tail(topic, tail)
-        return TopicAddress(PressAddress(site, press), channel, mold_id, agent_id)
+        return _parse_tail(topic, PressAddress(site, press), tail)
 
     def _of_press(self, press: PressAddress, channel: Channel) -> str:
         return f"{self.prefix}/{press}/{channel}"
@@ -234,16 +238,22 @@ class TopicSpace:
         return f"{self.prefix}/{press}/twin/{channel}"
 
 
-def _parse_tail(topic: str, tail: str) -> tuple[Channel, str | None, str | None]:
+def _parse_tail(topic: str, press: PressAddress, tail: str) -> TopicAddress:
     match tail.split("/"):
         case [name] if name in _PRESS_CHANNELS:
-            return _PRESS_CHANNELS[name], None, None
+            return TopicAddress(press, _PRESS_CHANNELS[name])
         case ["twin", name] if name in _TWIN_CHANNELS:
-            return _TWIN_CHANNELS[name], None, None
-        case ["twin", "mold", mold_id, name] if name in _MOLD_CHANNELS and is_identifier(mold_id):
-            return _MOLD_CHANNELS[name], mold_id, None
+            return TopicAddress(press, _TWIN_CHANNELS[name])
+        case ["twin", "mold", mold_id, Channel.PREDICTION.value] if is_identifier(mold_id):
+            return TopicAddress(press, Channel.PREDICTION, mold_id)
+        case ["twin", "mold", mold_id, Channel.HANDOVER.value] if is_identifier(mold_id):
+            return TopicAddress(press, Channel.HANDOVER, mold_id)  # of an older agent
+        case ["twin", "mold", mold_id, Channel.HANDOVER.value, key] if all(
+            map(is_identifier, (mold_id, key))
+        ):
+            return TopicAddress(press, Channel.HANDOVER, mold_id, shot_key=key)
         case ["twin", Channel.AGENT.value, agent_id] if is_identifier(agent_id):
-            return Channel.AGENT, None, agent_id
+            return TopicAddress(press, Channel.AGENT, agent_id=agent_id)
     raise _unknown(topic, "expected " + ", ".join(c.value for c in INBOUND_CHANNELS) + " or twin/…")
 
 

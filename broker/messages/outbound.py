@@ -238,7 +238,7 @@ class Received(Message):
 
 
 class Handover(Message):
-    """The latest shot of a mold as its agent follows it, for the agent that comes after; retained.
+    """A shot as its agent follows it, for the agent that comes after; retained.
 
     Only agents that share presses send it.
     """

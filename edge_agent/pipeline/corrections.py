@@ -23,6 +23,8 @@ class Corrections:
         self._reasons: dict[str, tuple[Shot, set[str]]] = {}
         for shot in kept:
             self.changed(shot, None)
+            if shot.finished and shot.is_behind:
+                self.again(shot)
 
     def changed(self, shot: Shot, event: ShotEvent | None) -> bool:
         """Whether the result of a finished shot, that may have changed, is to be corrected.

@@ -34,7 +34,7 @@ def kept_shots(spool: SpoolThread) -> tuple[list[Shot], State]:
         if key != shot.shot_key:
             renamed[SHOT_SCOPE, key] = None
             renamed[SHOT_SCOPE, shot.shot_key] = shot.model_dump(mode="json")
-    shots.sort(key=_begun)
+    shots.sort(key=begun)
     return shots, renamed
 
 
@@ -54,6 +54,6 @@ def kept_horizon(spool: SpoolThread) -> dict[tuple[PressAddress, str], datetime]
     return found
 
 
-def _begun(shot: Shot) -> datetime:
+def begun(shot: Shot) -> datetime:
     begun = shot.begun_at or shot.closed_at
     return begun if begun is not None else datetime.min.replace(tzinfo=UTC)

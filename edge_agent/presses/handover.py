@@ -13,10 +13,10 @@ from contextlib import suppress
 from typing import Any
 
 from broker import messages
-from broker.codec import encode
+from broker.codec import decode, encode
 from broker.errors import PayloadError
 from broker.messages.outbound import DOCUMENT_LIMIT
-from broker.topics import PressAddress, TopicSpace
+from broker.topics import Channel, PressAddress, TopicSpace
 from edge_agent.clock import Clock
 from edge_agent.config.settings import Settings
 from edge_agent.errors import LinkError
@@ -29,6 +29,8 @@ from edge_agent.shots.shot import Shot
 READ_TIMEOUT_S = 10.0
 LOOK_AGAIN_S = 0.02
 
+ENDED_KEPT = 8
+"""Ended shots of a mold that stay retained, for messages that come late."""
 Document = dict[str, Any]
 
 
@@ -40,29 +42,64 @@ class Handover:
         settings: Settings,
         press: PressAddress,
         publisher: Publisher,
-        shots: Iterable[Shot],
         clock: Clock,
+        retained: Mapping[str, bytes],
+        shots: Iterable[Shot],
     ) -> None:
         """Make a handover; nothing is retained yet.
 
         Args:
+            retained: what the broker keeps, by topic.
             shots: those of the press, as they are on disk.
         """
         self._settings, self._press = settings, press
         self._publisher, self._clock = publisher, clock
-        self._latest: dict[str, Document] = {}
-        """The latest shot of every mold, as it is on disk."""
-        self._kept: dict[str, Document] = {}
-        for shot in shots:
-            self._is_on_disk(shot.model_dump(mode="json"))
+        self._settling = asyncio.Lock()
+        self._due: dict[str, Document | None] = {}
+        """Shots whose state on disk is not retained, by key; None for those that are forgotten."""
+        self._topics: dict[str, str] = {}
+        """Topics of what is retained, by key of the shot."""
+        self._ended: dict[str, dict[str, str]] = {}
+        """Of ended shots that are retained: their times, by mold and key."""
+        self._crowded: set[str] = set()
+        """Molds of which more ended shots are retained than stay."""
+        known = {shot.shot_key: shot.model_dump(mode="json") for shot in shots}
+        self._strange: list[str] = []
+        """Topics of shots that are not ours, or that are named as older agents did."""
+        for topic, payload in retained.items():
+            address = settings.topics.parse(topic)
+            if address.channel is Channel.HANDOVER:
+                shot = known.get(address.shot_key or "")
+                if shot is None or shot["mold_id"] != address.mold_id:
+                    self._strange.append(topic)
+                else:
+                    self._note(shot, topic)
+                    if self._is_as(payload, shot):
+                        del known[shot["shot_key"]]
+        for ended in _ended(known.values()).values():
+            for key in ended[:-ENDED_KEPT]:
+                del known[key]
+        self._due |= known
 
     def committed(self, state: Mapping[tuple[str, str], Document | None]) -> None:
         """A transaction with this state is on disk."""
-        for (scope, _), document in state.items():
-            if scope != SHOT_SCOPE or document is None:
+        for (scope, key), document in state.items():
+            if scope != SHOT_SCOPE:
                 continue
-            if (document["site"], document["press"]) == (self._press.site, self._press.press):
-                self._is_on_disk(document)
+            if document is None:
+                if key in self._topics or key in self._due:
+                    self._due[key] = None
+            elif (document["site"], document["press"]) == (self._press.site, self._press.press):
+                self._due[key] = document
+
+    async def sign(self, session: Session, shots: Iterable[Shot]) -> None:
+        """Retain shots that were taken over as they are: from now on we follow them.
+
+        Raises:
+            LinkError: the session is over.
+        """
+        keys = [shot.shot_key for shot in shots]
+        await self._retain(session, {key: self._due.pop(key) for key in keys if key in self._due})
 
     async def settle(self, session: Session, progress: Callable[[], None]) -> None:
         """Wait until all that is on disk is published, then retain the shots.
@@ -73,24 +110,70 @@ class Handover:
         Raises:
             LinkError: the session is over.
         """
-        states = dict(self._latest)
-        while not self._publisher.quiet(self._press):
-            progress()
-            await asyncio.sleep(LOOK_AGAIN_S)
-        changed = [mold_id for mold_id, state in states.items() if self._kept.get(mold_id) != state]
-        await asyncio.gather(*(self._retain(session, states[mold_id]) for mold_id in changed))
-        self._kept = states
+        async with self._settling:
+            due, self._due = self._due, {}
+            while not self._publisher.quiet(self._press):
+                progress()
+                await asyncio.sleep(LOOK_AGAIN_S)
+            beyond = self._beyond(due)  # what is acknowledged now is not among these
+            await self._retain(session, due)
+            await asyncio.gather(*(session.publish(topic, b"", retain=True) for topic in beyond))
 
-    def _is_on_disk(self, document: Document) -> None:
-        known = self._latest.get(document["mold_id"])
-        if known is None or _when(known) <= _when(document):
-            self._latest[document["mold_id"]] = document
+    def _beyond(self, due: Iterable[str]) -> list[str]:
+        """Topics of strangers, and of ended shots beyond those that stay."""
+        beyond, self._strange = self._strange, []
+        crowded, self._crowded = self._crowded, set()
+        for mold_id in crowded:
+            ended = self._ended[mold_id]
+            for key in sorted(ended, key=ended.__getitem__)[:-ENDED_KEPT]:
+                if key in due:
+                    self._crowded.add(mold_id)
+                else:
+                    beyond.append(self._topics.pop(key))
+                    del ended[key]
+        return beyond
 
-    async def _retain(self, session: Session, shot: Document) -> None:
+    async def _retain(self, session: Session, shots: Mapping[str, Document | None]) -> None:
+        wanted = dict[str, bytes]()
+        for key, shot in shots.items():
+            before, payload = self._topics.get(key), b"" if shot is None else self._encoded(shot)
+            if payload is None:
+                continue
+            if before is not None:
+                mold_id = self._settings.topics.parse(before).mold_id or ""
+                self._ended.get(mold_id, {}).pop(key, None)
+                del self._topics[key]
+                wanted[before] = b""
+            if shot is not None:
+                topic = self._settings.topics.handover(self._press, shot["mold_id"], key)
+                wanted[topic] = payload
+                self._note(shot, topic)
+        work = (session.publish(topic, payload, retain=True) for topic, payload in wanted.items())
+        await asyncio.gather(*work)
+
+    def _note(self, shot: Document, topic: str) -> None:
+        """Note that a shot is retained."""
+        self._topics[shot["shot_key"]] = topic
+        if shot["closed_at"] is not None:
+            ended = self._ended.setdefault(shot["mold_id"], {})
+            ended[shot["shot_key"]] = _when(shot)
+            if len(ended) > ENDED_KEPT:
+                self._crowded.add(shot["mold_id"])
+
+    def _is_as(self, payload: bytes, shot: Document) -> bool:
+        """Did we retain a shot as it is?"""
+        try:
+            message = decode(messages.Handover, payload)
+        except PayloadError:  # of another version of this program
+            return False
+        ours = message.agent_id == self._settings.agent_id
+        return ours and message.document == json.dumps(shot)
+
+    def _encoded(self, shot: Document) -> bytes | None:
         document = json.dumps(shot)
         if len(document) > DOCUMENT_LIMIT:  # a press that sends what nobody knows
             get_logger().warning("handover_too_large", shot_id=shot["shot_id"], count=len(document))
-            return
+            return None
         message = messages.Handover(
             ts=self._clock.now(),
             site=self._press.site,
@@ -101,9 +184,16 @@ class Handover:
             agent_id=self._settings.agent_id,
             document=document,
         )
-        topic = self._settings.topics.handover(self._press, shot["mold_id"])
-        payload = encode(message, self._settings.broker.payload_format)
-        await session.publish(topic, payload, retain=True)
+        return encode(message, self._settings.broker.payload_format)
+
+
+def _ended(shots: Iterable[Document]) -> dict[str, list[str]]:
+    """Keys of ended shots by mold, oldest first."""
+    found = dict[str, list[str]]()
+    for shot in sorted(shots, key=_when):
+        if shot["closed_at"] is not None:
+            found.setdefault(shot["mold_id"], []).append(shot["shot_key"])
+    return found
 
 
 def _when(shot: Document) -> str:

@@ -18,11 +18,16 @@ from broker.topics import Channel, PressAddress, TopicSpace
 from edge_agent.clock import Clock
 from edge_agent.logs import get_logger
 from edge_agent.pipeline.commit import SHOT_SCOPE
+from edge_agent.pipeline.kept_shots import begun
 from edge_agent.pipeline.pipeline import Pipeline
 from edge_agent.pipeline.revisions import State
 from edge_agent.shots.shot import Shot
 from edge_agent.spool.changes import Changes
 from edge_agent.spool.thread import SpoolThread
+
+UNHEARD = 10_000
+"""Words of another agent that the broker retains nowhere, as they are not on the newest shot of a
+mold: so many numbers are passed over."""
 
 
 class HeldPresses:
@@ -35,6 +40,8 @@ class HeldPresses:
         self._shots = pipeline.assembler.shots
         self._spool, self._clock = spool, clock
         self._held: set[PressAddress] | None = set() if shared else None
+        self.taken: dict[PressAddress, list[Shot]] = {}
+        """Shots of a press that ``take`` took from another agent, or whose last word is due."""
         pipeline.holds = self.__contains__
 
     def __contains__(self, press: object) -> bool:
@@ -56,25 +63,37 @@ class HeldPresses:
             StoreError: the disk refuses; it can be called again.
         """
         async with self._pipeline.lock:
-            left = [(by, shot) for by, shot in _left(topics, retained) if shot.address == press]
-            taken = [shot for by, shot in left if self._is_unknown(by, shot)]
-            molds = {shot.mold_id for shot in taken}
-            gone = [shot for shot in self._shots.of_press(press) if shot.mold_id in molds]
+            left = {k: of for k, of in _left(topics, retained).items() if of[1].address == press}
+            taken = [shot for by, shot in left.values() if self._is_unknown(by, shot)]
+            taken.sort(key=begun)
+            ours, molds = self._shots.of_press(press), {shot.mold_id for shot in taken}
+            keys = {shot.shot_key for shot in taken}
+            stay = [
+                shot
+                for shot in ours
+                if shot.shot_key not in keys
+                and (shot.mold_id not in molds or shot.shot_key in left)
+            ]
+            staying = {shot.shot_key for shot in stay}
+            gone = [shot for shot in ours if shot.shot_key not in staying]
             channel = Channel.PREDICTION
             kept = {t: p for t, p in retained.items() if topics.parse(t).channel is channel}
             heard = _last_words(kept.values())
-            said = [shot.revision for _, shot in left] + list(heard.values())
-            self._pipeline.revisions.pass_over(press, max(said, default=0))
+            said = [shot.revision for _, shot in left.values()] + list(heard.values())
+            self._pipeline.revisions.pass_over(press, max(said, default=0) + UNHEARD)
             await self._pipeline.reserve()
-            if taken:
+            behind = [shot for shot in [*stay, *taken] if _is_behind(shot, heard)]
+            noted = [shot for shot in behind if shot.shot_key in staying]
+            if taken or behind:
                 await self._pipeline.flush()
-                await self._spool.exchange(str(press), kept, self._clock.now())
-                await self._exchange(gone, taken, {})
-            for shot in self._shots.of_press(press):
-                if shot.revision < heard.get(shot.shot_key, 0):
-                    self._pipeline.say_again(shot)
+                if taken:
+                    await self._spool.exchange(str(press), kept, self._clock.now())
+                await self._exchange(gone, taken, _state(noted))
+            for shot in behind:
+                self._pipeline.say_again(shot)
             if self._held is not None:
                 self._held.add(press)
+            self.taken[press] = [*taken, *noted]
         get_logger().info("press_taken", press=press.press, count=len(taken))
 
     async def give_up(self, press: PressAddress) -> None:
@@ -100,14 +119,24 @@ class HeldPresses:
         """Exchange shots, on disk first: when it refuses, all of it is done again."""
         changes = Changes(state=dict(more))
         changes.state |= {(SHOT_SCOPE, shot.shot_key): None for shot in gone}
-        for shot in taken:
-            changes.state[SHOT_SCOPE, shot.shot_key] = shot.model_dump(mode="json")
+        changes.state |= _state(taken)
         if changes:
             await self._spool.commit(changes, self._clock.now())
         for shot in gone:
             self._shots.remove(shot)
         for shot in taken:
             self._pipeline.assembler.adopt(shot)
+
+
+def _state(shots: Iterable[Shot]) -> State:
+    """Shots as the spool keeps them."""
+    return {(SHOT_SCOPE, shot.shot_key): shot.model_dump(mode="json") for shot in shots}
+
+
+def _is_behind(shot: Shot, heard: Mapping[str, int]) -> bool:
+    """Note on a shot the last word that the broker keeps of it; is it later than ours?"""
+    shot.heard_revision = max(shot.heard_revision, heard.get(shot.shot_key, 0))
+    return shot.is_behind
 
 
 def _last_words(payloads: Iterable[bytes]) -> dict[str, int]:
@@ -120,15 +149,16 @@ def _last_words(payloads: Iterable[bytes]) -> dict[str, int]:
     return found
 
 
-def _left(topics: TopicSpace, retained: Mapping[str, bytes]) -> list[tuple[str, Shot]]:
-    """Shots that are handed over, with the agent that followed them."""
-    taken = []
-    for topic, payload in retained.items():
+def _left(topics: TopicSpace, retained: Mapping[str, bytes]) -> dict[str, tuple[str, Shot]]:
+    """Shots that are handed over, by key, with the agent that followed them."""
+    left = dict[str, tuple[str, Shot]]()
+    for topic, payload in sorted(retained.items()):  # those without a key, of older agents, first
         if topics.parse(topic).channel is not Channel.HANDOVER:
             continue
         try:
             message = decode(Handover, payload)
-            taken.append((message.agent_id, Shot.model_validate_json(message.document)))
+            shot = Shot.model_validate_json(message.document)
+            left[shot.shot_key] = message.agent_id, shot
         except (PayloadError, ValidationError) as error:  # of another version of this program
             get_logger().warning("handover_refused", topic=topic[:200], error=str(error)[:500])
-    return taken
+    return left

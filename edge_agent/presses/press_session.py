@@ -131,7 +131,10 @@ class PressSession:
         await tools.pipeline.flush()
         shots = tools.pipeline.assembler.shots.of_press(link.press)
         publisher = tools.pipeline.publisher
-        link.handover = Handover(self._settings, link.press, publisher, shots, tools.clock)
+        link.handover = handover = Handover(
+            self._settings, link.press, publisher, tools.clock, retained, shots
+        )
+        await handover.sign(self._session, tools.held.taken.pop(link.press, []))
 
     async def _tell_received(self) -> None:
         """Retain what is committed, for gateways."""

@@ -73,6 +73,8 @@ class Shot(BaseModel):
     simulated: bool = False
     revision: int = 0
     """Of its last prediction; 0 before the first. One counter of the press gives the numbers."""
+    heard_revision: int = 0
+    """Of a later prediction, by another agent of the group that may not have kept it."""
     live_at: Timestamp | None = None
     """Time of the press at the last prediction."""
     predicted_inputs: str | None = None
@@ -180,6 +182,11 @@ class Shot(BaseModel):
     def clock_offset(self) -> timedelta:
         """Press's clock minus the agent's; 0 when nothing is wrong."""
         return timedelta(seconds=self.clock_offset_s)
+
+    @property
+    def is_behind(self) -> bool:
+        """True if another agent had a later word on it than ours: ours must be said anew."""
+        return self.revision < self.heard_revision
 
     def accepts(self, mold_id: str | None) -> bool:
         """Whether readings that name the shot may name this mold, or none."""

@@ -108,4 +108,5 @@ def test_the_command_writes_and_tidies(tmp_path: Path) -> None:
 
 def test_the_command_needs_its_directory(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
+    assert main(["--help"]) == 2
     assert COMMAND in capsys.readouterr().err

@@ -35,7 +35,7 @@ TOPICS = {
     "pur/v1/plant-1/press_7/twin/dead-letter": Channel.DEAD_LETTER,
     "pur/v1/plant-1/press_7/twin/status": Channel.STATUS,
     "pur/v1/plant-1/press_7/twin/received": Channel.RECEIVED,
-    "pur/v1/plant-1/press_7/twin/mold/M.1/handover": Channel.HANDOVER,
+    "pur/v1/plant-1/press_7/twin/mold/M.1/handover/0123456789abcdef0123": Channel.HANDOVER,
     "pur/v1/plant-1/press_7/twin/agent/a-1": Channel.AGENT,
 }
 
@@ -44,7 +44,8 @@ OF_A_MOLD = {Channel.PREDICTION, Channel.HANDOVER}
 
 
 def format_topic(space: TopicSpace, address: TopicAddress) -> str:
-    more = [one for one in (address.mold_id, address.agent_id) if one is not None]
+    of = address.mold_id, address.shot_key, address.agent_id
+    more = [one for one in of if one is not None]
     topic: str = getattr(space, address.channel.replace("-", "_"))(address.press, *more)
     return topic
 
@@ -77,7 +78,8 @@ def test_formatted_topics_are_parsed_back(site: str, press: str, mold: str, pref
     for channel in Channel:
         mold_id = mold if channel in OF_A_MOLD else None
         agent_id = mold if channel is Channel.AGENT else None
-        address = TopicAddress(PressAddress(site, press), channel, mold_id, agent_id)
+        shot_key = "0" * 20 if channel is Channel.HANDOVER else None
+        address = TopicAddress(PressAddress(site, press), channel, mold_id, agent_id, shot_key)
         assert space.parse(format_topic(space, address)) == address
 
 

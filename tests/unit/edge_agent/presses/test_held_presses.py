@@ -18,7 +18,7 @@ from edge_agent.errors import StoreError
 from edge_agent.pipeline import commit
 from edge_agent.pipeline.commit import SHOT_SCOPE
 from edge_agent.pipeline.receipts import RECEIVED_SCOPE
-from edge_agent.presses.held_presses import HeldPresses
+from edge_agent.presses.held_presses import UNHEARD, HeldPresses
 from edge_agent.shots import scenario
 from edge_agent.shots.shot import Shot
 from edge_agent.spool import retry
@@ -62,6 +62,7 @@ class Desk:
     """A pipeline and the presses of a member of a group."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.settings = settings_for(folder, 1883)
         self.disk = Disk(self.settings.spool.path)
         self.work = pipeline_on(self.settings, SystemClock(), spool=self.disk)
@@ -127,7 +128,7 @@ async def test_a_press_is_taken_as_a_whole_whenever_the_disk_refuses(desk: Desk)
     )
     topics = desk.settings.topics
     retained = {
-        topics.handover(PRESS, "M"): handover(left),
+        topics.handover(PRESS, "M", left.shot_key): handover(left),
         topics.prediction(PRESS, "M"): b"of a newer program",
     }
     desk.disk.refuse()
@@ -139,7 +140,29 @@ async def test_a_press_is_taken_as_a_whole_whenever_the_disk_refuses(desk: Desk)
     assert [shot.shot_id for shot in desk.work.assembler.shots] == ["left"]
     (kept,) = desk.disk.retained(str(PRESS), EPOCH, "", 9)
     assert kept.payload == b"of a newer program"
-    assert desk.work.revisions.take(PRESS) == REVISION + 1, "no number is used twice"
+    assert desk.work.revisions.take(PRESS) > REVISION + UNHEARD, "no number is used twice"
+
+
+async def test_all_shots_of_a_mold_are_taken(desk: Desk, tmp_path: Path) -> None:
+    """The messages of several may come again: the one before had not acknowledged them."""
+    (tmp_path / "before").mkdir()
+    before, topics = Desk(tmp_path / "before"), desk.settings.topics
+    events = [
+        event(kind, START + timedelta(seconds=300 * number + second), f"s{number}", "M")
+        for number in range(3)
+        for second, kind in enumerate(("started", "poured", "demolded"))
+    ]
+    messages = [incoming(f"{TOPIC}/shot", encode(one)) for one in events]
+    await feed(before.work, messages)
+    shots = list(before.work.assembler.shots)
+    before.work._spool.close()
+    assert [shot.finished for shot in shots] == [True] * 3
+    left = {topics.handover(PRESS, "M", shot.shot_key): handover(shot) for shot in shots}
+    await desk.held.take(PRESS, topics, left)
+    assert sorted(desk.kept()) == ["s0", "s1", "s2"]
+    await feed(desk.work, messages[1:])
+    assert [shot.shot_key for shot in desk.work.assembler.shots] == [s.shot_key for s in shots]
+    assert [shot.revision for shot in desk.work.assembler.shots] == [s.revision for s in shots]
 
 
 async def test_a_press_that_nobody_had_is_taken(desk: Desk) -> None:
@@ -149,7 +172,10 @@ async def test_a_press_that_nobody_had_is_taken(desk: Desk) -> None:
     assert desk.work.revisions.have(PRESS)
 
 
-async def test_a_later_word_that_another_agent_did_not_keep_is_said_anew(desk: Desk) -> None:
+@pytest.mark.parametrize("killed", [False, True])
+async def test_a_later_word_that_another_agent_did_not_keep_is_said_anew(
+    desk: Desk, killed: bool
+) -> None:
     """It was killed after it had published; the history has only ours."""
     shot = await desk.pour("s1")
     end = event("demolded", START + timedelta(seconds=300), "s1", "M")
@@ -160,10 +186,18 @@ async def test_a_later_word_that_another_agent_did_not_keep_is_said_anew(desk: D
     theirs = theirs.model_copy(update={"revision": ours + 100})
     topic = desk.settings.topics.prediction(PRESS, "M")
     await desk.held.take(PRESS, desk.settings.topics, {topic: encode(theirs)})
+    if killed:  # before it is said, and the next shot of the mold hides the word at the broker
+        desk.work._spool.close()
+        desk = Desk(desk.folder)
+        await desk.held.take(PRESS, desk.settings.topics, {})
+        (shot,) = desk.work.assembler.shots
+        assert shot.is_behind
     await desk.work.tick()
     await desk.work.flush()
     assert shot.revision > ours + 100
+    assert not shot.is_behind
     rows = [row.entry for row in desk.disk.to_forward(99) if row.entry.kind == "prediction"]
     finals = [json.loads(row.document) for row in rows if '"final"' in row.document]
     assert [row["revision"] for row in finals] == [ours, shot.revision]
     assert shot.corrected == [], "nothing came late"
+    desk.work._spool.close()
