@@ -181,8 +181,10 @@ async def _write_part(
     for kind in sorted({kind for _, kind, _ in records}):
         if kind == "telemetry":
             await _write_telemetry(connection, by_older_program)
-        else:
-            await connection.execute(_INSERTS[kind])
+            continue
+        if kind == "prediction":
+            await connection.execute(_ONE_AGENT_A_PRESS)
+        await connection.execute(_INSERTS[kind])
         if kind == "prediction":
             await connection.execute(_SUPERSEDED)
 
@@ -280,6 +282,13 @@ LIMIT 1
 _SUPERSEDED = f"""{SUPERSEDED} AND shot_key IN (
     SELECT entry ->> 'shot_key' FROM incoming WHERE entry_kind = 'prediction')
 """
+_ONE_AGENT_A_PRESS = """
+SELECT pg_advisory_xact_lock(hashtextextended(press, 0)) FROM (
+    SELECT DISTINCT concat_ws('/', entry ->> 'site', entry ->> 'press') AS press
+    FROM incoming WHERE entry_kind = 'prediction' ORDER BY 1) AS presses
+"""
+"""Of two agents that write predictions of a press at the same moment neither would see the other's:
+one waits for the other."""
 _ROLLUP_DUE = """
 INSERT INTO rollup_due (site, press, bucket)
 SELECT DISTINCT entry ->> 'site', entry ->> 'press',

@@ -2,7 +2,9 @@
 
 The agent kills itself there (``edge_agent.fault_points``), after another number of predictions in
 each of its lives; then it starts again. In a group there are two agents, each with its own count,
-and presses move from one to the other at every kill. A listener hears all that they say.
+and presses move from one to the other at every kill. Now and then the presses talk for a while
+before any agent is there, so that the kills fall into a backlog with many shots of a mold. A
+listener hears all that they say.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,8 @@ GROUP, MEMBERS = "line", ("a", "b")
 PASSES_MAX = 15
 LIVE_INTERVAL_S = 0.5
 JUDGE_EVERY_KILLS = 10
+OUTAGES_S = (8.0, 0.0)
+"""How long no agent is there before the kills begin, in turn."""
 SETTLE_TIMEOUT_S = 120.0
 POLL_S = 0.05
 
@@ -143,13 +148,15 @@ async def run_kills(
 ) -> Report:
     """Let the agents kill themselves so often; judge now and then, and at the end everything."""
     report, begun = Report(seed), time.monotonic()
+    outages_s = cycle(OUTAGES_S)
     listener = await asyncio.to_thread(Listener, plant.broker.port)
     try:
         while report.kills < kills and not report.problems:
             for agent in plant.agents:  # the unarmed ones of before
                 await asyncio.to_thread(agent.kill)
-            await plant.revive(plant.agents, armed=True)
             plant.talk()
+            await asyncio.sleep(next(outages_s))
+            await plant.revive(plant.agents, armed=True)
             wanted = min(kills, report.kills + JUDGE_EVERY_KILLS)
             while report.kills < wanted:
                 dead = plant.dead()

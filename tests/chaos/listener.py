@@ -1,7 +1,8 @@
 """A listener as any SCADA is one: hears predictions and key figures, drops what it has already.
 
 A repeat is told by the key of the shot and the revision, and the highest revision is the last word.
-So one revision must never say two different things, and the last word on a shot must be that of the
+A later word on a shot that is no more the newest of its mold is in the key figures only. So one
+revision must never say two different things, and the last word on a shot must be that of the
 history. What is retained of a mold in the end must be the last word on its newest shot.
 """
 
@@ -141,6 +142,10 @@ class Listener:
         }
         final = {(row["press"], row["shot_id"]): json.loads(row["document"]) for row in finals}
         rows = {(row["press"], row["shot_id"]): _plain(dict(row)) for row in shots}
+        shown = {(press, document["shot_id"]) for (press, _), document in of_molds.items()}
+        for shot, wanted in final.items():  # on older shots of a mold the key figures say it
+            if shot not in shown and shot in kpis and revision_of(kpis[shot]) == wanted["revision"]:
+                predictions[shot] = wanted
         return [
             *_differences(PREDICTION, final, predictions),
             *_differences(KPI, rows, kpis),

@@ -267,3 +267,38 @@ async def test_nobody_there_is_a_store_error() -> None:
     with pytest.raises(StoreError) as problem:
         await store.deliver(frames(1))
     assert "secret" not in str(problem.value)
+
+
+def final(revision: int) -> list[Stored[HistoryRow]]:
+    columns: dict[str, Any] = {
+        "site": "s",
+        "press": "p",
+        "shot_id": "one",
+        "shot_key": shot_key(PressAddress("s", "p"), "M", "one", "poured", NOW),
+        "mold_id": "M",
+        "basis": "final",
+        "revision": revision,
+        "poured_at": NOW.isoformat(),
+        "issued_at": NOW.isoformat(),
+        "document": {"revision": revision},
+    }
+    return [Stored(revision, NOW, HistoryRow("prediction", json.dumps(columns)))]
+
+
+@pytest.mark.parametrize(("first", "second"), [(1, 2), (2, 1)])
+async def test_of_two_agents_that_write_at_once_the_last_word_counts(
+    store: TimescaleHistory, db: asyncpg.Connection, first: int, second: int
+) -> None:
+    """Both have answered the shot; neither transaction sees what the other is about to write."""
+    await db.execute(timescale._INCOMING)
+    transaction = db.transaction()
+    await transaction.start()
+    rows = [(row.id, row.entry.kind, row.entry.document) for row in final(first)]
+    await timescale._write_part(db, rows)
+    other = asyncio.create_task(store.deliver(final(second)))
+    done, _ = await asyncio.wait({other}, timeout=0.5)
+    assert not done, "it waits for the first"
+    await transaction.commit()
+    assert len((await other).accepted) == 1
+    revisions = await db.fetch("SELECT revision FROM prediction")
+    assert [row["revision"] for row in revisions] == [2]
