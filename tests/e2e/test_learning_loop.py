@@ -9,7 +9,6 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -46,12 +45,6 @@ SHOTS, PRESSES, DAYS = 900, 4, 90.0
 LIVE, HELD = 100, 30
 """Shots that are played to the agent (the others go straight into the history); the last of them,
 when it remembers some of each mold, are held against the truth."""
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[TimescaleServer]:
-    with TimescaleServer() as server:
-        yield server
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:

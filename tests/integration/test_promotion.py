@@ -62,6 +62,7 @@ class Heard:
         raise AssertionError(f"never {model} {status}")
 
 
+@pytest.mark.xdist_group("training")
 @pytest.mark.needs("mosquitto")
 async def test_promoted_without_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline, "TICK_S", 0.2)
