@@ -18,10 +18,9 @@ from edge_agent.pipeline import pipeline
 from tests.chaos.inside import TOPIC, event, press, send
 from tests.support.agents import running, settings_for
 from tests.support.models import NOW, model_file, registry_with
+from tests.support.waiting import LIMIT_S
 
 NUMBERS = count()
-LIMIT_S = 120.0
-"""The model may be compiled first."""
 
 
 class Heard:
