@@ -9,13 +9,16 @@ import traceback
 from collections.abc import AsyncIterator, Generator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
 from hypothesis import settings
 
 from broker.local.mosquitto import MosquittoProcess
+
+if TYPE_CHECKING:
+    from tests.support.timescale import TimescaleServer
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +48,15 @@ def own_logging() -> Iterator[None]:
     before = structlog.get_config()
     yield
     structlog.configure(**before)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[TimescaleServer]:
+    """A TimescaleDB for all tests of a worker; who kills it starts it again."""
+    from tests.support.timescale import TimescaleServer
+
+    with TimescaleServer() as server:
+        yield server
 
 
 @pytest.fixture

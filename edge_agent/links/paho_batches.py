@@ -9,9 +9,11 @@ raises there ends the connection, with the reason in ``trouble``.
 
 from __future__ import annotations
 
+import socket
+import ssl
 import struct
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Literal
 
 from paho.mqtt.client import MQTT_ERR_SUCCESS, PUBACK, Client, MQTTv5
@@ -54,6 +56,20 @@ class QuickPaho(Client):
     def drop(self) -> None:
         """Close the socket if it is still open; nobody is told."""
         self._sock_close()
+
+    def _ssl_wrap_socket(self, tcp_sock: socket.socket) -> ssl.SSLSocket:
+        """Wrap a socket as paho does; close it when the handshake fails, which paho does not."""
+        assert self._ssl_context is not None
+        with ExitStack() as to_close:
+            to_close.callback(tcp_sock.close)
+            wrapped = self._ssl_context.wrap_socket(
+                tcp_sock, server_hostname=self._host, do_handshake_on_connect=False
+            )
+            to_close.callback(wrapped.close)
+            wrapped.settimeout(self._connect_timeout)
+            wrapped.do_handshake()
+            to_close.pop_all()
+        return wrapped
 
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
         """Read as paho does, until all is used up: the event loop reports only on the socket."""

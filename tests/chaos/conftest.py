@@ -1,21 +1,13 @@
-"""One database for all of these tests: they run on one worker, one after the other."""
+"""A database for each of these tests: they run on one worker, one after the other."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.support.timescale import TimescaleServer, new_database
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[TimescaleServer]:
-    with TimescaleServer() as server:
-        yield server
+from tests.support.timescale import TimescaleServer, migrated_database
 
 
 @pytest.fixture
 async def database(server: TimescaleServer) -> str:
-    """Address of an empty database."""
-    return await new_database(server.url)
+    """Address of a database without a row."""
+    return await migrated_database(server.url)

@@ -17,6 +17,7 @@ from edge_agent.config.settings import BrokerSettings, Settings
 from edge_agent.links.mqtt import Session, connect
 from tests.support import waiting
 from tests.support.agents import settings_for
+from tests.support.waiting import LIMIT_S
 
 MOLD = "PANEL_A"
 TOPIC = "pur/v1/s/p1"
@@ -75,7 +76,9 @@ def event(kind: str, ts: datetime, shot_id: str = "s1", mold_id: str = MOLD) -> 
     return ShotEvent.model_validate(fields)
 
 
-async def until(condition: Callable[[], Awaitable[bool]], what: str, timeout_s: float = 30) -> None:
+async def until(
+    condition: Callable[[], Awaitable[bool]], what: str, timeout_s: float = LIMIT_S
+) -> None:
     """Look until it is so; a database that is away just then is not."""
     await waiting.until(condition, what, timeout_s, away=(OSError, asyncpg.PostgresError))
 
@@ -89,7 +92,7 @@ async def ask(url: str, query: str) -> list[tuple[Any, ...]]:
         await db.close()
 
 
-async def check_history(url: str, sent: Iterable[Message], timeout_s: float = 30) -> None:
+async def check_history(url: str, sent: Iterable[Message], timeout_s: float = LIMIT_S) -> None:
     """Wait until every frame is in the history; each once, as sent, and nothing else."""
     wanted = {m.seq: (m.ts, m.sensors) for m in sent if isinstance(m, TelemetryFrame)}
     count = "SELECT count(*) FROM telemetry"
@@ -103,7 +106,7 @@ async def check_history(url: str, sent: Iterable[Message], timeout_s: float = 30
     assert {seq: (ts, json.loads(sensors)) for seq, ts, sensors in rows} == wanted
 
 
-async def check_shot(url: str, shot_id: str = "s1", timeout_s: float = 30) -> None:
+async def check_shot(url: str, shot_id: str = "s1", timeout_s: float = LIMIT_S) -> None:
     """Wait for the end of a shot; one final prediction, one when poured, the shot complete."""
     query = f"SELECT basis, count(*) FROM prediction WHERE shot_id = '{shot_id}' GROUP BY 1"
 

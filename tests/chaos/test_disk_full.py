@@ -19,6 +19,7 @@ from tests.chaos.inside import check_history, check_shot, event, frames, press, 
 from tests.chaos.small_disk import FileLimit, SmallDisk, tmpfs
 from tests.support.agents import listening
 from tests.support.processes import AgentProcess, mosquitto_sub, read_file, wait_for
+from tests.support.waiting import LIMIT_S
 
 pytestmark = [
     pytest.mark.needs("mosquitto", "mosquitto_sub", "postgres"),
@@ -91,7 +92,7 @@ async def test_a_full_disk(
                 held += 20
                 said += await _heard(scada)
             await send(session, [event("poured", sent[held].ts, "during", "PANEL_B")])
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(LIMIT_S):
                 while "during" not in _names(said):
                     said += await _heard(scada)
             rows = read_file(disk.folder / "spool.db", "SELECT count(*) FROM retained")
@@ -102,7 +103,7 @@ async def test_a_full_disk(
         await check_history(database, sent)
         await check_shot(database, "before")
         await check_shot(database, "during")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(LIMIT_S):
             while "spool-takes-again" not in _names(said):
                 said += [json.loads(m.payload) for m in await scada.next_batch(20)]
     text = log.read_text()

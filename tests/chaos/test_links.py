@@ -33,6 +33,7 @@ from tests.chaos.inside import (
 )
 from tests.support.agents import running, settings_for
 from tests.support.link_proxy import FAULTS, Fault, LinkProxy
+from tests.support.waiting import LIMIT_S
 
 pytestmark = [
     pytest.mark.needs("mosquitto", "postgres"),
@@ -189,7 +190,7 @@ async def test_a_press_that_hears_predictions_through_a_database_outage(
             await asyncio.sleep(0.5)
             await send(session, [event("poured", start), *sent, event("demolded", sent[-1].ts)])
             heard = b""
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(LIMIT_S):
                 while b'"basis":"final"' not in heard:
                     heard += b"".join(m.payload for m in await session.next_batch(10))
             proxy.heal()

@@ -29,6 +29,7 @@ from tests.chaos.inside import (
     until,
 )
 from tests.support.agents import running
+from tests.support.waiting import LIMIT_S
 
 pytestmark = [
     pytest.mark.needs("mosquitto", "postgres"),
@@ -189,7 +190,7 @@ async def test_restarts_in_the_middle_of_a_shot(
 async def until_final(listener: Session) -> list[tuple[int, str]]:
     """Revisions and bases that a listener hears, up to the final prediction."""
     heard: list[tuple[int, str]] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(LIMIT_S):
         while not heard or heard[-1][1] != "final":
             for message in await listener.next_batch(1):
                 document = json.loads(message.payload)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,16 +21,10 @@ from edge_agent.history.read import HistoryReader, RowFilter, open_reader
 from edge_agent.history.schema import event_row, quality_row, shot_row, telemetry_row
 from edge_agent.ports import HistoryRow, HistoryStore, RowKind, Stored
 from edge_agent.shots.shot_key import shot_key
-from tests.support.timescale import TimescaleServer, new_database
+from tests.support.timescale import migrated_database
 
 NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 EVER = NOW - timedelta(days=1)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[TimescaleServer]:
-    with TimescaleServer() as server:
-        yield server
 
 
 @dataclass
@@ -64,12 +58,13 @@ async def history(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     settings = HistorySettings(path=tmp_path / "history.db")
     if request.param != "sqlite":
         url = request.getfixturevalue("server").url
-        settings = HistorySettings(url=await new_database(url, plain=request.param == "postgres"))
+        plain = request.param == "postgres"
+        settings = HistorySettings(url=await migrated_database(url, plain=plain))
     store = open_store(settings)
     if request.param == "sqlite":
         reader = open_reader(settings)
     else:
-        await store.deliver([])  # connects, and makes the tables
+        await store.deliver([])  # connects
         reader = open_reader(settings)
     yield Opened(store, reader)
     await reader.close()

@@ -9,7 +9,6 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -33,6 +32,7 @@ from edge_agent.virtual_plant.rows import fill
 from edge_agent.virtual_plant.shots import VirtualShot
 from tests.support.processes import AgentProcess, wait_for
 from tests.support.timescale import TimescaleServer, new_database
+from tests.support.waiting import LIMIT_S
 from twin_core import load_systems
 from twin_core.files import configs_folder
 
@@ -46,12 +46,6 @@ SHOTS, PRESSES, DAYS = 900, 4, 90.0
 LIVE, HELD = 100, 30
 """Shots that are played to the agent (the others go straight into the history); the last of them,
 when it remembers some of each mold, are held against the truth."""
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[TimescaleServer]:
-    with TimescaleServer() as server:
-        yield server
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -124,7 +118,7 @@ async def live(loop: Loop, port: int, shots: list[VirtualShot]) -> dict[str, Pre
         for shot in shots:
             messages = [*shot.messages, *([shot.quality] if shot.quality else [])]
             await play(messages, press, topics, shot.press, clock)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(LIMIT_S):
                 while shot.shot_id not in found:
                     batch = await scada.next_batch(64)
                     for message in batch:
@@ -241,7 +235,7 @@ async def check_stored(loop: Loop, played: list[VirtualShot]) -> None:
     assert all(isinstance(s.quality.message, QualityRecord) for s in labs if s.quality)
     db = await asyncpg.connect(loop.url)
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(LIMIT_S):
             while True:
                 rows = await db.fetch(
                     "SELECT document FROM prediction WHERE basis = 'poured' AND shot_id = ANY($1)",

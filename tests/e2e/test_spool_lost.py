@@ -21,6 +21,7 @@ from broker.messages import TelemetryFrame
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import Session, connect
 from tests.support.processes import ROOT, AgentProcess, read_file, wait_for
+from tests.support.waiting import LIMIT_S
 
 pytestmark = [pytest.mark.needs("mosquitto"), pytest.mark.timeout(300)]
 START = datetime.now(UTC) - timedelta(hours=1)
@@ -115,7 +116,7 @@ async def test_nothing_is_acknowledged_into_a_spool_that_is_gone(
         await until(lambda: agent.ready()["status"] == 503, "503")
         assert str(agent.spool) in agent.ready()["spool"]
         assert "restarted" in agent.ready()["spool"]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(LIMIT_S):
             (message, *_) = await scada.next_batch(10)
         alert = json.loads(message.payload)
         assert (alert["code"], str(agent.spool) in alert["words"]) == ("spool-refused", True)

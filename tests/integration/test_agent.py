@@ -19,7 +19,7 @@ from edge_agent.config.settings import BrokerSettings, Settings
 from edge_agent.links.mqtt import Session, connect
 from edge_agent.logged_shots.replay import record, replay_recording
 from tests.support.agents import running, settings_for
-from tests.support.waiting import until
+from tests.support.waiting import LIMIT_S, until
 
 MOLD = "PANEL_500x500x50"
 
@@ -43,7 +43,7 @@ async def stored(settings: Settings, sql: str, expected: list[tuple[object, ...]
 
 async def first_prediction(session: Session, press: str) -> Prediction:
     await session.subscribe([f"pur/v1/s/{press}/twin/mold/{MOLD}/prediction"])
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(LIMIT_S):
         while True:  # the embedded broker sends retained messages to wrong filters, too
             (message,) = await session.next_batch(1)
             if message.topic.endswith("/prediction"):
@@ -147,7 +147,7 @@ async def test_what_is_recorded_can_be_replayed(tmp_path: Path) -> None:
             await session.subscribe(["x/#"])
             await replay_recording(capture, settings, 100.0, lambda _sent, _total: None)
             heard: list[bytes] = []
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(LIMIT_S):
                 while sent[-1] not in heard:
                     heard += [message.payload for message in await session.next_batch(2)]
     assert [payload for payload in heard if payload != b"{}"] == sent

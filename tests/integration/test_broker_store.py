@@ -16,6 +16,7 @@ from broker.setup.configuration import AUTOSAVE_CHANGES
 from edge_agent.links.mqtt import Session, Will, connect
 from tests.support.mosquitto_versions import mosquitto, on_every_version
 from tests.support.ruled_broker import RuledBroker, ruled_broker
+from tests.support.waiting import LIMIT_S
 
 pytestmark = on_every_version()
 
@@ -50,7 +51,7 @@ async def queue_and_retain(broker: RuledBroker) -> None:
 async def until_last(session: Session) -> list[int]:
     """All that comes before the message that was sent last."""
     numbers: list[int] = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(LIMIT_S):
         while LAST not in numbers:
             batch = await session.next_batch(100)
             session.acknowledge(batch)

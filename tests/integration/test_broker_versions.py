@@ -22,7 +22,7 @@ from edge_agent.pipeline.pipeline import Pipeline
 from tests.support.link_proxy import LinkProxy
 from tests.support.mosquitto_versions import mosquitto, on_every_version
 from tests.support.ruled_broker import RuledBroker, folder_of, ruled_broker
-from tests.support.waiting import until
+from tests.support.waiting import LIMIT_S, until
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +93,7 @@ async def test_new_rules_cost_an_agent_that_is_away_nothing(tmp_path: Path, vers
         received: list[bytes] = []
         async with (
             connect(broker.settings("agent-a"), "agent", will) as agent,
-            asyncio.timeout(30),
+            asyncio.timeout(LIMIT_S),
         ):
             await agent.subscribe(["pur/v1/s/p3/shot"])
             await send("p3", b"from the new one")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import asyncpg
@@ -17,7 +17,7 @@ from edge_agent.history import schema
 from edge_agent.history.timescale import TimescaleHistory
 from edge_agent.ports import HistoryRow, Stored
 from tests.support.deploy import DASHBOARDS, load_dashboard, statements
-from tests.support.timescale import TimescaleServer, new_database
+from tests.support.timescale import TimescaleServer, migrated_database
 
 pytestmark = [pytest.mark.needs("postgres"), pytest.mark.xdist_group("db")]
 NOW = datetime.now(UTC)
@@ -54,15 +54,9 @@ def rows() -> list[HistoryRow]:
     ]
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[TimescaleServer]:
-    with TimescaleServer() as server:
-        yield server
-
-
 @pytest.fixture
 async def db(server: TimescaleServer) -> AsyncIterator[asyncpg.Connection]:
-    url = await new_database(server.url)
+    url = await migrated_database(server.url)
     store = TimescaleHistory(HistorySettings(url=url))
     receipt = await store.deliver([Stored(i, NOW, row) for i, row in enumerate(rows())])
     assert receipt.rejected == {}

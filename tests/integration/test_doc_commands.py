@@ -180,6 +180,7 @@ def test_readme(desk: Desk) -> None:
     assert "BK1994" in CliRunner().invoke(main, ["history", "--mold", "CUP"]).output
 
 
+@pytest.mark.xdist_group("training")
 def test_learning(desk: Desk) -> None:
     rows = [row for number in range(3) for row in rows_of(number)]
     (desk.folder / "var").mkdir()
@@ -197,9 +198,11 @@ def test_learning(desk: Desk) -> None:
     assert desk.left_behind() == []
 
 
+@pytest.mark.xdist_group("training")
 def test_operations(desk: Desk) -> None:
+    model = model_file()
     for _ in range(4):
-        registry = registry_with(Path("var/models"), {"pour": model_file()}, promote=False)
+        registry = registry_with(Path("var/models"), {"pour": model}, promote=False)
     registry.promote("pour", 2)
     system = yaml.safe_load(Path("configs/systems/SYSTEM_R1.yaml").read_text())
     Path("my-system-v1.yaml").write_text(yaml.safe_dump(system | {"system_id": "OWN"}))

@@ -7,7 +7,6 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -139,12 +138,6 @@ async def test_access_rules_that_name_single_topics(
         wrong = await doctor(config, exit_code=1)
         assert "broker.username and its password" in wrong["broker"][0]["way_out"]
         assert "write p1" not in wrong
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[TimescaleServer]:
-    with TimescaleServer() as server:
-        yield server
 
 
 @pytest.mark.needs("postgres")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +14,9 @@ from edge_agent.history.read import open_reader
 from edge_agent.learning.feature_set import Builder, FeatureSet
 from edge_agent.logged_shots.from_history import from_history
 from tests.support.shots import rows_of, stored
-from tests.support.timescale import TimescaleServer, new_database
+from tests.support.timescale import TimescaleServer, migrated_database
 
 pytestmark = [pytest.mark.needs("postgres"), pytest.mark.xdist_group("db")]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[TimescaleServer]:
-    with TimescaleServer() as server:
-        yield server
 
 
 async def features(settings: HistorySettings) -> FeatureSet:
@@ -39,7 +32,7 @@ async def features(settings: HistorySettings) -> FeatureSet:
 
 
 async def test_both_histories_give_the_same_rows(server: TimescaleServer, tmp_path: Path) -> None:
-    url = await new_database(server.url)
+    url = await migrated_database(server.url)
     there = await features(HistorySettings(url=url))
     here = await features(HistorySettings(path=tmp_path / "history.db"))
     assert len(there) == 3

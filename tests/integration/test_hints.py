@@ -7,7 +7,6 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -95,12 +94,6 @@ async def no_such_right(broker: RuledBroker) -> None:
         with pytest.raises(NotAuthorized) as refused:
             await session.publish("pur/v1/s/p1/shot", b"{}")
     advises(refused.value, "docs/broker.md has who may write and read what", ABOUT_DISK)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[TimescaleServer]:
-    with TimescaleServer() as server:
-        yield server
 
 
 async def trouble(url: str) -> list[StoreError]:

@@ -6,7 +6,6 @@ import asyncio
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -31,12 +30,6 @@ WAITS = """
 SELECT pid FROM pg_stat_activity
 WHERE wait_event_type = 'Lock' AND (query LIKE 'CREATE%' OR query LIKE 'DROP INDEX%')
 """
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[TimescaleServer]:
-    with TimescaleServer() as server:
-        yield server
 
 
 def sent(number: int, T_core_C: float, named: str | None = None) -> HistoryRow:

@@ -15,8 +15,8 @@ from broker.local.mosquitto import MosquittoProcess
 from broker.messages import TelemetryFrame
 from edge_agent.agent import Agent
 from edge_agent.clock import SystemClock
-from edge_agent.config.settings import BrokerSettings
-from edge_agent.errors import StoreError
+from edge_agent.config.settings import BrokerSettings, TlsSettings
+from edge_agent.errors import LinkError, StoreError
 from edge_agent.links.mqtt import connect
 from edge_agent.pipeline import commit
 from edge_agent.spool.changes import Changes
@@ -124,3 +124,19 @@ async def test_a_connection_that_is_given_up_while_it_is_made(tmp_path: Path) ->
     gc.collect()
     await asyncio.sleep(0)
     assert unheard == []
+
+
+async def test_a_handshake_that_fails_leaves_no_socket() -> None:
+    """A broker without TLS, asked for it: the warning of a forgotten socket fails this test."""
+
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"no TLS here")
+        writer.close()
+
+    async with await asyncio.start_server(plain, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(LinkError):
+            async with connect(BrokerSettings(port=port, tls=TlsSettings(enabled=True)), "x"):
+                pass
+    gc.collect()

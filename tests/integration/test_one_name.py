@@ -23,9 +23,11 @@ from tests.support.link_proxy import LinkProxy
 from tests.support.messages import arrives, frames, pours, send
 from tests.support.processes import AgentProcess
 from tests.support.ruled_broker import ruled_broker
-from tests.support.waiting import until
+from tests.support.waiting import LIMIT_S, until
 
 pytestmark = pytest.mark.needs("mosquitto")
+ALERTS = "pur/v1/s/p1/twin/alert"
+OF_TWO = {"two-agents-of-one-name", "agent-gave-way"}
 CASES = {"own secrets": (None, (None, None)), "a copy": (None, ("c" * 32,) * 2)}
 CASES["in a group"] = ("line-a", ("g" * 32,) * 2)
 
@@ -43,14 +45,19 @@ def two(folder: Path, broker: BrokerSettings, case: str, port: int | None = None
     return found
 
 
-async def alerts(session: Session) -> set[str]:
-    """Codes of the alerts that have come."""
-    codes = set()
-    with suppress(TimeoutError):
-        while True:
-            async with asyncio.timeout(0.3):
-                codes |= {json.loads(m.payload)["code"] for m in await session.next_batch(10)}
-    return codes
+async def alerts(session: Session, plain: BrokerSettings) -> set[str]:
+    """Codes of the alerts: those of two agents, and whatever else comes before a last message."""
+    codes = set[str]()
+
+    async def until_there(wanted: set[str]) -> None:
+        while not wanted <= codes:
+            codes.update(json.loads(m.payload)["code"] for m in await session.next_batch(10))
+
+    async with asyncio.timeout(LIMIT_S), connect(plain, "last") as last:
+        await until_there(OF_TWO)
+        await last.publish(ALERTS, b'{"code": "last"}')
+        await until_there({"last"})
+    return codes - {"last"}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -59,7 +66,7 @@ async def test_the_later_one_takes_nothing_and_ends(tmp_path: Path, case: str) -
         plain = BrokerSettings(port=broker.port)
         one, late = two(tmp_path, plain, case)
         async with connect(plain, "watch") as watch, connect(plain, "press") as press:
-            await watch.subscribe(["pur/v1/s/p1/twin/alert"])
+            await watch.subscribe([ALERTS])
             async with running(one, plain):
                 await send(press, "telemetry", frames(0, 50))
                 with capture_logs() as logs, pytest.raises(NameTaken) as taken:
@@ -71,12 +78,12 @@ async def test_the_later_one_takes_nothing_and_ends(tmp_path: Path, case: str) -
                 assert "agent_id: another agent 'a' is online since 20" in str(taken.value)
                 assert ("group line-a" if case == "in a group" else "press p1") in str(taken.value)
                 assert "link_connected" not in {line["event"] for line in logs}
-                assert await alerts(watch) == {"two-agents-of-one-name", "agent-gave-way"}
+                assert await alerts(watch, plain) == OF_TWO
                 assert b'"online"' in await retained(plain, "pur/v1/s/p1/twin/status")
 
 
 async def retained(plain: BrokerSettings, topic: str) -> bytes:
-    async with connect(plain, "look") as session, asyncio.timeout(10):
+    async with connect(plain, "look") as session, asyncio.timeout(LIMIT_S):
         await session.subscribe([topic])
         (message, *_) = await session.next_batch(1)
         return message.payload
@@ -130,15 +137,20 @@ async def test_after_a_kill_it_does_not_give_way_to_itself(tmp_path: Path) -> No
             await watch.subscribe([topic])
             async with running(settings, plain):
                 pass
-            batch = [m for m in await watch.next_batch(100) if b'"online"' in m.payload]
+            online = None
+            async with asyncio.timeout(LIMIT_S):
+                while online is None:
+                    for message in await watch.next_batch(100):
+                        if b'"online"' in message.payload:
+                            online = message.payload
             async with connect(plain, "broker") as old:
-                await old.publish(topic, batch[-1].payload, retain=True)  # a will never came
+                await old.publish(topic, online, retain=True)  # a will never came
                 async with running(settings, plain) as (_, task):
                     for _ in range(3):  # and an old word comes live
-                        await old.publish(topic, batch[-1].payload, retain=True)
-                        will = batch[-1].payload.replace(b'"online"', b'"offline"')
+                        await old.publish(topic, online, retain=True)
+                        will = online.replace(b'"online"', b'"offline"')
                         await old.publish(topic, will, retain=True)
-                    async with asyncio.timeout(20):  # what is retained of it is repaired
+                    async with asyncio.timeout(LIMIT_S):  # what is retained of it is repaired
                         while b"offline" in (await retained(plain, topic)):
                             await watch.next_batch(10)
                     assert not task.done()

@@ -15,7 +15,7 @@ from broker.messages import Received, SeqRange
 from edge_agent.links.mqtt import Session, connect
 from tests.chaos.inside import TOPIC, frames
 from tests.support.agents import running, settings_for
-from tests.support.waiting import until
+from tests.support.waiting import LIMIT_S, until
 
 
 async def send(session: Session, *seqs: int, start: datetime) -> None:
@@ -27,7 +27,7 @@ async def send(session: Session, *seqs: int, start: datetime) -> None:
 async def reads(session: Session, seq: int, missing: list[SeqRange]) -> list[Received]:
     """Wait until it says so; all that was said meanwhile."""
     found: list[Received] = []
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(LIMIT_S):
         while True:
             for message in await session.next_batch(10):
                 session.acknowledge([message])

@@ -23,7 +23,7 @@ from tests.support.agents import running, settings_for
 from tests.support.password_broker import password_broker
 from tests.support.played_broker import PUBACK, PUBLISH, PlayedBroker, packet, publish
 from tests.support.processes import read_file
-from tests.support.waiting import until
+from tests.support.waiting import LIMIT_S, until
 
 START = datetime.now(UTC) - timedelta(minutes=10)
 KPI, LETTER, ALERT = f"{TOPIC}/twin/kpi", f"{TOPIC}/twin/dead-letter", f"{TOPIC}/twin/alert"
@@ -76,7 +76,7 @@ async def test_what_the_access_rules_forbid_becomes_a_dead_letter(
             await until(lambda: len(letters(settings)) == count, "dead letters in the history")
             await until(lambda: agent._pipeline.publisher.quiet(settings.addresses()[0]), "quiet")
             heard = set[str]()
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(LIMIT_S):
                 while sum(topic.endswith("final") for topic in heard) < 2:
                     for m in await scada.next_batch(50):
                         body = json.loads(m.payload)
@@ -109,7 +109,7 @@ async def test_people_are_told_once_and_the_payload_is_kept(tmp_path: Path) -> N
             for message in (*shot("one"), *shot("two", 5.0)):
                 await press.publish(f"{TOPIC}/shot", message)
             heard: dict[str, list[bytes]] = {LETTER: [], ALERT: []}
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(LIMIT_S):
                 while len(heard[LETTER]) < 2:
                     for m in await scada.next_batch(50):
                         heard[m.topic].append(m.payload)

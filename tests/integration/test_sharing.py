@@ -31,6 +31,7 @@ from edge_agent.links.mqtt import Session, connect
 from edge_agent.presses.ownership import owner
 from tests.support.agents import running, settings_for
 from tests.support.ruled_broker import ruled_broker
+from tests.support.waiting import LIMIT_S
 
 MOLD = "PANEL_500x500x50"
 PREDICTIONS = f"pur/v1/s/+/twin/mold/{MOLD}/prediction"
@@ -55,7 +56,7 @@ async def holds(session: Session, agent_id: str) -> None:
     said, born = f"pur/v1/s/line/twin/agent/{agent_id}", f"pur/v1/s/{B_GETS}/twin/status"
     await session.subscribe([said, born])
     held = listens = False
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(LIMIT_S):
         while not (held and listens):
             for message in await session.next_batch(1):
                 if message.topic == said:
@@ -68,7 +69,7 @@ async def holds(session: Session, agent_id: str) -> None:
 
 async def predicted(session: Session, basis: str) -> Prediction:
     """Wait for a prediction on this basis."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(LIMIT_S):
         while True:
             for message in await session.next_batch(1):
                 if message.topic.endswith("/prediction"):
@@ -184,7 +185,7 @@ async def test_a_shot_that_takes_too_long_moves_with_its_press(tmp_path: Path) -
 
 async def ended(session: Session) -> ShotKpis:
     """Wait for the last word on a shot."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LIMIT_S):
         while True:
             for message in await session.next_batch(1):
                 if message.topic.endswith("/kpi"):

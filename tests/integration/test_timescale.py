@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 from asyncio.subprocess import DEVNULL
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ from edge_agent.history.schema import TABLES
 from edge_agent.history.timescale import TimescaleHistory
 from edge_agent.ports import HistoryRow, RowKind, Stored
 from edge_agent.shots.shot_key import shot_key
-from tests.support.timescale import TimescaleServer, new_database
+from tests.support.timescale import TimescaleServer, migrated_database, new_database
+from tests.support.waiting import LIMIT_S
 
 pytestmark = [pytest.mark.needs("postgres"), pytest.mark.xdist_group("db")]
 NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
@@ -38,16 +39,10 @@ COLUMN_TYPES = {
 }
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[TimescaleServer]:
-    with TimescaleServer() as server:
-        yield server
-
-
 @pytest.fixture
 async def store(server: TimescaleServer) -> AsyncIterator[TimescaleHistory]:
-    """On an empty database."""
-    store = opened(await new_database(server.url))
+    """On a database without a row."""
+    store = opened(await migrated_database(server.url))
     yield store
     await store.close()
 
@@ -205,7 +200,7 @@ async def test_tables_that_a_newer_program_changed_are_not_written(
     await db.execute(f"SELECT pg_advisory_xact_lock({migrations.ONE_AT_A_TIME})")
     waiting = asyncio.create_task(store.deliver(frames(2)))
     locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(LIMIT_S):
         while not await db.fetchval(locks):
             assert not waiting.done()
     await db.execute("ALTER TABLE telemetry RENAME COLUMN seq TO number")

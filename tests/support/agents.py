@@ -15,8 +15,8 @@ from edge_agent.clock import Clock, SystemClock
 from edge_agent.config.settings import BrokerSettings, Settings
 from edge_agent.links.mqtt import connect
 from edge_agent.monitoring.systemd import Service
+from tests.support.waiting import LIMIT_S
 
-LISTEN_MAX_S = 40.0
 END_MAX_S = 60.0
 
 
@@ -102,7 +102,7 @@ async def listening(
                 for status in (decode(TwinStatus, message.payload) for message in batch):
                     online |= {status.press} if status.state == "online" else set()
 
-    async with asyncio.timeout(LISTEN_MAX_S):
+    async with asyncio.timeout(LIMIT_S):
         waiting = asyncio.create_task(heard())
         await asyncio.wait({waiting, *([task] if task else [])}, return_when="FIRST_COMPLETED")
         if task is not None and task.done():

@@ -10,6 +10,7 @@ from broker.messages import QualityRecord, Recipe, ShotEvent, TelemetryFrame
 from edge_agent.config.settings import Settings
 from edge_agent.links.mqtt import Session
 from tests.support.processes import read_file
+from tests.support.waiting import LIMIT_S
 
 MOLD = "PANEL_500x500x50"
 TABLES = ("telemetry", "shot", "quality", "dead_letter")
@@ -73,7 +74,7 @@ def stored(settings: Settings) -> dict[str, int]:
     return {table: read_file(path, f"SELECT count(*) FROM {table}")[0][0] for table in TABLES}
 
 
-async def arrives(settings: Settings, timeout_s: float = 40, **rows: int) -> None:
+async def arrives(settings: Settings, timeout_s: float = LIMIT_S, **rows: int) -> None:
     """Wait until the history holds these rows; AssertionError with what it holds instead."""
     wanted = dict.fromkeys(TABLES, 0) | rows
     end = asyncio.get_running_loop().time() + timeout_s

@@ -90,7 +90,7 @@ class AgentProcess:
         """SIGTERM, and the exit code."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
+        return self.process.wait(waiting.LIMIT_S)
 
     def rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Rows of the history, read as any program would."""
@@ -128,7 +128,7 @@ def rss_mb(pid: int) -> float:
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
-def wait_for(condition: Callable[[], bool], what: str, timeout_s: float = 30.0) -> None:
+def wait_for(condition: Callable[[], bool], what: str, timeout_s: float = waiting.LIMIT_S) -> None:
     """Look until it is so; tables of the history that are just being made are not.
 
     Raises:

@@ -16,6 +16,10 @@ from typing import Self
 
 import asyncpg
 
+from edge_agent.config.settings import HistorySettings
+from edge_agent.history.timescale import TimescaleHistory
+from tests.support.waiting import until
+
 SCRIPTS = Path(__file__).parents[2] / "deploy" / "timescale"
 GONE_TIMEOUT_S = 10.0
 
@@ -84,6 +88,46 @@ def _lives(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+_MIGRATED: dict[tuple[str, bool], str] = {}
+"""Addresses of databases to copy, by server and whether they are plain."""
+
+
+async def migrated_database(url: str, *, plain: bool = False) -> str:
+    """Address of a database on the server with the tables of today and no rows.
+
+    It is a copy of one in which a store made the tables, so that this is done once for all tests.
+    """
+    original = _MIGRATED.get((url, plain))
+    if original is None:
+        original = _MIGRATED[url, plain] = await _with_tables(url, plain)
+    copy = f"copy_{uuid.uuid4().hex[:12]}"
+    head, _, name = original.rpartition("/")
+    admin = await asyncpg.connect(url)
+    await admin.execute(f"CREATE DATABASE {copy} TEMPLATE {name}")
+    await admin.close()
+    return f"{head}/{copy}"
+
+
+async def _with_tables(url: str, plain: bool) -> str:
+    made = await new_database(url, plain=plain)
+    store = TimescaleHistory(HistorySettings(url=made))
+    await store.deliver([])
+    await store.close()
+    name = made.rpartition("/")[2]
+    admin = await asyncpg.connect(url)
+    await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")  # not to be worked in
+
+    async def left() -> bool:
+        """Have all left it, TimescaleDB's own worker, too?"""
+        here = f"FROM pg_stat_activity WHERE datname = '{name}'"
+        await admin.execute(f"SELECT pg_terminate_backend(pid) {here}")
+        return not await admin.fetchval(f"SELECT count(*) {here}")
+
+    await until(left, "an idle database to copy")
+    await admin.close()
+    return made
 
 
 async def new_database(url: str, *, plain: bool = False) -> str:

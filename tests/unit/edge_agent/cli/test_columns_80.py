@@ -43,6 +43,7 @@ def score(ratio: float) -> dict[str, object]:
     return {"shots_count": 900, "ratio": ratio, "coverage": 0.91, "coverage_by_mold": by_mold}
 
 
+@pytest.mark.xdist_group("training")
 def test_models_list_and_show(tmp_path: Path) -> None:
     registry = registry_with(tmp_path / "models", {"pour": model_file()})
     scores = {name: score(0.42) for name in ("rho_moulded", "t_demold")}

@@ -12,6 +12,8 @@ from edge_agent.cli import main
 from edge_agent.inference.registry import MODEL, ModelRegistry
 from tests.support.models import NOW, model_file, registry_with
 
+pytestmark = pytest.mark.xdist_group("training")  # models are trained once
+
 
 @pytest.fixture
 def registry(tmp_path: Path) -> ModelRegistry:

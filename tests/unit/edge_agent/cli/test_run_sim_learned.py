@@ -10,6 +10,8 @@ import pytest
 from tests.support.models import model_file, registry_with
 from tests.unit.edge_agent.cli.test_run_sim import PANEL, run_sim
 
+pytestmark = pytest.mark.xdist_group("training")  # models are trained once
+
 
 @pytest.fixture
 def models(tmp_path: Path) -> Path:

@@ -34,6 +34,8 @@ from tests.support.processes import ROOT
 from twin_core.errors import ModelError
 from twin_core.learning.inference import Model
 
+pytestmark = pytest.mark.xdist_group("training")  # models are trained once
+
 START = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 T = TypeVar("T", Prediction, Alert)
 DENSITY = "rho_moulded_kg_per_m3"

@@ -19,6 +19,8 @@ from twin_core.learning.training.export import with_card
 from twin_core.learning.training.fit import TrainConfig
 from twin_core.learning.training.train import Trained, train
 
+pytestmark = pytest.mark.xdist_group("training")  # models are trained once
+
 SYSTEM = ("SYSTEM_R1", "0123456789abcdef")
 
 

@@ -17,6 +17,8 @@ from twin_core.learning import own_graph
 from twin_core.learning.inference import Model
 from twin_core.learning.own_graph import check_own_graph
 
+pytestmark = pytest.mark.xdist_group("training")  # models are trained once
+
 
 def test_a_file_beside_the_agent_is_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
