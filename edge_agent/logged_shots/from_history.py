@@ -25,7 +25,7 @@ from edge_agent.shots.shot import Reading
 from twin_core.learning.past_results import ShotKey
 from twin_core.plausible_ranges import SERIES
 
-Latest = dict[str, tuple[datetime, float]]
+Latest = dict[str, Reading]
 Records = dict[tuple[str, str, str, str | None], list[LabRecord]]
 """By site, press, ``shot_id`` and ``shot_key``; the last is None where it was not known."""
 
@@ -141,7 +141,7 @@ class _Walk:
                 scope = row["site"], row["press"], row["mold_id"]
                 latest = self._signals.setdefault(scope, {})
                 for name in inputs:
-                    latest[name] = ts, sensors[name]
+                    latest[name] = Reading(ts=ts, value=sensors[name])
             measured = [name for name in SERIES if name in sensors]
             if measured:
                 shot = self._shot_of(row, ts)
@@ -167,15 +167,11 @@ class _Walk:
         while self._poured < len(shots) and shots[self._poured].poured_at < ts:
             shot = shots[self._poured]
             site, press = shot.row["site"], shot.row["press"]
-            scopes = (
-                self._signals.get((site, press, None), {}),
-                self._signals.get((site, press, shot.row["mold_id"]), {}),
-            )
-            readings = [
-                {name: [Reading(ts=at, value=value)] for name, (at, value) in scope.items()}
-                for scope in scopes
+            scopes = [
+                self._signals.get((site, press, mold_id), {}).get
+                for mold_id in (None, shot.row["mold_id"])
             ]
-            shot.inputs = inputs_at(shot.poured_at, readings, self._age_max)
+            shot.inputs = inputs_at(shot.poured_at, scopes, self._age_max)
             self._poured += 1
 
     def _shot_of(self, row: dict[str, Any], ts: datetime) -> _Open | None:
