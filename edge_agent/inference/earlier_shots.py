@@ -51,7 +51,8 @@ class Record(BaseModel):
 class Earlier(BaseModel):
     """Row that is kept of a shot."""
 
-    key: tuple[str, str, str, str]
+    key: tuple[str, str, str, str] | tuple[str, str, str, str, str]
+    """Of a ``ShotKey``; an older program kept no ``shot_key``."""
     poured_at_s: float | None = None
     poured: Row = {}
     """How it was poured, and its ``sim_`` columns that something is compared with."""
@@ -90,7 +91,7 @@ class EarlierShots:
             except ValidationError as error:
                 get_logger().warning("earlier_shot_unreadable", error=str(error)[:500])
         for row in sorted(rows, key=lambda row: row.began_s):
-            self._of_mold(row.shot)[row.shot.shot_id] = row
+            self._of_mold(row.shot)[row.shot.name] = row
         self._tell(rows)
 
     def __len__(self) -> int:
@@ -164,19 +165,21 @@ class EarlierShots:
             state: takes what is to be kept.
             received_at: when it arrived; None counts as when it was measured.
         """
-        key = ShotKey(press.site, press.press, record.mold_id or "", record.shot_id)
-        mold_id = self._past.mold_of(key) or ""
-        if (key.address, mold_id) not in self._rows:
-            mold_id = ""  # no shot of this mold is known, and names of molds may be anything
-        key = key._replace(mold_id=mold_id)
+        known_at = received_at or record.ts
+        key = ShotKey(
+            *(press.site, press.press, record.mold_id or "", record.shot_id), record.shot_key or ""
+        )
+        key = self._past.shot_of(key, record.ts.timestamp())
+        if (key.address, key.mold_id) not in self._rows:
+            key = key._replace(mold_id="")  # no shot of this mold is known: it may be anything
         found = lab_record(record)
         new = Record(
-            at_s=(received_at or record.ts).timestamp(),
+            at_s=known_at.timestamp(),
             numbers=dict(found.numbers),
             defects=found.defects,
             risk=found.risk,
         )
-        known = self._of_mold(key).get(key.shot_id, Earlier(key=key)).records
+        known = self._of_mold(key).get(key.name, Earlier(key=key)).records
         same = {"numbers", "defects", "risk"}
         if any(other.model_dump(include=same) == new.model_dump(include=same) for other in known):
             return
@@ -185,18 +188,18 @@ class EarlierShots:
 
     def _write(self, key: ShotKey, changed: dict[str, Any], state: State) -> None:
         rows = self._of_mold(key)
-        old = rows.get(key.shot_id, Earlier(key=key))
+        old = rows.get(key.name, Earlier(key=key))
         row = old.model_copy(update=changed)
-        if row == rows.get(key.shot_id):
+        if row == rows.get(key.name):
             return
-        rows[key.shot_id] = row
-        state[EARLIER_SCOPE, "/".join(key)] = row.model_dump(mode="json")
+        rows[key.name] = row
+        state[EARLIER_SCOPE, _text(key)] = row.model_dump(mode="json")
         while len(rows) > WAITING_MAX:
             oldest = next(iter(rows.values())).shot
             if len(rows) <= ROWS_MAX and self._past.counts(oldest):
                 break
-            del rows[oldest.shot_id]
-            state[EARLIER_SCOPE, "/".join(oldest)] = None
+            del rows[oldest.name]
+            state[EARLIER_SCOPE, _text(oldest)] = None
 
     def _of_mold(self, key: ShotKey) -> dict[str, Earlier]:
         return self._rows.setdefault((key.address, key.mold_id), {})
@@ -230,4 +233,8 @@ def _events(row: Earlier, past: PastResults) -> Iterable[tuple[float, int, Calla
 
 
 def _key(shot: Shot) -> ShotKey:
-    return ShotKey(shot.site, shot.press, shot.mold_id, shot.shot_id)
+    return ShotKey(shot.site, shot.press, shot.mold_id, shot.shot_id, shot.shot_key)
+
+
+def _text(key: ShotKey) -> str:
+    return "/".join(key[:4]) + (f"/{key.shot_key}" if key.shot_key else "")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edge_agent.config.catalogue import Catalogue
 from edge_agent.learning.checks import Findings, Inspector
 from edge_agent.learning.physics_columns import simulate_columns
-from edge_agent.logged_shots.logged_shot import LoggedShot
+from edge_agent.logged_shots.logged_shot import LabRecord, LoggedShot
 from edge_agent.shots.scenario import scenario_of
 from twin_core import PHYSICS_HASH
 from twin_core.arrays import Array
@@ -149,7 +149,7 @@ class Builder:
         elif shot.outcome == "aborted":
             draft.kept = False
             self.findings.add("aborted", shot.key.shot_id)
-        for record in self._inspector.records(shot) if draft.kept else shot.records:
+        for record in self._inspector.records(shot) if draft.kept else _after_pour(shot):
             row = lab_columns(record.numbers, record.defects, record.risk)
             row = self._inspector.possible(shot.key.shot_id, row)
             draft.records.append((record.known_at, row))
@@ -287,6 +287,16 @@ def _utc(at: datetime | None) -> np.datetime64:
     if at is None:
         return np.datetime64("NaT", "us")
     return np.datetime64(at.replace(tzinfo=None), "us")
+
+
+def _after_pour(shot: LoggedShot) -> list[LabRecord]:
+    """Records of a shot that were not measured before its pour."""
+    poured_at = shot.poured_at
+    return [
+        record
+        for record in shot.records
+        if poured_at is None or record.measured_at is None or record.measured_at >= poured_at
+    ]
 
 
 def _order(draft: Draft) -> tuple[float, ShotKey]:

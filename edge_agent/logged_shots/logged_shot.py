@@ -25,6 +25,7 @@ class LabRecord:
     defects: tuple[str, ...] | None = None
     """What was found; None if nobody looked."""
     risk: float | None = None
+    measured_at: datetime | None = None
     replaced: bool = False
     """A later record corrects this one: it was known, and does not count any more."""
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from broker.timestamps import parse_timestamp
+from edge_agent.shots.named_shots import Pour, newest_before
 
 Row = Mapping[str, Any]
 NUMBERS = (
@@ -22,6 +23,34 @@ def known_at(row: Row) -> str:
         row: of the table ``quality``.
     """
     return str(row["received_at"] or row["ts"])
+
+
+def key_of_record(row: Row, pours: Sequence[Pour]) -> str | None:
+    """Key of the shot of a record: its own, or that of the newest shot poured before it.
+
+    None where there is none, and where several molds have one: nobody knows which.
+
+    Args:
+        row: of the table ``quality``.
+        pours: of the shots of its site, press and ``shot_id``.
+    """
+    if row["shot_key"] is not None:
+        return str(row["shot_key"])
+    before = newest_before(pours, row["mold_id"], parse_timestamp(row["ts"]))
+    return before[0].shot_key if len(before) == 1 else None
+
+
+def key_of_early_record(row: Row, pours: Sequence[Pour]) -> str | None:
+    """Key of the first shot of the id that a record precedes, to tell of it; it is not to be used.
+
+    Args:
+        row, pours: as in ``key_of_record``.
+    """
+    fitting = [pour for pour in pours if row["mold_id"] in (None, pour.mold_id)]
+    first = min(fitting, key=lambda pour: pour.poured_at, default=None)
+    if first is None or first.poured_at <= parse_timestamp(row["ts"]):
+        return None
+    return first.shot_key
 
 
 def in_order(rows: Sequence[Row]) -> list[Row]:
