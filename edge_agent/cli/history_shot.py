@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from edge_agent.cli.tables import print_table, say
-from edge_agent.logged_shots.quality_rows import merged
+from edge_agent.logged_shots.quality_rows import key_of_record, merged, pours_by_id
 
 Tables = dict[str, list[dict[str, Any]]]
 OF_ONE_SHOT = ("shot", "prediction", "quality", "event")
@@ -20,16 +20,18 @@ def shots_of(tables: Tables) -> list[dict[str, Any]]:
     Args:
         tables: as ``HistoryReader.shot`` returns them.
     """
-    found = []
+    found, pours = [], pours_by_id(tables["shot"])
+    keys = [
+        key_of_record(row, pours.get((row["site"], row["press"], row["shot_id"]), []))
+        for row in tables["quality"]
+    ]
     for row in tables["shot"]:
         key = row["shot_key"]
         of_key = {
             name: [one for one in rows if one.get("shot_key") == key]
             for name, rows in tables.items()
         }
-        records = of_key["quality"]
-        if len(tables["shot"]) == 1:  # nobody else's
-            records = tables["quality"]
+        records = [r for r, k in zip(tables["quality"], keys, strict=True) if k == key]
         found.append(
             {
                 "shot_key": key,

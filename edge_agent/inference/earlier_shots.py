@@ -8,8 +8,9 @@ agent that takes over a press begins with the shots that this agent sees.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from broker.messages import QualityRecord
 from broker.topics import PressAddress
 from edge_agent.logged_shots.logged_shot import lab_record
+from edge_agent.logged_shots.quality_rows import Said, replaced_at
 from edge_agent.logs import get_logger
 from edge_agent.shots.shot import Shot
 from twin_core.learning.columns import INPUTS, TARGETS
@@ -42,6 +44,18 @@ class Record(BaseModel):
     numbers: dict[str, float | None]
     defects: tuple[str, ...] | None = None
     risk: float | None = None
+    ts: datetime | None = None
+    """When it was measured; None in rows of older programs, as the next three."""
+    record_id: str | None = None
+    corrects_id: str | None = None
+    corrects_ts: datetime | None = None
+
+    def said(self) -> Said:
+        """Its names, and the name of the record that it corrects."""
+        known_at = datetime.fromtimestamp(self.at_s, UTC)
+        return Said(
+            known_at, self.ts or known_at, self.record_id, self.corrects_id, self.corrects_ts
+        )
 
     def columns(self) -> Row:
         """Its ``qc_`` columns, without what is impossible."""
@@ -178,13 +192,21 @@ class EarlierShots:
             numbers=dict(found.numbers),
             defects=found.defects,
             risk=found.risk,
+            ts=record.ts,
+            record_id=record.record_id,
+            corrects_id=None if record.corrects is None else record.corrects.record_id,
+            corrects_ts=None if record.corrects is None else record.corrects.ts,
         )
         known = self._of_mold(key).get(key.name, Earlier(key=key)).records
         same = {"numbers", "defects", "risk"}
-        if any(other.model_dump(include=same) == new.model_dump(include=same) for other in known):
-            return
-        self._past.lab(key, new.at_s, new.columns())
-        self._write(key, {"records": [*known, new][-RECORDS_MAX:]}, state)
+        for other, until in zip(known, replaced_at([r.said() for r in known]), strict=True):
+            if until is None and other.model_dump(include=same) == new.model_dump(include=same):
+                return
+        records = sorted([*known, new], key=lambda one: one.at_s)[-RECORDS_MAX:]
+        self._past.forget_lab(key)
+        for one, until_s in _with_end(records):
+            self._past.lab(key, one.at_s, one.columns(), until_s)
+        self._write(key, {"records": records}, state)
 
     def _write(self, key: ShotKey, changed: dict[str, Any], state: State) -> None:
         rows = self._of_mold(key)
@@ -227,9 +249,15 @@ def _events(row: Earlier, past: PastResults) -> Iterable[tuple[float, int, Calla
             past.closed(shot, known_s, row.measured, opened=opened, closed_at_s=closed_at_s)
 
         yield known_s, 1, tell
-    for record in row.records:
-        at_s, columns = record.at_s, record.columns()
-        yield at_s, 2, lambda at_s=at_s, columns=columns: past.lab(shot, at_s, columns)  # type: ignore[misc]
+    for record, until_s in _with_end(row.records):
+        yield record.at_s, 2, partial(past.lab, shot, record.at_s, record.columns(), until_s)
+
+
+def _with_end(records: Sequence[Record]) -> Iterator[tuple[Record, float]]:
+    """Records in order of time, each with when another one corrected it [s]."""
+    times = replaced_at([record.said() for record in records])
+    for record, time in zip(records, times, strict=True):
+        yield record, math.inf if time is None else time.timestamp()
 
 
 def _key(shot: Shot) -> ShotKey:

@@ -278,4 +278,7 @@ def _known(record: LabRecord) -> float:
 
 
 def _same(a: LabRecord, b: LabRecord) -> bool:
-    return (a.numbers, a.defects, a.risk) == (b.numbers, b.defects, b.risk)
+    """Whether a record says again, at another time perhaps, what an earlier one says."""
+    return b.replaced_at is None and (
+        (a.numbers, a.defects, a.risk) == (b.numbers, b.defects, b.risk)
+    )

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from edge_agent.history.read import HistoryReader, RowFilter
-from edge_agent.logged_shots.quality_rows import in_order, key_of_record, replaced_by_later
+from edge_agent.logged_shots.quality_rows import key_of_record, that_count
 from edge_agent.shots.named_shots import Pour
 from twin_core.arrays import Array
 from twin_core.learning.columns import TARGETS
@@ -100,11 +100,9 @@ async def model_errors(
         progress(table)
         await reader.each(table, which, take)
     for of_shot, rows in records.items():
-        known, shot = in_order(rows), shots[of_shot]
-        for row, replaced in zip(known, replaced_by_later(known), strict=True):
-            if not replaced:
-                columns = lab_columns(row["document"], None, None).items()
-                shot.measured |= {name: value for name, value in columns if not np.isnan(value)}
+        for row in that_count(rows):
+            columns = lab_columns(row["document"], None, None).items()
+            shots[of_shot].measured |= {name: v for name, v in columns if not np.isnan(v)}
     shots_in_time = sorted(shots.values(), key=lambda shot: shot.poured_at)
     labels = sorted({label for shot in shots_in_time for label in shot.predicted})
     return ModelErrors(

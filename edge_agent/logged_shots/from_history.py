@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,11 +19,14 @@ from edge_agent.logged_shots.logged_shot import (
     series_of,
 )
 from edge_agent.logged_shots.quality_rows import (
+    ById,
     in_order,
     key_of_early_record,
     key_of_record,
     known_at,
-    replaced_by_later,
+    pours_by_id,
+    replaced_at,
+    said,
 )
 from edge_agent.shots.named_shots import Pour
 from edge_agent.shots.readings import INPUT_SIGNALS, inputs_at
@@ -31,8 +34,6 @@ from edge_agent.shots.shot import Reading
 from twin_core.learning.past_results import ShotKey
 from twin_core.plausible_ranges import SERIES
 
-ById = tuple[str, str, str]
-"""Site, press and ``shot_id``."""
 Latest = dict[str, Reading]
 Records = dict[tuple[str, str, str], list[LabRecord]]
 """By site, press and ``shot_key``."""
@@ -83,7 +84,7 @@ async def from_history(
             of_shots.setdefault((row["site"], row["press"], row["shot_id"]), []).append(row)
 
     await reader.each("quality", RowFilter(since), _counted("quality", keep, progress))
-    records = _records(of_shots, _pours(rows))
+    records = _records(of_shots, pours_by_id(rows))
     walk = _Walk(rows, records, take, timedelta(seconds=signal_age_max_s), timeout_s)
     if walk.shots:
         first = min(shot.begun_at for shot in walk.shots) - timedelta(seconds=signal_age_max_s)
@@ -228,21 +229,10 @@ class _Walk:
         )
 
 
-def _pours(shots: Iterable[Mapping[str, Any]]) -> dict[ById, list[Pour]]:
-    """Pours of shots, by site, press and ``shot_id``."""
-    found: dict[ById, list[Pour]] = {}
-    for row in shots:
-        poured_at = _time(row["poured_at"])
-        if poured_at is not None:
-            pour = Pour(shot_key=row["shot_key"], mold_id=row["mold_id"], poured_at=poured_at)
-            found.setdefault((row["site"], row["press"], row["shot_id"]), []).append(pour)
-    return found
-
-
 def _records(
     of_ids: Mapping[ById, Sequence[Mapping[str, Any]]], pours: Mapping[ById, list[Pour]]
 ) -> Records:
-    """Records by shot, in order of time, those that a later one corrects marked."""
+    """Records by shot, in order of time, with when another one corrected them."""
     records = Records()
     for by_id, rows in of_ids.items():
         of_shots: dict[str, list[Mapping[str, Any]]] = {}
@@ -253,9 +243,10 @@ def _records(
                 of_shots.setdefault(key, []).append(row)
         for key, of_shot in of_shots.items():
             known = in_order(of_shot)
+            times = replaced_at([said(row) for row in known])
             found = [
-                replace(_record(row), replaced=replaced)
-                for row, replaced in zip(known, replaced_by_later(known), strict=True)
+                replace(_record(row), replaced_at=time)
+                for row, time in zip(known, times, strict=True)
             ]
             records[by_id[0], by_id[1], key] = found
     return records

@@ -26,8 +26,8 @@ class LabRecord:
     """What was found; None if nobody looked."""
     risk: float | None = None
     measured_at: datetime | None = None
-    replaced: bool = False
-    """A later record corrects this one: it was known, and does not count any more."""
+    replaced_at: datetime | None = None
+    """When a record became known that corrects this one, which does not count any more."""
 
 
 LAB_NUMBERS = ("rho_moulded_kg_per_m3", "H_demold_shore", "H_24h_shore", "t_demold_safe_s")

@@ -59,6 +59,13 @@ class Contradictions:
         alert = partial(alerts.record_of_several, press, record, pours, now)
         self._limits.tell(("record", press, record.shot_id), alert, now)
 
+    def record_without_shot(
+        self, press: PressAddress, record: QualityRecord, knows_id: bool, now: datetime
+    ) -> None:
+        """Tell of a quality record that is of no shot."""
+        alert = partial(alerts.record_without_shot, press, record, knows_id, now)
+        self._limits.tell(("record without shot", press, knows_id), alert, now)
+
     def of_shot(self, shot: Shot, now: datetime) -> None:
         """Tell of events of a shot that disagree."""
         if shot.poured_at is not None and len({event.mold_id for event in shot.events}) > 1:

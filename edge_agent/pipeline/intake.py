@@ -168,5 +168,8 @@ class Intake:
         pours = self._named.pours_of(press, record)
         if shot_key is None and pours:
             self._contradictions.of_record(press, record, pours, now)
-        else:
-            self._inference.lab(press, record, self._results.batch.state, now)
+            return
+        self._inference.lab(press, record, self._results.batch.state, now)
+        if shot_key is None:
+            knows_id = self._named.knows(press, record.shot_id)
+            self._contradictions.record_without_shot(press, record, knows_id, now)

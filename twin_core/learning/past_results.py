@@ -52,6 +52,14 @@ class ShotKey(NamedTuple):
         return f"{self.site}/{self.press}"
 
 
+class Measured(NamedTuple):
+    """Values by target, when they became known, and when a later record corrected them [s]."""
+
+    at_s: float
+    values: dict[str, float]
+    until_s: float = math.inf
+
+
 @dataclass
 class Waiting:
     """A shot of which something is still to come."""
@@ -62,8 +70,8 @@ class Waiting:
     """How it was poured, see ``columns.INPUTS``."""
     poured_at_s: float = NAN
     shot_id: str = ""
-    measured: list[tuple[float, dict[str, float]]] = field(default_factory=list)
-    """Measurements that came before the physics: when [s], and the values by target."""
+    measured: list[Measured] = field(default_factory=list)
+    """Measurements that came before the physics."""
 
 
 @dataclass
@@ -112,8 +120,9 @@ class PastResults:
             if not address.startswith(f"{site}/"):
                 continue
             for ledger in press.molds.values():
-                results = ledger.results.get(name, [])
-                end = bisect_left(results, at_s, key=itemgetter(0))
+                known = ledger.results.get(name, [])
+                results = [r for r in known[: _end(known, at_s)] if not r.until_s < at_s]
+                end = len(results)
                 for i in range(max(end - NEWEST, 1), end):
                     before = [result.value for result in results[max(i - RECENT[0], 0) : i]]
                     found.append((results[i].at_s, results[i].value - sum(before) / len(before)))
@@ -138,7 +147,8 @@ class PastResults:
             closed_at_s: when it ended [s], if that became known later.
         """
         if opened:
-            self._add(shot, "opened", at_s, at_s if closed_at_s is None else closed_at_s)
+            ended_s = at_s if closed_at_s is None else closed_at_s
+            self._add(shot, "opened", Result(at_s, shot.name, ended_s))
         self.simulated(shot, row)
         self._measured(shot, at_s, row, "demold")
 
@@ -149,14 +159,29 @@ class PastResults:
             press.waiting.get(shot.mold_id, {}).pop(shot.name, None)
             press.molds.get(shot.mold_id, Ledger()).drop("poured", shot.name)
 
-    def lab(self, shot: ShotKey, at_s: float, row: Mapping[str, float]) -> None:
+    def lab(
+        self, shot: ShotKey, at_s: float, row: Mapping[str, float], until_s: float = math.inf
+    ) -> None:
         """Report a quality record.
 
         Args:
-            shot: ``mold_id`` may be empty: the shot's own counts.
+            shot: ``mold_id`` and ``shot_key`` may be empty: the shot's own count.
+            at_s: when it became known [s].
             row: its ``qc_`` columns.
+            until_s: when a record became known that corrects it [s].
         """
-        self._measured(self.shot_of(shot, at_s), at_s, row, "lab")
+        self._measured(self.shot_of(shot, at_s), at_s, row, "lab", until_s)
+
+    def forget_lab(self, shot: ShotKey) -> None:
+        """Forget what quality records said of a shot, so that all of them are reported anew."""
+        press = self._press(shot)
+        kinds = ("defect", *(name for name, target in TARGETS.items() if target.known == "lab"))
+        for name in kinds:
+            press.all.drop(name, f"{shot.mold_id}/{shot.name}")
+            press.molds.get(shot.mold_id, Ledger()).drop(name, shot.name)
+        waiting = press.waiting.get(shot.mold_id, {}).get(shot.name)
+        if waiting is not None:
+            waiting.measured = [m for m in waiting.measured if m.values.keys().isdisjoint(kinds)]
 
     def simulated(
         self, shot: ShotKey, row: Mapping[str, float], poured_at_s: float | None = None
@@ -181,8 +206,8 @@ class PastResults:
             waiting.inputs = inputs_of(row)
         early, waiting.measured = waiting.measured, []
         early += self._of_unknown(shot, waiting)
-        for at_s, measured in early:
-            self._add_residuals(shot, at_s, measured)
+        for measured in early:
+            self._add_residuals(shot, measured)
 
     def shot_of(self, shot: ShotKey, measured_at_s: float = math.inf) -> ShotKey:
         """The shot that a record is about: with its mold and key, if it is known, else as named.
@@ -220,48 +245,53 @@ class PastResults:
         mold = press.molds.get(shot.mold_id, Ledger())
         return mold.has(shot.name) or press.all.has(f"{shot.mold_id}/{shot.name}")
 
-    def _measured(self, shot: ShotKey, at_s: float, row: Mapping[str, float], known: str) -> None:
-        measured = _numbers(
+    def _measured(
+        self,
+        shot: ShotKey,
+        at_s: float,
+        row: Mapping[str, float],
+        known: str,
+        until_s: float = math.inf,
+    ) -> None:
+        values = _numbers(
             row,
             {name: target.measured for name, target in TARGETS.items() if target.known == known},
         )
         looked_at = _numbers(row, {"defect": "qc_any_defect"}) if known == "lab" else {}
         if shot.mold_id:  # a defect needs no physics beside it
             for value in looked_at.values():
-                self._add(shot, "defect", at_s, value)
+                self._add(shot, "defect", Result(at_s, shot.name, value, until_s=until_s))
         else:
-            measured |= looked_at
-        if not measured:
+            values |= looked_at
+        if not values:
             return
-        waiting = self._waiting(shot)
+        waiting, measured = self._waiting(shot), Measured(at_s, values, until_s)
         if waiting.physics:
-            self._add_residuals(shot, at_s, measured)
-        elif (at_s, measured) not in waiting.measured:
-            waiting.measured.append((at_s, measured))
+            self._add_residuals(shot, measured)
+        elif measured not in waiting.measured:
+            waiting.measured.append(measured)
             del waiting.measured[:-8]
 
-    def _add_residuals(self, shot: ShotKey, at_s: float, measured: Mapping[str, float]) -> None:
-        physics = self._waiting(shot).physics
-        for name, value in measured.items():
+    def _add_residuals(self, shot: ShotKey, measured: Measured) -> None:
+        waiting = self._waiting(shot)
+        result = Result(
+            measured.at_s,
+            shot.name,
+            NAN,
+            inputs=waiting.inputs,
+            poured_at_s=waiting.poured_at_s,
+            until_s=measured.until_s,
+        )
+        for name, value in measured.values.items():
             if name == "defect":
-                self._add(shot, name, at_s, value)
+                self._add(shot, name, result._replace(value=value))
                 continue
-            off = residual(TARGETS[name], value, physics.get(name, NAN))
+            off = residual(TARGETS[name], value, waiting.physics.get(name, NAN))
             if not math.isnan(off):
-                self._add(shot, name, at_s, off, self._waiting(shot))
+                self._add(shot, name, result._replace(value=off))
 
-    def _add(
-        self,
-        shot: ShotKey,
-        name: str,
-        at_s: float,
-        value: float,
-        poured: Waiting | None = None,
-    ) -> None:
+    def _add(self, shot: ShotKey, name: str, result: Result) -> None:
         press = self._press(shot)
-        result = Result(at_s, shot.name, value)
-        if poured is not None:
-            result = result._replace(inputs=poured.inputs, poured_at_s=poured.poured_at_s)
         press.all.add(name, result._replace(shot_id=f"{shot.mold_id}/{shot.name}"))
         press.molds.setdefault(shot.mold_id, Ledger()).add(name, result)
 
@@ -276,9 +306,9 @@ class PastResults:
             of_mold[shot.name] = Waiting(shot_id=shot.shot_id)
         return of_mold[shot.name]
 
-    def _of_unknown(self, shot: ShotKey, waiting: Waiting) -> list[tuple[float, dict[str, float]]]:
+    def _of_unknown(self, shot: ShotKey, waiting: Waiting) -> list[Measured]:
         """Measurements of records that came before the shot, and named no mold or no key."""
-        found = list[tuple[float, dict[str, float]]]()
+        found = list[Measured]()
         lanes = self.presses[shot.address].waiting
         for mold_id, name in product({"", shot.mold_id}, {shot.name, shot.shot_id}):
             other = lanes.get(mold_id, {}).get(name)
@@ -287,13 +317,18 @@ class PastResults:
             mine = [
                 measured
                 for measured in other.measured
-                if name == shot.shot_key or not measured[0] < waiting.poured_at_s
+                if name == shot.shot_key or not measured.at_s < waiting.poured_at_s
             ]
             other.measured = [measured for measured in other.measured if measured not in mine]
             if not other.measured:
                 del lanes[mold_id][name]
             found += mine
         return found
+
+
+def _end(results: list[Result], at_s: float) -> int:
+    """Number of results that were known before a moment [s]."""
+    return bisect_left(results, at_s, key=itemgetter(0))
 
 
 def _poured_before(

@@ -28,9 +28,9 @@ def shot(key: str, mold: str, poured_at: str, **more: Any) -> HistoryRow:
     return shot_row(columns | {"poured_at": poured_at, "outcome": "demolded"} | more, NOW)
 
 
-def record(hour: int, key: str = FIRST, **fields: Any) -> HistoryRow:
+def record(hour: int, key: str | None = FIRST, **fields: Any) -> HistoryRow:
     """Of one time, whatever the laboratory does; it comes at the hour."""
-    sent = QualityRecord(ts=NOW, shot_id="17", **fields)
+    sent = QualityRecord(**{"ts": NOW, "shot_id": "17"} | fields)
     return quality_row(PRESS, sent, key, NOW.replace(hour=hour))
 
 
@@ -105,3 +105,19 @@ def test_a_record_takes_the_place_of_the_one_that_it_corrects(corrects: dict[str
     rows = [row(11, right), row(9, wrong)]
     assert merged(rows) == {"H_24h_shore": 55.0, "defects": []}
     assert merged([row(9, wrong)]) == {"rho_moulded_kg_per_m3": 16.0, "defects": ["void"]}
+
+
+def test_a_record_is_never_of_a_shot_that_was_poured_later(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where the agent did not know its shot, the history finds it by mold and time, or nowhere."""
+    path = stored(
+        tmp_path / "history.db",
+        shot(FIRST, "M1", "2026-05-04T10:00:00Z"),
+        shot(SECOND, "M1", "2026-05-05T06:00:00Z"),
+        record(9, None, H_24h_shore=40.0, defects=["void"]),
+        record(11, None, ts=NOW.replace(hour=11), H_24h_shore=50.0),
+    )
+    shots = json.loads(shown(path, capsys, "--output", "json"))["shots"]
+    found = {one["shot_key"]: one["quality"].get("H_24h_shore") for one in shots}
+    assert found == {FIRST: 50.0, SECOND: None}
