@@ -36,7 +36,7 @@ LAB_NUMBERS = ("rho_moulded_kg_per_m3", "H_demold_shore", "H_24h_shore", "t_demo
 def lab_record(record: QualityRecord) -> LabRecord:
     """A quality record of the wire."""
     numbers = {name: getattr(record, name) for name in LAB_NUMBERS}
-    return LabRecord(record.ts, numbers, tuple(record.defects), record.defect_risk_operator)
+    return LabRecord(record.ts, numbers, record.defects_found, record.defect_risk_operator)
 
 
 @dataclass(frozen=True)

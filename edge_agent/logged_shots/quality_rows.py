@@ -159,4 +159,6 @@ def merged(rows: Sequence[Row]) -> dict[str, Any]:
         found |= {name: document[name] for name in NUMBERS if document.get(name) is not None}
         defects = found.get("defects", []) + list(document.get("defects") or [])
         found["defects"] = list(dict.fromkeys(defects))
+        if document.get("left_out"):
+            found["left_out"] = found.get("left_out", {}) | document["left_out"]
     return found
