@@ -29,6 +29,7 @@ READINGS_LEFT_OUT: Final = "readings-left-out"
 NAME_NOT_KNOWN: Final = "unknown-name"
 RECIPE_GAP: Final = "gap-in-recipe"
 RECORD_OF_SEVERAL: Final = "quality-record-of-several-shots"
+RECORD_WITHOUT_SHOT: Final = "quality-record-without-shot"
 READINGS_WITHOUT_SHOT: Final = "readings-without-shot"
 
 ALERT_CODES: Final = {
@@ -57,6 +58,7 @@ ALERT_CODES: Final = {
     NAME_NOT_KNOWN: "a name is nearly one that is known: what it says is not used",
     RECIPE_GAP: "a recipe names an input and gives no value",
     RECORD_OF_SEVERAL: "molds share the shot id of a quality record that names none of them",
+    RECORD_WITHOUT_SHOT: "a quality record is of no shot that was poured before it",
     READINGS_WITHOUT_SHOT: "readings of a part name no mold, and the press has several",
 }
 """Every code with its meaning."""

@@ -50,24 +50,29 @@ def remarks(message: Message) -> list[Remark]:
     if isinstance(message, TelemetryFrame):
         return _of_frame(message)
     found = [*_near(message)]
-    if isinstance(message, QualityRecord) and not found:
-        found += _without_a_result(message)
+    if isinstance(message, QualityRecord):
+        found = found or [*_without_a_result(message)]
+        found += _left_out(message)
     if isinstance(message, ShotEvent | Order) and message.recipe is not None:
         found += _of_recipe(message.recipe)
     return found[:REMARKS_LIMIT]
 
 
 def _of_frame(frame: TelemetryFrame) -> list[Remark]:
-    found = [
-        Remark(left.reason, name, f"{name}: {left.words or left.reason}")
-        for name, left in frame.left_out.items()
-    ]
+    found = _left_out(frame)
     if not _WELL_KNOWN.issuperset(frame.sensors):
         for name, known in _near_sensors(tuple(frame.sensors)):
             found.append(_not_known(f"sensors.{name}", name, known))
     if frame.model_extra:
         found += _near(frame)
     return found[:REMARKS_LIMIT]
+
+
+def _left_out(message: TelemetryFrame | QualityRecord) -> list[Remark]:
+    return [
+        Remark(left.reason, name, f"{name}: {left.words or left.reason}")
+        for name, left in message.left_out.items()
+    ]
 
 
 @lru_cache(maxsize=1024)

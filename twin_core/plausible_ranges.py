@@ -106,6 +106,17 @@ RANGES: dict[str, Range] = {
 """Ranges of columns; those that are computed have none."""
 
 
+RESULTS = {
+    "rho_moulded_kg_per_m3": _DENSITY,
+    "rho_free_rise_kg_per_m3": _DENSITY,
+    "H_demold_shore": _SHORE,
+    "H_24h_shore": _SHORE,
+    "t_demold_safe_s": RANGES["qc_t_demold_safe_s"],
+    "defect_risk_operator": _SHARE,
+}
+"""Ranges of the results of a laboratory, by the names of the wire."""
+
+
 @lru_cache(maxsize=4096)
 def range_of(channel: str) -> Range:
     """Range of a channel; ``T_mold_C.1`` is one of several ``T_mold_C``.
@@ -131,6 +142,19 @@ def plausible(channel: str, value: float) -> str | None:
         return None
     if not math.isfinite(value):
         return f"{value} is no number"
+    return f"{value:g} is outside {found.low:g} to {found.high:g} ({found.reason})"
+
+
+def impossible_result(name: str, value: float) -> str | None:
+    """Words for why a result of a laboratory is impossible, or None when it is possible.
+
+    Args:
+        name: of ``RESULTS``.
+        value: the result, in the unit that ends the name.
+    """
+    found = RESULTS[name]
+    if found.holds(value):
+        return None
     return f"{value:g} is outside {found.low:g} to {found.high:g} ({found.reason})"
 
 

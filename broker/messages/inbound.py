@@ -8,6 +8,7 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from broker.errors import RefusalCode
 from broker.ids import Identifier, ShotKey
+from broker.messages.bad_results import BOUNDS, without_bad_results
 from broker.messages.base import (
     NAMES_LIMIT,
     Label,
@@ -212,6 +213,10 @@ class QualityRecord(Message):
     """Where it comes from: the laboratory, a camera, the page at the press."""
     record_id: Reference | None = None
     """Number of the record where it was made."""
+    left_out: Annotated[dict[Name, LeftOut], Field(max_length=LEFT_OUT_LIMIT)] = Field(
+        default_factory=dict
+    )
+    """Results that cannot be: texts, NaN, 120 Shore. The others are not lost with them."""
     corrects: EarlierRecord | None = None
     """The earlier record that this one replaces."""
     device_id: Identifier | None = None
@@ -221,7 +226,33 @@ class QualityRecord(Message):
     received_at: Timestamp | None = None
     """When the twin received it; senders leave it away."""
 
+    @classmethod
+    def prepared(cls, document: dict[str, Any]) -> dict[str, Any]:
+        """The document with what is no result in `left_out`."""
+        return without_bad_results(document, QUALITY_NAMES)
+
     @model_validator(mode="before")
     @classmethod
     def _first_generation(cls, data: Any) -> Any:
         return with_current_names(data, QUALITY_NAMES)
+
+    @property
+    def defects_found(self) -> tuple[str, ...] | None:
+        """Defects of the part; None where nobody can know: what was sent is no list of names."""
+        if "defects" in self.left_out and not self.defects:
+            return None
+        return tuple(self.defects)
+
+    @model_validator(mode="after")
+    def _has_a_result(self) -> Self:
+        if self.left_out and not self._says_something():
+            name, left = next(iter(self.left_out.items()))
+            more = f", and {len(self.left_out) - 1} more" if len(self.left_out) > 1 else ""
+            words = f"nothing of the record can be used: {left.words or left.reason}{more}"
+            raise refusal(RefusalCode.INVALID_FIELD, words, name)
+        return self
+
+    def _says_something(self) -> bool:
+        numbers = (getattr(self, name) for name in BOUNDS)
+        said = "defects" in self.model_fields_set and self.defects_found is not None
+        return said or any(value is not None for value in numbers)

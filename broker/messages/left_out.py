@@ -118,14 +118,14 @@ def _fault(part: str, value: object) -> dict[str, str] | None:
         return {"reason": NO_VALUE, "words": "null"}
     if part == "status":
         return _no_state(value)
-    return {"reason": NOT_A_NUMBER, "words": _no_number(value)}
+    return {"reason": NOT_A_NUMBER, "words": no_number(value)}
 
 
 def _no_state(value: object) -> dict[str, str] | None:
     if type(value) is bool:
         return None
     if type(value) is not str:
-        return {"reason": NOT_A_NUMBER, "words": f"{_shown(value)} is neither state nor number"}
+        return {"reason": NOT_A_NUMBER, "words": f"{shown(value)} is neither state nor number"}
     if len(value) > TEXT_LIMIT:
         words = f"a text of {len(value)} characters, at most {TEXT_LIMIT} are read"
         return {"reason": NOT_A_NUMBER, "words": words}
@@ -136,11 +136,12 @@ def _no_state(value: object) -> dict[str, str] | None:
     return None
 
 
-def _no_number(value: object) -> str:
+def no_number(value: object) -> str:
+    """Words for a value that is no number, with the number that a text means."""
     if not isinstance(value, str):
-        return f"{_shown(value)} is no number"
+        return f"{shown(value)} is no number"
     number = number_in(value)
-    return f"the text {_shown(value)}: send {'a number' if number is None else number}"
+    return f"the text {shown(value)}: send {'a number' if number is None else number}"
 
 
 def number_in(text: str) -> str | None:
@@ -157,7 +158,8 @@ def number_in(text: str) -> str | None:
     return plain.rstrip(".")
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value as it stood there, short."""
     """A value in at most some 80 printable characters."""
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -7,11 +7,14 @@ from typing import Any
 import click
 
 from edge_agent.cli.tables import print_table, say
-from edge_agent.logged_shots.quality_rows import merged
+from edge_agent.logged_shots.quality_rows import key_of_record, merged, pours_by_id
+from edge_agent.shots.data_quality_words import NOTHING, in_words
 
 Tables = dict[str, list[dict[str, Any]]]
 OF_ONE_SHOT = ("shot", "prediction", "quality", "event")
-"""Tables whose rows are printed; of the telemetry only the number."""
+"""Tables whose rows are printed; of the telemetry the number, and what was left out."""
+FRAMES_SHOWN = 10
+"""Frames with readings left out that are printed."""
 
 
 def shots_of(tables: Tables) -> list[dict[str, Any]]:
@@ -20,16 +23,18 @@ def shots_of(tables: Tables) -> list[dict[str, Any]]:
     Args:
         tables: as ``HistoryReader.shot`` returns them.
     """
-    found = []
+    found, pours = [], pours_by_id(tables["shot"])
+    keys = [
+        key_of_record(row, pours.get((row["site"], row["press"], row["shot_id"]), []))
+        for row in tables["quality"]
+    ]
     for row in tables["shot"]:
         key = row["shot_key"]
         of_key = {
             name: [one for one in rows if one.get("shot_key") == key]
             for name, rows in tables.items()
         }
-        records = of_key["quality"]
-        if len(tables["shot"]) == 1:  # nobody else's
-            records = tables["quality"]
+        records = [r for r, k in zip(tables["quality"], keys, strict=True) if k == key]
         found.append(
             {
                 "shot_key": key,
@@ -72,11 +77,26 @@ def print_shot(tables: Tables) -> None:
             hidden = ("document", "content")
             words = (f"{k}={v}" for k, v in row.items() if v is not None and k not in hidden)
             say("  ".join(words), "  ")
-    click.echo(f"telemetry: {len(tables['telemetry'])}")
+    _print_frames(tables["telemetry"])
     for shot in shots:
         of = f" of {shot['shot_key']}" if len(shots) > 1 else ""
         _print_quality(of, shot)
         _print_data_quality(of, shot["data_quality"])
+
+
+def _print_frames(frames: list[dict[str, Any]]) -> None:
+    """The number of frames, and the first of those in which readings were left out."""
+    worse = [frame for frame in frames if frame["left_out"]]
+    more = f", {len(worse)} with readings left out" if worse else ""
+    click.echo(f"telemetry: {len(frames)}{more}")
+    for frame in worse[:FRAMES_SHOWN]:
+        found = (
+            f"{name}: {left['reason']}" + (f", {left['words']}" if left.get("words") else "")
+            for name, left in frame["left_out"].items()
+        )
+        say(f"{frame['ts']} {frame['device_id']}  {'; '.join(found)}", "  ")
+    if len(worse) > FRAMES_SHOWN:
+        say(f"and {len(worse) - FRAMES_SHOWN} more; --output json has all", "  ")
 
 
 def _data_quality(row: dict[str, Any], predictions: list[dict[str, Any]]) -> dict[str, Any]:
@@ -98,21 +118,19 @@ def _print_quality(of: str, shot: dict[str, Any]) -> None:
     click.echo(f"quality{of}, {shot['quality_records_count']} records together")
     values = dict(shot["quality"])
     values["defects"] = ", ".join(values.get("defects", ())) or "none found"
+    for name, left in values.pop("left_out", {}).items():
+        say(f"left out: {name}, {left['reason']}: {left.get('words') or '-'}", "  ")
     say("  ".join(f"{name}={value}" for name, value in values.items()), "  ")
 
 
 def _print_data_quality(of: str, found: dict[str, Any]) -> None:
     click.echo(f"data quality{of}")
-    lines = []
-    for channel, reasons in sorted(found["readings_left_out"].items()):
-        counts = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
-        lines.append(f"left out of {channel}: {counts}")
-    lines += [f"{name} had no reading: {what}" for name, what in sorted(found["stood_in"].items())]
-    if found["corrected"]:
-        lines.append(f"corrected later: {', '.join(found['corrected'])}")
-    if found["clock_offset_s"] is not None:
-        lines.append(f"clock of the press: {found['clock_offset_s']:+.0f} s against the agent's")
-    if found["flags"]:
-        lines.append(f"also: {', '.join(found['flags'])}")
-    for line in lines or ["nothing was left out or corrected"]:
+    lines = in_words(
+        stood_in=found["stood_in"],
+        left_out=found["readings_left_out"],
+        corrected=found["corrected"],
+        flags=found["flags"],
+        clock_offset_s=found["clock_offset_s"],
+    )
+    for line in lines or [NOTHING]:
         say(line, "  ")

@@ -11,6 +11,7 @@ import click
 
 from edge_agent.cli.common import broker_options, fail, login_options, settings_of
 from edge_agent.cli.progress import Progress
+from edge_agent.cli.tables import say
 from edge_agent.cli.values import Number
 
 if TYPE_CHECKING:
@@ -109,6 +110,8 @@ def command(
         else:
             click.echo(_window(done.prediction))
             click.echo(bundle.compared_with(done.prediction))
+            for line in _of_the_data(done.prediction):
+                say(line, "  ")
         for reason in done.refused:
             click.echo(f"not sent: the quality record of {bundle.meta.shot_id}: {reason}", err=True)
         if done.refused:
@@ -123,6 +126,22 @@ def command(
     except KeyboardInterrupt:
         shown.end()
         sys.exit(130)
+
+
+def _of_the_data(p: Prediction) -> list[str]:
+    """Sentences on the data that the agent had of the shot."""
+    from edge_agent.shots.data_quality_words import NOTHING, in_words
+
+    found = p.data_quality
+    if found is None:
+        return []
+    lines = in_words(
+        stood_in=found.stood_in,
+        left_out=found.readings_left_out,
+        flags=found.flags,
+        clock_offset_s=found.clock_offset_s,
+    )
+    return [f"data: {line}" for line in lines or [NOTHING]]
 
 
 def _window(p: Prediction) -> str:

@@ -98,4 +98,4 @@ def _measured_lines(measured: Measured) -> list[str]:
             f"{c.peak_given:.4g} {unit} {measured.kind}, {c.peak_simulated:.4g} {unit} simulated "
             f"({c.peak_difference:+.2g} {difference})"
         )
-    return [*lines, *(f"  {note}" for note in measured.notes)]
+    return [*lines, *(f"  {note}" for note in (*measured.notes, *measured.data_quality))]

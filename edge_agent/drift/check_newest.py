@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from broker.timestamps import parse_timestamp
 from edge_agent.config.catalogue import read_catalogue
 from edge_agent.drift.schedule import DriftRequest, DriftVerdict
 from edge_agent.drift.windows import windows
@@ -76,21 +77,25 @@ async def _newest(request: DriftRequest) -> Columns:
     return {name: values[own] for name, values in columns.items()}
 
 
-def _keys(columns: Columns) -> list[list[str]]:
-    return [[str(value) for value in columns[name]] for name in ("site", "press", "shot_id")]
+def _keys(columns: Columns) -> list[list[Any]]:
+    """Site, press, mold and moment of the pour of each row: a ``shot_id`` comes again."""
+    poured_at = columns["poured_at"].astype("datetime64[us]").tolist()
+    texts = ([str(value) for value in columns[name]] for name in ("site", "press", "mold_id"))
+    return [*texts, poured_at]
 
 
 async def _predicted(
     reader: HistoryReader, since: datetime
-) -> dict[tuple[str, ...], dict[str, float]]:
-    """By shot and target: what a model expected at the pour."""
-    found: dict[tuple[str, ...], dict[str, float]] = {}
+) -> dict[tuple[Any, ...], dict[str, float]]:
+    """By mold, pour and target: what a model expected at the pour."""
+    found: dict[tuple[Any, ...], dict[str, float]] = {}
 
     def take(rows: list[dict[str, Any]]) -> None:
         for row in rows:
             correction = row["document"].get("correction")
             if row["basis"] == "poured" and correction:
-                key = row["site"], row["press"], row["shot_id"]
+                poured_at = parse_timestamp(row["poured_at"]).replace(tzinfo=None)
+                key = row["site"], row["press"], row["mold_id"], poured_at
                 found[key] = {
                     name: correction["values"][target.quantity]
                     for name, target in TARGETS.items()

@@ -84,6 +84,16 @@ def to_version_4(db: sqlite3.Connection, create: Callable[[Table], str]) -> None
     older_telemetry.set_aside(db, create)
 
 
+def to_version_5(db: sqlite3.Connection) -> None:
+    """Give telemetry a column for what was left out; no row is written anew.
+
+    Args:
+        db: within a transaction.
+    """
+    if "left_out" not in {row[1] for row in db.execute("PRAGMA table_info(telemetry)")}:
+        db.execute("ALTER TABLE telemetry ADD COLUMN left_out TEXT")
+
+
 def _copy(name: str, revision: str) -> str:
     """SQL that fills a new table from the renamed one."""
     columns = [column for column in TABLES[name].columns if column not in _OF_VERSION_4]

@@ -18,7 +18,8 @@ OLDER = "telemetry_older"
 VIEW = "telemetry_all"
 """All telemetry, for readers."""
 ROWS_AT_ONCE = 2_000
-_KEPT = [name for name in TABLES["telemetry"].columns if name not in ("received_at", "content")]
+_NEWER = ("received_at", "content", "left_out")
+_KEPT = [name for name in TABLES["telemetry"].columns if name not in _NEWER]
 _READINGS = ("mold_id", "sensors", "metrics", "status", "simulated")
 _CONTENT = f"older_content({names(_READINGS)})"
 _THERE = f"SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '{OLDER}'"
@@ -95,7 +96,7 @@ def is_repeat(db: sqlite3.Connection, values: Sequence[Any]) -> bool:
         db: prepared.
         values: of the row, in the order of the columns.
     """
-    return db.execute(_REPEATED, values).fetchone() is not None
+    return db.execute(_REPEATED, values[:_COMPARED]).fetchone() is not None
 
 
 def _repeated() -> str:
@@ -112,6 +113,8 @@ def _repeated() -> str:
 
 
 _REPEATED = _repeated()
+_COMPARED = list(TABLES["telemetry"].columns).index("content") + 1
+"""Columns that the statement takes; those behind them are newer."""
 
 
 def _older_content(

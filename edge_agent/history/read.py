@@ -53,7 +53,7 @@ T = TypeVar("T")
 CHUNK = 5_000
 """Rows in memory at once while a table is read."""
 OLDER = ": tables of an older program; the agent or `pur-mold-twin history upgrade` updates them"
-_NEW_NAMES = ("shot_key", "received_at", "content", "corrected", VIEW, "event")
+_NEW_NAMES = ("shot_key", "received_at", "content", "corrected", VIEW, "event", "left_out")
 """Columns and tables that older tables lack: an error of the database names them."""
 ORDERS = {
     "shot": ("poured_at",),

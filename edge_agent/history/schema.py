@@ -77,6 +77,7 @@ TABLES = {
             "simulated": "flag",
             "received_at": "time",
             "content": "text",
+            "left_out": "json",
         },
         ("site", "press", "device_id", "ts", "seq", "content"),
     ),
@@ -215,6 +216,8 @@ def telemetry_row(
     head += "" if shot_key is None else f'"shot_key":"{shot_key}",'
     head += "" if received_at is None else f'"received_at":"{format_timestamp(received_at)}",'
     filled = _OF_A_FRAME | {name for name in _OFTEN_EMPTY if getattr(frame, name)}
+    if frame.left_out:
+        filled |= {"left_out"}
     return HistoryRow("telemetry", head + frame.model_dump_json(include=filled)[1:])
 
 

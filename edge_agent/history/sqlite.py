@@ -28,7 +28,7 @@ from edge_agent.spool.sqlite_files import (
     tighten,
 )
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 PAGE_BYTES = 2048
 """Of a new file. A delivery writes whole pages: with 4096 a sixth more (docs/decisions/0019)."""
 LOG_PAGES = 4000
@@ -215,8 +215,10 @@ class SqliteHistory:
                 return
             if version in (1, 2):
                 older_tables.to_version_3(self._db, _create)
-            if version:
+            if version in (1, 2, 3):
                 older_tables.to_version_4(self._db, _create)
+            if version:
+                older_tables.to_version_5(self._db)
             for table in TABLES.values():
                 self._db.execute(_create(table))
             for index in _INDEXES:

@@ -8,8 +8,9 @@ agent that takes over a press begins with the shots that this agent sees.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from broker.messages import QualityRecord
 from broker.topics import PressAddress
 from edge_agent.logged_shots.logged_shot import lab_record
+from edge_agent.logged_shots.quality_rows import Said, replaced_at
 from edge_agent.logs import get_logger
 from edge_agent.shots.shot import Shot
 from twin_core.learning.columns import INPUTS, TARGETS
@@ -42,6 +44,18 @@ class Record(BaseModel):
     numbers: dict[str, float | None]
     defects: tuple[str, ...] | None = None
     risk: float | None = None
+    ts: datetime | None = None
+    """When it was measured; None in rows of older programs, as the next three."""
+    record_id: str | None = None
+    corrects_id: str | None = None
+    corrects_ts: datetime | None = None
+
+    def said(self) -> Said:
+        """Its names, and the name of the record that it corrects."""
+        known_at = datetime.fromtimestamp(self.at_s, UTC)
+        return Said(
+            known_at, self.ts or known_at, self.record_id, self.corrects_id, self.corrects_ts
+        )
 
     def columns(self) -> Row:
         """Its ``qc_`` columns, without what is impossible."""
@@ -51,7 +65,8 @@ class Record(BaseModel):
 class Earlier(BaseModel):
     """Row that is kept of a shot."""
 
-    key: tuple[str, str, str, str]
+    key: tuple[str, str, str, str] | tuple[str, str, str, str, str]
+    """Of a ``ShotKey``; an older program kept no ``shot_key``."""
     poured_at_s: float | None = None
     poured: Row = {}
     """How it was poured, and its ``sim_`` columns that something is compared with."""
@@ -90,7 +105,7 @@ class EarlierShots:
             except ValidationError as error:
                 get_logger().warning("earlier_shot_unreadable", error=str(error)[:500])
         for row in sorted(rows, key=lambda row: row.began_s):
-            self._of_mold(row.shot)[row.shot.shot_id] = row
+            self._of_mold(row.shot)[row.shot.name] = row
         self._tell(rows)
 
     def __len__(self) -> int:
@@ -164,39 +179,49 @@ class EarlierShots:
             state: takes what is to be kept.
             received_at: when it arrived; None counts as when it was measured.
         """
-        key = ShotKey(press.site, press.press, record.mold_id or "", record.shot_id)
-        mold_id = self._past.mold_of(key) or ""
-        if (key.address, mold_id) not in self._rows:
-            mold_id = ""  # no shot of this mold is known, and names of molds may be anything
-        key = key._replace(mold_id=mold_id)
+        known_at = received_at or record.ts
+        key = ShotKey(
+            *(press.site, press.press, record.mold_id or "", record.shot_id), record.shot_key or ""
+        )
+        key = self._past.shot_of(key, record.ts.timestamp())
+        if (key.address, key.mold_id) not in self._rows:
+            key = key._replace(mold_id="")  # no shot of this mold is known: it may be anything
         found = lab_record(record)
         new = Record(
-            at_s=(received_at or record.ts).timestamp(),
+            at_s=known_at.timestamp(),
             numbers=dict(found.numbers),
             defects=found.defects,
             risk=found.risk,
+            ts=record.ts,
+            record_id=record.record_id,
+            corrects_id=None if record.corrects is None else record.corrects.record_id,
+            corrects_ts=None if record.corrects is None else record.corrects.ts,
         )
-        known = self._of_mold(key).get(key.shot_id, Earlier(key=key)).records
+        known = self._of_mold(key).get(key.name, Earlier(key=key)).records
         same = {"numbers", "defects", "risk"}
-        if any(other.model_dump(include=same) == new.model_dump(include=same) for other in known):
-            return
-        self._past.lab(key, new.at_s, new.columns())
-        self._write(key, {"records": [*known, new][-RECORDS_MAX:]}, state)
+        for other, until in zip(known, replaced_at([r.said() for r in known]), strict=True):
+            if until is None and other.model_dump(include=same) == new.model_dump(include=same):
+                return
+        records = sorted([*known, new], key=lambda one: one.at_s)[-RECORDS_MAX:]
+        self._past.forget_lab(key)
+        for one, until_s in _with_end(records):
+            self._past.lab(key, one.at_s, one.columns(), until_s)
+        self._write(key, {"records": records}, state)
 
     def _write(self, key: ShotKey, changed: dict[str, Any], state: State) -> None:
         rows = self._of_mold(key)
-        old = rows.get(key.shot_id, Earlier(key=key))
+        old = rows.get(key.name, Earlier(key=key))
         row = old.model_copy(update=changed)
-        if row == rows.get(key.shot_id):
+        if row == rows.get(key.name):
             return
-        rows[key.shot_id] = row
-        state[EARLIER_SCOPE, "/".join(key)] = row.model_dump(mode="json")
+        rows[key.name] = row
+        state[EARLIER_SCOPE, _text(key)] = row.model_dump(mode="json")
         while len(rows) > WAITING_MAX:
             oldest = next(iter(rows.values())).shot
             if len(rows) <= ROWS_MAX and self._past.counts(oldest):
                 break
-            del rows[oldest.shot_id]
-            state[EARLIER_SCOPE, "/".join(oldest)] = None
+            del rows[oldest.name]
+            state[EARLIER_SCOPE, _text(oldest)] = None
 
     def _of_mold(self, key: ShotKey) -> dict[str, Earlier]:
         return self._rows.setdefault((key.address, key.mold_id), {})
@@ -224,10 +249,20 @@ def _events(row: Earlier, past: PastResults) -> Iterable[tuple[float, int, Calla
             past.closed(shot, known_s, row.measured, opened=opened, closed_at_s=closed_at_s)
 
         yield known_s, 1, tell
-    for record in row.records:
-        at_s, columns = record.at_s, record.columns()
-        yield at_s, 2, lambda at_s=at_s, columns=columns: past.lab(shot, at_s, columns)  # type: ignore[misc]
+    for record, until_s in _with_end(row.records):
+        yield record.at_s, 2, partial(past.lab, shot, record.at_s, record.columns(), until_s)
+
+
+def _with_end(records: Sequence[Record]) -> Iterator[tuple[Record, float]]:
+    """Records in order of time, each with when another one corrected it [s]."""
+    times = replaced_at([record.said() for record in records])
+    for record, time in zip(records, times, strict=True):
+        yield record, math.inf if time is None else time.timestamp()
 
 
 def _key(shot: Shot) -> ShotKey:
-    return ShotKey(shot.site, shot.press, shot.mold_id, shot.shot_id)
+    return ShotKey(shot.site, shot.press, shot.mold_id, shot.shot_id, shot.shot_key)
+
+
+def _text(key: ShotKey) -> str:
+    return "/".join(key[:4]) + (f"/{key.shot_key}" if key.shot_key else "")

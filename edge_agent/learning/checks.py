@@ -76,8 +76,8 @@ RULES = {
     "records_disagree": Rule("contradictory", "two quality records of a shot differ by more than "
                              "5 % in density, 10 Shore, or 20 % in the demould time; the later "
                              "one counts"),
-    "record_before_pour": Rule("contradictory", "a quality record is older than the pour: a clock "
-                               "is wrong"),
+    "record_before_pour": Rule("contradictory", "a quality record is older than the pour, and left "
+                               "out: a clock is wrong, or an earlier shot had the id"),
     "end_before_pour": Rule("contradictory", "the shot ended before it was poured: a clock is "
                             "wrong"),
     "shot_repeated": Rule("repeated", "the source has the shot again; the first one counts"),
@@ -211,11 +211,13 @@ class Inspector:
             if any(_same(record, other) for other in kept):
                 self.findings.add("record_repeated", shot_id)
                 continue
-            kept.append(record)
-            if record.known_at is None:
+            measured_at = record.measured_at or record.known_at
+            if measured_at is None:
                 self.findings.add("lab_time_missing", shot_id)
-            elif shot.poured_at is not None and record.known_at < shot.poured_at:
-                self.findings.add("record_before_pour", shot_id, words=str(record.known_at))
+            elif shot.poured_at is not None and measured_at < shot.poured_at:
+                self.findings.add("record_before_pour", shot_id, words=str(measured_at))
+                continue
+            kept.append(record)
         if not kept:
             self.findings.add("record_missing", shot_id)
         for before, after in pairwise(kept):
@@ -276,4 +278,7 @@ def _known(record: LabRecord) -> float:
 
 
 def _same(a: LabRecord, b: LabRecord) -> bool:
-    return (a.numbers, a.defects, a.risk) == (b.numbers, b.defects, b.risk)
+    """Whether a record says again, at another time perhaps, what an earlier one says."""
+    return b.replaced_at is None and (
+        (a.numbers, a.defects, a.risk) == (b.numbers, b.defects, b.risk)
+    )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edge_agent.config.catalogue import Catalogue
 from edge_agent.learning.checks import Findings, Inspector
 from edge_agent.learning.physics_columns import simulate_columns
-from edge_agent.logged_shots.logged_shot import LoggedShot
+from edge_agent.logged_shots.logged_shot import LabRecord, LoggedShot
 from edge_agent.shots.scenario import scenario_of
 from twin_core import PHYSICS_HASH
 from twin_core.arrays import Array
@@ -48,10 +48,9 @@ class Draft:
     simulated: bool
     row: Row
     """Columns so far."""
-    records: list[tuple[datetime | None, Row]] = field(default_factory=list)
-    """``qc_`` columns of each quality record, and when it became known; oldest first."""
-    replaced: list[Row] = field(default_factory=list)
-    """Those that a later record corrects: they were known, and do not count in the end."""
+    records: list[tuple[datetime | None, Row, datetime | None]] = field(default_factory=list)
+    """When each quality record became known, its ``qc_`` columns, and when another one corrected
+    it, so that it does not count any more; oldest first."""
     known_at: datetime | None = None
     """When the end of the shot became known; None is when it ended."""
     parameters_hash: str = ""
@@ -149,12 +148,10 @@ class Builder:
         elif shot.outcome == "aborted":
             draft.kept = False
             self.findings.add("aborted", shot.key.shot_id)
-        for record in self._inspector.records(shot) if draft.kept else shot.records:
+        for record in self._inspector.records(shot) if draft.kept else _after_pour(shot):
             row = lab_columns(record.numbers, record.defects, record.risk)
             row = self._inspector.possible(shot.key.shot_id, row)
-            draft.records.append((record.known_at, row))
-            if record.replaced:
-                draft.replaced.append(row)
+            draft.records.append((record.known_at, row, record.replaced_at))
         return draft
 
     def _look_at(self, shot: LoggedShot, draft: Draft) -> None:
@@ -212,21 +209,22 @@ class Builder:
 
     def _walk(self, drafts: list[Draft]) -> None:
         """Event after event, as the press and the laboratory lived it."""
-        events: list[tuple[float, int, int, Draft, Row]] = []
+        events: list[tuple[float, int, int, Draft, Row, float]] = []
         for number, draft in enumerate(drafts):
             if draft.poured_at is None:
                 draft.row |= PastResults().known(draft.key, 0.0, draft.row)
                 continue
-            events.append((draft.poured_at.timestamp(), 0, number, draft, draft.row))
+            events.append((draft.poured_at.timestamp(), 0, number, draft, draft.row, math.inf))
             if draft.closed_at is not None:
                 end_known_at = draft.known_at or draft.closed_at
-                events.append((end_known_at.timestamp(), 1, number, draft, draft.row))
-            for known_at, row in draft.records:
+                events.append((end_known_at.timestamp(), 1, number, draft, draft.row, math.inf))
+            for known_at, row, until in draft.records:
                 if known_at is not None:
-                    events.append((known_at.timestamp(), 2, number, draft, row))
+                    until_s = math.inf if until is None else until.timestamp()
+                    events.append((known_at.timestamp(), 2, number, draft, row, until_s))
         events.sort(key=lambda event: event[:3])
         past = PastResults()
-        for at_s, what, _number, draft, row in events:
+        for at_s, what, _number, draft, row, until_s in events:
             match what:
                 case 0 if draft.kept:
                     draft.row |= past.poured(draft.key, at_s, row)
@@ -235,9 +233,9 @@ class Builder:
                     seen, ended_s = row if draft.kept else {}, draft.closed_at.timestamp()
                     past.closed(draft.key, at_s, seen, opened=draft.opened, closed_at_s=ended_s)
                 case 2:
-                    past.lab(draft.key, at_s, row)
+                    past.lab(draft.key, at_s, row, until_s)
         for draft in drafts:
-            valid = [row for _, row in draft.records if all(row is not r for r in draft.replaced)]
+            valid = [row for _, row, replaced_at in draft.records if replaced_at is None]
             draft.row |= merged_lab_columns([lab_columns({}, None, None), *valid])
 
     def _check(self, draft: Draft) -> None:
@@ -287,6 +285,16 @@ def _utc(at: datetime | None) -> np.datetime64:
     if at is None:
         return np.datetime64("NaT", "us")
     return np.datetime64(at.replace(tzinfo=None), "us")
+
+
+def _after_pour(shot: LoggedShot) -> list[LabRecord]:
+    """Records of a shot that were not measured before its pour."""
+    poured_at = shot.poured_at
+    return [
+        record
+        for record in shot.records
+        if poured_at is None or record.measured_at is None or record.measured_at >= poured_at
+    ]
 
 
 def _order(draft: Draft) -> tuple[float, ShotKey]:

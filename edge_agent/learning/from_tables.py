@@ -55,7 +55,7 @@ def from_files(
         row = look.possible(shot_id, _numbers(known, number, MEASURED))
         records = {name: value for name, value in row.items() if name.startswith("qc_")}
         if any(not math.isnan(value) for value in records.values()):
-            draft.records = [(None, records)]
+            draft.records = [(None, records, None)]
         else:
             findings.add("record_missing", shot_id)
         if draft.poured_at is None:

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from edge_agent.history.read import HistoryReader, RowFilter
-from edge_agent.logged_shots.quality_rows import in_order, replaced_by_later
+from edge_agent.logged_shots.quality_rows import key_of_record, that_count
+from edge_agent.shots.named_shots import Pour
 from twin_core.arrays import Array
 from twin_core.learning.columns import TARGETS
 from twin_core.learning.features import lab_columns
@@ -58,13 +59,8 @@ async def model_errors(
         StoreError: it cannot be read.
     """
     shots: dict[tuple[str, str, str], _Shot] = {}
-    newest: dict[tuple[str, str, str], _Shot] = {}
-    """By ``shot_id``: the shot of a record that does not know its ``shot_key``."""
-
-    def of(row: Mapping[str, Any]) -> _Shot | None:
-        if row["shot_key"] is None:
-            return newest.get((row["site"], row["press"], row["shot_id"]))
-        return shots.get((row["site"], row["press"], row["shot_key"]))
+    pours: dict[tuple[str, str, str], list[Pour]] = {}
+    """By ``shot_id``, for records that do not know their ``shot_key``."""
 
     def predictions(rows: list[dict[str, Any]]) -> None:
         for row in rows:
@@ -77,11 +73,13 @@ async def model_errors(
                 if found and found["values"]:
                     shot.predicted[found["model"]] = found["values"]
             shots[row["site"], row["press"], row["shot_key"]] = shot
-            newest[row["site"], row["press"], row["shot_id"]] = shot
+            poured_at = datetime.fromisoformat(row["poured_at"])
+            pour = Pour(shot_key=row["shot_key"], mold_id=row["mold_id"] or "", poured_at=poured_at)
+            pours.setdefault((row["site"], row["press"], row["shot_id"]), []).append(pour)
 
     def results(rows: list[dict[str, Any]]) -> None:
         for row in rows:
-            shot = of(row)
+            shot = shots.get((row["site"], row["press"], row["shot_key"]))
             if shot is not None and row["outcome"] == "demolded":
                 shot.measured |= {
                     "meas_p_max_bar": _number(row["p_cavity_max_bar"]),
@@ -92,19 +90,19 @@ async def model_errors(
 
     def collect(rows: list[dict[str, Any]]) -> None:
         for row in rows:
-            records.setdefault((row["site"], row["press"], row["shot_id"]), []).append(row)
+            site, press = row["site"], row["press"]
+            key = key_of_record(row, pours.get((site, press, row["shot_id"]), []))
+            if key is not None and (site, press, key) in shots:
+                records.setdefault((site, press, key), []).append(row)
 
     which = RowFilter(since)
     for table, take in (("prediction", predictions), ("shot", results), ("quality", collect)):
         progress(table)
         await reader.each(table, which, take)
-    for rows in records.values():
-        known = in_order(rows)
-        for row, replaced in zip(known, replaced_by_later(known), strict=True):
-            shot = of(row)
-            if shot is not None and not replaced:
-                columns = lab_columns(row["document"], None, None).items()
-                shot.measured |= {name: value for name, value in columns if not np.isnan(value)}
+    for of_shot, rows in records.items():
+        for row in that_count(rows):
+            columns = lab_columns(row["document"], None, None).items()
+            shots[of_shot].measured |= {name: v for name, v in columns if not np.isnan(v)}
     shots_in_time = sorted(shots.values(), key=lambda shot: shot.poured_at)
     labels = sorted({label for shot in shots_in_time for label in shot.predicted})
     return ModelErrors(

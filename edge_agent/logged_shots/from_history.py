@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +10,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from broker.messages import QualityRecord, Recipe
-from broker.timestamps import LATEST
 from edge_agent.history.read import HistoryReader, RowFilter
 from edge_agent.logged_shots.logged_shot import (
     LAB_NUMBERS,
@@ -19,15 +18,25 @@ from edge_agent.logged_shots.logged_shot import (
     lab_record,
     series_of,
 )
-from edge_agent.logged_shots.quality_rows import in_order, known_at, replaced_by_later
+from edge_agent.logged_shots.quality_rows import (
+    ById,
+    in_order,
+    key_of_early_record,
+    key_of_record,
+    known_at,
+    pours_by_id,
+    replaced_at,
+    said,
+)
+from edge_agent.shots.named_shots import Pour
 from edge_agent.shots.readings import INPUT_SIGNALS, inputs_at
 from edge_agent.shots.shot import Reading
 from twin_core.learning.past_results import ShotKey
 from twin_core.plausible_ranges import SERIES
 
-Latest = dict[str, tuple[datetime, float]]
-Records = dict[tuple[str, str, str, str | None], list[LabRecord]]
-"""By site, press, ``shot_id`` and ``shot_key``; the last is None where it was not known."""
+Latest = dict[str, Reading]
+Records = dict[tuple[str, str, str], list[LabRecord]]
+"""By site, press and ``shot_key``."""
 
 
 @dataclass
@@ -68,14 +77,14 @@ async def from_history(
     await reader.each(
         "shot", RowFilter(since, until=until), _counted("shot", rows.extend, progress)
     )
-    of_shots: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    of_shots: dict[ById, list[dict[str, Any]]] = {}
 
     def keep(found: list[dict[str, Any]]) -> None:
         for row in found:
             of_shots.setdefault((row["site"], row["press"], row["shot_id"]), []).append(row)
 
     await reader.each("quality", RowFilter(since), _counted("quality", keep, progress))
-    records = _records(of_shots.values())
+    records = _records(of_shots, pours_by_id(rows))
     walk = _Walk(rows, records, take, timedelta(seconds=signal_age_max_s), timeout_s)
     if walk.shots:
         first = min(shot.begun_at for shot in walk.shots) - timedelta(seconds=signal_age_max_s)
@@ -141,7 +150,7 @@ class _Walk:
                 scope = row["site"], row["press"], row["mold_id"]
                 latest = self._signals.setdefault(scope, {})
                 for name in inputs:
-                    latest[name] = ts, sensors[name]
+                    latest[name] = Reading(ts=ts, value=sensors[name])
             measured = [name for name in SERIES if name in sensors]
             if measured:
                 shot = self._shot_of(row, ts)
@@ -167,15 +176,11 @@ class _Walk:
         while self._poured < len(shots) and shots[self._poured].poured_at < ts:
             shot = shots[self._poured]
             site, press = shot.row["site"], shot.row["press"]
-            scopes = (
-                self._signals.get((site, press, None), {}),
-                self._signals.get((site, press, shot.row["mold_id"]), {}),
-            )
-            readings = [
-                {name: [Reading(ts=at, value=value)] for name, (at, value) in scope.items()}
-                for scope in scopes
+            scopes = [
+                self._signals.get((site, press, mold_id), {}).get
+                for mold_id in (None, shot.row["mold_id"])
             ]
-            shot.inputs = inputs_at(shot.poured_at, readings, self._age_max)
+            shot.inputs = inputs_at(shot.poured_at, scopes, self._age_max)
             self._poured += 1
 
     def _shot_of(self, row: dict[str, Any], ts: datetime) -> _Open | None:
@@ -200,12 +205,6 @@ class _Walk:
             inputs = {name: reading.value for name, reading in shot.inputs.items()}
             self._take(self._logged(shot.row, shot.poured_at, inputs, shot.series))
 
-    def _records_of(self, row: dict[str, Any]) -> tuple[LabRecord, ...]:
-        """Records of the shot, and those of its id that know no shot, in order of time."""
-        keys = (_record_key(row, row["shot_key"]), _record_key(row, None))
-        found = [record for key in keys for record in self._records.get(key, [])]
-        return tuple(sorted(found, key=lambda record: record.known_at or LATEST))
-
     def _logged(
         self,
         row: dict[str, Any],
@@ -214,7 +213,9 @@ class _Walk:
         series: dict[str, list[tuple[float, float]]],
     ) -> LoggedShot:
         return LoggedShot(
-            key=ShotKey(row["site"], row["press"], row["mold_id"], row["shot_id"]),
+            key=ShotKey(
+                *(row["site"], row["press"], row["mold_id"], row["shot_id"]), row["shot_key"]
+            ),
             system_id=row["system_id"],
             recipe=_recipe(row["recipe"]),
             poured_at=poured_at,
@@ -223,23 +224,31 @@ class _Walk:
             outcome=row["outcome"],
             inputs=inputs,
             series={name: series_of(readings) for name, readings in series.items()},
-            records=self._records_of(row),
+            records=tuple(self._records.get((row["site"], row["press"], row["shot_key"]), ())),
             simulated=bool(row["simulated"]),
         )
 
 
-def _record_key(row: Mapping[str, Any], key: str | None) -> tuple[str, str, str, str | None]:
-    return row["site"], row["press"], row["shot_id"], key
-
-
-def _records(of_shots: Iterable[list[dict[str, Any]]]) -> Records:
-    """Records by shot, those that a later one corrects marked."""
+def _records(
+    of_ids: Mapping[ById, Sequence[Mapping[str, Any]]], pours: Mapping[ById, list[Pour]]
+) -> Records:
+    """Records by shot, in order of time, with when another one corrected them."""
     records = Records()
-    for rows in of_shots:
-        known = in_order(rows)
-        for row, replaced in zip(known, replaced_by_later(known), strict=True):
-            key = _record_key(row, row["shot_key"])
-            records.setdefault(key, []).append(replace(_record(row), replaced=replaced))
+    for by_id, rows in of_ids.items():
+        of_shots: dict[str, list[Mapping[str, Any]]] = {}
+        for row in rows:
+            of_id = pours.get(by_id, [])
+            key = key_of_record(row, of_id) or key_of_early_record(row, of_id)
+            if key is not None:
+                of_shots.setdefault(key, []).append(row)
+        for key, of_shot in of_shots.items():
+            known = in_order(of_shot)
+            times = replaced_at([said(row) for row in known])
+            found = [
+                replace(_record(row), replaced_at=time)
+                for row, time in zip(known, times, strict=True)
+            ]
+            records[by_id[0], by_id[1], key] = found
     return records
 
 
@@ -251,7 +260,8 @@ def _record(row: Mapping[str, Any]) -> LabRecord:
         numbers = {name: row.get(name) for name in LAB_NUMBERS}
         defects = None if row["defects"] is None else tuple(row["defects"])
         found = LabRecord(known, numbers, defects, row["defect_risk_operator"])
-    return replace(found, known_at=known)
+    measured = datetime.fromisoformat(row["ts"])
+    return replace(found, known_at=known, measured_at=measured)
 
 
 def _recipe(columns: dict[str, Any] | None) -> Recipe | None:

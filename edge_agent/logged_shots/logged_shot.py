@@ -25,8 +25,9 @@ class LabRecord:
     defects: tuple[str, ...] | None = None
     """What was found; None if nobody looked."""
     risk: float | None = None
-    replaced: bool = False
-    """A later record corrects this one: it was known, and does not count any more."""
+    measured_at: datetime | None = None
+    replaced_at: datetime | None = None
+    """When a record became known that corrects this one, which does not count any more."""
 
 
 LAB_NUMBERS = ("rho_moulded_kg_per_m3", "H_demold_shore", "H_24h_shore", "t_demold_safe_s")
@@ -35,7 +36,7 @@ LAB_NUMBERS = ("rho_moulded_kg_per_m3", "H_demold_shore", "H_24h_shore", "t_demo
 def lab_record(record: QualityRecord) -> LabRecord:
     """A quality record of the wire."""
     numbers = {name: getattr(record, name) for name in LAB_NUMBERS}
-    return LabRecord(record.ts, numbers, tuple(record.defects), record.defect_risk_operator)
+    return LabRecord(record.ts, numbers, record.defects_found, record.defect_risk_operator)
 
 
 @dataclass(frozen=True)

@@ -256,6 +256,31 @@ def record_of_several(
     return _alert(press, now, codes.RECORD_OF_SEVERAL, "warning", words, evidence=evidence)
 
 
+def record_without_shot(
+    press: PressAddress, record: QualityRecord, knows_id: bool, now: datetime
+) -> Alert:
+    """A quality record that is older than every pour of its id, or whose id is not known.
+
+    Args:
+        press: press that it names.
+        record: the record.
+        knows_id: there is a shot of this id, poured later.
+        now: the agent's time.
+    """
+    why = (
+        f"was measured at {record.ts.isoformat()}, before every known pour of a shot of this id: "
+        "the clock of the laboratory is wrong, or an earlier shot had the id"
+        if knows_id
+        else "names no shot among the last that this agent has followed"
+    )
+    words = (
+        f"a quality record of shot {record.shot_id} {why}: it is stored without a shot_key; "
+        "send shot_key, or correct shot_id or ts"
+    )
+    evidence: dict[str, float | str] = {"shot_id": record.shot_id}
+    return _alert(press, now, codes.RECORD_WITHOUT_SHOT, "warning", words, evidence=evidence)
+
+
 def readings_without_shot(press: PressAddress, frame: TelemetryFrame, now: datetime) -> Alert:
     """Readings of a part that name neither mold nor shot."""
     words = (

@@ -1,50 +1,31 @@
-"""assemble: frames and events -> shots. A state machine without clock or disk; time is an argument.
+"""assemble: events -> shots. A state machine without clock or disk; time is an argument.
 
 A shot is started, poured, cures, and ends demolded, aborted, superseded by the next shot of its
 mold, or timed out. Messages may come twice, late, out of order, or not at all: times decide, not
-the order of arrival, and nothing is final against what comes late.
+the order of arrival, and nothing is final against what comes late. Where readings belong is
+in ``readings_of_shots``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import zip_longest
 from typing import Literal
 
 from broker.messages import ShotEvent, TelemetryFrame
 from broker.topics import PressAddress
+from edge_agent.pipeline.readings_of_shots import OfFrame, ReadingsOfShots
 from edge_agent.pipeline.shots_in_work import ShotsInWork
-from edge_agent.shots import shot_readings
-from edge_agent.shots.cure_readings import us
-from edge_agent.shots.frame_log import CHANNELS, FrameLog
-from edge_agent.shots.readings import INPUT_SIGNALS
-from edge_agent.shots.shot import Reading, Shot
+from edge_agent.shots.shot import Shot
 from edge_agent.shots.shot_key import shot_key
 from edge_agent.shots.steps import Group, fingerprint, grouped, step
 
 REACH = timedelta(hours=12)
 """An ended shot takes late messages for this long, then only the history knows it."""
-NAMELESS_MOLDS = 16
-"""A press with more molds has to name them in its readings."""
 NO_OFFSET = timedelta()
 Judged = Literal["new", "repeat", "contradicts", "too-late"]
 Horizon = dict[tuple[PressAddress, str], datetime]
-
-
-@dataclass
-class OfFrame:
-    """What became of a frame."""
-
-    shot: Shot | None
-    """The shot it belongs to, as far as it is known."""
-    changed: list[Shot] = field(default_factory=list)
-    """Shots that it changes."""
-    repeat: bool = False
-    """An equal one has come before."""
-    homeless: bool = False
-    """Readings of a part that name neither mold nor shot, while several shots cure."""
 
 
 class Assembler:
@@ -71,18 +52,12 @@ class Assembler:
         """Shots that were ended because their press has too many; whoever tells it takes them."""
         self.left_over: list[Shot] = []
         """Ended shots that no late message will reach any more; the same."""
-        self._log = FrameLog()
-        self._kept = {shot.shot_key for shot in shots}
-        """Of these earlier frames are not in the log."""
-        self._nameless: set[PressAddress] = set()
-        """Presses that have sent readings of a part without a name."""
-        self._stale: dict[str, Shot] = {}
-        """Shots whose readings must be computed anew."""
+        self.readings = ReadingsOfShots(self.shots, timedelta(seconds=signal_age_max_s))
         self.renew(signal_age_max_s, timeout_s)
 
     def renew(self, signal_age_max_s: float, timeout_s: float) -> None:
         """Go on with other limits."""
-        self._age_max = timedelta(seconds=signal_age_max_s)
+        self.readings.age_max = timedelta(seconds=signal_age_max_s)
         self._timeout = timedelta(seconds=timeout_s)
         self._newest: dict[PressAddress, datetime] = {}
         """The press's time, as far as its messages told it."""
@@ -91,7 +66,7 @@ class Assembler:
 
     def adopt(self, shot: Shot) -> None:
         """Follow a shot that another agent has followed."""
-        self._kept.add(shot.shot_key)
+        self.readings.adopt(shot)
         self.shots.add(shot)
 
     def judge(self, press: PressAddress, event: ShotEvent, offset: timedelta = NO_OFFSET) -> Judged:
@@ -137,15 +112,14 @@ class Assembler:
         for mold_id in molds:
             changed += [shot for shot in self._ends(press, mold_id) if shot not in changed]
         for shot in changed:
-            self._collect_inputs(shot)
+            self.readings.collect_inputs(shot)
         if changed:
             begins += [shot.begun_at for shot in changed]
             since = min((begin for begin in begins if begin is not None), default=event.ts)
-            beside = self._beside(press, of_id, molds, since)
+            beside = self.readings.beside(press, of_id, molds, since)
             changed += [shot for shot in beside if shot not in changed]
-        for shot in changed:
-            self._make_stale(shot)
-        self.settle()
+        self.readings.changed_by_event(changed)
+        self.readings.settle()
         newest = next((shot for shot in changed if event in shot.events), None)
         if newest is not None:
             changed += self._bound(newest)
@@ -163,36 +137,11 @@ class Assembler:
             offset: of the press's clock, where that is wrong.
         """
         self._hear(press, frame.ts - offset)
-        new = self._log.add(press, frame, shot_readings.logged(frame))
-        shot = self.shot_of(press, frame)
-        if not new:
-            return OfFrame(shot, repeat=True)
-        changed = self._touched(press, frame)
-        if shot is not None:
-            in_log = self._is_in_log(shot)
-            if not in_log or shot_readings.follows(shot, frame):
-                shot_readings.add(shot, frame, in_log=in_log)
-            else:
-                shot_readings.keep_latest(shot, frame)
-                shot_readings.count_beyond_the_log(shot, frame)
-                self._make_stale(shot)
-            changed = [shot, *(other for other in changed if other is not shot)]
-        named = frame.mold_id is not None or frame.shot_id is not None
-        homeless = not named and shot is None and len(self._curing(press, frame)) > 1
-        return OfFrame(shot, changed, homeless=homeless)
+        return self.readings.frame(press, frame)
 
     def settle(self) -> None:
-        """Compute anew what late messages have changed."""
-        stale, self._stale = self._stale, {}
-        for shot in stale.values():
-            if shot.shot_key in self.shots:
-                press = shot.address
-                around = shot_readings.Around(
-                    self.shots.of_id(press, shot.shot_id),
-                    self.shots.of_mold(press, shot.mold_id),
-                    self.shots.of_press(press) if press in self._nameless else [],
-                )
-                shot_readings.compute(shot, around, self._log)
+        """Compute anew what late readings have changed."""
+        self.readings.settle()
 
     def tick(
         self, now: datetime, holds: Callable[[PressAddress], bool] = lambda _press: True
@@ -237,51 +186,6 @@ class Assembler:
         """The shot that an event was taken for."""
         of_id = self.shots.of_id(press, event.shot_id)
         return next((shot for shot in of_id if event in shot.events), None)
-
-    def shot_of(self, press: PressAddress, frame: TelemetryFrame) -> Shot | None:
-        """The shot that a frame belongs to, if it is known."""
-        if frame.shot_id is not None:
-            of_id = self.shots.of_id(press, frame.shot_id)
-            of_id = [shot for shot in of_id if shot.accepts(frame.mold_id)]
-            if len(of_id) <= 1:
-                return of_id[0] if of_id else None
-            begun = [shot for shot in of_id if shot.begun_at is not None]
-            before = [shot for shot in begun if shot.begun_at <= frame.ts]  # type: ignore[operator]
-            if before:
-                return max(before, key=_order)
-            return min(begun, key=_order, default=of_id[0])
-        if frame.mold_id is not None:
-            shots = self.shots.of_mold(press, frame.mold_id)
-        else:
-            curing = self._curing(press, frame)
-            return curing[0] if len(curing) == 1 else None
-        candidates = [shot for shot in shots if shot.contains(frame.ts)]
-        return max(candidates, key=_order, default=None)
-
-    def _curing(self, press: PressAddress, frame: TelemetryFrame) -> list[Shot]:
-        """Shots that readings of a part may be of, which name neither a mold nor a shot."""
-        if not shot_readings.is_of_a_part(frame) or self.shots.molds(press) > NAMELESS_MOLDS:
-            return []
-        self._nameless.add(press)
-        return [shot for shot in self.shots.of_press(press) if shot.contains(frame.ts)]
-
-    def _beside(
-        self, press: PressAddress, of_id: list[Shot], molds: set[str], since: datetime
-    ) -> list[Shot]:
-        """Shots whose readings may be another's now.
-
-        Those of the id, and those that were not over when a shot of their mold, or of a press that
-        sends readings without a name, began.
-        """
-        found = {shot.shot_key: shot for shot in of_id if shot.shot_key in self.shots}
-        if press in self._nameless:
-            near = self.shots.of_press(press)
-        else:
-            near = [shot for mold_id in molds for shot in self.shots.of_mold(press, mold_id)]
-        for shot in near:
-            if shot.closed_at is None or shot.closed_at >= since:
-                found[shot.shot_key] = shot
-        return list(found.values())
 
     def _shots_of(
         self, press: PressAddress, groups: list[Group], known: list[Shot]
@@ -357,22 +261,6 @@ class Assembler:
         if press not in self._newest or self._newest[press] < ts:
             self._newest[press] = ts
 
-    def _touched(self, press: PressAddress, frame: TelemetryFrame) -> list[Shot]:
-        """Shots that were poured after these readings, which come late: their inputs may change."""
-        if frame.sensors.keys().isdisjoint(INPUT_SIGNALS):
-            return []
-        mold_id = frame.mold_id
-        mine = self.shots.of_press(press) if mold_id is None else self.shots.of_mold(press, mold_id)
-        touched = []
-        for shot in mine:
-            poured = shot.poured_at
-            if poured is not None and poured - self._age_max <= frame.ts <= poured:
-                before = dict(shot.inputs)
-                self._collect_inputs(shot)
-                if shot.inputs != before:
-                    touched.append(shot)
-        return touched
-
     def _bound(self, shot: Shot) -> list[Shot]:
         """End the oldest of too many open shots; forget ended ones beyond those in reach."""
         for other in self.shots.left_over(shot.address, shot.mold_id):
@@ -390,60 +278,16 @@ class Assembler:
 
     def _forget(self, shot: Shot) -> None:
         self.shots.remove(shot)
-        self._kept.discard(shot.shot_key)
+        self.readings.forget(shot)
         known = (shot.begun_at, shot.closed_at)
         times = [time - shot.clock_offset for time in known if time is not None]
         of_mold = shot.address, shot.mold_id
         self.horizon[of_mold] = max([*times, self.horizon.get(of_mold, times[0])])
 
-    def _is_in_log(self, shot: Shot) -> bool:
-        """Are all frames of a shot in the log?"""
-        if shot.shot_key in self._kept:
-            return False
-        begun = None if shot.begun_at is None else us(shot.begun_at)
-        lanes = (self._log.lane(shot.address, mold_id) for mold_id in (shot.mold_id, None))
-        return all(
-            lane is None or begun is None or lane.complete_from_us <= begun for lane in lanes
-        )
-
-    def _make_stale(self, shot: Shot) -> None:
-        if self._is_in_log(shot):
-            self._stale[shot.shot_key] = shot
-        elif shot.poured_at is not None:
-            shot.cure.poured(shot.poured_at)
-
-    def _collect_inputs(self, shot: Shot) -> None:
-        """Find the inputs: the last possible readings before the pour, of the mold or the press."""
-        if shot.poured_at is None:
-            shot.inputs = {}
-            return
-        poured, oldest = us(shot.poured_at), us(shot.poured_at - self._age_max)
-        found = dict[str, Reading]()
-        for mold_id in (None, shot.mold_id):
-            lane = self._log.lane(shot.address, mold_id)
-            if lane is None:
-                continue
-            for name in INPUT_SIGNALS:
-                last = lane.last_before(CHANNELS.index(name), poured, oldest)
-                if last is None:
-                    continue
-                at_us, value, impossible_later = last
-                ts = shot.poured_at - timedelta(microseconds=poured - at_us)
-                found[name] = Reading(ts=ts, value=value, stands_in=impossible_later)
-        if shot.shot_key in self._kept:  # the log does not hold what came before the start
-            for name, known in shot.inputs.items():
-                if known.ts <= shot.poured_at and (name not in found or found[name].ts < known.ts):
-                    found[name] = known
-        shot.inputs = found
-
 
 def _begun(shot: Shot) -> datetime:
     assert shot.begun_at is not None
     return shot.begun_at
-
-
-def _order(shot: Shot) -> tuple[datetime, str]:
-    return _begun(shot), shot.mold_id
 
 
 def _mark(shot: Shot) -> str:

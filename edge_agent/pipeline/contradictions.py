@@ -17,6 +17,8 @@ from edge_agent.shots.named_shots import Pour
 from edge_agent.shots.shot import Shot
 from edge_agent.shots.steps import ENDS
 
+Lenient = TelemetryFrame | QualityRecord
+
 
 class Contradictions:
     """Tells of clocks that are wrong, of readings that cannot be, and of shots that disagree."""
@@ -41,7 +43,7 @@ class Contradictions:
         press, message = decoded.press, decoded.message
         sender = getattr(message, "device_id", None) or getattr(message, "shot_id", None)
         for remark in decoded.remarks:
-            if isinstance(message, TelemetryFrame) and remark.field in message.left_out:
+            if isinstance(message, Lenient) and remark.field in message.left_out:
                 self._metrics.left_out.labels(press.press, remark.code).inc()
             alert = partial(alerts.remark, press, sender, remark, now)
             device = sender if isinstance(message, TelemetryFrame) else None
@@ -58,6 +60,13 @@ class Contradictions:
         """Tell of a quality record that may be about several shots."""
         alert = partial(alerts.record_of_several, press, record, pours, now)
         self._limits.tell(("record", press, record.shot_id), alert, now)
+
+    def record_without_shot(
+        self, press: PressAddress, record: QualityRecord, knows_id: bool, now: datetime
+    ) -> None:
+        """Tell of a quality record that is of no shot."""
+        alert = partial(alerts.record_without_shot, press, record, knows_id, now)
+        self._limits.tell(("record without shot", press, knows_id), alert, now)
 
     def of_shot(self, shot: Shot, now: datetime) -> None:
         """Tell of events of a shot that disagree."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from pydantic import ValidationError
+
 from broker.codec import decode as decode_payload
 from broker.data_quality import IMPOSSIBLE
 from broker.dead_letter_reasons import CLOCK_SKEW, INTERNAL_ERROR, NOT_INBOUND, UNREADABLE
@@ -23,7 +25,13 @@ from broker.messages import (
 from broker.remarks import Remark, remarks
 from broker.topics import INBOUND_CHANNELS, Channel, PressAddress, TopicSpace
 from edge_agent.links.publish_packet import Incoming
-from twin_core.plausible_ranges import CHANNELS, all_plausible, plausible
+from twin_core.plausible_ranges import (
+    CHANNELS,
+    RESULTS,
+    all_plausible,
+    impossible_result,
+    plausible,
+)
 
 MASSES = frozenset(("m_polyol_kg", "m_iso_kg", "m_additives_kg"))
 RECIPE_CHANNELS = tuple(name for name in Recipe.model_fields if name in CHANNELS)
@@ -82,6 +90,8 @@ def _read(incoming: Incoming, press: PressAddress, channel: Channel) -> Decoded:
     if isinstance(message, TelemetryFrame):
         message = _possible_readings(message)
         return Decoded(press, message, tuple(remarks(message)))
+    if isinstance(message, QualityRecord):
+        message = _possible_results(message)
     said = remarks(message)
     if isinstance(message, ShotEvent | Order) and message.recipe is not None:
         recipe, wrong = _possible_recipe(message.recipe)
@@ -135,6 +145,29 @@ def _possible_readings(message: TelemetryFrame) -> TelemetryFrame:
     good = {name: value for name, value in message.sensors.items() if name not in wrong}
     left = {name: LeftOut(reason=IMPOSSIBLE, words=words) for name, words in wrong.items()}
     return message.model_copy(update={"sensors": good, "left_out": message.left_out | left})
+
+
+def _possible_results(record: QualityRecord) -> QualityRecord:
+    """The record with results that no part can have in ``left_out``.
+
+    Raises:
+        PayloadError: no other result is left.
+    """
+    values = {name: getattr(record, name) for name in RESULTS}
+    wrong = {
+        name: words
+        for name, value in values.items()
+        if value is not None and (words := impossible_result(name, value)) is not None
+    }
+    if not wrong:
+        return record
+    left = {name: LeftOut(reason=IMPOSSIBLE, words=words) for name, words in wrong.items()}
+    changed = dict.fromkeys(wrong) | {"left_out": record.left_out | left}
+    try:
+        return QualityRecord.model_validate(record.model_dump(exclude_unset=True) | changed)
+    except ValidationError:
+        name, words = next(iter(wrong.items()))
+        raise PayloadError(RefusalCode.INVALID_FIELD, f"{words}; no other result", name) from None
 
 
 def _dead(

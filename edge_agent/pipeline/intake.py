@@ -163,8 +163,13 @@ class Intake:
 
     def _record(self, press: PressAddress, record: QualityRecord, now: datetime) -> None:
         shot_key = self._named.key_of(press, record)
-        self._results.quality(press, record, shot_key, now)
-        self._inference.lab(press, record, self._results.batch.state, now)
+        record = record.model_copy(update={"shot_key": shot_key})
+        self._results.quality(press, record, now)
         pours = self._named.pours_of(press, record)
         if shot_key is None and pours:
             self._contradictions.of_record(press, record, pours, now)
+            return
+        self._inference.lab(press, record, self._results.batch.state, now)
+        if shot_key is None:
+            knows_id = self._named.knows(press, record.shot_id)
+            self._contradictions.record_without_shot(press, record, knows_id, now)

@@ -55,19 +55,15 @@ class Results:
         self.batch.forward.append(schema.telemetry_row(press, frame, shot_id, shot_key, now))
         self.batch.begin()
 
-    def quality(
-        self, press: PressAddress, record: QualityRecord, shot_key: str | None, now: datetime
-    ) -> None:
+    def quality(self, press: PressAddress, record: QualityRecord, now: datetime) -> None:
         """A quality record into the history, whenever it comes.
 
         Args:
             press: press that it names.
-            record: the record.
-            shot_key: key of its shot, also in the document; None where it is not known.
+            record: the record, with the key of its shot where that is known.
             now: when it came.
         """
-        record = record.model_copy(update={"shot_key": shot_key})
-        self._row(schema.quality_row(press, record, shot_key, now))
+        self._row(schema.quality_row(press, record, record.shot_key, now))
 
     def event(
         self,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_agent.logged_shots.bundle import Bundle
+from edge_agent.logged_shots.bundle import INPUT_SENSORS, Bundle
 from edge_agent.report.curve_comparison import CurveComparison, compare_curves
 from twin_core import InputError, SimulationResult
 from twin_core.arrays import Array
@@ -63,6 +63,8 @@ class Measured:
     """What was measured on the part, of ``QUALITY``."""
     notes: tuple[str, ...]
     """Where the log and the scenario are not the same shot."""
+    data_quality: tuple[str, ...] = ()
+    """Sentences on readings that were left out of the log, and inputs that it does not have."""
 
     def of(self, sensor: str) -> Series | None:
         """The series of a sensor, if it was logged."""
@@ -90,8 +92,14 @@ def measured(bundle: Bundle, result: SimulationResult) -> Measured:
         )
     part = {name: (bundle.quality or {}).get(name) for name in QUALITY}
     numbers = ((name, float(v)) for name, v in part.items() if isinstance(v, (int, float)))
-    notes = (*_notes(bundle, result), *(f"{note.words}." for note in bundle.notes))
-    return Measured(bundle.meta.shot_id, kind, tuple(found), tuple(numbers), notes)
+    return Measured(
+        shot_id=bundle.meta.shot_id,
+        kind=kind,
+        series=tuple(found),
+        quality=tuple(numbers),
+        notes=tuple(_notes(bundle, result)),
+        data_quality=tuple(_data_quality(bundle, result)),
+    )
 
 
 def simulated(result: SimulationResult, sensor: str) -> Array:
@@ -99,6 +107,22 @@ def simulated(result: SimulationResult, sensor: str) -> Array:
     if sensor == "T_core_C":
         return result.T_core_K - ZERO_CELSIUS_K
     return result.p_total_Pa / PA_PER_BAR
+
+
+def _data_quality(bundle: Bundle, result: SimulationResult) -> list[str]:
+    process = result.scenario.process
+    lines = [
+        f"{name}: not in the log; {getattr(process, name):g} of the scenario was simulated."
+        for name in INPUT_SENSORS
+        if getattr(bundle.recipe, name) is None and getattr(process, name, None) is not None
+    ]
+    lines += [f"{SENSORS[name][0]}: not in the log." for name in _not_logged(bundle)]
+    return lines + [f"{note.words}." for note in bundle.notes]
+
+
+def _not_logged(bundle: Bundle) -> list[str]:
+    logged = {name for row in bundle.series.values() for name in row}
+    return [name for name in SENSORS if name not in logged]
 
 
 def _notes(bundle: Bundle, result: SimulationResult) -> list[str]:

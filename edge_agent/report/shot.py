@@ -25,6 +25,7 @@ from edge_agent.report.operator import operator_answer
 from edge_agent.report.parameter_sources import assumed_count, sources_tables
 from edge_agent.report.shot_plots import layer_plots, time_plots
 from edge_agent.report.units import fixed
+from edge_agent.shots.data_quality_words import NOTHING
 from twin_core import SimulationResult
 from twin_core.units import bar
 
@@ -140,6 +141,8 @@ def _measured(measured: Measured, result: SimulationResult) -> Section:
     if measured.notes:
         found.append(Text("The log and the scenario are not quite the same shot:"))
         found.append(Items(measured.notes))
+    found.append(Text("Quality of the data of the log:"))
+    found.append(Items(measured.data_quality or (NOTHING,)))
     return Section("Measured and simulated", tuple(found))
 
 

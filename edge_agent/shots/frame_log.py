@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
+from datetime import datetime, timedelta
 from math import isfinite, isinf
 
 import numpy as np
@@ -17,8 +18,9 @@ from numpy.typing import NDArray
 
 from broker.messages import TelemetryFrame
 from broker.topics import PressAddress
-from edge_agent.shots.cure_readings import us
+from edge_agent.shots.cure_readings import time_of, us
 from edge_agent.shots.readings import INPUT_SIGNALS
+from edge_agent.shots.shot import Reading
 from twin_core.arrays import Array
 
 CHANNELS = (*INPUT_SIGNALS, "T_core_C", "p_cavity_bar")
@@ -126,6 +128,31 @@ class FrameLog:
                 _, gone = self._lanes.popitem(last=False)
                 self._count -= len(gone)
         return new
+
+    def last_before(
+        self,
+        press: PressAddress,
+        mold_id: str | None,
+        name: str,
+        *,
+        at: datetime,
+        age_max: timedelta,
+    ) -> Reading | None:
+        """Last possible reading of a channel at or before a moment; None where all are too old.
+
+        Args:
+            press: the press.
+            mold_id: mold that the frames name; None for those that name none.
+            name: of ``CHANNELS``.
+            at: the moment.
+            age_max: an older reading does not count.
+        """
+        lane = self.lane(press, mold_id)
+        last = lane and lane.last_before(CHANNELS.index(name), us(at), us(at - age_max))
+        if not last:
+            return None
+        at_us, value, impossible_later = last
+        return Reading(ts=time_of(at_us), value=value, stands_in=impossible_later)
 
     def lane(self, press: PressAddress, mold_id: str | None) -> Lane | None:
         """Frames of a mold, or those that name none."""

@@ -7,7 +7,7 @@ knows, and nothing is guessed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -88,16 +88,31 @@ class NamedShots:
 
         One is the shot. Of several, molds that share the id, nobody knows which.
         """
-        newest: dict[str, Pour] = {}
-        for pour in self._pours.get(str(press), {}).get(record.shot_id, []):
-            named = record.mold_id is None or record.mold_id == pour.mold_id
-            if named and pour.poured_at <= record.ts:
-                known = newest.get(pour.mold_id)
-                if known is None or known.poured_at <= pour.poured_at:
-                    newest[pour.mold_id] = pour
-        return list(newest.values())
+        pours = self._pours.get(str(press), {}).get(record.shot_id, [])
+        return newest_before(pours, record.mold_id, record.ts)
+
+    def knows(self, press: PressAddress, shot_id: str) -> bool:
+        """Was a shot of this id poured not long ago?"""
+        return shot_id in self._pours.get(str(press), {})
 
     def key_of(self, press: PressAddress, record: QualityRecord) -> str | None:
         """Key of the shot that a quality record is about; None where it is not known."""
         pours = self.pours_of(press, record)
         return record.shot_key or (pours[0].shot_key if len(pours) == 1 else None)
+
+
+def newest_before(pours: Iterable[Pour], mold_id: str | None, ts: datetime) -> list[Pour]:
+    """Shots of an id that a record may be about: of each mold the newest that was poured before it.
+
+    Args:
+        pours: of the shots of the id.
+        mold_id: mold that the record names; None where it names none.
+        ts: when it was measured.
+    """
+    newest: dict[str, Pour] = {}
+    for pour in pours:
+        if mold_id in (None, pour.mold_id) and pour.poured_at <= ts:
+            known = newest.get(pour.mold_id)
+            if known is None or known.poured_at <= pour.poured_at:
+                newest[pour.mold_id] = pour
+    return list(newest.values())

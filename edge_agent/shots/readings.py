@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from edge_agent.shots.shot import Reading
@@ -13,19 +13,21 @@ INPUT_SIGNALS = ("T_polyol_C", "T_iso_C", "T_mold_C", "T_ambient_C", "RH_ambient
 
 def inputs_at(
     poured_at: datetime,
-    scopes: Iterable[Mapping[str, Sequence[Reading]]],
+    scopes: Iterable[Callable[[str], Reading | None]],
     age_max: timedelta,
 ) -> dict[str, Reading]:
     """Input signals at a pour: the last reading before it that is not too old.
 
     Args:
-        scopes: readings by signal in order of time; those of the press first, then those of the
-            mold, which count more.
+        poured_at: end of injection.
+        scopes: each gives the last reading of a signal at or before the pour; that of the press
+            first, then that of the mold, which counts more.
+        age_max: an older reading is no input.
     """
     found = {}
-    for signals in scopes:
-        for name, readings in signals.items():
-            before = [r for r in readings if r.ts <= poured_at]
-            if before and poured_at - before[-1].ts <= age_max:
-                found[name] = before[-1]
+    for last in scopes:
+        for name in INPUT_SIGNALS:
+            reading = last(name)
+            if reading is not None and timedelta() <= poured_at - reading.ts <= age_max:
+                found[name] = reading
     return found

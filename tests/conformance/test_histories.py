@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from broker.messages import QualityRecord, ShotEvent, TelemetryFrame
+from broker.messages import LeftOut, QualityRecord, ShotEvent, TelemetryFrame
 from broker.topics import PressAddress
 from edge_agent.config.settings import HistorySettings
 from edge_agent.history import open_store
@@ -214,6 +214,30 @@ async def test_a_repeat_is_equal_content(history: Opened) -> None:
     assert sorted(row["sensors"]["T_core_C"] for row in found) == [40.0, 41.0]
     assert {row["received_at"] for row in found} == {"2026-05-04T08:01:00Z"}
     assert (await history.reader.shot("b"))["telemetry"] == []
+
+
+async def test_readings_that_were_left_out_are_kept_with_the_reason(
+    history: Opened, tmp_path: Path
+) -> None:
+    """And nothing is stored where nothing was left out."""
+    left = {
+        "T_core_C": LeftOut(reason="impossible", words="3276.7 °C"),
+        "p_cavity_bar": LeftOut(reason="no-value"),
+    }
+    found = sent(1, "a", T_mold_C=50.0).model_copy(update={"left_out": left})
+    rows = [
+        telemetry_row(PRESS, frame_, None, None, ARRIVED)
+        for frame_ in (found, sent(2, "a", T_mold_C=50.0))
+    ]
+    assert "left_out" not in rows[1].document
+    await history.give(*rows)
+    (first, second) = (await history.reader.shot("a"))["telemetry"]
+    assert first["left_out"]["T_core_C"] == {"reason": "impossible", "words": "3276.7 °C"}
+    assert first["left_out"]["p_cavity_bar"]["reason"] == "no-value"
+    assert second["left_out"] is None
+    await export(history.reader, RowFilter(since=EVER), tmp_path, lambda *_: None)
+    texts = pq.read_table(tmp_path / "telemetry.parquet")["left_out"].to_pylist()
+    assert [text is None for text in texts] == [False, True]
 
 
 @pytest.mark.parametrize("named", [None, "a"])

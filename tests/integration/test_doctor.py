@@ -23,6 +23,7 @@ from edge_agent.config.settings import BrokerSettings
 from edge_agent.doctor.checkup import Check, Finding, run_checks
 from edge_agent.doctor.history_and_clock import _offset
 from edge_agent.history.facts import database_facts
+from edge_agent.history.migrations import HEAD
 from edge_agent.links.mqtt import Session, connect
 from tests.support.password_broker import password_broker
 from tests.support.processes import AgentProcess
@@ -158,7 +159,7 @@ async def test_the_database(server: TimescaleServer, tmp_path: Path) -> None:
     done = await asyncio.to_thread(runner.invoke, main, ["history", "--history", url, "upgrade"])
     assert done.exit_code == 0, done.output
     found = await history(url)
-    assert "version 0003, writable" in found["tables"][0]["words"]
+    assert f"version {HEAD}, writable" in found["tables"][0]["words"]
     assert "with TimescaleDB" in found["history"][0]["words"]
     assert "(licence " in found["history"][0]["words"]
 

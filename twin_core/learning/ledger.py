@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -22,6 +23,8 @@ class Result(NamedTuple):
     """How the shot was poured, see ``columns.INPUTS``."""
     poured_at_s: float = NAN
     """When the shot was poured."""
+    until_s: float = math.inf
+    """When it became known that it is not so: a later record corrects it."""
 
 
 @dataclass
@@ -33,20 +36,27 @@ class Ledger:
     opened [s], ``poured`` 1 at the pour itself."""
 
     def add(self, name: str, result: Result) -> None:
-        """Add a result; another value of the same moment and shot replaces the first."""
+        """Add a result; another value of the same moment and shot replaces the first.
+
+        Of two parts of one inspection a defect stays.
+        """
+        if result.until_s <= result.at_s:
+            return
         known = self.results.setdefault(name, [])
         at = len(known)
         while at > 0 and known[at - 1][:2] > result[:2]:
             at -= 1
         if at > 0 and known[at - 1][:2] == result[:2]:
-            known[at - 1] = result
+            stays = name == "defect" and known[at - 1].value > result.value
+            known[at - 1] = known[at - 1] if stays else result
             return
         known.insert(at, result)
         del known[:-KEPT]
 
     def drop(self, name: str, shot_id: str) -> None:
         """Forget one kind of result of a shot."""
-        self.results[name] = [r for r in self.results.get(name, []) if r.shot_id != shot_id]
+        if name in self.results:
+            self.results[name] = [r for r in self.results[name] if r.shot_id != shot_id]
 
     def has(self, shot_id: str) -> bool:
         """True if there is a result of this shot."""
@@ -77,6 +87,8 @@ class Ledger:
         for result in self.results.get(name, []):
             if result.at_s >= at_s:
                 break
+            if result.until_s < at_s:
+                continue
             before = latest.pop(result.shot_id, None)
             # a defective part stays so, even when a second inspection finds nothing
             stays = name == "defect" and before is not None and before.value > result.value

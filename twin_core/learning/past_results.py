@@ -11,6 +11,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -37,11 +38,26 @@ class ShotKey(NamedTuple):
     press: str
     mold_id: str
     shot_id: str
+    shot_key: str = ""
+    """Tells shots of one ``shot_id`` apart; empty where the source has no such key."""
+
+    @property
+    def name(self) -> str:
+        """Its name among the shots of its mold."""
+        return self.shot_key or self.shot_id
 
     @property
     def address(self) -> str:
         """Its press, as one text."""
         return f"{self.site}/{self.press}"
+
+
+class Measured(NamedTuple):
+    """Values by target, when they became known, and when a later record corrected them [s]."""
+
+    at_s: float
+    values: dict[str, float]
+    until_s: float = math.inf
 
 
 @dataclass
@@ -53,8 +69,9 @@ class Waiting:
     inputs: tuple[float, ...] = NO_INPUTS
     """How it was poured, see ``columns.INPUTS``."""
     poured_at_s: float = NAN
-    measured: list[tuple[float, dict[str, float]]] = field(default_factory=list)
-    """Measurements that came before the physics: when [s], and the values by target."""
+    shot_id: str = ""
+    measured: list[Measured] = field(default_factory=list)
+    """Measurements that came before the physics."""
 
 
 @dataclass
@@ -103,8 +120,9 @@ class PastResults:
             if not address.startswith(f"{site}/"):
                 continue
             for ledger in press.molds.values():
-                results = ledger.results.get(name, [])
-                end = bisect_left(results, at_s, key=itemgetter(0))
+                known = ledger.results.get(name, [])
+                results = [r for r in known[: _end(known, at_s)] if not r.until_s < at_s]
+                end = len(results)
                 for i in range(max(end - NEWEST, 1), end):
                     before = [result.value for result in results[max(i - RECENT[0], 0) : i]]
                     found.append((results[i].at_s, results[i].value - sum(before) / len(before)))
@@ -129,7 +147,8 @@ class PastResults:
             closed_at_s: when it ended [s], if that became known later.
         """
         if opened:
-            self._add(shot, "opened", at_s, at_s if closed_at_s is None else closed_at_s)
+            ended_s = at_s if closed_at_s is None else closed_at_s
+            self._add(shot, "opened", Result(at_s, shot.name, ended_s))
         self.simulated(shot, row)
         self._measured(shot, at_s, row, "demold")
 
@@ -137,20 +156,32 @@ class PastResults:
         """Report an abort: no measurement of that shot says how good the physics is."""
         press = self.presses.get(shot.address)
         if press is not None:
-            press.waiting.get(shot.mold_id, {}).pop(shot.shot_id, None)
-            press.molds.get(shot.mold_id, Ledger()).drop("poured", shot.shot_id)
+            press.waiting.get(shot.mold_id, {}).pop(shot.name, None)
+            press.molds.get(shot.mold_id, Ledger()).drop("poured", shot.name)
 
-    def lab(self, shot: ShotKey, at_s: float, row: Mapping[str, float]) -> None:
+    def lab(
+        self, shot: ShotKey, at_s: float, row: Mapping[str, float], until_s: float = math.inf
+    ) -> None:
         """Report a quality record.
 
         Args:
-            shot: ``mold_id`` may be empty: the shot's own counts.
+            shot: ``mold_id`` and ``shot_key`` may be empty: the shot's own count.
+            at_s: when it became known [s].
             row: its ``qc_`` columns.
+            until_s: when a record became known that corrects it [s].
         """
-        mold_id = self.mold_of(shot)
-        if mold_id is not None:
-            shot = shot._replace(mold_id=mold_id)
-        self._measured(shot, at_s, row, "lab")
+        self._measured(self.shot_of(shot, at_s), at_s, row, "lab", until_s)
+
+    def forget_lab(self, shot: ShotKey) -> None:
+        """Forget what quality records said of a shot, so that all of them are reported anew."""
+        press = self._press(shot)
+        kinds = ("defect", *(name for name, target in TARGETS.items() if target.known == "lab"))
+        for name in kinds:
+            press.all.drop(name, f"{shot.mold_id}/{shot.name}")
+            press.molds.get(shot.mold_id, Ledger()).drop(name, shot.name)
+        waiting = press.waiting.get(shot.mold_id, {}).get(shot.name)
+        if waiting is not None:
+            waiting.measured = [m for m in waiting.measured if m.values.keys().isdisjoint(kinds)]
 
     def simulated(
         self, shot: ShotKey, row: Mapping[str, float], poured_at_s: float | None = None
@@ -162,7 +193,7 @@ class PastResults:
             poured_at_s: time of its pour [s]; None where that was said before.
         """
         if poured_at_s is not None:
-            poured = Result(poured_at_s, shot.shot_id, 1.0)
+            poured = Result(poured_at_s, shot.name, 1.0)
             self._press(shot).molds.setdefault(shot.mold_id, Ledger()).add("poured", poured)
         physics = _numbers(row, {name: target.physics for name, target in TARGETS.items()})
         if not physics:
@@ -174,70 +205,94 @@ class PastResults:
         if any(name in row for name in INPUTS):
             waiting.inputs = inputs_of(row)
         early, waiting.measured = waiting.measured, []
-        unknown = self.presses[shot.address].waiting.get("", {})
-        if shot.mold_id and shot.shot_id in unknown:  # a record that did not name the mold
-            early += unknown.pop(shot.shot_id).measured
-        for at_s, measured in early:
-            self._add_residuals(shot, at_s, measured)
+        early += self._of_unknown(shot, waiting)
+        for measured in early:
+            self._add_residuals(shot, measured)
 
-    def mold_of(self, shot: ShotKey) -> str | None:
-        """Mold that a shot was poured into, if it is known; else the mold of the key, or None."""
+    def shot_of(self, shot: ShotKey, measured_at_s: float = math.inf) -> ShotKey:
+        """The shot that a record is about: with its mold and key, if it is known, else as named.
+
+        The key decides; without one the newest shot of the id, in the mold if that is known, which
+        was poured before it was measured. Where several molds have one nobody knows which.
+
+        Args:
+            shot: as the record names it; ``mold_id`` and ``shot_key`` may be empty.
+            measured_at_s: when it was measured, or became known [s].
+        """
         press = self.presses.get(shot.address)
         of_press = {} if press is None else press.waiting
-        if shot.mold_id and shot.shot_id in of_press.get(shot.mold_id, {}):
-            return shot.mold_id
-        found = (mold for mold, shots in of_press.items() if mold and shot.shot_id in shots)
-        return next(found, shot.mold_id or None)
+        if shot.name in of_press.get(shot.mold_id, {}) and shot.mold_id:
+            return shot
+        molds = {mold: shots for mold, shots in of_press.items() if mold}
+        if shot.shot_key:
+            found = (mold for mold, shots in molds.items() if shot.shot_key in shots)
+            return shot._replace(mold_id=next(found, shot.mold_id))
+        newest = {
+            mold: max(names)[1]
+            for mold, shots in molds.items()
+            if (names := _poured_before(shots, shot.shot_id, measured_at_s))
+        }
+        if shot.mold_id in newest:
+            newest = {shot.mold_id: newest[shot.mold_id]}
+        if len(newest) != 1:
+            return shot
+        ((mold_id, name),) = newest.items()
+        return shot._replace(mold_id=mold_id, shot_key="" if name == shot.shot_id else name)
 
     def counts(self, shot: ShotKey) -> bool:
         """True if any result of the shot still counts."""
         press = self.presses.get(shot.address, PressResults())
         mold = press.molds.get(shot.mold_id, Ledger())
-        return mold.has(shot.shot_id) or press.all.has(f"{shot.mold_id}/{shot.shot_id}")
+        return mold.has(shot.name) or press.all.has(f"{shot.mold_id}/{shot.name}")
 
-    def _measured(self, shot: ShotKey, at_s: float, row: Mapping[str, float], known: str) -> None:
-        measured = _numbers(
+    def _measured(
+        self,
+        shot: ShotKey,
+        at_s: float,
+        row: Mapping[str, float],
+        known: str,
+        until_s: float = math.inf,
+    ) -> None:
+        values = _numbers(
             row,
             {name: target.measured for name, target in TARGETS.items() if target.known == known},
         )
         looked_at = _numbers(row, {"defect": "qc_any_defect"}) if known == "lab" else {}
         if shot.mold_id:  # a defect needs no physics beside it
             for value in looked_at.values():
-                self._add(shot, "defect", at_s, value)
+                self._add(shot, "defect", Result(at_s, shot.name, value, until_s=until_s))
         else:
-            measured |= looked_at
-        if not measured:
+            values |= looked_at
+        if not values:
             return
-        waiting = self._waiting(shot)
+        waiting, measured = self._waiting(shot), Measured(at_s, values, until_s)
         if waiting.physics:
-            self._add_residuals(shot, at_s, measured)
-        elif (at_s, measured) not in waiting.measured:
-            waiting.measured.append((at_s, measured))
+            self._add_residuals(shot, measured)
+        elif measured not in waiting.measured:
+            waiting.measured.append(measured)
             del waiting.measured[:-8]
 
-    def _add_residuals(self, shot: ShotKey, at_s: float, measured: Mapping[str, float]) -> None:
-        physics = self._waiting(shot).physics
-        for name, value in measured.items():
+    def _add_residuals(self, shot: ShotKey, measured: Measured) -> None:
+        waiting = self._waiting(shot)
+        result = Result(
+            measured.at_s,
+            shot.name,
+            NAN,
+            inputs=waiting.inputs,
+            poured_at_s=waiting.poured_at_s,
+            until_s=measured.until_s,
+        )
+        for name, value in measured.values.items():
             if name == "defect":
-                self._add(shot, name, at_s, value)
+                self._add(shot, name, result._replace(value=value))
                 continue
-            off = residual(TARGETS[name], value, physics.get(name, NAN))
+            off = residual(TARGETS[name], value, waiting.physics.get(name, NAN))
             if not math.isnan(off):
-                self._add(shot, name, at_s, off, self._waiting(shot))
+                self._add(shot, name, result._replace(value=off))
 
-    def _add(
-        self,
-        shot: ShotKey,
-        name: str,
-        at_s: float,
-        value: float,
-        poured: Waiting | None = None,
-    ) -> None:
+    def _add(self, shot: ShotKey, name: str, result: Result) -> None:
         press = self._press(shot)
-        result = Result(at_s, shot.shot_id, value)
-        if poured is not None:
-            result = result._replace(inputs=poured.inputs, poured_at_s=poured.poured_at_s)
-        press.all.add(name, result._replace(shot_id=f"{shot.mold_id}/{shot.shot_id}"))
+        press.all.add(name, result._replace(shot_id=f"{shot.mold_id}/{shot.name}"))
         press.molds.setdefault(shot.mold_id, Ledger()).add(name, result)
 
     def _press(self, shot: ShotKey) -> PressResults:
@@ -245,11 +300,46 @@ class PastResults:
 
     def _waiting(self, shot: ShotKey) -> Waiting:
         of_mold = self._press(shot).waiting.setdefault(shot.mold_id, {})
-        if shot.shot_id not in of_mold:
+        if shot.name not in of_mold:
             while len(of_mold) >= WAITING_MAX:
                 del of_mold[next(iter(of_mold))]
-            of_mold[shot.shot_id] = Waiting()
-        return of_mold[shot.shot_id]
+            of_mold[shot.name] = Waiting(shot_id=shot.shot_id)
+        return of_mold[shot.name]
+
+    def _of_unknown(self, shot: ShotKey, waiting: Waiting) -> list[Measured]:
+        """Measurements of records that came before the shot, and named no mold or no key."""
+        found = list[Measured]()
+        lanes = self.presses[shot.address].waiting
+        for mold_id, name in product({"", shot.mold_id}, {shot.name, shot.shot_id}):
+            other = lanes.get(mold_id, {}).get(name)
+            if other is None or other is waiting or other.physics:
+                continue
+            mine = [
+                measured
+                for measured in other.measured
+                if name == shot.shot_key or not measured.at_s < waiting.poured_at_s
+            ]
+            other.measured = [measured for measured in other.measured if measured not in mine]
+            if not other.measured:
+                del lanes[mold_id][name]
+            found += mine
+        return found
+
+
+def _end(results: list[Result], at_s: float) -> int:
+    """Number of results that were known before a moment [s]."""
+    return bisect_left(results, at_s, key=itemgetter(0))
+
+
+def _poured_before(
+    shots: Mapping[str, Waiting], shot_id: str, at_s: float
+) -> list[tuple[float, str]]:
+    """Shots of an id that were not poured after a moment [s]: pour [s] and name."""
+    return [
+        (-math.inf if math.isnan(waiting.poured_at_s) else waiting.poured_at_s, name)
+        for name, waiting in shots.items()
+        if waiting.shot_id == shot_id and not waiting.poured_at_s > at_s
+    ]
 
 
 def _numbers(row: Mapping[str, float], names: Mapping[str, str]) -> dict[str, float]:

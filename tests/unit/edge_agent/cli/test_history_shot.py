@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from broker.messages import QualityRecord
+from broker.messages import LeftOut, QualityRecord, TelemetryFrame
 from broker.topics import PressAddress
 from edge_agent.cli import main
-from edge_agent.history.schema import quality_row, shot_row
+from edge_agent.history.schema import quality_row, shot_row, telemetry_row
 from edge_agent.history.sqlite import SqliteHistory
 from edge_agent.logged_shots.quality_rows import merged
 from edge_agent.ports import HistoryRow, Stored
+from edge_agent.shots.data_quality_words import NOTHING
 
 NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 PRESS = PressAddress("s", "p")
@@ -28,9 +29,9 @@ def shot(key: str, mold: str, poured_at: str, **more: Any) -> HistoryRow:
     return shot_row(columns | {"poured_at": poured_at, "outcome": "demolded"} | more, NOW)
 
 
-def record(hour: int, key: str = FIRST, **fields: Any) -> HistoryRow:
+def record(hour: int, key: str | None = FIRST, **fields: Any) -> HistoryRow:
     """Of one time, whatever the laboratory does; it comes at the hour."""
-    sent = QualityRecord(ts=NOW, shot_id="17", **fields)
+    sent = QualityRecord(**{"ts": NOW, "shot_id": "17"} | fields)
     return quality_row(PRESS, sent, key, NOW.replace(hour=hour))
 
 
@@ -69,8 +70,10 @@ def test_shots_of_one_id_are_listed_with_key_mold_and_pour(
     assert [FIRST, "M1", "2026-05-04T06:00:00", "demolded"] in lines
     assert [SECOND, "M2", "2026-05-05T06:00:00", "demolded"] in lines
     (of_first, of_second) = page.split("data quality of ")[1:]
-    assert "left out of T_core_C: 3 impossible, 1 not-a-number" in of_first
-    assert "corrected later: late-end" in of_second
+    first, second = (" ".join(of.split()) for of in (of_first, of_second))
+    assert "3 readings of T_core_C left out: outside the range of what is possible" in first
+    assert "(not-a-number)." in first
+    assert "Corrected later: the end was reported after the shot counted as ended" in second
     shots = json.loads(shown(path, capsys, "--output", "json"))["shots"]
     assert [one["data_quality"]["corrected"] for one in shots] == [[], ["late-end"]]
     assert [one["quality"]["H_24h_shore"] for one in shots] == [55.0, 60.0]
@@ -89,7 +92,7 @@ def test_two_messages_of_one_time_come_together(
     assert "quality, 2 records together" in page
     assert "rho_moulded_kg_per_m3=61.0" in page
     assert "H_24h_shore=50.0" in page.rpartition("records together")[2]  # the newest to come
-    assert "nothing was left out or corrected" in page
+    assert NOTHING in page
 
 
 def row(hour: int, document: dict[str, Any]) -> dict[str, Any]:
@@ -105,3 +108,35 @@ def test_a_record_takes_the_place_of_the_one_that_it_corrects(corrects: dict[str
     rows = [row(11, right), row(9, wrong)]
     assert merged(rows) == {"H_24h_shore": 55.0, "defects": []}
     assert merged([row(9, wrong)]) == {"rho_moulded_kg_per_m3": 16.0, "defects": ["void"]}
+
+
+def test_a_record_is_never_of_a_shot_that_was_poured_later(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where the agent did not know its shot, the history finds it by mold and time, or nowhere."""
+    path = stored(
+        tmp_path / "history.db",
+        shot(FIRST, "M1", "2026-05-04T10:00:00Z"),
+        shot(SECOND, "M1", "2026-05-05T06:00:00Z"),
+        record(9, None, H_24h_shore=40.0, defects=["void"]),
+        record(11, None, ts=NOW.replace(hour=11), H_24h_shore=50.0),
+    )
+    shots = json.loads(shown(path, capsys, "--output", "json"))["shots"]
+    found = {one["shot_key"]: one["quality"].get("H_24h_shore") for one in shots}
+    assert found == {FIRST: 50.0, SECOND: None}
+
+
+def test_frames_with_readings_left_out_say_which_and_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left = {"T_core_C": LeftOut(reason="impossible", words="3276.7 is above 400")}
+    frames = [
+        TelemetryFrame(ts=NOW, device_id="d", seq=seq, shot_id="17", left_out=left)
+        for seq in range(12)
+    ]
+    rows = [telemetry_row(PRESS, frame, None, None, NOW) for frame in frames]
+    path = stored(tmp_path / "history.db", shot(FIRST, "M1", "2026-05-04T06:00:00Z"), *rows)
+    page = shown(path, capsys)
+    assert "telemetry: 12, 12 with readings left out" in page
+    assert page.count("T_core_C: impossible, 3276.7 is above 400") == 10
+    assert "and 2 more" in page

@@ -158,3 +158,22 @@ async def test_an_update_that_fails_leaves_the_file_as_it_was(tmp_path: Path) ->
     with closing(sqlite3.connect(path)) as db:
         assert list(db.iterdump()) == before
         assert db.execute("PRAGMA user_version").fetchone() == (2,)
+
+
+async def test_version_4_gets_a_column_for_what_was_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    before = SqliteHistory(path)
+    await put(before, ("telemetry", frame(1, "2026-05-04T08:00:00Z")))
+    await before.close()
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("DROP VIEW telemetry_all")
+        db.execute("ALTER TABLE telemetry DROP COLUMN left_out")
+        db.execute("PRAGMA user_version = 4")
+    left = {"T_core_C": {"reason": "impossible"}}
+    new = frame(2, "2026-05-04T08:00:01Z", left_out=left)
+    history = SqliteHistory(path)
+    await put(history, ("telemetry", new))
+    await history.close()
+    with closing(sqlite3.connect(path)) as db:
+        found = db.execute("SELECT seq, left_out FROM telemetry_all ORDER BY seq").fetchall()
+    assert [(seq, text and json.loads(text)) for seq, text in found] == [(1, None), (2, left)]

@@ -143,3 +143,33 @@ def test_a_record_that_comes_before_its_shot() -> None:
         memory.poured(shot(0), PHYSICS, {})
         known = memory.known(shot(100), {})
         assert known["prev_rho_moulded_last"] == pytest.approx(math.log(1.1))
+
+
+@pytest.mark.parametrize("keyed", [True, False])
+def test_a_shot_id_that_comes_again_is_another_shot(keyed: bool) -> None:
+    earlier, disk = EarlierShots(), Disk()
+    state: dict[tuple[str, str], dict[str, Any] | None] = {}
+    shots = [shot(0), shot(100).model_copy(update={"shot_id": "S0"})]
+    for number, one in enumerate(shots):
+        key = one.model_copy(update={"shot_key": f"{number:020}"}) if keyed else one
+        shots[number] = key
+        earlier.poured(key, PHYSICS, state)
+    first, second = (one.shot_key for one in shots)
+    assert first != second
+    found = record(0, 110.0).model_copy(update={"shot_key": first if keyed else None})
+    earlier.lab(PRESS, found, state)
+    later = record(100, 120.0).model_copy(update={"shot_id": "S0"})
+    earlier.lab(PRESS, later.model_copy(update={"shot_key": second if keyed else None}), state)
+    disk.take(state)
+    for memory in (earlier, EarlierShots(disk.kept.values())):
+        known = memory.known(shot(200), {})
+        assert known["prev_rho_moulded_count"] == 2
+        assert known["prev_rho_moulded_last"] == pytest.approx(math.log(1.2))
+        assert known["prev_rho_moulded_mean8"] == pytest.approx((math.log(1.1) + math.log(1.2)) / 2)
+
+
+def test_an_old_record_is_not_of_the_next_shot_of_its_id() -> None:
+    earlier = EarlierShots()
+    earlier.lab(PRESS, record(0, 110.0), {})  # of a shot that nobody remembers
+    earlier.poured(shot(100).model_copy(update={"shot_id": "S0"}), PHYSICS, {})
+    assert earlier.known(shot(200), {})["prev_rho_moulded_count"] == 0

@@ -80,15 +80,74 @@ def test_a_corrected_record_does_not_count_in_the_end(tmp_path: Path, catalogue:
     assert last[0] < last[1]  # at the pour of the third nobody knew better
 
 
+CORRECTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "by its number": ({"record_id": "L1"}, {"corrects": {"record_id": "L1"}}),
+    "by its time": ({}, {"ts": at(950.0), "corrects": {"ts": at(900.0)}}),
+    "by its time, at the same time": ({}, {"corrects": {"ts": at(900.0)}}),
+    "the same record again, the later word counts": ({"record_id": "L1"}, {"record_id": "L1"}),
+}
+
+
+FIRST_WRONG, FIRST_RIGHT = ((1300.0, 2000.0), 1), ((2000.0, 1300.0), 0)
+"""When the wrong and the right record came, and did anybody know the wrong one meanwhile."""
+
+
+@pytest.mark.parametrize(
+    ("how", "came_s", "knew"),
+    [(how, *FIRST_WRONG) for how in CORRECTIONS]
+    + [(how, *FIRST_RIGHT) for how in list(CORRECTIONS)[:-1]],
+)
+def test_a_defect_that_is_taken_back_counts_until_then(
+    tmp_path: Path, catalogue: Catalogue, how: str, came_s: tuple[float, float], knew: int
+) -> None:
+    """Live, after a restart, and in a feature set: whichever record comes first."""
+    wrong, right = CORRECTIONS[how]
+    wrong = {"ts": at(900.0), "shot_id": "S0", "defects": ["void"]} | wrong
+    right = {"ts": at(900.0), "shot_id": "S0", "rho_moulded_kg_per_m3": 61.0} | right
+    rows = [one for number in range(6) for one in rows_of(number, lab_after_s=None)]
+    state: dict[tuple[str, str], dict[str, Any] | None] = {}
+    earlier = EarlierShots()
+    for number in range(6):
+        earlier.poured(poured(number), PHYSICS, state)
+    for said, came in sorted(zip((wrong, right), came_s, strict=True), key=lambda one: one[1]):
+        document = {"site": "s", "press": "p1", **said, "document": said}
+        rows.append(("quality", document | {"received_at": at(came)}))
+        arrived_at = START + timedelta(seconds=came)
+        earlier.lab(PressAddress("s", "p1"), QualityRecord(**said), state, arrived_at)
+    kept = {key: value for (_, key), value in state.items() if value is not None}
+    again = EarlierShots(kept.values())
+    learned = known_of(tmp_path / "history.db", catalogue, rows)
+    for row_of in (
+        lambda number: learned[f"S{number}"],
+        lambda number: earlier.known(poured(number), {}),
+        lambda number: again.known(poured(number), {}),
+    ):
+        shares = [row_of(number)["prev_defect_share"] for number in (3, 4, 5)]
+        assert shares == [float(knew), 0.0, 0.0]
+        assert row_of(5)["prev_rho_moulded_count"] == 1.0
+    assert learned["S0"]["qc_any_defect"] == 0.0
+
+
+def test_parts_of_an_inspection_that_come_together_are_one() -> None:
+    earlier, state = EarlierShots(), dict[tuple[str, str], dict[str, Any] | None]()
+    earlier.poured(poured(0), PHYSICS, state)
+    came = START + timedelta(seconds=950.0)
+    for part in ({"defects": ["void"]}, {"H_24h_shore": 41.0}):
+        record = QualityRecord(ts=at(900.0), shot_id="S0", **part)
+        earlier.lab(PressAddress("s", "p1"), record, state, came)
+    assert earlier.known(poured(5), {})["prev_defect_share"] == 1.0
+
+
+def poured(number: int) -> Shot:
+    at_s = START + timedelta(seconds=600.0 * number)
+    times = {"poured_at": at_s, "closed_at": at_s + timedelta(seconds=300)}
+    found = Shot(site="s", press="p1", shot_id=f"S{number}", mold_id="PANEL_A")
+    return found.model_copy(update=times | {"outcome": "demolded"})
+
+
 def test_the_press_counts_from_arrival_too() -> None:
     """Also after a restart, from the rows that were kept."""
     earlier = EarlierShots()
-
-    def poured(number: int) -> Shot:
-        at_s = START + timedelta(seconds=600.0 * number)
-        times = {"poured_at": at_s, "closed_at": at_s + timedelta(seconds=300)}
-        found = Shot(site="s", press="p1", shot_id=f"S{number}", mold_id="PANEL_A")
-        return found.model_copy(update=times | {"outcome": "demolded"})
 
     def came(seconds: float) -> datetime:
         return START + timedelta(seconds=seconds)

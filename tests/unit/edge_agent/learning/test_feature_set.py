@@ -35,7 +35,7 @@ from tests.support.feature_rows import (
     shots_of,
 )
 from tests.support.processes import ROOT
-from tests.support.shots import START, at, change, record_of, rows_of
+from tests.support.shots import START, Row, at, change, record_of, rows_of
 from twin_core.errors import InputError
 from twin_core.learning.columns import COLUMNS, IDS, schema_hash
 
@@ -77,6 +77,32 @@ def test_frames_that_name_only_the_mold(tmp_path: Path, catalogue: Catalogue) ->
         assert a.series.keys() == b.series.keys() == {"T_core_C", "p_cavity_bar"}
         for name in a.series:
             assert np.array_equal(a.series[name], b.series[name])
+
+
+def with_id(rows: list[Row], shot_id: str) -> list[Row]:
+    """The rows under another ``shot_id``, with nothing else changed."""
+
+    def renamed(columns: dict[str, Any]) -> dict[str, Any]:
+        named = {"shot_id": shot_id} if columns.get("shot_id") is not None else {}
+        document = {"document": columns["document"] | named} if "document" in columns else {}
+        return {**columns, **named, **document}
+
+    return [(kind, renamed(columns)) for kind, columns in rows]
+
+
+def test_a_shot_id_that_comes_again_is_learned_from_twice(
+    tmp_path: Path, catalogue: Catalogue
+) -> None:
+    """Each has its own readings and records: those measured after it and before the next."""
+    plain = [one for number in range(4) for one in rows_of(number, lab_after_s=500.0)]
+    again = [*plain[:-23], *with_id(rows_of(3, lab_after_s=500.0), "S0")]
+    assert len(plain) == len(again)
+    once, _ = built(shots_of(history(tmp_path / "a.db", plain)), catalogue)
+    twice, findings = built(shots_of(history(tmp_path / "b.db", again)), catalogue)
+    assert findings.count("shot_repeated") == findings.count("record_before_pour") == 0
+    assert list(twice.columns["shot_id"]) == ["S0", "S1", "S2", "S0"]
+    for name in COLUMNS:
+        assert np.array_equal(once.columns[name], twice.columns[name], equal_nan=True), name
 
 
 def test_two_presses_with_the_same_names_are_kept_apart(
@@ -175,7 +201,7 @@ def test_what_is_wrong_is_said_and_not_put_right(tmp_path: Path, catalogue: Cata
         *rows_of(3, recipe={"m_polyol_kg": 0.03, "m_iso_kg": 0.034, "nco_oh_index": 3.0}),
         *rows_of(4, closed_at=(START + timedelta(seconds=2410)).isoformat()),
         *rows_of(5, lab_after_s=-100.0),
-        record_of(5, 9000.0, rho_moulded_kg_per_m3=95.0),
+        *(record_of(5, 8000.0 + rho, rho_moulded_kg_per_m3=rho) for rho in (75.0, 95.0)),
         *rows_of(6, lab_after_s=None),
         record_of(6, 9000.0, H_24h_shore=40.0, rho_moulded_kg_per_m3=9000.0),
         *rows_of(7),

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from broker import alert_codes as codes
 from broker.codec import decode, encode
-from broker.messages import Prediction, QualityRecord, ShotEvent, TelemetryFrame
+from broker.messages import Alert, Prediction, QualityRecord, ShotEvent, TelemetryFrame
 from broker.topics import PressAddress
 from edge_agent.clock import AcceleratedClock, SystemClock
 from edge_agent.errors import StoreError
@@ -374,6 +375,9 @@ async def test_a_quality_record_has_the_key_of_its_shot(tmp_path: Path) -> None:
     expected = [None, keys[0], keys[0], keys[1]]
     assert [document["shot_key"] for document in documents] == expected
     assert [document["document"].get("shot_key") for document in documents] == expected
+    told = [row.entry for row in spool_of(work).to_publish(str(PRESS), 99)]
+    alerts = [decode(Alert, one.payload) for one in told if one.key.startswith("alert/")]
+    assert [alert.code for alert in alerts] == [codes.RECORD_WITHOUT_SHOT]
     history = SqliteHistory(settings.history.path)
     await history.deliver(rows)
     await history.close()

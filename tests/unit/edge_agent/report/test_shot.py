@@ -259,6 +259,19 @@ def test_pressure_quality_and_differences_of_a_log(tmp_path: Path) -> None:
     assert f'<td class="number">80.0</td><td class="number">{result.rho_moulded:.1f}' in text
 
 
+def test_what_is_wrong_with_the_data_of_a_log_is_said_in_words(tmp_path: Path) -> None:
+    text = "time_s,T_core_C\n10,25\n20,3276.7\n30,40\n100,60\n"
+    log = measured(load_bundle(logged(tmp_path, sensors_core_temp=text)), run("panel_packed"))
+    page = page_text(shot_page(run("panel_packed"), log), ".md")
+    assert log.notes == ("T_polyol_C: 25 in the log, 23 simulated.",)
+    assert any("3276.7" in line for line in log.data_quality), log.data_quality
+    assert "T_mold_C: not in the log; 40 of the scenario was simulated." in log.data_quality
+    assert "cavity pressure: not in the log." in log.data_quality
+    assert all(line in page for line in log.data_quality if "_" not in line)
+    bare = page_text(shot_page(run("use_case_1"), measured(load_bundle(BUNDLE), run(R11))), ".md")
+    assert "Quality of the data of the log:" in bare
+
+
 def test_a_log_without_curves_is_an_error(tmp_path: Path) -> None:
     folder = logged(tmp_path)
     with pytest.raises(InputError, match="no T_core_C or p_cavity_bar in it: nothing to compare"):
