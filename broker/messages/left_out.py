@@ -159,7 +159,6 @@ def number_in(text: str) -> str | None:
 
 
 def shown(value: object) -> str:
-    """A value as it stood there, short."""
     """A value in at most some 80 printable characters."""
     if isinstance(value, bool):
         return "true" if value else "false"
