@@ -34,6 +34,7 @@ from tests.support.feature_sets import feature_set
 from tests.support.models import NOW, model_file, parameters_hash, registry_with
 from tests.support.plant import one_latency
 from tests.support.processes import AgentProcess, rss_mb, wait_for
+from tests.support.waiting import GATHER_BY_DEFAULT_S
 from tests.unit.edge_agent.inference.test_earlier_shots import Disk, live
 from twin_core.learning.card import Card
 from twin_core.learning.training.export import with_card
@@ -98,7 +99,12 @@ async def meter(folder: Path, models: Path) -> AsyncIterator[tuple[Session, Agen
     """An agent of its own at a broker of its own, ready, and a client that hears predictions."""
     folder.mkdir()
     async with MosquittoProcess(directory=folder / "mosquitto") as broker:
-        agent = AgentProcess(folder, broker.port, more={"learning": {"models": str(models)}})
+        agent = AgentProcess(
+            folder,
+            broker.port,
+            more={"learning": {"models": str(models)}},
+            gather_s=GATHER_BY_DEFAULT_S,
+        )
         await asyncio.to_thread(agent.start)
         ready = lambda: agent.logged("simulation_ready") > 0  # noqa: E731
         await asyncio.to_thread(wait_for, ready, "the model to be compiled", 60.0)

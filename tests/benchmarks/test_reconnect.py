@@ -21,6 +21,7 @@ from tests.support.load import MOLD
 from tests.support.measured import say
 from tests.support.plant import pour_of, until_heard
 from tests.support.processes import AgentProcess, read_file, wait_for
+from tests.support.waiting import GATHER_BY_DEFAULT_S
 
 pytestmark = pytest.mark.needs("mosquitto")
 ROUND_TRIP_S = 0.2
@@ -55,7 +56,7 @@ async def predicted_after_s(folder: Path, molds: int, timeout_s: float) -> float
         LinkProxy(broker.port, ROUND_TRIP_S) as far,
         connect(BrokerSettings(port=broker.port), "press") as press,
     ):
-        agent = AgentProcess(folder, far.port)
+        agent = AgentProcess(folder, far.port, gather_s=GATHER_BY_DEFAULT_S)
         await press.subscribe([f"pur/v1/test/p1/twin/mold/{MOLD}/prediction"])
         await asyncio.to_thread(agent.start)
         await asyncio.to_thread(wait_for, lambda: agent.logged("simulation_ready") > 0, "warm", 120)

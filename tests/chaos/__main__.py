@@ -15,6 +15,7 @@ from tests.chaos.fault_point import FaultPlant, run_kills
 from tests.chaos.fault_point import Report as FaultReport
 from tests.chaos.plant import Plant
 from tests.chaos.rounds import Report, run_rounds
+from tests.support.waiting import GATHER_BY_DEFAULT_S
 
 PROGRESS_EVERY = 10
 FAULT_POINT = "published-uncommitted"
@@ -92,12 +93,13 @@ def command(
 async def _run(
     folder: Path, seed: int, rounds: int, rate: float, check_every: int, hostile: bool
 ) -> Report:
-    async with Plant(folder, seed, rate, hostile=hostile) as plant:
+    gather_s = GATHER_BY_DEFAULT_S
+    async with Plant(folder, seed, rate, hostile=hostile, gather_s=gather_s) as plant:
         return await run_rounds(plant, seed, rounds, check_every, _progress)
 
 
 async def _run_kills(folder: Path, seed: int, kills: int, group: bool) -> FaultReport:
-    async with FaultPlant(folder, seed, group=group) as plant:
+    async with FaultPlant(folder, seed, group=group, gather_s=GATHER_BY_DEFAULT_S) as plant:
         return await run_kills(plant, seed, kills, _progress_of_kills)
 
 

@@ -26,6 +26,7 @@ from tests.chaos.history_check import compare, expected, is_there
 from tests.chaos.listener import Listener
 from tests.chaos.plant import Plant
 from tests.support.processes import WAITING, AgentProcess, waiting_in
+from tests.support.waiting import GATHER_S
 
 GROUP, MEMBERS = "line", ("a", "b")
 """Each of the two should have one of the presses."""
@@ -88,9 +89,15 @@ class FaultPlant(Plant):
     """A plant whose agents kill themselves: one agent, or two that share the presses."""
 
     def __init__(
-        self, folder: Path, seed: int, frames_per_s: float = 100.0, *, group: bool = False
+        self,
+        folder: Path,
+        seed: int,
+        frames_per_s: float = 100.0,
+        *,
+        group: bool = False,
+        gather_s: float = GATHER_S,
     ) -> None:
-        super().__init__(folder, seed, frames_per_s)
+        super().__init__(folder, seed, frames_per_s, gather_s=gather_s)
         self._rng, self._group = random.Random(f"{seed}/passes"), group
 
     def _make_agents(self, presses: tuple[str, ...], more: dict[str, Any]) -> list[AgentProcess]:
@@ -103,7 +110,7 @@ class FaultPlant(Plant):
             folder.mkdir()
             share = {"group": GROUP, "leave_max_s": 2.0, "handover_max_s": 5.0}
             own = more | {"agent_id": name, "share": share}
-            agents.append(AgentProcess(folder, self.broker.port, presses, self.url, own))
+            agents.append(self._agent(folder, presses, own))
         return agents
 
     def arm(self, agent: AgentProcess, *, armed: bool = True) -> None:

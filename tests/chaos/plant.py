@@ -22,6 +22,7 @@ from tests.chaos.script import HOSTILE_PRESS, SITE, script
 from tests.support.processes import AgentProcess
 from tests.support.ruled_broker import RuledBroker, ruled_broker
 from tests.support.timescale import TimescaleServer, new_database
+from tests.support.waiting import GATHER_S
 
 PRESSES = ("p1", "p2")
 VICTIMS = ("agent", "broker", "database")
@@ -35,14 +36,22 @@ class Plant:
     """Everything runs inside ``async with Plant(…) as plant:``; the presses talk when told to."""
 
     def __init__(
-        self, folder: Path, seed: int, frames_per_s: float, *, hostile: bool = False
+        self,
+        folder: Path,
+        seed: int,
+        frames_per_s: float,
+        *,
+        hostile: bool = False,
+        gather_s: float = GATHER_S,
     ) -> None:
         """Nothing runs yet.
 
         Args:
             hostile: with intruders, who attack while the presses talk.
+            gather_s: of the agents' history.
         """
         self._folder, self._seed, self._hostile = folder, seed, hostile
+        self._gather_s = gather_s
         self._rate = frames_per_s / len(PRESSES)
         self._stack = AsyncExitStack()
         self.broker = MosquittoProcess(
@@ -91,7 +100,10 @@ class Plant:
 
     def _make_agents(self, presses: tuple[str, ...], more: dict[str, Any]) -> list[AgentProcess]:
         """The agents of the plant, not yet started."""
-        return [AgentProcess(self._folder, self.broker.port, presses, self.url, more)]
+        return [self._agent(self._folder, presses, more)]
+
+    def _agent(self, folder: Path, presses: tuple[str, ...], more: dict[str, Any]) -> AgentProcess:
+        return AgentProcess(folder, self.broker.port, presses, self.url, more, self._gather_s)
 
     @property
     def agent(self) -> AgentProcess:

@@ -29,7 +29,7 @@ TWO_AT_ONCE = 0.15
 WORK_S = (0.1, 0.9)
 """How long the plant works between two kills."""
 AWAY_S = (0.0, 0.7)
-SETTLE_TIMEOUT_S = 60.0
+SETTLE_TIMEOUT_S = 120.0
 POLL_S = 0.05
 
 

@@ -18,6 +18,7 @@ from broker.messages import Recipe, ShotEvent, TelemetryFrame
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import Session, connect
 from tests.support.processes import ROOT, AgentProcess, mosquitto_sub, wait_for
+from tests.support.waiting import LIMIT_S
 
 pytestmark = [pytest.mark.needs("mosquitto", "mosquitto_sub"), pytest.mark.timeout(300)]
 MOLD = "PANEL_500x500x50"
@@ -144,8 +145,8 @@ async def test_ten_thousand_hostile_messages(agent: AgentProcess, port: int) -> 
             sends = [session.publish("pur/v1/test/p1/telemetry", payload) for payload in payloads]
             sends.append(send(session, frame(block, start + timedelta(seconds=block))))
             await asyncio.gather(*sends)
-    wait_for(lambda: agent.count("dead_letter") == bad, "all dead letters", 90)
-    wait_for(lambda: agent.count("telemetry") == 100, "all valid frames", 30)
+    wait_for(lambda: agent.count("dead_letter") == bad, "all dead letters", 2 * LIMIT_S)
+    wait_for(lambda: agent.count("telemetry") == 100, "all valid frames")
     assert agent.process is not None
     assert agent.process.poll() is None
     reasons = {reason for (reason,) in agent.rows("SELECT DISTINCT reason FROM dead_letter")}

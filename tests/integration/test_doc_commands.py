@@ -134,7 +134,7 @@ class Desk:
                     | {"TWIN_HEALTH__PORT": "0"},
                 )
             )
-        wait_for(lambda: "link_connected" in log.read_text(), "the agent to connect", 60)
+        wait_for(lambda: "link_connected" in log.read_text(), "the agent to connect")
 
 
 @pytest.fixture

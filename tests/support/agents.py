@@ -15,7 +15,7 @@ from edge_agent.clock import Clock, SystemClock
 from edge_agent.config.settings import BrokerSettings, Settings
 from edge_agent.links.mqtt import connect
 from edge_agent.monitoring.systemd import Service
-from tests.support.waiting import LIMIT_S
+from tests.support.waiting import GATHER_S, LIMIT_S
 
 END_MAX_S = 60.0
 
@@ -31,18 +31,17 @@ def settings_for(
         more: sections that replace these, or add to them.
     """
     link = BrokerSettings(port=broker) if isinstance(broker, int) else broker
-    return Settings.model_validate(
-        {
-            "site": "s",
-            "agent_id": "a",
-            "presses": ["p1"],
-            "broker": link.model_copy(update={"reconnect_max_s": 0.5, "keepalive_s": 5}),
-            "share": {"group": group, "leave_max_s": 1.0},
-            "spool": {"path": folder / "spool.db"},
-            "history": {"path": folder / "history.db"},
-        }
-        | more
-    )
+    found: dict[str, Any] = {
+        "site": "s",
+        "agent_id": "a",
+        "presses": ["p1"],
+        "broker": link.model_copy(update={"reconnect_max_s": 0.5, "keepalive_s": 5}),
+        "share": {"group": group, "leave_max_s": 1.0},
+        "spool": {"path": folder / "spool.db"},
+        "history": {"path": folder / "history.db"},
+    } | more
+    found["history"] = {"gather_s": GATHER_S} | found["history"]
+    return Settings.model_validate(found)
 
 
 class Running(NamedTuple):

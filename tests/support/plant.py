@@ -26,6 +26,7 @@ from tests.support.load import MOLD
 from tests.support.measured import health, scraped
 from tests.support.processes import ROOT, AgentProcess, cpu_s, rss_mb
 from tests.support.timescale import TimescaleServer
+from tests.support.waiting import GATHER_BY_DEFAULT_S
 
 
 @dataclass
@@ -85,6 +86,7 @@ async def plant(
             presses,
             history_url=server.url if server else None,
             more=health(metrics_port) | (more or {}),
+            gather_s=GATHER_BY_DEFAULT_S,
         )
         agent.prefix = prefix
         await asyncio.to_thread(agent.start)

@@ -25,7 +25,7 @@ class AgentProcess:
     """``pur-mold-twin agent`` on a configuration made for the test.
 
     Its history is a file beside it, or the database at ``history_url``. ``more`` replaces or adds
-    sections of the configuration.
+    sections of the configuration. ``gather_s`` is that of the history.
     """
 
     def __init__(
@@ -35,6 +35,7 @@ class AgentProcess:
         presses: tuple[str, ...] = ("p1",),
         history_url: str | None = None,
         more: dict[str, Any] | None = None,
+        gather_s: float = waiting.GATHER_S,
     ) -> None:
         self.folder = folder
         self.config = folder / "agent.yaml"
@@ -42,19 +43,16 @@ class AgentProcess:
         self.spool = folder / "spool.db"
         self.log = folder / "agent.log"
         self.up = "group_joined" if "share" in (more or {}) else "link_connected"
-        self.config.write_text(
-            json.dumps(  # JSON is YAML
-                {
-                    "site": "test",
-                    "agent_id": "t1",
-                    "presses": list(presses),
-                    "broker": {"port": port, "reconnect_max_s": 0.5},
-                    "spool": {"path": str(self.spool)},
-                    "history": {"url": history_url} if history_url else {"path": str(self.history)},
-                }
-                | (more or {})
-            )
-        )
+        settings: dict[str, Any] = {
+            "site": "test",
+            "agent_id": "t1",
+            "presses": list(presses),
+            "broker": {"port": port, "reconnect_max_s": 0.5},
+            "spool": {"path": str(self.spool)},
+            "history": {"url": history_url} if history_url else {"path": str(self.history)},
+        } | (more or {})
+        settings["history"] = {"gather_s": gather_s} | settings["history"]
+        self.config.write_text(json.dumps(settings))  # JSON is YAML
         self.environment = os.environ.copy()
         if "share" in (more or {}):
             self.environment["TWIN_BROKER__SESSION_SECRET"] = GROUP_SECRET

@@ -10,6 +10,11 @@ from collections.abc import Awaitable, Callable
 LIMIT_S = 120.0
 """A machine that compiles the model and does other work, too, needs a third of it."""
 _POLL_S = 0.02
+GATHER_S = 0.2
+"""Raw telemetry of an agent in tests is gathered so long for the history (``history.gather_s``)."""
+GATHER_BY_DEFAULT_S = 10.0
+"""In a plant it is so long: also where figures are measured, or faults are looked for by the hour.
+"""
 
 
 def wait_for(
