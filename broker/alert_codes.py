@@ -59,6 +59,6 @@ ALERT_CODES: Final = {
     RECIPE_GAP: "a recipe names an input and gives no value",
     RECORD_OF_SEVERAL: "molds share the shot id of a quality record that names none of them",
     RECORD_WITHOUT_SHOT: "a quality record is of no shot that was poured before it",
-    READINGS_WITHOUT_SHOT: "readings of a part name no mold, and the press has several",
+    READINGS_WITHOUT_SHOT: "readings of a part belong to no shot, though one cures",
 }
 """Every code with its meaning."""

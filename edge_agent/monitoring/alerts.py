@@ -8,6 +8,7 @@ from typing import Literal
 
 from broker import alert_codes as codes
 from broker import data_quality
+from broker.dead_letter_reasons import CLOCK_SKEW
 from broker.errors import printable
 from broker.messages import Alert, Prediction, QualityRecord, ShotKpis, TelemetryFrame
 from broker.remarks import Remark
@@ -228,6 +229,16 @@ def press_clock(press: PressAddress, offset: timedelta, now: datetime) -> Alert:
     return _alert(press, now, codes.PRESS_CLOCK, "warning", words, evidence=evidence)
 
 
+def message_of_the_future(press: PressAddress, offset: timedelta, now: datetime) -> Alert:
+    """A message that was refused because its time is ahead of the agent's by ``offset``."""
+    words = (
+        f"messages are {in_words(offset)} and refused (dead letter {CLOCK_SKEW}): set the clock of "
+        "their sender, or that of this machine"
+    )
+    evidence: dict[str, float | str] = {"clock_offset_s": offset.total_seconds()}
+    return _alert(press, now, codes.PRESS_CLOCK, "warning", words, evidence=evidence)
+
+
 def remark(press: PressAddress, sender: str | None, found: Remark, now: datetime) -> Alert:
     """A thing in a message that was not used.
 
@@ -281,13 +292,29 @@ def record_without_shot(
     return _alert(press, now, codes.RECORD_WITHOUT_SHOT, "warning", words, evidence=evidence)
 
 
-def readings_without_shot(press: PressAddress, frame: TelemetryFrame, now: datetime) -> Alert:
-    """Readings of a part that name neither mold nor shot."""
+def readings_without_shot(
+    press: PressAddress, frame: TelemetryFrame, why: str, now: datetime
+) -> Alert:
+    """Readings of a part that belong to no shot, though one cures.
+
+    Args:
+        press: press that sent them.
+        frame: the readings.
+        why: ``nameless``, ``several`` or ``misnamed``.
+        now: the agent's time.
+    """
+    named = {"mold_id": frame.mold_id, "shot_id": frame.shot_id}
+    names = ", ".join(f"{name} {value}" for name, value in named.items() if value is not None)
+    reason = {
+        "nameless": "without mold_id or shot_id, and the press has several molds",
+        "several": f"of {names}, which several molds have just now",
+        "misnamed": f"of {names}, which is no shot that was reported, while another one cures",
+    }[why]
     words = (
-        f"device {frame.device_id} sends readings of a part without mold_id or shot_id, and the "
-        "press has several molds: they are stored and used for no shot; send one of the two"
+        f"device {frame.device_id} sends readings of a part {reason}: they are stored and used for "
+        "no shot; send mold_id or shot_id as the events do"
     )
-    evidence: dict[str, float | str] = {"device_id": frame.device_id}
+    evidence: dict[str, float | str] = {"device_id": frame.device_id, "reason": why}
     code = codes.READINGS_WITHOUT_SHOT
     return _alert(press, now, code, "warning", words, evidence=evidence)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Hashable
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -12,11 +14,15 @@ from edge_agent.monitoring.alert_limits import AlertLimits
 from edge_agent.monitoring.metrics import Metrics
 from edge_agent.monitoring.press_clocks import PressClocks
 from edge_agent.pipeline.decode import Decoded
+from edge_agent.pipeline.readings_of_shots import Homeless
 from edge_agent.pipeline.results import Results
 from edge_agent.shots.named_shots import Pour
 from edge_agent.shots.shot import Shot
 from edge_agent.shots.steps import ENDS
 
+REPORTED_AFTER = timedelta(seconds=60)
+"""Frames may come so long before the event that says of which shot they are."""
+MISNAMED_MAX = 1_000
 Lenient = TelemetryFrame | QualityRecord
 
 
@@ -26,6 +32,8 @@ class Contradictions:
     def __init__(self, results: Results, metrics: Metrics) -> None:
         self._metrics, self._limits = metrics, AlertLimits(results.alert)
         self._clocks = PressClocks()
+        self._misnamed: OrderedDict[Hashable, tuple[datetime, datetime]] = OrderedDict()
+        """First and last time of frames that name what is not there, by device and names."""
 
     def hear(self, press: PressAddress, ts: datetime, now: datetime) -> None:
         """Judge the clock of a press by a message that it has sent now."""
@@ -33,6 +41,11 @@ class Contradictions:
         if offset is not None:
             key = "clock", press, bool(offset)
             self._limits.tell(key, partial(alerts.press_clock, press, offset, now), now)
+
+    def ahead(self, press: PressAddress, offset: timedelta, now: datetime) -> None:
+        """Tell of a message that was refused for being of the future."""
+        alert = partial(alerts.message_of_the_future, press, offset, now)
+        self._limits.tell(("ahead", press), alert, now)
 
     def offset(self, press: PressAddress) -> timedelta:
         """Offset of the clock of a press, where that is wrong."""
@@ -49,10 +62,28 @@ class Contradictions:
             device = sender if isinstance(message, TelemetryFrame) else None
             self._limits.tell((remark.code, press, device, remark.field), alert, now)
 
-    def homeless(self, press: PressAddress, frame: TelemetryFrame, now: datetime) -> None:
-        """Tell of readings of a part that belong to nothing."""
-        alert = partial(alerts.readings_without_shot, press, frame, now)
-        self._limits.tell(("without shot", press, frame.device_id), alert, now)
+    def homeless(
+        self, press: PressAddress, frame: TelemetryFrame, why: Homeless, now: datetime
+    ) -> None:
+        """Tell of readings of a part that belong to no shot.
+
+        A mold or shot that nobody has reported may be reported in a moment.
+        """
+        if why == "misnamed" and not self._stays(press, frame):
+            return
+        alert = partial(alerts.readings_without_shot, press, frame, why, now)
+        self._limits.tell(("without shot", why, press, frame.device_id), alert, now)
+
+    def _stays(self, press: PressAddress, frame: TelemetryFrame) -> bool:
+        """Do frames with these names have no shot for ``REPORTED_AFTER`` now?"""
+        key = press, frame.device_id, frame.mold_id, frame.shot_id
+        first, last = self._misnamed.pop(key, (frame.ts, frame.ts))
+        if not timedelta() <= frame.ts - last <= REPORTED_AFTER:
+            first = frame.ts
+        self._misnamed[key] = first, frame.ts
+        while len(self._misnamed) > MISNAMED_MAX:
+            self._misnamed.popitem(last=False)
+        return frame.ts - first >= REPORTED_AFTER
 
     def of_record(
         self, press: PressAddress, record: QualityRecord, pours: list[Pour], now: datetime

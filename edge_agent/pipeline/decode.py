@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -57,12 +58,14 @@ def decode(
     fallback: PressAddress,
     now: datetime,
     future_skew_max_s: float,
+    ahead: Callable[[PressAddress, timedelta], None] = lambda _press, _ahead: None,
 ) -> Decoded | DeadLetter:
     """Read a message. Never raises: what is wrong becomes a dead letter.
 
     Args:
         fallback: the press a dead letter is filed under when the topic names none.
         now: the agent's time, against which the future is refused.
+        ahead: called when a message is refused for being of the future, with how far it is ahead.
     """
     press = fallback
     try:
@@ -79,7 +82,11 @@ def decode(
     except Exception as error:  # one message must not stop the others, nor come back for ever
         return _dead(incoming, press, now, INTERNAL_ERROR, f"please report it: {error!r}")
     words = _ahead(decoded, now, future_skew_max_s)
-    return decoded if words is None else _dead(incoming, press, now, CLOCK_SKEW, words)
+    if words is None:
+        return decoded
+    assert decoded.message is not None
+    ahead(press, decoded.message.ts - now)
+    return _dead(incoming, press, now, CLOCK_SKEW, words)
 
 
 def _read(incoming: Incoming, press: PressAddress, channel: Channel) -> Decoded:

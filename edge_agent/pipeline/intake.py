@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 
 from broker.codec import place_in_count
 from broker.messages import (
@@ -68,7 +69,8 @@ class Intake:
             laps: measures the stages.
         """
         now = self._clock.now()
-        decoded = decode(incoming, self._topics, press, now, self._future_s)
+        ahead = partial(self._contradictions.ahead, now=now)
+        decoded = decode(incoming, self._topics, press, now, self._future_s, ahead)
         laps.lap("decode")
         self._metrics.taken(incoming.topic)
         if isinstance(decoded, DeadLetter):
@@ -124,8 +126,8 @@ class Intake:
         self._results.telemetry(press, frame, of_frame.shot, now)
         for shot in of_frame.changed:
             changed[shot.shot_key] = shot
-        if of_frame.homeless:
-            self._contradictions.homeless(press, frame, now)
+        if of_frame.homeless is not None:
+            self._contradictions.homeless(press, frame, of_frame.homeless, now)
 
     def _event(
         self,
@@ -150,8 +152,10 @@ class Intake:
             return None
         for shot in self._assembler.event(press, event, offset):
             changed[shot.shot_key] = shot
-            self._contradictions.of_shot(shot, now)
-        self._results.event(press, event, self._assembler.shot_of_event(press, event), now)
+        of_event = self._assembler.shot_of_event(press, event)
+        if of_event is not None:
+            self._contradictions.of_shot(of_event, now)
+        self._results.event(press, event, of_event, now)
         get_logger().info(
             f"shot_{event.event}",
             stage="assemble",

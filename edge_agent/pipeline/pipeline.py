@@ -369,7 +369,10 @@ class Pipeline:
             if not by_readings or self._predictions.is_due(shot):
                 self._watch.progress()
                 await self._have_numbers(shot)
+                was_stored = shot.revision > 0
                 await self._predictions.of(shot)
+                if was_stored and shot.closed_at is None and event in shot.events:
+                    self.results.poured(shot, self._clock.now())  # its start came late
         elif shot.closed_at is not None:
             shot.finished = True
             assert shot.outcome is not None

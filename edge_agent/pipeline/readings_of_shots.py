@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Literal
 
 from broker.messages import TelemetryFrame
 from broker.topics import PressAddress
@@ -23,6 +24,10 @@ from edge_agent.shots.shot import Shot
 NAMELESS_MOLDS = 16
 """A press with more molds has to name them in its readings."""
 
+Homeless = Literal["nameless", "several", "misnamed"]
+"""They name neither mold nor shot and several shots cure; they name a shot id that several molds
+have just now; they name a mold or shot that nobody has reported."""
+
 
 @dataclass
 class OfFrame:
@@ -34,8 +39,8 @@ class OfFrame:
     """Shots that it changes."""
     repeat: bool = False
     """An equal one has come before."""
-    homeless: bool = False
-    """Readings of a part that name neither mold nor shot, while several shots cure."""
+    homeless: Homeless | None = None
+    """Why readings of a part belong to no shot, though one cures."""
 
 
 class ReadingsOfShots:
@@ -81,8 +86,7 @@ class ReadingsOfShots:
                 shot_readings.count_beyond_the_log(shot, frame)
                 self._make_stale(shot)
             changed = [shot, *(other for other in changed if other is not shot)]
-        named = frame.mold_id is not None or frame.shot_id is not None
-        homeless = not named and shot is None and len(self._curing(press, frame)) > 1
+        homeless = self._homeless(press, frame) if shot is None else None
         return OfFrame(shot, changed, homeless=homeless)
 
     def shot_of(self, press: PressAddress, frame: TelemetryFrame) -> Shot | None:
@@ -93,6 +97,8 @@ class ReadingsOfShots:
             if len(of_id) <= 1:
                 return of_id[0] if of_id else None
             begun = [shot for shot in of_id if shot.begun_at is not None]
+            if len({shot.mold_id for shot in begun if shot.contains(frame.ts)}) > 1:
+                return None  # molds share the id, and nobody knows which of them it is
             before = [shot for shot in begun if shot.begun_at <= frame.ts]  # type: ignore[operator]
             if before:
                 return max(before, key=_order)
@@ -163,6 +169,21 @@ class ReadingsOfShots:
                     self._shots.of_press(press) if press in self._nameless else [],
                 )
                 shot_readings.compute(shot, around, self._log)
+
+    def _homeless(self, press: PressAddress, frame: TelemetryFrame) -> Homeless | None:
+        """Why a frame without a shot has none, if it has readings of a part and a shot cures."""
+        if not shot_readings.is_of_a_part(frame):
+            return None
+        if frame.mold_id is None and frame.shot_id is None:
+            return "nameless" if len(self._curing(press, frame)) > 1 else None
+        cures = any(s.contains(frame.ts) and s.poured_at for s in self._shots.open_of(press))
+        if not cures:
+            return None
+        if frame.shot_id is None:
+            assert frame.mold_id is not None
+            return None if self._shots.of_mold(press, frame.mold_id) else "misnamed"
+        of_id = self._shots.of_id(press, frame.shot_id)
+        return "several" if any(s.accepts(frame.mold_id) for s in of_id) else "misnamed"
 
     def _curing(self, press: PressAddress, frame: TelemetryFrame) -> list[Shot]:
         """Shots that readings of a part may be of, which name neither a mold nor a shot."""

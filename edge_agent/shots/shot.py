@@ -100,8 +100,8 @@ class Shot(BaseModel):
                 closed_at=self.closed_at,
                 outcome=self.outcome,
             )
-        if not self.origin and self.events:
-            self.origin = fingerprint(self.events[0])
+        if self.events and self.origin not in map(fingerprint, self.events):
+            self.origin = fingerprint(self.events[0])  # none, or that of an older program
         return self
 
     def _events_of_older(self) -> list[ShotEvent]:

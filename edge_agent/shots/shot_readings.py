@@ -160,6 +160,8 @@ def _records(shot: Shot, around: Around, log: FrameLog) -> list[tuple[int, list[
             continue
         times, names, values = lane.records()
         mine = (names == number) & (times >= named_from) & (times <= named_to)
+        if mold_id is None:
+            mine &= ~_of_several_molds(around.of_id, times)
         if begun is not None and (mold_id == shot.mold_id or (mold_id is None and around.of_press)):
             in_time = (names == 0) & (times >= first) & (times <= last)
             mine |= (
@@ -170,6 +172,17 @@ def _records(shot: Shot, around: Around, log: FrameLog) -> list[tuple[int, list[
         found += zip(times[mine].tolist(), values[mine].tolist(), strict=True)
     found.sort(key=lambda record: record[0])
     return found
+
+
+def _of_several_molds(of_id: list[Shot], times: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """At which of these times shots of one id cure in several molds."""
+    found: dict[str, NDArray[np.bool_]] = {}
+    for shot in of_id:
+        if shot.begun_at is not None:
+            end = _NO_TIME_US if shot.closed_at is None else us(shot.closed_at)
+            cures = (times >= us(shot.begun_at)) & (times <= end)
+            found[shot.mold_id] = found.get(shot.mold_id, np.zeros(len(times), bool)) | cures
+    return np.asarray(sum(cures.astype(int) for cures in found.values()) > 1)
 
 
 def _alone(

@@ -18,9 +18,13 @@ _RANK = {"started": 0, "poured": 1, "demolded": 2, "aborted": 3}
 ENDS = ("demolded", "aborted")
 
 
+_OF_THE_SENDER = {"device_id", "seq", "received_at"}
+"""A gateway that sends an event again may count anew."""
+
+
 def fingerprint(event: ShotEvent) -> str:
     """16 hexadecimal digits of the content of an event: equal content is a repeat."""
-    content = event.model_dump(mode="json", exclude_none=True)
+    content = event.model_dump(mode="json", exclude_none=True, exclude=_OF_THE_SENDER)
     return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
