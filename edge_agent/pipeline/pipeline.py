@@ -17,19 +17,19 @@ from edge_agent.drift.schedule import DriftWatch
 from edge_agent.errors import LinkError
 from edge_agent.inference.earlier_shots import EARLIER_SCOPE
 from edge_agent.logs import get_logger
-from edge_agent.monitoring.alerts import no_pour, spool_alert, too_many_shots
+from edge_agent.monitoring.alerts import spool_alert
 from edge_agent.monitoring.metrics import Laps, Metrics
 from edge_agent.monitoring.watchdog import Watch
 from edge_agent.pipeline import old_inbox
 from edge_agent.pipeline.assemble import Assembler
+from edge_agent.pipeline.changed_shots import ChangedShots
 from edge_agent.pipeline.commit import Batch, Writer
 from edge_agent.pipeline.compile_ahead import compile_ahead
-from edge_agent.pipeline.corrections import Corrections
 from edge_agent.pipeline.infer import Inference
 from edge_agent.pipeline.intake import Intake
 from edge_agent.pipeline.issue import Predictions
 from edge_agent.pipeline.keep_in_size import SizeKeeper
-from edge_agent.pipeline.kept_shots import horizon_state, kept_horizon, kept_shots
+from edge_agent.pipeline.kept_shots import kept_horizon, kept_shots
 from edge_agent.pipeline.publish import Publisher
 from edge_agent.pipeline.receipts import RECEIVED_SCOPE, Receipts
 from edge_agent.pipeline.receive import Inlet
@@ -106,17 +106,20 @@ class Pipeline:
         )
         shots, renamed = kept_shots(spool)
         self.results.batch.state |= renamed
-        self._named = NamedShots(spool.state_at_start(NAMED_SCOPE))
+        named = NamedShots(spool.state_at_start(NAMED_SCOPE))
         for shot in shots:
             self.revisions.pass_over(shot.address, shot.revision)
             if shot.poured_at is not None:
-                self._named.poured(shot, self.results.batch.state)
+                named.poured(shot, self.results.batch.state)
         limits = settings.shots.signal_age_max_s, settings.shots.timeout_s
         self.assembler = Assembler(shots, *limits, kept_horizon(spool))
         self._predictions.is_newest = self.assembler.is_newest
-        self._corrections = Corrections(shots)
+        self._changed = ChangedShots(
+            *(shots, self.assembler, self._predictions, named, self.results),
+            *(self._have_number, self._watch, metrics, clock),
+        )
         self._intake = Intake(
-            self._topics, self.assembler, self.results, self._inference, self._named, metrics, clock
+            self._topics, self.assembler, self.results, self._inference, named, metrics, clock
         )
         self._intake.renew(settings)
         size_watch = metrics.watches.add(Watch("spool"))
@@ -216,12 +219,10 @@ class Pipeline:
                 self.results.alert(alert)
             late, old = self.assembler.tick(now, self._may_end)
             for shot in late:
-                await self._shot_changed(shot, by_readings=False)
+                await self._changed.answer(shot, by_readings=False)
             for shot in old:
-                self._forget(shot)
-            for shot in self._corrections.waiting():
-                if self._may_end(shot.address):
-                    await self._correct(shot)
+                self._changed.forget(shot)
+            await self._changed.correct(self._may_end)
             self._simulations.keep(self.assembler.shots)
 
     async def keep_in_size(self) -> None:
@@ -241,10 +242,7 @@ class Pipeline:
 
     def say_again(self, shot: Shot) -> None:
         """Issue the last word on a shot anew: another agent had one that it may not have kept."""
-        if shot.finished:
-            self._corrections.again(shot)
-        else:
-            shot.predicted_inputs = None
+        self._changed.say_again(shot)
 
     def hurry(self) -> None:
         """Write what there is without gathering more."""
@@ -296,10 +294,10 @@ class Pipeline:
             if event is not None or not self.results.batch.has_room(inlet):
                 break
         self.assembler.settle()
-        self._report_crowds()
+        self._changed.report_crowds()
         laps.observe()
         for shot in changed.values():
-            await self._shot_changed(shot, by_readings=event is None, event=event)
+            await self._changed.answer(shot, by_readings=event is None, event=event)
 
     def _may_take(self, inlet: Inlet) -> bool:
         """Is there room for more of a press, and are there numbers for its predictions?
@@ -326,61 +324,7 @@ class Pipeline:
             self.wake.set()
         return False
 
-    def _report_crowds(self) -> None:
-        crowded, self.assembler.crowded = self.assembler.crowded, []
-        left_over, self.assembler.left_over = self.assembler.left_over, []
-        for shot in crowded:
-            self.results.alert(too_many_shots(shot, self._clock.now()))
-        for shot in left_over:
-            self._forget(shot)
-
-    def _forget(self, shot: Shot) -> None:
-        self._corrections.take(shot)
-        self.results.batch.forget(shot)
-        key = shot.address, shot.mold_id
-        if key in self.assembler.horizon:
-            self.results.batch.state |= horizon_state(key, self.assembler.horizon[key])
-
-    async def _correct(self, shot: Shot) -> None:
-        reasons = self._corrections.take(shot)
-        gone = shot.shot_key not in self.assembler.shots
-        if gone or shot.closed_at is None or shot.poured_at is None:
-            return  # another agent has it, or its end was another's
-        await self._have_numbers(shot)
-        await self._predictions.correct(shot, reasons)
-        self.results.batch.changed(shot, urgent=True)
-
-    async def _shot_changed(
-        self, shot: Shot, *, by_readings: bool, event: ShotEvent | None = None
-    ) -> None:
-        """Issue what is due of a shot."""
-        batch = self.results.batch
-        if shot.finished and shot.revision and shot.closed_at is not None:
-            batch.changed(shot, urgent=False)
-            if self._corrections.changed(shot, event) and not by_readings:
-                await self._correct(shot)
-            return
-        if shot.finished and shot.poured_at is None:
-            batch.changed(shot, urgent=False)
-            return
-        shot.finished = False  # the pour was reported after the end, or the end was another's
-        if shot.poured_at is not None:
-            self._named.poured(shot, batch.state)
-            if not by_readings or self._predictions.is_due(shot):
-                self._watch.progress()
-                await self._have_numbers(shot)
-                was_stored = shot.revision > 0
-                await self._predictions.of(shot)
-                if was_stored and shot.closed_at is None and event in shot.events:
-                    self.results.poured(shot, self._clock.now())  # its start came late
-        elif shot.closed_at is not None:
-            shot.finished = True
-            assert shot.outcome is not None
-            self._metrics.shots.labels(shot.outcome).inc()
-            self.results.alert(no_pour(shot, self._clock.now()))
-        self.results.batch.changed(shot, urgent=not by_readings)
-
-    async def _have_numbers(self, shot: Shot) -> None:
+    async def _have_number(self, shot: Shot) -> None:
         """Have a number for the next prediction of a shot."""
         if not self.revisions.have(shot.address):
             self._watch.rest()
