@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from time import monotonic
 from typing import Any, Self, cast
 
 import aiomqtt
@@ -38,6 +39,8 @@ class Client(aiomqtt.Client):
         self.paho.on_incoming = self._take
         self._results: dict[int, tuple[str, asyncio.Future[None]]] = {}
         """Topic and outcome of what the broker has not acknowledged, by packet id."""
+        self._owes_since = 0.0
+        """Since when the broker owes the next answer, by the monotonic clock."""
         self.session_present = False
         self._packet_bytes_max: int | None = None
         """A broker hangs up on a larger packet."""
@@ -105,6 +108,8 @@ class Client(aiomqtt.Client):
         reason_code: ReasonCode,
         properties: Properties,
     ) -> None:
+        if mid == next(iter(self._results), None):
+            self._owes_since = monotonic()
         topic, outcome = self._results.pop(mid, ("", None))
         if outcome is None or outcome.done():
             return
@@ -179,5 +184,15 @@ class Client(aiomqtt.Client):
         if info.rc != MQTT_ERR_SUCCESS:
             raise self.lost(f"{topic}: cannot publish: paho error {info.rc}")
         outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if not self._results:
+            self._owes_since = monotonic()
         self._results[info.mid] = topic, outcome
         return outcome
+
+    @property
+    def owes_s(self) -> float:
+        """How long the broker has owed its answer to the oldest publish [s].
+
+        A long queue that moves is no trouble: the time begins anew with each answer in turn.
+        """
+        return monotonic() - self._owes_since if self._results else 0.0

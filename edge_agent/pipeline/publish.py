@@ -324,10 +324,9 @@ class Sender:
         with suppress(TimeoutError):
             async with asyncio.timeout(LOOK_S):
                 await self._moved.wait()
-        if self._flying:
-            oldest = next(iter(self._flying.values()))
-            if perf_counter() - oldest.since > TIMEOUT_S:
-                raise LinkError(f"{oldest.topic}: the broker did not acknowledge a publish")
+        if self._flying and self._session.owes_s > TIMEOUT_S:
+            topic = next(iter(self._flying.values())).topic
+            raise LinkError(f"{topic}: the broker did not acknowledge a publish")
 
     def _fly(
         self, issued: Issued | None, topic: str, payload: bytes, **options: Unpack[SendOptions]

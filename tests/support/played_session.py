@@ -54,6 +54,9 @@ class PlayedSession:
             sent.accept()
         return outcome
 
+    owes_s = 0.0
+    """How long the broker has owed its next answer, as the test says [s]."""
+
     def flush(self) -> None:
         """Count what ``Session.flush`` would write."""
         self.flushes += 1

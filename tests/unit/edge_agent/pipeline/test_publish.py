@@ -197,11 +197,10 @@ async def test_a_lost_link_ends_the_sender_and_keeps_the_message(desk: Desk) -> 
     assert desk.stored() == ["one"]
 
 
-async def test_a_broker_that_does_not_answer_ends_the_session(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(publish, "TIMEOUT_S", 0.0)
-    sender = desk.publisher.open(PRESS, PlayedSession(), Watch("publish"))  # type: ignore[arg-type]
+async def test_a_broker_that_does_not_answer_ends_the_session(desk: Desk) -> None:
+    session = PlayedSession()
+    session.owes_s = publish.TIMEOUT_S + 1.0
+    sender = desk.publisher.open(PRESS, session, Watch("publish"))  # type: ignore[arg-type]
     desk.issue(kpi("one"))
     async with asyncio.timeout(30):
         with pytest.raises(LinkError, match="twin/kpi: the broker did not acknowledge"):
