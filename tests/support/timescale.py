@@ -53,7 +53,7 @@ class TimescaleServer:
     def start(self) -> None:
         """Start it, after a crash too; nothing when it runs."""
         done = subprocess.run(
-            [SCRIPTS / "up", self._folder], capture_output=True, text=True, check=False, timeout=120
+            [SCRIPTS / "up", self._folder], capture_output=True, text=True, check=False, timeout=240
         )
         if done.returncode != 0:
             raise RuntimeError(f"TimescaleDB did not start:\n{done.stderr}")
