@@ -48,7 +48,10 @@ def from_folder(path: Path, weights: dict[str, float], told: Told) -> list[Obser
     for note in bundle.notes:
         told(note.words)
     for sensor, kind in BUNDLE_SENSORS.items():
-        rows = [(t, row[sensor]) for t, row in sorted(bundle.series.items()) if sensor in row]
+        rows = bundle.readings(sensor)
+        beside = sum(sensor in row for row in bundle.series.values()) - len(rows)
+        if beside:
+            told(f"{path}: {kind}: {beside} readings before the pour or after the opening left out")
         if len(rows) == 1:
             raise InputError(f"{path}: holds fewer than two readings of {kind}")
         if rows:
