@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from os.path import lexists
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -191,13 +192,13 @@ def load_bundle(path: Path) -> Bundle:
         InputError: names the file, the line or field, and what to do.
     """
     notes = check_files(path, FILES)
-    if not (path / "meta.yaml").exists():
+    if not lexists(path / "meta.yaml"):
         raise InputError(f"{path}: no meta.yaml: not the folder of a logged shot")
     meta_file, process_file = path / "meta.yaml", path / "process.yaml"
     content = read_yaml(meta_file)
     wrong: list[str] = []
     notes += check_names(meta_file, content, Meta.model_fields, wrong)
-    process = read_yaml(process_file) if process_file.exists() else {}
+    process = read_yaml(process_file) if lexists(process_file) else {}
     notes += check_names(process_file, process, Extras.model_fields, wrong, Recipe)
     if wrong:
         raise InputError("\n".join(wrong))
@@ -216,7 +217,7 @@ def load_bundle(path: Path) -> Bundle:
         raise InputError("\n".join(wrong))
     series: dict[float, dict[str, float]] = {}
     for name, columns in SENSOR_FILES.items():
-        if (path / name).exists():
+        if lexists(path / name):  # a link to nothing is no file that is not there
             notes += _read_series(path / name, columns, extras.t_demold_actual_s, series)
     poured = parse(Recipe, recipe, str(process_file))
     check_masses(process_file, poured)
@@ -232,7 +233,7 @@ def load_bundle(path: Path) -> Bundle:
 
 
 def _quality(path: Path, meta: Meta, notes: list[Note], wrong: list[str]) -> dict[str, Any] | None:
-    if not path.exists():
+    if not lexists(path):
         return None
     content = read_yaml(path)
     notes += check_names(path, content, (), wrong, QualityRecord)

@@ -77,7 +77,7 @@ def check_files(folder: Path, known: tuple[str, ...]) -> list[Note]:
         if name in known or name.startswith(".") or file.suffix.lower() in NOT_DATA:
             continue
         if file.is_dir():
-            if any(inside.name.lower() in known for inside in file.iterdir()):
+            if _holds(file, known):
                 words = f"{file}: is a folder of its own, not a part of this log bundle"
                 notes.append(Note("name_unknown", name, words))
             continue
@@ -86,6 +86,13 @@ def check_files(folder: Path, known: tuple[str, ...]) -> list[Note]:
             raise InputError(f"{file}: no file of a log bundle: is {near[0]} meant? Rename it")
         notes.append(Note("name_unknown", name, f"{file}: is not read: {', '.join(known)} are"))
     return notes
+
+
+def _holds(folder: Path, known: tuple[str, ...]) -> bool:
+    try:
+        return any(inside.name.lower() in known for inside in folder.iterdir())
+    except OSError:
+        return False
 
 
 def check_names(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from os.path import lexists
 from pathlib import Path
 from typing import get_args
 
@@ -38,7 +39,7 @@ def from_folder(path: Path, weights: dict[str, float], told: Told) -> list[Obser
     """
     found = []
     for name, kind in FOLDER_FILES.items():
-        if (path / name).exists():
+        if lexists(path / name):
             found.append(_observation(path / name, kind, _read(path / name, [kind]), weights, told))
     if found:
         for note in check_files(path, ("meta.yaml", *FOLDER_FILES)):

@@ -311,6 +311,15 @@ def test_readings_outside_the_cure_are_neither_peaks_nor_fitted(tmp_path: Path) 
     assert "2 readings before the pour or after the opening left out" in told[0]
 
 
+@pytest.mark.parametrize("name", ["process.yaml", "qc.yaml", "sensors_pressure.csv"])
+def test_a_link_to_nothing_is_no_missing_file(name: str, tmp_path: Path) -> None:
+    bundle(tmp_path)
+    (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / name).symlink_to(tmp_path / "archive" / name)
+    with pytest.raises(InputError, match=f"{name}: no such file"):
+        load_bundle(tmp_path)
+
+
 def test_minutes_for_seconds_are_told(tmp_path: Path) -> None:
     rows = "".join(f"{i / 10},{24 + i}\n" for i in range(100))
     (note,) = bundle(tmp_path, core="time_s,T_core_C\n" + rows).notes
