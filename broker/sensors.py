@@ -1,8 +1,9 @@
 """Sensor names: each carries its unit, and the well-known ones their meaning.
 
 A sensor name ends in its unit (`T_core_C`); several sensors of a kind are numbered behind a dot
-(`T_mold_C.1`, `T_mold_C.2`). A reading that is impossible is carried by this contract: one wild
-sensor must not lose a frame. The agent has the ranges, and leaves it out.
+(`T_mold_C.1`, `T_mold_C.2`), and the twin uses the one without a number. A reading that is
+impossible is carried by this contract: one wild sensor must not lose a frame. The agent has the
+ranges, and leaves it out.
 """
 
 from __future__ import annotations

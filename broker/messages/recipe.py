@@ -30,6 +30,9 @@ RECIPE_NAMES = {
 }
 """Names of the first generation that a recipe still accepts, and what they are called now."""
 
+MASSES = ("m_polyol_kg", "m_iso_kg", "m_additives_kg")
+"""Without one of these nothing can be simulated."""
+
 Temperature = Annotated[float, Field(ge=-50, le=250)]
 """°C."""
 

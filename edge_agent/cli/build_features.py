@@ -131,7 +131,7 @@ def _tell_lost(findings: Findings) -> bool:
         click.echo(words, err=True)
     for column in findings.lost:
         click.echo(f"column {column}: none of its cells is a value: it is missing", err=True)
-    return bool(refused or findings.lost)
+    return bool(refused or findings.lost or findings.misnamed)
 
 
 def _folder_of(history: str | None, bundles: Path | None) -> Path | None:

@@ -112,6 +112,8 @@ class Findings:
         """How many shots were read, and how many became rows."""
         self.cells: list[str] = []
         """Cells of tables that were left out, a line a column."""
+        self.misnamed = 0
+        """Columns that are not used and have almost the name of one that is missing."""
         self.lost: list[str] = []
         """Columns of the source of which no cell could be read."""
 

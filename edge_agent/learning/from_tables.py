@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from broker.near_names import meant
 from edge_agent.learning.checks import Findings, Inspector
 from edge_agent.learning.feature_set import Draft
 from edge_agent.learning.tables import Columns, leave_out_impossible, read_table
@@ -16,7 +20,8 @@ from twin_core.errors import InputError
 from twin_core.learning.columns import COLUMNS, IDS
 from twin_core.learning.features import NAN, Row, demold_columns
 from twin_core.learning.past_results import ShotKey
-from twin_core.log_files.shot_table import LeftOut
+from twin_core.log_files.shot_table import EXAMPLES, LeftOut
+from twin_core.log_files.units import meant_words
 
 MEASURED = ("meas_", "qc_", "proc_")
 SIMULATED = ("sim_",)
@@ -42,11 +47,16 @@ def from_files(
     known, physics = (_read(path, findings) for path in (measured, simulated))
     for path, table, heads in ((measured, known, MEASURED), (simulated, physics, SIMULATED)):
         if "shot_id" not in table:
-            raise InputError(f"{path}: has no column shot_id: it joins the two files")
+            names = ", ".join(list(table)[:10])
+            raise InputError(
+                f"{path}: has no column shot_id, which joins the two files (it has {names}): "
+                "the first line must name it"
+            )
         for name in table:
             wanted = name in COLUMNS and name.startswith(heads)
             if not wanted and name not in IDS and not name.startswith("delta_"):
                 findings.add("column_unknown", path.name, name)
+                _tell_near(path, name, table, findings)
     at = _joined(measured, known, simulated, physics)
     look = Inspector(findings)
     for number in range(len(known["shot_id"])):
@@ -94,8 +104,25 @@ def _read(path: Path, findings: Findings) -> Columns:
         if cells.whole:
             findings.lost.append(f"{cells.column} of {path.name}")
 
-    table = read_table(path, partial(found, "cell_left_out"))
-    return leave_out_impossible(table, partial(found, "value_impossible"))
+    table = leave_out_impossible(
+        read_table(path, partial(found, "cell_left_out")), partial(found, "value_impossible")
+    )
+    unnamed = table["shot_id"] == "" if "shot_id" in table else np.zeros(0, bool)
+    if unnamed.any():
+        rows = [f"row {row + 1}: no shot_id" for row in np.flatnonzero(unnamed).tolist()]
+        found("cell_left_out", LeftOut("shot_id", len(rows), len(unnamed) + 1, rows[:EXAMPLES]))
+        table = {name: values[~unnamed] for name, values in table.items()}
+    return table
+
+
+def _tell_near(path: Path, name: str, table: Columns, findings: Findings) -> None:
+    """Tell of a column that is not used and has almost the name of one that is not there."""
+    absent = [other for other in (*IDS, *COLUMNS) if other not in table]
+    bare = re.split(r"[\[(]", name)[0].strip()
+    known = bare if bare in absent else meant(bare, absent)
+    if known is not None:
+        findings.cells.append(f"{path.name}: column {name} is not used: {meant_words(name, known)}")
+        findings.misnamed += 1
 
 
 def _joined(measured: Path, known: Columns, simulated: Path, physics: Columns) -> list[int | None]:

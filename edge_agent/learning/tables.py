@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from edge_agent.errors import MissingExtra, TableError, disk_hint
 from twin_core.errors import InputError
 from twin_core.learning.columns import COLUMNS, IDS
-from twin_core.log_files.cells import OVERFLOW, no_readings
+from twin_core.log_files.cells import OVERFLOW, YEARS, no_readings
 from twin_core.log_files.shot_table import (
     EXAMPLES,
     TEXT_BYTES_MAX,
@@ -238,39 +238,94 @@ def _values(pa: Any, path: Path, name: str, column: Any, told: Told) -> NDArray[
     if pa.types.is_dictionary(kind):
         _check_texts(pa, path, name, column)
         column, kind = column.cast(kind.value_type), kind.value_type
+    if _is_string_view(pa, kind):
+        column, kind = column.cast(pa.large_string()), pa.large_string()
     if pa.types.is_timestamp(kind) and wanted in {None, "time"}:
-        if kind.tz is None and wanted == "time":
-            raise TableError(
-                f"{path}: column {name}: its times have no zone: write them with UTC or the zone "
-                "of the plant"
-            )
-        times = column.cast(pa.timestamp("us"), safe=False)
-        return np.asarray(times.to_numpy(), dtype="datetime64[us]")
+        return _times(pa, path, name, column, told)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         _check_texts(pa, path, name, column)
         texts = [text.strip() for text in column.fill_null("").to_pylist()]
         if wanted in {None, "text"}:
             return text_array(str(path), name, texts)
-        cells = Column(str(path), name, wanted)
-        for row, text in enumerate(texts):
-            cells.add(text, f"row {row + 1}")
-        return cells.finish(told)
-    if wanted == "text" and not pa.types.is_null(kind):
-        return _ids(pa, path, name, column)
+        return _cells(path, name, wanted, texts, told)
     if pa.types.is_null(kind):
         return np.full(len(column), "" if wanted == "text" else np.nan)
-    try:
-        if pa.types.is_boolean(kind):
-            column = column.cast(pa.int8())
-        numbers = column.cast(pa.float64(), safe=False).to_numpy()
-    except pa.ArrowException:
-        numbers = None
-    if numbers is None or wanted == "time" or pa.types.is_temporal(kind):
+    return (
+        _ids(pa, path, name, column)
+        if wanted == "text"
+        else _of_numbers(pa, path, name, column, told)
+    )
+
+
+def _of_numbers(pa: Any, path: Path, name: str, column: Any, told: Told) -> NDArray[Any]:
+    """A column of numbers: values, flags, or times since 1970."""
+    wanted, numbers = kind_of(name), _as_floats(pa, column)
+    if numbers is None or (wanted == "time" and pa.types.is_boolean(column.type)):
         raise TableError(
-            f"{path}: column {name!r} is of type {kind}: a table has numbers, texts and times",
+            f"{path}: column {name!r} is of type {column.type}: a table has numbers, texts and "
+            "times",
             hint=FEATURE_SETS,
         )
-    return np.asarray(numbers, dtype=np.float64)
+    if wanted == "time":
+        texts = ["" if np.isnan(value) else repr(value) for value in numbers.tolist()]
+        return _cells(path, name, wanted, texts, told)
+    return _flags(name, numbers, told) if wanted == "flag" else numbers
+
+
+def _cells(path: Path, name: str, kind: Kind, texts: list[str], told: Told) -> NDArray[Any]:
+    cells = Column(str(path), name, kind)
+    for row, text in enumerate(texts):
+        cells.add(text, f"row {row + 1}")
+    return cells.finish(told)
+
+
+def _as_floats(pa: Any, column: Any) -> NDArray[np.float64] | None:
+    if pa.types.is_temporal(column.type):
+        return None
+    try:
+        if pa.types.is_boolean(column.type):
+            column = column.cast(pa.int8())
+        return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
+    except pa.ArrowException:
+        return None
+
+
+def _times(pa: Any, path: Path, name: str, column: Any, told: Told) -> NDArray[Any]:
+    if kind_of(name) is not None and column.type.tz is None:
+        raise TableError(
+            f"{path}: column {name}: its times have no zone: write them with UTC or the zone "
+            "of the plant"
+        )
+    times = np.asarray(
+        column.cast(pa.timestamp("us"), safe=False).to_numpy(), dtype="datetime64[us]"
+    )
+    if kind_of(name) is None:
+        return times
+    known = ~np.isnat(times)
+    wrong = known & ~((times >= YEARS[0]) & (times < YEARS[1]))
+    _tell(name, times, wrong, int(known.sum()), "is not of the years 1980 to 2100", told)
+    return np.where(wrong, np.datetime64("NaT"), times)
+
+
+def _is_string_view(pa: Any, kind: Any) -> bool:
+    known = getattr(pa.types, "is_string_view", None)
+    return known is not None and bool(known(kind))
+
+
+def _flags(name: str, values: NDArray[np.float64], told: Told) -> NDArray[np.float64]:
+    """Flags that are stored as numbers: 1 and 0, no count."""
+    wrong = ~np.isnan(values) & (values != 0.0) & (values != 1.0)
+    _tell(name, values, wrong, int((~np.isnan(values)).sum()), "is neither 1 nor 0", told)
+    return np.where(wrong, np.nan, values)
+
+
+def _tell(
+    name: str, values: NDArray[Any], wrong: NDArray[np.bool_], given: int, why: str, told: Told
+) -> None:
+    if wrong.any():
+        rows = np.flatnonzero(wrong)[:EXAMPLES].tolist()
+        examples = [f"row {row + 1}: {values[row]} {why}" for row in rows]
+        told(LeftOut(name, int(wrong.sum()), given, examples))
 
 
 def _ids(pa: Any, path: Path, name: str, column: Any) -> NDArray[np.str_]:

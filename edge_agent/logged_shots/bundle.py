@@ -8,17 +8,21 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from os.path import lexists
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
 from broker.ids import Identifier
 from broker.messages import Prediction, QualityRecord, Recipe, ShotEvent, TelemetryFrame
 from broker.timestamps import EARLIEST
 from edge_agent.logged_shots.bundle_names import (
     Note,
+    check_agree,
+    check_defects,
     check_files,
+    check_masses,
     check_names,
     start_of,
     without_impossible,
@@ -26,7 +30,7 @@ from edge_agent.logged_shots.bundle_names import (
 from edge_agent.shots.timed_messages import TimedMessage
 from twin_core.checked_yaml import parse, read_yaml
 from twin_core.errors import InputError
-from twin_core.log_files.series import DAY_S, Range, read_series
+from twin_core.log_files.series import DAY_S, MANY, Range, read_series
 from twin_core.plausible_ranges import SERIES
 
 SENSOR_FILES = {
@@ -60,7 +64,8 @@ class Meta(BaseModel):
     system_id: Identifier
     mold_id: Identifier = "CUP"
     operator: str = ""
-    line_id: str = ""
+    line_id: Annotated[Identifier | None, BeforeValidator(lambda v: None if v == "" else v)] = None
+    """The device in the messages of a replay, the press in a feature set."""
     timestamp_start: Annotated[datetime | None, PlainValidator(start_of)] = None
     """The pour, in UTC; None where nobody says when it was."""
     simulated: bool = False
@@ -96,12 +101,17 @@ class Bundle:
         return max([*self.series, self.t_demold_actual_s or 0.0], default=0.0)
 
     def peak(self, sensor: str) -> tuple[float, float] | None:
-        """(time [s], value) of the largest reading of a sensor."""
-        values = [(row[sensor], t) for t, row in self.series.items() if sensor in row]
-        if not values:
-            return None
-        value, t = max(values)
-        return t, value
+        """(time [s], value) of the largest reading of a sensor while the shot cured."""
+        return max(self.readings(sensor), key=lambda reading: reading[1], default=None)
+
+    def readings(self, sensor: str) -> list[tuple[float, float]]:
+        """Times [s] and values of a sensor, from the pour until the mold was opened."""
+        end = math.inf if self.t_demold_actual_s is None else self.t_demold_actual_s
+        return [
+            (t, row[sensor])
+            for t, row in sorted(self.series.items())
+            if sensor in row and 0.0 <= t <= end
+        ]
 
     def compared_with(self, prediction: Prediction) -> str:
         """The peaks that were measured beside those of the agent's prediction, a line each."""
@@ -182,34 +192,39 @@ def load_bundle(path: Path) -> Bundle:
         InputError: names the file, the line or field, and what to do.
     """
     notes = check_files(path, FILES)
-    if not (path / "meta.yaml").exists():
+    if not lexists(path / "meta.yaml"):
         raise InputError(f"{path}: no meta.yaml: not the folder of a logged shot")
     meta_file, process_file = path / "meta.yaml", path / "process.yaml"
     content = read_yaml(meta_file)
     wrong: list[str] = []
     notes += check_names(meta_file, content, Meta.model_fields, wrong)
-    process = read_yaml(process_file) if process_file.exists() else {}
+    process = read_yaml(process_file) if lexists(process_file) else {}
     notes += check_names(process_file, process, Extras.model_fields, wrong, Recipe)
     if wrong:
         raise InputError("\n".join(wrong))
     meta = parse(Meta, content, str(meta_file))
     notes += check_names(meta_file, meta.process, Extras.model_fields, wrong, Recipe)
+    check_agree(process_file, process, f"process of {meta_file.name}", meta.process)
     process |= meta.process
     extras = parse(Extras, process, str(process_file))
     recipe = {k: v for k, v in process.items() if k not in Extras.model_fields}
     if "pentane_pct" in recipe:
-        recipe["blowing_agent_pct"] = recipe.pop("pentane_pct")
-    quality = _quality(path / "qc.yaml", meta.shot_id, notes, wrong)
+        older = {"blowing_agent_pct": recipe.pop("pentane_pct")}
+        check_agree(process_file, recipe, "pentane_pct", older)
+        recipe |= older
+    quality = _quality(path / "qc.yaml", meta, notes, wrong)
     if wrong:
         raise InputError("\n".join(wrong))
     series: dict[float, dict[str, float]] = {}
     for name, columns in SENSOR_FILES.items():
-        if (path / name).exists():
+        if lexists(path / name):  # a link to nothing is no file that is not there
             notes += _read_series(path / name, columns, extras.t_demold_actual_s, series)
+    poured = parse(Recipe, recipe, str(process_file))
+    check_masses(process_file, poured)
     return Bundle(
         path=path,
         meta=meta,
-        recipe=parse(Recipe, recipe, str(process_file)),
+        recipe=poured,
         t_demold_actual_s=extras.t_demold_actual_s,
         series=series,
         quality=quality,
@@ -217,14 +232,15 @@ def load_bundle(path: Path) -> Bundle:
     )
 
 
-def _quality(
-    path: Path, shot_id: str, notes: list[Note], wrong: list[str]
-) -> dict[str, Any] | None:
-    if not path.exists():
+def _quality(path: Path, meta: Meta, notes: list[Note], wrong: list[str]) -> dict[str, Any] | None:
+    if not lexists(path):
         return None
     content = read_yaml(path)
     notes += check_names(path, content, (), wrong, QualityRecord)
-    parse(QualityRecord, {"ts": EARLIEST, "shot_id": shot_id} | content, str(path))
+    own = {"shot_id": meta.shot_id, "mold_id": meta.mold_id, "simulated": meta.simulated}
+    check_agree(path, content, "meta.yaml", own)
+    notes += check_defects(path, content, wrong)
+    parse(QualityRecord, {"ts": EARLIEST, "shot_id": meta.shot_id} | content, str(path))
     return without_impossible(path, content, notes)
 
 
@@ -235,13 +251,8 @@ def _read_series(
     series: dict[float, dict[str, float]],
 ) -> list[Note]:
     longest_s = SHOT_S if t_demold_s is None else min(DAY_S, LOG_PER_CURE * t_demold_s)
-    found = read_series(path, {name: _RANGES[name] for name in columns}, longest_s=longest_s)
-    if t_demold_s is not None and len(found.time_s) and found.time_s[0] > t_demold_s:
-        raise InputError(
-            f"{path}: column time_s: begins at {found.time_s[0]:g}, after t_demold_actual_s "
-            f"({t_demold_s:g}): time_s counts from the end of injection; subtract the moment of "
-            "the pour"
-        )
+    ranges = {name: _RANGES[name] for name in columns}
+    found = read_series(path, ranges, longest_s=longest_s, opened_s=t_demold_s)
     for column, values in found.columns.items():
         sensor = columns[column] or f"metric:{column}"
         for t, value in zip(found.time_s.tolist(), values.tolist(), strict=True):
@@ -251,6 +262,12 @@ def _read_series(
         Note("reading_impossible" if gap.impossible else "reading_missing", gap.column, gap.words)
         for gap in found.gaps
     ]
+    if t_demold_s is not None and len(found.time_s) >= MANY:
+        share = found.time_s[-1] / t_demold_s
+        if share < 0.02:  # minutes for seconds are a sixtieth
+            words = f"{path}: column time_s: ends at {found.time_s[-1]:g}, {share:.2g} of "
+            words += "t_demold_actual_s: minutes? Seconds belong there"
+            notes.append(Note("reading_missing", "time_s", words))
     if not len(found.time_s):
         notes.append(
             Note("reading_missing", ", ".join(found.columns), f"{path}: holds no readings")

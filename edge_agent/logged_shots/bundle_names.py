@@ -5,6 +5,7 @@ A name that is almost a known one is refused; any other is told, and kept for pe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,10 +17,12 @@ from pydantic import BaseModel
 
 from broker.messages import QualityRecord, Recipe
 from broker.messages.inbound import QUALITY_NAMES
-from broker.messages.recipe import RECIPE_NAMES
+from broker.messages.recipe import MASSES, RECIPE_NAMES
 from twin_core.errors import InputError
+from twin_core.learning.columns import DEFECTS
 from twin_core.log_files.cells import time
-from twin_core.plausible_ranges import RANGES
+from twin_core.log_files.units import meant_words
+from twin_core.plausible_ranges import RANGES, plausible
 
 ALIASES: Mapping[type[BaseModel], tuple[str, ...]] = {
     Recipe: (*RECIPE_NAMES, "RH_ambient", "pentane_pct"),
@@ -30,9 +33,15 @@ FOR_PEOPLE = frozenset(
     "source citation doi note notes comment comments description title author url license".split()
 )
 """Fields that say something to people, in any of the files."""
-DATA_SUFFIXES = {".csv", ".tsv", ".yaml", ".yml", ".parquet", ".xlsx", ".xls"}
+NOT_DATA = {".md", ".rst", ".pdf", ".png", ".jpg", ".jpeg", ".svg", ".html", ".docx", ".ini", ".db"}
+"""Ends of names of files that are for people, or made by the file manager of a computer."""
 ALIKE = 0.7
 """How much two names have in common, of 1, to be taken for one and its misspelling."""
+NO_DEFECT = frozenset(
+    ",-,0,none,no,nein,kein,keine,ok,okay,i.o.,io,good,gut,pass,passed,no defect,no defects,nil,"
+    "n/a,na,null,false".split(",")
+)
+"""What people write in a list of defects where there is none, in small letters."""
 QUALITY_RANGES = {
     "rho_moulded": RANGES["qc_rho_moulded"],
     "rho_free_rise": RANGES["qc_rho_moulded"],
@@ -51,7 +60,7 @@ class Note:
 
 
 def check_files(folder: Path, known: tuple[str, ...]) -> list[Note]:
-    """Files of data in a folder that have another name than those that are read.
+    """Files in a folder that have another name than those that are read, but for people's.
 
     Raises:
         InputError: a name is almost that of a file that is not there.
@@ -65,13 +74,25 @@ def check_files(folder: Path, known: tuple[str, ...]) -> list[Note]:
         return []  # no bundle at all: whoever reads it says what is missing
     for file in files:
         name = file.name
-        if name in known or name.startswith(".") or file.suffix.lower() not in DATA_SUFFIXES:
+        if name in known or name.startswith(".") or file.suffix.lower() in NOT_DATA:
+            continue
+        if file.is_dir():
+            if _holds(file, known):
+                words = f"{file}: is a folder of its own, not a part of this log bundle"
+                notes.append(Note("name_unknown", name, words))
             continue
         near = get_close_matches(name.lower(), known, n=1, cutoff=ALIKE)
         if near and not (folder / near[0]).exists():
             raise InputError(f"{file}: no file of a log bundle: is {near[0]} meant? Rename it")
         notes.append(Note("name_unknown", name, f"{file}: is not read: {', '.join(known)} are"))
     return notes
+
+
+def _holds(folder: Path, known: tuple[str, ...]) -> bool:
+    try:
+        return any(inside.name.lower() in known for inside in folder.iterdir())
+    except OSError:
+        return False
 
 
 def check_names(
@@ -98,7 +119,8 @@ def check_names(
             continue
         near = get_close_matches(name.casefold(), lower, n=1, cutoff=ALIKE)
         if near:
-            wrong.append(f"{path}: unknown field {name}: is {lower[near[0]]} meant? Correct it")
+            words = meant_words(name, lower[near[0]])
+            wrong.append(f"{path}: unknown field {name}: {words}")
         else:
             notes.append(Note("name_unknown", name, f"{path}: field {name} is not used"))
     return notes
@@ -108,8 +130,6 @@ def start_of(value: object) -> datetime | None:
     """``timestamp_start`` in UTC; a time without a zone is asked for."""
     if value is None:
         return None
-    if isinstance(value, datetime) and value.tzinfo is not None:
-        return value.astimezone(UTC)
     if isinstance(value, bool):
         raise ValueError("is no time: write 2026-01-31T12:00:00Z")
     text = value.isoformat() if isinstance(value, datetime) else str(value)
@@ -117,6 +137,54 @@ def start_of(value: object) -> datetime | None:
     if isinstance(found, str):
         raise ValueError(found)
     return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=found)
+
+
+def check_agree(path: Path, content: Mapping[str, Any], other: str, own: Mapping[str, Any]) -> None:
+    """Refuse a field that two places say differently.
+
+    Raises:
+        InputError: names the field and both values.
+    """
+    for name, value in own.items():
+        if name in content and content[name] != value:
+            raise InputError(
+                f"{path}: {name}: {content[name]!r}, and {other} says {value!r}: correct one"
+            )
+
+
+def check_masses(path: Path, recipe: Recipe) -> None:
+    """Refuse a mass that no press pours, as the agent does.
+
+    Raises:
+        InputError: names the field.
+    """
+    for name in MASSES:
+        value = getattr(recipe, name)
+        if (words := plausible(name, value)) is not None:
+            raise InputError(f"{path}: {name}: {words}: grams? Write kg")
+
+
+def check_defects(path: Path, content: Mapping[str, Any], wrong: list[str]) -> list[Note]:
+    """Defects of another name than the columns have; each counts as some other defect.
+
+    Args:
+        wrong: gets a line for each that is almost a known one, or a word for "no defect".
+    """
+    notes = []
+    defects = content.get("defects")
+    for name in defects if isinstance(defects, list) else []:
+        if not isinstance(name, str) or name in DEFECTS:
+            continue
+        said = name.strip().casefold()
+        near = get_close_matches(re.sub(r"[\s-]+", "_", said), DEFECTS, n=1, cutoff=0.8)
+        if said in NO_DEFECT:
+            wrong.append(f"{path}: defects: {name!r} is no defect: where none was found, write []")
+        elif near:
+            wrong.append(f"{path}: defects: {name!r}: is {near[0]} meant? Correct it")
+        else:
+            words = f"{path}: defects: {name!r} is none of {', '.join(DEFECTS)}: another defect"
+            notes.append(Note("name_unknown", name, words))
+    return notes
 
 
 def without_impossible(path: Path, content: dict[str, Any], notes: list[Note]) -> dict[str, Any]:

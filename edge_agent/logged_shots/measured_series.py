@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from os.path import lexists
 from pathlib import Path
 from typing import get_args
 
@@ -38,7 +39,7 @@ def from_folder(path: Path, weights: dict[str, float], told: Told) -> list[Obser
     """
     found = []
     for name, kind in FOLDER_FILES.items():
-        if (path / name).exists():
+        if lexists(path / name):
             found.append(_observation(path / name, kind, _read(path / name, [kind]), weights, told))
     if found:
         for note in check_files(path, ("meta.yaml", *FOLDER_FILES)):
@@ -48,7 +49,10 @@ def from_folder(path: Path, weights: dict[str, float], told: Told) -> list[Obser
     for note in bundle.notes:
         told(note.words)
     for sensor, kind in BUNDLE_SENSORS.items():
-        rows = [(t, row[sensor]) for t, row in sorted(bundle.series.items()) if sensor in row]
+        rows = bundle.readings(sensor)
+        beside = sum(sensor in row for row in bundle.series.values()) - len(rows)
+        if beside:
+            told(f"{path}: {kind}: {beside} readings before the pour or after the opening left out")
         if len(rows) == 1:
             raise InputError(f"{path}: holds fewer than two readings of {kind}")
         if rows:

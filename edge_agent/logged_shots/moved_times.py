@@ -25,7 +25,10 @@ def moved(payload: bytes, offset: timedelta) -> bytes:
     document["ts"] = _moved(document["ts"], offset)
     if isinstance(document.get("corrects"), dict) and "ts" in document["corrects"]:
         document["corrects"]["ts"] = _moved(document["corrects"]["ts"], offset)
-    return json.dumps(document, ensure_ascii=False).encode()
+    try:
+        return json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # half a character of UTF-16, as an escape
+        return json.dumps(document).encode()
 
 
 def _moved(value: Any, offset: timedelta) -> Any:

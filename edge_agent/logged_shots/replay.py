@@ -224,24 +224,58 @@ def read_recording(path: Path) -> list[tuple[datetime, str, bytes, bool]]:
     found = []
     check_regular(path, RECORDING_BYTES_MAX)
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:
             for number, line in enumerate(file, start=1):
+                if not line.strip("\0 \t\r\n"):
+                    continue  # a blank line; NULs that a logger reserved
                 try:
-                    entry = json.loads(line)
-                    payload = (
-                        entry["payload"].encode()
-                        if "payload" in entry
-                        else base64.b64decode(entry["payload_base64"], validate=True)
-                    )
-                    at = parse_timestamp(entry["received_at"])
-                    found.append((at, str(entry["topic"]), payload, bool(entry.get("retain"))))
-                except (ValueError, KeyError, TypeError, AttributeError) as error:
+                    found.append(_recorded(line))
+                except _NO_MESSAGE as error:
+                    what = str(error) if type(error) is ValueError else "is no JSON object"
                     raise InputError(
-                        f"{path}: line {number}: {error!r}: must be an object with received_at, "
+                        f"{path}: line {number}: {what}: must be an object with received_at, "
                         "topic and payload (or payload_base64), as record writes it"
                     ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: is no text in UTF-8, as record writes it") from None
+    except OSError as error:
         raise InputError(f"{path}: cannot be read: {error}", hint=disk_hint(error)) from None
     if not found:
         raise InputError(f"{path}: holds no messages")
     return found
+
+
+_NO_MESSAGE = (ValueError, RecursionError)
+
+
+def _recorded(line: str) -> tuple[datetime, str, bytes, bool]:
+    """A message of a recording.
+
+    Raises:
+        ValueError, RecursionError: it is none.
+    """
+    entry = json.loads(line)
+    if not isinstance(entry, dict):
+        raise ValueError("is no JSON object")
+    for name in ("received_at", "topic"):
+        if name not in entry:
+            raise ValueError(f"has no {name}")
+    if ("payload" in entry) == ("payload_base64" in entry):
+        raise ValueError("has both payload and payload_base64, or none")
+    topic, text = entry["topic"], entry.get("payload", entry.get("payload_base64"))
+    if (
+        not isinstance(topic, str)
+        or not 0 < len(topic.encode()) < 65_536
+        or set(topic) & set("#+\0")
+    ):
+        raise ValueError(f"topic {str(topic)[:80]!r} is none that can be published to")
+    if not isinstance(text, str):
+        raise ValueError("payload is no text: what was sent stands in quotes")
+    retain = entry.get("retain", False)
+    if not isinstance(retain, bool):
+        raise ValueError(f"retain is {str(retain)[:80]!r}, not true or false")
+    try:
+        sent = text.encode() if "payload" in entry else base64.b64decode(text, validate=True)
+    except ValueError:
+        raise ValueError("payload is no text in UTF-8, or payload_base64 no base64") from None
+    return parse_timestamp(entry["received_at"]), topic, sent, retain

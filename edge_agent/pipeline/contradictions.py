@@ -7,7 +7,10 @@ from collections.abc import Hashable
 from datetime import datetime, timedelta
 from functools import partial
 
+from broker.data_quality import NAME_NOT_KNOWN
 from broker.messages import QualityRecord, TelemetryFrame
+from broker.remarks import Remark
+from broker.sensors import base_name
 from broker.topics import PressAddress
 from edge_agent.monitoring import alerts
 from edge_agent.monitoring.alert_limits import AlertLimits
@@ -16,6 +19,7 @@ from edge_agent.monitoring.press_clocks import PressClocks
 from edge_agent.pipeline.decode import Decoded
 from edge_agent.pipeline.readings_of_shots import Homeless
 from edge_agent.pipeline.results import Results
+from edge_agent.shots.frame_log import CHANNELS
 from edge_agent.shots.named_shots import Pour
 from edge_agent.shots.shot import Shot
 from edge_agent.shots.steps import ENDS
@@ -23,6 +27,7 @@ from edge_agent.shots.steps import ENDS
 REPORTED_AFTER = timedelta(seconds=60)
 """Frames may come so long before the event that says of which shot they are."""
 MISNAMED_MAX = 1_000
+_NUMBERED = "{0} is kept and not used: of several {1} the one that is sent as {1} counts"
 Lenient = TelemetryFrame | QualityRecord
 
 
@@ -105,3 +110,21 @@ class Contradictions:
             self._limits.tell(("mold", shot.shot_key), partial(alerts.mold_changed, shot, now), now)
         if sum(event.event in ENDS for event in shot.events) > 1:
             self._limits.tell(("ends", shot.shot_key), partial(alerts.second_end, shot, now), now)
+        for name in _numbered_alone(shot):
+            found = Remark(
+                NAME_NOT_KNOWN, f"sensors.{name}", _NUMBERED.format(name, base_name(name))
+            )
+            alert = partial(alerts.remark, shot.address, shot.shot_id, found, now)
+            self._limits.tell(("numbered", shot.address, name), alert, now)
+
+
+def _numbered_alone(shot: Shot) -> list[str]:
+    """Numbered sensors of a shot that has ended without a reading of the one that counts."""
+    if shot.closed_at is None or shot.outcome == "aborted":
+        return []
+    heard = shot.latest.keys() | shot.inputs.keys()
+    return sorted(
+        name
+        for name in shot.latest
+        if name != (base := base_name(name)) and base in CHANNELS and base not in heard
+    )

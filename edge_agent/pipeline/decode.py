@@ -23,6 +23,7 @@ from broker.messages import (
     ShotEvent,
     TelemetryFrame,
 )
+from broker.messages.recipe import MASSES
 from broker.remarks import Remark, remarks
 from broker.topics import INBOUND_CHANNELS, Channel, PressAddress, TopicSpace
 from edge_agent.links.publish_packet import Incoming
@@ -34,7 +35,6 @@ from twin_core.plausible_ranges import (
     plausible,
 )
 
-MASSES = frozenset(("m_polyol_kg", "m_iso_kg", "m_additives_kg"))
 RECIPE_CHANNELS = tuple(name for name in Recipe.model_fields if name in CHANNELS)
 """Fields of a recipe that are readings of a well-known channel elsewhere."""
 
@@ -134,7 +134,7 @@ def _possible_recipe(recipe: Recipe) -> tuple[Recipe, list[Remark]]:
         for name, value in said.items()
         if value is not None and (words := plausible(name, value)) is not None
     }
-    for name in set(wrong) & MASSES:
+    for name in set(wrong).intersection(MASSES):
         raise PayloadError(RefusalCode.INVALID_FIELD, wrong[name], f"recipe.{name}")
     found = [Remark(IMPOSSIBLE, f"recipe.{n}", f"recipe.{n}: {w}") for n, w in wrong.items()]
     return recipe.model_copy(update=dict.fromkeys(wrong)), found

@@ -80,7 +80,7 @@ def measured(bundle: Bundle, result: SimulationResult) -> Measured:
     kind = "logged, simulated" if bundle.meta.simulated else "measured"
     found = []
     for sensor in SENSORS:
-        rows = sorted((t, row[sensor]) for t, row in bundle.series.items() if sensor in row)
+        rows = bundle.readings(sensor)
         if rows:
             t, value = np.array([row[0] for row in rows]), np.array([row[1] for row in rows])
             difference = compare_curves(t, value, result.time_s, simulated(result, sensor))

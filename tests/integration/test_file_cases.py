@@ -172,6 +172,31 @@ def test_a_column_without_any_number_is_named(tmp_path: Path) -> None:
     assert "column qc_rho_moulded of measured.csv: none of its cells is a value" in done.stderr
 
 
+NEAR = {
+    "qc_rho_molded": "is qc_rho_moulded meant", "QC rho moulded": "is qc_rho_moulded meant",
+    "qc_rho_moulded [kg/m3]": "is qc_rho_moulded meant", "proc_T_mold_init_F": "another unit than proc_T_mold_init_C",
+    "mould_id": "is mold_id meant", "Poured at": "is poured_at meant",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NEAR)
+def test_a_column_of_almost_a_known_name_is_named(name: str, tmp_path: Path) -> None:
+    (tmp_path / "measured.csv").write_text(f"shot_id,{name}\n0001,60\n0002,61\n")
+    (tmp_path / "simulated.csv").write_text(SIMULATED)
+    done, _ = features(tmp_path, tmp_path / "f.csv")
+    assert done.exit_code == 3
+    assert f"measured.csv: column {name} is not used: {NEAR[name]}" in done.stderr
+
+
+def test_rows_without_a_shot_are_no_shot(tmp_path: Path) -> None:
+    (tmp_path / "measured.csv").write_text("shot_id,qc_rho_moulded\n0001,60\n0002,80\n,70\n")
+    (tmp_path / "simulated.csv").write_text(SIMULATED + ",60.5\n")
+    done, table = features(tmp_path, tmp_path / "f.csv")
+    assert table["shot_id"].tolist() == ["0001", "0002"]
+    assert "measured.csv: column shot_id: left out: row 3: no shot_id" in done.stderr
+    assert "simulated.csv: column shot_id: left out: row 3: no shot_id" in done.stderr
+
+
 def drift(
     tmp_path: Path, change: dict[int, str], of: str = "current.csv", column: int = 4
 ) -> Result:

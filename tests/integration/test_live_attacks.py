@@ -106,6 +106,25 @@ STORIES = {
         [BARE],
         [codes.READINGS_WITHOUT_SHOT],
     ),
+    "numbered sensors alone": Story(
+        (
+            *SHOT,
+            *(
+                core(t, 0.0, sensors={"T_core_C.1": 60.0, "T_core_C.2": 61.0}, **NAMED)
+                for t in (60, 90)
+            ),
+        ),
+        [BARE],
+        [codes.NAME_NOT_KNOWN, codes.NAME_NOT_KNOWN],
+    ),
+    "numbered sensors beside the one that counts": Story(
+        (
+            *SHOT,
+            core(60, 70.0, **NAMED),
+            core(90, 0.0, sensors={"T_core_C.1": 60.0, "T_oil_C.1": 50.0}, **NAMED),
+        ),
+        [ENDED],
+    ),
     "readings come some seconds before their start": Story(
         (
             *SHOT,

@@ -36,6 +36,8 @@ _TIME = re.compile(
 _ZONE_MAX_MIN = 14 * 60
 _EPOCH_S = (9.4e8, 4.2e9)
 """Seconds since 1970 of the years 1999 to 2103."""
+YEARS = np.datetime64("1980-01-01", "us"), np.datetime64("2101-01-01", "us")
+"""Moments that a shot can have; before lie clocks that were never set, and empty dates."""
 
 
 def missing(cell: str) -> bool:
@@ -81,7 +83,13 @@ def time(cell: str) -> int | str:
             if epoch is not None and _EPOCH_S[0] <= epoch * unit_s <= _EPOCH_S[1]:
                 return round(epoch * unit_s * 1e6)
         return "is no time: write 2026-01-31T12:00:00Z (or +01:00 instead of Z)"
-    day, clock, zone = found.groups()
+    at_us = _time_of(*found.groups())
+    if isinstance(at_us, int) and not YEARS[0] <= np.datetime64(at_us, "us") < YEARS[1]:
+        return "is not of the years 1980 to 2100: a clock that was never set, or an empty date?"
+    return at_us
+
+
+def _time_of(day: str, clock: str, zone: str | None) -> int | str:
     if zone is None:
         return f"has no zone: write {day}T{clock}Z if it is UTC, else with +01:00 or the like"
     offset_min = 0

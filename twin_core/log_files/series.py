@@ -9,11 +9,13 @@ from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from twin_core.arrays import Array
 from twin_core.errors import InputError
 from twin_core.log_files.cells import MISSING, no_readings, number
 from twin_core.log_files.text_form import TextTable
+from twin_core.log_files.units import is_row_of_units, meant_words
 
 BYTES_MAX = 64_000_000
 """A day of a sensor at 10 Hz has a third of it."""
@@ -24,17 +26,19 @@ EPOCH_S = 1e8
 """A time above it counts from 1970, not from the pour: it would be three years."""
 CLOSEST_S = 1e-6
 """Times are kept in microseconds."""
+LATEST_START_S = 3600.0
+"""A log that begins an hour after the pour has seen nothing of the shot."""
+SHORTEST_S = 1.0
+MANY = 10
+"""So many readings of a foam take longer than a second: shorter ones count days or hours."""
 KELVIN = 200.0
-"""°C that no core starts below: the model takes components up to 250 °C, and they are not that hot
+"""°C that no core stays above: the model takes components up to 250 °C, and they are not that hot
 for a whole shot. A series in kelvin never falls below 220."""
-UNITS = {
-    "_s": {"s", "sec", "second", "seconds", "sek"},
-    "_C": {"°c", "degc", "deg c", "c", "celsius", "grad c"},
-    "_bar": {"bar", "bar abs", "bara", "bar(a)", "bar a", "bar (abs)"},
-    "_W": {"w", "watt"},
-    "rpm": {"rpm", "1/min", "min-1", "u/min"},
-}
-"""What a row of units may say of columns that end so."""
+FEW = 0.05
+"""Share of a column that noise, or the first readings of a device, may be."""
+START_BAR = (0.5, 10.0)
+"""A mold is poured at the pressure of the air, 1 bar: gauge pressure and MPa begin below, psi and
+kPa stay above."""
 Range = tuple[float, float]
 
 
@@ -73,6 +77,7 @@ def read_series(
     *,
     time: str = "time_s",
     longest_s: float = DAY_S,
+    opened_s: float | None = None,
     needs: str | None = None,
 ) -> LoggedSeries:
     """Read a file with a time and at least one of some columns.
@@ -81,6 +86,7 @@ def read_series(
         ranges: least and largest possible value by column; a value outside is no reading.
         time: name of the column of times.
         longest_s: the last time of a shot that is plausible.
+        opened_s: ``t_demold_actual_s`` of the shot, if it is known.
         needs: a column that must be there; None: any will do.
 
     Raises:
@@ -91,8 +97,10 @@ def read_series(
     mark = table.decimal_mark(list(at.values()))
     found = _Reading(table, at, time, mark, longest_s)
     for row, (line, cells) in enumerate(table.rows()):
-        if row or not _is_units(table, at, line, cells):
+        units = {name: cells[place] for name, place in at.items()}
+        if row or not is_row_of_units(table.where, line, units):
             found.add(line, cells)
+    found.check_length(opened_s)
     gaps: list[Gap] = []
     columns = {}
     for name in at:
@@ -114,9 +122,8 @@ def _places(
     for absent in (time, *([needs] if needs else ranges)):
         near = get_close_matches(absent, others, n=1, cutoff=0.75)
         if absent not in at and near:
-            raise InputError(
-                f"{place}: unknown column {near[0]}: is {absent} meant? Correct the name"
-            )
+            words = meant_words(near[0], absent)
+            raise InputError(f"{place}: unknown column {near[0]}: {words}")
     if time not in at or len(at) < 2 or (needs and needs not in at):
         names = ", ".join(table.names[:10])
         raise InputError(
@@ -175,6 +182,34 @@ class _Reading:
             )
         return words
 
+    def check_length(self, opened_s: float | None) -> None:
+        """Refuse times that count from another moment, or in another unit."""
+        times = self.values[self._time]
+        if not times:
+            return
+        place = f"{self.table.where}: column {self._time}"
+        if opened_s is not None and times[0] > opened_s:
+            raise InputError(
+                f"{place}: begins at {times[0]:g}, after t_demold_actual_s ({opened_s:g}): "
+                f"{self._time} counts from the end of injection; subtract the moment of the pour"
+            )
+        if times[-1] < 0.0:
+            raise InputError(
+                f"{place}: ends at {times[-1]:g}, before the pour: {self._time} counts from the "
+                "end of injection, later is positive"
+            )
+        if times[0] > LATEST_START_S:
+            raise InputError(
+                f"{place}: begins at {times[0]:.8g} s, more than {LATEST_START_S:g} s after the "
+                "pour: time of the day, or days of a spreadsheet? Write seconds from the end of "
+                "injection"
+            )
+        if len(times) >= MANY and times[-1] - times[0] < SHORTEST_S:
+            raise InputError(
+                f"{place}: {len(times)} readings within {times[-1] - times[0]:.4g} s: days or "
+                "hours? Write seconds from the end of injection"
+            )
+
     def _check_time(self, line: int, cell: str, t: float | None) -> None:
         place = self.place(line, self._time)
         if t is None or not np.isfinite(t):
@@ -203,29 +238,6 @@ class _Reading:
         self._before = t
 
 
-def _is_units(table: TextTable, at: dict[str, int], line: int, cells: list[str]) -> bool:
-    """Is the first row one of units? One of other units is refused."""
-    given = {name: cells[place].strip("[]() ") for name, place in at.items()}
-    if any(number(unit) is not None or number(unit, ",") is not None for unit in given.values()):
-        return False
-    if not any(given.values()) or not all(
-        unit.casefold() in MISSING or _looks_like_unit(unit) for unit in given.values()
-    ):
-        return False
-    for name, unit in given.items():
-        known = next((units for end, units in UNITS.items() if name.endswith(end)), None)
-        if known is not None and unit.casefold() not in known | MISSING:
-            raise InputError(
-                f"{table.where}: line {line}, column {name}: the unit is {unit[:20]!r}, the name "
-                "says another one: convert the values, and remove this row"
-            )
-    return True
-
-
-def _looks_like_unit(text: str) -> bool:
-    return len(text) <= 12 and text.casefold() not in {"inf", "-inf"}
-
-
 def _possible(
     found: _Reading, name: str, values: Array, possible: Range | None, gaps: list[Gap]
 ) -> Array:
@@ -241,12 +253,7 @@ def _possible(
         if possible is not None:
             outside = given & ~broken & ((values < possible[0]) | (values > possible[1]))
     readings = values[given & ~broken]
-    if name.endswith("_C") and len(readings) and readings.min() >= KELVIN:
-        line = int(found.lines[int(np.flatnonzero(given & ~broken)[0])])
-        raise InputError(
-            f"{found.place(line, name)}: {readings[0]:g}: no value is below {KELVIN:g}: kelvin? "
-            "Write degrees Celsius, kelvin minus 273.15"
-        )
+    _check_unit(found, name, values, given & ~broken)
     if possible is not None and 2 * int(outside.sum()) > len(readings):
         line = int(found.lines[int(np.flatnonzero(outside)[0])])
         raise InputError(
@@ -264,3 +271,30 @@ def _possible(
         )
         gaps.append(Gap(name, True, int(wrong.sum()), words))
     return np.where(wrong, np.nan, values)
+
+
+def _check_unit(found: _Reading, name: str, values: Array, read: NDArray[np.bool_]) -> None:
+    """Refuse kelvin for degrees Celsius, and other pressures than absolute ones in bar."""
+    readings = values[read]
+    if not len(readings):
+        return
+    place = found.place(int(found.lines[int(np.flatnonzero(read)[0])]), name)
+    low, most = float(np.quantile(readings, FEW)), len(readings) >= MANY
+    if name.endswith("_C") and (low if most else readings.min()) >= KELVIN:
+        raise InputError(
+            f"{place}: {readings[0]:g}: no value is below {KELVIN:g}: kelvin? Write degrees "
+            "Celsius, kelvin minus 273.15"
+        )
+    if (
+        name.endswith("_bar")
+        and (readings[: max(2, int(FEW * len(readings)))] < START_BAR[0]).all()
+    ):
+        raise InputError(
+            f"{place}: {readings[0]:g}: begins below {START_BAR[0]:g} bar: pressure above that of "
+            "the air, or MPa? Write absolute pressure in bar"
+        )
+    if name.endswith("_bar") and (low if most else readings.min()) >= START_BAR[1]:
+        raise InputError(
+            f"{place}: {readings[0]:g}: no value is below {START_BAR[1]:g} bar, where every cavity "
+            "begins: psi? Write absolute pressure in bar"
+        )

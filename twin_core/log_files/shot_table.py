@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from twin_core.errors import InputError
 from twin_core.log_files.cells import MISSING, flag, number, time
 from twin_core.log_files.text_form import TextTable
+from twin_core.log_files.units import is_row_of_units
 
 Kind = Literal["text", "number", "flag", "time"]
 BYTES_MAX = 100_000_000
@@ -31,7 +32,7 @@ TEXT_OVERHEAD = 60
 EXAMPLES = 5
 NO_TIME = -(2**63)
 """NaT of numpy."""
-_MANGLED = re.compile(r"[0-9][.,][0-9]+E\+?[0-9]+", re.IGNORECASE)
+_MANGLED = re.compile(r"[0-9][.,][0-9]+E\+?[0-9]+|[0-9]E\+[0-9]+", re.IGNORECASE)
 _NUMBER_LIKE = re.compile(r"0[0-9]+|[0-9]{16,}")
 """Digits that are a name: with leading zeros, or more than a number keeps."""
 
@@ -87,14 +88,18 @@ def read_shot_table(
     """
     table = TextTable(path, BYTES_MAX, known)
     kind_of = {name: kinds(name) for name in table.names if name}
-    numbers = [at for at, name in enumerate(table.names) if kind_of.get(name) == "number"]
+    measured = {name: at for at, name in enumerate(table.names) if kind_of.get(name) == "number"}
+    numbers = list(measured.values())
     unknown = [at for at, name in enumerate(table.names) if name and kind_of[name] is None]
     mark = table.decimal_mark(numbers or unknown)
     columns = [
         Column(table.where, name, kind_of[name], mark) if name else None for name in table.names
     ]
     texts, cells_of_numbers = 0, 0
-    for line, cells in table.rows():
+    for row, (line, cells) in enumerate(table.rows()):
+        units = {name: cells[at] for name, at in measured.items()}
+        if not row and is_row_of_units(table.where, line, units):
+            continue
         for column, cell in zip(columns, cells, strict=True):
             if column is not None:
                 texts += column.add(cell, f"line {line}")

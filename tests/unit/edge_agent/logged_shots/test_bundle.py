@@ -9,6 +9,7 @@ import pytest
 
 from edge_agent.logged_shots.bundle import Bundle, load_bundle
 from edge_agent.logged_shots.from_bundles import from_bundles
+from edge_agent.logged_shots.measured_series import from_folder
 from twin_core.errors import InputError
 
 FILES = {
@@ -48,6 +49,10 @@ MISSPELT = [
     ("process", "t_demould_actual_s: 600", "is t_demold_actual_s meant"),
     ("process", "m_additive: 0.001", "m_additive: is m_additives meant"),
     ("process", "mixing_efficiency: 0.9", "is mixing_eff meant"),
+    ("process", "T_mold_init_F: 75", "another unit than T_mold_init_C"),
+    ("process", "T_mold_K: 297", "another unit than T_mold_C"),
+    ("process", "m_additives_g: 5", "another unit than m_additives_kg"),
+    ("process", "t_demold_actual_min: 10", "another unit than t_demold_actual_s"),
     ("process", "pentan_pct: 5", "pentan_pct: is pentane_pct meant"),
 ]
 
@@ -86,7 +91,8 @@ def test_all_misspelt_names_are_said_at_once(tmp_path: Path) -> None:
 FILE_NAMES = ["sensor_core_temp.csv", "sensors_core_temperature.csv", "Sensors_Pressure.csv",
               "sensors_pressures.csv", "sensors-pressure.csv", "sensors_pressure.CSV",
               "processes.yaml", "qc.yml", "qcs.yaml", "sensors_power-mix.csv",
-              "sensors_pressure.tsv", "sensors_powermix.csv"]  # fmt: skip
+              "sensors_pressure.tsv", "sensors_powermix.csv", "sensors_core_temp.txt",
+              "sensors_pressure.csv.gz", "sensors_core_temp.json", "sensors_pressure.dat"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FILE_NAMES)
@@ -144,6 +150,9 @@ NO_STARTS = {
     "true": "is no time",
     "[2026]": "is no time",
     "10:00:00": "is no time",
+    "1900-01-01T00:00:00Z": "is not of the years 1980 to 2100",
+    "0001-01-01T00:00:00+10:00": "is not of the years 1980 to 2100",
+    "9999-12-31T23:59:59-10:00": "is not of the years 1980 to 2100",
 }
 
 
@@ -259,6 +268,62 @@ def test_readings_that_are_missing_are_told(tmp_path: Path) -> None:
         ("reading_impossible", "p_total_bar"),
     ]
     assert found.peak("T_core_C") == (4.0, 26.0)
+
+
+CONTRADICTIONS = [
+    ({"meta": add("meta", "process: {T_mold_init_C: 60}")}, r"T_mold_init_C: 40, and process of meta"),
+    ({"process": add("process", "pentane_pct: 5\nblowing_agent_pct: 6")}, "blowing_agent_pct: 6, and pentane_pct"),
+    ({"qc": "shot_id: s2\nH_demold: 40\n"}, r"qc.yaml: shot_id: 's2', and meta.yaml says 's1'"),
+    ({"qc": "mold_id: PANEL_A\nH_demold: 40\n"}, "mold_id: 'PANEL_A', and meta.yaml says 'CUP'"),
+    ({"qc": "simulated: true\nH_demold: 40\n"}, "simulated: True, and meta.yaml says False"),
+    ({"process": FILES["process.yaml"].replace("m_iso: 0.05", "m_iso: 5000")}, "m_iso_kg: 5000 is outside .* grams"),
+    ({"meta": add("meta", "line_id: Line 3")}, "meta.yaml: line_id: an id has 1 to 64 characters"),
+    ({"qc": "defects: [none]\n"}, "'none' is no defect: where none was found, write "),
+    ({"qc": "defects: [i.O.]\n"}, "'i.O.' is no defect"),
+    ({"qc": "defects: ['Void ']\n"}, "'Void ': is void meant"),
+    ({"qc": "defects: [short shot]\n"}, "is short_shot meant"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("files", "words"), CONTRADICTIONS)
+def test_places_that_contradict_and_words_that_mean_another_thing(
+    files: dict[str, str], words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=words):
+        bundle(tmp_path, **files)
+
+
+def test_a_defect_of_another_name_and_files_of_another_kind_are_told(tmp_path: Path) -> None:
+    (tmp_path / "logger.mdf").write_text("x\n")
+    (tmp_path / "sensors").mkdir()
+    (tmp_path / "sensors" / "sensors_pressure.csv").write_text("time_s,p_total_bar\n1,1\n2,1\n")
+    found = bundle(tmp_path, qc="defects: [void, Lunker]\n")
+    assert [note.column for note in found.notes] == ["logger.mdf", "sensors", "Lunker"]
+
+
+def test_readings_outside_the_cure_are_neither_peaks_nor_fitted(tmp_path: Path) -> None:
+    core = "time_s,T_core_C\n-30,150\n1,24\n100,60\n400,120\n700,180\n"
+    found = bundle(tmp_path, core=core)
+    assert found.peak("T_core_C") == (400.0, 120.0)
+    told = list[str]()
+    (series,) = from_folder(tmp_path, {}, told.append)
+    assert series.t_s.tolist() == [1.0, 100.0, 400.0]
+    assert "2 readings before the pour or after the opening left out" in told[0]
+
+
+@pytest.mark.parametrize("name", ["process.yaml", "qc.yaml", "sensors_pressure.csv"])
+def test_a_link_to_nothing_is_no_missing_file(name: str, tmp_path: Path) -> None:
+    bundle(tmp_path)
+    (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / name).symlink_to(tmp_path / "archive" / name)
+    with pytest.raises(InputError, match=f"{name}: no such file"):
+        load_bundle(tmp_path)
+
+
+def test_minutes_for_seconds_are_told(tmp_path: Path) -> None:
+    rows = "".join(f"{i / 10},{24 + i}\n" for i in range(100))
+    (note,) = bundle(tmp_path, core="time_s,T_core_C\n" + rows).notes
+    assert "ends at 9.9, 0.015 of t_demold_actual_s: minutes?" in note.words
 
 
 @pytest.mark.parametrize("name", ["meta.yml", "Meta.yaml", "metadata.yaml", "META.YAML"])

@@ -32,3 +32,8 @@ def test_a_time_is_moved(ts: object, expected: object) -> None:
 @pytest.mark.parametrize("payload", [b"", b"\x1f\x8b", b"null", b"[1]", b'{"seq":1}', b"[" * 9999])
 def test_anything_else_stays_as_it_is(payload: bytes) -> None:
     assert moved(payload, DAY) == payload
+
+
+def test_half_a_character_stays_an_escape() -> None:
+    found = moved(b'{"ts": "2026-11-27T10:00:00Z", "note": "\\ud800"}', DAY)
+    assert found == b'{"ts": "2026-11-28T10:00:00Z", "note": "\\ud800"}'

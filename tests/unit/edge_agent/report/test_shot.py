@@ -279,7 +279,7 @@ def test_a_log_without_curves_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_log_after_the_end_of_the_run_is_not_compared(tmp_path: Path) -> None:
-    folder = logged(tmp_path, sensors_core_temp="time_s,T_core_C\n5000,50\n6000,40\n")
+    folder = logged(tmp_path, sensors_core_temp="time_s,T_core_C\n3500,50\n6000,40\n")
     log = measured(load_bundle(folder), run("panel_packed"))
     assert log.series[0].comparison is None
     assert "fewer than two points" in page_text(shot_page(run("panel_packed"), log), ".md")

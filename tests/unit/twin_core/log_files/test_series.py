@@ -14,7 +14,12 @@ from twin_core.log_files.series import LoggedSeries, read_series
 
 T = np.array([0.5, 1.0, 1.5, 2.0, 2.5, 3.0])
 CORE = np.array([24.1, 25.25, 26.0, 27.5, 28.75, 30.0])
-RANGES = {"T_core_C": (-50.0, 350.0), "rpm": (0.0, 30_000.0)}
+RANGES = {
+    "T_core_C": (-50.0, 350.0),
+    "rpm": (0.0, 30_000.0),
+    "p_total_bar": (0.5, 60.0),
+    "vent_open_fraction": (0.0, 1.0),
+}
 
 
 def lines(
@@ -104,6 +109,11 @@ def test_read_without_a_word(name: str, tmp_path: Path) -> None:
     assert not found.gaps
 
 
+def test_a_row_of_units_of_a_share(tmp_path: Path) -> None:
+    found = read(tmp_path, "time_s;p_total_bar;vent_open_fraction\ns;bar;1\n1;1,1;1\n2;1,2;0\n")
+    np.testing.assert_array_equal(found.columns["vent_open_fraction"], [1.0, 0.0])
+
+
 def with_cell(cell: str) -> str:
     return PLAIN.replace("1.5,26", f"1.5,{cell}")
 
@@ -159,6 +169,29 @@ REFUSED: dict[str, tuple[bytes | str, str]] = {
     ),
     "kelvin": ("time_s,T_core_C\n1,297.1\n2,330\n3,390\n", "line 2, column T_core_C: 297.1: .*kelvin"),
     "kelvin, with a break": ("time_s,T_core_C\n1,-9999\n2,330\n3,300\n", "line 3, .*330: .*kelvin"),
+    "kelvin, and zeros before": (
+        "time_s,T_core_C\n0,0\n" + "".join(f"{i},{300 + i}\n" for i in range(1, 30)), "line 2, .*kelvin",
+    ),
+    "psi": ("time_s,p_total_bar\n1,14.7\n2,15.1\n3,22\n", "line 2, column p_total_bar: 14.7: .*psi"),
+    "gauge pressure": (
+        "time_s,p_total_bar\n" + "".join(f"{i},{0.1 * i}\n" for i in range(40)),
+        "line 2, column p_total_bar: 0: begins below 0.5 bar: pressure above that of the air",
+    ),
+    "MPa": ("time_s,p_total_bar\n1,0.1\n2,0.12\n3,0.6\n4,0.7\n5,0.7\n", "line 2, .*MPa"),
+    "time of the day": (PLAIN.replace("0.5,", "-1,").replace("\n-1,", "\n36000,", 1).partition("\n1,")[0] + "\n",
+                        "column time_s: begins at 36000 s"),
+    "days of a spreadsheet": ("time_s,T_core_C\n46346.41667,24\n46346.41673,25\n", "begins at 46346.417 s.*spreadsheet"),
+    "days from the pour": (
+        "time_s,T_core_C\n" + "".join(f"{i / 86400:.7f},{24 + i}\n" for i in range(1, 20)), "19 readings within .*days",
+    ),
+    "before the pour alone": ("time_s,T_core_C\n-9,24\n-5,25\n", "ends at -5, before the pour"),
+    "fahrenheit in the name": (PLAIN.replace("T_core_C", "T_core_F"), "T_core_F: another unit than T_core_C"),
+    "kelvin in the name": (PLAIN.replace("T_core_C", "T_core_K"), "T_core_K: another unit than T_core_C"),
+    "kelvin in brackets": (PLAIN.replace("T_core_C", "T_core_C [K]"), "another unit than T_core_C"),
+    "milliseconds in the name": (PLAIN.replace("time_s", "time_ms"), "time_ms: another unit than time_s"),
+    "a share in per cent": (
+        "time_s,vent_open_fraction\ns,%\n1,0\n2,0\n3,100\n", "line 2, column vent_open_fraction: the unit is '%'",
+    ),
     "another unit": ("time_s,rpm\n1,1e6\n2,2e6\n3,3e6\n", "line 2, column rpm: .*another unit"),
     "milliseconds as unit": (PLAIN.replace("\n", "\nms,°C\n", 1), "line 2, column time_s: the unit is 'ms'"),
     "kelvin as unit": (PLAIN.replace("\n", "\ns,K\n", 1), "line 2, column T_core_C: the unit is 'K'"),
@@ -167,7 +200,7 @@ REFUSED: dict[str, tuple[bytes | str, str]] = {
     "another name of the time": (PLAIN.replace("time_s", "times"), "unknown column times: is time_s"),
     "no header": (PLAIN.partition("\n")[2], "line 1: the header has no column time_s"),
     "a preamble": ("Logger 4711\n" + PLAIN, "line 1: the header has no column time_s"),
-    "time alone": ("time_s\n1\n2\n", "the header has no column T_core_C or rpm"),
+    "time alone": ("time_s\n1\n2\n", "the header has no column T_core_C or rpm or p_total_bar"),
     "nothing": (b"", "is empty"),
     "blanks": (b" \n\n\t\n", "is empty"),
     "NULs": (b"\0" * 100, "is empty"),
