@@ -94,8 +94,9 @@ def nearest_field(model: type[BaseModel], place: tuple[int | str, ...]) -> str |
         fields = [found for one in inside if (found := one.model_fields.get(str(name)))]
         if fields:  # else an item of a list, a key of a mapping, or the tag of a union
             inside = {part for field in fields for part in _models_in(field.annotation)}
-    names = [name for one in inside for name in one.model_fields]
-    return next(iter(get_close_matches(str(place[-1]), names, n=1)), None)
+    names = {name.casefold(): name for one in inside for name in one.model_fields}
+    near = get_close_matches(str(place[-1]).casefold(), names, n=1)
+    return names[near[0]] if near else None
 
 
 def _models_in(annotation: Any) -> set[type[BaseModel]]:

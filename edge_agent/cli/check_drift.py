@@ -143,8 +143,9 @@ def _as_text(result: DriftResult, windows: Windows) -> str:
         if column.since is not None:
             lines.append(f"          since about {since_words(column, windows.row_words)}")
     lines.extend(advice(result))
-    if result.not_examined:
-        lines.append(f"not examined: {', '.join(name for name, _ in result.not_examined)}")
+    for why in dict.fromkeys(why for _, why in result.not_examined):
+        names = ", ".join(name for name, reason in result.not_examined if reason == why)
+        lines.append(f"not examined: {names}: {why}")
     return "\n".join([*lines, rate_words(result)])
 
 

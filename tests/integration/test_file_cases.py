@@ -235,6 +235,12 @@ def test_a_lost_column_is_no_part_of_an_ok(of: str, tmp_path: Path) -> None:
     assert "OK: nothing" not in done.output.splitlines()[0][:10]
 
 
+def test_a_column_without_any_value_is_named_with_the_reason(tmp_path: Path) -> None:
+    done = drift(tmp_path, {-1: ""})
+    words = "qc_rho_moulded - sim_rho_moulded: no values in the current table yet"
+    assert words in " ".join(done.output.split())
+
+
 def test_a_lost_column_does_not_hide_an_alert(tmp_path: Path) -> None:
     done = drift(tmp_path, {-1: "n.m."}, column=3)
     assert done.exit_code == 2, done.output

@@ -10,6 +10,7 @@ import yaml
 
 from tests.support.scenarios import CONFIGS, SCENARIO_FILES, catalogue, panel
 from twin_core import InputError, Mold, Process, Quality, Scenario, load_scenario, simulate
+from twin_core.checked_yaml import nearest_field
 
 PROCESS = {"m_polyol_kg": 0.5, "m_iso_kg": 0.5, "T_polyol_C": 25, "T_iso_C": 25}
 MOLD = {"cavity_volume_m3": 0.0125, "surface_area_m2": 0.6, "mass_kg": 40}
@@ -161,6 +162,10 @@ def test_wrong_fields_are_refused_by_name(
     with pytest.raises(InputError, match=message) as error:
         load_scenario(file)
     assert str(file) in str(error.value)
+
+
+def test_a_name_in_other_case_is_the_one_that_is_meant() -> None:
+    assert nearest_field(Process, ("M_polyol",)) == "m_polyol_kg"
 
 
 def test_all_wrong_fields_are_named_at_once(tmp_path: Path) -> None:
