@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from itertools import zip_longest
 from typing import Literal
 
 from broker.messages import ShotEvent, TelemetryFrame
@@ -105,6 +104,7 @@ class Assembler:
         for group, shot in self._shots_of(press, groups, of_id):
             if event in group:
                 shot.clock_offset_s = offset.total_seconds()
+                self.shots.moved(shot)
             if shot.follow(group):
                 changed.append(shot)
                 self.shots.moved(shot)
@@ -178,9 +178,8 @@ class Assembler:
         poured = shot.poured_at - shot.clock_offset
         if horizon is not None and poured <= horizon:
             return False
-        others = self.shots.of_mold(shot.address, shot.mold_id)
-        pours = [o.poured_at - o.clock_offset for o in others if o.poured_at is not None]
-        return not any(other > poured for other in pours)
+        newest = self.shots.spans(shot.address, shot.mold_id).newest_pour
+        return newest is None or newest <= poured
 
     def shot_of_event(self, press: PressAddress, event: ShotEvent) -> Shot | None:
         """The shot that an event was taken for."""
@@ -230,11 +229,13 @@ class Assembler:
     def _ends(self, press: PressAddress, mold_id: str) -> list[Shot]:
         """Shots of a mold that nobody ended end with the next one: those where that changes."""
         shots = [s for s in self.shots.of_mold(press, mold_id) if s.begun_at is not None]
-        shots.sort(key=lambda shot: (_begun(shot) - shot.clock_offset, shot.shot_id))
+        nobody_ended = [shot for shot in shots if not shot.is_ended]
+        order = {shot.shot_key: (_begun(shot) - shot.clock_offset, shot.shot_id) for shot in shots}
+        shots.sort(key=lambda shot: order[shot.shot_key])
         changed = list[Shot]()
-        for shot, following in zip_longest(shots, shots[1:]):
-            if shot.is_ended:
-                continue
+        for shot in sorted(nobody_ended, key=lambda shot: order[shot.shot_key]):
+            place = next(place for place, other in enumerate(shots) if other is shot)
+            following = shots[place + 1] if place + 1 < len(shots) else None
             begins = None if following is None else _begun(following) - following.clock_offset
             if begins is not None and begins + shot.clock_offset > _begun(shot):
                 begins += shot.clock_offset

@@ -104,20 +104,17 @@ class ReadingsOfShots:
                 return max(before, key=_order)
             return min(begun, key=_order, default=of_id[0])
         if frame.mold_id is not None:
-            shots = self._shots.of_mold(press, frame.mold_id)
-        else:
-            curing = self._curing(press, frame)
-            return curing[0] if len(curing) == 1 else None
-        candidates = [shot for shot in shots if shot.contains(frame.ts)]
-        return max(candidates, key=_order, default=None)
+            return self._shots.spans(press, frame.mold_id).at(frame.ts)
+        curing = self._curing(press, frame)
+        return curing[0] if len(curing) == 1 else None
 
     def beside(
         self, press: PressAddress, of_id: list[Shot], molds: Iterable[str], since: datetime
     ) -> list[Shot]:
         """Shots whose readings may be another's after an event.
 
-        Those of its id, and those that were not over when a shot of their mold, or of a press that
-        sends readings without a name, began.
+        Those of its id, those that were not over when a shot of their mold, or of a press that
+        sends readings without a name, began, and those of other molds that have the id of one.
 
         Args:
             press: press of the event.
@@ -133,6 +130,8 @@ class ReadingsOfShots:
         for shot in near:
             if shot.closed_at is None or shot.closed_at >= since:
                 found[shot.shot_key] = shot
+        for shot_id in {shot.shot_id for shot in found.values()}:
+            found |= {shot.shot_key: shot for shot in self._shots.of_id(press, shot_id)}
         return list(found.values())
 
     def changed_by_event(self, shots: Iterable[Shot]) -> None:
@@ -196,12 +195,11 @@ class ReadingsOfShots:
         """Shots that were poured after these readings, which come late, and whose inputs change."""
         if frame.sensors.keys().isdisjoint(INPUT_SIGNALS):
             return []
-        mold_id, shots = frame.mold_id, self._shots
-        mine = shots.of_press(press) if mold_id is None else shots.of_mold(press, mold_id)
+        shots = self._shots
+        molds = shots.molds_of(press) if frame.mold_id is None else [frame.mold_id]
         found = []
-        for shot in mine:
-            poured = shot.poured_at
-            if poured is not None and poured - self.age_max <= frame.ts <= poured:
+        for mold_id in molds:
+            for shot in shots.spans(press, mold_id).poured_within(frame.ts, self.age_max):
                 before = dict(shot.inputs)
                 self.collect_inputs(shot)
                 if shot.inputs != before:

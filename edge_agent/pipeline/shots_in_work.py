@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from broker.topics import PressAddress
+from edge_agent.pipeline.spans import Spans
 from edge_agent.shots.shot import Shot
 
 OPEN_MAX = 1_000
@@ -22,6 +23,7 @@ class ShotsInWork:
         self._of_mold: dict[PressAddress, dict[str, dict[str, Shot]]] = {}
         self._open: dict[PressAddress, dict[str, Shot]] = {}
         self._mold: dict[str, str] = {}
+        self._spans: dict[tuple[PressAddress, str], Spans] = {}
         for shot in shots:
             self.add(shot)
 
@@ -51,7 +53,8 @@ class ShotsInWork:
         self._take_away(shot)
 
     def moved(self, shot: Shot) -> None:
-        """The mold of a shot, or whether it is open, may be another now."""
+        """The mold of a shot, its times, or whether it is open, may be others now."""
+        self._spans.pop((shot.address, shot.mold_id), None)
         if self._mold.get(shot.shot_key) != shot.mold_id:
             self._take_away(shot)
             self._put(shot)
@@ -68,9 +71,20 @@ class ShotsInWork:
         """Shots of a mold, in the order in which they came."""
         return list(self._of_mold.get(press, {}).get(mold_id, {}).values())
 
+    def spans(self, press: PressAddress, mold_id: str) -> Spans:
+        """When the shots of a mold were in it."""
+        found = self._spans.get((press, mold_id))
+        if found is None:
+            found = self._spans[press, mold_id] = Spans(self.of_mold(press, mold_id))
+        return found
+
     def of_press(self, press: PressAddress) -> list[Shot]:
         """All shots of a press."""
         return [shot for of in self._of_mold.get(press, {}).values() for shot in of.values()]
+
+    def molds_of(self, press: PressAddress) -> list[str]:
+        """Molds with shots on a press."""
+        return list(self._of_mold.get(press, {}))
 
     def molds(self, press: PressAddress) -> int:
         """Count of the molds with shots on a press."""
@@ -95,6 +109,7 @@ class ShotsInWork:
 
     def _put(self, shot: Shot) -> None:
         press, key = shot.address, shot.shot_key
+        self._spans.pop((press, shot.mold_id), None)
         self._mold[key] = shot.mold_id
         self._of_mold.setdefault(press, {}).setdefault(shot.mold_id, {})[key] = shot
         if shot.closed_at is None:
@@ -103,6 +118,7 @@ class ShotsInWork:
     def _take_away(self, shot: Shot) -> None:
         press, key = shot.address, shot.shot_key
         molds, mold_id = self._of_mold.get(press, {}), self._mold.pop(key, shot.mold_id)
+        self._spans.pop((press, mold_id), None)
         molds.get(mold_id, {}).pop(key, None)
         if not molds.get(mold_id):
             molds.pop(mold_id, None)

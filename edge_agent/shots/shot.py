@@ -144,7 +144,7 @@ class Shot(BaseModel):
     @property
     def is_ended(self) -> bool:
         """Did the press say that it ended?"""
-        return step(self.events, *ENDS) is not None
+        return self.outcome in ENDS
 
     def give_up(
         self, at: datetime | None, outcome: Outcome | None, superseded_by: str | None = None
