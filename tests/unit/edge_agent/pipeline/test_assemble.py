@@ -151,8 +151,8 @@ def test_readings_of_an_id_that_two_molds_had_belong_to_the_one_that_still_cures
     """When they came both cured; an event that comes later says that one had ended before."""
     assembler.event(PRESS, event("poured", 0, "2", "A"))
     assembler.event(PRESS, event("poured", 0, "2", "B"))
-    named = frame(73, None, T_core_C=50.0).model_copy(update={"shot_id": "2"})
+    named = frame(73, None).model_copy(update={"shot_id": "2"})
     assert assembler.frame(PRESS, named).homeless == "several"
     assembler.event(PRESS, event("poured", 72, "1", "B"))
     in_a, in_b = sorted(assembler.shots.of_id(PRESS, "2"), key=lambda shot: shot.mold_id)
-    assert (in_a.T_core_max_C, in_b.T_core_max_C) == (50.0, None)
+    assert (in_a.T_core_max_C, in_b.T_core_max_C) == (30.0, None)
