@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import Literal
 
 from broker.messages import ShotEvent, TelemetryFrame
@@ -229,13 +230,13 @@ class Assembler:
     def _ends(self, press: PressAddress, mold_id: str) -> list[Shot]:
         """Shots of a mold that nobody ended end with the next one: those where that changes."""
         shots = [s for s in self.shots.of_mold(press, mold_id) if s.begun_at is not None]
-        nobody_ended = [shot for shot in shots if not shot.is_ended]
-        order = {shot.shot_key: (_begun(shot) - shot.clock_offset, shot.shot_id) for shot in shots}
-        shots.sort(key=lambda shot: order[shot.shot_key])
+        if all(shot.is_ended for shot in shots):
+            return []
+        shots.sort(key=lambda shot: (_begun(shot) - shot.clock_offset, shot.shot_id))
         changed = list[Shot]()
-        for shot in sorted(nobody_ended, key=lambda shot: order[shot.shot_key]):
-            place = next(place for place, other in enumerate(shots) if other is shot)
-            following = shots[place + 1] if place + 1 < len(shots) else None
+        for shot, following in zip_longest(shots, shots[1:]):
+            if shot.is_ended:
+                continue
             begins = None if following is None else _begun(following) - following.clock_offset
             if begins is not None and begins + shot.clock_offset > _begun(shot):
                 begins += shot.clock_offset
