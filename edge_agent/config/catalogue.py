@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 from edge_agent.config.settings import CatalogueSettings, Settings
@@ -24,6 +24,16 @@ from twin_core.system_versions import (
 
 
 @dataclass(frozen=True)
+class SystemFacts:
+    """What each prediction says of its material system."""
+
+    version: int
+    parameters_hash: str
+    assumed_count: int
+    """Parameters that nobody measured, published or fitted."""
+
+
+@dataclass(frozen=True)
 class Catalogue:
     """Everything a recipe can refer to."""
 
@@ -37,6 +47,14 @@ class Catalogue:
     def quality_of(self, mold_id: str) -> Quality:
         """Quality that parts of a mold must reach."""
         return self.quality_by_mold.get(mold_id, self.quality)
+
+    @cached_property
+    def facts(self) -> dict[str, SystemFacts]:
+        """Facts of the systems by id, gathered once: a shot is in a hurry."""
+        return {
+            system_id: SystemFacts(system.version, system.parameters_hash(), len(system.assumed()))
+            for system_id, system in self.systems.items()
+        }
 
 
 def load_catalogue(settings: Settings) -> Catalogue:

@@ -179,8 +179,11 @@ class Assembler:
         poured = shot.poured_at - shot.clock_offset
         if horizon is not None and poured <= horizon:
             return False
-        newest = self.shots.spans(shot.address, shot.mold_id).newest_pour
-        return newest is None or newest <= poured
+        of_mold = self.shots.of_mold(shot.address, shot.mold_id)
+        return all(
+            other.poured_at is None or other.poured_at - other.clock_offset <= poured
+            for other in of_mold
+        )
 
     def shot_of_event(self, press: PressAddress, event: ShotEvent) -> Shot | None:
         """The shot that an event was taken for."""
@@ -191,11 +194,10 @@ class Assembler:
         self, press: PressAddress, groups: list[Group], known: list[Shot]
     ) -> list[tuple[Group, Shot]]:
         """Groups with their shots: the known ones that keep their key, and new ones."""
-        by_mark = {_mark(shot): shot for shot in known}
+        marks = [(_mark(shot), shot) for shot in known]
         found = list[tuple[Group, Shot]]()
         for group in groups:
-            prints = [fingerprint(event) for event in group]
-            here = [by_mark[mark] for mark in prints if mark in by_mark]
+            here = [shot for mark, shot in marks if any(event is mark for event in group)]
             shot = max(here, key=lambda shot: shot.revision, default=None)
             for other in here:
                 if other is not shot:  # a start and an end that the pour has joined
@@ -224,21 +226,22 @@ class Assembler:
             mold_id=first.mold_id,
             shot_key=key,
             events=[first],
-            origin=fingerprint(first),
         )
 
     def _ends(self, press: PressAddress, mold_id: str) -> list[Shot]:
         """Shots of a mold that nobody ended end with the next one: those where that changes."""
         shots = [s for s in self.shots.of_mold(press, mold_id) if s.begun_at is not None]
-        if all(shot.is_ended for shot in shots):
+        since = min((_begun_by_us(shot) for shot in shots if not shot.is_ended), default=None)
+        if since is None:
             return []
-        shots.sort(key=lambda shot: (_begun(shot) - shot.clock_offset, shot.shot_id))
+        shots = [shot for shot in shots if _begun_by_us(shot) >= since]
+        shots.sort(key=lambda shot: (_begun_by_us(shot), shot.shot_id))
         changed = list[Shot]()
         for shot, following in zip_longest(shots, shots[1:]):
             if shot.is_ended:
                 continue
-            begins = None if following is None else _begun(following) - following.clock_offset
-            if begins is not None and begins + shot.clock_offset > _begun(shot):
+            begins = None if following is None else _begun_by_us(following)
+            if begins is not None and begins > _begun_by_us(shot):
                 begins += shot.clock_offset
                 if shot.given_up_as == "timed_out" and shot.given_up_at <= begins:  # type: ignore[operator]
                     continue
@@ -287,12 +290,13 @@ class Assembler:
         self.horizon[of_mold] = max([*times, self.horizon.get(of_mold, times[0])])
 
 
-def _begun(shot: Shot) -> datetime:
+def _begun_by_us(shot: Shot) -> datetime:
+    """Begin of a shot that has begun, by the agent's clock."""
     assert shot.begun_at is not None
-    return shot.begun_at
+    return shot.begun_at - shot.clock_offset
 
 
-def _mark(shot: Shot) -> str:
-    """Fingerprint of the event that a shot stays with: its pour once that was predicted."""
+def _mark(shot: Shot) -> ShotEvent | None:
+    """The event that a shot stays with: its pour once that was predicted, else that of its key."""
     poured = step(shot.events, "poured")
-    return shot.origin if poured is None or not shot.revision else fingerprint(poured)
+    return shot.key_event if poured is None or not shot.revision else poured

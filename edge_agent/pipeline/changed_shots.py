@@ -68,9 +68,9 @@ class ChangedShots:
             return
         shot.finished = False  # the pour was reported after the end, or the end was another's
         if shot.poured_at is not None:
-            self._named.poured(shot, batch.state)
             if not by_readings or self._predictions.is_due(shot):
                 await self._predict(shot, event)
+            self._named.poured(shot, batch.state)
         elif shot.closed_at is not None:
             shot.finished = True
             assert shot.outcome is not None

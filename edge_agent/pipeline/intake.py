@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -34,6 +35,18 @@ Changed = dict[str, Shot]
 """Shots that messages have changed, by key."""
 
 
+@dataclass(frozen=True)
+class TakenEvent:
+    """An event that was taken."""
+
+    press: PressAddress
+    event: ShotEvent
+    shot: Shot | None
+    """The shot that it was taken for."""
+    at: datetime
+    """When."""
+
+
 class Intake:
     """Takes messages of all presses."""
 
@@ -59,8 +72,8 @@ class Intake:
 
     def take(
         self, press: PressAddress, incoming: Incoming, changed: Changed, laps: Laps
-    ) -> ShotEvent | None:
-        """Take one message: the event that it is, if it is one.
+    ) -> TakenEvent | None:
+        """Take one message: the event that it is, if it is one; ``report`` it when it is answered.
 
         Args:
             press: whose session it came in.
@@ -86,6 +99,20 @@ class Intake:
             self._contradictions.of_message(decoded, now)
         return self._assemble(decoded, incoming, changed, now)
 
+    def report(self, taken: TakenEvent) -> None:
+        """Report an event to the history and to people."""
+        press, event = taken.press, taken.event
+        if taken.shot is not None:
+            self._contradictions.of_shot(taken.shot, taken.at)
+        self._results.event(press, event, taken.shot, taken.at)
+        get_logger().info(
+            f"shot_{event.event}",
+            stage="assemble",
+            press=press.press,
+            shot_id=event.shot_id,
+            mold_id=event.mold_id,
+        )
+
     def _refuse(self, letter: DeadLetter, incoming: Incoming, now: datetime) -> None:
         place = place_in_count(incoming.payload, incoming.content_type)
         if place is not None:
@@ -103,7 +130,7 @@ class Intake:
 
     def _assemble(
         self, decoded: Decoded, incoming: Incoming, changed: Changed, now: datetime
-    ) -> ShotEvent | None:
+    ) -> TakenEvent | None:
         press = decoded.press
         match decoded.message:
             case TelemetryFrame() as frame:
@@ -136,7 +163,7 @@ class Intake:
         incoming: Incoming,
         changed: Changed,
         now: datetime,
-    ) -> ShotEvent | None:
+    ) -> TakenEvent | None:
         offset = self._contradictions.offset(press)
         if not admit(
             press,
@@ -152,18 +179,7 @@ class Intake:
             return None
         for shot in self._assembler.event(press, event, offset):
             changed[shot.shot_key] = shot
-        of_event = self._assembler.shot_of_event(press, event)
-        if of_event is not None:
-            self._contradictions.of_shot(of_event, now)
-        self._results.event(press, event, of_event, now)
-        get_logger().info(
-            f"shot_{event.event}",
-            stage="assemble",
-            press=press.press,
-            shot_id=event.shot_id,
-            mold_id=event.mold_id,
-        )
-        return event
+        return TakenEvent(press, event, self._assembler.shot_of_event(press, event), now)
 
     def _record(self, press: PressAddress, record: QualityRecord, now: datetime) -> None:
         shot_key = self._named.key_of(press, record)

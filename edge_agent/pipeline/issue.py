@@ -60,14 +60,14 @@ class Predictions:
         if made:
             self._inference.poured(shot, simulation, self._results.batch.state)
         first = shot.revision == 0
-        if first:
-            self._results.poured(shot, self._clock.now())
         changed = shot.predicted_inputs != simulation.inputs
         if first or (changed and shot.closed_at is None):  # an ended shot gets both, too
             shot.predicted_inputs = simulation.inputs
             self._issue(shot, simulation, "poured" if first else "live", keep=True)
         elif shot.closed_at is None and self._live_is_due(shot):
             self._issue(shot, simulation, "live", keep=False)
+        if first:
+            self._results.poured(shot, self._clock.now())
         if shot.closed_at is not None:
             self._end(shot, simulation)
 
@@ -117,9 +117,10 @@ class Predictions:
             assert simulation.problem is not None
             prediction = scenario.hold(shot, simulation.problem, basis, now)
         else:
-            substituted, free_rise = simulation.substituted, simulation.rho_free_rise
+            assert simulation.facts is not None
             prediction = scenario.predict(
-                shot, simulation.result, substituted, free_rise, basis, now
+                *(shot, simulation.result, simulation.substituted, simulation.rho_free_rise),
+                *(simulation.facts, basis, now),
             )
         prediction = self._inference.corrected(shot, simulation, prediction)
         self._results.prediction(prediction, keep=keep, show=self.is_newest(shot))

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 
-from broker.messages import ShotEvent
 from broker.topics import PressAddress
 from edge_agent.clock import Clock
 from edge_agent.config.catalogue import Catalogue, changed_systems
@@ -26,7 +25,7 @@ from edge_agent.pipeline.changed_shots import ChangedShots
 from edge_agent.pipeline.commit import Batch, Writer
 from edge_agent.pipeline.compile_ahead import compile_ahead
 from edge_agent.pipeline.infer import Inference
-from edge_agent.pipeline.intake import Intake
+from edge_agent.pipeline.intake import Intake, TakenEvent
 from edge_agent.pipeline.issue import Predictions
 from edge_agent.pipeline.keep_in_size import SizeKeeper
 from edge_agent.pipeline.kept_shots import kept_horizon, kept_shots
@@ -129,6 +128,8 @@ class Pipeline:
         """Does this agent follow the shots of a press? In a group not of all."""
         self.lock = asyncio.Lock()
         """Held while shots are worked on, so that none is given up meanwhile."""
+        self._whole = asyncio.Lock()
+        """Held while a turn lasts: what it leads to is in one batch, with its acknowledgement."""
         self.wake = asyncio.Event()
         self._lost = False
 
@@ -198,7 +199,8 @@ class Pipeline:
             for inlet in list(self._inlets):
                 if inlet.waiting and self._may_take(inlet):
                     busy = True
-                    await self._turn(inlet)
+                    async with self._whole:
+                        await self._turn(inlet)
                     self._write_if_due()
         self._writer.check()
         self._write_if_due()
@@ -236,9 +238,14 @@ class Pipeline:
 
     async def flush(self) -> None:
         """Write all that was worked on; it takes as long as the disk refuses."""
-        while self._writer.busy:
-            await self._writer.written()
-        await self._write()
+        while True:
+            while self._writer.busy:
+                await self._writer.written()
+            async with self._whole:
+                if not self._writer.busy:
+                    writing = self._write()
+                    break
+        await writing
 
     def say_again(self, shot: Shot) -> None:
         """Issue the last word on a shot anew: another agent had one that it may not have kept."""
@@ -284,20 +291,23 @@ class Pipeline:
     async def _turn(self, inlet: Inlet) -> None:
         """Some messages of a press; it ends with an event, which has its answer at once."""
         changed: dict[str, Shot] = {}
-        event: ShotEvent | None = None
+        taken: TakenEvent | None = None
         laps = Laps(self._metrics)
         for _ in range(min(TURN, len(inlet.waiting))):
             message = inlet.next()
-            event = self._intake.take(inlet.press, message, changed, laps)
+            taken = self._intake.take(inlet.press, message, changed, laps)
             self.results.batch.worked(inlet, message)
             laps.lap("assemble")
-            if event is not None or not self.results.batch.has_room(inlet):
+            if taken is not None or not self.results.batch.has_room(inlet):
                 break
         self.assembler.settle()
         self._changed.report_crowds()
         laps.observe()
+        event = None if taken is None else taken.event
         for shot in changed.values():
             await self._changed.answer(shot, by_readings=event is None, event=event)
+        if taken is not None:
+            self._intake.report(taken)
 
     def _may_take(self, inlet: Inlet) -> bool:
         """Is there room for more of a press, and are there numbers for its predictions?

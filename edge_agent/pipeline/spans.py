@@ -31,8 +31,6 @@ class Spans:
         poured = [(shot.poured_at, shot) for shot in known if shot.poured_at is not None]
         poured.sort(key=lambda one: one[0])
         self._pours, self._poured = [at for at, _ in poured], [shot for _, shot in poured]
-        self.newest_pour = max((at - shot.clock_offset for at, shot in poured), default=None)
-        """By the agent's clock."""
 
     def at(self, ts: datetime) -> Shot | None:
         """The shot that was in the mold then; of several the one that began last."""

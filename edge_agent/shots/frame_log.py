@@ -31,6 +31,8 @@ FRAMES_MAX = 400_000
 """Of all molds of an agent, 36 MB; the mold that was silent longest gives way."""
 _DROPPED_AT_ONCE = 1024
 """Frames of a full lane that are dropped in one go."""
+_NEAR = 64
+"""Frames before a pour that mostly have its inputs: they are looked at one by one."""
 
 
 class Lane:
@@ -41,6 +43,10 @@ class Lane:
         self._content = array("q")
         self._shot = array("q")
         self._values = [array("d") for _ in CHANNELS]
+        self._newest_us = [-(2**62)] * len(CHANNELS)
+        """Of the last possible reading by channel."""
+        self.names_shots = False
+        """Did a frame ever name its shot?"""
         self.complete_from_us = -(2**62)
         """Older frames may have been dropped."""
 
@@ -59,8 +65,11 @@ class Lane:
         self.at_us.insert(place, at_us)
         self._content.insert(place, content)
         self._shot.insert(place, shot)
-        for column, value in zip(self._values, values, strict=True):
-            column.insert(place, value)
+        self.names_shots |= shot != 0
+        for channel, value in enumerate(values):
+            self._values[channel].insert(place, value)
+            if isfinite(value) and at_us > self._newest_us[channel]:
+                self._newest_us[channel] = at_us
         return True
 
     def drop_oldest(self, count: int) -> None:
@@ -71,10 +80,21 @@ class Lane:
         for column in self._values:
             del column[:count]
 
-    def records(self) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
-        """Times [µs], shots and values (frames x channels); NaN: no reading, inf: impossible."""
-        values = np.column_stack([np.array(column) for column in self._values])
-        return np.array(self.at_us), np.array(self._shot), values
+    def places(self, first_us: int, last_us: int) -> slice:
+        """Places of the frames of a time, both ends included [µs]."""
+        return slice(bisect_left(self.at_us, first_us), bisect_right(self.at_us, last_us))
+
+    def times(self, places: slice) -> NDArray[np.int64]:
+        """Times [µs]."""
+        return np.array(self.at_us[places])
+
+    def shots(self, places: slice) -> NDArray[np.int64]:
+        """Numbers of the shots that the frames name; 0 for none."""
+        return np.array(self._shot[places])
+
+    def values(self, places: slice) -> Array:
+        """Values (frames x channels); NaN: no reading, inf: impossible."""
+        return np.column_stack([np.array(column[places]) for column in self._values])
 
     def last_before(
         self, channel: int, at_us: int, oldest_us: int
@@ -86,15 +106,24 @@ class Lane:
             at_us: the moment [µs].
             oldest_us: an older reading does not count [µs].
         """
+        if self._newest_us[channel] < oldest_us:
+            return None
+        end = bisect_right(self.at_us, at_us)
+        begin = bisect_left(self.at_us, oldest_us, hi=end)
         column, impossible = self._values[channel], False
-        for place in range(bisect_right(self.at_us, at_us) - 1, -1, -1):
-            if self.at_us[place] < oldest_us:
-                return None
+        near = max(begin, end - _NEAR)
+        for place in range(end - 1, near - 1, -1):
             value = column[place]
             if isfinite(value):
                 return self.at_us[place], value, impossible
             impossible |= isinf(value)
-        return None
+        older = np.array(column[begin:near])
+        found = np.flatnonzero(np.isfinite(older))
+        if not len(found):
+            return None
+        last = int(found[-1])
+        impossible |= bool(np.isinf(older[last + 1 :]).any())
+        return self.at_us[begin + last], float(older[last]), impossible
 
 
 class FrameLog:

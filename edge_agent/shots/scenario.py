@@ -21,7 +21,7 @@ from broker.messages import (
 )
 from broker.ml_status import NO_MODEL
 from edge_agent import __version__
-from edge_agent.config.catalogue import Catalogue
+from edge_agent.config.catalogue import Catalogue, SystemFacts
 from edge_agent.shots.readings import INPUT_SIGNALS
 from edge_agent.shots.shot import Shot
 from twin_core import (
@@ -132,6 +132,7 @@ def predict(
     result: SimulationResult,
     substituted: Sequence[str],
     rho_free_rise: float | None,
+    facts: SystemFacts,
     basis: Basis,
     now: datetime,
 ) -> Prediction:
@@ -147,7 +148,7 @@ def predict(
     begins = poured - shot.clock_offset  # by a clock that is right
     at = [None if t is None else begins + timedelta(seconds=t) for t in times]
     return Prediction.model_validate(
-        _common(shot, basis, now)
+        _common(shot, substituted, basis, now)
         | {
             "status": "hold" if times[0] is None else "predicted",
             "t_demold_min_s": times[0],
@@ -182,11 +183,10 @@ def predict(
             "binding": Binding(**result.demold_binding),
             "diagnostics": diagnostics,
             "substituted": list(substituted),
-            "data_quality": _data_quality(shot, substituted),
-            "assumed_parameters_count": len(result.scenario.system.assumed()),
+            "assumed_parameters_count": facts.assumed_count,
             "measured": measured,
             "simulated_now": simulated_now,
-            "versions": _versions(result.scenario.system),
+            "versions": _versions(facts),
             "valid_until": at[2],
         }
     )
@@ -195,7 +195,7 @@ def predict(
 def hold(shot: Shot, reason: TwinError, basis: Basis, now: datetime) -> Prediction:
     """The prediction of a shot that cannot be simulated: hold, and why."""
     return Prediction.model_validate(
-        _common(shot, basis, now)
+        _common(shot, (), basis, now)
         | {
             "status": "hold",
             "diagnostics": [Diagnostic(code="NOT_SIMULATED", words=str(reason)[:2000])],
@@ -205,7 +205,9 @@ def hold(shot: Shot, reason: TwinError, basis: Basis, now: datetime) -> Predicti
     )
 
 
-def _common(shot: Shot, basis: Basis, now: datetime) -> dict[str, Any]:
+def _common(
+    shot: Shot, substituted: Sequence[str], basis: Basis, now: datetime
+) -> dict[str, Any]:
     return {
         "site": shot.site,
         "press": shot.press,
@@ -219,12 +221,12 @@ def _common(shot: Shot, basis: Basis, now: datetime) -> dict[str, Any]:
         "poured_at": shot.poured_at,
         "ml_status": NO_MODEL,
         "simulated": shot.simulated,
-        "data_quality": _data_quality(shot),
+        "data_quality": _data_quality(shot, substituted),
         "corrected": shot.corrected if basis == "final" else [],
     }
 
 
-def _data_quality(shot: Shot, substituted: Sequence[str] = ()) -> DataQuality:
+def _data_quality(shot: Shot, substituted: Sequence[str]) -> DataQuality:
     flags = []
     if shot.clock_offset_s:
         flags.append(words.CLOCK_AHEAD if shot.clock_offset_s > 0 else words.CLOCK_BEHIND)
@@ -248,13 +250,13 @@ def _stood_in(substitute: str) -> tuple[str, str]:
     return name, words.FROM_RECIPE if rest.startswith("recipe") else words.FROM_DEFAULT
 
 
-def _versions(system: MaterialSystem | None) -> Versions:
+def _versions(facts: SystemFacts | None) -> Versions:
     return Versions(
         agent=__version__,
         physics=__version__,
         physics_hash=PHYSICS_HASH,
-        parameters_hash="none" if system is None else system.parameters_hash(),
-        system_version=None if system is None else system.version,
+        parameters_hash="none" if facts is None else facts.parameters_hash,
+        system_version=None if facts is None else facts.version,
     )
 
 

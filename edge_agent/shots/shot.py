@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -13,6 +14,8 @@ from broker.topics import PressAddress
 from edge_agent.shots.cure_readings import CureReadings
 from edge_agent.shots.shot_key import key_of_older
 from edge_agent.shots.steps import ENDS, Group, fingerprint, step
+
+_NO_OFFSET = timedelta()
 
 
 class Reading(BaseModel):
@@ -100,7 +103,8 @@ class Shot(BaseModel):
                 closed_at=self.closed_at,
                 outcome=self.outcome,
             )
-        if self.events and self.origin not in map(fingerprint, self.events):
+        known = self.origin and self.origin in map(fingerprint, self.events)
+        if self.events and not known:
             self.origin = fingerprint(self.events[0])  # none, or that of an older program
         return self
 
@@ -142,6 +146,11 @@ class Shot(BaseModel):
         return self._said() != before
 
     @property
+    def key_event(self) -> ShotEvent | None:
+        """The event that the key is made of; None once it is another shot's."""
+        return next((event for event in self.events if fingerprint(event) == self.origin), None)
+
+    @property
     def is_ended(self) -> bool:
         """Did the press say that it ended?"""
         return self.outcome in ENDS
@@ -168,7 +177,7 @@ class Shot(BaseModel):
             *(self.started_at, self.poured_at, self.closed_at, self.outcome),
         )
 
-    @property
+    @cached_property
     def address(self) -> PressAddress:
         """Its press."""
         return PressAddress(self.site, self.press)
@@ -181,7 +190,7 @@ class Shot(BaseModel):
     @property
     def clock_offset(self) -> timedelta:
         """Press's clock minus the agent's; 0 when nothing is wrong."""
-        return timedelta(seconds=self.clock_offset_s)
+        return timedelta(seconds=self.clock_offset_s) if self.clock_offset_s else _NO_OFFSET
 
     @property
     def is_behind(self) -> bool:

@@ -158,7 +158,13 @@ def _records(shot: Shot, around: Around, log: FrameLog) -> list[tuple[int, list[
         named_to = min(later, default=_NO_TIME_US) - 1
         if begun is None and begins:
             continue
-        times, names, values = lane.records()
+        from_us, to_us = first, last
+        if lane.names_shots:
+            from_us, to_us = min(first, named_from), max(last, named_to)
+        places = lane.places(from_us, to_us)
+        if places.start >= places.stop:
+            continue
+        times, names, values = lane.times(places), lane.shots(places), lane.values(places)
         mine = (names == number) & (times >= named_from) & (times <= named_to)
         if mold_id is None:
             mine &= ~_of_several_molds(around.of_id, times)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge_agent.config.catalogue import Catalogue
+from edge_agent.config.catalogue import Catalogue, SystemFacts
 from edge_agent.logs import get_logger
 from edge_agent.shots import scenario as stage
 from edge_agent.shots.shot import Shot
@@ -20,6 +20,8 @@ class ShotSimulation:
     result: SimulationResult | None = None
     substituted: tuple[str, ...] = ()
     rho_free_rise: float | None = None
+    facts: SystemFacts | None = None
+    """Of its material system; None where it was not simulated."""
     problem: TwinError | None = None
 
 
@@ -35,4 +37,5 @@ def simulate_shot(
             "shot_not_simulated", shot_id=shot.shot_id, error=str(problem), hint=problem.hint
         )
         return ShotSimulation(inputs, problem=problem)
-    return ShotSimulation(inputs, result, tuple(substituted), free_rise)
+    facts = catalogue.facts[scenario.system.system_id]
+    return ShotSimulation(inputs, result, tuple(substituted), free_rise, facts)

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -194,6 +195,34 @@ async def test_the_next_batch_is_worked_on_while_one_is_written(desk: Desk) -> N
     assert desk.disk.commits == 3, "the reserve, and two batches"
 
 
+async def test_what_a_turn_leads_to_is_in_one_batch(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is acknowledged by a batch that was written while its shot was simulated."""
+    simulated, going_on = asyncio.Event(), asyncio.Event()
+    answer = desk.work._changed.answer
+
+    async def slow(*args: Any, **named: Any) -> None:
+        simulated.set()
+        await going_on.wait()
+        await answer(*args, **named)
+
+    monkeypatch.setattr(desk.work._changed, "answer", slow)
+    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+        tasks.create_task(desk.told(unknown()))
+        await simulated.wait()
+        flushing = tasks.create_task(desk.work.flush())  # a press comes to the agent just now
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert not flushing.done()
+        assert desk.acknowledged == []
+        going_on.set()
+    await desk.work.flush()
+    assert desk.acknowledged == [1]
+    kept = {row.entry.kind for row in desk.disk.to_forward(100)}
+    assert kept == {"event", "shot", "prediction"}
+
+
 async def test_a_disk_that_refuses_stops_acknowledging_and_not_predicting(desk: Desk) -> None:
     told: list[bool] = []
     desk.work._refuses = told.append
@@ -213,7 +242,7 @@ async def test_a_disk_that_refuses_stops_acknowledging_and_not_predicting(desk: 
     desk.work.publisher.close(sender)
     assert desk.acknowledged == [1, 2]
     kept = [row.entry.kind for row in desk.disk.to_forward(100)]
-    assert kept == ["event", "shot", "prediction"] * 2
+    assert kept == ["prediction", "shot", "event"] * 2
     assert "s2" in {found.shot_id for found in desk.predictions()}, "said again, without the mark"
 
 
