@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from pydantic_core import from_json
+
 from broker.messages import DeadLetter, Prediction, QualityRecord, ShotKpis, TelemetryFrame
 from broker.timestamps import format_timestamp
 from broker.topics import PressAddress
@@ -326,7 +328,7 @@ def dead_letter_row(letter_id: str, letter: DeadLetter) -> HistoryRow:
 
 def columns_of(row: HistoryRow) -> dict[str, Any]:
     """Columns of a row from the spool, with its content, and what an older program did not know."""
-    columns: dict[str, Any] = json.loads(row.document)
+    columns: dict[str, Any] = from_json(row.document)
     if row.kind in ("shot", "prediction") and "shot_key" not in columns:
         with suppress(KeyError):  # no site, press or shot: a dead letter
             columns["shot_key"] = key_of_older_row(columns)

@@ -31,6 +31,7 @@ FRAMES_MAX = 400_000
 """Of all molds of an agent, 36 MB; the mold that was silent longest gives way."""
 _DROPPED_AT_ONCE = 1024
 """Frames of a full lane that are dropped in one go."""
+_WIDTH = len(CHANNELS)
 _NEAR = 64
 """Frames before a pour that mostly have its inputs: they are looked at one by one."""
 
@@ -42,7 +43,8 @@ class Lane:
         self.at_us = array("q")
         self._content = array("q")
         self._shot = array("q")
-        self._values = [array("d") for _ in CHANNELS]
+        self._values = array("d")
+        """Frame by frame."""
         self._newest_us = [-(2**62)] * len(CHANNELS)
         """Of the last possible reading by channel."""
         self.names_shots = False
@@ -66,8 +68,8 @@ class Lane:
         self._content.insert(place, content)
         self._shot.insert(place, shot)
         self.names_shots |= shot != 0
+        self._values[place * _WIDTH : place * _WIDTH] = array("d", values)
         for channel, value in enumerate(values):
-            self._values[channel].insert(place, value)
             if isfinite(value) and at_us > self._newest_us[channel]:
                 self._newest_us[channel] = at_us
         return True
@@ -77,8 +79,7 @@ class Lane:
         self.complete_from_us = self.at_us[count - 1] + 1
         for numbers in (self.at_us, self._content, self._shot):
             del numbers[:count]
-        for column in self._values:
-            del column[:count]
+        del self._values[: count * _WIDTH]
 
     def places(self, first_us: int, last_us: int) -> slice:
         """Places of the frames of a time, both ends included [µs]."""
@@ -94,7 +95,7 @@ class Lane:
 
     def values(self, places: slice) -> Array:
         """Values (frames x channels); NaN: no reading, inf: impossible."""
-        return np.column_stack([np.array(column[places]) for column in self._values])
+        return self._part(places.start, places.stop)
 
     def last_before(
         self, channel: int, at_us: int, oldest_us: int
@@ -110,20 +111,22 @@ class Lane:
             return None
         end = bisect_right(self.at_us, at_us)
         begin = bisect_left(self.at_us, oldest_us, hi=end)
-        column, impossible = self._values[channel], False
-        near = max(begin, end - _NEAR)
+        impossible, near = False, max(begin, end - _NEAR)
         for place in range(end - 1, near - 1, -1):
-            value = column[place]
+            value = self._values[place * _WIDTH + channel]
             if isfinite(value):
                 return self.at_us[place], value, impossible
             impossible |= isinf(value)
-        older = np.array(column[begin:near])
+        older = self._part(begin, near)[:, channel]
         found = np.flatnonzero(np.isfinite(older))
         if not len(found):
             return None
         last = int(found[-1])
         impossible |= bool(np.isinf(older[last + 1 :]).any())
         return self.at_us[begin + last], float(older[last]), impossible
+
+    def _part(self, begin: int, end: int) -> Array:
+        return np.array(self._values[begin * _WIDTH : end * _WIDTH]).reshape(-1, _WIDTH)
 
 
 class FrameLog:

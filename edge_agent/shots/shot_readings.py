@@ -142,9 +142,10 @@ def _records(shot: Shot, around: Around, log: FrameLog) -> list[tuple[int, list[
     begun, closed, number = shot.begun_at, shot.closed_at, number_of(shot.shot_id)
     first = -_NO_TIME_US if begun is None else us(begun)
     last = _NO_TIME_US if closed is None else us(closed)
-    for other in around.of_mold:
-        if other is not shot and other.begun_at is not None and us(other.begun_at) > first:
-            last = min(last, us(other.begun_at) - 1)
+    of_mold = [o.begun_at for o in around.of_mold if o is not shot and o.begun_at is not None]
+    following = [at for at in of_mold if begun is None or at > begun]
+    if following:
+        last = min(last, us(min(following)) - 1)
     found = list[tuple[int, list[float]]]()
     for mold_id in {None, shot.mold_id, *(event.mold_id for event in shot.events)}:
         lane = log.lane(shot.address, mold_id)
