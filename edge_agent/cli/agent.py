@@ -13,10 +13,6 @@ from edge_agent.cli.common import fail
 from edge_agent.cli.verbose import is_verbose, show_cause
 from twin_core.errors import InputError, TwinError
 
-THREAD_TURN_S = 0.0005
-"""How long a thread, of the spool or of the metrics, may keep Python while a shot waits for its
-answer; 5 ms by default."""
-
 
 @click.command(
     "agent", epilog="Example: TWIN_BROKER__HOST=broker pur-mold-twin agent -c configs/agent.yaml"
@@ -44,8 +40,6 @@ def command(config: Path) -> None:
     from edge_agent.agent import Agent
     from edge_agent.clock import SystemClock
     from edge_agent.monitoring.systemd import Service
-
-    sys.setswitchinterval(THREAD_TURN_S)
 
     async def run() -> None:
         stop = asyncio.Event()

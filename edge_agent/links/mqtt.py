@@ -9,7 +9,7 @@ import asyncio
 import socket
 import ssl
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypedDict, Unpack
@@ -108,6 +108,12 @@ class Session:
     def here(self, limit: int) -> list[Incoming]:
         """Messages that have come in already; perhaps none."""
         return self._client.here(limit)
+
+    def gather(
+        self, may_wait: Callable[[Incoming], bool], count_max: int, time_max_s: float
+    ) -> None:
+        """Let messages that are in no hurry wait for some more: see ``Client.gather``."""
+        self._client.gather(may_wait, count_max, time_max_s)
 
     async def next_batch(self, limit: int) -> list[Incoming]:
         """The next messages: at least one, at most ``limit``, in order of arrival."""

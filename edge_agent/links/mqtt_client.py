@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from time import monotonic
 from typing import Any, Self, cast
 
@@ -46,6 +47,9 @@ class Client(aiomqtt.Client):
         """A broker hangs up on a larger packet."""
         self._received: deque[Incoming] = deque()
         self._arrival: asyncio.Future[None] | None = None
+        self._may_wait: Callable[[Incoming], bool] = lambda _message: False
+        self._gather_max, self._gather_s = 1, 0.0
+        self._gathering: asyncio.TimerHandle | None = None
         self._abandoned = False
 
     def abandon(self) -> None:
@@ -78,8 +82,30 @@ class Client(aiomqtt.Client):
 
     def _take(self, message: Incoming) -> None:
         self._received.append(message)
+        if not (self._may_wait(message) and len(self._received) < self._gather_max):
+            self._arrived()
+        elif self._gathering is None:
+            loop = asyncio.get_running_loop()
+            self._gathering = loop.call_later(self._gather_s, self._arrived)
+
+    def _arrived(self) -> None:
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
         if self._arrival is not None and not self._arrival.done():
             self._arrival.set_result(None)
+
+    def gather(
+        self, may_wait: Callable[[Incoming], bool], count_max: int, time_max_s: float
+    ) -> None:
+        """Let some messages wait for more before they are received.
+
+        Args:
+            may_wait: says which; any other one is received at once, with all before it.
+            count_max: so many are received at once.
+            time_max_s: none waits longer [s].
+        """
+        self._may_wait, self._gather_max, self._gather_s = may_wait, count_max, time_max_s
 
     async def received(self, limit: int) -> list[Incoming]:
         """At least one message, at most ``limit``; they wait here without bound, but the broker

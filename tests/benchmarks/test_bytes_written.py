@@ -71,7 +71,7 @@ class Cured:
                     "RH_ambient_pct": 45.2,
                 },
             )
-            frames.append((frame, self._assembler.frame(PRESS, frame)[0]))
+            frames.append((frame, self._assembler.frame(PRESS, frame).shot))
         return frames
 
 

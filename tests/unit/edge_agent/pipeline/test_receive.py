@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import pytest
@@ -12,7 +12,7 @@ from edge_agent.errors import LinkError
 from edge_agent.links.publish_packet import Incoming
 from edge_agent.monitoring.watchdog import Watch
 from edge_agent.pipeline import receive as receive_module
-from edge_agent.pipeline.receive import Inlet, receive
+from edge_agent.pipeline.receive import RAW_TOGETHER, Inlet, receive
 from tests.support.pipelines import PRESS, incoming
 
 MESSAGES = [incoming("t", b"x", mid) for mid in range(1, 6)]
@@ -23,6 +23,13 @@ class Session:
 
     def __init__(self) -> None:
         self.batches = [MESSAGES[:3], MESSAGES[3:]]
+        self.gathers: tuple[bool, bool, int] | None = None
+
+    def gather(
+        self, may_wait: Callable[[Incoming], bool], count_max: int, time_max_s: float
+    ) -> None:
+        raw, event = incoming("pur/v1/s/p1/telemetry", b""), incoming("pur/v1/s/p1/shot", b"")
+        self.gathers = may_wait(raw), may_wait(event), count_max
 
     async def next_batch(self, limit: int) -> list[Incoming]:
         await asyncio.sleep(0)
@@ -34,8 +41,10 @@ class Session:
 async def test_messages_of_a_session_wait_in_order_until_it_ends() -> None:
     inlet, woken = Inlet(PRESS), list[int]()
     inlet.wake = lambda: woken.append(len(inlet.waiting))
+    session = Session()
     with pytest.raises(LinkError):
-        await receive(Session(), inlet, Watch("receive"))  # type: ignore[arg-type]
+        await receive(session, inlet, Watch("receive"))  # type: ignore[arg-type]
+    assert session.gathers == (True, False, RAW_TOGETHER)
     assert list(inlet.waiting) == MESSAGES
     assert inlet.held == 5
     assert woken == [3, 5], "the pipeline is told of each batch"
