@@ -270,23 +270,24 @@ def record_of_several(
 def record_without_shot(
     press: PressAddress, record: QualityRecord, knows_id: bool, now: datetime
 ) -> Alert:
-    """A quality record that is older than every pour of its id, or whose id is not known.
+    """A quality record of a known id that is of none of its shots, or of an id that is not known.
 
     Args:
         press: press that it names.
         record: the record.
-        knows_id: there is a shot of this id, poured later.
+        knows_id: there is a shot of this id, poured later or into another mold.
         now: the agent's time.
     """
+    into = "" if record.mold_id is None else f" into mold {record.mold_id}"
     why = (
-        f"was measured at {record.ts.isoformat()}, before every known pour of a shot of this id: "
-        "the clock of the laboratory is wrong, or an earlier shot had the id"
+        f"was measured at {record.ts.isoformat()}, and no known shot of this id was poured{into} "
+        "before: mold_id or the clock of the laboratory is wrong, or an earlier shot had the id"
         if knows_id
         else "names no shot among the last that this agent has followed"
     )
     words = (
         f"a quality record of shot {record.shot_id} {why}: it is stored without a shot_key; "
-        "send shot_key, or correct shot_id or ts"
+        "send shot_key, or correct shot_id, mold_id or ts"
     )
     evidence: dict[str, float | str] = {"shot_id": record.shot_id}
     return _alert(press, now, codes.RECORD_WITHOUT_SHOT, "warning", words, evidence=evidence)
