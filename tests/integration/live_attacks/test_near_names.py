@@ -96,7 +96,7 @@ STORIES = {
         inputs={"T_mold_C": 41.0},
         words=("330 is 56.85 in T_mold_C, which says 41",),
         rows={
-            "SELECT json_extract(left_out, '$.T_mold_K.reason') FROM telemetry ORDER BY ts LIMIT 1": [
+            "SELECT max(json_extract(left_out, '$.T_mold_K.reason')) FROM telemetry": [
                 (CONTRADICTS,)
             ]
         },
