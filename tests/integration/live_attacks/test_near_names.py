@@ -151,6 +151,12 @@ STORIES = {
         letters=["missing-field"],
         words=("'mould_id' is there: is mold_id meant?",),
     ),
+    "the British demoulded": Story(
+        (*CURED[:2], event(240, "demoulded")),
+        [("PANEL_A", None, None)],
+        letters=["invalid-field"],
+        words=("event: expected 'started', 'poured', 'demolded' or 'aborted', got 'demoulded'",),
+    ),
     "a result in the American spelling": Story(
         (*CURED, lab(400, 500, rho_molded_kg_per_m3=62.1)),
         [ENDED],
