@@ -210,20 +210,23 @@ def second_end(shot: Shot, now: datetime) -> Alert:
     return _alert(shot.address, now, codes.SECOND_END, "warning", words, shot=shot)
 
 
-def press_clock(press: PressAddress, offset: timedelta, now: datetime) -> Alert:
+def press_clock(press: PressAddress, device: str, offset: timedelta, now: datetime) -> Alert:
     """A clock of a press that is wrong, or right again.
 
     Args:
         press: the press.
+        device: its device; empty for what sends the events.
         offset: its clock minus the agent's; 0 when it is right again.
         now: the agent's time.
     """
+    clock = f"the clock of device {device}" if device else "the clock of the events of the press"
     if not offset:
-        words = "the clock of the press is right again"
+        words = f"{clock} is right again"
         return _alert(press, now, codes.PRESS_CLOCK_RIGHT, "info", words)
     words = (
-        f"the clock of the press is {in_words(offset)}: set it; until then times of opening are "
-        "counted from when the pour was received"
+        f"{clock} is {in_words(offset)}: set it; until then times of opening are "
+        "counted from when the pour was received, and readings are of the shot whose events have "
+        "their times"
     )
     evidence: dict[str, float | str] = {"clock_offset_s": offset.total_seconds()}
     return _alert(press, now, codes.PRESS_CLOCK, "warning", words, evidence=evidence)

@@ -54,6 +54,15 @@ STORIES = {
         [codes.READINGS_WITHOUT_SHOT],
         rows={NO_SHOT: [(3,)]},
     ),
+    "a logger of two minutes names a mold that no event names": Story(
+        (
+            event(0, "poured"),
+            *(core(t, 70.0, mold_id="panel_a") for t in range(10, 1000, 120)),
+            event(1100, "demolded"),
+        ),
+        [BARE],
+        [codes.READINGS_WITHOUT_SHOT],
+    ),
     "readings name a shot that no event names": Story(
         (*SHOT, *(core(t, 70.0, shot_id="71") for t in (60, 100, 130))),
         [BARE],

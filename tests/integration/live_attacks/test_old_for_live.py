@@ -187,3 +187,37 @@ def test_the_mold_shows_its_newest_shot(press: CasePress) -> None:
     press.restart()
     play(press, retained(event(-20 * HOUR, "poured"), 200), retained(live, 200))
     assert {found.shot_id for found in press.predictions()} == {"18"}
+
+
+def ticking(device: str, offset: float, seconds: int = 120) -> tuple[Sent, ...]:
+    """Readings of a device, each two seconds, by its clock."""
+    return tuple(
+        core(t + offset, 40.0 + t / 4, came=t, device_id=device, **NAMED)
+        for t in range(2, seconds, 2)
+    )
+
+
+@pytest.mark.parametrize(
+    ("of_events", "of_logger", "wrong"), [(0.0, -HOUR, "logger"), (-HOUR, 0.0, "events")]
+)
+def test_each_device_has_its_own_clock(
+    press: CasePress, of_events: float, of_logger: float, wrong: str
+) -> None:
+    """As those of MES and logger: the messages of one do not hide the clock of the other."""
+    for begin in range(0, 3000, 300):
+        play(
+            press,
+            event(begin + of_events, "poured", shot=f"S{begin}", came=begin),
+            event(begin + 240 + of_events, "demolded", shot=f"S{begin}", came=begin + 240),
+            *ticking("plc", 0.0),
+            *ticking("logger", of_logger),
+        )
+    told = [alert.words for alert in press.alerts() if alert.code == codes.PRESS_CLOCK]
+    assert [wrong in words for words in told] == [True] * len(told)
+    assert told or press.at_once > 1
+
+
+def test_a_result_of_months_ago_is_no_clock(press: CasePress) -> None:
+    play(press, *CURED)
+    play(press, lab(90, 90 * DAY, H_24h_shore=50.0))
+    assert press.codes() == []
