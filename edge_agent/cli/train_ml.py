@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,7 +108,7 @@ def _train(
     config = _config(config_file)
     name = check_name(name or config.known_at)
     progress("reading the feature sets")
-    columns = _together([_read(path) for path in features])
+    columns = _together({path: _read(path) for path in features})
     others = {path.stem: _read(path) for path in unseen}
     trained = train(columns, config, _git_hash(), progress, in_parallel)
     model = Model(trained.content)
@@ -147,12 +148,13 @@ def _read(path: Path) -> Columns:
     Shots without a time are left out: what is later than what decides what is judged.
 
     Raises:
-        TableError: it cannot be read, or nothing is left of a column.
+        TableError: it cannot be read, is no feature set, or nothing is left of a column.
     """
     import numpy as np
 
     from edge_agent.errors import TableError
     from edge_agent.learning.tables import leave_out_impossible, read_table
+    from twin_core.learning.columns import IDS
 
     def told(cells: LeftOut) -> None:
         if cells.whole:
@@ -160,7 +162,11 @@ def _read(path: Path) -> Columns:
         click.echo(cells.words(str(path)), err=True)
 
     columns = leave_out_impossible(read_table(path, told), told)
-    timed = ~np.isnat(columns["poured_at"]) if "poured_at" in columns else np.array([])
+    missing = [name for name in IDS if name not in columns]
+    if missing:
+        names = ", ".join(missing)
+        raise TableError(f"{path}: no feature set, {names} missing: make it with build-features")
+    timed = ~np.isnat(columns["poured_at"])
     if timed.all():
         return columns
     if not timed.any():
@@ -176,18 +182,19 @@ def _config(path: Path | None) -> TrainConfig:
     return TrainConfig() if path is None else parse(TrainConfig, read_yaml(path), str(path))
 
 
-def _together(tables: list[Columns]) -> Columns:
+def _together(sets: Mapping[Path, Columns]) -> Columns:
     """Several feature sets as one; a column that one of them lacks is an error."""
     import numpy as np
 
     from twin_core.errors import InputError
 
-    names = list(tables[0])
-    for table in tables[1:]:
-        different = set(names) ^ set(table)
+    (first, columns), *others = sets.items()
+    for path, table in others:
+        different = set(columns) ^ set(table)
         if different:
-            raise InputError(f"feature sets differ in column {min(different)}: build them anew")
-    return {name: np.concatenate([table[name] for table in tables]) for name in names}
+            words = f"{first} and {path} differ in column {min(different)}: build them anew"
+            raise InputError(words)
+    return {name: np.concatenate([table[name] for table in sets.values()]) for name in columns}
 
 
 def _git_hash() -> str:

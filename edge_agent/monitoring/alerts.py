@@ -210,20 +210,23 @@ def second_end(shot: Shot, now: datetime) -> Alert:
     return _alert(shot.address, now, codes.SECOND_END, "warning", words, shot=shot)
 
 
-def press_clock(press: PressAddress, offset: timedelta, now: datetime) -> Alert:
+def press_clock(press: PressAddress, device: str, offset: timedelta, now: datetime) -> Alert:
     """A clock of a press that is wrong, or right again.
 
     Args:
         press: the press.
+        device: its device; empty for what sends the events.
         offset: its clock minus the agent's; 0 when it is right again.
         now: the agent's time.
     """
+    clock = f"the clock of device {device}" if device else "the clock of the events of the press"
     if not offset:
-        words = "the clock of the press is right again"
+        words = f"{clock} is right again"
         return _alert(press, now, codes.PRESS_CLOCK_RIGHT, "info", words)
     words = (
-        f"the clock of the press is {in_words(offset)}: set it; until then times of opening are "
-        "counted from when the pour was received"
+        f"{clock} is {in_words(offset)}: set it; until then times of opening are "
+        "counted from when the pour was received, and readings are of the shot whose events have "
+        "their times"
     )
     evidence: dict[str, float | str] = {"clock_offset_s": offset.total_seconds()}
     return _alert(press, now, codes.PRESS_CLOCK, "warning", words, evidence=evidence)
@@ -270,23 +273,24 @@ def record_of_several(
 def record_without_shot(
     press: PressAddress, record: QualityRecord, knows_id: bool, now: datetime
 ) -> Alert:
-    """A quality record that is older than every pour of its id, or whose id is not known.
+    """A quality record of a known id that is of none of its shots, or of an id that is not known.
 
     Args:
         press: press that it names.
         record: the record.
-        knows_id: there is a shot of this id, poured later.
+        knows_id: there is a shot of this id, poured later or into another mold.
         now: the agent's time.
     """
+    into = "" if record.mold_id is None else f" into mold {record.mold_id}"
     why = (
-        f"was measured at {record.ts.isoformat()}, before every known pour of a shot of this id: "
-        "the clock of the laboratory is wrong, or an earlier shot had the id"
+        f"was measured at {record.ts.isoformat()}, and no known shot of this id was poured{into} "
+        "before: mold_id or the clock of the laboratory is wrong, or an earlier shot had the id"
         if knows_id
         else "names no shot among the last that this agent has followed"
     )
     words = (
         f"a quality record of shot {record.shot_id} {why}: it is stored without a shot_key; "
-        "send shot_key, or correct shot_id or ts"
+        "send shot_key, or correct shot_id, mold_id or ts"
     )
     evidence: dict[str, float | str] = {"shot_id": record.shot_id}
     return _alert(press, now, codes.RECORD_WITHOUT_SHOT, "warning", words, evidence=evidence)

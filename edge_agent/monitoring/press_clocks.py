@@ -1,4 +1,4 @@
-"""Clocks of presses, judged against arrival: a clock that is wrong, told from a backlog.
+"""Clocks of the devices of presses, judged against arrival: a wrong clock, told from a backlog.
 
 A constant offset over a stretch of messages is a clock; one that shrinks while old messages come in
 is a backlog. No backlog is older than a month: then one message is enough.
@@ -6,7 +6,7 @@ is a backlog. No backlog is older than a month: then one message is enough.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -23,6 +23,8 @@ MESSAGES = 10
 CONSTANT = timedelta(seconds=5)
 """… within so much."""
 NO_OFFSET = timedelta()
+DEVICES_MAX = 1_000
+"""Devices of a press; beyond them the one that was heard of first is forgotten."""
 
 
 @dataclass
@@ -35,32 +37,48 @@ class _Heard:
 
 
 class PressClocks:
-    """What is known of the clock of each press."""
+    """What is known of the clocks of each press: each of its devices has its own."""
 
     def __init__(self) -> None:
-        self._heard: dict[PressAddress, _Heard] = {}
+        self._heard: dict[PressAddress, OrderedDict[str, _Heard]] = {}
 
-    def offset(self, press: PressAddress) -> timedelta:
+    def offset(self, press: PressAddress, device: str) -> timedelta:
         """Offset of a clock that is wrong, negative when it is behind; 0 when nothing is wrong."""
-        heard = self._heard.get(press)
+        heard = self._heard[press].get(device) if press in self._heard else None
         return NO_OFFSET if heard is None else heard.offset
 
-    def hear(self, press: PressAddress, ts: datetime, arrival: datetime) -> timedelta | None:
-        """Judge a message that was sent now: the new offset when it has changed, else None.
+    def hear(
+        self, press: PressAddress, device: str, ts: datetime, arrival: datetime
+    ) -> timedelta | None:
+        """Judge a message that was sent now: an offset that is new for the press, else None.
+
+        It is 0 when the last clock of the press is right again.
 
         Args:
             press: press that sent it.
-            ts: its time, by the clock of the press.
+            device: device of the press; empty for events that name none. They are few: they have
+                the clock of the device whose offset they show.
+            ts: its time, by the clock of the device.
             arrival: when it came, by the agent's clock.
         """
-        heard = self._heard.setdefault(press, _Heard())
+        devices = self._heard.get(press) or self._heard.setdefault(press, OrderedDict())
+        heard = devices.get(device)
+        if heard is None:
+            heard = devices[device] = _Heard()
+            if len(devices) > DEVICES_MAX:
+                devices.popitem(last=False)
         offset = ts - arrival
         judged = self._judged(heard, offset, arrival)
+        if judged is None and not device:
+            alike = (d.offset for d in devices.values() if abs(d.offset - offset) <= CONSTANT)
+            judged = next(alike, None)
         slack = YEARS if abs(offset) > YEARS else WRONG  # the order is that of the press's clock
         if judged is None or abs(judged - heard.offset) <= slack:
             return None
         heard.offset = judged
-        return judged
+        others = [one.offset for one in devices.values() if one is not heard and one.offset]
+        known = any(abs(other - judged) <= slack for other in others) if judged else bool(others)
+        return None if known else judged
 
     def _judged(self, heard: _Heard, offset: timedelta, arrival: datetime) -> timedelta | None:
         if abs(offset) < WRONG:

@@ -26,6 +26,8 @@ from edge_agent.shots.steps import ENDS
 
 REPORTED_AFTER = timedelta(seconds=60)
 """Frames may come so long before the event that says of which shot they are."""
+SILENT = timedelta(hours=1)
+"""Names that were not heard for so long are new again; loggers may read once in some minutes."""
 MISNAMED_MAX = 1_000
 _NUMBERED = "{0} is kept and not used: of several {1} the one that is sent as {1} counts"
 Lenient = TelemetryFrame | QualityRecord
@@ -40,21 +42,22 @@ class Contradictions:
         self._misnamed: OrderedDict[Hashable, tuple[datetime, datetime]] = OrderedDict()
         """First and last time of frames that name what is not there, by device and names."""
 
-    def hear(self, press: PressAddress, ts: datetime, now: datetime) -> None:
-        """Judge the clock of a press by a message that it has sent now."""
-        offset = self._clocks.hear(press, ts, now)
+    def hear(self, press: PressAddress, device: str, ts: datetime, now: datetime) -> None:
+        """Judge the clock of a device by a message that it has sent now; empty: of the press."""
+        offset = self._clocks.hear(press, device, ts, now)
         if offset is not None:
-            key = "clock", press, bool(offset)
-            self._limits.tell(key, partial(alerts.press_clock, press, offset, now), now)
+            key = "clock", press, device, bool(offset)
+            alert = partial(alerts.press_clock, press, device, offset, now)
+            self._limits.tell(key, alert, now)
 
     def ahead(self, press: PressAddress, offset: timedelta, now: datetime) -> None:
         """Tell of a message that was refused for being of the future."""
         alert = partial(alerts.message_of_the_future, press, offset, now)
         self._limits.tell(("ahead", press), alert, now)
 
-    def offset(self, press: PressAddress) -> timedelta:
-        """Offset of the clock of a press, where that is wrong."""
-        return self._clocks.offset(press)
+    def offset(self, press: PressAddress, device: str) -> timedelta:
+        """Offset of the clock of a device, where that is wrong."""
+        return self._clocks.offset(press, device)
 
     def of_message(self, decoded: Decoded, now: datetime) -> None:
         """Tell of what is in a message and was not used."""
@@ -80,10 +83,10 @@ class Contradictions:
         self._limits.tell(("without shot", why, press, frame.device_id), alert, now)
 
     def _stays(self, press: PressAddress, frame: TelemetryFrame) -> bool:
-        """Do frames with these names have no shot for ``REPORTED_AFTER`` now?"""
+        """Do frames with these names have no shot for ``REPORTED_AFTER`` now, and none since?"""
         key = press, frame.device_id, frame.mold_id, frame.shot_id
         first, last = self._misnamed.pop(key, (frame.ts, frame.ts))
-        if not timedelta() <= frame.ts - last <= REPORTED_AFTER:
+        if not timedelta() <= frame.ts - last <= SILENT:
             first = frame.ts
         self._misnamed[key] = first, frame.ts
         while len(self._misnamed) > MISNAMED_MAX:

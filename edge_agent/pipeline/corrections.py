@@ -35,7 +35,9 @@ class Corrections:
         """
         if not shot.finished or shot.final_of is None or shot.final_of == shot.facts():
             return False
-        reason = LATE_READINGS if event is None else _OF_EVENT.get(event.event, LATE_END)
+        reason = LATE_READINGS
+        if event is not None:  # one of another shot moves the end
+            reason = _OF_EVENT.get(event.event, LATE_END) if event in shot.events else LATE_END
         self._reasons.setdefault(shot.shot_key, (shot, set()))[1].add(reason)
         return True
 

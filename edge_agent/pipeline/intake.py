@@ -31,6 +31,8 @@ from edge_agent.pipeline.results import Results
 from edge_agent.shots.named_shots import NamedShots
 from edge_agent.shots.shot import Shot
 
+OF_NOW = TelemetryFrame | ShotEvent | PressEvent
+"""Messages that are sent when it happens; a result of the laboratory may be months old."""
 Changed = dict[str, Shot]
 """Shots that messages have changed, by key."""
 
@@ -43,6 +45,8 @@ class TakenEvent:
     event: ShotEvent
     shot: Shot | None
     """The shot that it was taken for."""
+    changed: frozenset[str]
+    """Keys of the shots that it has changed."""
     at: datetime
     """When."""
 
@@ -93,8 +97,8 @@ class Intake:
         if message is not None and message.device_id is not None and message.seq is not None:
             heard = Heard(decoded.press, message.device_id, message.seq, message.ts)
             self._results.batch.heard.append(heard)
-        if message is not None and not incoming.retained:
-            self._contradictions.hear(decoded.press, message.ts, now)
+        if isinstance(message, OF_NOW) and not incoming.retained:
+            self._contradictions.hear(decoded.press, message.device_id or "", message.ts, now)
         if decoded.remarks:
             self._contradictions.of_message(decoded, now)
         return self._assemble(decoded, incoming, changed, now)
@@ -146,7 +150,9 @@ class Intake:
     def _frame(
         self, press: PressAddress, frame: TelemetryFrame, changed: Changed, now: datetime
     ) -> None:
-        of_frame = self._assembler.frame(press, frame, self._contradictions.offset(press))
+        of_frame = self._assembler.frame(
+            press, frame, self._contradictions.offset(press, frame.device_id)
+        )
         if of_frame.repeat:
             self._metrics.repeats.labels("telemetry").inc()
             return
@@ -164,7 +170,7 @@ class Intake:
         changed: Changed,
         now: datetime,
     ) -> TakenEvent | None:
-        offset = self._contradictions.offset(press)
+        offset = self._contradictions.offset(press, event.device_id or "")
         if not admit(
             press,
             event,
@@ -177,9 +183,10 @@ class Intake:
             offset,
         ):
             return None
-        for shot in self._assembler.event(press, event, offset):
-            changed[shot.shot_key] = shot
-        return TakenEvent(press, event, self._assembler.shot_of_event(press, event), now)
+        by_event = {shot.shot_key: shot for shot in self._assembler.event(press, event, offset)}
+        changed |= by_event
+        of_event = self._assembler.shot_of_event(press, event)
+        return TakenEvent(press, event, of_event, frozenset(by_event), now)
 
     def _record(self, press: PressAddress, record: QualityRecord, now: datetime) -> None:
         shot_key = self._named.key_of(press, record)

@@ -303,8 +303,8 @@ class Pipeline:
         self.assembler.settle()
         self._changed.report_crowds()
         laps.observe()
-        event = None if taken is None else taken.event
-        for shot in changed.values():
+        for key, shot in changed.items():
+            event = taken.event if taken is not None and key in taken.changed else None
             await self._changed.answer(shot, by_readings=event is None, event=event)
         if taken is not None:
             self._intake.report(taken)

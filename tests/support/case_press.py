@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from broker.codec import decode
 from broker.messages import Alert, DeadLetter, Message, Prediction, ShotKpis
 from broker.topics import PressAddress
+from edge_agent.config.catalogue import Catalogue, load_catalogue
 from edge_agent.config.settings import Settings
 from edge_agent.history.sqlite import SqliteHistory
 from edge_agent.links.publish_packet import Incoming
@@ -25,6 +27,12 @@ M = TypeVar("M", bound=Message)
 CASES = Path(__file__).parents[1] / "cases"
 AT_ONCE = 10_000
 """All messages of a recording in one batch."""
+
+
+@cache
+def shipped() -> Catalogue:
+    """The catalogue of the repository, read once: it takes longer than a shot."""
+    return load_catalogue(Settings(site="s", agent_id="a", presses=["p1"]))
 
 
 class Arrival:
@@ -55,7 +63,7 @@ class CasePress:
             }
         )
         self.clock = Arrival()
-        self.work: Pipeline = pipeline_on(self.settings, self.clock)
+        self.work: Pipeline = pipeline_on(self.settings, self.clock, catalogue=shipped())
 
     def close(self) -> None:
         """End the agent."""
@@ -64,7 +72,7 @@ class CasePress:
     def restart(self) -> None:
         """A new life on the same spool."""
         self.close()
-        self.work = pipeline_on(self.settings, self.clock)
+        self.work = pipeline_on(self.settings, self.clock, catalogue=shipped())
 
     def play(self, recording: Path, *, retained: bool = False, now: datetime | None = None) -> None:
         """Play a recording, and let a tick pass.
@@ -88,6 +96,10 @@ class CasePress:
             Incoming(topic, payload, None, mid, 1, retained=retained)
             for mid, (topic, payload) in enumerate(messages, start=1)
         ]
+        self.deliver(found, arrivals)
+
+    def deliver(self, found: Sequence[Incoming], arrivals: Sequence[datetime]) -> None:
+        """As ``send``, with messages as the session hands them over."""
 
         async def through() -> None:
             for start in range(0, len(found), self.at_once):
@@ -106,6 +118,10 @@ class CasePress:
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Rows of the history, with all that the spool holds for it."""
+        return self.answers([query])[0]
+
+    def answers(self, queries: Iterable[str]) -> list[list[tuple[Any, ...]]]:
+        """Rows of the history by query, with all that the spool holds for it."""
 
         async def deliver() -> None:
             history = SqliteHistory(self.settings.history.path)
@@ -116,7 +132,7 @@ class CasePress:
 
         asyncio.run(deliver())
         with closing(sqlite3.connect(self.settings.history.path)) as db:
-            return db.execute(query).fetchall()
+            return [db.execute(query).fetchall() for query in queries]
 
     def published(self, kind: str, model: type[M]) -> list[M]:
         """All that the agent has to publish of a kind, oldest first."""
@@ -132,9 +148,13 @@ class CasePress:
         """Predictions for the topics of the molds."""
         return self.published("prediction/", Prediction)
 
+    def alerts(self) -> list[Alert]:
+        """Alerts."""
+        return self.published("alert/", Alert)
+
     def codes(self) -> list[str]:
         """Codes of the alerts."""
-        return [alert.code for alert in self.published("alert/", Alert)]
+        return [alert.code for alert in self.alerts()]
 
     def letters(self) -> list[DeadLetter]:
         """Dead letters."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from broker.topics import PressAddress
 from edge_agent.clock import Clock
-from edge_agent.config.catalogue import load_catalogue
+from edge_agent.config.catalogue import Catalogue, load_catalogue
 from edge_agent.config.settings import Settings
 from edge_agent.links.publish_packet import Incoming
 from edge_agent.monitoring.metrics import Metrics
@@ -19,11 +19,17 @@ PRESS = PressAddress("s", "p1")
 
 
 def pipeline_on(
-    settings: Settings, clock: Clock, metrics: Metrics | None = None, spool: Spool | None = None
+    settings: Settings,
+    clock: Clock,
+    metrics: Metrics | None = None,
+    spool: Spool | None = None,
+    catalogue: Catalogue | None = None,
 ) -> Pipeline:
     """A pipeline on its spool that simulates at once, not in a thread."""
     thread = SpoolThread(Spool(settings.spool.path) if spool is None else spool)
-    found = Pipeline(settings, load_catalogue(settings), thread, clock, metrics=metrics)
+    found = Pipeline(
+        settings, catalogue or load_catalogue(settings), thread, clock, metrics=metrics
+    )
     found._simulations.compiled = True
     return found
 

@@ -92,6 +92,11 @@ def test_what_cannot_be_trained_is_said(tmp_path: Path, monkeypatch: pytest.Monk
     done = run("train-ml", "--features", table, "--out", tmp_path / "models")
     assert done.exit_code == 2
     assert "column prev_p_max_expected is missing: make it with build-features" in done.output
+    write_table(tmp_path / "all.parquet", columns)
+    done = run("train-ml", "--features", tmp_path / "all.parquet", "--features", table)
+    assert done.exit_code == 2
+    assert "all.parquet and " in done.output
+    assert "t.parquet differ in column prev_p_max_expected: build them anew" in done.output
     config = tmp_path / "c.yaml"
     config.write_text("learners: [forest]\n")
     done = run("train-ml", "--features", table, "--config", config)

@@ -29,9 +29,9 @@ from edge_agent.pipeline.receipts import (
 )
 from tests.chaos.inside import TOPIC, frames
 from tests.support.agents import settings_for
+from tests.support.desks import Desk, unknown
 from tests.support.pipelines import PRESS, feed, incoming, pipeline_on, spool_of
 from tests.support.waiting import until
-from tests.unit.edge_agent.pipeline.test_pipeline import Desk, unknown
 
 START = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 Gaps = list[tuple[int, int]]
