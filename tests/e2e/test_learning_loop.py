@@ -40,7 +40,7 @@ pytestmark = [
     pytest.mark.peers,
     pytest.mark.needs("mosquitto", "postgres"),
     pytest.mark.xdist_group("db"),
-    pytest.mark.timeout(450),
+    pytest.mark.timeout(1800),
 ]
 SHOTS, PRESSES, DAYS = 900, 4, 90.0
 LIVE, HELD = 100, 30
@@ -51,7 +51,7 @@ when it remembers some of each mold, are held against the truth."""
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     """A command, as a person runs it."""
     command = [sys.executable, "-m", "edge_agent", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
 
 
 @dataclass

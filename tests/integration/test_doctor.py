@@ -37,6 +37,7 @@ pytestmark = [
 ]
 
 END = "pur/v1/test/p1/twin/end"
+STATUS = "pur/v1/test/p1/twin/status"
 
 
 def configured(folder: Path, broker: BrokerSettings, **more: Any) -> Path:
@@ -88,13 +89,14 @@ async def test_all_is_well_beside_a_running_agent(tmp_path: Path) -> None:
         try:
             async with connect(BrokerSettings(port=broker.port), "scada") as scada:
                 await scada.subscribe(["pur/v1/test/p1/#"])
-                await until_end(scada)
+                while STATUS not in [topic for topic, _ in await until_end(scada)]:
+                    await asyncio.sleep(0.1)
                 found = await doctor(agent.config)
                 assert await until_end(scada) == [("pur/v1/test/p1/twin/doctor", b"")]
             async with connect(BrokerSettings(port=broker.port), "later") as later:
                 await later.subscribe(["pur/v1/test/p1/#"])
                 retained = [topic for topic, _ in await until_end(later)]
-            assert retained == ["pur/v1/test/p1/twin/status"]
+            assert retained == [STATUS]
         finally:
             assert agent.terminate() == 0
     assert "agent t1, process" in found["spool"][0]["words"]
