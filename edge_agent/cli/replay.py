@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge_agent.cli.common import broker_options, fail, login_options, settings_of
+from edge_agent.cli.common import broker_options, by_option, fail, login_options, settings_of
 from edge_agent.cli.progress import Progress
 from edge_agent.cli.tables import say
 from edge_agent.cli.values import Number
@@ -122,7 +122,7 @@ def command(
             )
     except TwinError as error:
         shown.end()
-        fail(error)
+        fail(error, named=by_option)
     except KeyboardInterrupt:
         shown.end()
         sys.exit(130)
