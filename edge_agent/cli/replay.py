@@ -147,8 +147,8 @@ def _of_the_data(p: Prediction) -> list[str]:
 def _window(p: Prediction) -> str:
     if p.t_demold_min_s is None:
         reasons = ", ".join(d.code for d in p.diagnostics) or "no reason given"
-        return f"{p.shot_id}: no demould window ({reasons})"
+        return f"{p.shot_id}: no demold window ({reasons})"
     return (
-        f"{p.shot_id}: demould from {p.t_demold_min_s:.0f} s, best {p.t_demold_opt_s:.0f} s, "
+        f"{p.shot_id}: demold from {p.t_demold_min_s:.0f} s, best {p.t_demold_opt_s:.0f} s, "
         f"until {p.t_demold_max_s:.0f} s"
     )
