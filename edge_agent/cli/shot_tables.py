@@ -73,9 +73,9 @@ def _table(title: str, rows: list[tuple[str, Row]]) -> Table:
 def _binding_line(result: SimulationResult) -> str:
     earliest, latest = result.demold_binding["earliest"], result.demold_binding["latest"]
     if result.t_demold_min_s is None:
-        return f"Demould window: none within the run; {earliest} misses by most"
+        return f"Demold window: none within the run; {earliest} misses by most"
     end = "the longest cycle" if latest == "cycle" else latest
-    return f"Demould window: opened by {earliest}, ended by {end}"
+    return f"Demold window: opened by {earliest}, ended by {end}"
 
 
 def _audit_line(result: SimulationResult) -> str:

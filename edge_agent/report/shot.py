@@ -96,7 +96,7 @@ def _cards(result: SimulationResult) -> Cards:
 def _how_to_read(result: SimulationResult) -> Text:
     words = "Dotted lines mark the events named above each plot."
     if result.t_demold_min_s is not None:
-        words = f"Shaded: the demould window; its best time is dash-dotted. {words}"
+        words = f"Shaded: the demold window; its best time is dash-dotted. {words}"
     return Text(words)
 
 
@@ -194,10 +194,10 @@ def _window(result: SimulationResult) -> Section:
     if result.t_demold_min_s is None:
         failing = result.demold_binding["earliest"] or ""
         words = tables.CRITERIA.get(failing, failing)
-        text = f"There is no demould window within the run; what misses by most: {words}."
-        return Section("Demould window", (Text(text),))
+        text = f"There is no demold window within the run; what misses by most: {words}."
+        return Section("Demold window", (Text(text),))
     return Section(
-        "Demould window",
+        "Demold window",
         (
             tables.window_table(result),
             Text("A margin is 0 at the limit and 0.1 when the criterion is met by ten per cent."),

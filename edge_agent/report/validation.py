@@ -76,7 +76,7 @@ def _standing() -> Section:
         ("solution of the equations", "verified", Code("tests/physics/test_measured_run.py")),
         ("gel, rise and tack-free times", "not validated", "no measured run gives them"),
         ("stiffness, strength, hardness", "not validated", "literature laws; hardness is a proxy"),
-        ("demould window, swell and shrink", "not validated", "no published measurement found"),
+        ("demold window, swell and shrink", "not validated", "no published measurement found"),
         ("moisture from humid air", "not validated", "no published measurement found"),
     ]
     return Section(

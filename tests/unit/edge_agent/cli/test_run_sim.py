@@ -39,7 +39,7 @@ def test_table_has_the_kpi_rows_and_fits_80_columns() -> None:
 
 def test_table_says_what_binds_and_what_is_wrong() -> None:
     text = " ".join(run_sim("-s", USE_CASE_1).stdout.split())
-    assert "Demould window: opened by hardness, ended by the longest cycle" in text
+    assert "Demold window: opened by hardness, ended by the longest cycle" in text
     assert (
         "INDEX_MISMATCH: the masses give another isocyanate index than was declared "
         "(declared_ratio 1.05, from_masses_ratio 1.263)"
