@@ -131,7 +131,7 @@ async def live(loop: Loop, port: int, shots: list[VirtualShot]) -> dict[str, Pre
 
 async def heard(port: int, code: str) -> Alert:
     """The next alert of this kind."""
-    async with connect(BrokerSettings(port=port), "ear") as session, asyncio.timeout(150):
+    async with connect(BrokerSettings(port=port), "ear") as session, asyncio.timeout(900):
         await session.subscribe(["pur/v1/test/+/twin/alert"])
         while True:
             for message in await session.next_batch(64):
