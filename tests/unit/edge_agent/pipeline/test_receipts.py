@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from broker.messages import Message, Order, PressEvent, QualityRecord, Received
 from broker.topics import PressAddress
 from edge_agent.clock import AcceleratedClock
 from edge_agent.errors import LinkError, NotAuthorized, PublishDeferred
-from edge_agent.pipeline import commit, receipts
+from edge_agent.pipeline import receipts
 from edge_agent.pipeline.pipeline import Pipeline
 from edge_agent.pipeline.receipts import (
     DEVICES_MAX,
@@ -148,16 +148,6 @@ def test_a_press_that_another_agent_has_is_forgotten() -> None:
     counts.forget(PRESS)
     assert counts.changes(PRESS) == 0
     assert counted(counts, [5]) == (5, [(0, 4)])
-
-
-@pytest.fixture
-async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Desk]:
-    monkeypatch.setattr(commit, "RETRY_S", 0.005)
-    desk = Desk(tmp_path)
-    await desk.work.reserve()
-    yield desk
-    await desk.work._writer.stop()
-    desk.work._spool.close()
 
 
 async def test_nothing_is_said_before_the_disk_has_it(desk: Desk) -> None:
