@@ -19,9 +19,10 @@ from broker.errors import PayloadError, RefusalCode
 from broker.faults import fault
 from broker.ids import Identifier
 from broker.json_values import ENTRIES_LIMIT, check_value
-from broker.messages import MODELS, SCHEMA_VERSION, Message
+from broker.messages import MODELS, SCHEMA_VERSION, Message, TelemetryFrame
 from broker.messages.base import Sequence
 from broker.payload_forms import compression, other_form, wide_text
+from broker.plain_frames import plain_frame
 from broker.topics import Channel
 
 Format = Literal["json", "msgpack"]
@@ -75,11 +76,12 @@ def decode(
         raise PayloadError(
             RefusalCode.TOO_LARGE, f"{len(payload)} bytes: at most {PAYLOAD_LIMIT} are read"
         )
-    document = (
-        _parse_msgpack(payload)
-        if detect_format(payload, content_type) == "msgpack"
-        else _parse_json(payload)
-    )
+    if detect_format(payload, content_type) == "msgpack":
+        document = _parse_msgpack(payload)
+    elif model is TelemetryFrame and (frame := plain_frame(payload)) is not None:
+        return frame
+    else:
+        document = _parse_json(payload)
     if type(document) is not dict:
         raise PayloadError(RefusalCode.NOT_AN_OBJECT, _not_an_object(document))
     document = model.prepared(document)

@@ -7,6 +7,7 @@ stays where it is, for the check to refuse.
 from __future__ import annotations
 
 import reprlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from math import inf, isfinite
@@ -76,11 +77,9 @@ def in_known_units(document: dict[str, Any]) -> dict[str, Any]:
     sensors = document.get("sensors")
     if type(sensors) is not dict:
         return document
-    if _WELL_KNOWN.issuperset(sensors):
-        return document  # quickly: most devices send these alone
-    others = _in_other_units(tuple(sensors))
-    if not others:
+    if all_in_known_units(sensors):
         return document
+    others = _in_other_units(tuple(sensors))
     sensors, left = dict(sensors), {}
     for name in others:
         known, value = conversion(name), sensors[name]
@@ -99,6 +98,12 @@ def in_known_units(document: dict[str, Any]) -> dict[str, Any]:
     if left and (told is None or type(told) is dict):
         changed["left_out"] = {**(told or {}), **left}
     return changed
+
+
+def all_in_known_units(sensors: Mapping[Any, Any]) -> bool:
+    """Whether no name is that of a well-known sensor in another unit."""
+    # quickly: most devices send well-known ones alone
+    return _WELL_KNOWN.issuperset(sensors) or not _in_other_units(tuple(sensors))
 
 
 @lru_cache(maxsize=1024)

@@ -53,7 +53,11 @@ def _plain(value: Any) -> Any:
         case float():
             return int(value) if value.is_integer() else value
         case dict():
-            return {name: _plain(one) for name, one in value.items()}
+            return {
+                # most readings are not whole: no call for them
+                name: one if type(one) is float and not one.is_integer() else _plain(one)
+                for name, one in value.items()
+            }
         case list():
             return [_plain(one) for one in value]
         case _:

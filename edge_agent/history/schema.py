@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from broker.messages import DeadLetter, Prediction, QualityRecord, ShotKpis, TelemetryFrame
 from broker.timestamps import format_timestamp
@@ -210,22 +210,32 @@ def telemetry_row(
         shot_key: key of that shot; None where it is not known.
         received_at: when it arrived; None where that is not known.
     """
-    shot = frame.shot_id or shot_id
-    # ids need no escaping in JSON; the rest is written by pydantic at once: this is done often
-    head = f'{{"site":"{press.site}","press":"{press.press}","shot_id":'
-    head += "null," if shot is None else f'"{shot}",'
-    head += "" if frame.shot_id is None else f'"{_NAMED}":true,'
-    head += "" if shot_key is None else f'"shot_key":"{shot_key}",'
-    head += "" if received_at is None else f'"received_at":"{format_timestamp(received_at)}",'
-    filled = _OF_A_FRAME | {name for name in _OFTEN_EMPTY if getattr(frame, name)}
+    columns: dict[str, Any] = {
+        "site": press.site,
+        "press": press.press,
+        "shot_id": frame.shot_id or shot_id,
+        "device_id": frame.device_id,
+        "ts": frame.ts,
+        "seq": frame.seq,
+        "mold_id": frame.mold_id,
+        "sensors": frame.sensors,
+    }
+    if frame.shot_id is not None:
+        columns[_NAMED] = True
+    if shot_key is not None:
+        columns["shot_key"] = shot_key
+    if received_at is not None:
+        columns["received_at"] = received_at
+    for name in _OFTEN_EMPTY:
+        if value := getattr(frame, name):
+            columns[name] = value
     if frame.left_out:
-        filled |= {"left_out"}
-    return HistoryRow("telemetry", head + frame.model_dump_json(include=filled)[1:])
+        columns["left_out"] = frame.left_out
+    return HistoryRow("telemetry", to_json(columns).decode())
 
 
 _NAMED = "shot_named"
 """In a document, no column: the frame itself named its shot, which is then part of its content."""
-_OF_A_FRAME = {"device_id", "ts", "seq", "mold_id", "sensors"}
 _OFTEN_EMPTY: dict[str, Any] = {"metrics": {}, "status": {}, "simulated": False}
 """Left away when they are empty: a frame waits on disk, and every page of it is written."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -11,6 +10,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
 from typing import Any
+
+from pydantic_core import to_json
 
 from broker.timestamps import format_timestamp
 from edge_agent.errors import StoreError
@@ -280,5 +281,5 @@ def _values(table: Table, columns: dict[str, Any]) -> list[Any]:
     values = []
     for name, kind in table.columns.items():
         value = columns.get(name)
-        values.append(json.dumps(value) if kind == "json" and value is not None else value)
+        values.append(to_json(value).decode() if kind == "json" and value is not None else value)
     return values

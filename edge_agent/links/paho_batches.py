@@ -16,10 +16,16 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from typing import Literal
 
-from paho.mqtt.client import MQTT_ERR_SUCCESS, PUBACK, Client, MQTTv5
+from paho.mqtt.client import MQTT_ERR_SUCCESS, PUBACK, PUBLISH, Client, MQTTv5, time_func
 from paho.mqtt.enums import MessageType, MQTTErrorCode
 
-from edge_agent.links.publish_packet import Incoming, UnreadablePacket, packet_id, read_publish
+from edge_agent.links.publish_packet import (
+    Incoming,
+    UnreadablePacket,
+    packet_id,
+    read_publish,
+    remaining_length,
+)
 
 READ_BYTES = 65_536
 UNSPECIFIED = 0x80
@@ -73,14 +79,37 @@ class QuickPaho(Client):
 
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
         """Read as paho does, until all is used up: the event loop reports only on the socket."""
+        try:
+            if self._reads_ahead():
+                self._take_publishes()
+                if self._taken == len(self._read):
+                    return MQTT_ERR_SUCCESS
+        except Exception as error:
+            return self._lost(error)
         while True:
             try:
                 code = super().loop_read(max_packets)
+                if code == MQTT_ERR_SUCCESS:
+                    self._take_publishes()
             except Exception as error:
-                self.trouble = f"reading from the broker failed: {error!r}"
-                return self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_CONN_LOST)
+                return self._lost(error)
             if code != MQTT_ERR_SUCCESS or self._taken == len(self._read):
                 return code
+
+    def _lost(self, error: Exception) -> MQTTErrorCode:
+        self.trouble = f"reading from the broker failed: {error!r}"
+        return self._loop_rc_handle(MQTTErrorCode.MQTT_ERR_CONN_LOST)
+
+    def _reads_ahead(self) -> bool:
+        """Read what has come, if no packet is half read; paho finds out what hinders it."""
+        if self._taken < len(self._read) or self._in_packet["command"]:
+            return False
+        with suppress(OSError):
+            self._read, self._taken = super()._sock_recv(READ_BYTES), 0
+            with self._msgtime_mutex:
+                self._last_bytes_received = time_func()
+            return bool(self._read)
+        return False
 
     def loop_misc(self) -> MQTTErrorCode:
         """Do paho's regular work; an error of it ends the connection."""
@@ -118,23 +147,46 @@ class QuickPaho(Client):
             self._in_packet["packet"] = packet
         return super()._handle_pubackcomp(cmd)
 
+    def _take_publishes(self) -> None:
+        """Take the messages that are whole in what was read, without paho's steps for each."""
+        read, at = self._read, self._taken
+        while self._in_packet["command"] == 0 and at < len(read) and read[at] & 0xF0 == PUBLISH:
+            length, body = remaining_length(read, at + 1)
+            if length is None or body + length > len(read):
+                break
+            start, packet = read[at:body], read[body : body + length]
+            try:
+                message = self._message(start, packet)
+            except UnreadablePacket:
+                break  # paho comes to it, and ends the connection
+            at = self._taken = body + length
+            self.on_incoming(message)
+
     def _handle_publish(self) -> MQTTErrorCode:
-        qos = self._in_packet["command"] >> 1 & 3
-        packet = bytes(self._in_packet["packet"])
+        start = bytes([self._in_packet["command"], *self._in_packet["remaining_count"]])
+        self.on_incoming(self._message(start, bytes(self._in_packet["packet"])))
+        return MQTT_ERR_SUCCESS
+
+    def _message(self, start: bytes, packet: bytes) -> Incoming:
+        """The message of a packet, or what cannot be read of it, to be kept and acknowledged.
+
+        Args:
+            start: the fixed header.
+            packet: what follows it.
+
+        Raises:
+            UnreadablePacket: it cannot be acknowledged either.
+        """
+        qos = start[0] >> 1 & 3
         if qos > 1:
             raise UnreadablePacket(f"QoS {qos}, and we subscribe with QoS 1")
         try:
             message = read_publish(packet, qos, self._protocol == MQTTv5)
         except UnreadablePacket as error:
-            message = self._unreadable(packet, qos, error)
-        message.retained = bool(self._in_packet["command"] & 1)
-        self.on_incoming(message)
-        return MQTT_ERR_SUCCESS
-
-    def _unreadable(self, packet: bytes, qos: int, error: UnreadablePacket) -> Incoming:
-        """The packet as it came, to be kept and acknowledged."""
-        mid = packet_id(packet) if qos else 0
-        if qos and not mid:
-            raise UnreadablePacket(f"no packet id, so it cannot be acknowledged; {error}")
-        start = bytes([self._in_packet["command"], *self._in_packet["remaining_count"]])
-        return Incoming("", start + packet, None, mid, qos, str(error))
+            mid = packet_id(packet) if qos else 0
+            if qos and not mid:
+                words = f"no packet id, so it cannot be acknowledged; {error}"
+                raise UnreadablePacket(words) from None
+            message = Incoming("", start + packet, None, mid, qos, str(error))
+        message.retained = bool(start[0] & 1)
+        return message

@@ -71,6 +71,19 @@ def read_publish(packet: bytes, qos: int, version_5: bool) -> Incoming:
     return Incoming(topic, packet[end:], content_type, mid, qos)
 
 
+def remaining_length(read: bytes, at: int) -> tuple[int | None, int]:
+    """Length in a fixed header, and where it ends; None where it is not whole, or no length.
+
+    Args:
+        read: what was read.
+        at: where the length begins.
+    """
+    try:
+        return _variable_integer(read, at, len(read))
+    except UnreadablePacket:
+        return None, at
+
+
 def packet_id(packet: bytes) -> int:
     """The packet identifier of a PUBLISH with QoS 1 that cannot be read otherwise; 0: it has none.
 

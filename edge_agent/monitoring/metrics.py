@@ -42,9 +42,10 @@ class Metrics:
         self.registry = registry = CollectorRegistry()
         self.watches = Watches()
         self._frames = Counter("pur_frames", "Telemetry frames committed.", registry=registry)
-        self._messages = Counter(
-            "pur_messages", "Messages worked on.", ["channel"], registry=registry
-        )
+        messages = Counter("pur_messages", "Messages worked on.", ["channel"], registry=registry)
+        self._messages = {
+            channel: messages.labels(channel) for channel in sorted(CHANNELS | {OTHER})
+        }
         self.shots = Counter("pur_shots", "Shots ended.", ["outcome"], registry=registry)
         self.predictions = Counter(
             "pur_predictions", "Predictions issued.", ["basis"], registry=registry
@@ -111,7 +112,6 @@ class Metrics:
         for stage in STAGES:
             self.stage_seconds.labels(stage)
         for counter, labels in (
-            (self._messages, CHANNELS | {OTHER}),
             (self.repeats, ("shot", "telemetry")),
             (self.shots, get_args(Outcome)),
             (self.predictions, get_args(Basis)),
@@ -142,7 +142,7 @@ class Metrics:
     def taken(self, topic: str) -> None:
         """A message is being worked on."""
         channel = topic.rpartition("/")[2]
-        self._messages.labels(channel if channel in CHANNELS else OTHER).inc()
+        self._messages[channel if channel in CHANNELS else OTHER].inc()
 
     def committed(self, changes: Changes) -> None:
         """Count what a batch led to, when it is on disk."""

@@ -13,7 +13,7 @@ from edge_agent.links.publish_packet import Incoming
 from edge_agent.monitoring.watchdog import Watch
 
 BATCH = 256
-RAW_TOGETHER, RAW_WAITS_S = 4, 0.05
+RAW_TOGETHER, RAW_WAITS_S = 8, 0.1
 """Frames that are taken together, and how long the first waits: to wake for one costs more than
 its work. An event waits for nothing, and takes those before it along."""
 QOS_0_WAITING_MAX, QOS_0_WAITING_BYTES_MAX = 10_000, 16_000_000

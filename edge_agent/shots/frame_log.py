@@ -69,9 +69,10 @@ class Lane:
         self._shot.insert(place, shot)
         self.names_shots |= shot != 0
         self._values[place * _WIDTH : place * _WIDTH] = array("d", values)
+        newest_us = self._newest_us
         for channel, value in enumerate(values):
-            if isfinite(value) and at_us > self._newest_us[channel]:
-                self._newest_us[channel] = at_us
+            if isfinite(value) and at_us > newest_us[channel]:
+                newest_us[channel] = at_us
         return True
 
     def drop_oldest(self, count: int) -> None:
@@ -199,5 +200,8 @@ def number_of(shot_id: str | None) -> int:
 def content_of(frame: TelemetryFrame) -> int:
     """Hash of device, number and content, for this process only: equal frames are repeats."""
     parts = (frame.device_id, frame.seq, frame.shot_id, frame.simulated)
-    named = (frozenset(part.items()) for part in (frame.sensors, frame.metrics, frame.status))
-    return hash((*parts, *named))
+    readings = frozenset(frame.sensors.items())
+    if frame.metrics or frame.status:
+        more = frozenset(frame.metrics.items()), frozenset(frame.status.items())
+        return hash((*parts, readings, *more))
+    return hash((*parts, readings))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, model_validator
 
 from broker.messages import Outcome, Recipe, ShotEvent
 from broker.timestamps import Timestamp
@@ -18,10 +19,9 @@ from edge_agent.shots.steps import ENDS, Group, fingerprint, step
 _NO_OFFSET = timedelta()
 
 
-class Reading(BaseModel):
-    """One value of a signal."""
-
-    model_config = ConfigDict(frozen=True)
+@dataclass(slots=True)  # a dozen a frame: frozen, or a model, would cost three times as much
+class Reading:
+    """One value of a signal; never changed."""
 
     ts: Timestamp
     value: float

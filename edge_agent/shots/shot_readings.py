@@ -86,10 +86,11 @@ def count_beyond_the_log(shot: Shot, frame: TelemetryFrame) -> None:
 
 def keep_latest(shot: Shot, frame: TelemetryFrame) -> None:
     """Keep the latest reading of every sensor; of two at one moment the larger one."""
+    ts, latest = frame.ts, shot.latest
     for name, value in frame.sensors.items():
-        known = shot.latest.get(name)
-        if known is None or (known.ts, known.value) < (frame.ts, value):
-            shot.latest[name] = Reading(ts=frame.ts, value=value)
+        known = latest.get(name)
+        if known is None or known.ts < ts or (known.ts == ts and known.value < value):
+            latest[name] = Reading(ts, value)
 
 
 @dataclass(frozen=True)
