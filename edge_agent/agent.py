@@ -162,14 +162,14 @@ class Agent:
         faults = await self._sessions.end_all()
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
-        await self._pipeline.stop()
+        await self._pipeline.batches.stop()
         for task in (*everything, warming):
             task.cancel()
         await asyncio.gather(*everything, warming, return_exceptions=True)
         with suppress(StoreError):
             while await self._forwarder.batch():
                 pass
-        await self._pipeline.stop()
+        await self._pipeline.batches.stop()
         depth = await self._spool.depth()
         log.info("agent_stopped", backlog_count=depth.publish_count + depth.forward_count)
         flush_repeats()
@@ -227,7 +227,7 @@ class Agent:
             elif problem is None and lost:
                 get_logger().info("spool_recovered", stage="commit")
             lost = problem is not None
-            self._pipeline.spool_is_lost(lost)
+            self._pipeline.batches.spool_is_lost(lost)
             await asyncio.to_thread(self._identity.ids.keep)
             with suppress(StoreError):  # the disk is away: a commit says so
                 await self._spool.tidy()

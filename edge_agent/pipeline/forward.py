@@ -124,5 +124,5 @@ class Forwarder:
                 get_logger().error("row_rejected", stage="forward", reason=reason)
                 self._pipeline.rejected(row, reason)
                 self._metrics.refused(REFUSED_BY_HISTORY)
-        self._pipeline.delivered([*receipt.accepted, *receipt.rejected])
+        self._pipeline.batches.delivered([*receipt.accepted, *receipt.rejected])
         return len(rows)

@@ -6,7 +6,6 @@ import asyncio
 import gc
 from collections.abc import Callable
 from contextlib import suppress
-from time import monotonic
 
 from broker.topics import PressAddress
 from edge_agent.clock import Clock
@@ -21,14 +20,16 @@ from edge_agent.monitoring.metrics import Laps, Metrics
 from edge_agent.monitoring.watchdog import Watch
 from edge_agent.pipeline import old_inbox
 from edge_agent.pipeline.assemble import Assembler
+from edge_agent.pipeline.batches import Batches
 from edge_agent.pipeline.changed_shots import ChangedShots
-from edge_agent.pipeline.commit import Batch, Writer
+from edge_agent.pipeline.commit import Writer
 from edge_agent.pipeline.compile_ahead import compile_ahead
 from edge_agent.pipeline.infer import Inference
 from edge_agent.pipeline.intake import Intake, TakenEvent
 from edge_agent.pipeline.issue import Predictions
 from edge_agent.pipeline.keep_in_size import SizeKeeper
 from edge_agent.pipeline.kept_shots import kept_horizon, kept_shots
+from edge_agent.pipeline.numbers import Numbers
 from edge_agent.pipeline.publish import Publisher
 from edge_agent.pipeline.receipts import RECEIVED_SCOPE, Receipts
 from edge_agent.pipeline.receive import Inlet
@@ -41,14 +42,11 @@ from edge_agent.shots import scenario
 from edge_agent.shots.named_shots import NAMED_SCOPE, NamedShots
 from edge_agent.shots.shot import Shot
 from edge_agent.spool.changes import Changes
-from edge_agent.spool.retry import until_written
 from edge_agent.spool.thread import SpoolThread
 
 TURN = 32
 """Messages of a press before the next press has its turn."""
 TICK_S = 5.0
-FLUSH_S = 5.0
-"""How long the end of the agent waits for the disk."""
 
 
 class Pipeline:
@@ -75,20 +73,27 @@ class Pipeline:
         self._topics, self._fallback = settings.topics, settings.addresses()[0]
         self._metrics = metrics = metrics or Metrics()
         self._watch = metrics.watches.add(Watch("pipeline"))
-        self._reserve_watch = metrics.watches.add(Watch("reserve"))
-        metrics.held_age.set_function(self._held_s)
-        self._committed, self._refuses = committed, refuses
+        self._committed = committed
         took = metrics.stage_seconds.labels("publish").observe
         self.publisher = Publisher(spool, clock, self._published, took, self._publish_refused)
-        self.publisher.moved = self._settle
         self.revisions = Revisions(spool.state_at_start(REVISION_SCOPE), clock.now())
         """Counters of the presses."""
         self.results = Results(self._topics, settings.broker.payload_format, self.publisher)
         self._refused_publishes = RefusedPublishes(self.results, metrics, clock)
         self.receipts = Receipts(spool.state_at_start(RECEIVED_SCOPE))
-        self._writer = Writer(
-            *(spool, self.publisher, self.revisions, self.receipts, clock, metrics),
-            *(self._written, self._refused),
+        writes = spool, self.publisher, self.revisions, self.receipts, clock, metrics
+        self.wake = asyncio.Event()
+        self.batches = Batches(
+            self.results,
+            settings.spool.gather_s,
+            lambda refused: Writer(*writes, self._written, refused),
+            self.wake.set,
+            refuses,
+        )
+        metrics.held_age.set_function(self.batches.held_s)
+        self.publisher.moved = self.batches.settle
+        self.numbers = Numbers(
+            *(spool, self.revisions, self.results, self.batches, self._watch, metrics, clock)
         )
         earlier = spool.state_at_start(EARLIER_SCOPE).values()
         self._inference = Inference(settings.learning.models, metrics, earlier)
@@ -115,7 +120,7 @@ class Pipeline:
         self._predictions.is_newest = self.assembler.is_newest
         self._changed = ChangedShots(
             *(shots, self.assembler, self._predictions, named, self.results),
-            *(self._have_number, self._watch, metrics, clock),
+            *(self.numbers.have_one, self._watch, metrics, clock),
         )
         self._intake = Intake(
             self._topics, self.assembler, self.results, self._inference, named, metrics, clock
@@ -128,10 +133,6 @@ class Pipeline:
         """Does this agent follow the shots of a press? In a group not of all."""
         self.lock = asyncio.Lock()
         """Held while shots are worked on, so that none is given up meanwhile."""
-        self._whole = asyncio.Lock()
-        """Held while a turn lasts: what it leads to is in one batch, with its acknowledgement."""
-        self.wake = asyncio.Event()
-        self._lost = False
 
     def renew(self, settings: Settings, catalogue: Catalogue) -> None:
         """Go on with other settings; shots that cure are simulated again at their next reading."""
@@ -144,6 +145,7 @@ class Pipeline:
         self._inference.renew(settings.learning.models)
         self.assembler.renew(settings.shots.signal_age_max_s, settings.shots.timeout_s)
         self._intake.renew(settings)
+        self.batches.gather_s = settings.spool.gather_s
 
     def open(self, inlet: Inlet) -> None:
         """Work on what comes in there, too."""
@@ -181,14 +183,6 @@ class Pipeline:
         await self._inference.start()
         await self._drain_inbox()
 
-    async def stop(self) -> None:
-        """Write what there is, if the disk takes it at once; the broker has the rest."""
-        if not self._writer.unsaved:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(FLUSH_S):
-                    await self.flush()
-        await self._writer.stop()
-
     async def step(self) -> bool:
         """A turn of every press, and a transaction if one is due; false when nothing was done."""
         busy = False
@@ -199,11 +193,10 @@ class Pipeline:
             for inlet in list(self._inlets):
                 if inlet.waiting and self._may_take(inlet):
                     busy = True
-                    async with self._whole:
+                    async with self.batches.turn:
                         await self._turn(inlet)
-                    self._write_if_due()
-        self._writer.check()
-        self._write_if_due()
+                    self.batches.write_if_due()
+        self.batches.write_if_due()
         return busy
 
     async def tick(self) -> None:
@@ -236,53 +229,13 @@ class Pipeline:
                 self.results.alert(spool_alert(press, alert, now))
             self.wake.set()
 
-    async def flush(self) -> None:
-        """Write all that was worked on; it takes as long as the disk refuses."""
-        while True:
-            while self._writer.busy:
-                await self._writer.written()
-            async with self._whole:
-                if not self._writer.busy:
-                    writing = self._write()
-                    break
-        await writing
-
     def say_again(self, shot: Shot) -> None:
         """Issue the last word on a shot anew: another agent had one that it may not have kept."""
         self._changed.say_again(shot)
 
-    def hurry(self) -> None:
-        """Write what there is without gathering more."""
-        self.results.batch.urgent = True
-        self.wake.set()
-
     async def reserve(self, *more: PressAddress) -> None:
-        """Have numbers for the predictions of every press of the configuration, and of ``more``.
-
-        It takes as long as the disk refuses.
-        """
-        state = self.revisions.asks([*self._settings.addresses(), *more])
-        if not state:
-            return
-        changes, watch = Changes(state=state), self._reserve_watch
-        try:
-            with watch.work():
-                commit = watch.tries(self._spool.commit)
-                await until_written("commit", commit, changes, self._clock.now())
-        finally:
-            watch.trouble = None
-        self.revisions.committed(changes.state)
-
-    def spool_is_lost(self, lost: bool) -> None:
-        """Take note whether the spool's file is lost; nothing is written to it then."""
-        self._lost = lost
-        self._refused()
-
-    def delivered(self, ids: list[int]) -> None:
-        """The history has these rows, or will never take them."""
-        if not self._writer.make_room(ids):
-            self.results.batch.forwarded += ids
-            self.results.batch.begin()
+        """Have numbers for the predictions of every press of the configuration, and of ``more``."""
+        await self.numbers.reserve([*self._settings.addresses(), *more])
 
     def rejected(self, row: Stored[HistoryRow], reason: str) -> None:
         """The history will never take this row."""
@@ -309,74 +262,26 @@ class Pipeline:
         if taken is not None:
             self._intake.report(taken)
 
+    def _pause_s(self) -> float:
+        due_s = self.batches.due_in_s()
+        return TICK_S if due_s is None else min(TICK_S, due_s)
+
     def _may_take(self, inlet: Inlet) -> bool:
         """Is there room for more of a press, and are there numbers for its predictions?
 
         If not, its messages wait, unacknowledged, until the disk has taken what it is given; other
         presses go on.
         """
-        numbered = inlet.inbox or self._has_numbers(inlet.press)
+        numbered = inlet.inbox or self.numbers.has(inlet.press)
         return numbered and self.results.batch.has_room(inlet)
 
     def _may_end(self, press: PressAddress) -> bool:
         """May shots of a press time out: is it ours, and are there numbers for the last words?"""
-        return self.holds(press) and self._has_numbers(press)
-
-    def _has_numbers(self, press: PressAddress) -> bool:
-        """Are there enough? If not, more are asked for with the next transaction."""
-        if self.revisions.plenty(press):
-            return True
-        if not self._writer.busy:
-            batch = self.results.batch
-            batch.state |= self.revisions.asks([press])
-            batch.urgent = True
-            batch.begin()
-            self.wake.set()
-        return False
-
-    async def _have_number(self, shot: Shot) -> None:
-        """Have a number for the next prediction of a shot."""
-        if not self.revisions.have(shot.address):
-            self._watch.rest()
-            await self.reserve(shot.address)
-            self._watch.progress()
-
-    def _next_batch(self) -> Batch:
-        batch, self.results.batch = self.results.batch, Batch()
-        return batch
-
-    def _write_if_due(self) -> None:
-        if not self._writer.busy and self.results.batch.is_due(self._settings.spool.gather_s):
-            self._write()
-
-    def _write(self) -> asyncio.Task[None]:
-        writing = self._writer.start(self._next_batch())
-        writing.add_done_callback(lambda _task: self.wake.set())
-        return writing
-
-    def _pause_s(self) -> float:
-        since = self.results.batch.since
-        if since is None or self._writer.busy:
-            return TICK_S
-        return min(TICK_S, self.results.batch.due_in_s(self._settings.spool.gather_s))
-
-    def _held_s(self) -> float:
-        begun = [at for at in (self._writer.since, self.results.batch.since) if at is not None]
-        return monotonic() - min(begun) if begun else 0.0
-
-    def _settle(self) -> None:
-        self.results.batch.begin()
-        self.wake.set()
+        return self.holds(press) and self.numbers.has(press)
 
     def _written(self, changes: Changes) -> None:
         self._metrics.committed(changes)
         self._committed(changes)
-
-    def _refused(self) -> None:
-        refuses = self._writer.unsaved or self._lost
-        if refuses != self.results.unsaved:
-            self.results.unsaved = refuses
-            self._refuses(refuses)
 
     def _published(self, message: Outgoing) -> None:
         self._metrics.published(message, self._clock.now())
@@ -394,8 +299,8 @@ class Pipeline:
             self._inlets[inlet] = None
             while inlet.waiting:
                 if not await self.step():
-                    await self.flush()
-            await self.flush()
+                    await self.batches.flush()
+            await self.batches.flush()
         self._inlets.pop(inlet, None)
 
     async def compile(self) -> None:

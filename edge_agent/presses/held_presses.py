@@ -85,7 +85,7 @@ class HeldPresses:
             behind = [shot for shot in [*stay, *taken] if _is_behind(shot, heard)]
             noted = [shot for shot in behind if shot.shot_key in staying]
             if taken or behind:
-                await self._pipeline.flush()
+                await self._pipeline.batches.flush()
                 if taken:
                     await self._spool.exchange(str(press), kept, self._clock.now())
                 await self._exchange(gone, taken, _state(noted))
@@ -105,7 +105,7 @@ class HeldPresses:
         async with self._pipeline.lock:
             if self._held is not None:
                 self._held.discard(press)
-            await self._pipeline.flush()
+            await self._pipeline.batches.flush()
             await self._spool.exchange(str(press), {}, self._clock.now())
             receipts = self._pipeline.receipts
             await self._exchange(self._shots.of_press(press), [], receipts.forgets(press))

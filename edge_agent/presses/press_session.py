@@ -128,7 +128,7 @@ class PressSession:
         link.watch.rest()  # the disk may refuse for long: that is not stuck
         topics = self._settings.topics
         await until_written("commit", tools.held.take, link.press, topics, retained)
-        await tools.pipeline.flush()
+        await tools.pipeline.batches.flush()
         shots = tools.pipeline.assembler.shots.of_press(link.press)
         publisher = tools.pipeline.publisher
         link.handover = handover = Handover(
@@ -191,8 +191,8 @@ class PressSession:
         link, pipeline = self._link, self._tools.pipeline
         with suppress(TimeoutError):
             async with asyncio.timeout(FLUSH_TIMEOUT_S):
-                pipeline.hurry()
-                await inlet.emptied(pipeline.hurry)
+                pipeline.batches.hurry()
+                await inlet.emptied(pipeline.batches.hurry)
                 while not (pipeline.publisher.quiet(link.press) and link.idle):  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
         await self._say(last_words)

@@ -151,7 +151,7 @@ class Sessions:
                 for press in self._settings.addresses():
                     if self._settings.topics.status(press) in topics:
                         await self._takeover.end_todays(press)
-                await self._pipeline.flush()
+                await self._pipeline.batches.flush()
 
     async def note_all(self) -> None:
         """Note how the sessions of all presses are called, whoever of the group opens them."""

@@ -86,7 +86,7 @@ async def durable(port: int, version: Version, folder: Path) -> float:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
     assert spool_of(work).depth().forward_count == MESSAGES
-    await work.stop()
+    await work.batches.stop()
     work._spool.close()
     return rate
 

@@ -114,7 +114,7 @@ class CasePress:
         """Let time pass."""
         self.clock.time += after
         await self.work.tick()
-        await self.work.flush()
+        await self.work.batches.flush()
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Rows of the history, with all that the spool holds for it."""

@@ -55,6 +55,6 @@ async def feed(
         inlet.put(messages[start : start + at_once])
         while inlet.waiting:
             if not await work.step():  # it waits for numbers, which are reserved on disk
-                await work.flush()
-        await work.flush()
+                await work.batches.flush()
+        await work.batches.flush()
     work.close(inlet)

@@ -17,5 +17,5 @@ async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     desk = Desk(tmp_path)
     await desk.work.reserve()
     yield desk
-    await desk.work._writer.stop()
+    await desk.work.batches._writer.stop()
     desk.work._spool.close()

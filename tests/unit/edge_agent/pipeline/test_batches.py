@@ -19,7 +19,7 @@ from tests.support.waiting import until
 async def test_telemetry_gathers_and_results_are_written_at_once(desk: Desk) -> None:
     before = desk.disk.commits
     await desk.told(*frames(0, 60, START))
-    assert not desk.work._writer.busy
+    assert not desk.work.batches._writer.busy
     await desk.told(*frames(60, 4, START))  # a quarter of what the broker hands over
     await until(lambda: len(desk.acknowledged) == 64, "the acknowledgement")
     assert desk.disk.commits == before + 1
@@ -39,13 +39,13 @@ async def test_the_next_batch_is_worked_on_while_one_is_written(desk: Desk) -> N
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Spool, "commit", slow)
         await desk.told(unknown("s1"))
-        assert desk.work._writer.busy
+        assert desk.work.batches._writer.busy
         await desk.told(unknown("s2", 60.0), unknown("s3", 120.0))
         assert desk.acknowledged == []
         assert len(desk.work.results.batch.issued) > 2, "answered, and in the next batch"
         blocked.set()
         async with asyncio.timeout(30):
-            await desk.work.flush()
+            await desk.work.batches.flush()
     assert desk.acknowledged == [1, 2, 3]
     assert desk.disk.commits == 3, "the reserve, and two batches"
 
@@ -66,13 +66,15 @@ async def test_what_a_turn_leads_to_is_in_one_batch(
     async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
         tasks.create_task(desk.told(unknown()))
         await simulated.wait()
-        flushing = tasks.create_task(desk.work.flush())  # a press comes to the agent just now
+        flushing = tasks.create_task(
+            desk.work.batches.flush()
+        )  # a press comes to the agent just now
         for _ in range(100):
             await asyncio.sleep(0)
         assert not flushing.done()
         assert desk.acknowledged == []
         going_on.set()
-    await desk.work.flush()
+    await desk.work.batches.flush()
     assert desk.acknowledged == [1]
     kept = {row.entry.kind for row in desk.disk.to_forward(100)}
     assert kept == {"event", "shot", "prediction"}

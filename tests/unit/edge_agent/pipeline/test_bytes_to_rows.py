@@ -103,7 +103,7 @@ def test_any_bytes_become_rows(batch: list[Incoming]) -> None:
         work._simulations.compiled = True  # simulate here, not in a thread
         await feed(work, batch)
         await work.tick()
-        await work.flush()
+        await work.batches.flush()
         rows = await spool.to_forward(1000)
         kinds = {"telemetry", "quality", "dead_letter"}
         answered = [row for row in rows if row.entry.kind in kinds]

@@ -21,7 +21,7 @@ from tests.support.waiting import until
 
 async def test_a_disk_that_refuses_stops_acknowledging_and_not_predicting(desk: Desk) -> None:
     told: list[bool] = []
-    desk.work._refuses = told.append
+    desk.work.batches._refuses = told.append
     session = PlayedSession(accepts=True)
     sender = desk.work.publisher.open(PRESS, session, Watch("p"))  # type: ignore[arg-type]
     desk.disk.refuses = True
@@ -34,7 +34,7 @@ async def test_a_disk_that_refuses_stops_acknowledging_and_not_predicting(desk: 
     desk.disk.refuses = False
     await until(lambda: told == [True, False], "the disk")
     async with asyncio.timeout(30):
-        await desk.work.flush()
+        await desk.work.batches.flush()
     desk.work.publisher.close(sender)
     assert desk.acknowledged == [1, 2]
     kept = [row.entry.kind for row in desk.disk.to_forward(100)]
@@ -44,11 +44,11 @@ async def test_a_disk_that_refuses_stops_acknowledging_and_not_predicting(desk: 
 
 async def test_a_deleted_spool_marks_what_is_said(desk: Desk) -> None:
     told: list[bool] = []
-    desk.work._refuses = told.append
-    desk.work.spool_is_lost(True)
+    desk.work.batches._refuses = told.append
+    desk.work.batches.spool_is_lost(True)
     assert (told, desk.work.results.unsaved) == ([True], True)
-    desk.work.spool_is_lost(True)
-    desk.work.spool_is_lost(False)
+    desk.work.batches.spool_is_lost(True)
+    desk.work.batches.spool_is_lost(False)
     assert (told, desk.work.results.unsaved) == ([True, False], False)
 
 
@@ -56,7 +56,7 @@ async def test_a_full_spool_opens_again_while_somebody_waits_for_it(desk: Desk) 
     """In a group, a press is taken or given up when all is on disk; nothing else moves then."""
     await desk.told(unknown("s1"))
     async with asyncio.timeout(30):
-        await desk.work.flush()
+        await desk.work.batches.flush()
     ids = [row.id for row in desk.disk.to_forward(100)]
     desk.work._size.limit = SpoolLimit(desk.work._spool, 1e-6)
     await desk.work.keep_in_size()
@@ -65,13 +65,13 @@ async def test_a_full_spool_opens_again_while_somebody_waits_for_it(desk: Desk) 
 
     async def take() -> None:
         async with desk.work.lock:
-            await desk.work.flush()
+            await desk.work.batches.flush()
 
     taking = asyncio.create_task(take())
     stepping = asyncio.create_task(desk.work.step())
-    await until(lambda: desk.work._writer.unsaved, "refusals")
+    await until(lambda: desk.work.batches._writer.unsaved, "refusals")
     assert desk.work._watch.resting, "waiting for the disk is not being stuck"
-    desk.work.delivered(ids)
+    desk.work.batches.delivered(ids)
     desk.work._size.limit = SpoolLimit(desk.work._spool, 100.0)
     await desk.work.keep_in_size()
     async with asyncio.timeout(30):
@@ -107,7 +107,7 @@ async def test_sessions_that_break_while_the_disk_refuses_fill_no_memory(
     async with asyncio.timeout(60):
         while inlet.held:
             if not await desk.work.step():
-                await desk.work.flush()
+                await desk.work.batches.flush()
     assert sorted(desk.acknowledged) == list(range(1, 257)), "in the last session, each once"
     rows = read_file(desk.disk.path, "SELECT count(DISTINCT document) FROM forward")
     assert rows == [(256,)]

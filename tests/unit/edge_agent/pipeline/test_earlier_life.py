@@ -96,7 +96,7 @@ async def test_a_shot_of_a_press_that_is_configured_no_more_times_out(tmp_path: 
         while any(not shot.finished for shot in work.assembler.shots):
             clock.passed += timedelta(days=1)
             await work.tick()
-            await work.flush()
+            await work.batches.flush()
     (row,) = [row.entry for row in spool_of(work).to_forward(9) if '"final"' in row.entry.document]
     assert row.kind == "prediction"
     work._spool.close()
@@ -112,7 +112,7 @@ async def test_a_quality_record_has_the_key_of_its_shot(tmp_path: Path) -> None:
         keys += [shot.shot_key for shot in work.assembler.shots if shot.shot_id == "7"][-1:]
         for shot in work.assembler.shots:
             work.results.batch.forget(shot)
-        await work.flush()
+        await work.batches.flush()
         work._spool.close()
     work = pipeline_on(settings, AcceleratedClock(1.0, START + timedelta(hours=2)))
     assert len(work.assembler.shots) == 0

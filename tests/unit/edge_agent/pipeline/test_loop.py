@@ -89,7 +89,7 @@ async def test_a_writer_that_is_done_wakes_the_loop(desk: Desk) -> None:
     await desk.told(unknown())
     async with asyncio.timeout(30):
         desk.work.wake.clear()
-        await desk.work.flush()
+        await desk.work.batches.flush()
         await desk.work.wake.wait()
 
 

@@ -25,7 +25,7 @@ async def test_a_press_whose_numbers_ran_out_waits_for_the_disk_and_holds_up_nob
     await desk.work.reserve(other)
     desk.disk.refuses = True
     await desk.told(unknown("s0"))
-    await until(lambda: desk.work._writer.unsaved, "refusals")
+    await until(lambda: desk.work.batches._writer.unsaved, "refusals")
     counter.last = counter.reserved - 1
     heard = PlayedSession(accepts=True)
     sender = desk.work.publisher.open(other, heard, Watch("p"))  # type: ignore[arg-type]
@@ -45,14 +45,14 @@ async def test_a_press_whose_numbers_ran_out_waits_for_the_disk_and_holds_up_nob
     async with asyncio.timeout(30):
         while desk.inlet.waiting:
             if not await desk.work.step():
-                await desk.work.flush()
-        await desk.work.flush()
+                await desk.work.batches.flush()
+        await desk.work.batches.flush()
     assert [found.shot_id for found in desk.predictions()] == ["s0", "s1"]
 
 
 async def test_waiting_for_numbers_is_not_being_stuck(desk: Desk) -> None:
     """While the disk refuses, each try is progress; a disk that hangs is not."""
-    watch, watches = desk.work._reserve_watch, desk.work._metrics.watches
+    watch, watches = desk.work.numbers._watch, desk.work._metrics.watches
     desk.disk.refuses = True
     waiting = asyncio.create_task(desk.work.reserve(PressAddress("s", "new")))
     await until(lambda: watch.trouble is not None, "a refusal")
@@ -80,7 +80,7 @@ async def test_a_shot_that_is_answered_again_after_a_crash_has_another_number(
         await desk.told(unknown())
         said += [decode(Prediction, sent.payload) for sent in session.sent if sent.retain]
         desk.work.publisher.close(sender)
-        await desk.work._writer.stop()
+        await desk.work.batches._writer.stop()
         assert desk.acknowledged == []
         desk.work._spool.close()
     assert len(said) == 3

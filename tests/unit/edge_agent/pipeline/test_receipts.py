@@ -156,14 +156,14 @@ async def test_nothing_is_said_before_the_disk_has_it(desk: Desk) -> None:
     assert counts.changes(PRESS) == 0, "worked on, not written"
     desk.disk.refuses = True
     await desk.told(unknown())
-    await until(lambda: desk.work._writer.unsaved, "refusals")
+    await until(lambda: desk.work.batches._writer.unsaved, "refusals")
     await desk.told(*frames(3, 2, START))
     assert counts.changes(PRESS) == 0, "refused"
     desk.disk.refuses = False
     await until(lambda: len(desk.acknowledged) == 4, "the first batch")
     assert said(counts) == (2, []), "the second batch is not written"
     async with asyncio.timeout(30):
-        await desk.work.flush()
+        await desk.work.batches.flush()
     assert said(counts) == (4, [])
 
 

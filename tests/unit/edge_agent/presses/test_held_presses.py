@@ -193,7 +193,7 @@ async def test_a_later_word_that_another_agent_did_not_keep_is_said_anew(
         (shot,) = desk.work.assembler.shots
         assert shot.is_behind
     await desk.work.tick()
-    await desk.work.flush()
+    await desk.work.batches.flush()
     assert shot.revision > ours + 100
     assert not shot.is_behind
     rows = [row.entry for row in desk.disk.to_forward(99) if row.entry.kind == "prediction"]
