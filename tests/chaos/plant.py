@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import random
+import signal
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +24,7 @@ from tests.chaos.script import HOSTILE_PRESS, SITE, script
 from tests.support.processes import AgentProcess
 from tests.support.ruled_broker import RuledBroker, ruled_broker
 from tests.support.timescale import TimescaleServer, new_database
-from tests.support.waiting import GATHER_S
+from tests.support.waiting import GATHER_S, wait_for
 
 PRESSES = ("p1", "p2")
 VICTIMS = ("agent", "broker", "database")
@@ -87,6 +89,8 @@ class Plant:
         self.url = await new_database(self.database.url)
         self.agents = self._make_agents(presses, more)
         await asyncio.gather(*(asyncio.to_thread(agent.start) for agent in self.agents))
+        if ruled is not None:
+            await self._sessions_saved(ruled, presses)
         for press in PRESSES:
             messages = script(press, random.Random(f"{self._seed}/{press}"))
             context = ruled.context(f"press-{SITE}-{press}") if ruled else None
@@ -97,6 +101,21 @@ class Plant:
             self.intruders = [Intruder(role, ruled, presses, self._seed) for role in INTRUDERS]
         for intruder in self.intruders:
             intruder.start()
+
+    async def _sessions_saved(self, ruled: RuledBroker, presses: tuple[str, ...]) -> None:
+        """Wait until the broker has saved the sessions of the agent, as one that has run for long.
+
+        Killed before, it would forget them; and while an intruder hears a press, too, no answer
+        tells the press that the agent does not (docs/reliability.md, "Not promised").
+        """
+        saved = ruled.path / "data" / "mosquitto.db"
+
+        def are_saved() -> bool:
+            os.kill(self.broker.pid, signal.SIGUSR1)
+            content = saved.read_bytes()
+            return all(f"pur/v1/{SITE}/{press}/telemetry".encode() in content for press in presses)
+
+        await asyncio.to_thread(wait_for, are_saved, "saved sessions", away=(OSError,))
 
     def _make_agents(self, presses: tuple[str, ...], more: dict[str, Any]) -> list[AgentProcess]:
         """The agents of the plant, not yet started."""
