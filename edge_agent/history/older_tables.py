@@ -9,7 +9,8 @@ from typing import Any
 
 from edge_agent.history import older_telemetry
 from edge_agent.history.content import document_content
-from edge_agent.history.schema import TABLES, Table, key_of_older_row, names
+from edge_agent.history.rows import key_of_older_row
+from edge_agent.history.schema import TABLES, Table, names
 
 _KNOWN = {
     "shot": "site, press, mold_id, shot_id, poured_at, started_at, closed_at, outcome",

@@ -12,7 +12,8 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from edge_agent.history.schema import TABLES, Table, names, older_content
+from edge_agent.history.rows import older_content
+from edge_agent.history.schema import TABLES, Table, names
 
 OLDER = "telemetry_older"
 VIEW = "telemetry_all"

@@ -16,7 +16,8 @@ from pydantic_core import to_json
 from broker.timestamps import format_timestamp
 from edge_agent.errors import StoreError
 from edge_agent.history import older_tables, older_telemetry
-from edge_agent.history.schema import SUPERSEDED, TABLES, Table, columns_of, names
+from edge_agent.history.rows import columns_of
+from edge_agent.history.schema import SUPERSEDED, TABLES, Table, names
 from edge_agent.ports import HistoryRow, Receipt, Stored
 from edge_agent.spool.sqlite_files import (
     GROUP_MAY_READ,

@@ -20,7 +20,8 @@ from edge_agent.errors import StoreError
 from edge_agent.history import telemetry_key, upkeep
 from edge_agent.history.connection import CONNECT_TIMEOUT_S, TROUBLE, connect, database_error
 from edge_agent.history.migrations import HEAD, NEWER, ONE_AT_A_TIME, upgrade_apart
-from edge_agent.history.schema import SUPERSEDED, TABLES, Table, columns_of, names
+from edge_agent.history.rows import columns_of
+from edge_agent.history.schema import SUPERSEDED, TABLES, Table, names
 from edge_agent.logs import get_logger
 from edge_agent.ports import HistoryRow, Receipt, Stored
 

@@ -21,7 +21,7 @@ from broker.messages import (
     TelemetryFrame,
 )
 from broker.topics import PressAddress, TopicSpace
-from edge_agent.history import schema
+from edge_agent.history import rows
 from edge_agent.pipeline.commit import Batch
 from edge_agent.pipeline.publish import Publisher
 from edge_agent.ports import HistoryRow, Outgoing, Stored
@@ -52,7 +52,7 @@ class Results:
     ) -> None:
         """A frame into the history."""
         shot_id, shot_key = (shot.shot_id, shot.shot_key) if shot else (None, None)
-        self.batch.forward.append(schema.telemetry_row(press, frame, shot_id, shot_key, now))
+        self.batch.forward.append(rows.telemetry_row(press, frame, shot_id, shot_key, now))
         self.batch.begin()
 
     def quality(self, press: PressAddress, record: QualityRecord, now: datetime) -> None:
@@ -63,7 +63,7 @@ class Results:
             record: the record, with the key of its shot where that is known.
             now: when it came.
         """
-        self._row(schema.quality_row(press, record, record.shot_key, now))
+        self._row(rows.quality_row(press, record, record.shot_key, now))
 
     def event(
         self,
@@ -73,7 +73,7 @@ class Results:
         now: datetime,
     ) -> None:
         """An event or an order, as it came, into the history."""
-        row = schema.event_row(
+        row = rows.event_row(
             press,
             "order" if isinstance(event, Order) else event.event,
             event.ts,
@@ -100,7 +100,7 @@ class Results:
             self._issue(press, key, topic, prediction, True)
             self._publisher.flush(press)
         if keep:
-            self._row(schema.prediction_row(prediction))
+            self._row(rows.prediction_row(prediction))
 
     def poured(self, shot: Shot, now: datetime) -> None:
         """A shot that has begun to cure, into the history."""
@@ -109,16 +109,16 @@ class Results:
             include={"site", "press", "shot_id", "shot_key", "mold_id", "system_id", "recipe"}
             | {"started_at", "poured_at", "simulated"},
         )
-        self._row(schema.shot_row(columns, now))
+        self._row(rows.shot_row(columns, now))
 
     def ended(self, kpis: ShotKpis, shot: Shot, now: datetime) -> None:
         """The final word on a shot: published, and into the history."""
         key = f"kpi/{shot.shot_key}/{shot.revision}"
         self._issue(shot.address, key, self.topics.kpi(shot.address), kpis)
-        columns = schema.shot_columns(kpis)
+        columns = rows.shot_columns(kpis)
         columns["revision"] = shot.revision
         columns["recipe"] = shot.recipe.model_dump(mode="json") if shot.recipe else None
-        self._row(schema.shot_row(columns, now))
+        self._row(rows.shot_row(columns, now))
 
     def alert(self, alert: Alert) -> None:
         """Something a person should know."""
@@ -131,7 +131,7 @@ class Results:
         Of a press that sends too much of it only the beginning is kept, with length and hash.
         """
         letter = self._within_room(letter)
-        self._row(schema.dead_letter_row(self._issue_letter(letter), letter))
+        self._row(rows.dead_letter_row(self._issue_letter(letter), letter))
 
     def rejected(self, row: Stored[HistoryRow], reason: str, now: datetime) -> None:
         """A row that the history will never take: a dead letter, with the row as its payload."""
@@ -146,7 +146,7 @@ class Results:
         )
         letter_id = self._issue_letter(letter)
         if row.entry.kind != "dead_letter":  # else the table would refuse it again
-            self._row(schema.dead_letter_row(letter_id, letter))
+            self._row(rows.dead_letter_row(letter_id, letter))
 
     def _row(self, row: HistoryRow) -> None:
         self.batch.forward.append(row)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from broker.messages import QualityRecord, ShotEvent, ShotKpis, TelemetryFrame
 from edge_agent.errors import StoreError
-from edge_agent.history import schema
+from edge_agent.history.rows import quality_row, shot_columns, shot_row, telemetry_row
 from edge_agent.ports import HistoryRow, HistoryStore, Stored
 from edge_agent.shots.shot_key import shot_key
 from edge_agent.virtual_plant.shots import VirtualShot
@@ -43,11 +43,11 @@ def shot_rows(shot: VirtualShot) -> list[HistoryRow]:
     )
     recipe = events["poured"].recipe
     assert recipe is not None
-    columns = schema.shot_columns(kpis) | {"recipe": recipe.model_dump(mode="json")}
-    rows = [schema.telemetry_row(shot.press, frame, None, key, frame.ts) for frame in frames]
-    rows.append(schema.shot_row(columns, shot.ended_at))
+    columns = shot_columns(kpis) | {"recipe": recipe.model_dump(mode="json")}
+    rows = [telemetry_row(shot.press, frame, None, key, frame.ts) for frame in frames]
+    rows.append(shot_row(columns, shot.ended_at))
     if shot.quality is not None and isinstance(shot.quality.message, QualityRecord):
-        rows.append(schema.quality_row(shot.press, shot.quality.message, key, shot.quality.ts))
+        rows.append(quality_row(shot.press, shot.quality.message, key, shot.quality.ts))
     return rows
 
 

@@ -26,7 +26,7 @@ from broker.topics import PressAddress
 from edge_agent.config.settings import HistorySettings
 from edge_agent.errors import StoreError
 from edge_agent.history import open_store
-from edge_agent.history.schema import telemetry_row
+from edge_agent.history.rows import telemetry_row
 from edge_agent.ports import HistoryStore, Stored
 from tests.support.older_histories import make_postgres, make_sqlite
 

@@ -15,7 +15,7 @@ from broker.codec import decode
 from broker.messages import TelemetryFrame
 from broker.topics import PressAddress
 from edge_agent.config.settings import BrokerSettings
-from edge_agent.history.schema import telemetry_row
+from edge_agent.history.rows import telemetry_row
 from edge_agent.links.mqtt import connect
 from edge_agent.spool.changes import Changes
 from edge_agent.spool.spool import Spool

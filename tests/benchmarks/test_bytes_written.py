@@ -19,7 +19,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from broker.messages import Recipe, ShotEvent, TelemetryFrame
 from broker.topics import PressAddress
-from edge_agent.history.schema import telemetry_row
+from edge_agent.history.rows import telemetry_row
 from edge_agent.history.sqlite import SqliteHistory
 from edge_agent.pipeline.assemble import Assembler, Shot
 from edge_agent.ports import Outgoing

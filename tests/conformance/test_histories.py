@@ -18,7 +18,7 @@ from edge_agent.config.settings import HistorySettings
 from edge_agent.history import open_store
 from edge_agent.history.parquet import export
 from edge_agent.history.read import HistoryReader, RowFilter, open_reader
-from edge_agent.history.schema import event_row, quality_row, shot_row, telemetry_row
+from edge_agent.history.rows import event_row, quality_row, shot_row, telemetry_row
 from edge_agent.ports import HistoryRow, HistoryStore, RowKind, Stored
 from edge_agent.shots.shot_key import shot_key
 from tests.support.timescale import migrated_database

@@ -13,7 +13,8 @@ import pytest
 from broker.messages import QualityRecord, TelemetryFrame
 from broker.topics import PressAddress
 from edge_agent.config.settings import HistorySettings
-from edge_agent.history import schema
+from edge_agent.history.rows import quality_row, shot_row, telemetry_row
+from edge_agent.history.schema import TABLES
 from edge_agent.history.timescale import TimescaleHistory
 from edge_agent.ports import HistoryRow, Stored
 from tests.support.deploy import DASHBOARDS, load_dashboard, statements
@@ -47,9 +48,9 @@ def rows() -> list[HistoryRow]:
     )
     quality = QualityRecord(ts=NOW, shot_id="one", mold_id="M", rho_moulded_kg_per_m3=60.0)
     return [
-        schema.telemetry_row(PRESS, frame, "one"),
-        schema.quality_row(PRESS, quality),
-        schema.shot_row(dict.fromkeys(schema.TABLES["shot"].columns) | shot),
+        telemetry_row(PRESS, frame, "one"),
+        quality_row(PRESS, quality),
+        shot_row(dict.fromkeys(TABLES["shot"].columns) | shot),
         HistoryRow("prediction", json.dumps(document)),
     ]
 

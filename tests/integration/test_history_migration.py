@@ -16,7 +16,7 @@ from broker.topics import PressAddress
 from edge_agent.config.settings import HistorySettings
 from edge_agent.errors import StoreError
 from edge_agent.history import telemetry_key
-from edge_agent.history.schema import telemetry_row
+from edge_agent.history.rows import telemetry_row
 from edge_agent.history.timescale import TimescaleHistory
 from edge_agent.ports import HistoryRow, Stored
 from tests.support.older_histories import START, make_postgres

@@ -13,7 +13,7 @@ import pytest
 from broker.messages import LeftOut, QualityRecord, TelemetryFrame
 from broker.topics import PressAddress
 from edge_agent.cli import main
-from edge_agent.history.schema import quality_row, shot_row, telemetry_row
+from edge_agent.history.rows import quality_row, shot_row, telemetry_row
 from edge_agent.history.sqlite import SqliteHistory
 from edge_agent.logged_shots.quality_rows import merged
 from edge_agent.ports import HistoryRow, Stored

@@ -12,7 +12,7 @@ from broker.codec import decode
 from broker.messages import QualityRecord, TelemetryFrame
 from broker.topics import Channel, PressAddress
 from edge_agent.history.content import document_content
-from edge_agent.history.schema import columns_of, quality_row, telemetry_row
+from edge_agent.history.rows import columns_of, quality_row, telemetry_row
 from edge_agent.ports import HistoryRow
 
 PRESS = PressAddress("s", "p")

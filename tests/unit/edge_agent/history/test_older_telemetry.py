@@ -20,7 +20,7 @@ from edge_agent.clock import SystemClock
 from edge_agent.config.settings import Settings
 from edge_agent.history.older_telemetry import OLDER
 from edge_agent.history.read import RowFilter, open_sqlite
-from edge_agent.history.schema import telemetry_row
+from edge_agent.history.rows import telemetry_row
 from edge_agent.history.sqlite import SqliteHistory, upgrade
 from edge_agent.pipeline import forward
 from edge_agent.pipeline.forward import Forwarder
