@@ -53,7 +53,13 @@ QUALITY_RANGES = {
 class Note:
     """Something of a bundle that was left out, or is not used."""
 
-    rule: Literal["reading_missing", "reading_impossible", "value_impossible", "name_unknown"]
+    rule: Literal[
+        "reading_missing",
+        "reading_impossible",
+        "probe_still_hot",
+        "value_impossible",
+        "name_unknown",
+    ]
     column: str
     words: str
     """Where, which value, and why."""

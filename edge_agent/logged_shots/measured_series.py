@@ -13,6 +13,7 @@ from edge_agent.logged_shots.bundle import load_bundle
 from edge_agent.logged_shots.bundle_names import check_files
 from twin_core.calibration.measured import Kind, Observation
 from twin_core.errors import InputError
+from twin_core.hot_probe import still_hot
 from twin_core.log_files.series import LoggedSeries, read_series
 from twin_core.plausible_ranges import RANGES, SERIES
 
@@ -50,7 +51,7 @@ def from_folder(path: Path, weights: dict[str, float], told: Told) -> list[Obser
         told(note.words)
     for sensor, kind in BUNDLE_SENSORS.items():
         rows = bundle.readings(sensor)
-        beside = sum(sensor in row for row in bundle.series.values()) - len(rows)
+        beside = bundle.beside_count(sensor)
         if beside:
             told(f"{path}: {kind}: {beside} readings before the pour or after the opening left out")
         if len(rows) == 1:
@@ -92,6 +93,15 @@ def _observation(
     for name in series.unused:
         told(f"{path}: column {name or '(without a name)'} is not used")
     there = ~np.isnan(series.columns[kind])
+    if kind == "T_core_C":
+        cures = there & (series.time_s >= 0.0)
+        hot = still_hot(series.time_s[cures], series.columns[kind][cures])
+        there[np.flatnonzero(cures)[hot]] = False
+        if hot.any():
+            told(
+                f"{path}: {kind}: the probe still held the heat of the part before: {hot.sum()} of "
+                f"{len(hot)} readings left out"
+            )
     if there.sum() < 2:
         raise InputError(f"{path}: holds fewer than two readings of {kind}")
     return Observation(
