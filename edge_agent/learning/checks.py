@@ -53,6 +53,7 @@ RULES = {
     "series_missing": Rule("missing", "fewer than 3 readings of the sensor while the shot cured"),
     "reading_missing": Rule("missing", "readings of a file without a number: an empty cell, NaN"),
     "record_missing": Rule("missing", "no quality record"),
+    "mold_missing": Rule("missing", "a log bundle without mold_id: an open cup stood in"),
     "time_missing": Rule("missing", "no time of the pour: earlier shots are unknown"),
     "lab_time_missing": Rule("missing", "a quality record without a time: it is a result of its "
                              "shot, and teaches later shots nothing"),

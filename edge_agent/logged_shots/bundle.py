@@ -46,6 +46,8 @@ INPUT_SENSORS = ("T_polyol_C", "T_iso_C", "T_mold_C", "T_ambient_C", "RH_ambient
 SHOT_S = 4 * 3600.0
 """The longest log of a shot of which nobody says when its mold was opened; the agent waits so long,
 too."""
+LOG_GOES_ON = 3.0
+"""A log that goes on after the opening is told from here on, in units of the time to demolding."""
 LOG_PER_CURE = 100.0
 """The longest log, in units of the time to demolding: a thousand times as long is milliseconds."""
 _RANGES: dict[str, Range] = {
@@ -209,6 +211,9 @@ def load_bundle(path: Path) -> Bundle:
     if wrong:
         raise InputError("\n".join(wrong))
     meta = parse(Meta, content, str(meta_file))
+    if "mold_id" not in meta.model_fields_set:
+        words = f"{meta_file}: no mold_id: {meta.mold_id}, an open cup, stands in"
+        notes.append(Note("mold_missing", "mold_id", words))
     notes += check_names(meta_file, meta.process, Extras.model_fields, wrong, Recipe)
     check_agree(process_file, process, f"process of {meta_file.name}", meta.process)
     process |= meta.process
@@ -297,6 +302,12 @@ def _read_series(
     ]
     if t_demold_s is not None and len(found.time_s) >= MANY:
         share = found.time_s[-1] / t_demold_s
+        after = int((found.time_s > t_demold_s).sum())
+        if share > LOG_GOES_ON and 2 * after > len(found.time_s):
+            words = f"{path}: column time_s: ends at {found.time_s[-1]:g}, {share:.2g} times "
+            words += f"t_demold_actual_s: {after} of {len(found.time_s)} readings are after the "
+            words += "opening and not of the shot: tenths of a second?"
+            notes.append(Note("reading_missing", "time_s", words))
         if share < 0.02:  # minutes for seconds are a sixtieth
             words = f"{path}: column time_s: ends at {found.time_s[-1]:g}, {share:.2g} of "
             words += "t_demold_actual_s: minutes? Seconds belong there"

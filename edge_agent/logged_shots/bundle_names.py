@@ -59,6 +59,7 @@ class Note:
         "probe_still_hot",
         "value_impossible",
         "name_unknown",
+        "mold_missing",
     ]
     column: str
     words: str

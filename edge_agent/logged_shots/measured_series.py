@@ -9,6 +9,7 @@ from typing import get_args
 
 import numpy as np
 
+from edge_agent.logged_shots.beside_scenario import differences
 from edge_agent.logged_shots.bundle import load_bundle
 from edge_agent.logged_shots.bundle_names import check_files
 from twin_core.calibration.measured import Kind, Observation
@@ -16,6 +17,7 @@ from twin_core.errors import InputError
 from twin_core.hot_probe import still_hot
 from twin_core.log_files.series import LoggedSeries, read_series
 from twin_core.plausible_ranges import RANGES, SERIES
+from twin_core.scenario import Scenario
 
 QUANTITIES: tuple[str, ...] = get_args(Kind)
 BUNDLE_SENSORS: dict[str, Kind] = {"T_core_C": "T_core_C", "p_cavity_bar": "p_total_bar"}
@@ -29,11 +31,14 @@ _RANGES = {
 Told = Callable[[str], None]
 
 
-def from_folder(path: Path, weights: dict[str, float], told: Told) -> list[Observation]:
+def from_folder(
+    path: Path, weights: dict[str, float], told: Told, scenario: Scenario | None = None
+) -> list[Observation]:
     """The series of a logged shot, or of a folder ``measurements/`` of the first generation.
 
     Args:
-        told: called with what was left out, or is not used.
+        told: called with what was left out, is not used, or is not as in the scenario.
+        scenario: what is fitted to them.
 
     Raises:
         InputError: it is neither, or holds no temperature and no pressure.
@@ -49,6 +54,8 @@ def from_folder(path: Path, weights: dict[str, float], told: Told) -> list[Obser
     bundle = load_bundle(path)
     for note in bundle.notes:
         told(note.words)
+    for words in [] if scenario is None else differences(bundle, scenario):
+        told(f"{path}: {words} in the scenario, which is fitted: is it of this shot?")
     for sensor, kind in BUNDLE_SENSORS.items():
         rows = bundle.readings(sensor)
         beside = bundle.beside_count(sensor)

@@ -118,3 +118,11 @@ def test_a_probe_that_is_still_hot_is_left_out_and_told(tmp_path: Path) -> None:
     told.clear()
     assert len(from_file(tmp_path / "core.csv", {}, told.append).t_s) == READINGS_COUNT
     assert "3 of 40 readings left out" in told[0]
+
+
+def test_a_log_that_is_mostly_after_the_opening_is_told(tmp_path: Path) -> None:
+    """As with times in tenths of a second."""
+    tenths = table(HEAD, *([f"{10 * float(row[0]):.0f}", row[1]] for row in ROWS))
+    folder = bundle(tmp_path / "b", {"sensors_core_temp.csv": tenths})
+    done = run("replay", folder, "--port", closed_port())
+    assert "35 of 37 readings are after the opening" in " ".join(done.output.split())
