@@ -134,8 +134,8 @@ def _check_sides(measured: Path, known: Columns, simulated: Path, physics: Colum
     ]
     if heads == [True, True, False, False]:
         raise InputError(
-            f"{measured} has sim_ columns alone, and {simulated} none: are they exchanged? What was "
-            "measured follows -m"
+            f"{measured} has sim_ columns alone, and {simulated} none: are they exchanged? What "
+            "was measured follows -m"
         )
 
 
