@@ -45,8 +45,6 @@ class Kpis(WireModel):
     t_tack_free_s: float | None = None
     H_demold_shore: float | None = None
     H_24h_shore: float | None = None
-    shore_scale: Literal["A", "D"] | None = None
-    """Scale of both; older versions did not send it."""
     alpha_demold: float | None = None
     """Conversion at the demolding time, 0 to 1."""
     vent_closure_time_s: float | None = None
@@ -197,6 +195,8 @@ class Prediction(Message):
     pressure_status: Literal["SAFE", "NEAR_LIMIT", "OVER_LIMIT"] | None = None
     defect_risk: Share | None = None
     binding: Binding = Binding()
+    shore_scale: Literal["A", "D"] | None = None
+    """Scale of the hardnesses in `kpis`; older versions did not send it."""
     earliest_end: WindowEnd | None = None
     """What `binding.earliest` rests on; older versions did not send it."""
     latest_end: WindowEnd | None = None

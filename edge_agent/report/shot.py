@@ -200,7 +200,7 @@ def _window(result: SimulationResult) -> Section:
     if result.release is not None:
         after = [Text(AFTER), Plots((release_plot(result),)), tables.release_table(result)]
     if result.t_demold_min_s is None:
-        words = tables.end_words(result.demold_ends["earliest"])
+        words = tables.decided_by(result.demold_ends["earliest"])
         text = f"There is no demould window within the run; what misses by most: {words}."
         return Section("Demould window", (Text(text), *after))
     return Section(

@@ -124,14 +124,27 @@ CRITERIA = {
 
 
 def end_words(end: WindowEnd | None) -> str:
-    """What decides an end of the window: words, number, layer."""
+    """What decides an end of the window, for a terminal: its name, number and layer."""
     if end is None:
         return "-"
     if end.criterion == "cycle":
         return f"the longest cycle ({fixed(end.limit, 0)} s)"
-    number = "" if end.limit is None else f", {end.limit:.3g} {end.unit}"
-    layer = "" if end.layer is None else f", layer {end.layer} of {end.layers}"
-    return f"{end.criterion} ({CRITERIA[end.criterion]}{number}{layer})"
+    number = _number(end)
+    return f"{end.criterion} ({number})" if number else end.criterion
+
+
+def decided_by(end: WindowEnd | None) -> str:
+    """What decides an end of the window, for a page: words, number, layer."""
+    if end is None:
+        return "-"
+    number = _number(end)
+    return f"{CRITERIA[end.criterion]}: {number}" if number else CRITERIA[end.criterion]
+
+
+def _number(end: WindowEnd) -> str:
+    parts = [] if end.limit is None else [f"{end.limit:.4g} {end.unit}"]
+    parts += [] if end.layer is None else [f"layer {end.layer} of {end.layers}"]
+    return ", ".join(parts)
 
 
 def opening_words(opening: Opening) -> str:
@@ -162,7 +175,7 @@ def release_table(result: SimulationResult) -> Table:
 
 def window_table(result: SimulationResult) -> Table:
     """Table of the demold window and what decides it."""
-    earliest, latest = (end_words(result.demold_ends[name]) for name in ("earliest", "latest"))
+    earliest, latest = (decided_by(result.demold_ends[name]) for name in ("earliest", "latest"))
     rows = [
         ("earliest", fixed(result.t_demold_min_s), "s", earliest),
         (
