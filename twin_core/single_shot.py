@@ -34,7 +34,7 @@ def simulate(scenario: Scenario, backend: str | None = None) -> SimulationResult
 def simulate_with_free_rise(
     scenario: Scenario, backend: str | None = None
 ) -> tuple[SimulationResult, float | None]:
-    """Simulate one shot, and the same pour in an open cup, in one compiled call.
+    """Simulate one shot, and the same pour in an open cup.
 
     Returns:
         The result of ``simulate``; and the free-rise density [kg/m3], None where the cup cannot be
@@ -96,19 +96,19 @@ def _run(shots: list[Prepared], depths: list[int]) -> Runs:
 
 
 def _shot(scenario: Scenario, cup: Scenario | None) -> tuple[SimulationResult, float | None]:
-    """The shot, and the density in the cup if one is given; it is run before the shot."""
-    shots, depths = [_prepared(scenario)], [BALANCE]
-    if cup is not None:
-        try:
-            shots, depths = [_prepared(cup), *shots], [FIGURES, *depths]
-        except TwinError:
-            cup = None
-    runs, last = _run(shots, depths), len(shots) - 1
-    if last in runs.errors:
-        raise runs.errors[last]
-    found = _result(Trajectory.of(shots[last], solution_of(runs.record)), runs.rows.row(last))
-    risen = cup is not None and 0 not in runs.errors
-    return found, float(runs.rows.kpis[0, RHO]) if risen else None
+    """The shot, and the density in the cup if one is given."""
+    shot = _prepared(scenario)
+    runs = _run([shot], [BALANCE])
+    if runs.errors:
+        raise runs.errors[0]
+    found = _result(Trajectory.of(shot, solution_of(runs.record)), runs.rows.row(0))
+    if cup is None:
+        return found, None
+    try:
+        risen = _run([_prepared(cup)], [FIGURES])
+    except TwinError:
+        return found, None
+    return found, None if risen.errors else float(risen.rows.kpis[0, RHO])
 
 
 def _window_kind(ran: Trajectory) -> str:

@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pytest
 
+from tests.support.panels import panel_of
 from tests.support.scenarios import SCENARIO_FILES, changed, panel, run, scenario
 from twin_core import BudgetExceeded, simulate
 from twin_core.results.assessment import DIAGNOSTICS
@@ -85,9 +86,9 @@ def test_scalars_agree_with_the_arrays(name: str) -> None:
     times = [result.t_demold_min_s, result.t_demold_opt_s, result.t_demold_max_s]
     assert all(t is None for t in times) or all(t is not None for t in times)
     assert times == sorted(t for t in times if t is not None) or times[0] is None
-    if result.t_demold_opt_s is not None and result.H_demold_shore is not None:
+    if result.t_demold_opt_s is not None and result.t_demold_opt_s <= result.time_s[-1]:
         at_opt = np.interp(result.t_demold_opt_s, result.time_s, result.hardness_shore)
-        assert result.H_demold_shore == pytest.approx(at_opt, abs=0.1)  # interpolated, 0.5 s
+        assert result.H_demold_shore == pytest.approx(at_opt, abs=0.2)  # interpolated, 0.5 s
     assert {d.code for d in result.diagnostics} <= DIAGNOSTICS.keys()
     assert result.water_effective_kg == pytest.approx(
         result.water_eff_fraction * (result.water_from_polyol_kg + result.water_from_rh_kg)
@@ -210,10 +211,10 @@ def test_no_window_names_what_fails() -> None:
 
 @pytest.mark.parametrize(
     ("quality", "criterion"),
-    [({"T_part_min_C": 60.0}, "trimming"), ({"shrink_max": 4e-4}, "shrink")],
+    [({"T_part_min_C": 75.0}, "trimming"), ({"shrink_max": 1.6e-3}, "shrink")],
 )
 def test_window_has_a_physical_late_end(quality: dict[str, float], criterion: str) -> None:
-    result = simulate(changed(panel(1.15), quality=quality))
+    result = simulate(panel_of("WATER_CYCLOPENTANE", 50.0, 1.3, **quality))
     assert result.demold_binding["latest"] == criterion
     assert result.t_demold_min_s is not None
     assert result.t_demold_max_s is not None
