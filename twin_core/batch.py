@@ -148,7 +148,7 @@ class _Rows:
     def result(self) -> BatchResult:
         """All rows under their names."""
         failed = sorted(self.errors)
-        kpis, window, verdict, _ = self.rows
+        kpis, window, _, verdict, _ = self.rows
         for rows in self.rows:
             rows[failed] = np.nan
         figures = {name: kpis[:, i] for i, name in enumerate(kpi.KPIS)}

@@ -36,7 +36,9 @@ from broker.messages.prediction import (
     Interval,
     Kpis,
     Prediction,
+    Release,
     Versions,
+    WindowEnd,
 )
 from broker.messages.recipe import Recipe
 from broker.topics import Channel
@@ -99,6 +101,7 @@ __all__ = [
     "Received",
     "ReceivedOf",
     "Recipe",
+    "Release",
     "SeqRange",
     "ShotEvent",
     "ShotKpis",
@@ -106,5 +109,6 @@ __all__ = [
     "TwinState",
     "TwinStatus",
     "Versions",
+    "WindowEnd",
     "WireModel",
 ]

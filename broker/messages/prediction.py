@@ -104,6 +104,28 @@ class Binding(WireModel):
     latest: Label | None = None
 
 
+class WindowEnd(WireModel):
+    """The number that an end of the demolding window rests on."""
+
+    criterion: Label
+    limit: float | None = None
+    unit: Label
+    layer: int | None = None
+    """From wall 1, counted from 1; None where no single layer decides."""
+    layers_count: Count
+    """Of the model; 1: a quick window that does not resolve skin and core."""
+
+
+class Release(WireModel):
+    """What becomes of a part that is opened at a time: until it is cold."""
+
+    swell_mm: float
+    """Largest growth of the thickness."""
+    swell_ratio: float
+    shrink_mm: float
+    shrink_ratio: float
+
+
 class Diagnostic(WireModel):
     """Something about the shot that stands out: a code, words for people, the evidence."""
 
@@ -173,6 +195,15 @@ class Prediction(Message):
     pressure_status: Literal["SAFE", "NEAR_LIMIT", "OVER_LIMIT"] | None = None
     defect_risk: Share | None = None
     binding: Binding = Binding()
+    shore_scale: Literal["A", "D"] | None = None
+    """Scale of the hardnesses in `kpis`; older versions did not send it."""
+    earliest_end: WindowEnd | None = None
+    """What `binding.earliest` rests on; older versions did not send it."""
+    latest_end: WindowEnd | None = None
+    at_min: Release | None = None
+    """Swell and shrink of a part opened at `t_demold_min_s`; older versions did not send it."""
+    at_opt: Release | None = None
+    """The same at `t_demold_opt_s`."""
     diagnostics: Annotated[list[Diagnostic], Field(max_length=NAMES_LIMIT)] = Field(
         default_factory=list
     )

@@ -23,7 +23,7 @@ from edge_agent.report.content import (
 from edge_agent.report.measured import QUALITY, Measured
 from edge_agent.report.operator import operator_answer
 from edge_agent.report.parameter_sources import assumed_count, sources_tables
-from edge_agent.report.shot_plots import layer_plots, time_plots
+from edge_agent.report.shot_plots import layer_plots, release_plot, time_plots
 from edge_agent.report.units import fixed
 from edge_agent.shots.data_quality_words import NOTHING
 from twin_core import SimulationResult
@@ -190,18 +190,29 @@ def _figures(result: SimulationResult) -> Section:
     return Section("Key figures", (SideBySide((answer, rest)),))
 
 
+AFTER = (
+    "After the opening the part is followed until it is cold: hot core, air on its faces, "
+    "reactions going on. Swell is the largest growth of its thickness on the way, shrink the least."
+)
+
+
 def _window(result: SimulationResult) -> Section:
+    if result.window == "none":
+        return Section("Demould window", (Text("None: an open cup is not demoulded."),))
+    after: list[Block] = []
+    if result.release is not None:
+        after = [Text(AFTER), Plots((release_plot(result),)), tables.release_table(result)]
     if result.t_demold_min_s is None:
-        failing = result.demold_binding["earliest"] or ""
-        words = tables.CRITERIA.get(failing, failing)
+        words = tables.decided_by(result.demold_ends["earliest"])
         text = f"There is no demould window within the run; what misses by most: {words}."
-        return Section("Demould window", (Text(text),))
+        return Section("Demould window", (Text(text), *after))
     return Section(
         "Demould window",
         (
             tables.window_table(result),
             Text("A margin is 0 at the limit and 0.1 when the criterion is met by ten per cent."),
             tables.margins_table(result),
+            *after,
         ),
     )
 

@@ -25,6 +25,7 @@ from twin_core import (
 from twin_core.arrays import Array
 from twin_core.files import configs_folder
 from twin_core.log_files.series import BYTES_MAX
+from twin_core.materials import Foaming
 from twin_core.plain_files import read_text
 from twin_core.units import M_H2O_KG_PER_MOL, M_NCO_KG_PER_MOL, MG_KOH_PER_MOL, celsius
 
@@ -89,7 +90,7 @@ def pufoam() -> Peer:
     published = load_published("peer_pufoam_cup_testcase.csv")
     reacting = np.flatnonzero(np.diff(published["XOH"]) > 0)
     published = published.until(int(reacting[-1]) + 1)
-    system = _system("WATER_N_PENTANE")
+    system = _without_onset(_system("WATER_N_PENTANE"))
     result = simulate(_cup(system, 300.0, float(published["t_s"][-1]), p_bar=1.0))
     alpha = alpha_of(system, published["XOH_core"], published["XW_core"])
     return Peer(published, published["t_s"], alpha, result)
@@ -167,8 +168,15 @@ def _rf1_system() -> MaterialSystem:
         "C_W0": RF1_WATER_MOL_PER_M3,
         "blowing_agent_per_polymer": 0.0,
     }
-    data = _changed(_system("WATER_N_PENTANE"), "composition", numbers, "MoDeNa, RF-1 recipe")
+    data = _changed(
+        _without_onset(_system("WATER_N_PENTANE")), "composition", numbers, "MoDeNa, RF-1 recipe"
+    )
     return MaterialSystem.model_validate(data | {"system_id": "RF1", "blowing_agent": None})
+
+
+def _without_onset(system: MaterialSystem) -> MaterialSystem:
+    """The recipe as it is published: its cells are there at once."""
+    return system.model_copy(update={"foaming": Foaming()})
 
 
 def _cup(system: MaterialSystem, T_K: float, t_end_s: float, p_bar: float) -> Scenario:

@@ -36,11 +36,16 @@ def test_figures_are_those_of_single_runs() -> None:
             *("t_demold_min_s", "t_demold_opt_s", "t_demold_max_s", "defect_risk"),
             *("H_demold_shore", "alpha_demold", "rho_moulded"),
         ):
-            assert batch[name][i] == pytest.approx(getattr(one, name), rel=CLOSE, abs=0.02), name
+            expected = getattr(one, name)
+            if expected is None:
+                assert np.isnan(batch[name][i]), name
+            else:  # the window is looked for on a grid of one per cent
+                close = 2e-3 if name.startswith("t_demold") else CLOSE
+                assert batch[name][i] == pytest.approx(expected, rel=close, abs=0.02), name
         assert batch["quality_status"][i] == one.quality_status
         assert batch.words["pressure_status"][i] == one.pressure_status
-        assert batch.words["binding_earliest"][i] == one.demold_binding["earliest"]
-        assert batch.words["binding_latest"][i] == one.demold_binding["latest"]
+        for end in ("earliest", "latest"):
+            assert batch.words[f"binding_{end}"][i] == (one.demold_binding[end] or "")
 
 
 def test_tight_tolerance_is_a_single_run_to_the_last_digit() -> None:

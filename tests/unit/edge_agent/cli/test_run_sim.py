@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from edge_agent.cli.run_sim import command
 from edge_agent.report.operator import operator_answer
 from tests.support.scenarios import CONFIGS, SCENARIO_FILES, run
+from twin_core import load_scenario
 from twin_core.results.result import CSV_COLUMNS, SERIES
 
 PANEL = str(CONFIGS / "scenarios" / "panel_packed.yaml")
@@ -31,15 +32,21 @@ def test_table_has_the_kpi_rows_and_fits_80_columns() -> None:
     for file in SCENARIO_FILES:
         text = run_sim("-s", file).stdout
         rows = [line.split()[0] for line in text.splitlines() if line.strip()]
+        cup = load_scenario(file).mold.open  # it is not opened: peak and rise instead
         for name in KPI_ROWS.split():
-            assert name in rows
+            assert (name in rows) != (cup and name.startswith("t_demold"))
+        assert ("t_rise_s" in rows) == cup
         assert max(len(line) for line in text.splitlines()) <= 80
         assert "Audit: species within" in text
 
 
 def test_table_says_what_binds_and_what_is_wrong() -> None:
     text = " ".join(run_sim("-s", USE_CASE_1).stdout.split())
-    assert "Demould window: opened by hardness, ended by the longest cycle" in text
+    assert (
+        "Demould window: opened by hardness (40 Shore A, proxy), ended by the longest cycle "
+        "(1800 s)"
+    ) in text
+    assert "Swell until cold: " in text
     assert (
         "INDEX_MISMATCH: the masses give another isocyanate index than was declared "
         "(declared_ratio 1.05, from_masses_ratio 1.263)"
@@ -146,3 +153,18 @@ def test_help_shows_an_example_on_lines_of_its_own() -> None:
     assert max(len(line) for line in text.splitlines()) <= 80
     for option in (parameter.opts[-1] for parameter in command.params):
         assert option in text
+
+
+def test_an_opening_is_followed() -> None:
+    text = " ".join(run_sim("-s", PANEL, "--demold-at", "200").stdout.split())
+    assert "Opened at 200 s: swells by 0." in text
+    found = json.loads(run_sim("-s", PANEL, "--demold-at", "200", "--output", "json").stdout)
+    opening = found["opening"]
+    assert opening["opened_s"] == 200.0
+    assert opening["swell_mm"] == pytest.approx(opening["swell_ratio"] * 50.0)
+    plain = run_sim("-s", PANEL, "--demold-at", "200", "--mode", "operator").stdout
+    assert "Opened at 3 min 20 s it would swell by 0." in plain
+    error = run_sim("-s", PANEL, "--demold-at", "20", exit_code=2).stderr
+    assert error.startswith("error: the foam gels at ")
+    cup = CONFIGS / "scenarios" / "cup_25C_system_r1.yaml"
+    assert "no mold to open" in run_sim("-s", cup, "--demold-at", "200", exit_code=2).stderr

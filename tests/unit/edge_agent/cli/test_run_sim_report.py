@@ -37,9 +37,9 @@ def test_markdown_is_one_file_with_its_pictures(tmp_path: Path) -> None:
     file = tmp_path / "shot.md"
     run_sim("-s", USE_CASE_1, "--report", file)
     pictures = re.findall(r"!\[[^]]*\]\(data:image/png;base64,([^)]*)\)", file.read_text())
-    assert len(pictures) == 5
+    assert len(pictures) == 9  # over time, through the thickness, against the opening
     assert all(base64.b64decode(picture).startswith(b"\x89PNG") for picture in pictures)
-    assert from_markdown(file.read_text()).tags.count("h2") == 9
+    assert from_markdown(file.read_text()).tags.count("h2") == 10
 
 
 def test_the_same_run_gives_the_same_file(tmp_path: Path) -> None:

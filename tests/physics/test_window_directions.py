@@ -1,0 +1,92 @@
+"""Which way the demould window goes: 100 random panels of the closed-mold systems, both ways."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.support.panels import panel_of, random_panels
+from twin_core import Scenario, simulate_many
+from twin_core.batch import BatchResult
+
+PANELS = random_panels(100, seed=13)
+NOISE = 0.01
+"""Relative, of a time: the window is looked for on a grid of one per cent."""
+EASY: dict[str, Any] = {
+    "alpha_demold_min": 0.05, "gel_margin": 0.0, "shrink_max": 0.9, "shrink_max_mm": 900.0,
+    "p_max_allowable_bar": 60.0,
+}  # fmt: skip
+IN_MM: dict[str, Any] = EASY | {"swell_max": 0.9, "swell_max_mm": 0.3}
+
+
+def shots(change: dict[str, Any], quality: dict[str, Any]) -> list[Scenario]:
+    return [panel_of(**(panel | change_of(panel, change)), **quality) for panel in PANELS]
+
+
+def change_of(panel: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """Factors for numbers of a panel, sums for the wall."""
+    found = {}
+    for name, by in change.items():
+        found[name] = panel[name] + by if name == "wall_C" else panel[name] * by
+    return found
+
+
+def both(change: dict[str, Any], quality: dict[str, Any]) -> tuple[BatchResult, BatchResult]:
+    ran = simulate_many([*shots({}, quality), *shots(change, quality)])
+    assert not ran.errors
+    half = len(PANELS)
+
+    def part(rows: slice) -> BatchResult:
+        figures = {name: values[rows] for name, values in ran.figures.items()}
+        words = {name: values[rows] for name, values in ran.words.items()}
+        return BatchResult(figures, words, {}, ran.time_s, {})
+
+    return part(slice(0, half)), part(slice(half, None))
+
+
+def never_earlier(
+    base: BatchResult, changed: BatchResult, binding: str | None
+) -> list[tuple[str, float, float]]:
+    """Panels that open earlier, of those where ``binding`` decides both."""
+    found = []
+    for i, panel in enumerate(PANELS):
+        one, other = base["t_demold_min_s"][i], changed["t_demold_min_s"][i]
+        if binding is not None and {
+            str(base["binding_earliest"][i]), str(changed["binding_earliest"][i])
+        } != {binding}:  # fmt: skip
+            continue
+        if np.isnan(one):
+            one = np.inf
+        if np.isnan(other):
+            other = np.inf
+        if other < one * (1.0 - NOISE):
+            found.append((f"{panel}", one, other))
+    return found
+
+
+def counted(base: BatchResult, changed: BatchResult, binding: str) -> int:
+    pairs = zip(base["binding_earliest"], changed["binding_earliest"], strict=True)
+    return sum(str(a) == str(b) == binding for a, b in pairs)
+
+
+@pytest.mark.parametrize("change", [{"thickness_mm": 1.3}, {"packing": 1.1}], ids=str)
+def test_where_swell_decides_more_is_never_earlier(change: dict[str, Any]) -> None:
+    base, more = both(change, IN_MM)
+    assert not never_earlier(base, more, "swell")
+    assert counted(base, more, "swell") > 20
+
+
+def test_a_stricter_limit_is_never_earlier() -> None:
+    strict = {"alpha_demold_min": 0.9, "swell_max_mm": 0.2, "gel_margin": 0.3}
+    ran = simulate_many([*shots({}, {}), *shots({}, strict)])
+    lax, hard = ran["t_demold_min_s"][:100], ran["t_demold_min_s"][100:]
+    assert np.all(np.nan_to_num(hard, nan=np.inf) >= np.nan_to_num(lax, nan=np.inf) * 0.999)
+
+
+def test_a_hotter_wall_makes_skin_and_cure_come_sooner() -> None:
+    base, hot = both({"wall_C": 8.0}, EASY | {"alpha_demold_min": 0.97})
+    assert np.all(hot["t_tack_free_s"] <= base["t_tack_free_s"])
+    assert not never_earlier(hot, base, "cure")
+    assert not never_earlier(hot, base, "skin")
