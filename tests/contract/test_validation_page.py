@@ -71,7 +71,9 @@ def test_the_published_peer_contradicts_itself() -> None:
 def test_citations_travel_with_the_data() -> None:
     for file in sorted((ROOT / "configs" / "validation").glob("*.csv")):
         head = " ".join(load_published(file.name).head)
-        assert re.match(r"PEER \(simulated, NOT measured\)|INDUSTRY CORRELATION", head), file
+        kinds = r"PEER \(simulated, NOT measured\)|INDUSTRY CORRELATION|SUPPLIER VALUES|MEASURED: "
+        assert re.match(kinds, head), file
+        assert re.search(r"recipe: |source: |Recipe: ", head), file
 
 
 def test_a_missing_file_has_words() -> None:

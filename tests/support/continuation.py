@@ -19,33 +19,41 @@ R = 8.314462618
 AIR_W_PER_M2_K = 10.0
 
 
+POINTS = (np.arange(24) + 0.5) / 24 - 0.5
+"""Where each layer is looked at for the growth, in shares of it."""
+
+
 @dataclass(frozen=True)
 class Continued:
-    """Times [s after the opening], growth of the thickness, temperatures (layers, times) [K], and
-    how far the heat balance is off, relative to the heat that the part holds over the air."""
+    """Times [s after the opening], growth of the thickness, amounts of each layer [mol] and
+    temperatures [K] as (times, layers, 5)."""
 
     t_s: Array
     growth_ratio: Array
-    T_K: Array
-    heat_off_ratio: float
+    y: Array
+
+    @property
+    def T_K(self) -> Array:
+        """(layers, times)."""
+        return np.asarray(self.y[:, :, 4].T)
 
 
 def continued(result: SimulationResult, opened_s: float, until_s: float) -> Continued:
     """Follow the part that is opened at ``opened_s`` for ``until_s``."""
-    part = _Part(result, opened_s)
-    y0 = np.concatenate((part.y0.ravel(), np.zeros(2)))
+    part = Part(result, opened_s)
     times = np.concatenate((np.linspace(0.0, 60.0, 61), np.geomspace(62.0, until_s, 120)))
     found = solve_ivp(
-        part.rhs, (0.0, until_s), y0, "LSODA", times, rtol=1e-7, atol=1e-9 * part.scale()
-    )
+        part.rhs, (0.0, until_s), part.y0.ravel(), "LSODA", times,
+        rtol=1e-6, atol=1e-8 * part.scale(), lband=9, uband=9,
+    )  # fmt: skip
     assert found.success, found.message
-    layers = found.y[:-2].T.reshape(len(times), -1, 5)
-    growth = np.array([part.growth(y) for y in layers])
-    warm = part.heat_over_air()
-    return Continued(times, growth, layers[:, :, 4].T, abs(found.y[-1, -1]) / warm)
+    layers = found.y.T.reshape(len(times), -1, 5)
+    return Continued(times, np.array([part.growth(y) for y in layers]), layers)
 
 
-class _Part:
+class Part:
+    """Part that came out of the mold of a run at ``opened_s``."""
+
     def __init__(self, result: SimulationResult, opened_s: float) -> None:
         run, m = result.run, result.scenario.system.mechanics
         record = run.solution.modes[-1][1][0]
@@ -61,8 +69,8 @@ class _Part:
         gel = s.layered(run.solution.y_at["gel"])
         self.alpha_gel = float(self.share @ self.alpha(gel[:, 0], gel[:, 1]))
         P = float(np.interp(opened_s, run.t_s, run.P_Pa))
-        V_l, n = self.volumes(self.y0)
-        self.V0 = V_l + n * R * self.y0[:, 4] / P
+        self.P0 = P
+        self.V0 = self.at_opening(self.y0)
         self.mass = self.p["m_liquid"] + self.p["M_agent"] * self.p["n_BA0"]
         self.mass -= (1 - self.p["retention"]) * (
             0.04401 * self.y0[:, 2] + self.p["M_agent"] * self.y0[:, 3]
@@ -71,8 +79,12 @@ class _Part:
         self.face = 0.5 * self.p["area"] * min(1.0, self.V_all / self.p["V_mold"]) * self.p["sides"]
 
     def scale(self) -> Array:
-        layer = [self.p["n_OH0"]] * 4 + [20.0]
-        return np.array([*(layer * len(self.y0)), 1e5, 1e5])
+        return np.array([*([self.p["n_OH0"]] * 4), 20.0] * len(self.y0))
+
+    def at_opening(self, y: Array) -> Array:
+        """Volumes in the mold [m3], at the one pressure there."""
+        V_l, n = self.volumes(y)
+        return np.asarray(V_l + n * R * y[:, 4] / self.P0)
 
     def volumes(self, y: Array) -> tuple[Array, Array]:
         p = self.p
@@ -88,9 +100,9 @@ class _Part:
             left = (OH + 2 * W) / (p["n_OH0"] + 2 * p["n_W0"])
         return np.asarray(p["mixed"] * np.clip(1 - left, 0.0, 1.0))
 
-    def stiffness(self, y: Array) -> Array:
+    def stiffness(self, y: Array, V0: Array, mass: Array) -> Array:
         m, a = self.mech, self.alpha(y[:, 0], y[:, 1])
-        rel = np.minimum(self.mass / self.V0 / m["density_solid"], 1.0)
+        rel = np.minimum(mass / V0 / m["density_solid"], 1.0)
         phi, nu = m["strut_fraction"], m["poisson"]
         E = m["E_solid"] * ((phi * rel) ** 2 + (1 - phi) * rel)
         full = E * (1 - nu) / ((1 + nu) * (1 - 2 * nu))
@@ -100,20 +112,41 @@ class _Part:
         r = m["rubbery_share"]
         return np.asarray(np.maximum(full * net * (r + (1 - r) * step), 1e-6 * full))
 
-    def pressure(self, y: Array) -> Array:
-        """P of each layer, by Newton: the balance is concave, so it comes from below."""
+    def balance(self, y: Array, V0: Array, mass: Array) -> Array:
+        """P of each layer, the positive root of P - P_ambient = M ((V_l + n R T/P)/V0 - 1)."""
         V_l, n = self.volumes(y)
-        M, nRT = self.stiffness(y), n * R * y[:, 4]
-        P = np.full_like(nRT, 1e4)
-        for _ in range(20):
-            off = P - self.P_amb - M * ((V_l + nRT / P) / self.V0 - 1.0)
-            P = P - off / (1.0 + M * nRT / (P * P * self.V0))
-        return np.asarray(P)
+        M = self.stiffness(y, V0, mass)
+        half = 0.5 * (self.P_amb + M * (V_l / V0 - 1.0))
+        return np.asarray(half + np.sqrt(half**2 + M * n * R * y[:, 4] / V0))
+
+    def pressure(self, y: Array) -> Array:
+        return self.balance(y, self.V0, self.mass)
 
     def growth(self, y: Array) -> float:
-        V_l, n = self.volumes(y)
-        V = V_l + n * R * y[:, 4] / self.pressure(y)
-        return float(self.share @ (V - self.V0)) / self.V_all
+        """Integral of the strain over the thickness, along straight lines through each layer."""
+        at_first, now = self.profile(self.y0), self.profile(y)
+        mass = np.repeat(self.mass, len(POINTS))
+        V0 = self.at_opening(at_first)
+        V_l, n = self.volumes(now)
+        V = V_l + n * R * now[:, 4] / self.balance(now, V0, mass)
+        each = np.repeat(self.share, len(POINTS)) / len(POINTS)
+        return float(each @ (V - V0)) / float(each @ V0)
+
+    def profile(self, y: Array) -> Array:
+        """States at ``POINTS`` of each layer: its mean plus the gentler of the slopes to its
+        neighbours; no slope at an extreme or in the middle of a part that is alike on both sides.
+        """
+        at = np.cumsum(self.share) - 0.5 * self.share
+        slope = np.zeros_like(y)
+        if len(y) > 1:
+            between = np.diff(y, axis=0) / np.diff(at)[:, None]
+            left, right = between[:-1], between[1:]
+            same = left * right > 0
+            slope[1:-1] = np.where(same, np.sign(left) * np.minimum(abs(left), abs(right)), 0.0)
+            slope[0] = between[0]
+            slope[-1] = between[-1] if self.p["sides"] < 2 else 0.0
+        way = POINTS[None, :, None] * (self.share[:, None] * slope)[:, None, :]
+        return np.asarray((y[:, None, :] + way).reshape(-1, y.shape[1]))
 
     def capacity(self, y: Array) -> Array:
         p = self.p
@@ -124,12 +157,30 @@ class _Part:
             + p["M_agent"] * p["retention"] * y[:, 3] * p["c_agent_g"]
         )
 
+    def heat_off_J(self, t_s: Array, y: Array, to_air_J: Array) -> Array:
+        """How far the heat balance of a way is off at each of its times, by trapezoids.
+
+        Sum of C dT, less the heat of the reactions and the work V dP, and the heat to the air.
+        """
+        p, T = self.p, y[:, :, 4]
+        C = np.array([self.capacity(one) for one in y])
+        P = np.array([self.pressure(one) for one in y])
+        V_l, n = self.volumes(y.reshape(-1, 5))
+        V = (V_l + n * R * y[:, :, 4].ravel() / P.ravel()).reshape(P.shape)
+        off = np.zeros_like(t_s)
+        stored = np.diff(T, axis=0) * 0.5 * (C[1:] + C[:-1])
+        work = np.diff(P, axis=0) * 0.5 * (V[1:] + V[:-1])
+        reacted = -p["dH1"] * np.diff(y[:, :, 0], axis=0) - p["dH2"] * np.diff(y[:, :, 1], axis=0)
+        reacted -= p["latent"] * p["M_agent"] * np.diff(y[:, :, 3], axis=0)
+        off[1:] = np.cumsum((stored - work - reacted) @ self.share)
+        return np.asarray(off + to_air_J - to_air_J[0])
+
     def heat_over_air(self) -> float:
         C = self.capacity(self.y0)
         return float(self.share @ (C * (self.y0[:, 4] - self.p["T_ambient"])))
 
     def rhs(self, t: float, flat: Array) -> Array:
-        p, y = self.p, flat[:-2].reshape(-1, 5)
+        p, y = self.p, flat.reshape(-1, 5)
         OH, W, CO2, BA, T = y.T
         X, NCO = 1 - OH / p["n_OH0"], p["n_NCO0"] - (p["n_OH0"] - OH) - 2 * (p["n_W0"] - W)
         V_l, n = self.volumes(y)
@@ -172,10 +223,7 @@ class _Part:
         warm[:, 4] = dT
         by_T = (self.pressure(y + warm) - self.pressure(y - warm)) / (2 * dT)
         rates[:, 4] = (heat + V * by_amounts) / (C - V * by_T)
-        lost = q[-1] - q[0]
-        work = V * (by_amounts + by_T * rates[:, 4])
-        off = self.share @ (C * rates[:, 4] - reacting - work) + lost
-        return np.concatenate((rates.ravel(), [lost, off]))
+        return np.asarray(rates.ravel())
 
     def heat_flows(self, T: Array, P: Array, V_l: Array, n: Array) -> Array:
         p, V = self.p, V_l + n * R * T / P

@@ -357,7 +357,7 @@ def release(
         y[m] = y0[m]
     y[size - 1] = 0.0
     out[:] = 0.0
-    t, h = 0.0, FIRST_STEP_S
+    t, h, before, warmer = 0.0, FIRST_STEP_S, 0.0, 0.0
     for step in range(MOST_STEPS):
         slopes(t0 + t, y, part, p, c, dy)
         strain = _note(t, y, part, p, c, out)
@@ -370,12 +370,18 @@ def release(
             warm = max(warm, abs(y[s.LAYER_STATES * i + s.T] - c.T_ambient))
         over = t > LEAST_WAY_S and strain <= 0.5 * out[SWELL]
         if warm < COLD_WITHIN_K or (over and not whole_way):
-            out[COLD_S] = t if warm < COLD_WITHIN_K else np.nan
+            out[COLD_S] = np.nan
+            if warm < COLD_WITHIN_K:
+                out[COLD_S] = t
+                if warmer > warm > 0.0:  # on the way here, as an exponential
+                    share = math.log(warmer / COLD_WITHIN_K) / math.log(warmer / warm)
+                    out[COLD_S] = before + share * (t - before)
             for i in range(n):
                 y[s.LAYER_STATES * i + s.T] = c.T_ambient
             slopes(t0 + t, y, part, p, c, dy)
             _note(t, y, part, p, c, out)
             return step + 1
+        before, warmer = t, warm
         while True:
             _implicit(h, y, part, p, dy, sweep, whole)
             _implicit(0.5 * h, y, part, p, dy, sweep, half)

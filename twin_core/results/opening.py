@@ -41,6 +41,10 @@ class Opening:
     time_s: Array
     """(times,), of the way; ``growth_ratio`` likewise."""
     growth_ratio: Array
+    heat_to_air_J: Array
+    """(times,), since the opening."""
+    y: Array
+    """(times, layers, states of a layer), SI, see ``models.state``."""
 
     def figures(self) -> dict[str, float]:
         """All numbers but those of the way."""
@@ -48,11 +52,14 @@ class Opening:
         return {name: getattr(self, name) for name in names}
 
 
-WAY = ("time_s", "growth_ratio")
+WAY = ("time_s", "growth_ratio", "heat_to_air_J", "y")
 
 
-def opened_at(result: SimulationResult, opened_s: float) -> Opening:
+def opened_at(result: SimulationResult, opened_s: float, tolerance: float = TOLERANCE) -> Opening:
     """Follow the part of a shot that is opened at ``opened_s`` [s after the end of injection].
+
+    Args:
+        tolerance: error of a step relative to 20 K and to the hydroxyl at the pour.
 
     Raises:
         InputError: the time is not within the run, the foam has not gelled by then, or there is no
@@ -79,7 +86,7 @@ def opened_at(result: SimulationResult, opened_s: float) -> Opening:
     layers = (y.size - s.TAIL_STATES) // s.LAYER_STATES
     path = np.full((PATH_ROWS, s.LAYER_STATES * layers + 3), np.nan)
     steps = rel.release(
-        opened_s, y, P, p, run.shot.limits[0], cure_at_gel(gelled, p), TOLERANCE, True,
+        opened_s, y, P, p, run.shot.limits[0], cure_at_gel(gelled, p), tolerance, True,
         numbers, path,
     )  # fmt: skip
     way = path[: min(abs(steps), PATH_ROWS)]
@@ -95,4 +102,6 @@ def opened_at(result: SimulationResult, opened_s: float) -> Opening:
         cold_s=float(numbers[rel.COLD_S]),
         time_s=way[:, 0],
         growth_ratio=way[:, 1],
+        heat_to_air_J=way[:, -1],
+        y=way[:, 2:-1].reshape(len(way), layers, s.LAYER_STATES),
     )
