@@ -11,7 +11,7 @@ from twin_core.results.result import SimulationResult
 from twin_core.results.summary import BALANCE, FIGURES, Rows, Runs, run, summarize
 from twin_core.results.window_result import DemoldWindow, ReleaseCurve, window_ends
 from twin_core.scenario import Scenario
-from twin_core.trajectory import Prepared, Trajectory, grids_of, layers_of, solve
+from twin_core.trajectory import Prepared, Trajectory, grids_of, solve, window_kind
 
 
 def simulate(scenario: Scenario, backend: str | None = None) -> SimulationResult:
@@ -111,10 +111,6 @@ def _shot(scenario: Scenario, cup: Scenario | None) -> tuple[SimulationResult, f
     return found, None if risen.errors else float(risen.rows.kpis[0, RHO])
 
 
-def _window_kind(ran: Trajectory) -> str:
-    return "quick" if layers_of(ran.shot.scenario) == 1 else "layered"
-
-
 def _result(ran: Trajectory, rows: Rows) -> SimulationResult:
     k, window, scenario = Kpis.of(rows.kpis), DemoldWindow.of(rows.window), ran.shot.scenario
     verdict = assess(ran, k, window, rows.verdict)
@@ -125,7 +121,7 @@ def _result(ran: Trajectory, rows: Rows) -> SimulationResult:
         demold_binding={"earliest": window.binding_earliest, "latest": window.binding_latest},
         demold_ends=window_ends(window, scenario, ran.shot.limits),
         demold_margins=window.margins_at_opt,
-        window="none" if scenario.mold.open else _window_kind(ran),
+        window=window_kind(scenario),
         swell_at_min=window.at_min,
         swell_at_opt=window.at_opt,
         release=ReleaseCurve.of(rows.curve),

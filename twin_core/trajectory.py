@@ -52,6 +52,13 @@ def layers_of(scenario: Scenario) -> int:
     return 1 if lump else scenario.simulation.layers
 
 
+def window_kind(scenario: Scenario) -> str:
+    """``layered``; ``quick`` of one layer, which does not tell skin from core; ``none``: a cup."""
+    if scenario.mold.open:
+        return "none"
+    return "quick" if layers_of(scenario) == 1 else "layered"
+
+
 @dataclass(frozen=True)
 class Trajectory:
     """A shot over time, SI; on the grid of the analysis, of the output, or of both.

@@ -39,6 +39,7 @@ from broker.messages.prediction import (
     Release,
     Versions,
     WindowEnd,
+    WindowInterval,
 )
 from broker.messages.recipe import Recipe
 from broker.topics import Channel
@@ -110,5 +111,6 @@ __all__ = [
     "TwinStatus",
     "Versions",
     "WindowEnd",
+    "WindowInterval",
     "WireModel",
 ]

@@ -126,6 +126,20 @@ class Release(WireModel):
     shrink_ratio: float
 
 
+class WindowInterval(WireModel):
+    """How far the earliest time moves with the numbers of the material that nobody measured: each
+    is varied alone, and their ways are added like independent ones. A range, no probability."""
+
+    t_demold_min_low_s: float
+    t_demold_min_high_s: float | None = None
+    """None: with one of the numbers there is no window within the longest cycle."""
+    swell_low_mm: float
+    """Of a part that is opened at the earliest time."""
+    swell_high_mm: float
+    varied_count: Count
+    """Numbers that were varied; those that are assumed at all: `assumed_parameters_count`."""
+
+
 class Diagnostic(WireModel):
     """Something about the shot that stands out: a code, words for people, the evidence."""
 
@@ -204,6 +218,9 @@ class Prediction(Message):
     """Swell and shrink of a part opened at `t_demold_min_s`; older versions did not send it."""
     at_opt: Release | None = None
     """The same at `t_demold_opt_s`."""
+    demold_interval: WindowInterval | None = None
+    """Of the recipe, computed beside the shots: the first predictions of a recipe do not have it
+    yet; older versions did not send it."""
     diagnostics: Annotated[list[Diagnostic], Field(max_length=NAMES_LIMIT)] = Field(
         default_factory=list
     )

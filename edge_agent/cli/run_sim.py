@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from edge_agent.report.measured import Measured
     from twin_core import Scenario, SimulationResult
     from twin_core.results.opening import Opening
+    from twin_core.window_interval import WindowInterval
 
 EXAMPLE = """\b
 Examples:
@@ -117,28 +118,29 @@ def command(
             return
         result = simulate(loaded, backend)
         opening = None if demold_at is None else _opened(result, demold_at)
+        interval = _interval(result)
         log = _logged(measured, result)
         found = _corrected(result, models) if with_ml else None
         if save_json is not None:
-            write_file(save_json, _as_json(result, found, opening))
+            write_file(save_json, _as_json(result, found, opening, interval))
         if export_csv is not None:
             write_file(export_csv, _as_csv(result))
         if report is not None:
-            write_file(report, _as_report(result, log, found, report.suffix))
+            write_file(report, _as_report(result, log, found, interval, report.suffix))
     except SolverError as error:
         fail(type(error)(f"{scenario}: {error}", hint=error.hint))
     except TwinError as error:
         fail(error)
     if output == "json":
-        click.echo(_as_json(result, found, opening), nl=False)
+        click.echo(_as_json(result, found, opening, interval), nl=False)
     elif mode == "operator":
         from edge_agent.report.operator import operator_answer
 
-        click.echo("\n".join(operator_answer(result, found, opening)))
+        click.echo("\n".join(operator_answer(result, found, opening, interval)))
     else:
         from edge_agent.cli.shot_tables import print_tables
 
-        print_tables(result, log, found, opening)
+        print_tables(result, log, found, opening, interval)
 
 
 def _monte_carlo(
@@ -207,12 +209,16 @@ def _corrected(result: SimulationResult, models: Path) -> Offline:
 
 
 def _as_report(
-    result: SimulationResult, measured: Measured | None, learned: Offline | None, suffix: str
+    result: SimulationResult,
+    measured: Measured | None,
+    learned: Offline | None,
+    interval: WindowInterval | None,
+    suffix: str,
 ) -> str:
     from edge_agent.report.files import page_text
     from edge_agent.report.shot import shot_page
 
-    return page_text(shot_page(result, measured, learned), suffix)
+    return page_text(shot_page(result, measured, learned, interval), suffix)
 
 
 def _opened(result: SimulationResult, demold_at: float) -> Opening:
@@ -221,12 +227,24 @@ def _opened(result: SimulationResult, demold_at: float) -> Opening:
     return opened_at(result, demold_at)
 
 
-def _as_json(result: SimulationResult, learned: Offline | None, opening: Opening | None) -> str:
+def _interval(result: SimulationResult) -> WindowInterval | None:
+    from twin_core.window_interval import window_interval
+
+    return window_interval(result)
+
+
+def _as_json(
+    result: SimulationResult,
+    learned: Offline | None,
+    opening: Opening | None,
+    interval: WindowInterval | None,
+) -> str:
     import json
 
     fields = result.as_dict() | ({} if learned is None else learned.as_dict())
     if opening is not None:
         fields["opening"] = opening.figures()
+    fields["demold_interval"] = None if interval is None else interval.as_dict()
     lines = [
         f"  {json.dumps(name)}: {json.dumps(value, allow_nan=False)}"
         for name, value in fields.items()

@@ -14,6 +14,7 @@ from edge_agent.report.shot_tables import (
     Row,
     end_words,
     evidence,
+    interval_words,
     kpi_rows,
     opening_words,
     shot_rows,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from edge_agent.report.measured import Measured
     from twin_core import SimulationResult
     from twin_core.results.opening import Opening
+    from twin_core.window_interval import WindowInterval
 
 
 def print_tables(
@@ -31,6 +33,7 @@ def print_tables(
     measured: Measured | None,
     learned: Offline | None = None,
     opening: Opening | None = None,
+    interval: WindowInterval | None = None,
 ) -> None:
     """Key figures, times, what binds, findings, balances; beside them a log and a model."""
     console = Console(highlight=False, markup=False)
@@ -39,6 +42,7 @@ def print_tables(
     console.print(_table("KPI", [(row.name, row) for row in kpi_rows(result)]))
     console.print(_table("shot", [(row.words, row) for row in shot_rows(result)]))
     lines = [*_window_lines(result)]
+    lines.extend([interval_words(interval)] if interval is not None else [])
     lines.extend([opening_words(opening)] if opening is not None else [])
     lines.append(f"Diagnostics: {len(result.diagnostics) or 'none'}")
     lines.extend(f"  {d.code}: {d.words} ({evidence(d.evidence)})" for d in result.diagnostics)

@@ -9,6 +9,7 @@ from edge_agent.inference.offline import Offline
 from twin_core import SimulationResult
 from twin_core.results.opening import Opening
 from twin_core.units import bar
+from twin_core.window_interval import WindowInterval
 
 NOT_YET = {
     "cure": "the foam is not cured enough",
@@ -58,15 +59,21 @@ FOR_OTHERS = {"SHEET_CONTRADICTS_ITSELF", "CREAM_TOO_EARLY"}
 
 
 def operator_answer(
-    result: SimulationResult, learned: Offline | None = None, opening: Opening | None = None
+    result: SimulationResult,
+    learned: Offline | None = None,
+    opening: Opening | None = None,
+    interval: WindowInterval | None = None,
 ) -> list[str]:
     """Lines for the operator: when it can be opened and why not earlier, is it good, what to do.
 
     Args:
         learned: what a learned model makes of it; None: nobody asked.
         opening: what becomes of the part that is opened at a time that was asked about.
+        interval: how far the opening moves with the numbers that nobody measured.
     """
     lines = [*_opening(result, learned)]
+    if interval is not None:
+        lines.append(_unsure(interval))
     if opening is not None:
         at = _minutes(opening.opened_s)
         lines.append(f"Opened at {at} it would swell by {opening.swell_mm:.1f} mm.")
@@ -113,6 +120,15 @@ def _opening(result: SimulationResult, learned: Offline | None) -> list[str]:
     if result.t_demold_max_s is not None and value > result.t_demold_max_s:
         lines.append("There is no good moment to open. Call the process engineer.")
     return lines
+
+
+def _unsure(interval: WindowInterval) -> str:
+    low, high = interval.t_min_low_s, interval.t_min_high_s
+    if high is None:
+        words = f"from {_minutes(low, math.floor)} to never"
+    else:
+        words = f"between {_minutes(low, math.floor)} and {_minutes(high)}"
+    return f"Not sure: {words}, for {interval.assumed_count} numbers of the material are assumed."
 
 
 def _by_physics(result: SimulationResult) -> list[str]:

@@ -13,6 +13,7 @@ from twin_core import SimulationResult
 from twin_core.results.opening import Opening
 from twin_core.results.window_result import WindowEnd
 from twin_core.units import bar
+from twin_core.window_interval import WindowInterval
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,36 @@ def opening_words(opening: Opening) -> str:
         f"until it is cold after {o.cold_s / 60:.0f} min; its hottest layer reaches "
         f"{o.T_max_C:.0f} C, its weakest bears {100 * o.strength_use_ratio:.0f} % of its strength"
     )
+
+
+def interval_words(interval: WindowInterval) -> str:
+    """Range of the opening and of the swell there, and the number that moves it most."""
+    i = interval
+    until = "no window at all" if i.t_min_high_s is None else f"{i.t_min_high_s:.0f} s"
+    most = i.effects[0].path if i.effects else ""
+    return (
+        f"Interval of the earliest time: {i.t_min_low_s:.0f} s to {until}, of the swell when "
+        f"opened at {i.t_min_s:.0f} s: {i.swell_low_mm:.2f} to {i.swell_high_mm:.2f} mm, from "
+        f"{len(i.effects)} of the numbers that nobody measured (of {i.assumed_count} assumed); "
+        f"{most} moves it most"
+    )
+
+
+def effects_table(interval: WindowInterval) -> Table:
+    """What each number that nobody measured does to the window."""
+    rows: list[tuple[Words, ...]] = [
+        (
+            Code(e.path), f"{e.low:.3g}", f"{e.high:.3g}",
+            fixed(e.t_min_s[0], 0), fixed(e.t_min_s[1], 0),
+            fixed(e.swell_mm[0], 2), fixed(e.swell_mm[1], 2), e.why,
+        )
+        for e in interval.effects
+    ]  # fmt: skip
+    columns = (
+        "number|low|high|opens with low, s|opens with high, s|swell with low, mm"
+        "|swell with high, mm|varied so far because"
+    )
+    return Table.of(columns, rows, "|".join(columns.split("|")[1:-1]))
 
 
 def release_table(result: SimulationResult) -> Table:

@@ -20,6 +20,7 @@ from broker.messages import (
     Release,
     Versions,
     WindowEnd,
+    WindowInterval,
 )
 from broker.ml_status import NO_MODEL
 from edge_agent import __version__
@@ -137,6 +138,7 @@ def predict(
     rho_free_rise: float | None,
     basis: Basis,
     now: datetime,
+    interval: WindowInterval | None = None,
 ) -> Prediction:
     """The prediction of a simulated shot, as it goes on the wire."""
     k, poured = result.kpis, shot.poured_at
@@ -188,6 +190,7 @@ def predict(
             "latest_end": _end(result.demold_ends["latest"]),
             "at_min": Release(**result.swell_at_min) if result.swell_at_min else None,
             "at_opt": Release(**result.swell_at_opt) if result.swell_at_opt else None,
+            "demold_interval": interval,
             "diagnostics": diagnostics,
             "substituted": list(substituted),
             "data_quality": _data_quality(shot, substituted),

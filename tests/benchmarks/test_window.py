@@ -1,22 +1,17 @@
-"""The layered window: its cost with the release, its convergence, opening and swell of panels.
-
-``./twin bench -k window`` prints the figures of docs/validation.md.
-"""
+"""The layered window: its cost with the release, its convergence, and those of many shots."""
 
 from __future__ import annotations
 
-from time import process_time
+import os
+from time import perf_counter, process_time
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from tests.support.panels import free_rise, panel_of, random_panels
+from tests.support.panels import panel_of, random_panels
 from twin_core import simulate, simulate_many
-from twin_core.results.opening import opened_at
-
-OPENINGS_S = (120.0, 180.0, 240.0, 300.0, 420.0)
-DENSITY = 26.0 * 1.15
-"""kg/m3 of a cyclopentane panel, that of the prototype in the decision."""
+from twin_core.scenario import SimulationOptions
+from twin_core.window_interval import window_interval
 
 
 @pytest.mark.parametrize("thickness_mm", [20.0, 50.0, 100.0])
@@ -43,26 +38,29 @@ def test_window_by_layers(layers: int, capsys: pytest.CaptureFixture[str]) -> No
         print(f"\n{layers} layers: {'; '.join(found)}")
 
 
-@pytest.mark.parametrize("thickness_mm", [20.0, 30.0, 55.0, 90.0])
-def test_window_of_panels(thickness_mm: float, capsys: pytest.CaptureFixture[str]) -> None:
-    packing = DENSITY / free_rise("WATER_CYCLOPENTANE")
-    result = simulate(panel_of(thickness_mm=thickness_mm, packing=packing))
-    swell = ", ".join(
-        f"{t:.0f} s {o.swell_mm:.2f} mm ({100 * o.swell_ratio:.1f} %)"
-        for t in OPENINGS_S
-        for o in (opened_at(result, t),)
-    )
-    with capsys.disabled():
-        print(
-            f"\ncyclopentane, {thickness_mm:.0f} mm: opens at {result.t_demold_min_s:.0f} s "
-            f"({result.demold_binding['earliest']}); swell when opened at {swell}"
-        )
-
-
 def test_windows_of_many_shots(capsys: pytest.CaptureFixture[str]) -> None:
+    """Layered windows with their release, and quick ones of the same shots."""
     shots = [panel_of(**arguments) for arguments in random_panels(100, seed=1)]
-    simulate_many(shots[:2])
-    start = process_time()
-    assert not simulate_many(shots).errors
+    quick = [
+        shot.model_copy(update={"simulation": SimulationOptions(dimension="0d")}) for shot in shots
+    ]
+    cores = len(os.sched_getaffinity(0))
+    words = []
+    for name, these in (("layered", shots), ("quick", quick)):
+        simulate_many(these[:2])
+        for workers in (1, cores):
+            start = perf_counter()
+            found = simulate_many(these, workers=workers)
+            took_s = perf_counter() - start
+            assert not found.errors
+            assert set(found["window"].tolist()) == {name}
+            words.append(f"{name} {len(these) / took_s:.0f} shots/s by {workers} of {cores} cores")
     with capsys.disabled():
-        print(f"\nlayered windows: {len(shots) / (process_time() - start):.0f} shots/s of one core")
+        print(f"\nwindows of many shots: {'; '.join(words)}")
+
+
+def test_interval_of_one_shot(benchmark: BenchmarkFixture) -> None:
+    """What run-sim adds for the interval; the agent computes it beside its shots."""
+    result = simulate(panel_of(thickness_mm=55.0))
+    found = benchmark.pedantic(window_interval, (result, 1), rounds=5, warmup_rounds=1)
+    assert found is not None

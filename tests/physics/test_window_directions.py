@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.panels import panel_of, random_panels
-from twin_core import Scenario, simulate_many
+from tests.support.panels import SYSTEMS, panel_of, random_panels
+from tests.support.scenarios import catalogue
+from twin_core import Scenario, simulate, simulate_many
 from twin_core.batch import BatchResult
+from twin_core.results.opening import opened_at
 
 PANELS = random_panels(100, seed=13)
 NOISE = 0.01
@@ -41,7 +43,7 @@ def both(change: dict[str, Any], quality: dict[str, Any]) -> tuple[BatchResult, 
     def part(rows: slice) -> BatchResult:
         figures = {name: values[rows] for name, values in ran.figures.items()}
         words = {name: values[rows] for name, values in ran.words.items()}
-        return BatchResult(figures, words, {}, ran.time_s, {})
+        return BatchResult(figures, words, {}, ran.time_s, {}, ran.release[rows])
 
     return part(slice(0, half)), part(slice(half, None))
 
@@ -104,3 +106,26 @@ def test_a_hotter_wall_makes_skin_and_cure_come_sooner() -> None:
     assert np.all(hot["t_tack_free_s"] <= base["t_tack_free_s"])
     assert not never_earlier(hot, base, "cure")
     assert not never_earlier(hot, base, "skin")
+
+
+def test_swell_falls_with_the_time_of_opening(lax: BatchResult) -> None:
+    for i, curve in enumerate(lax.release):
+        swell = curve[~np.isnan(curve[:, 0]), 1]
+        assert len(swell) > 2, PANELS[i]
+        assert np.all(np.diff(swell) <= 1e-3 * swell[:-1] + 1e-6), PANELS[i]
+
+
+@pytest.mark.parametrize("system_id", SYSTEMS)
+def test_a_thick_part_swells_more(system_id: str) -> None:
+    """90 mm beside 50 mm, in mm, whenever it is opened; packing and wall as they come."""
+    for packing, wall_C in ((1.1, 35.0), (1.3, 45.0), (1.5, 60.0)):
+        thin, thick = (simulate(panel_of(system_id, d, packing, wall_C)) for d in (50.0, 90.0))
+        assert thin.release is not None
+        for t in thin.release.opened_s[1::2]:
+            more, less = (opened_at(part, float(t)).swell_mm for part in (thick, thin))
+            assert more >= 0.999 * less - 1e-4, (packing, wall_C, t)
+
+
+def test_all_systems_are_among_the_panels() -> None:
+    assert {panel["system_id"] for panel in PANELS} == set(SYSTEMS)
+    assert set(catalogue()) - set(SYSTEMS) == {"R11_BASER_KHAKHAR_1994"}  # of an open cup
