@@ -195,7 +195,7 @@ class Prediction(Message):
     revision: Revision
     """Number of this prediction: larger than that of every earlier one of the shot."""
     status: Literal["predicted", "hold"]
-    """`hold`: no demolding time can be given; `diagnostics` say why."""
+    """`hold`: no demolding time can be given; `diagnostics` say why, or `window` is `none`."""
     poured_at: Timestamp
     """End of injection: all times in seconds count from here."""
     t_demold_min_s: float | None = None
@@ -209,6 +209,9 @@ class Prediction(Message):
     pressure_status: Literal["SAFE", "NEAR_LIMIT", "OVER_LIMIT"] | None = None
     defect_risk: Share | None = None
     binding: Binding = Binding()
+    window: Literal["layered", "quick", "none"] | None = None
+    """Model behind the window; `quick` does not tell skin from core; `none`: an open cup, which
+    nobody opens. Older versions did not send it."""
     shore_scale: Literal["A", "D"] | None = None
     """Scale of the hardnesses in `kpis`; older versions did not send it."""
     earliest_end: WindowEnd | None = None

@@ -142,7 +142,7 @@ def measured_section() -> Section:
         Text(
             (
                 "Files ",
-                Code(f"configs/validation/{MEASURED}"),
+                Code(MEASURED.replace("*", "NAME")),
                 " are compared here; ",
                 Code("configs/validation/README.md"),
                 " says their form. "

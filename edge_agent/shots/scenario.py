@@ -185,6 +185,7 @@ def predict(
             "pressure_status": result.pressure_status,
             "defect_risk": result.defect_risk,
             "binding": Binding(**result.demold_binding),
+            "window": result.window,
             "shore_scale": result.scenario.system.mechanics.shore,
             "earliest_end": _end(result.demold_ends["earliest"]),
             "latest_end": _end(result.demold_ends["latest"]),

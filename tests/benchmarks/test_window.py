@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from time import perf_counter, process_time
+from time import perf_counter
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
@@ -23,40 +23,37 @@ def test_window_of_one_shot(benchmark: BenchmarkFixture, thickness_mm: float) ->
 
 
 @pytest.mark.parametrize("layers", [12, 24, 32, 64])
-def test_window_by_layers(layers: int, capsys: pytest.CaptureFixture[str]) -> None:
-    found = []
-    for thickness_mm in (20.0, 50.0, 100.0):
-        base = panel_of(thickness_mm=thickness_mm, layers=layers)
-        result, start = simulate(base), process_time()
-        simulate(base)
-        cost_ms = 1e3 * (process_time() - start)
-        found.append(
-            f"{thickness_mm:.0f} mm {result.t_demold_min_s:.1f} s "
-            f"({result.demold_binding['earliest']}, {cost_ms:.1f} ms)"
-        )
-    with capsys.disabled():
-        print(f"\n{layers} layers: {'; '.join(found)}")
+def test_window_by_layers(benchmark: BenchmarkFixture, layers: int) -> None:
+    """Opening by number of layers, and the convergence that the default must have."""
+    shots = [panel_of(thickness_mm=d, layers=layers) for d in (20.0, 50.0, 100.0)]
+    found = [simulate(shot) for shot in shots]
+    benchmark.pedantic(simulate, (shots[1],), rounds=10, warmup_rounds=1)
+    words = ", ".join(f"{r.t_demold_min_s:.1f} s ({r.demold_binding['earliest']})" for r in found)
+    print(f"\n{layers} layers: 20, 50 and 100 mm open at {words}")
 
 
-def test_windows_of_many_shots(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("dimension", ["1d", "0d"])
+def test_windows_of_many_shots(benchmark: BenchmarkFixture, dimension: str) -> None:
     """Layered windows with their release, and quick ones of the same shots."""
-    shots = [panel_of(**arguments) for arguments in random_panels(100, seed=1)]
-    quick = [
-        shot.model_copy(update={"simulation": SimulationOptions(dimension="0d")}) for shot in shots
+    options = SimulationOptions.model_validate({"dimension": dimension})
+    shots = [
+        panel_of(**arguments).model_copy(update={"simulation": options})
+        for arguments in random_panels(100, seed=1)
     ]
-    cores = len(os.sched_getaffinity(0))
-    words = []
-    for name, these in (("layered", shots), ("quick", quick)):
-        simulate_many(these[:2])
-        for workers in (1, cores):
-            start = perf_counter()
-            found = simulate_many(these, workers=workers)
-            took_s = perf_counter() - start
-            assert not found.errors
-            assert set(found["window"].tolist()) == {name}
-            words.append(f"{name} {len(these) / took_s:.0f} shots/s by {workers} of {cores} cores")
-    with capsys.disabled():
-        print(f"\nwindows of many shots: {'; '.join(words)}")
+    simulate_many(shots[:2])
+    found = benchmark.pedantic(simulate_many, (shots,), {"workers": 1}, rounds=3)
+    assert not found.errors
+    kind = {"1d": "layered", "0d": "quick"}[dimension]
+    assert set(found["window"].tolist()) == {kind}
+    if benchmark.stats is not None:
+        rate, cores = len(shots) / benchmark.stats.stats.median, len(os.sched_getaffinity(0))
+        start = perf_counter()
+        simulate_many(shots)
+        all_rate = len(shots) / (perf_counter() - start)
+        print(
+            f"\n{kind} windows: {rate:.0f} shots/s on one core, {all_rate:.0f} shots/s on all "
+            f"{cores} cores of this machine"
+        )
 
 
 def test_interval_of_one_shot(benchmark: BenchmarkFixture) -> None:

@@ -154,7 +154,7 @@ def test_measured_panels_are_taken_up(tmp_path: Path, monkeypatch: pytest.Monkey
     ("text", "words"),
     [
         (OTHER + "thickness_mm,swell_mm\n1,1\n", "must name one of"),
-        (HEAD + "thickness_mm,density_kg_m3,wall_C,swell_mm\n5,3,4,1\n", "lacks the column opened_s"),
+        (HEAD + "thickness_mm,density_kg_m3,wall_C,swell_mm\n5,3,4,1\n", "the column opened_s"),
         (HEAD + "thickness_mm,density_kg_m3,wall_C\n5,3,4\n", "lacks the column one of swell_mm"),
         (HEAD + "thickness_mm,swell_mm\n1,x\n", "cannot be read as a table of numbers"),
     ],

@@ -11,11 +11,14 @@ from click.testing import CliRunner, Result
 
 from edge_agent.cli.run_sim import command
 from edge_agent.report.operator import operator_answer
+from edge_agent.report.shot_tables import interval_words
 from tests.support.scenarios import CONFIGS, SCENARIO_FILES, run
 from twin_core import load_scenario
 from twin_core.results.result import CSV_COLUMNS, SERIES
+from twin_core.window_interval import window_interval
 
 PANEL = str(CONFIGS / "scenarios" / "panel_packed.yaml")
+CUP = str(CONFIGS / "scenarios" / "cup_25C_system_r1.yaml")
 USE_CASE_1 = str(CONFIGS / "scenarios" / "use_case_1.yaml")
 
 KPI_ROWS = """quality_status pressure_status t_demold_min_s t_demold_opt_s t_demold_max_s p_max
@@ -59,7 +62,10 @@ def test_json_is_alone_on_stdout_and_complete() -> None:
     result = run_sim("--scenario", PANEL, "--output", "json")
     assert result.stderr == ""
     found = json.loads(result.stdout, parse_constant=pytest.fail)
-    assert found == json.loads(json.dumps(run("panel_packed").as_dict()))
+    interval = window_interval(run("panel_packed"))
+    assert interval is not None
+    expected = run("panel_packed").as_dict() | {"demold_interval": interval.as_dict()}
+    assert found == json.loads(json.dumps(expected))
     for name in SERIES:
         assert len(found[name]) == len(found["time_s"])
 
@@ -112,7 +118,27 @@ def test_quality_file_overrides_field_by_field(tmp_path: Path) -> None:
 
 def test_operator_gets_a_plain_answer() -> None:
     text = run_sim("-s", PANEL, "--mode", "operator").stdout
-    assert text.splitlines() == operator_answer(run("panel_packed"))
+    result = run("panel_packed")
+    assert text.splitlines() == operator_answer(result, interval=window_interval(result))
+    assert "Not sure: between" in text
+    assert (
+        f"for {len(result.scenario.system.assumed())} numbers of the material are assumed" in text
+    )
+
+
+def test_a_cup_has_no_interval() -> None:
+    cup = ("-s", CUP)
+    assert json.loads(run_sim(*cup, "--output", "json").stdout)["demold_interval"] is None
+    assert "Not sure" not in run_sim(*cup, "--mode", "operator").stdout
+    assert "Interval" not in run_sim(*cup).stdout
+
+
+def test_the_table_names_the_interval_and_what_moves_it() -> None:
+    text = " ".join(run_sim("-s", PANEL).stdout.split())
+    interval = window_interval(run("panel_packed"))
+    assert interval is not None
+    assert interval_words(interval) in text
+    assert f"of {interval.assumed_count} assumed" in text
 
 
 @pytest.mark.parametrize("option", ["--save-json", "--export-csv"])
