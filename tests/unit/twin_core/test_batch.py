@@ -95,3 +95,24 @@ def test_empty_and_mixed_requests_are_refused() -> None:
     with pytest.raises(InputError, match=r"one quality\.t_cycle_max_s"):
         simulate_many(shots, profiles=True)
     assert len(simulate_many(shots)) == 2
+
+
+def test_windows_say_their_kind_and_what_the_part_does() -> None:
+    deep = panel(1.15)
+    quick = changed(deep, simulation={"dimension": "0d"})
+    batch = simulate_many([deep, quick, scenario("cup_25C_system_r1")])
+    assert batch["window"].tolist() == ["layered", "quick", "none"]
+    for i, shot in enumerate((deep, quick)):
+        one = simulate(shot)
+        assert one.window == batch["window"][i]
+        for end, part in (("min", one.swell_at_min), ("opt", one.swell_at_opt)):
+            for name in ("swell_mm", "swell_ratio", "shrink_mm", "shrink_ratio"):
+                what, _, unit = name.partition("_")
+                found = batch[f"{what}_at_{end}_{unit}"][i]
+                assert found == pytest.approx(part[name], rel=0.01, abs=1e-4), name
+        assert one.release is not None
+        assert 1e3 * batch.release[i, :, 2] == pytest.approx(
+            one.release.swell_mm, rel=0.01, abs=1e-4
+        )
+    assert np.isnan(batch["swell_at_min_mm"][2])
+    assert np.isnan(batch.release[2]).all()
