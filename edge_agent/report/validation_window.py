@@ -169,8 +169,8 @@ def compared_rows(name: str, published: Published) -> list[tuple[Words, ...]]:
     heads = dict(line.partition(": ")[::2] for line in published.head if ": " in line)
     system = heads.get("system", "")
     if system not in shipped():
-        known = ", ".join(shipped())
-        raise InputError(f"{name}: a comment line '# system: ID' must name one of {known}")
+        systems = ", ".join(shipped())
+        raise InputError(f"{name}: a comment line '# system: ID' must name one of {systems}")
     needed = ("thickness_mm", "density_kg_m3", "wall_C")
     lacking = [column for column in needed if column not in published.columns]
     quantities = [column for column in COMPARED if column in published.columns]
