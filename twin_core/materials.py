@@ -29,6 +29,11 @@ class _Optional(_Part):
         return {} if raw is None else raw
 
 
+def _assumed(value: float, unit: str, source: str) -> Parameter:
+    """Number of every system that does not give its own."""
+    return Parameter(value=value, unit=unit, kind="assumed", source=source)
+
+
 class Components(_Part):
     """Polyol blend and isocyanate as a data sheet gives them; index follows from the masses."""
 
@@ -177,8 +182,12 @@ class Gel(_Optional):
     transfer_decay_width: Annotated[Parameter, In("1", gt=0, le=1)] | None = None
     """Past gel, gas transfer falls as exp(-(X - X_gel)/width); left out: it does not fall."""
     tack_free_margin: Annotated[Parameter, In("1", gt=0, lt=1)] | None = None
-    """Share of the OH left at gel that has reacted when the foam no longer sticks; left out: 0.2
-    (assumed)."""
+    """Share of the OH that can still react at gel which has reacted at the surface when it no
+    longer sticks; left out: 0.2 (assumed)."""
+    surface_warmth: Annotated[Parameter, In("1", ge=0, le=1)] = _assumed(
+        0.5, "1", "a half space that cools by 5 to 10 W/m2/K keeps 0.3 to 0.6 after 100 s"
+    )
+    """Of a cup: warmth of the surface over the air as a share of that of the core."""
 
 
 class Foaming(_Optional):
@@ -201,7 +210,7 @@ class Rheology(_Part):
 
 
 class Mechanics(_Part):
-    """Cell-wall properties for Gibson-Ashby and the hardness proxy."""
+    """Cell-wall properties for Gibson-Ashby, the network past gel, and the hardness proxy."""
 
     E_solid: Annotated[Parameter, In("Pa", gt=0)]
     strength_solid: Annotated[Parameter, In("Pa", gt=0)]
@@ -213,6 +222,34 @@ class Mechanics(_Part):
     T_glass_cured: Annotated[Parameter, In("K", gt=100, le=700)]
     hardness_scale: Annotated[Parameter, In("1", gt=0, le=1e3)]
     """Product factor of the Shore proxy; 1 until it is fitted to the product."""
+    shore: Literal["A", "D"] = "A"
+    """Scale of the product's Shore values. The proxy is a relation for Shore A; on the D scale
+    ``hardness_scale`` has to be fitted."""
+    face_strength: Annotated[Parameter, In("1", ge=0, le=1)] = Parameter(
+        value=0.31,
+        unit="1",
+        kind="fitted",
+        source="compressive strengths of rigid foams as suppliers give them, docs/validation.md",
+    )
+    """Share of the stress of its cell faces that a foam bears before they fold."""
+    rubbery_share: Annotated[Parameter, In("1", gt=0, le=1)] = _assumed(
+        0.01,
+        "1",
+        "3 rho R T/M_c with 600 g/mol between junctions is 18 MPa, a hundredth of E_solid",
+    )
+    """Stiffness above the glass transition relative to below."""
+    rubbery_strength_share: Annotated[Parameter, In("1", gt=0, le=1)] = _assumed(
+        0.2, "1", "a foam of so tight a rubber tears at a strain of some 30 per cent"
+    )
+    relaxation_shift: Annotated[Parameter, In("K", ge=0, le=100)] = _assumed(
+        25.0, "K", "two to three decades of time between a modulus of seconds and one of minutes"
+    )
+    """How much lower the glass transition lies for a load that lasts minutes."""
+    glass_width: Annotated[Parameter, In("K", gt=0, le=100)] = _assumed(
+        15.0,
+        "K",
+        "half width of the step of the modulus; cross-linked PU goes over some 30 to 60 K",
+    )
 
 
 SHEET = {

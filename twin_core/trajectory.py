@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from twin_core.arrays import Array, Parameters, stacked
 from twin_core.backends import backend
-from twin_core.models import observe, problem
+from twin_core.models import observe, problem, skin
 from twin_core.models import state as s
 from twin_core.models.limits import limits_record
 from twin_core.models.part_properties import PART, part
@@ -47,8 +47,16 @@ class Prepared:
 
 
 def layers_of(scenario: Scenario) -> int:
-    """Layers of the model: 1 in 0D."""
-    return 1 if scenario.simulation.dimension == "0d" else scenario.simulation.layers
+    """Layers of the model: 1 in 0D and in a cup."""
+    lump = scenario.simulation.dimension == "0d" or scenario.mold.open
+    return 1 if lump else scenario.simulation.layers
+
+
+def window_kind(scenario: Scenario) -> str:
+    """``layered``; ``quick`` of one layer, which does not tell skin from core; ``none``: a cup."""
+    if scenario.mold.open:
+        return "none"
+    return "quick" if layers_of(scenario) == 1 else "layered"
 
 
 @dataclass(frozen=True)
@@ -124,6 +132,14 @@ class Trajectory:
     def X_OH(self) -> Array:
         """Mean conversion of the hydroxyl groups that are mixed."""
         return self.observables[:, s.X_]
+
+    @cached_property
+    def X_surface(self) -> Array:
+        """Conversion of the hydroxyl at the less cured surface; on the grid of the analysis."""
+        found = np.empty(len(self.t_s))
+        p, c = self.problem.parameters[0], self.shot.limits[0]
+        skin.surface(self.t_s, self.y, len(self.t_s), p, c, found)
+        return found
 
     @property
     def alpha(self) -> Array:

@@ -14,12 +14,15 @@ if TYPE_CHECKING:
     from edge_agent.inference.offline import Offline
     from edge_agent.report.measured import Measured
     from twin_core import Scenario, SimulationResult
+    from twin_core.results.opening import Opening
+    from twin_core.window_interval import WindowInterval
 
 EXAMPLE = """\b
 Examples:
   pur-mold-twin run-sim --scenario use_case_1
   pur-mold-twin run-sim -s shot.yaml --mode operator
   pur-mold-twin run-sim -s shot.yaml -y SYSTEM_M1 --save-json shot.json
+  pur-mold-twin run-sim -s shot.yaml --demold-at 240
   pur-mold-twin run-sim -s shot.yaml --samples 500
   pur-mold-twin run-sim -s shot.yaml --report shot.html --measured logs/17
   pur-mold-twin run-sim -s shot.yaml --with-ml --models var/models
@@ -37,7 +40,11 @@ File = click.Path(path_type=Path)
 @click.option("-c", "--systems", type=File, help="File or folder of systems. [default: catalogue]")
 @click.option("-q", "--quality", type=File, help="YAML file; its fields override the quality.")
 @click.option("--backend", help="Solver. [default: the scenario's, manual]")
-@click.option("--dimension", help="Model: 0d or 1d. [default: the scenario's, 0d]")
+@click.option("--dimension", help="Model: 0d or 1d. [default: the scenario's, 1d]")
+@click.option(
+    "--demold-at", type=float, metavar="S",
+    help="Also follow the part that is opened then, until it is cold: swell and shrink.",
+)  # fmt: skip
 @click.option(
     "--output", type=click.Choice(["json", "table"]), default="table", show_default=True,
     help="What to print; json has all arrays.",
@@ -79,6 +86,7 @@ def command(
     quality: Path | None,
     backend: str | None,
     dimension: str | None,
+    demold_at: float | None,
     output: str,
     mode: str,
     save_json: Path | None,
@@ -109,28 +117,30 @@ def command(
             _monte_carlo(loaded, samples, varied, output, export_csv)
             return
         result = simulate(loaded, backend)
+        opening = None if demold_at is None else _opened(result, demold_at)
+        interval = _interval(result)
         log = _logged(measured, result)
         found = _corrected(result, models) if with_ml else None
         if save_json is not None:
-            write_file(save_json, _as_json(result, found))
+            write_file(save_json, _as_json(result, found, opening, interval))
         if export_csv is not None:
             write_file(export_csv, _as_csv(result))
         if report is not None:
-            write_file(report, _as_report(result, log, found, report.suffix))
+            write_file(report, _as_report(result, log, found, interval, report.suffix))
     except SolverError as error:
         fail(type(error)(f"{scenario}: {error}", hint=error.hint))
     except TwinError as error:
         fail(error)
     if output == "json":
-        click.echo(_as_json(result, found), nl=False)
+        click.echo(_as_json(result, found, opening, interval), nl=False)
     elif mode == "operator":
         from edge_agent.report.operator import operator_answer
 
-        click.echo("\n".join(operator_answer(result, found)))
+        click.echo("\n".join(operator_answer(result, found, opening, interval)))
     else:
         from edge_agent.cli.shot_tables import print_tables
 
-        print_tables(result, log, found)
+        print_tables(result, log, found, opening, interval)
 
 
 def _monte_carlo(
@@ -199,18 +209,42 @@ def _corrected(result: SimulationResult, models: Path) -> Offline:
 
 
 def _as_report(
-    result: SimulationResult, measured: Measured | None, learned: Offline | None, suffix: str
+    result: SimulationResult,
+    measured: Measured | None,
+    learned: Offline | None,
+    interval: WindowInterval | None,
+    suffix: str,
 ) -> str:
     from edge_agent.report.files import page_text
     from edge_agent.report.shot import shot_page
 
-    return page_text(shot_page(result, measured, learned), suffix)
+    return page_text(shot_page(result, measured, learned, interval), suffix)
 
 
-def _as_json(result: SimulationResult, learned: Offline | None) -> str:
+def _opened(result: SimulationResult, demold_at: float) -> Opening:
+    from twin_core.results.opening import opened_at
+
+    return opened_at(result, demold_at)
+
+
+def _interval(result: SimulationResult) -> WindowInterval | None:
+    from twin_core.window_interval import window_interval
+
+    return window_interval(result)
+
+
+def _as_json(
+    result: SimulationResult,
+    learned: Offline | None,
+    opening: Opening | None,
+    interval: WindowInterval | None,
+) -> str:
     import json
 
     fields = result.as_dict() | ({} if learned is None else learned.as_dict())
+    if opening is not None:
+        fields["opening"] = opening.figures()
+    fields["demold_interval"] = None if interval is None else interval.as_dict()
     lines = [
         f"  {json.dumps(name)}: {json.dumps(value, allow_nan=False)}"
         for name, value in fields.items()

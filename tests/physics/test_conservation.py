@@ -86,7 +86,8 @@ def test_adiabatic_peak_of_the_open_cup() -> None:
 
 def test_compiled_and_plain_model_agree() -> None:
     """Machine code and a plain second writing of the equations, at states all along two shots."""
-    for base in (panel(1.15), scenario("baser_khakhar_1994_r11")):
+    lump = changed(panel(1.15), simulation={"dimension": "0d"})
+    for base in (lump, scenario("baser_khakhar_1994_r11")):
         ran = integrate(base)[0]
         ode, gel = ran.problem, ran.events["gel"]
         states = ran.y[(ran.t_s < 0.9 * gel)][::7]  # the first mode

@@ -29,6 +29,7 @@ from twin_core.data_sheet import (
 )
 from twin_core.errors import InputError, TwinError
 from twin_core.materials import MaterialSystem
+from twin_core.models.limits import past_gel
 from twin_core.mold import Mold
 from twin_core.results.kpi import Kpis
 from twin_core.scenario import Scenario, SimulationOptions
@@ -254,13 +255,13 @@ def _by_scan(
 
 
 def _tack_free(cup: CupTest, system: MaterialSystem) -> MaterialSystem | None:
-    """The margin is the conversion that the foam has at the sheet's time."""
+    """The margin is the conversion that the surface of the cup has at the sheet's time."""
     target = cup.targets["t_tack_free_s"]
     run = integrate(cup.scenario(system))[0]
-    X_gel = run.setup.X_gel
-    if X_gel >= 1.0:
+    X_gel, reach = run.setup.X_gel, past_gel(run.setup, 1.0)
+    if X_gel >= reach:
         return None
-    margin = (float(np.interp(target, run.t_s, run.X_OH)) - X_gel) / (1.0 - X_gel)
+    margin = (float(np.interp(target, run.t_s, run.X_surface)) - X_gel) / (reach - X_gel)
     if not 0.0 < margin < 1.0:
         return None
     return TACK_FREE.turn(system, margin / TACK_FREE.start(system))

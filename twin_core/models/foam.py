@@ -10,9 +10,11 @@ from twin_core.physics import blowing, gas, kinetics
 from twin_core.units import M_CO2_KG_PER_MOL
 
 R1, R2, TO_CO2, TO_AGENT, HEAT, CAPACITY, V_LIQUID, N_CELLS, V_FOAM, DV_LIQUID, MASS = range(11)
-FOAM_COLUMNS = 11
+K_CO2, K_AGENT = 11, 12
+FOAM_COLUMNS = 13
 """What ``foam`` writes: rates [mol/s], heat without conduction [W], heat capacity [J/K], volumes
-[m3], gas in the cells [mol], rate of the liquid volume [m3/s], mass [kg]."""
+[m3], gas in the cells [mol], rate of the liquid volume [m3/s], mass [kg]; then how fast the gases
+leave solution [1/s]."""
 
 
 @compiled
@@ -24,16 +26,10 @@ def volumes(CO2: float, BA: float, p: Any) -> tuple[float, float]:
 
 
 @compiled
-def foam(
-    t: float, OH: float, W: float, CO2: float, BA: float, T: float, P: float, p: Any, out: Array
-) -> None:
-    """Everything about a layer that its own state and the pressure decide, into ``out``."""
+def reaction_rates(OH: float, W: float, T: float, V_liquid: float, p: Any) -> tuple[float, float]:
+    """Isocyanate with hydroxyl and with water [mol/s]."""
     X = 1.0 - OH / p.n_OH0
     n_NCO = p.n_NCO0 - (p.n_OH0 - OH) - 2.0 * (p.n_W0 - W)
-    CO2_liquid = p.n_W0 - W - CO2
-    BA_liquid = p.n_BA0 - BA
-    V_liquid, n_cells = volumes(CO2, BA, p)
-
     mobile = 1.0
     if p.glass_beta > 0.0:
         mobile = kinetics.diffusion_factor(
@@ -47,12 +43,27 @@ def foam(
     r2 = 0.0
     if p.A2 > 0.0:
         r2 = mobile * kinetics.water_rate(p.A2, p.E2, T, W, n_NCO, p.n_NCO0)
+    return r1, r2
+
+
+@compiled
+def foam(
+    t: float, OH: float, W: float, CO2: float, BA: float, T: float, P: float, p: Any, out: Array
+) -> None:
+    """Everything about a layer that its own state and the pressure decide, into ``out``."""
+    X = 1.0 - OH / p.n_OH0
+    CO2_liquid = p.n_W0 - W - CO2
+    BA_liquid = p.n_BA0 - BA
+    V_liquid, n_cells = volumes(CO2, BA, p)
+
+    r1, r2 = reaction_rates(OH, W, T, V_liquid, p)
 
     activity = blowing.bubble_area_factor(n_cells, p.n_nuclei)
     activity *= blowing.nucleation_factor(t, p.t_nucleation)
     activity *= blowing.gel_slowdown(X, p.X_gel, p.gel_width)
     share = p.retention * P / n_cells
     to_co2 = 0.0
+    out[K_CO2], out[K_AGENT] = p.k_CO2 * activity, p.k_agent * activity
     if p.k_CO2 > 0.0:
         V_polymer = V_liquid - BA_liquid * p.M_agent / p.rho_agent
         to_co2 = blowing.co2_transfer(

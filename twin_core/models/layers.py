@@ -44,21 +44,27 @@ def all_foam(t: float, y: Array, many: int | None, P: float, p: Any, work: Array
 
 @compiled
 def _heat_flows(y: Array, many: int | None, V_all: float, p: Any, work: Array, q: Array) -> None:
-    """Heat across each face from wall 1 to wall 2 [W], positive towards wall 2; ``q`` (n + 1,)."""
+    """Heat across each face from wall 1 to wall 2 [W], positive towards wall 2; ``q`` (n + 1,).
+
+    Of a symmetric part (two ``sides``) the layers are one half, with both walls at its face.
+    """
     n = s.count(many)
-    half = 0.5 * p.area * min(1.0, V_all / p.V_mold)
+    half = 0.5 * p.sides * p.area * min(1.0, V_all / p.V_mold)
+    thickness = p.thickness / p.sides
     before, T_before = 0.0, y[s.LAYER_STATES * n + s.WALL_1]
     for i in range(n):
         V_layer = work[i, f.V_FOAM]
         k = thermal.foam_conductivity(work[i, f.MASS] / V_layer)
-        resistance = 0.5 * p.thickness * p.share[i] * V_layer / (V_all * k)
+        resistance = 0.5 * thickness * p.share[i] * V_layer / (V_all * k)
         T_here = y[s.LAYER_STATES * i + s.T]
         if i == 0:
             q[i] = p.wall_factor * half * (T_before - T_here) / resistance
         else:
             q[i] = half * (T_before - T_here) / (before + resistance)
         before, T_before = resistance, T_here
-    q[n] = p.wall_factor * half * (T_before - y[s.LAYER_STATES * n + s.WALL_2]) / before
+    q[n] = 0.0
+    if p.sides < 2.0:
+        q[n] = p.wall_factor * half * (T_before - y[s.LAYER_STATES * n + s.WALL_2]) / before
 
 
 @compiled
@@ -113,8 +119,9 @@ def assemble(
     if p.area > 0.0:
         to_mold = q[n] - q[0]
     if p.C_mold > 0.0:
-        dy[end + s.WALL_1] = _wall_rate(-q[0], y[end + s.WALL_1], p.T_heater_1, p)
-        dy[end + s.WALL_2] = _wall_rate(q[n], y[end + s.WALL_2], p.T_heater_2, p)
+        to_second = q[n] if p.sides < 2.0 else -0.5 * q[0]
+        dy[end + s.WALL_1] = _wall_rate(-q[0] / p.sides, y[end + s.WALL_1], p.T_heater_1, p)
+        dy[end + s.WALL_2] = _wall_rate(to_second, y[end + s.WALL_2], p.T_heater_2, p)
     dy[end + s.AIR] = -vented
     dy[end + s.Q_WALL] = to_mold
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from twin_core.arrays import Array, Parameters
 from twin_core.compiled import allocating, compiled, copy
+from twin_core.models import derivatives, layers
 from twin_core.models import foam as f
-from twin_core.models import layers
 from twin_core.models import state as s
 from twin_core.units import M_CO2_KG_PER_MOL, R_J_PER_MOL_K
 
@@ -62,6 +62,8 @@ class Space(NamedTuple):
     trial: Array
     q: Array
     """(layers + 1,), heat across the faces."""
+    stack: Array
+    """(layers, ``derivatives.STACK``)."""
     changed: Array
     """(states,), a derivative."""
     local: Array
@@ -91,6 +93,7 @@ def space(ns: int) -> Space:
         np.empty((n, f.FOAM_COLUMNS)),
         np.empty((n, f.FOAM_COLUMNS)),
         np.zeros(n + 1),
+        np.empty((n, derivatives.STACK)),
         np.empty(ns),
         np.zeros((n, AMOUNTS, s.LAYER_STATES)),
         np.zeros((nb, ns)),
@@ -114,9 +117,34 @@ def differentiate(
     ``dy`` and ``space.work`` are those of this state.
     """
     n = s.count(many)
-    nb, ns = n + s.TAIL_STATES, y.size
+    ns = y.size
     work, trial, q, changed = space.work, space.trial, space.q, space.changed
     local, border, by_pressure = space.local, space.border, space.by_pressure
+    if n > 1 and p.area > 0.0:
+        derivatives.columns(
+            t, y, n, P, p, scale, DIFFERENCE, SMALLEST, work, trial[0], q, space.stack, local,
+            border,
+        )  # fmt: skip
+    else:
+        _by_whole(t, y, dy, many, P, p, scale, space)
+    if p.is_open <= 0.0:
+        d = DIFFERENCE * P
+        layers.all_foam(t, y, many, P + d, p, trial)
+        layers.assemble(y, many, P + d, p, trial, q, changed)
+        for at in range(ns):
+            by_pressure[at] = (changed[at] - dy[at]) / d
+    pressure_gradient(y, many, P, p, space.gradient)
+
+
+@compiled
+def _by_whole(
+    t: float, y: Array, dy: Array, many: int | None, P: float, p: Any, scale: Array, space: Space
+) -> None:
+    """As ``derivatives.columns``, with the whole stack evaluated for each column."""
+    n = s.count(many)
+    nb, ns = n + s.TAIL_STATES, y.size
+    work, trial, q, changed = space.work, space.trial, space.q, space.changed
+    local, border = space.local, space.border
     for i in range(n):
         copy(work[i], trial[i])
     for column in range(ns - 2):  # air acts through the pressure alone, the heat on nothing
@@ -137,13 +165,6 @@ def differentiate(
                 local[i, row, column % s.LAYER_STATES] = (changed[at] - dy[at]) / d
             copy(work[i], trial[i])
         y[column] = kept
-    if p.is_open <= 0.0:
-        d = DIFFERENCE * P
-        layers.all_foam(t, y, many, P + d, p, trial)
-        layers.assemble(y, many, P + d, p, trial, q, changed)
-        for at in range(ns):
-            by_pressure[at] = (changed[at] - dy[at]) / d
-    pressure_gradient(y, many, P, p, space.gradient)
 
 
 @compiled

@@ -59,13 +59,14 @@ def observe_row(y: Array, p: Any, out: Array) -> None:
         BA_T += share * p.retention * BA * T
         CO2_all += share * p.retention * CO2
         # the part of this layer's mass within the skin of either side
-        in_skin = max(0.0, min(edge + share, s.SKIN_SHARE) - edge)
-        in_skin += max(0.0, edge + share - max(edge, 1.0 - s.SKIN_SHARE))
+        in_skin = max(0.0, min(edge + share, p.sides * s.SKIN_SHARE) - edge)
+        if p.sides < 2.0:
+            in_skin += max(0.0, edge + share - max(edge, 1.0 - s.SKIN_SHARE))
         in_skin = min(in_skin, share)
         skin_mass += in_skin * m
         skin_V += in_skin * V
         edge += share
-        if i == n // 2:
+        if i == s.middle(n, p):
             out[s.T_CORE_] = T
             out[s.RHO_CORE_] = m / V
     air_T = y[end + s.AIR] * p.air_in_box * p.T_air if p.is_open <= 0.0 else 0.0
@@ -79,7 +80,9 @@ def observe_row(y: Array, p: Any, out: Array) -> None:
     out[s.ALPHA_] = alpha
     out[s.ALPHA_MIN_] = alpha_min
     out[s.T_MOLD_] = 0.5 * (y[end + s.WALL_1] + y[end + s.WALL_2])
-    out[s.T_WALL_] = max(y[s.T], y[end - s.LAYER_STATES + s.T])
+    out[s.T_WALL_] = y[s.T]
+    if p.sides < 2.0:
+        out[s.T_WALL_] = max(y[s.T], y[end - s.LAYER_STATES + s.T])
     out[s.RHO_SKIN_] = skin_mass / skin_V
     out[s.P_AIR_] = R_J_PER_MOL_K * (nuclei_T + air_T) * per_nT
     out[s.P_CO2_] = R_J_PER_MOL_K * CO2_T * per_nT

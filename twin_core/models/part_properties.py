@@ -34,6 +34,33 @@ def cure_at_gel(y: Array, p: Any) -> float:
 
 
 @compiled
+def collapse_stress(rho: float, alpha: float, alpha_gel: float, T: float, c: Any) -> float:
+    """Stress [Pa] that a layer bears for minutes.
+
+    Long chains between junctions stretch further before they break, by the root of their length:
+    strength falls with the root of the stiffness of the network (assumed).
+    """
+    cure = mechanics.cure_factor(
+        alpha, alpha_gel, T, 0.5 * c.cure_exponent, c.T_glass_uncured, c.T_glass_cured,
+        c.rubbery_strength_share, c.relaxation_shift, c.glass_width,
+    )  # fmt: skip
+    return mechanics.strength(
+        rho, cure, c.strength_solid, c.rho_solid, c.strut_fraction, c.face_strength
+    )
+
+
+@compiled
+def hardness_of(rho: float, alpha: float, alpha_gel: float, T: float, c: Any) -> float:
+    """Shore proxy of a layer: a reading takes a second, so the transition is not shifted."""
+    cure = mechanics.cure_factor(
+        alpha, alpha_gel, T, c.cure_exponent, c.T_glass_uncured, c.T_glass_cured,
+        c.rubbery_share, 0.0, c.glass_width,
+    )  # fmt: skip
+    E = mechanics.modulus(rho, cure, c.E_solid, c.rho_solid, c.strut_fraction)
+    return mechanics.shore_proxy(E, c.hardness_scale)
+
+
+@compiled
 def part_row(y: Array, p: Any, P: float, c: Any, alpha_gel: float, out: Array) -> None:
     """``PART`` of one state at pressure ``P``; ``c`` is a record of limits."""
     n = s.layer_count(y.size)
@@ -44,21 +71,19 @@ def part_row(y: Array, p: Any, P: float, c: Any, alpha_gel: float, out: Array) -
         V_liquid, n_cells = f.volumes(CO2, BA, p)
         V = gas.foam_volume(n_cells, T, P, V_liquid)
         rho = observe.foam_mass(CO2, BA, p) / V
+        alpha = observe.degree_of_cure(OH, W, p)
         cure = mechanics.cure_factor(
-            observe.degree_of_cure(OH, W, p), alpha_gel, T, c.cure_exponent,
-            c.T_glass_uncured, c.T_glass_cured,
+            alpha, alpha_gel, T, c.cure_exponent, c.T_glass_uncured, c.T_glass_cured,
+            c.rubbery_share, c.relaxation_shift, c.glass_width,
         )  # fmt: skip
         E = mechanics.modulus(rho, cure, c.E_solid, c.rho_solid, c.strut_fraction)
         least = min(least, cure)
-        weakest = min(
-            weakest,
-            mechanics.strength(rho, cure, c.strength_solid, c.rho_solid, c.strut_fraction),
-        )
+        weakest = min(weakest, collapse_stress(rho, alpha, alpha_gel, T, c))
         thickness += p.share[i] * V
         soft += p.share[i] * V / max(E, 1e-9 * c.E_solid)
-        if i == 0 or i == n - 1:
-            hardness = min(hardness, mechanics.shore_proxy(E, c.hardness_scale))
-        if i == n // 2:
+        if i == 0 or (i == n - 1 and p.sides < 2.0):
+            hardness = min(hardness, hardness_of(rho, alpha, alpha_gel, T, c))
+        if i == s.middle(n, p):
             out[VISCOSITY_] = rheology.viscosity(
                 1.0 - OH / p.n_OH0, T, p.X_gel, c.eta_A, c.eta_E, c.eta_a, c.eta_b
             )
@@ -85,8 +110,4 @@ def part(
 @compiled
 def hardness_24h(rho: float, alpha_gel: float, mixed: float, c: Any) -> float:
     """Shore proxy after 24 h: all that is mixed has cured, at ambient temperature (assumed)."""
-    cure = mechanics.cure_factor(
-        mixed, alpha_gel, c.T_ambient, c.cure_exponent, c.T_glass_uncured, c.T_glass_cured
-    )
-    E = mechanics.modulus(rho, cure, c.E_solid, c.rho_solid, c.strut_fraction)
-    return mechanics.shore_proxy(E, c.hardness_scale)
+    return hardness_of(rho, mixed, alpha_gel, c.T_ambient, c)

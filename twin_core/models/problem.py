@@ -32,6 +32,12 @@ def graded_shares(n: int) -> Array:
     return np.asarray(np.diff(0.5 * (1.0 - np.cos(np.pi * np.arange(n + 1) / n))))
 
 
+def is_symmetric(setup: Setup, n_layers: int) -> bool:
+    """True where half of the part stands for all of it: walls alike, an even number of layers."""
+    alike = len(set(setup.T_mold_K)) == len(set(setup.T_heater_K)) == 1
+    return alike and n_layers % 2 == 0 and not setup.mold.open
+
+
 def problem(setup: Setup, t_end_s: float, n_layers: int = 1) -> OdeProblem:
     """The ODE problem of one shot; one layer is the 0D model.
 
@@ -39,8 +45,9 @@ def problem(setup: Setup, t_end_s: float, n_layers: int = 1) -> OdeProblem:
         InputError: the liquid does not fit into the cavity.
     """
     parameters = parameter_record(setup, n_layers)
-    y0 = initial_state(setup, parameters, n_layers)
-    scale = scales(setup, parameters, n_layers)
+    computed = n_layers // int(parameters["sides"][0])
+    y0 = initial_state(setup, parameters, computed)
+    scale = scales(setup, parameters, computed)
 
     def dense(t: float, y: Array, p: Parameters, out: Array) -> None:
         jacobian(t, y, p, scale, out)
@@ -86,9 +93,14 @@ def parameter_record(setup: Setup, n_layers: int) -> Parameters:
     numbers["V_foam0"] = V_foam0
     numbers |= _place(setup, V_foam0)
     numbers["wall_factor"] = SLAB_MODE if n_layers == 1 else 1.0
+    sides = 2 if is_symmetric(setup, n_layers) else 1
+    numbers["sides"] = float(sides)
     values = np.zeros(s.PARAMETERS.itemsize // 8)
     values[: len(s.NUMBERS)] = [numbers.get(name, 0.0) for name in s.NUMBERS]
-    values[len(s.NUMBERS) : len(s.NUMBERS) + n_layers] = graded_shares(n_layers)
+    shares = graded_shares(n_layers)
+    if sides == 2:
+        shares = 2.0 * shares[: n_layers // 2]
+    values[len(s.NUMBERS) : len(s.NUMBERS) + len(shares)] = shares
     record = values.view(s.PARAMETERS)
     for law in s.LAWS:
         record[law] = int(numbers.get(law, 0.0))

@@ -11,6 +11,8 @@ balances hold by construction.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from twin_core.arrays import Array
@@ -51,7 +53,8 @@ _NUMBERS = """
     m_liquid rho_liquid c_liquid n_nuclei V_foam0 henry k_CO2 c_CO2
     k_agent M_agent rho_agent c_agent_l c_agent_g latent s_a s_b s_c s_d
     is_open P_ambient V_mold V_box air_in_box T_air n_air0 vent_area vent_discharge vent_open
-    area thickness wall_factor cup_loss C_mold UA_ambient T_ambient UA_heater T_heater_1 T_heater_2
+    area thickness sides wall_factor cup_loss C_mold UA_ambient T_ambient UA_heater
+    T_heater_1 T_heater_2
 """
 LAWS = ("gelling_law", "solubility_law")
 PARAMETERS = np.dtype(
@@ -63,7 +66,8 @@ PARAMETERS = np.dtype(
 )
 NUMBERS = tuple(name for name in PARAMETERS.names or () if name != "share")
 """Parameters of the right-hand side: ``NUMBERS`` (``LAWS`` are whole) and ``share``, mass shares of
-the layers from wall to wall. ``V_box, air_in_box, vent_open`` are the mode of the shot."""
+the layers from wall to wall. ``V_box, air_in_box, vent_open`` are the mode of the shot. ``sides``:
+2 where walls alike make a symmetric part, and the layers are one half of it; else 1."""
 
 
 @compiled
@@ -72,6 +76,14 @@ def count(many: int | None) -> int:
     if many is None:
         return 1
     return many
+
+
+@compiled
+def middle(n: int, p: Any) -> int:
+    """Number of the layer in the middle of the part."""
+    if p.sides > 1.0:
+        return n - 1
+    return n // 2
 
 
 @compiled

@@ -18,6 +18,8 @@ from twin_core.units import ZERO_CELSIUS_K
 
 RISE_SHARE = 0.98
 """Rise time: foam volume reaches this share of its largest value."""
+SAME_VOLUME = 1e-6
+"""Relative; a volume this near to the largest counts as it."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Kpis:
     t_rise_s: float | None
     """98 per cent of the largest foam volume."""
     t_tack_free_s: float | None
-    """The least cured layer is past gel by the system's margin, 0.2 where it has none."""
+    """The surface is past gel by the system's margin, 0.2 where it has none: ``models.skin``."""
     t_mold_full_s: float | None
     """One per cent of the cavity is air."""
     vent_closure_time_s: float | None
@@ -98,23 +100,23 @@ def _peak(t: Array, value: Array, rows: int) -> tuple[float, float]:
 
 @compiled
 def key_figures(
-    t: Array, y: Array, observables: Array, rows: int, p: Any, events: Array, alpha_gel: float,
-    c: Any, out: Array,
+    t: Array, y: Array, observables: Array, skin: Array, rows: int, p: Any, events: Array,
+    alpha_gel: float, c: Any, out: Array,
 ) -> None:  # fmt: skip
     """``KPIS`` of the first ``rows`` rows of a run, into ``out``.
 
     Args:
+        skin: conversion of the surface.
         p: parameters of any mode; c: record of limits.
         events: times of ``EVENTS``, NaN where it did not happen.
         alpha_gel: mean degree of cure at gel.
     """
     last = rows - 1
     n = s.layer_count(y.shape[1])
-    largest = 0
-    for i in range(1, rows):
-        if observables[i, s.V_] > observables[largest, s.V_]:
-            largest = i
     V_max = _peak(t, observables[:, s.V_], rows)[1]
+    largest = 0  # the first time: a full mold keeps its volume but for rounding
+    while largest < rows - 1 and observables[largest, s.V_] < (1.0 - SAME_VOLUME) * V_max:
+        largest += 1
     mass, W = 0.0, 0.0
     for i in range(n):
         j = s.LAYER_STATES * i
@@ -129,8 +131,9 @@ def key_figures(
     out[T_CORE_MAX] = T_max - ZERO_CELSIUS_K
     out[CREAM], out[GEL], out[FULL] = events[s.CREAM], events[s.GEL], events[s.FULL]
     out[RISE] = demold.first_time(t[:rows], observables[:, s.V_], 0, 1.0, RISE_SHARE * V_max)
-    sticky = p.X_gel + c.tack_free_margin * (1.0 - p.X_gel)
-    out[TACK_FREE] = demold.first_time(t[:rows], observables[:, s.X_MIN_], 0, 1.0, sticky)
+    out[TACK_FREE] = np.nan
+    if not np.isnan(events[s.GEL]):
+        out[TACK_FREE] = demold.first_time(t[:rows], skin, 0, 1.0, c.X_sticky)
     out[VENTS] = np.nan
     if c.has_vents > 0.0:
         closed, gelled = events[s.CLOSED], events[s.GEL]
