@@ -183,8 +183,8 @@ class Gel(_Optional):
     """How far before gel the agent ceases to leave solution: half at two widths, 0.02 at gel.
     Left out: it goes on."""
     stop_conversion: Annotated[Parameter, In("1", gt=0, lt=1)] | None = None
-    """OH conversion where the rise stops: the network is then as stiff as the air. Left out: the
-    stiffness of ``mechanics`` alone decides."""
+    """Degree of cure where the rise stops: the network is then as stiff as the air. It counts the
+    groups that run out first, so that it holds at any index. Left out: ``mechanics`` decides."""
     tack_free_margin: Annotated[Parameter, In("1", gt=0, lt=1)] | None = None
     """Share of the OH that can still react at gel which has reacted at the surface when it no
     longer sticks; left out: 0.2 (assumed)."""

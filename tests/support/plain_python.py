@@ -47,19 +47,20 @@ def plain_rhs(
     Tg0, Tg1, r, shift, wide = map(
         get, ("Tg_uncured", "Tg_cured", "rubbery_share", "relaxation_shift", "glass_width")
     )
-    gelled, X_stop = p["alpha_gel"], p["X_stop"]
+    gelled, stop = p["alpha_gel"], p["alpha_stop"]
 
     def stiffness(X: float, W: float, NCO: float, T: float, dens: float) -> float:
         if gelled >= 1:
             return 0.0
         full = E_s * ((phi * dens / rho_s) ** 2 + (1 - phi) * dens / rho_s) / (3 - 6 * nu)
-        if X_stop:
-            grown = P_amb * math.exp((X - X_stop) / 0.02)
-            return grown * full / (grown + full)
         if NCO0 < OH0 + 2 * W0:
-            alpha = mixed * (1 - NCO / NCO0)
+            done = 1 - NCO / NCO0
         else:
-            alpha = mixed * (1 - ((1 - X) * OH0 + 2 * W) / (OH0 + 2 * W0))
+            done = 1 - ((1 - X) * OH0 + 2 * W) / (OH0 + 2 * W0)
+        if stop:
+            grown = P_amb * math.exp((done - stop) / 0.02)
+            return grown * full / (grown + full)
+        alpha = mixed * done
         if alpha <= gelled:
             return 0.0
         T_g = (Tg0 * (1 - alpha) + 0.5 * alpha * Tg1) / (1 - 0.5 * alpha)

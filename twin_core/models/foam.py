@@ -69,10 +69,11 @@ def stiffness(OH: float, W: float, T: float, rho: float, p: Any) -> float:
         return 0.0
     full = mechanics.modulus(rho, 1.0, p.E_solid, p.rho_solid, p.strut_fraction)
     full = rise.bulk_modulus(full, p.poisson)
-    if p.X_stop > 0.0:
-        return rise.stop_stiffness(1.0 - OH / p.n_OH0, p.X_stop, p.P_ambient, full)
+    alpha = degree_of_cure(OH, W, p)
+    if p.alpha_stop > 0.0:
+        return rise.stop_stiffness(alpha / p.mixed, p.alpha_stop, p.P_ambient, full)
     return full * mechanics.cure_factor(
-        degree_of_cure(OH, W, p), p.alpha_gel, T, p.cure_exponent, p.Tg_uncured, p.Tg_cured,
+        alpha, p.alpha_gel, T, p.cure_exponent, p.Tg_uncured, p.Tg_cured,
         p.rubbery_share, p.relaxation_shift, p.glass_width,
     )  # fmt: skip
 

@@ -165,7 +165,7 @@ def _network(setup: Setup) -> dict[str, float]:
         "relaxation_shift": m.relaxation_shift.value,
         "glass_width": m.glass_width.value,
         "alpha_gel": 1.0,
-        "X_stop": 0.0 if stop is None else stop.value,
+        "alpha_stop": 0.0 if stop is None else stop.value,
     }
 
 

@@ -55,7 +55,7 @@ _NUMBERS = """
     m_liquid rho_liquid c_liquid n_nuclei V_foam0 henry k_CO2 c_CO2
     k_agent M_agent rho_agent c_agent_l c_agent_g latent s_a s_b s_c s_d
     E_solid rho_solid strut_fraction poisson cure_exponent Tg_uncured Tg_cured rubbery_share
-    relaxation_shift glass_width alpha_gel X_stop
+    relaxation_shift glass_width alpha_gel alpha_stop
     is_open P_ambient V_mold T_air n_air0 vent_area vent_discharge vent_open
     area thickness sides wall_factor cup_loss C_mold UA_ambient T_ambient UA_heater
     T_heater_1 T_heater_2

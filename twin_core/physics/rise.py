@@ -12,8 +12,8 @@ import math
 from twin_core.compiled import compiled
 
 STOP_WIDTH = 0.02
-"""Conversion over which a network becomes e times as stiff where a rise stops; assumed, a tenth of
-what a foam reacts between gel and the end of its rise."""
+"""Degree of cure over which a network becomes e times as stiff where a rise stops; assumed, a small
+part of what a foam reacts between gel and the end of its rise."""
 
 
 @compiled
@@ -23,13 +23,13 @@ def bulk_modulus(E: float, poisson: float) -> float:
 
 
 @compiled
-def stop_stiffness(X: float, X_stop: float, P_ambient: float, K_glass: float) -> float:
-    """Stiffness [Pa] of a network that stops the rise at the conversion ``X_stop``.
+def stop_stiffness(alpha: float, alpha_stop: float, P_ambient: float, K_glass: float) -> float:
+    """Stiffness [Pa] of a network that stops the rise at the degree of cure ``alpha_stop``.
 
     There it is as stiff as the ambient pressure: the foam rises half as fast as a liquid one. It
-    grows as exp((X - X_stop)/0.02) and ends at the stiffness of the glass, ``K_glass``.
+    grows as exp((alpha - alpha_stop)/0.02) and ends at the stiffness of the glass, ``K_glass``.
     """
-    return 1.0 / (math.exp((X_stop - X) / STOP_WIDTH) / P_ambient + 1.0 / K_glass)
+    return 1.0 / (math.exp((alpha_stop - alpha) / STOP_WIDTH) / P_ambient + 1.0 / K_glass)
 
 
 @compiled
