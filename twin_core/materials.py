@@ -180,7 +180,11 @@ class Gel(_Optional):
     conversion: Annotated[Parameter, In("1", gt=0, lt=1)] | None = None
     """OH conversion at gel; left out: from the functionalities (Flory, Stockmayer)."""
     transfer_decay_width: Annotated[Parameter, In("1", gt=0, le=1)] | None = None
-    """Past gel, gas transfer falls as exp(-(X - X_gel)/width); left out: it does not fall."""
+    """How far before gel the agent ceases to leave solution: half at two widths, 0.02 at gel.
+    Left out: it goes on."""
+    stop_conversion: Annotated[Parameter, In("1", gt=0, lt=1)] | None = None
+    """Degree of cure where the rise stops: the network is then as stiff as the air. It counts the
+    groups that run out first, so that it holds at any index. Left out: ``mechanics`` decides."""
     tack_free_margin: Annotated[Parameter, In("1", gt=0, lt=1)] | None = None
     """Share of the OH that can still react at gel which has reacted at the surface when it no
     longer sticks; left out: 0.2 (assumed)."""
@@ -191,13 +195,13 @@ class Gel(_Optional):
 
 
 class Foaming(_Optional):
-    """How the cells begin, and what an open cup keeps of its gas."""
+    """How the cells begin, and how much gas comes into them."""
 
     nucleation_time: Annotated[Parameter, In("s", gt=0, le=600)] | None = None
     """Cells appear around this time; left out: at once."""
     gas_retention: Annotated[Parameter, In("1", gt=0, le=1)] | None = None
-    """Share of the gas that stays in a foam with a free surface; left out: all. A closed mold keeps
-    all of it."""
+    """Share of CO2 and agent that comes into the cells, in a cup and in a mold; the rest stays
+    dissolved in the polymer for good. Left out: all of it can come."""
 
 
 class Rheology(_Part):

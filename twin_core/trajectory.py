@@ -121,6 +121,11 @@ class Trajectory:
         return self.observables[:, s.P_]
 
     @property
+    def P_cells_Pa(self) -> Array:
+        """In the cells: that of the cavity and what the network bears."""
+        return self.observables[:, s.P_CELLS_]
+
+    @property
     def V_foam_m3(self) -> Array:
         return self.observables[:, s.V_]
 

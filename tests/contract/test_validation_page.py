@@ -43,7 +43,7 @@ def test_words_and_numbers_are_those_of_the_command() -> None:
 def test_the_comparison_would_see_a_change() -> None:
     text = computed()
     assert len(NUMBER.findall(text)) > 100
-    for words in ("10.3 K", "15.9 s", "36 K"):
+    for words in ("10.6 K", "16.1 s", "36 K"):
         number, unit = words.split()
         wrong = text.replace(f" {words}", f" {1.1 * float(number):.1f} {unit}", 1)
         assert differences(text, wrong, whole=1.0), words

@@ -68,13 +68,10 @@ class Part:
         self.P_amb = self.p["P_ambient"]
         gel = s.layered(run.solution.y_at["gel"])
         self.alpha_gel = float(self.share @ self.alpha(gel[:, 0], gel[:, 1]))
-        P = float(np.interp(opened_s, run.t_s, run.P_Pa))
-        self.P0 = P
+        self.P0 = float(np.interp(opened_s, run.t_s, run.P_cells_Pa))
+        self.P_still = self.P_amb + s.tail(y)[s.STRESS]
         self.V0 = self.at_opening(self.y0)
         self.mass = self.p["m_liquid"] + self.p["M_agent"] * self.p["n_BA0"]
-        self.mass -= (1 - self.p["retention"]) * (
-            0.04401 * self.y0[:, 2] + self.p["M_agent"] * self.y0[:, 3]
-        )
         self.V_all = float(self.share @ self.V0)
         self.face = 0.5 * self.p["area"] * min(1.0, self.V_all / self.p["V_mold"]) * self.p["sides"]
 
@@ -90,7 +87,7 @@ class Part:
         p = self.p
         V_l = (p["m_liquid"] - 0.0440095 * y[:, 2]) / p["rho_liquid"]
         V_l = V_l + (p["n_BA0"] - y[:, 3]) * p["M_agent"] / p["rho_agent"]
-        return V_l, p["retention"] * (y[:, 2] + y[:, 3]) + p["n_nuclei"]
+        return V_l, y[:, 2] + y[:, 3] + p["n_nuclei"]
 
     def alpha(self, OH: Array, W: Array) -> Array:
         p = self.p
@@ -113,10 +110,10 @@ class Part:
         return np.asarray(np.maximum(full * net * (r + (1 - r) * step), 1e-6 * full))
 
     def balance(self, y: Array, V0: Array, mass: Array) -> Array:
-        """P of each layer, the positive root of P - P_ambient = M ((V_l + n R T/P)/V0 - 1)."""
+        """P of each layer, the positive root of P - P_still = M ((V_l + n R T/P)/V0 - 1)."""
         V_l, n = self.volumes(y)
         M = self.stiffness(y, V0, mass)
-        half = 0.5 * (self.P_amb + M * (V_l / V0 - 1.0))
+        half = 0.5 * (self.P_still + M * (V_l / V0 - 1.0))
         return np.asarray(half + np.sqrt(half**2 + M * n * R * y[:, 4] / V0))
 
     def pressure(self, y: Array) -> Array:
@@ -152,9 +149,9 @@ class Part:
         p = self.p
         return np.asarray(
             (p["m_liquid"] - 0.0440095 * y[:, 2]) * p["c_liquid"]
-            + p["retention"] * 0.0440095 * y[:, 2] * p["c_CO2"]
+            + 0.0440095 * y[:, 2] * p["c_CO2"]
             + p["M_agent"] * (p["n_BA0"] - y[:, 3]) * p["c_agent_l"]
-            + p["M_agent"] * p["retention"] * y[:, 3] * p["c_agent_g"]
+            + p["M_agent"] * y[:, 3] * p["c_agent_g"]
         )
 
     def heat_off_J(self, t_s: Array, y: Array, to_air_J: Array) -> Array:
@@ -193,11 +190,16 @@ class Part:
         act = (n / (n + 10 * p["n_nuclei"])) ** (1 / 3)
         if p["t_nucleation"] > 0:
             act = act * (1 + np.tanh(6 * (self.t0 + t - p["t_nucleation"]) / p["t_nucleation"])) / 2
+        leaves = p["k_agent"] * act
         if p["gel_width"] > 0:
-            act = act * np.exp(-np.maximum(X - p["X_gel"], 0.0) / p["gel_width"])
-        part = p["retention"] * P / n
+            leaves = leaves * (1 - np.tanh((X - p["X_gel"]) / p["gel_width"] + 2)) / 2
+        part = P / n
         V_p = V_l - (p["n_BA0"] - BA) * p["M_agent"] / p["rho_agent"]
-        to_C = p["k_CO2"] * act * (p["n_W0"] - W - CO2 - p["henry"] * part * CO2 * V_p)
+        to_C = (
+            p["k_CO2"]
+            * act
+            * (p["retention"] * (p["n_W0"] - W) - CO2 - p["henry"] * part * CO2 * V_p)
+        )
         to_B = np.zeros_like(T)
         if p["k_agent"] > 0:
             if p["solubility_law"] == 2:
@@ -207,8 +209,8 @@ class Part:
                 w = p["s_a"] + p["s_b"] * np.exp(
                     -0.5 * (np.maximum(T - p["s_c"], 0.0) / p["s_d"]) ** 2
                 )
-            liquid = (p["n_BA0"] - BA) * p["M_agent"] / p["m_liquid"]
-            to_B = p["k_agent"] * act * (liquid - w * part * BA / 101325)
+            liquid = (p["retention"] * p["n_BA0"] - BA) * p["M_agent"] / p["m_liquid"]
+            to_B = leaves * (liquid - w * part * BA / 101325)
             to_B = to_B * p["m_liquid"] / p["M_agent"]
         q = self.heat_flows(T, P, V_l, n)
         C = self.capacity(y)

@@ -12,6 +12,7 @@ from twin_core.arrays import Array
 from twin_core.calibration import statistics
 from twin_core.calibration.cup_search import (
     ALL,
+    STOP,
     WATER,
     CupTest,
     has,
@@ -152,13 +153,13 @@ def _curves(cup: CupTest, before: MaterialSystem, after: MaterialSystem) -> Curv
 
 def _rise_note(pairs: list[tuple[FreeParameter, str]], helpers: list[FreeParameter]) -> list[str]:
     used = [free.path for free, name in pairs if name == "t_rise_s"]
-    if used in ([], [WATER.path]) and not helpers:
+    if used in ([], [STOP.path]) and not helpers:
         return []
     fitted = " and ".join([*used, *(x.path for x in helpers)])
-    return [
-        f"no rate of the water reaction gives the sheet's rise time beside its gel time: {fitted} "
-        "fitted instead"
-    ]
+    tried = "stop of the rise"
+    if used != [WATER.path]:
+        tried += " and no rate of the water reaction"
+    return [f"no {tried} gives the sheet's rise time beside its gel time: {fitted} fitted instead"]
 
 
 def _why_missed(

@@ -1,9 +1,9 @@
 """Derivatives of a closed stack of layers, column by column, at constant pressure.
 
 A state of one layer acts on its own amounts, on the heat across its two faces, and on all others
-through two numbers only: the volume of all foam (which stretches the layers) and the rate of the
-pressure. So a column costs one evaluation of its layer and a few operations a layer; evaluating the
-whole stack for each column took most of the time of a shot.
+through few numbers only: the volume of all foam (which stretches the layers) and the rates of the
+pressure and of the stress of the network. So a column costs one evaluation of its layer and a few
+operations a layer; evaluating the whole stack for each column took most of the time of a shot.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 from twin_core.arrays import Array
 from twin_core.compiled import compiled
 from twin_core.models import foam as f
+from twin_core.models import layers
 from twin_core.models import state as s
 from twin_core.physics import thermal, vents
-from twin_core.units import R_J_PER_MOL_K
 
 RESISTANCE, LOST, BASE = range(3)
 STACK = 3
@@ -61,10 +61,9 @@ def _vented(P: float, V_all: float, p: Any) -> float:
 
 
 @compiled
-def _warming(work: Array, T: float, base: float, p: Any) -> float:
+def _warming(work: Array, T: float, base: float) -> float:
     """Rate of n T of a layer without the work of the pressure [mol K/s]."""
-    moved = p.retention * (work[f.TO_CO2] + work[f.TO_AGENT])
-    return float(moved * T + work[f.N_CELLS] * base)
+    return float((work[f.TO_CO2] + work[f.TO_AGENT]) * T + work[f.N_CELLS] * base)
 
 
 @compiled
@@ -73,7 +72,7 @@ def columns(
     work: Array, trial: Array, q: Array, stack: Array, local: Array, border: Array,
 ) -> None:  # fmt: skip
     """Derivatives of the amounts of each layer by its own states, ``local``, and of temperatures
-    and tail by everything, ``border``, by one-sided differences.
+    and tail by everything, ``border``, by one-sided differences at the pressure ``P`` of the cells.
 
     Args:
         work: what ``foam`` found at this state; trial: space of one more such row.
@@ -81,31 +80,34 @@ def columns(
         difference, smallest: see ``newton``.
     """
     end, nb = s.LAYER_STATES * n, n + s.TAIL_STATES
-    V_all, V_liquid, V_liquid_rate, soft = 0.0, 0.0, 0.0, 0.0
+    P_air = P - y[end + s.STRESS]
+    V_all, n_T, V_liquid_rate, soft, stiff = 0.0, 0.0, 0.0, 0.0, 0.0
     for i in range(n):
         share = p.share[i]
         stack[i, RESISTANCE] = _resistance(work[i], share, p)
         V_all += share * work[i, f.V_FOAM]
-        V_liquid += share * work[i, f.V_LIQUID]
+        n_T += share * work[i, f.N_CELLS] * y[s.LAYER_STATES * i + s.T]
+        stiff += share * work[i, f.STIFFNESS] * work[i, f.V_FOAM]
         V_liquid_rate += share * work[i, f.DV_LIQUID]
         soft += share * work[i, f.N_CELLS] * work[i, f.V_FOAM] / work[i, f.CAPACITY]
     spread = _spread(V_all, p)
     for i in range(n + 1):
         q[i] = _flow(i, y, n, spread, stack, p)
-    vented = _vented(P, V_all, p)
+    vented = _vented(P_air, V_all, p)
     by_volume = 0.0
     if p.vent_open > 0.0:
         dV = VOLUME_DIFFERENCE * V_all
-        by_volume = (_vented(P, V_all + dV, p) - vented) / dV
-    n_T_rate, stretched = -vented * p.T_air * p.air_in_box, 0.0
+        by_volume = (_vented(P_air, V_all + dV, p) - vented) / dV
+    n_T_rate, stretched = 0.0, 0.0
     for i in range(n):
         C, share = work[i, f.CAPACITY], p.share[i]
         stack[i, LOST] = (q[i + 1] - q[i]) / share
         stack[i, BASE] = (work[i, f.HEAT] - stack[i, LOST]) / C
-        n_T_rate += share * _warming(work[i], y[s.LAYER_STATES * i + s.T], stack[i, BASE], p)
+        n_T_rate += share * _warming(work[i], y[s.LAYER_STATES * i + s.T], stack[i, BASE])
         stretched += share * work[i, f.N_CELLS] * stack[i, LOST] / C
-    below = p.V_box - V_liquid - R_J_PER_MOL_K * soft
-    P_rate = (R_J_PER_MOL_K * n_T_rate + P * V_liquid_rate) / below
+    P_rate, stress_rate, P_by_n_T, stress_by_n_T = layers.pressure_rates(
+        n_T, n_T_rate, V_liquid_rate, soft, stiff, V_all, P, P_air, vented, p
+    )
 
     for column in range(end):
         i, kept = column // s.LAYER_STATES, y[column]
@@ -121,14 +123,12 @@ def columns(
         right = _flow(i + 1, y, n, spread * (1.0 + wider), stack, p) - q[i + 1]
         dv = by_volume * dV
         # all layers are stretched; the neighbours get the change of their face instead
-        dn_T = -dv * p.T_air * p.air_in_box - wider * stretched
+        dn_T = -wider * stretched
         for m in range(max(i - 1, 0), min(i + 2, n)):
             dn_T += p.share[m] * work[m, f.N_CELLS] * wider * stack[m, LOST] / work[m, f.CAPACITY]
+        T_old = _T(kept, column, y, j)
         own = (trial[f.HEAT] - stack[i, LOST] - (right - left) / share) / trial[f.CAPACITY]
-        dn_T += share * (
-            _warming(trial, y[j + s.T], own, p)
-            - _warming(old, _T(kept, column, y, j), stack[i, BASE], p)
-        )
+        dn_T += share * (_warming(trial, y[j + s.T], own) - _warming(old, T_old, stack[i, BASE]))
         before, after = 0.0, 0.0
         if i > 0:
             lost = left - wider * q[i - 1]
@@ -138,14 +138,17 @@ def columns(
             lost = wider * q[i + 2] - right
             after = -lost / (p.share[i + 1] * work[i + 1, f.CAPACITY])
             dn_T += p.share[i + 1] * work[i + 1, f.N_CELLS] * after
-        dV_liquid = share * (trial[f.V_LIQUID] - old[f.V_LIQUID])
+        dhot = share * (trial[f.N_CELLS] * y[j + s.T] - old[f.N_CELLS] * T_old)
+        dstiff = share * (trial[f.STIFFNESS] * trial[f.V_FOAM] - old[f.STIFFNESS] * old[f.V_FOAM])
         dV_liquid_rate = share * (trial[f.DV_LIQUID] - old[f.DV_LIQUID])
         dsoft = share * (
             trial[f.N_CELLS] * trial[f.V_FOAM] / trial[f.CAPACITY]
             - old[f.N_CELLS] * old[f.V_FOAM] / old[f.CAPACITY]
         )
-        new_rate = R_J_PER_MOL_K * (n_T_rate + dn_T) + P * (V_liquid_rate + dV_liquid_rate)
-        new_rate /= below - dV_liquid - R_J_PER_MOL_K * dsoft
+        new_rate, new_stress_rate, _, _ = layers.pressure_rates(
+            n_T + dhot, n_T_rate + dn_T, V_liquid_rate + dV_liquid_rate, soft + dsoft,
+            stiff + dstiff, V_all + dV, P, P_air, vented + dv, p,
+        )  # fmt: skip
         dP_rate = new_rate - P_rate
         for m in range(n):
             C = work[m, f.CAPACITY]
@@ -162,6 +165,7 @@ def columns(
         first = left if i == 0 else wider * q[0]
         last = right if i == n - 1 else wider * q[n]
         _tail_rows(first, last, dv, column, n, d, p, border)
+        border[n + s.STRESS, column] = (new_stress_rate - stress_rate) / d
         local[i, 0, column - j] = (old[f.R1] - trial[f.R1]) / d
         local[i, 1, column - j] = (old[f.R2] - trial[f.R2]) / d
         local[i, 2, column - j] = (trial[f.TO_CO2] - old[f.TO_CO2]) / d
@@ -176,7 +180,8 @@ def columns(
             slope = p.wall_factor * spread / stack[i, RESISTANCE]
         C = work[i, f.CAPACITY]
         by_base = slope / (p.share[i] * C)
-        by_P = R_J_PER_MOL_K * p.share[i] * work[i, f.N_CELLS] * by_base / below
+        warmed = p.share[i] * work[i, f.N_CELLS] * by_base
+        by_P = P_by_n_T * warmed
         for m in range(n):
             border[m, column] = work[m, f.V_FOAM] * by_P / work[m, f.CAPACITY]
         border[i, column] += by_base
@@ -188,6 +193,17 @@ def columns(
             _tail_rows(0.0, -slope, 0.0, column, n, 1.0, p, border)
         if p.C_mold > 0.0:
             border[n + wall, column] -= (p.UA_ambient + p.UA_heater) / p.C_mold
+        border[n + s.STRESS, column] = stress_by_n_T * warmed
+
+    column, d = end + s.STRESS, difference * P
+    vented_less = _vented(P_air - d, V_all, p)
+    new_rate, new_stress_rate, _, _ = layers.pressure_rates(
+        n_T, n_T_rate, V_liquid_rate, soft, stiff, V_all, P, P_air - d, vented_less, p
+    )
+    for m in range(n):
+        border[m, column] = work[m, f.V_FOAM] * (new_rate - P_rate) / (work[m, f.CAPACITY] * d)
+    _tail_rows(0.0, 0.0, vented_less - vented, column, n, d, p, border)
+    border[n + s.STRESS, column] = (new_stress_rate - stress_rate) / d
 
 
 @compiled

@@ -9,7 +9,7 @@ import numpy as np
 from twin_core.arrays import Array, Parameters
 from twin_core.compiled import compiled
 from twin_core.models import foam as f
-from twin_core.models import observe
+from twin_core.models import layers
 from twin_core.models import state as s
 from twin_core.physics import gas, mechanics, rheology
 
@@ -25,12 +25,7 @@ def cure_at_gel(y: Array, p: Any) -> float:
     """Mean degree of cure of the state at gel; 1 where there is none: no stiffness."""
     if y.size == 0:
         return 1.0
-    n = s.layer_count(y.size)
-    alpha = 0.0
-    for i in range(n):
-        j = s.LAYER_STATES * i
-        alpha += p.share[i] * observe.degree_of_cure(y[j + s.OH], y[j + s.W], p)
-    return alpha
+    return layers.cure_of(y, s.layer_count(y.size), p)
 
 
 @compiled
@@ -62,7 +57,7 @@ def hardness_of(rho: float, alpha: float, alpha_gel: float, T: float, c: Any) ->
 
 @compiled
 def part_row(y: Array, p: Any, P: float, c: Any, alpha_gel: float, out: Array) -> None:
-    """``PART`` of one state at pressure ``P``; ``c`` is a record of limits."""
+    """``PART`` of one state at the pressure ``P`` of its cells; ``c`` is a record of limits."""
     n = s.layer_count(y.size)
     least, weakest, soft, thickness, hardness = 1.0, np.inf, 0.0, 0.0, np.inf
     for i in range(n):
@@ -70,8 +65,8 @@ def part_row(y: Array, p: Any, P: float, c: Any, alpha_gel: float, out: Array) -
         OH, W, CO2, BA, T = y[j], y[j + 1], y[j + 2], y[j + 3], y[j + 4]
         V_liquid, n_cells = f.volumes(CO2, BA, p)
         V = gas.foam_volume(n_cells, T, P, V_liquid)
-        rho = observe.foam_mass(CO2, BA, p) / V
-        alpha = observe.degree_of_cure(OH, W, p)
+        rho = f.mass(p) / V
+        alpha = f.degree_of_cure(OH, W, p)
         cure = mechanics.cure_factor(
             alpha, alpha_gel, T, c.cure_exponent, c.T_glass_uncured, c.T_glass_cured,
             c.rubbery_share, c.relaxation_shift, c.glass_width,
@@ -104,7 +99,7 @@ def part(
     """
     alpha_gel = cure_at_gel(gelled, params[0])
     for i in range(y.shape[0]):
-        part_row(y[i], params[0], observables[i, s.P_], limits[0], alpha_gel, out[i])
+        part_row(y[i], params[0], observables[i, s.P_CELLS_], limits[0], alpha_gel, out[i])
 
 
 @compiled

@@ -21,6 +21,8 @@ LARGEST_LIQUID_SHARE = 0.98
 """Of the cavity: beyond it there is no room to foam into."""
 WARMING_K = 20.0
 """A change of temperature that matters; the absolute temperature would ask too little."""
+STRESS_PA = 1e4
+"""A change of the stress of the network that matters."""
 SLAB_MODE = 0.25 * np.pi**2
 """A slab as one lump loses heat by its first mode, (pi/2)^2 times its mid-plane resistance (Carslaw
 and Jaeger 1959); several layers resolve the profile themselves."""
@@ -56,7 +58,7 @@ def problem(setup: Setup, t_end_s: float, n_layers: int = 1) -> OdeProblem:
         rhs=layers.rhs,
         events=layers.event_values,
         event_names=s.EVENTS,
-        terminal=frozenset() if setup.mold.open else frozenset(("gel", "vent_closed")),
+        terminal=frozenset(("gel",) if setup.mold.open else ("gel", "vent_closed")),
         transition=layers.transition,
         parameters=parameters,
         y0=y0,
@@ -70,7 +72,7 @@ def initial_state(setup: Setup, parameters: Parameters, n: int) -> Array:
     """The shot at the end of injection."""
     n_OH, n_W, n_air = (float(parameters[name][0]) for name in ("n_OH0", "n_W0", "n_air0"))
     layer = n_OH, n_W, 0.0, 0.0, setup.T_pour_K
-    return np.array((*(layer * n), *setup.T_mold_K, n_air, 0.0))
+    return np.array((*(layer * n), *setup.T_mold_K, 0.0, n_air, 0.0))
 
 
 def scales(setup: Setup, parameters: Parameters, n: int) -> Array:
@@ -79,7 +81,7 @@ def scales(setup: Setup, parameters: Parameters, n: int) -> Array:
     n_OH, n_air, m, c = (float(parameters[name][0]) for name in names)
     layer = n_OH, n_OH, n_OH, n_OH, WARMING_K
     heat = m * c * 10.0  # of a change by 10 K
-    return np.array((*(layer * n), WARMING_K, WARMING_K, max(n_air, 1e-3 * n_OH), heat))
+    return np.array((*(layer * n), WARMING_K, WARMING_K, STRESS_PA, max(n_air, 1e-3 * n_OH), heat))
 
 
 def parameter_record(setup: Setup, n_layers: int) -> Parameters:
@@ -145,7 +147,26 @@ def _chemistry(setup: Setup) -> dict[str, float]:
             "glass_T1": glass.T_glass_cured.value,
             "glass_shape": glass.shape.value,
         }
-    return numbers
+    return numbers | _network(setup)
+
+
+def _network(setup: Setup) -> dict[str, float]:
+    """The foam's skeleton; ``alpha_gel`` follows when it gels."""
+    m, stop = setup.system.mechanics, setup.system.gel.stop_conversion
+    return {
+        "E_solid": m.E_solid.value,
+        "rho_solid": m.density_solid.value,
+        "strut_fraction": m.strut_fraction.value,
+        "poisson": m.poisson.value,
+        "cure_exponent": m.cure_exponent.value,
+        "Tg_uncured": m.T_glass_uncured.value,
+        "Tg_cured": m.T_glass_cured.value,
+        "rubbery_share": m.rubbery_share.value,
+        "relaxation_shift": m.relaxation_shift.value,
+        "glass_width": m.glass_width.value,
+        "alpha_gel": 1.0,
+        "alpha_stop": 0.0 if stop is None else stop.value,
+    }
 
 
 def _gas(setup: Setup) -> dict[str, float]:
@@ -154,7 +175,7 @@ def _gas(setup: Setup) -> dict[str, float]:
     numbers = {"M_agent": 1.0, "rho_agent": 1.0, "n_BA0": 0.0, "retention": 1.0}
     if foaming.nucleation_time is not None:
         numbers["t_nucleation"] = foaming.nucleation_time.value
-    if foaming.gas_retention is not None and setup.mold.open:
+    if foaming.gas_retention is not None:
         numbers["retention"] = foaming.gas_retention.value
     if system.gel.transfer_decay_width is not None:
         numbers["gel_width"] = system.gel.transfer_decay_width.value
@@ -197,7 +218,7 @@ def _place(setup: Setup, V_foam0: float) -> dict[str, float]:
     if mold.open:
         mass = setup.amounts.m_liquid_kg + setup.amounts.m_agent_kg
         loss = mold.cup_loss_W_per_K_kg * mass
-        return numbers | {"is_open": 1.0, "V_mold": np.inf, "V_box": np.inf, "cup_loss": loss}
+        return numbers | {"is_open": 1.0, "V_mold": np.inf, "cup_loss": loss}
     assert mold.cavity_volume_m3 is not None  # a closed mold has all three
     assert mold.surface_area_m2 is not None
     assert mold.mass_kg is not None
@@ -209,8 +230,6 @@ def _place(setup: Setup, V_foam0: float) -> dict[str, float]:
         )
     return numbers | {
         "V_mold": V_mold,
-        "V_box": V_mold,
-        "air_in_box": 1.0,
         "n_air0": setup.P_ambient_Pa * (V_mold - V_foam0) / (R_J_PER_MOL_K * T_air),
         "vent_area": mold.vents.area_m2,
         "vent_discharge": mold.vents.discharge_coefficient,

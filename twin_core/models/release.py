@@ -1,8 +1,9 @@
 """The part after the mold is opened: layers in air, reacting and cooling on until they are cold.
 
 Each layer finds its own balance between the gas in its cells and its network, against the volume
-it had at the opening: n R T/(V0 (1 + e) - V_l) - P_ambient = M e, M its stiffness for minutes of
-load without room to widen. Chemistry, gas and conduction are those of the mold.
+it had at the opening: n R T/(V0 (1 + e) - V_l) - P_ambient - s = M e, M its stiffness for minutes
+of load without room to widen, s the stress of the network from its rise. Chemistry, gas and
+conduction are those of the mold.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import numpy as np
 from twin_core.arrays import Array
 from twin_core.compiled import allocating, compiled
 from twin_core.models import foam as f
-from twin_core.models import observe
 from twin_core.models import state as s
 from twin_core.models.part_properties import collapse_stress
 from twin_core.physics import blowing, mechanics, thermal
@@ -68,6 +68,8 @@ class Part(NamedTuple):
     alpha_gel: float
     work: Array
     """(layers, foam columns)."""
+    P_still: float
+    """Pressure of the cells at which a layer keeps its volume: ambient and stress [Pa]."""
     y0: Array
     """State at the opening, as long as the states of the part."""
     P0: float
@@ -84,17 +86,18 @@ class Part(NamedTuple):
 
 
 @allocating
-def new_part(y: Array, P: float, alpha_gel: float, p: Any) -> Part:
-    """The part of a state of the mold at the pressure ``P``."""
+def new_part(y: Array, P: float, alpha_gel: float, p: Any, c: Any) -> Part:
+    """The part of a state of the mold at the pressure ``P`` in its cells."""
     n = s.layer_count(y.size)
     V0, mass = np.empty(n), np.empty(n)
     for i in range(n):
         j = s.LAYER_STATES * i
         V_liquid, n_cells = f.volumes(y[j + s.CO2], y[j + s.BA], p)
         V0[i] = V_liquid + n_cells * R_J_PER_MOL_K * y[j + s.T] / P
-        mass[i] = observe.foam_mass(y[j + s.CO2], y[j + s.BA], p)
+        mass[i] = f.mass(p)
     return Part(
-        V0, mass, alpha_gel, np.empty((n, f.FOAM_COLUMNS)), y[: s.LAYER_STATES * n].copy(), P,
+        V0, mass, alpha_gel, np.empty((n, f.FOAM_COLUMNS)),
+        c.P_ambient + y[s.LAYER_STATES * n + s.STRESS], y[: s.LAYER_STATES * n].copy(), P,
         np.empty((n, BALANCE)), np.empty(BALANCE),
         np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n + 1),
     )  # fmt: skip
@@ -103,7 +106,7 @@ def new_part(y: Array, P: float, alpha_gel: float, p: Any) -> Part:
 @compiled
 def balance_row(
     n_cells: float, V_liquid: float, V0: float, mass: float, alpha: float, alpha_gel: float,
-    T: float, c: Any, out: Array,
+    T: float, P_still: float, c: Any, out: Array,
 ) -> None:  # fmt: skip
     """``BALANCE`` of a layer, but for its conductivity."""
     rho = mass / V0
@@ -127,7 +130,7 @@ def balance_row(
         M = SOFTEST * full
     nRT = n_cells * R_J_PER_MOL_K * T
     a = V0 / M
-    b = V0 - V_liquid - a * c.P_ambient
+    b = V0 - V_liquid - a * P_still
     root = math.sqrt(b * b + 4.0 * a * nRT)
     P = 2.0 * nRT / (b + root) if b > 0.0 else 0.5 * (root - b) / a
     out[P_] = P
@@ -138,15 +141,15 @@ def balance_row(
 @compiled
 def _relaxation(T: float, BA: float, CO2: float, p: Any, work: Array, row: Array) -> None:
     """How the transfer of gas answers to the gas itself and to the temperature, into ``row``."""
-    share = p.retention * row[P_] / work[f.N_CELLS]
-    back = p.henry * work[f.V_LIQUID] * share * (1.0 - p.retention * CO2 / work[f.N_CELLS])
+    share = row[P_] / work[f.N_CELLS]
+    back = p.henry * work[f.V_LIQUID] * share * (1.0 - CO2 / work[f.N_CELLS])
     row[BY_CO2] = work[f.K_CO2] * (1.0 + back)
     row[BY_AGENT], row[BY_T] = 0.0, 0.0
     if p.k_agent > 0.0:
         w = blowing.saturation(p.solubility_law, p.s_a, p.s_b, p.s_c, p.s_d, T)
         hotter = blowing.saturation(p.solubility_law, p.s_a, p.s_b, p.s_c, p.s_d, T + SLOPE_K)
         held = share / P_ATM_PA * p.m_liquid / p.M_agent
-        back = w * held * (1.0 - p.retention * BA / work[f.N_CELLS])
+        back = w * held * (1.0 - BA / work[f.N_CELLS])
         row[BY_AGENT] = work[f.K_AGENT] * (1.0 + back)
         row[BY_T] = -work[f.K_AGENT] * (hotter - w) / SLOPE_K * held * BA
 
@@ -170,8 +173,11 @@ def slopes(t: float, y: Array, part: Part, p: Any, c: Any, dy: Array) -> None:
         OH, W, CO2, BA, T = y[j], y[j + 1], y[j + 2], y[j + 3], y[j + 4]
         work, row = part.work[i], part.balance[i]
         V_liquid, n_cells = f.volumes(CO2, BA, p)
-        alpha = observe.degree_of_cure(OH, W, p)
-        balance_row(n_cells, V_liquid, part.V0[i], part.mass[i], alpha, part.alpha_gel, T, c, row)
+        alpha = f.degree_of_cure(OH, W, p)
+        balance_row(
+            n_cells, V_liquid, part.V0[i], part.mass[i], alpha, part.alpha_gel, T, part.P_still, c,
+            row,
+        )  # fmt: skip
         f.foam(t, OH, W, CO2, BA, T, row[P_], p, work)
         row[K_] = thermal.foam_conductivity(part.mass[i] / work[f.V_FOAM])
         _relaxation(T, BA, CO2, p, work, row)
@@ -198,8 +204,11 @@ def slopes(t: float, y: Array, part: Part, p: Any, c: Any, dy: Array) -> None:
         V, V0 = work[f.V_FOAM], part.V0[i]
         push = P * V0 * row[E_]
         soft = V - work[f.V_LIQUID] + V0 * P / row[M_]
-        n_rate = p.retention * (to_co2 + to_agent)
-        fixed = R_J_PER_MOL_K * n_rate * T + P * work[f.DV_LIQUID] + push * row[DM_DALPHA] * cure
+        fixed = (
+            R_J_PER_MOL_K * (to_co2 + to_agent) * T
+            + P * work[f.DV_LIQUID]
+            + push * row[DM_DALPHA] * cure
+        )
         by_T = R_J_PER_MOL_K * work[f.N_CELLS] + push * row[DM_DT]
         dy[j + s.OH] = -work[f.R1]
         dy[j + s.W] = -work[f.R2]
@@ -298,11 +307,12 @@ def _thickness(y: Array, part: Part, p: Any, c: Any) -> tuple[float, float]:
             T = part.y0[j0 + 4] + x * e4
             V0 = V_liquid + n_cells * R_J_PER_MOL_K * T / part.P0
             V_liquid, n_cells = f.volumes(y[j + 2] + x * d2, y[j + 3] + x * d3, p)
-            alpha = observe.degree_of_cure(y[j] + x * d0, y[j + 1] + x * d1, p)
+            alpha = f.degree_of_cure(y[j] + x * d0, y[j + 1] + x * d1, p)
             T = y[j + 4] + x * d4
             balance_row(
-                n_cells, V_liquid, V0, part.mass[i], alpha, part.alpha_gel, T, c, part.place
-            )
+                n_cells, V_liquid, V0, part.mass[i], alpha, part.alpha_gel, T, part.P_still, c,
+                part.place,
+            )  # fmt: skip
             grown += WEIGHTS[k] * p.share[i] * V0 * part.place[E_]
             V_all += WEIGHTS[k] * p.share[i] * V0
     return grown / V_all, p.thickness * grown / V_all
@@ -318,7 +328,7 @@ def _note(t: float, y: Array, part: Part, p: Any, c: Any, out: Array) -> float:
         out[SHRINK], out[SHRINK_M] = -strain, -grown
     for i in range(part.V0.size):
         j = s.LAYER_STATES * i
-        alpha = observe.degree_of_cure(y[j + s.OH], y[j + s.W], p)
+        alpha = f.degree_of_cure(y[j + s.OH], y[j + s.W], p)
         bears = collapse_stress(part.mass[i] / part.V0[i], alpha, part.alpha_gel, y[j + s.T], c)
         use = abs(part.balance[i, P_] - c.P_ambient) / max(bears, 1e-9 * c.strength_solid)
         if use > out[STRENGTH_USE]:
@@ -338,7 +348,7 @@ def release(
     difference controls the step.
 
     Args:
-        y0: state of the mold at ``t0``; P0: its pressure [Pa].
+        y0: state of the mold at ``t0``; P0: pressure of its cells [Pa].
         tolerance: error of a step relative to 20 K and to the hydroxyl at the pour.
         whole_way: else the way ends when the swell is half of what it was, and the part cools in
             one step: enough for the extremes but for a little of the shrink.
@@ -348,7 +358,7 @@ def release(
     Returns:
         Steps taken; negative where the part did not get cold within ``MOST_STEPS``.
     """
-    part = new_part(y0, P0, alpha_gel, p)
+    part = new_part(y0, P0, alpha_gel, p, c)
     n = part.V0.size
     size = s.LAYER_STATES * n + 1
     y, whole, half, new = np.empty(size), np.empty(size), np.empty(size), np.empty(size)

@@ -51,7 +51,7 @@ DIAGNOSTICS = {
     "HARDNESS_24H_LOW": "hardness after 24 h stays below its minimum",
     "COLD_COMPONENTS": "a component is too cold to mix and react as it should",
     "CONDENSATION": "the mold is below the dew point: water settles on it",
-    "EARLY_VENT_CLOSURE": "the foam gelled and shut the vents while air was in the cavity",
+    "EARLY_VENT_CLOSURE": "the foam gelled before it reached the vents: air was in the cavity",
     "SHEET_CONTRADICTS_ITSELF": "the data sheet's density does not follow from its own chemistry",
     "HUMIDITY": "humid air adds water that the recipe does not know of",
     "NO_GEL": "the network does not reach its gel point within the run",

@@ -188,8 +188,8 @@ def _look(i: int, run: Run, p: Any, c: Any, alpha_gel: float, released: Array) -
     """Follow the part that is opened at row ``i``."""
     if np.isnan(released[i, 0]):
         rel.release(
-            run.t[i], run.y[i], run.observables[i, s.P_], p, c, alpha_gel, rel.TOLERANCE, False,
-            released[i], np.empty((0, 0)),
+            run.t[i], run.y[i], run.observables[i, s.P_CELLS_], p, c, alpha_gel, rel.TOLERANCE,
+            False, released[i], np.empty((0, 0)),
         )  # fmt: skip
 
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from twin_core.arrays import Array
 from twin_core.compiled import compiled
+from twin_core.models import foam as f
 from twin_core.models import part_properties as part
 from twin_core.models import state as s
-from twin_core.models.observe import foam_mass
 from twin_core.results import demold_window as demold
 from twin_core.units import ZERO_CELSIUS_K
 
@@ -51,7 +51,7 @@ class Kpis:
     t_mold_full_s: float | None
     """One per cent of the cavity is air."""
     vent_closure_time_s: float | None
-    """Foam has reached the vents, or gelled before."""
+    """Foam has reached the vents, or gelled and never reached them."""
     nco_oh_index: float
     X_gel: float
     H_24h_shore: float
@@ -117,12 +117,11 @@ def key_figures(
     largest = 0  # the first time: a full mold keeps its volume but for rounding
     while largest < rows - 1 and observables[largest, s.V_] < (1.0 - SAME_VOLUME) * V_max:
         largest += 1
-    mass, W = 0.0, 0.0
+    W = 0.0
     for i in range(n):
         j = s.LAYER_STATES * i
-        mass += p.share[i] * foam_mass(y[last, j + s.CO2], y[last, j + s.BA], p)
         W += p.share[i] * y[last, j + s.W]
-    out[RHO] = mass / V_max
+    out[RHO] = f.mass(p) / V_max
     out[RHO_CORE] = observables[largest, s.RHO_CORE_]
     out[RHO_SKIN] = observables[largest, s.RHO_SKIN_]
     out[FILL] = 1.0 if np.isnan(c.V_cavity) else min(V_max / c.V_cavity, 1.0)
@@ -136,8 +135,7 @@ def key_figures(
         out[TACK_FREE] = demold.first_time(t[:rows], skin, 0, 1.0, c.X_sticky)
     out[VENTS] = np.nan
     if c.has_vents > 0.0:
-        closed, gelled = events[s.CLOSED], events[s.GEL]
-        out[VENTS] = closed if closed <= gelled or np.isnan(gelled) else gelled
+        out[VENTS] = events[s.GEL] if np.isnan(events[s.CLOSED]) else events[s.CLOSED]
     out[INDEX] = p.n_NCO0 / (p.n_OH0 + 2.0 * p.n_W0)
     out[X_GEL] = p.X_gel
     out[H_24H] = 0.0

@@ -81,7 +81,7 @@ def opened_at(result: SimulationResult, opened_s: float, tolerance: float = TOLE
     mode = max(i for i, (row, _) in enumerate(run.solution.modes) if run.t_s[row] <= opened_s)
     p = run.solution.modes[mode][1][0]
     y = np.array([np.interp(opened_s, run.t_s, column) for column in run.y.T])
-    P = float(np.interp(opened_s, run.t_s, run.P_Pa))
+    P = float(np.interp(opened_s, run.t_s, run.P_cells_Pa))
     numbers = np.empty(len(rel.RELEASE))
     layers = (y.size - s.TAIL_STATES) // s.LAYER_STATES
     path = np.full((PATH_ROWS, s.LAYER_STATES * layers + 3), np.nan)

@@ -260,5 +260,5 @@ def _profiles(shown: Trajectory) -> LayerProfiles | None:
 def layer_profile(run: Trajectory) -> Array:
     """(times, layers, 3): degree of cure, density [kg/m3], volume per share of the mass [m3]."""
     found = np.empty((*s.layered(run.y).shape[:2], 3))
-    observe.observe_layers(run.y, run.P_Pa, run.problem.parameters, found)
+    observe.observe_layers(run.y, run.P_cells_Pa, run.problem.parameters, found)
     return found
