@@ -31,7 +31,8 @@ def pressure(y: Array, many: int | None, p: Any) -> float:
         n_T += p.share[i] * n_cells * y[j + s.T]
         V_liquid += p.share[i] * V
     n_air = y[s.LAYER_STATES * n + s.AIR]
-    return stress + gas.cavity_pressure(n_T, n_air * p.T_air, p.V_mold, V_liquid, stress)
+    P_air = gas.cavity_pressure(n_T, n_air * p.T_air, p.V_mold, V_liquid, stress)
+    return float(stress + P_air)
 
 
 @compiled

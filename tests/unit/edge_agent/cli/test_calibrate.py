@@ -118,7 +118,7 @@ def test_measured_shot(tmp_path: Path) -> None:
     ask = ("--measured", BUNDLE, "--scenario", R11, *FIT_R11)
     found = calibrate(*ask, "--fit", "mold.cup_loss_W_per_K_kg", "--out", out)
     words = " ".join(found.stdout.split())
-    assert "T_core_C 10.3 2.71" in words
+    assert "T_core_C 10.6 2.84" in words
     assert "warning: blowing_agent.k_transfer is hardly identifiable" in words
     assert load_systems(out)["R11_BASER_KHAKHAR_1994"].version == 2
 
