@@ -229,9 +229,7 @@ def hold(shot: Shot, reason: TwinError, basis: Basis, now: datetime) -> Predicti
     )
 
 
-def _common(
-    shot: Shot, substituted: Sequence[str], basis: Basis, now: datetime
-) -> dict[str, Any]:
+def _common(shot: Shot, substituted: Sequence[str], basis: Basis, now: datetime) -> dict[str, Any]:
     return {
         "site": shot.site,
         "press": shot.press,

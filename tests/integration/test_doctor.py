@@ -25,6 +25,7 @@ from edge_agent.doctor.history_and_clock import _offset
 from edge_agent.history.facts import database_facts
 from edge_agent.history.migrations import HEAD
 from edge_agent.links.mqtt import Session, connect
+from edge_agent.links.publish_packet import Incoming
 from tests.support.password_broker import password_broker
 from tests.support.processes import AgentProcess
 from tests.support.ruled_broker import ruled_broker
@@ -89,8 +90,10 @@ async def test_all_is_well_beside_a_running_agent(tmp_path: Path) -> None:
         try:
             async with connect(BrokerSettings(port=broker.port), "scada") as scada:
                 await scada.subscribe(["pur/v1/test/p1/#"])
-                while STATUS not in [topic for topic, _ in await until_end(scada)]:
-                    await asyncio.sleep(0.1)
+                heard: list[Incoming] = []
+                while STATUS not in [message.topic for message in heard]:
+                    heard = await scada.next_batch(99)
+                await until_end(scada)
                 found = await doctor(agent.config)
                 assert await until_end(scada) == [("pur/v1/test/p1/twin/doctor", b"")]
             async with connect(BrokerSettings(port=broker.port), "later") as later:

@@ -19,10 +19,12 @@ LONG_S = 10 * LIMIT_S
 
 @pytest.fixture
 async def session() -> AsyncIterator[Session]:
-    async with MosquittoProcess() as broker:
-        async with connect(BrokerSettings(port=broker.port), "gathers") as session:
-            await session.subscribe(["gather/#"])
-            yield session
+    async with (
+        MosquittoProcess() as broker,
+        connect(BrokerSettings(port=broker.port), "gathers") as session,
+    ):
+        await session.subscribe(["gather/#"])
+        yield session
 
 
 def is_raw(message: Incoming) -> bool:
