@@ -71,7 +71,8 @@ class Part:
         self.P0 = float(np.interp(opened_s, run.t_s, run.P_cells_Pa))
         self.P_still = self.P_amb + s.tail(y)[s.STRESS]
         self.V0 = self.at_opening(self.y0)
-        self.mass = self.p["m_liquid"] + self.p["M_agent"] * self.p["n_BA0"]
+        whole = self.p["m_liquid"] + self.p["M_agent"] * self.p["n_BA0"]
+        self.mass = np.full(len(self.y0), whole)
         self.V_all = float(self.share @ self.V0)
         self.face = 0.5 * self.p["area"] * min(1.0, self.V_all / self.p["V_mold"]) * self.p["sides"]
 
