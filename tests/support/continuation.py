@@ -31,6 +31,13 @@ class Continued:
     t_s: Array
     growth_ratio: Array
     y: Array
+    part: Part
+
+    def least_growth(self, cold_s: float, T_air_K: float) -> float:
+        """Least growth until ``cold_s``, or when all is as cold as the air from then on."""
+        y = np.apply_along_axis(lambda column: np.interp(cold_s, self.t_s, column), 0, self.y)
+        y[:, 4] = T_air_K
+        return float(min(self.growth_ratio[self.t_s <= cold_s].min(), self.part.growth(y)))
 
     @property
     def T_K(self) -> Array:
@@ -48,7 +55,7 @@ def continued(result: SimulationResult, opened_s: float, until_s: float) -> Cont
     )  # fmt: skip
     assert found.success, found.message
     layers = found.y.T.reshape(len(times), -1, 5)
-    return Continued(times, np.array([part.growth(y) for y in layers]), layers)
+    return Continued(times, np.array([part.growth(y) for y in layers]), layers, part)
 
 
 class Part:

@@ -14,7 +14,7 @@ from twin_core.models.part_properties import cure_at_gel
 from twin_core.results.result import SimulationResult
 from twin_core.units import ZERO_CELSIUS_K
 
-TOLERANCE = 1e-3
+TOLERANCE = 1e-4
 """Of a single way; the search for the window takes a coarser one."""
 PATH_ROWS = 2000
 """Steps of the way that are kept."""
