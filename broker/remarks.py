@@ -6,7 +6,7 @@ value. None of them costs the message.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -53,8 +53,10 @@ def remarks(message: Message) -> list[Remark]:
     if isinstance(message, QualityRecord):
         found = found or [*_without_a_result(message)]
         found += _left_out(message)
-    if isinstance(message, ShotEvent | Order) and message.recipe is not None:
-        found += _of_recipe(message.recipe)
+    if isinstance(message, ShotEvent | Order):
+        found += _left_out(message, "recipe.")
+        if message.recipe is not None:
+            found += _of_recipe(message.recipe, message.left_out)
     return found[:REMARKS_LIMIT]
 
 
@@ -68,9 +70,11 @@ def _of_frame(frame: TelemetryFrame) -> list[Remark]:
     return found[:REMARKS_LIMIT]
 
 
-def _left_out(message: TelemetryFrame | QualityRecord) -> list[Remark]:
+def _left_out(
+    message: TelemetryFrame | QualityRecord | ShotEvent | Order, where: str = ""
+) -> list[Remark]:
     return [
-        Remark(left.reason, name, f"{name}: {left.words or left.reason}")
+        Remark(left.reason, where + name, f"{where}{name}: {left.words or left.reason}")
         for name, left in message.left_out.items()
     ]
 
@@ -81,7 +85,7 @@ def _near_sensors(names: tuple[str, ...]) -> list[tuple[str, str]]:
     return [(name, known) for name in names if (known := meant_sensor(name)) is not None]
 
 
-def _of_recipe(recipe: Recipe) -> Iterator[Remark]:
+def _of_recipe(recipe: Recipe, left_out: Container[str]) -> Iterator[Remark]:
     extras = recipe.model_extra or {}
     for name, near in meant_in(extras, [*Recipe.model_fields, *RECIPE_NAMES]).items():
         known = RECIPE_NAMES.get(near, near)
@@ -92,6 +96,8 @@ def _of_recipe(recipe: Recipe) -> Iterator[Remark]:
         else:
             yield _not_known(f"recipe.{name}", name, known)
     for name in Recipe.model_fields:
+        if name in left_out:
+            continue  # told with its own words
         if name in recipe.model_fields_set and getattr(recipe, name) is None:
             words = f"recipe.{name}: null, so the recipe does not say it; a reading is needed"
             yield Remark(RECIPE_GAP, f"recipe.{name}", words)

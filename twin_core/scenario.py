@@ -113,7 +113,7 @@ class Quality(BaseModel):
     T_part_min_C: Annotated[float, Field(ge=-50, le=500)] | None = None
     """Mean temperature of the part at opening: below it the part is too cold to trim."""
     t_cycle_max_s: Annotated[float, Field(gt=0, le=86_400)] = 1800.0
-    """Longest time anybody would wait: the demould window ends there, and key figures are taken up
+    """Longest time anybody would wait: the demold window ends there, and key figures are taken up
     to it, whatever ``t_end_s`` the output has."""
 
     @model_validator(mode="after")

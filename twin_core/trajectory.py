@@ -21,7 +21,7 @@ from twin_core.solvers.base import OdeProblem, OdeSolution, Tolerances
 
 ANALYSIS_SPACING_S = 0.5
 ANALYSIS_GROWTH = 0.01
-"""The grid of key figures and demould window: half a second, later one per cent of the time; the
+"""The grid of key figures and demold window: half a second, later one per cent of the time; the
 same for every run, whatever output is asked for."""
 
 

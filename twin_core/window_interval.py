@@ -1,4 +1,4 @@
-"""How far the demould window moves with the numbers that nobody measured: ``window_interval``.
+"""How far the demold window moves with the numbers that nobody measured: ``window_interval``.
 
 One number after the other is set to a low and a high value, all else as it is. The ways up and down
 of each are added like independent ones: the root of the sum of their squares. It is a range, not a

@@ -10,22 +10,21 @@ from collections.abc import Mapping
 from math import inf
 from typing import Any
 
-from broker.data_quality import IMPOSSIBLE, NOT_A_NUMBER
+from broker.data_quality import NOT_A_NUMBER
 from broker.errors import PayloadError
 from broker.json_values import check_text
-from broker.messages.base import NAMES_LIMIT, is_number
-from broker.messages.left_out import no_number, shown
+from broker.messages.base import NAMES_LIMIT
+from broker.messages.left_out import Possible, shown
 
 BOUNDS = {
-    "rho_moulded_kg_per_m3": (0.0, inf),
-    "rho_free_rise_kg_per_m3": (0.0, inf),
-    "H_demold_shore": (0.0, 100.0),
-    "H_24h_shore": (0.0, 100.0),
-    "t_demold_safe_s": (0.0, inf),
-    "defect_risk_operator": (0.0, 1.0),
+    "rho_moulded_kg_per_m3": Possible(0, inf, without=0),
+    "rho_free_rise_kg_per_m3": Possible(0, inf, without=0),
+    "H_demold_shore": Possible(0, 100),
+    "H_24h_shore": Possible(0, 100),
+    "t_demold_safe_s": Possible(0, inf, without=0),
+    "defect_risk_operator": Possible(0, 1),
 }
-"""Numbers of a record, and the ends of what the contract allows."""
-ABOVE_ZERO = frozenset(("rho_moulded_kg_per_m3", "rho_free_rise_kg_per_m3", "t_demold_safe_s"))
+"""Numbers of a record, and what the contract allows."""
 DEFECT_MAX = 256
 """Characters of a defect's name."""
 _TEXTS = {"note": (0, 2000), "operator": (1, DEFECT_MAX), "source": (1, DEFECT_MAX)}
@@ -46,7 +45,7 @@ def without_bad_results(document: dict[str, Any], older: Mapping[str, str]) -> d
     for name, value in document.items():
         field = older.get(name, name)
         if field in BOUNDS:
-            fault = _no_result(field, value)
+            fault = BOUNDS[field].fault(value)
         elif field in _TEXTS:
             fault = _no_text(value, *_TEXTS[field])
         elif field == "defects":
@@ -58,18 +57,6 @@ def without_bad_results(document: dict[str, Any], older: Mapping[str, str]) -> d
             if field != "defects":
                 del changed[name]
     return {**changed, "left_out": {**(told or {}), **left}} if left else document
-
-
-def _no_result(field: str, value: object) -> dict[str, str] | None:
-    if value is None:
-        return None
-    if not is_number(value):
-        return {"reason": NOT_A_NUMBER, "words": no_number(value)}
-    low, high = BOUNDS[field]
-    if low <= value <= high and not (value == 0 and field in ABOVE_ZERO):  # type: ignore[operator]
-        return None
-    ends = "more than 0" if field in ABOVE_ZERO else f"{low:g} to {high:g}"
-    return {"reason": IMPOSSIBLE, "words": f"{shown(value)}: {ends} is possible"}
 
 
 def _no_text(value: object, length_min: int, length_max: int) -> dict[str, str] | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from broker.errors import RefusalCode
 from broker.ids import Identifier
 from broker.json_values import INT_MAX
+from broker.messages.bad_set_points import without_bad_set_points
 from broker.messages.base import (
     Label,
     Message,
@@ -19,6 +20,7 @@ from broker.messages.base import (
     integral,
     refusal,
 )
+from broker.messages.left_out import LEFT_OUT_LIMIT, LeftOut
 from broker.messages.recipe import Recipe
 from broker.timestamps import Timestamp
 
@@ -89,6 +91,10 @@ class Order(Message):
     """Set points of each shot."""
     quantity_count: Annotated[int, Field(ge=1, le=INT_MAX), BeforeValidator(integral)]
     """Parts that are wanted."""
+    left_out: Annotated[dict[Name, LeftOut], Field(max_length=LEFT_OUT_LIMIT)] = Field(
+        default_factory=dict
+    )
+    """Set points of the recipe that cannot be: texts, NaN, 3276.7 °C. They are gaps of it."""
     note: Words | None = None
     device_id: Identifier | None = None
     """Who sent it."""
@@ -96,3 +102,8 @@ class Order(Message):
     """Its place among all messages of the device."""
     received_at: Timestamp | None = None
     """When the twin received it; senders leave it away."""
+
+    @classmethod
+    def prepared(cls, document: dict[str, Any]) -> dict[str, Any]:
+        """The document with set points that cannot be in `left_out`."""
+        return without_bad_set_points(document)

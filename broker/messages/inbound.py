@@ -9,6 +9,7 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from broker.errors import RefusalCode
 from broker.ids import Identifier, ShotKey
 from broker.messages.bad_results import BOUNDS, without_bad_results
+from broker.messages.bad_set_points import without_bad_set_points
 from broker.messages.base import (
     NAMES_LIMIT,
     Label,
@@ -147,12 +148,21 @@ class ShotEvent(Message):
     """Lot of the polyol side, as it is printed on drum or delivery note."""
     lot_isocyanate: Reference | None = None
     lot_additives: Reference | None = None
+    left_out: Annotated[dict[Name, LeftOut], Field(max_length=LEFT_OUT_LIMIT)] = Field(
+        default_factory=dict
+    )
+    """Set points of the recipe that cannot be: texts, NaN, 3276.7 °C. They are gaps of it."""
     device_id: Identifier | None = None
     """Who sent it, for a gateway that waits for `…/twin/received`."""
     seq: Sequence | None = None
     """Its place among all messages of the device."""
     received_at: Timestamp | None = None
     """When the twin received it; senders leave it away."""
+
+    @classmethod
+    def prepared(cls, document: dict[str, Any]) -> dict[str, Any]:
+        """The document with set points that cannot be in `left_out`."""
+        return without_bad_set_points(document)
 
     @model_validator(mode="after")
     def _poured_is_complete(self) -> Self:

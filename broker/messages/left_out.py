@@ -7,11 +7,12 @@ stays where it is, for the check to refuse.
 from __future__ import annotations
 
 import reprlib
+from dataclasses import dataclass
 from functools import lru_cache
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
-from broker.data_quality import CONTRADICTS, NO_VALUE, NOT_A_NUMBER
+from broker.data_quality import CONTRADICTS, IMPOSSIBLE, NO_VALUE, NOT_A_NUMBER
 from broker.errors import PayloadError, printable
 from broker.json_values import check_text
 from broker.messages.base import NAMES_LIMIT, Code, ShortText, WireModel, is_name, is_number
@@ -134,6 +135,31 @@ def _no_state(value: object) -> dict[str, str] | None:
     except PayloadError as error:
         return {"reason": NOT_A_NUMBER, "words": error.detail}
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Possible:
+    """Both ends of what a field can be, in its unit; one of them may be excluded."""
+
+    low: float
+    high: float
+    without: float | None = None
+
+    def fault(self, value: object) -> dict[str, str] | None:
+        """The reason and its words; None when the value is possible, or null."""
+        if value is None:
+            return None
+        if not is_number(value):
+            return {"reason": NOT_A_NUMBER, "words": no_number(value)}
+        if self.low <= value <= self.high and value != self.without:  # type: ignore[operator]
+            return None
+        return {"reason": IMPOSSIBLE, "words": f"{shown(value)}: {self} is possible"}
+
+    def __str__(self) -> str:
+        if self.high == inf:
+            return f"more than {self.low:g}"
+        without = "" if self.without is None else f" without {self.without:g}"
+        return f"{self.low:g} to {self.high:g}{without}"
 
 
 def no_number(value: object) -> str:

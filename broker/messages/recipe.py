@@ -11,7 +11,6 @@ from broker.messages.base import (
     NotNegative,
     Percent,
     Positive,
-    Share,
     WireModel,
     both_names,
     is_number,
@@ -53,11 +52,11 @@ class Recipe(WireModel):
     T_mold_C: Temperature | None = None
     T_ambient_C: Temperature | None = None
     RH_ambient_pct: Percent | None = None
-    mixing_eff: Share | None = None
+    mixing_eff: Annotated[float, Field(gt=0, le=1)] | None = None
     """Mixing efficiency, 1 is perfect."""
     nco_oh_index: Annotated[float, Field(ge=0.1, le=10)] | None = None
     """NCO to OH equivalents as a fraction (1.05), not the trade number (105)."""
-    blowing_agent_pct: Percent | None = None
+    blowing_agent_pct: Annotated[float, Field(ge=0, lt=60)] | None = None
     """Physical blowing agent in the polyol side, % by mass."""
 
     @model_validator(mode="before")

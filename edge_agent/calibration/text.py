@@ -15,7 +15,7 @@ from twin_core.calibration import CureFit, MeasuredFit, Observation, SheetFit
 from twin_core.parameters import Parameter
 from twin_core.units import ZERO_CELSIUS_K
 
-WIDTH = 100
+WIDTH = 80
 
 
 @dataclass(frozen=True)

@@ -71,12 +71,16 @@ class _Lazy(click.Group):
 
 
 def _prepare(command: click.Command) -> None:
-    """Give a command, and those below it, ``--verbose``, and keep its example in one line."""
+    """Give a command, and those below it, ``--verbose``, an example in one line, and whole words.
+
+    In the list of commands click cuts the first sentence where the line ends.
+    """
     add_verbose(command)
     kind, colon, example = (command.epilog or "").partition("Example: ")
     if colon and not kind:
         command.epilog = f"\b\nExample:\n  {example}"
     for below in getattr(command, "commands", {}).values():
+        below.short_help = " ".join((below.help or "").partition("\n\n")[0].split())
         _prepare(below)
 
 

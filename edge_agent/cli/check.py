@@ -72,6 +72,8 @@ def _print(checked: Checked, shown: list[Setting], config: Path) -> None:
             click.echo(f"file {number}: {file}")
     for problem in checked.problems:
         click.echo(f"problem: {problem}")
+    if checked.hint:
+        click.echo(f"  → {checked.hint}")
     count = len(checked.problems)
     words = {0: "nothing is wrong", 1: "1 problem"}.get(count, f"{count} problems")
     click.echo(f"{config}: {words}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -95,6 +96,15 @@ def settings_of(host: str, port: int, login: dict[str, Any] | None = None) -> Br
         raise SettingsError("\n".join(describe(error, "options"))) from None
 
 
+def by_option(words: str) -> str:
+    """Words with the options of a command in place of the settings of an agent."""
+    words = words.replace("set broker.tls.enabled to false", "leave --ca-file away")
+    for name in ("host", "port", *_LOGIN):
+        setting = f"broker.{'tls.' if name in _TLS else ''}{name}"
+        words = re.sub(rf"\b{re.escape(setting)}\b", f"--{name.replace('_', '-')}", words)
+    return words
+
+
 def history_at(where: str) -> HistorySettings:
     """The history that a person names: a file, or the address of a database.
 
@@ -115,16 +125,22 @@ def history_at(where: str) -> HistorySettings:
         raise SettingsError(f"--history: {error}") from None
 
 
-def fail(error: TwinError, exit_code: int | None = None) -> NoReturn:
+def fail(
+    error: TwinError, exit_code: int | None = None, named: Callable[[str], str] = str
+) -> NoReturn:
     """End a command: say what is wrong and how to go on; exit 2 for bad input, else 1, or as given.
 
     There is no other way for a command to end with an error.
+
+    Args:
+        exit_code: instead of the usual one.
+        named: puts the names that the command has into words; `by_option` for one without YAML.
     """
     show_cause(error)
     for line in str(error).splitlines():
-        click.echo(f"error: {line}", err=True)
+        click.echo(f"error: {named(line)}", err=True)
     if error.hint:
-        click.echo(f"hint: {error.hint}", err=True)
+        click.echo(f"hint: {named(error.hint)}", err=True)
     sys.exit(exit_code or (2 if isinstance(error, InputError) else 1))
 
 

@@ -122,7 +122,7 @@ def _table(board: Board, clock: Clock | None) -> Table:
     table = Table(
         box=box.SIMPLE, title="PUR-MOLD-TWIN demo, core in °C", padding=0, show_edge=False
     )
-    for name in ("mold", "shot", "state", "core", "demould", "quality", "pressure", "data"):
+    for name in ("mold", "shot", "state", "core", "demold", "quality", "pressure", "data"):
         table.add_column(name, no_wrap=True, justify="right" if name == "core" else "left")
     for shot_id, row in list(board.rows.items())[-12:]:
         p = row.prediction

@@ -87,13 +87,23 @@ def command(
     if output == "json":
         shots = {} if isinstance(found, list) else {"shots": shots_of(found)}
         click.echo(json.dumps(found | shots if shots else found, indent=2))
+    elif not rows:
+        pass
     elif shot_id is not None:
         print_shot(found)
     else:
         print_shots(found)
     if not rows:
-        click.echo("nothing found", err=True)
+        click.echo(f"nothing found: {_nothing(shot_id, mold_id, since)}", err=True)
         raise SystemExit(1)
+
+
+def _nothing(shot_id: str | None, mold_id: str | None, since: timedelta) -> str:
+    if shot_id is not None:
+        return f"no shot {shot_id} is in this history"
+    of_mold = "" if mold_id is None else f" of mold {mold_id}"
+    after = f"{datetime.now(UTC) - since:%Y-%m-%d %H:%M}"
+    return f"no shot{of_mold} was poured after {after} UTC; --since 7d looks further back"
 
 
 @command.command(

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from edge_agent.cli.common import broker_options, fail, login_options, settings_of
+from edge_agent.cli.common import broker_options, by_option, fail, login_options, settings_of
 
 
 @click.command("record", epilog="Example: pur-mold-twin record -t 'pur/v1/#' capture.jsonl")
@@ -57,5 +57,5 @@ def command(
     try:
         written = asyncio.run(run())
     except TwinError as error:
-        fail(error)
+        fail(error, named=by_option)
     click.echo(f"{written} messages in {file}", err=True)

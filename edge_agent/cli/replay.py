@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edge_agent.cli.common import broker_options, fail, login_options, settings_of
+from edge_agent.cli.common import broker_options, by_option, fail, login_options, settings_of
 from edge_agent.cli.progress import Progress
 from edge_agent.cli.tables import say
 from edge_agent.cli.values import Number
@@ -122,7 +122,7 @@ def command(
             )
     except TwinError as error:
         shown.end()
-        fail(error)
+        fail(error, named=by_option)
     except KeyboardInterrupt:
         shown.end()
         sys.exit(130)
@@ -147,8 +147,8 @@ def _of_the_data(p: Prediction) -> list[str]:
 def _window(p: Prediction) -> str:
     if p.t_demold_min_s is None:
         reasons = ", ".join(d.code for d in p.diagnostics) or "no reason given"
-        return f"{p.shot_id}: no demould window ({reasons})"
+        return f"{p.shot_id}: no demold window ({reasons})"
     return (
-        f"{p.shot_id}: demould from {p.t_demold_min_s:.0f} s, best {p.t_demold_opt_s:.0f} s, "
+        f"{p.shot_id}: demold from {p.t_demold_min_s:.0f} s, best {p.t_demold_opt_s:.0f} s, "
         f"until {p.t_demold_max_s:.0f} s"
     )

@@ -89,13 +89,13 @@ def _table(title: str, rows: list[tuple[str, Row]]) -> Table:
 
 def _window_lines(result: SimulationResult) -> list[str]:
     if result.window == "none":
-        return ["Demould window: none, an open cup is not demoulded"]
+        return ["Demold window: none, an open cup is not demolded"]
     earliest, latest = (end_words(result.demold_ends[name]) for name in ("earliest", "latest"))
     quick = " (window: quick, 0D does not resolve skin and core)"
     kind = quick if result.window == "quick" else ""
     if result.t_demold_min_s is None:
-        return [f"Demould window: none within the run; {earliest} misses by most{kind}"]
-    lines = [f"Demould window: opened by {earliest}, ended by {latest}{kind}"]
+        return [f"Demold window: none within the run; {earliest} misses by most{kind}"]
+    lines = [f"Demold window: opened by {earliest}, ended by {latest}{kind}"]
     if result.swell_at_min and result.swell_at_opt:
         at = [(t, part["swell_mm"], 100.0 * part["swell_ratio"]) for t, part in (
             ("earliest", result.swell_at_min), ("best", result.swell_at_opt)

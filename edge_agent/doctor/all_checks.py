@@ -25,8 +25,9 @@ NETWORK_HANGS = "look at the network between here and there, and at the load of 
 def examine(config: Path) -> Iterator[Finding]:
     """Everything that an agent with this configuration stands on; nothing is changed."""
     checked = check_configuration(config)
+    way_out = checked.hint or "pur-mold-twin check shows all settings"
     for problem in checked.problems:
-        yield Finding("configuration", "problem", problem, "pur-mold-twin check shows all settings")
+        yield Finding("configuration", "problem", problem, way_out)
     if checked.settings is None:
         return
     if not checked.problems:

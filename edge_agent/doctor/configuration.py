@@ -29,6 +29,8 @@ class Checked:
     """Each names file or variable, field, and the way out."""
     files: list[Path] = field(default_factory=list)
     """That it was read from."""
+    hint: str = ""
+    """Way out where no file can be read."""
 
 
 def check_configuration(path: Path) -> Checked:
@@ -36,7 +38,7 @@ def check_configuration(path: Path) -> Checked:
     try:
         layers = read_layers(path)
     except InputError as error:
-        return Checked(None, problems=_lines(error))
+        return Checked(None, problems=_lines(error), hint=error.hint)
     settings, problems = settings_of(layers)
     usable = settings or usable_sections(layers)
     problems += problems_beyond(usable)

@@ -74,7 +74,7 @@ RULES = {
     "density_against_mass": Rule("contradictory", "the density of the laboratory is more than "
                                  f"{DENSITY_SHARE:.0%} off metered mass by cavity volume"),
     "records_disagree": Rule("contradictory", "two quality records of a shot differ by more than "
-                             "5 % in density, 10 Shore, or 20 % in the demould time; the later "
+                             "5 % in density, 10 Shore, or 20 % in the demold time; the later "
                              "one counts"),
     "record_before_pour": Rule("contradictory", "a quality record is older than the pour, and left "
                                "out: a clock is wrong, or an earlier shot had the id"),

@@ -164,25 +164,6 @@ def write_table(
         ) from None
 
 
-def read_metadata(path: Path) -> dict[str, str]:
-    """Metadata of a Parquet file.
-
-    Raises:
-        TableError: the file cannot be read.
-        MissingExtra: pyarrow is not installed.
-    """
-    pa = _pyarrow()
-    from pyarrow import parquet
-
-    try:
-        found = parquet.read_schema(path).metadata or {}
-    except (OSError, pa.ArrowException) as error:
-        raise TableError(
-            f"{path}: cannot be read: {_first_line(error)}", hint=FEATURE_SETS
-        ) from None
-    return {key.decode(): value.decode() for key, value in found.items()}
-
-
 def check_writable(path: Path) -> None:
     """Say early that a table cannot be written here.
 

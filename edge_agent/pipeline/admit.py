@@ -60,7 +60,7 @@ def admit(
     if judged == "contradicts":
         words = (
             f"{event.event} of shot {event.shot_id} at this time was reported before with other "
-            "content, which counts: send a correction with its own time"
+            f"content, which counts: {_WAYS_OUT[event.event]}"
         )
         results.dead_letter(_letter(incoming, press, CONTRADICTS_EARLIER, words, now))
         metrics.refused(CONTRADICTS_EARLIER)
@@ -75,6 +75,22 @@ def admit(
         metrics.refused(TOO_LATE)
         return False
     return True
+
+
+_END = (
+    "of an end nothing but kind and time counts. If the time was wrong, send the end with the "
+    "right one: of several the earliest counts"
+)
+_WAYS_OUT = {
+    "started": "what belongs to the shot goes into its poured event. Do not send the start again "
+    "with another time, which would begin another shot",
+    "poured": "send it once, when the recipe is known. Do not send it again with another time, "
+    "which would begin another shot; temperatures that were wrong are corrected by a reading of "
+    "telemetry with a ts before the pour",
+    "demolded": _END,
+    "aborted": _END,
+}
+"""What helps a sender whose event contradicts an earlier one, by kind."""
 
 
 def _letter(

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from broker.data_quality import NAME_NOT_KNOWN
-from broker.messages import QualityRecord, TelemetryFrame
+from broker.messages import Order, QualityRecord, ShotEvent, TelemetryFrame
 from broker.remarks import Remark
 from broker.sensors import base_name
 from broker.topics import PressAddress
@@ -30,7 +30,7 @@ SILENT = timedelta(hours=1)
 """Names that were not heard for so long are new again; loggers may read once in some minutes."""
 MISNAMED_MAX = 1_000
 _NUMBERED = "{0} is kept and not used: of several {1} the one that is sent as {1} counts"
-Lenient = TelemetryFrame | QualityRecord
+Lenient = TelemetryFrame | QualityRecord | ShotEvent | Order
 
 
 class Contradictions:
@@ -64,7 +64,8 @@ class Contradictions:
         press, message = decoded.press, decoded.message
         sender = getattr(message, "device_id", None) or getattr(message, "shot_id", None)
         for remark in decoded.remarks:
-            if isinstance(message, Lenient) and remark.field in message.left_out:
+            field = remark.field.removeprefix("recipe.")
+            if isinstance(message, Lenient) and field in message.left_out:
                 self._metrics.left_out.labels(press.press, remark.code).inc()
             alert = partial(alerts.remark, press, sender, remark, now)
             device = sender if isinstance(message, TelemetryFrame) else None

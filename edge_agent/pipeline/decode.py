@@ -99,13 +99,9 @@ def _read(incoming: Incoming, press: PressAddress, channel: Channel) -> Decoded:
         return Decoded(press, message, tuple(remarks(message)))
     if isinstance(message, QualityRecord):
         message = _possible_results(message)
-    said = remarks(message)
     if isinstance(message, ShotEvent | Order) and message.recipe is not None:
-        recipe, wrong = _possible_recipe(message.recipe)
-        if wrong:
-            message = message.model_copy(update={"recipe": recipe})
-            said += wrong
-    return Decoded(press, message, tuple(said))
+        message = _possible_set_points(message, message.recipe)
+    return Decoded(press, message, tuple(remarks(message)))
 
 
 def _ahead(decoded: Decoded, now: datetime, future_skew_max_s: float) -> str | None:
@@ -122,8 +118,8 @@ def _ahead(decoded: Decoded, now: datetime, future_skew_max_s: float) -> str | N
     )
 
 
-def _possible_recipe(recipe: Recipe) -> tuple[Recipe, list[Remark]]:
-    """The recipe with a gap where it says what cannot be, and remarks on these.
+def _possible_set_points(message: ShotEvent | Order, recipe: Recipe) -> ShotEvent | Order:
+    """The message with set points that no press can have in ``left_out``, and a gap instead.
 
     Raises:
         PayloadError: a mass is impossible; without it nothing can be simulated.
@@ -136,8 +132,11 @@ def _possible_recipe(recipe: Recipe) -> tuple[Recipe, list[Remark]]:
     }
     for name in set(wrong).intersection(MASSES):
         raise PayloadError(RefusalCode.INVALID_FIELD, wrong[name], f"recipe.{name}")
-    found = [Remark(IMPOSSIBLE, f"recipe.{n}", f"recipe.{n}: {w}") for n, w in wrong.items()]
-    return recipe.model_copy(update=dict.fromkeys(wrong)), found
+    if not wrong:
+        return message
+    left = {name: LeftOut(reason=IMPOSSIBLE, words=words) for name, words in wrong.items()}
+    gaps = recipe.model_copy(update=dict.fromkeys(wrong))
+    return message.model_copy(update={"recipe": gaps, "left_out": message.left_out | left})
 
 
 def _possible_readings(message: TelemetryFrame) -> TelemetryFrame:

@@ -1,4 +1,4 @@
-"""How sure the demould window of a recipe is, computed beside its shots and kept for the next ones.
+"""How sure the demold window of a recipe is, computed beside its shots and kept for the next ones.
 
 It takes some 17 simulations, and no prediction waits for it: the first of a recipe go out without.
 """

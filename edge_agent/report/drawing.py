@@ -171,11 +171,11 @@ def _ticks(high: float) -> list[float]:
 
 
 def _times(axes: Axes, plot: Plot) -> list[Any]:
-    """The demould window, the best time and the events; what of it belongs in the legend."""
+    """The demold window, the best time and the events; what of it belongs in the legend."""
     handles: list[Any] = []
     if plot.span is not None:
         handles.append(
-            axes.axvspan(*plot.span, color=WINDOW, alpha=0.13, lw=0, label="demould window")
+            axes.axvspan(*plot.span, color=WINDOW, alpha=0.13, lw=0, label="demold window")
         )
     if plot.best is not None:
         handles.append(axes.axvline(plot.best, color=BEST, lw=1.2, ls="-.", label="best time"))

@@ -24,7 +24,7 @@ NOT_YET = {
     "trimming": "the part is too cold to trim",
     "pressure": "the pressure in the mold is above its limit",
 }
-"""Words for each criterion of the demould window while it is not met."""
+"""Words for each criterion of the demold window while it is not met."""
 
 GOOD = {"OK": "yes", "MARGINAL": "just, at least one limit is close", "FAIL": "no"}
 PRESSURE = {

@@ -48,7 +48,7 @@ class Plot:
     y_scale: Scale = "linear"
     y_scale_right: Scale = "linear"
     span: tuple[float, float] | None = None
-    """Shaded: the demould window."""
+    """Shaded: the demold window."""
     best: float | None = None
     marks: tuple[tuple[str, float], ...] = ()
     """Words and time of every event."""

@@ -100,7 +100,7 @@ def _cards(result: SimulationResult) -> Cards:
 def _how_to_read(result: SimulationResult) -> Text:
     words = "Dotted lines mark the events named above each plot."
     if result.t_demold_min_s is not None:
-        words = f"Shaded: the demould window; its best time is dash-dotted. {words}"
+        words = f"Shaded: the demold window; its best time is dash-dotted. {words}"
     return Text(words)
 
 
@@ -202,7 +202,7 @@ AFTER = (
 
 def _window(result: SimulationResult, interval: WindowInterval | None) -> Section:
     if result.window == "none":
-        return Section("Demould window", (Text("None: an open cup is not demoulded."),))
+        return Section("Demold window", (Text("None: an open cup is not demolded."),))
     after: list[Block] = []
     unsure: tuple[Block, ...] = ()
     if interval is not None:
@@ -211,10 +211,10 @@ def _window(result: SimulationResult, interval: WindowInterval | None) -> Sectio
         after = [Text(AFTER), Plots((release_plot(result),)), tables.release_table(result)]
     if result.t_demold_min_s is None:
         words = tables.decided_by(result.demold_ends["earliest"])
-        text = f"There is no demould window within the run; what misses by most: {words}."
-        return Section("Demould window", (Text(text), *after))
+        text = f"There is no demold window within the run; what misses by most: {words}."
+        return Section("Demold window", (Text(text), *after))
     return Section(
-        "Demould window",
+        "Demold window",
         (
             tables.window_table(result),
             Text("A margin is 0 at the limit and 0.1 when the criterion is met by ten per cent."),

@@ -121,7 +121,7 @@ CRITERIA = {
     "pressure": "pressure in the mold",
     "cycle": "the longest cycle anybody would wait",
 }
-"""What each criterion of the demould window is about."""
+"""What each criterion of the demold window is about."""
 
 
 def end_words(end: WindowEnd | None) -> str:

@@ -89,11 +89,11 @@ def _standing() -> Section:
             Code("tests/physics/test_release.py"),
         ),
         (
-            "directions of the demould window",
+            "directions of the demold window",
             "verified",
             "table below",
         ),
-        ("demould window, swell and shrink", "not validated", "no published measurement found"),
+        ("demold window, swell and shrink", "not validated", "no published measurement found"),
         ("moisture from humid air", "not validated", "no published measurement found"),
     ]
     return Section(

@@ -1,4 +1,4 @@
-"""Panels of any system, thickness, packing and wall, for what is said of the demould window."""
+"""Panels of any system, thickness, packing and wall, for what is said of the demold window."""
 
 from __future__ import annotations
 

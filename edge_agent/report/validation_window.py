@@ -1,4 +1,4 @@
-"""Sections on the demould window: size and practice, strength, measured panels, papers wanted."""
+"""Sections on the demold window: size and practice, strength, measured panels, papers wanted."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ COMPARED = {
 }
 """Columns of a measured file that are compared."""
 PAPERS = (
-    ("post-expansion and pressure against demould time", "US 2016/0168348 (Dow)"),
-    ("post-expansion and pressure against demould time", "RU 2641129 (Covestro)"),
-    ("inner pressure and demould time", "Sujaraj 2017 (Jönköping)"),
-    ("demould time of rigid and integral-skin foams", "US 5444101 (ICI); US 6713521 (Bayer)"),
+    ("post-expansion and pressure against demold time", "US 2016/0168348 (Dow)"),
+    ("post-expansion and pressure against demold time", "RU 2641129 (Covestro)"),
+    ("inner pressure and demold time", "Sujaraj 2017 (Jönköping)"),
+    ("demold time of rigid and integral-skin foams", "US 5444101 (ICI); US 6713521 (Bayer)"),
     ("swell of rigid foams after the mold", "US 5547998, 5523334, 5525641 and EP 0858477 (BASF)"),
     ("structural foams, RIM", "Modesti and Adriani"),
     ("PMDI in molds of 25 to 85 °C", "Jackovich"),
@@ -157,7 +157,7 @@ def measured_section() -> Section:
         Text("Papers and patents that hold such numbers; whoever has them can add them:"),
         Table.of("quantity|where", wanted),
     ]
-    return Section("Wanted: measured swell, pressure and demould time", tuple(blocks))
+    return Section("Wanted: measured swell, pressure and demold time", tuple(blocks))
 
 
 def compared_rows(name: str, published: Published) -> list[tuple[Words, ...]]:

@@ -42,6 +42,8 @@ from twin_core.units import bar, celsius
 
 DEFAULT_AMBIENT_C = 23.0
 DEFAULT_RH_PCT = 50.0
+USUAL = {"mixing_eff": "1", "blowing_agent_pct": "as the system says"}
+"""Set points that stand in for a gap of the recipe, beside those that sensors read."""
 
 
 def inputs_of(shot: Shot) -> str:
@@ -105,6 +107,9 @@ def scenario_of(
                 value = mold.T_set_C
             process[name] = value
             substituted.append(f"{name}: default ({value:g})")
+    for name, usual in USUAL.items():  # no sensor reads them
+        if name in recipe.model_fields_set and name not in process:
+            substituted.append(f"{name}: default ({usual})")
     scenario = Scenario(
         scenario_id=shot_id,
         system=catalogue.systems[system_id],
@@ -254,6 +259,8 @@ def _data_quality(shot: Shot, substituted: Sequence[str]) -> DataQuality:
         flags.append(words.CLOCK_AHEAD if shot.clock_offset_s > 0 else words.CLOCK_BEHIND)
     if len({event.mold_id for event in shot.events}) > 1:
         flags.append(words.MOLD_CHANGED)
+    if shot.recipe is not None and _has_a_gap(shot.recipe):
+        flags.append(words.RECIPE_GAP)
     return DataQuality(
         stood_in={
             **{name: words.FROM_EARLIER for name, r in shot.inputs.items() if r.stands_in},
@@ -264,6 +271,11 @@ def _data_quality(shot: Shot, substituted: Sequence[str]) -> DataQuality:
         clock_offset_s=shot.clock_offset_s or None,
         flags=flags,
     )
+
+
+def _has_a_gap(recipe: Recipe) -> bool:
+    said = recipe.model_fields_set
+    return any(getattr(recipe, name) is None for name in Recipe.model_fields if name in said)
 
 
 def _stood_in(substitute: str) -> tuple[str, str]:

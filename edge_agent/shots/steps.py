@@ -24,7 +24,8 @@ _OF_THE_SENDER = {"device_id", "seq", "received_at"}
 
 def fingerprint(event: ShotEvent) -> str:
     """16 hexadecimal digits of the content of an event: equal content is a repeat."""
-    content = event.model_dump(mode="json", exclude_none=True, exclude=_OF_THE_SENDER)
+    empty = set[str]() if event.left_out else {"left_out"}
+    content = event.model_dump(mode="json", exclude_none=True, exclude=_OF_THE_SENDER | empty)
     return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -139,7 +139,7 @@ class Assumed:
     lab_hardness_sigma_shore: float = 2.0
     """Error of the hardness."""
     lab_t_demold_sigma: float = 0.03
-    """Error of the safe demould time, relative."""
+    """Error of the safe demold time, relative."""
     lab_t_demold_share: float = 0.5
     """Records that say ``t_demold_safe_s``."""
     operator_sigma: float = 0.08

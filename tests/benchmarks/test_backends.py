@@ -27,7 +27,7 @@ elsewhere. Deviations are the largest over the whole run, against `manual` at a 
 of 1e-11. All ran at 1e-7. `manual` is the default: compiled with the model, no call back into
 Python.
 
-| case | backend | time, ms | times manual | evaluations | T, K | P, relative | demould, s |
+| case | backend | time, ms | times manual | evaluations | T, K | P, relative | demold, s |
 |---|---|---|---|---|---|---|---|
 """
 TAIL = """

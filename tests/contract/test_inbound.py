@@ -21,7 +21,9 @@ from broker import (
     encode,
 )
 from broker.data_quality import LEFT_OUT_REASONS
+from broker.messages.bad_set_points import SET_POINTS
 from broker.messages.base import NAMES_LIMIT
+from broker.messages.recipe import MASSES
 from broker.sensors import UNIT_OF_SUFFIX
 from tests.support.payloads import quality, shot, telemetry
 
@@ -138,18 +140,33 @@ class TestShotEvent:
             ("m_polyol_kg", 0),
             ("m_iso_kg", -1),
             ("m_additives_kg", -0.1),
+            ("m_iso_kg", "1.1"),
+        ],
+    )
+    def test_masses_have_bounds(self, name: str, value: Any) -> None:
+        error = refused(Channel.SHOT, shot(recipe=recipe(**{name: value})))
+        assert error.field == f"recipe.{name}"
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
             ("T_mold_C", 250.1),
             ("T_iso_C", -51),
             ("RH_ambient_pct", 101),
             ("mixing_eff", 1.1),
             ("nco_oh_index", 105),
             ("blowing_agent_pct", -1),
-            ("m_iso_kg", "1.1"),
         ],
     )
-    def test_recipes_have_bounds(self, name: str, value: Any) -> None:
-        error = refused(Channel.SHOT, shot(recipe=recipe(**{name: value})))
-        assert error.field == f"recipe.{name}"
+    def test_set_points_have_bounds_and_cost_no_pour(self, name: str, value: Any) -> None:
+        with pytest.raises(ValidationError, match=name):
+            Recipe.model_validate(recipe(**{name: value}))
+        event = read(Channel.SHOT, shot(recipe=recipe(**{name: value})))
+        assert list(event.left_out) == [name]
+        assert getattr(event.recipe, name) is None
+
+    def test_every_field_that_may_be_missing_is_a_set_point(self) -> None:
+        assert SET_POINTS.keys() == Recipe.model_fields.keys() - set(MASSES)
 
     def test_older_recipe_names_are_read(self) -> None:
         old = {
@@ -189,8 +206,11 @@ class TestShotEvent:
 
     @pytest.mark.parametrize("humidity", [75, -0.1, True, "0.5"])
     def test_the_older_humidity_is_a_fraction(self, humidity: Any) -> None:
-        error = refused(Channel.SHOT, shot(recipe=recipe(RH_ambient=humidity)))
-        assert error.field == "recipe.RH_ambient"
+        event = read(Channel.SHOT, shot(recipe=recipe(RH_ambient=humidity)))
+        assert event.recipe.RH_ambient_pct is None
+        (left,) = event.left_out.items()
+        assert left[0] == "RH_ambient_pct"
+        assert isinstance(humidity, bool | str) or "use RH_ambient_pct" in left[1].words
 
 
 class TestQualityRecord:

@@ -66,7 +66,7 @@ async def test_a_press_replays_its_shot_and_the_record_needs_the_laboratory(tmp_
     async with ruled_broker(tmp_path) as broker, agent_at(broker) as history:
         done = await replay(broker)
         assert done.returncode == 0, done.stderr
-        assert "SIMULATED-PANEL-1: demould from" in done.stdout
+        assert "SIMULATED-PANEL-1: demold from" in done.stdout
         assert "bar simulated" in done.stdout  # never said to be measured
         refusal = "not sent: the quality record of SIMULATED-PANEL-1: pur/v1/s/p1/quality"
         assert refusal in done.stderr

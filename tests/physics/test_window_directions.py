@@ -1,4 +1,4 @@
-"""Which way the demould window goes: 100 random panels of the closed-mold systems, both ways."""
+"""Which way the demold window goes: 100 random panels of the closed-mold systems, both ways."""
 
 from __future__ import annotations
 

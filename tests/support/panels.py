@@ -1,4 +1,4 @@
-"""Panels of any system, thickness, packing and wall for tests of the demould window."""
+"""Panels of any system, thickness, packing and wall for tests of the demold window."""
 
 from __future__ import annotations
 

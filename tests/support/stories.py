@@ -136,6 +136,14 @@ class Story:
         assert dict(zip(self.rows, rows, strict=True)) == self.rows
 
 
+def poured_without(**stood_in: str | None) -> dict[str, list[tuple[Any, ...]]]:
+    """Query for what the first prediction says of a recipe with gaps, and the right answer."""
+    names = ["flags", *(f"stood_in.{name}" for name in stood_in)]
+    said = ", ".join(f"json_extract(document, '$.data_quality.{name}')" for name in names)
+    query = f"SELECT {said} FROM prediction WHERE basis = 'poured'"
+    return {query: [('["recipe-gap"]', *stood_in.values())]}
+
+
 def play(press: CasePress, *messages: Sent) -> None:
     """Send messages in the order of their arrival."""
     in_time = sorted(messages, key=lambda one: one.came)

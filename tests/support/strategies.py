@@ -107,9 +107,9 @@ recipes = _model(
     T_mold_C=_maybe(temperatures),
     T_ambient_C=_maybe(temperatures),
     RH_ambient_pct=_maybe(percents),
-    mixing_eff=_maybe(shares),
+    mixing_eff=_maybe(st.floats(0, 1, exclude_min=True)),
     nco_oh_index=_maybe(st.floats(0.1, 10)),
-    blowing_agent_pct=_maybe(percents),
+    blowing_agent_pct=_maybe(st.floats(0, 60, exclude_max=True)),
 )
 
 telemetry_frames = _model(

@@ -1,4 +1,4 @@
-"""The demould window: from when, best when, until when, and what decides.
+"""The demold window: from when, best when, until when, and what decides.
 
 A criterion is a margin over time: zero at its limit, positive when met, one tenth when met by ten
 per cent. The window opens when the last criterion is met and closes when the first fails again, at

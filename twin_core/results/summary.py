@@ -1,4 +1,4 @@
-"""Key figures, demould window, verdict and balances of runs, all in one compiled call."""
+"""Key figures, demold window, verdict and balances of runs, all in one compiled call."""
 
 from __future__ import annotations
 

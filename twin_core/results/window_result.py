@@ -1,4 +1,4 @@
-"""The demould window as people read it: times, what decides, swell against the opening time."""
+"""The demold window as people read it: times, what decides, swell against the opening time."""
 
 from __future__ import annotations
 

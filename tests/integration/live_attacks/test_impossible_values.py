@@ -23,6 +23,7 @@ from tests.support.stories import (
     frame,
     lab,
     play,
+    poured_without,
 )
 
 IMPOSSIBLE = {words.IMPOSSIBLE: 1}
@@ -151,6 +152,47 @@ STORIES = {
         [ENDED],
         [codes.IMPOSSIBLE_READINGS],
         words=("recipe.T_ambient_C: 150 is outside -50 to 80",),
+        rows=poured_without(T_ambient_C=words.FROM_DEFAULT),
+    ),
+    "set points of cards that are broken": Story(
+        (
+            event(0, "poured", recipe=RECIPE | {"T_mold_C": 3276.7, "RH_ambient_pct": 127}),
+            *CURED[1:],
+        ),
+        [ENDED],
+        [codes.IMPOSSIBLE_READINGS] * 2,
+        words=(
+            "recipe.T_mold_C: 3276.7: -50 to 250 is possible",
+            "recipe.RH_ambient_pct: 127: 0 to 100 is possible",
+        ),
+        rows=poured_without(T_mold_C=words.FROM_DEFAULT, RH_ambient_pct=words.FROM_DEFAULT),
+    ),
+    "a set point in kelvin of a card that is broken, and a reading": Story(
+        (
+            before_pour(-5, T_mold_C=41.0),
+            event(0, "poured", recipe=RECIPE | {"T_mold_K": 3276.7}),
+            *CURED[1:],
+        ),
+        [ENDED],
+        [codes.IMPOSSIBLE_READINGS],
+        inputs={"T_mold_C": 41.0},
+        rows=poured_without(T_mold_C=None, T_iso_C=words.FROM_RECIPE),
+    ),
+    "an index as it is traded, and a mixing head that does not mix": Story(
+        (
+            event(0, "poured", recipe=RECIPE | {"nco_oh_index": 105, "mixing_eff": 0.0}),
+            *CURED[1:],
+        ),
+        [ENDED],
+        [codes.IMPOSSIBLE_READINGS] * 2,
+        words=("not the trade number (105)",),
+        rows=poured_without(mixing_eff=words.FROM_DEFAULT),
+    ),
+    "a mass that no press pours": Story(
+        (event(0, "poured", recipe=RECIPE | {"m_iso_kg": 3276.7}),),
+        [],
+        letters=["invalid-field"],
+        words=("recipe.m_iso_kg: 3276.7 is outside 0 to 1000",),
     ),
     "a density in grams and a hardness of 120 beside a good one": Story(
         (
@@ -177,3 +219,11 @@ def test_no_prediction_shows_one(press: CasePress) -> None:
     play(press, *CURED, core(70, 3276.7, **NAMED), core(80, -9999.0, **NAMED))
     shown = [found.measured.get("T_core_C") for found in press.predictions()]
     assert {value for value in shown if value is not None} == {70.0}
+
+
+def test_what_is_left_out_is_counted_by_reason(press: CasePress) -> None:
+    recipe = RECIPE | {"T_mold_C": 3276.7, "T_ambient_C": 150.0, "mixing_eff": "n/a"}
+    play(press, event(0, "poured", recipe=recipe), core(70, 3276.7, **NAMED))
+    count = press.work._metrics.left_out.labels
+    assert count("p01", words.IMPOSSIBLE)._value.get() == 3
+    assert count("p01", words.NOT_A_NUMBER)._value.get() == 1

@@ -48,8 +48,25 @@ STORIES = {
         (*CURED, event(0, "poured", came=245, recipe=ANOTHER_MASS)),
         [ENDED],
         letters=[CONTRADICTS_EARLIER],
-        words=("send a correction with its own time",),
+        words=("send it once, when the recipe is known", "would begin another shot"),
         rows={"SELECT json_extract(recipe, '$.m_polyol_kg') FROM shot": [(0.35,)]},
+    ),
+    "a start again with an order, and an end with another id of the sender": Story(
+        (
+            event(-30, "started"),
+            event(-30, "started", came=-20, order_id="4711"),
+            *CURED,
+            event(240, "demolded", came=250, hmi_user="night shift"),
+        ),
+        [ENDED],
+        letters=[CONTRADICTS_EARLIER] * 2,
+        words=("what belongs to the shot goes into its poured", "of several the earliest counts"),
+    ),
+    "an end whose time was wrong, with the right one": Story(
+        (*CURED[:2], event(300, "demolded"), event(240, "demolded", came=310)),
+        [ENDED],
+        [codes.SECOND_END],
+        rows={"SELECT t_demold_actual_s FROM shot": [(240.0,)]},
     ),
     "poured again after a restart of the PLC": Story(
         (

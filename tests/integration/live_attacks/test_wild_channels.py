@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from broker import alert_codes as codes
-from broker.data_quality import NO_VALUE, NOT_A_NUMBER
+from broker.data_quality import FROM_DEFAULT, FROM_RECIPE, NO_VALUE, NOT_A_NUMBER
 from tests.support.case_press import CasePress
 from tests.support.stories import (
     CURED,
@@ -23,6 +23,7 @@ from tests.support.stories import (
     event,
     frame,
     lab,
+    poured_without,
 )
 
 TOLD = [codes.READINGS_LEFT_OUT]
@@ -116,6 +117,45 @@ STORIES |= {
         [ENDED],
         [codes.RECIPE_GAP],
         words=("recipe.T_mold_C: null",),
+    ),
+    "set points that are texts, true, NaN or nested": Story(
+        (
+            event(
+                0,
+                "poured",
+                recipe=RECIPE
+                | {"T_mold_C": True, "T_polyol_C": "40,1", "T_ambient_C": float("nan")}
+                | {"mixing_eff": "n/a", "blowing_agent_pct": {"value": [1, 2]}},
+            ),
+            *CURED[1:],
+        ),
+        [ENDED],
+        TOLD * 5,
+        words=("recipe.T_polyol_C: the text '40,1': send 40.1",),
+        rows=poured_without(
+            T_iso_C=FROM_RECIPE,
+            **dict.fromkeys(
+                ("T_mold_C", "T_polyol_C", "T_ambient_C", "mixing_eff", "blowing_agent_pct"),
+                FROM_DEFAULT,
+            ),
+        ),
+    ),
+    "a wild set point again, and then another one": Story(
+        (
+            event(0, "poured", recipe=RECIPE | {"T_mold_C": "n/a"}),
+            event(0, "poured", came=1, recipe=RECIPE | {"T_mold_C": "n/a"}),
+            event(0, "poured", came=2, recipe=RECIPE | {"T_mold_C": "off"}),
+            *CURED[1:],
+        ),
+        [ENDED],
+        TOLD,
+        ["contradicts-earlier"],
+    ),
+    "a wild mass beside good set points": Story(
+        (event(0, "poured", recipe=RECIPE | {"m_iso_kg": "0,45"}),),
+        [],
+        letters=["invalid-field"],
+        words=("recipe.m_iso_kg: expected a number, got the text '0,45': send 0.45",),
     ),
     "a result that is a text, beside a good one": Story(
         (

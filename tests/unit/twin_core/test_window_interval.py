@@ -1,4 +1,4 @@
-"""The interval of the demould window: what is varied, and that it holds what it says."""
+"""The interval of the demold window: what is varied, and that it holds what it says."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ import yaml
 from click.testing import CliRunner
 
 from broker.timestamps import format_timestamp
+from edge_agent.calibration.text import say
 from edge_agent.cli import main
 from edge_agent.cli.demo import print_board
 from edge_agent.cli.history import print_shots
@@ -96,6 +97,28 @@ def test_history(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asyncio.run(write_history(path, rows_of(1)))
     run("history", "--history", str(path), "--since", "9000d")
     assert "outcome=demolded" in run("history", "--history", str(path), "--shot", "S1")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--shot", "S99"), "no shot S99"),
+        (("--mold", "M99", "--since", "1h"), "no shot of mold M99 was poured after 2"),
+    ],
+)
+def test_an_empty_answer_says_what_was_looked_for(
+    tmp_path: Path, options: tuple[str, ...], words: str
+) -> None:
+    path = tmp_path / "history.db"
+    asyncio.run(write_history(path, rows_of(1)))
+    done = CliRunner().invoke(main, ["history", "--history", str(path), *options])
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"nothing found: {words}")
+
+
+def test_notes_of_a_calibration(capsys: pytest.CaptureFixture[str]) -> None:
+    say("note", "no rate of the water reaction gives the sheet's rise time " * 5)
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
 
 
 def test_systems_list_names_them_whole() -> None:

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from broker.local.loopback import free_port
 from edge_agent import cli
+from edge_agent.cli import main
+from edge_agent.cli.common import by_option
 from edge_agent.errors import LinkError, SettingsError, StoreError, disk_hint
 from twin_core.errors import InputError
 
@@ -58,3 +61,20 @@ def test_a_missing_file(tmp_path: Path) -> None:
     error, hint = result.stderr.splitlines()
     assert error == f"error: {missing}: no such file"
     assert hint.startswith("hint: correct the path; a relative one starts at")
+
+
+@pytest.mark.parametrize("arguments", [("record",), ("replay",)])
+def test_a_command_without_yaml_advises_by_its_options(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    recording = tmp_path / "r.jsonl"
+    recording.write_text('{"received_at": "2026-01-31T12:00:00Z", "topic": "t", "payload": "{}"}\n')
+    done = CliRunner().invoke(main, [*arguments, str(recording), "--port", str(free_port())])
+    assert done.exit_code == 1, done.output
+    assert "hint: start the broker there, or correct --host and --port\n" in done.output
+
+
+def test_the_options_of_the_login_are_named_too() -> None:
+    words = "set broker.username and broker.password_file; broker.tls.ca_file, broker.tls.key_file"
+    assert by_option(words) == "set --username and --password-file; --ca-file, --key-file"
+    assert "--ca-file away" in by_option("or set broker.tls.enabled to false")

@@ -57,6 +57,10 @@ class TestEveryCommand:
         for line in shown(path).splitlines():
             assert len(line) <= 80, line
 
+    def test_its_commands_are_told_in_whole_sentences(self, path: tuple[str, ...]) -> None:
+        _, _, below = shown(path).partition("\nCommands:\n")
+        assert "..." not in below.partition("\n\n")[0]
+
     def test_it_can_be_verbose(self, path: tuple[str, ...]) -> None:
         assert "-v, --verbose" in shown(path)
 

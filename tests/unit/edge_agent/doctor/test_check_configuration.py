@@ -146,3 +146,8 @@ def test_a_file_that_is_not_there_or_no_yaml(tmp_path: Path) -> None:
         result = check(path)
         assert result.exit_code == 2
         assert f"problem: {path}: " in result.stdout
+    missing = tmp_path / "missing.yaml"
+    assert "→ correct the path" in check(missing).stdout
+    done = CliRunner().invoke(main, ["doctor", "-c", str(missing)])
+    assert "correct the path" in done.stdout
+    assert "check shows all settings" not in done.stdout

@@ -74,7 +74,7 @@ LATER: list[tuple[str, float, str, Known, Callable[[Path], None]]] = [
     ("when it was opened", 2 * 600.0 + 300.0, "S2", "demold", _opening(2, 330.0)),
     ("a density", 1 * 600.0 + 3600.0, "S1", "lab", _lab(1, rho_moulded_kg_per_m3=80.0)),
     ("a defect", 1 * 600.0 + 3600.0, "S1", "lab", _lab(1, defects=["burn"])),
-    ("a demould time", 0 * 600.0 + 3600.0, "S0", "lab", _lab(0, t_demold_safe_s=250.0)),
+    ("a demold time", 0 * 600.0 + 3600.0, "S0", "lab", _lab(0, t_demold_safe_s=250.0)),
 ]
 
 

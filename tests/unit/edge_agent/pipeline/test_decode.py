@@ -169,15 +169,13 @@ class TestRecipe:
         ("name", "value", "words"),
         [
             ("m_polyol_kg", None, "null"),
+            ("m_polyol_kg", float("nan"), "finite"),
             ("m_iso_kg", "0,45", "send 0.45"),
+            ("m_iso_kg", -1, "-1"),
             ("m_additives_kg", None, "null"),
-            ("T_mold_C", "40,1", "send 40.1"),
-            ("T_mold_C", 850, "at most 250"),
-            ("T_mold_C", True, "true"),
-            ("nco_oh_index", 105, "at most 10"),
         ],
     )
-    def test_a_value_that_cannot_be_is_refused_by_name(
+    def test_a_mass_that_is_none_is_refused_by_name(
         self, name: str, value: Any, words: str
     ) -> None:
         recipe = {"m_polyol_kg": 1.0, "m_iso_kg": 1.1, name: value}
@@ -185,15 +183,70 @@ class TestRecipe:
         assert detail.startswith(f"recipe.{name}: ")
         assert words in detail
 
-    def test_what_no_hall_has_is_a_gap_that_is_told(self) -> None:
-        recipe = {"m_polyol_kg": 1.0, "m_iso_kg": 1.1, "T_ambient_C": 150.0, "T_iso_C": 23.0}
-        found = sent(shot(recipe=recipe), "shot")
-        event = accepted(found).message
+    @pytest.mark.parametrize("channel", ["shot", "order"])
+    @pytest.mark.parametrize(
+        ("name", "value", "reason", "words"),
+        [
+            ("T_mold_C", "40,1", NOT_A_NUMBER, "send 40.1"),
+            ("T_mold_C", True, NOT_A_NUMBER, "true is no number"),
+            ("T_mold_C", float("nan"), NOT_A_NUMBER, "nan is no number"),
+            ("T_mold_C", [40.1], NOT_A_NUMBER, "an array"),
+            ("T_mold_C", {"v": {"v": {"v": {"v": {"v": 40.1}}}}}, NOT_A_NUMBER, "an object"),
+            ("T_mold_C", 850, IMPOSSIBLE, "-50 to 250 is possible"),
+            ("T_polyol_C", 3276.7, IMPOSSIBLE, "3276.7: -50 to 250"),
+            ("T_ambient_C", 9.9e37, IMPOSSIBLE, "9.9e+37"),
+            ("T_ambient_C", 150.0, IMPOSSIBLE, "150 is outside -50 to 80"),
+            ("RH_ambient_pct", 127, IMPOSSIBLE, "127: 0 to 100"),
+            ("mixing_eff", "n/a", NOT_A_NUMBER, "'n/a'"),
+            ("mixing_eff", 0, IMPOSSIBLE, "0 to 1 without 0"),
+            ("nco_oh_index", 105, IMPOSSIBLE, "a fraction (1.05), not the trade number"),
+            ("blowing_agent_pct", 60, IMPOSSIBLE, "0 to 60 without 60"),
+        ],
+    )
+    def test_a_set_point_that_cannot_be_is_a_gap_that_is_told(
+        self, channel: str, name: str, value: Any, reason: str, words: str
+    ) -> None:
+        recipe = {"m_polyol_kg": 1.0, "m_iso_kg": 1.1, "T_iso_C": 23.0, name: value}
+        document = {"shot": shot, "order": order}[channel](recipe=recipe)
+        found = sent(document, channel)
+        message = accepted(found).message
+        assert isinstance(message, ShotEvent | Order)
+        assert message.recipe is not None
+        assert (getattr(message.recipe, name), message.recipe.T_iso_C) == (None, 23.0)
+        assert {n: left.reason for n, left in message.left_out.items()} == {name: reason}
+        assert said(found) == {f"recipe.{name}": reason}
+        assert words in accepted(found).remarks[0].words
+        again = sent(message.model_dump_json().encode(), channel)
+        assert accepted(again).message == message
+
+    @pytest.mark.parametrize(
+        ("sent_recipe", "left", "kept"),
+        [
+            ({"T_mold_init_C": "n/a"}, "T_mold_C", None),
+            ({"T_mold_K": 3276.7}, "T_mold_C", None),
+            ({"T_mold_K": "n/a"}, "T_mold_C", None),
+            ({"T_mold_K": float("nan"), "T_mold_C": 40.0}, "T_mold_K", 40.0),
+            ({"T_mold_init_C": 40.0, "T_mold_C": "n/a"}, "T_mold_C", 40.0),
+            ({"T_mold_K": 313.15, "T_mold_init_C": 850}, "T_mold_init_C", 40.0),
+            ({"T_mold_C": "n/a", "T_mold_init_C": 3276.7}, "T_mold_C", None),
+        ],
+    )
+    def test_older_names_and_other_units_are_the_same_set_point(
+        self, sent_recipe: dict[str, Any], left: str, kept: float | None
+    ) -> None:
+        recipe = {"m_polyol_kg": 1.0, "m_iso_kg": 1.1, **sent_recipe}
+        event = accepted(sent(shot(recipe=recipe), "shot")).message
         assert isinstance(event, ShotEvent)
         assert event.recipe is not None
-        assert (event.recipe.T_ambient_C, event.recipe.T_iso_C) == (None, 23.0)
-        assert said(found) == {"recipe.T_ambient_C": IMPOSSIBLE}
-        assert "150 is outside -50 to 80" in accepted(found).remarks[0].words
+        assert event.recipe.T_mold_C == kept
+        assert list(event.left_out) == [left]
+
+    def test_what_a_gateway_left_out_of_a_recipe_is_told(self) -> None:
+        told = {"T_iso_C": {"reason": "no-value", "words": "quality Bad"}}
+        recipe = {"m_polyol_kg": 1.0, "m_iso_kg": 1.1, "T_mold_C": "n/a"}
+        found = sent(shot(recipe=recipe, left_out=told), "shot")
+        assert said(found) == {"recipe.T_iso_C": NO_VALUE, "recipe.T_mold_C": NOT_A_NUMBER}
+        assert refused(sent(shot(left_out="x"), "shot")).detail.startswith("left_out")
 
     def test_a_mass_that_cannot_be_is_refused(self) -> None:
         recipe = {"m_polyol_kg": 3276.7, "m_iso_kg": 1.1}

@@ -31,7 +31,7 @@ TITLES = [
     "Over time",
     "Inputs",
     "Key figures",
-    "Demould window",
+    "Demold window",
     "Risks",
     "Diagnostics",
     "Audit of mass and energy",
@@ -81,7 +81,7 @@ def test_the_numbers_are_those_of_the_result() -> None:
     assert figures["best time to open"][0] == f"{result.t_demold_opt_s:.1f}"
     assert figures["peak core temperature"][0] == f"{result.kpis.T_core_max_C:.1f}"
     assert figures["moulded density"] == [f"{result.rho_moulded:.1f}", "kg/m3", "rho_moulded"]
-    window = cells(page, "Demould window")
+    window = cells(page, "Demold window")
     assert window["earliest"] == [
         f"{result.t_demold_min_s:.1f}",
         "s",
