@@ -36,7 +36,7 @@ from twin_core.files import configs_folder
 SITE = "demo"
 MEASURED_PRESS, VIRTUAL_PRESS = "cup", "press1"
 VIRTUAL_MOLDS = ("PANEL_A", "PANEL_B")
-SYSTEM = "SYSTEM_R1"
+SYSTEM = "RIGID_PANEL"
 PAUSE_S = 20.0
 """Between two shots of a mold, in the time of the press."""
 SETTLE_TIMEOUT_S = 10.0
@@ -179,7 +179,7 @@ async def _presses(
         measured = PressAddress(SITE, MEASURED_PRESS)
         await play(messages, session, settings.topics, measured, clock)
         wanted = None if shots is None else shots + 1
-        recipes = Recipes(system, panel)
+        recipes = Recipes.of(system, panel)
         numbers = count(1) if shots is None else iter(range(1, shots + 1))
         await asyncio.gather(
             *(
