@@ -275,6 +275,23 @@ def check_sheet(sheet: Mapping[str, Parameter]) -> None:
             raise ValueError(f"sheet.{name}: {error}") from None
 
 
+class Undetermined(_Part):
+    """A quantity that neither the data sheet nor anything else decides, with the numbers that go
+    with each end of its range: the cup of the sheet stays as it is.
+    """
+
+    name: str
+    """As it stands on a sheet (``nco_oh_index``), or the path of a number of the system."""
+    unit: str
+    value: float
+    low: float
+    high: float
+    why: Annotated[str, Field(min_length=3)]
+    at_low: dict[str, float]
+    """Path and value of the numbers that are others at the low end."""
+    at_high: dict[str, float]
+
+
 class MaterialSystem(_Part):
     """One material system; see ``configs/systems/`` for examples with sources."""
 
@@ -295,6 +312,8 @@ class MaterialSystem(_Part):
     mechanics: Mechanics
     sheet: dict[str, Parameter] = {}
     """What the data sheet claims (times, densities): compared with, never fed into the model."""
+    undetermined: list[Undetermined] = []
+    """What the sheet leaves open; ``window_interval`` goes to both ends of each."""
 
     @model_validator(mode="after")
     def _consistent(self) -> MaterialSystem:
@@ -316,6 +335,20 @@ class MaterialSystem(_Part):
             raise ValueError(f"{where[0]} and {where[1]} are both 0: nothing would blow this foam")
         return self
 
+    def with_numbers(self, values: Mapping[str, float]) -> MaterialSystem:
+        """The system with other values by path; not validated. Optional numbers that are left out
+        stay so.
+        """
+        system = self
+        for path, value in values.items():
+            part, _, name = path.partition(".")
+            old = getattr(getattr(system, part), name)
+            if old is not None:
+                new = old.model_copy(update={"value": value})
+                new_part = getattr(system, part).model_copy(update={name: new})
+                system = system.model_copy(update={part: new_part})
+        return system
+
     def parameters(self) -> list[tuple[str, Parameter]]:
         """All numbers that the model uses, as (path, parameter)."""
         return walk_parameters(self)
@@ -326,5 +359,6 @@ class MaterialSystem(_Part):
 
     def parameters_hash(self) -> str:
         """First 16 hex digits of the SHA-256 over the values in use; part of every prediction."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        values = self.model_dump(mode="json", exclude={"undetermined"})
+        text = json.dumps(values, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,6 +1,7 @@
 """How far the demold window moves with the numbers that nobody measured: ``window_interval``.
 
-One number after the other is set to a low and a high value, all else as it is. The ways up and down
+One number after the other is set to a low and a high value, all else as it is; what a bare data
+sheet left open goes to both ends with the numbers that belong there. The ways up and down
 of each are added like independent ones: the root of the sum of their squares. It is a range, not a
 probability, and says nothing of what the equations leave out.
 """
@@ -8,7 +9,7 @@ probability, and says nothing of what the equations leave out.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -145,6 +146,11 @@ def window_interval(result: SimulationResult, workers: int | None = None) -> Win
         return None
     plan = varied(result.scenario)
     shots = [_with(result.scenario, each.path, value) for each, *values in plan for value in values]
+    for sheet in result.scenario.system.undetermined:  # what a bare data sheet left open
+        plan.append(
+            (Varied(sheet.name, _times(1.0), _times(1.0), sheet.why), sheet.low, sheet.high)
+        )
+        shots += [_at_end(result.scenario, numbers) for numbers in (sheet.at_low, sheet.at_high)]
     ran = simulate_many([result.scenario, *shots], workers=workers)
     times = np.nan_to_num(ran["t_demold_min_s"], nan=np.inf)
     swells = np.array([_swell_mm(curve, float(times[0])) for curve in ran.release])
@@ -167,6 +173,11 @@ def window_interval(result: SimulationResult, workers: int | None = None) -> Win
         effects=tuple(sorted(effects, key=lambda e: -_size(e, t_min))),
         assumed_count=len(result.scenario.system.assumed()),
     )
+
+
+def _at_end(scenario: Scenario, numbers: Mapping[str, float]) -> Scenario:
+    """The shot at one end of what a sheet left open: with all the numbers that go with it."""
+    return scenario.model_copy(update={"system": scenario.system.with_numbers(numbers)})
 
 
 def _with(scenario: Scenario, path: str, value: float) -> Scenario:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge_agent.cli.common import fail, write_file
+from edge_agent.cli.common import fail, quality_option, with_quality, write_file
 
 if TYPE_CHECKING:
     from edge_agent.inference.offline import Offline
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 EXAMPLE = """\b
 Examples:
-  pur-mold-twin run-sim --scenario use_case_1
+  pur-mold-twin run-sim --scenario rigid_panel
+  pur-mold-twin run-sim -s shot.yaml --quality refrigerator_wall
   pur-mold-twin run-sim -s shot.yaml --mode operator
   pur-mold-twin run-sim -s shot.yaml -y SYSTEM_M1 --save-json shot.json
   pur-mold-twin run-sim -s shot.yaml --demold-at 240
@@ -35,10 +36,12 @@ File = click.Path(path_type=Path)
 
 
 @click.command("run-sim", epilog=EXAMPLE)
-@click.option("-s", "--scenario", required=True, type=File, help="Scenario: a file, or use_case_1.")
+@click.option(
+    "-s", "--scenario", required=True, type=File, help="Scenario: a file, or rigid_panel."
+)
 @click.option("-y", "--system", help="Simulate this system instead of the scenario's.")
 @click.option("-c", "--systems", type=File, help="File or folder of systems. [default: catalogue]")
-@click.option("-q", "--quality", type=File, help="YAML file; its fields override the quality.")
+@quality_option
 @click.option("--backend", help="Solver. [default: the scenario's, manual]")
 @click.option("--dimension", help="Model: 0d or 1d. [default: the scenario's, 1d]")
 @click.option(
@@ -110,7 +113,7 @@ def command(
     say_when_compiling()
     try:
         _check_report(report)
-        loaded = _with_quality(load_scenario(scenario, systems, system), quality)
+        loaded = with_quality(load_scenario(scenario, systems, system), quality)
         loaded = _with_dimension(loaded, dimension)
         if samples is not None:
             gc.enable()
@@ -167,18 +170,6 @@ def _check_report(path: Path | None) -> None:
     from edge_agent.report.files import check_report_file
 
     check_report_file(path)
-
-
-def _with_quality(scenario: Scenario, path: Path | None) -> Scenario:
-    """The scenario with the fields of a quality file in place of its own."""
-    if path is None:
-        return scenario
-    from twin_core import Quality
-    from twin_core.checked_yaml import parse, read_yaml
-
-    given = parse(Quality, read_yaml(path), str(path)).model_dump(exclude_unset=True)
-    both = scenario.quality.model_dump(exclude_unset=True) | given
-    return scenario.model_copy(update={"quality": parse(Quality, both, str(path))})
 
 
 def _with_dimension(scenario: Scenario, dimension: str | None) -> Scenario:

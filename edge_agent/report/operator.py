@@ -54,7 +54,7 @@ ADVICE = {
 MOST_ADVICE = 2
 OPENING = "t_demold_min_s"
 """Name of the earliest opening in a correction."""
-FOR_OTHERS = {"SHEET_CONTRADICTS_ITSELF", "CREAM_TOO_EARLY"}
+FOR_OTHERS = {"SHEET_CONTRADICTS_ITSELF", "CREAM_TOO_EARLY", "INDEX_OUT_OF_RANGE"}
 """True of every shot of a material: a matter for the process engineer, not for the press."""
 
 

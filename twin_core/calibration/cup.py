@@ -33,6 +33,7 @@ from twin_core.data_sheet import (
     lightest_density,
 )
 from twin_core.materials import MaterialSystem
+from twin_core.parameters import Parameter
 from twin_core.scenario import Process
 from twin_core.trajectory import integrate
 
@@ -83,6 +84,8 @@ class SheetFit:
     notes: list[str]
     warnings: list[str]
     curves: Curves
+    pairs: list[tuple[FreeParameter, str]]
+    """Which number of the system serves which of the sheet."""
 
     @property
     def missed(self) -> list[SheetComparison]:
@@ -126,7 +129,7 @@ def fit_sheet(system: MaterialSystem, source: str) -> SheetFit:
             target=target,
             before=reading(before, name),
             after=reading(after, name),
-            tolerance=DENSITY_TOLERANCE if name == FREE_RISE else TIME_TOLERANCE,
+            tolerance=_tolerance(system.sheet[name], name),
         )
         for name, target in cup.targets.items()
     ]
@@ -141,7 +144,14 @@ def fit_sheet(system: MaterialSystem, source: str) -> SheetFit:
             list(sigma), np.array(list(sigma.values())), C, [False] * len(sigma)
         ),
         curves=_curves(cup, start, fitted),
+        pairs=pairs,
     )
+
+
+def _tolerance(said: Parameter, name: str) -> float:
+    """Relative; a sheet that gives a range (two of its spreads to each side) is met within it."""
+    usual = DENSITY_TOLERANCE if name == FREE_RISE else TIME_TOLERANCE
+    return usual if said.spread is None else max(usual, 2.0 * said.spread / said.value)
 
 
 def _curves(cup: CupTest, before: MaterialSystem, after: MaterialSystem) -> Curves:

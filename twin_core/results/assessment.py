@@ -29,6 +29,9 @@ MARGINAL_BELOW = 0.05
 """A margin under five per cent is met, but marginal."""
 INDEX_TOLERANCE = 0.02
 LOW_INDEX = 0.9
+INDEX_RANGE = 0.8, 1.4
+"""Index of urethane chemistry; NCO that is left over makes allophanate and isocyanurate, which the
+model does not have."""
 EARLY_CREAM_S = 2.0
 """Mixing and nucleation take longer than this: give the system a ``foaming.nucleation_time``."""
 CLOSE_TO_GEL_SHARE = 0.95
@@ -41,6 +44,7 @@ RISK_SPAN = 0.1
 
 DIAGNOSTICS = {
     "INDEX_MISMATCH": "the masses give another isocyanate index than was declared",
+    "INDEX_OUT_OF_RANGE": "the index is outside 0.8 to 1.4: no trimer in the model",
     "INDEX_LOW": "not enough isocyanate to cure the polyol",
     "SHORT_SHOT": "the foam gels before it fills the cavity",
     "FILL_CLOSE_TO_GEL": "the cavity fills only just before the gel point",
@@ -164,6 +168,11 @@ def _chemistry(trajectory: Trajectory, k: Kpis) -> Iterator[Diagnostic]:
     declared = process.nco_oh_index
     if declared is not None and abs(k.nco_oh_index / declared - 1.0) > INDEX_TOLERANCE:
         yield _say("INDEX_MISMATCH", declared_ratio=declared, from_masses_ratio=k.nco_oh_index)
+    low, high = INDEX_RANGE
+    if not low <= k.nco_oh_index <= high:
+        yield _say(
+            "INDEX_OUT_OF_RANGE", nco_oh_index=k.nco_oh_index, low_ratio=low, high_ratio=high
+        )
     if k.nco_oh_index < LOW_INDEX:
         yield _say("INDEX_LOW", nco_oh_index=k.nco_oh_index)
     if k.t_gel_s is None:

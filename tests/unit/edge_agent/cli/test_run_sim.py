@@ -175,7 +175,7 @@ def test_solver_errors_end_with_1(tmp_path: Path) -> None:
 
 def test_help_shows_an_example_on_lines_of_its_own() -> None:
     text = run_sim("--help").stdout
-    assert "\n    pur-mold-twin run-sim --scenario use_case_1\n" in text
+    assert "\n    pur-mold-twin run-sim --scenario rigid_panel\n" in text
     assert max(len(line) for line in text.splitlines()) <= 80
     for option in (parameter.opts[-1] for parameter in command.params):
         assert option in text
