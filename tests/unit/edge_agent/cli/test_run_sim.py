@@ -46,8 +46,7 @@ def test_table_has_the_kpi_rows_and_fits_80_columns() -> None:
 def test_table_says_what_binds_and_what_is_wrong() -> None:
     text = " ".join(run_sim("-s", USE_CASE_1).stdout.split())
     assert (
-        "Demold window: opened by hardness (40 Shore A, proxy), ended by the longest cycle "
-        "(1800 s)"
+        "Demold window: opened by hardness (40 Shore A, proxy), ended by the longest cycle (1800 s)"
     ) in text
     assert "Swell until cold: " in text
     assert (
