@@ -129,6 +129,9 @@ REASONS: dict[tuple[str, str, str], str] = {
     ("wall temperature", WINDOW, "swell"): "a hotter foam is softer, its cold shell thinner",
     ("component temperature", WINDOW, "strength"): "a hotter core bears less for longer",
     ("component temperature", WINDOW, "swell"): "a hotter core is softer for longer",
+    ("component temperature", FREE, ""): "it gels sooner, so more agent stays in the polymer: this "
+    "follows from a transfer that is fitted to the density of a sheet, and is not seen in practice",
+    ("component temperature", DENSITY, ""): "it rises less, likewise, and is not quite full",
     ("water", SWELL, ""): "the heat of the water's reaction cures the network sooner",
     ("water", BY, "swell"): "the heat of the water's reaction cures the network sooner",
     ("water", PRESSURE, ""): "water takes isocyanate from the network, which gels later",
