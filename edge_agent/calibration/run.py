@@ -15,7 +15,9 @@ from edge_agent.calibration.inferred import print_inferred
 from edge_agent.config import system_versions
 from edge_agent.logged_shots import measured_series as measurements
 from twin_core import load_scenario
+from twin_core.bulk_cure import CureChemistry, CureSeries
 from twin_core.calibration import fit_cure, fit_measured, fit_sheet
+from twin_core.calibration.bulk_cure import predict
 from twin_core.calibration.complete_sheet import infer_water
 from twin_core.calibration.undetermined import infer
 from twin_core.data_sheet_only import SheetOnly
@@ -24,6 +26,8 @@ from twin_core.files import configs_folder, load_cure
 from twin_core.materials import MaterialSystem
 from twin_core.system_versions import file_of, load_sheets, load_systems
 
+INSIDE = 0.9
+"""Share of the readings of a series that was held out which its 95 % interval should hold."""
 GOOD_CURE = 0.05
 """RMSE of a cure series as a share of the initial hydroxyl that counts as met."""
 
@@ -193,9 +197,15 @@ def _weights(given: Sequence[str]) -> dict[str, float]:
     return found
 
 
-def cure(path: Path, output: Output) -> bool:
-    """Fit a cure chemistry to its series; whether each is met."""
+def cure(path: Path, held_out: str | None, output: Output) -> bool:
+    """Fit a cure chemistry to its series; whether each is met.
+
+    Args:
+        held_out: file name of a series that is left out, and predicted with its interval.
+    """
     chemistry, series = load_cure(path)
+    if held_out is not None:
+        return _held_out(chemistry, series, held_out)
     progress(f"fitting {chemistry.cure_id} to {len(series)} series")
     fit = fit_cure(chemistry, series, f"pur-mold-twin calibrate --cure {path.name}")
     text.print_cure(fit)
@@ -208,3 +218,17 @@ def cure(path: Path, output: Output) -> bool:
     if worst > GOOD_CURE:
         progress(f"error: RMSE {100 * worst:.1f} % of the initial OH, asked for 5 %")
     return worst <= GOOD_CURE
+
+
+def _held_out(chemistry: CureChemistry, series: list[CureSeries], name: str) -> bool:
+    """Predict one series from a fit to the others; whether nine tenths of it are inside."""
+    kept = [s for s in series if s.given.file != name]
+    if len(kept) == len(series) or not kept:
+        listed = ", ".join(s.given.file for s in series)
+        raise InputError(f"--hold-out: no series {name!r} beside others (there are: {listed})")
+    (one,) = (s for s in series if s.given.file == name)
+    progress(f"fitting {chemistry.cure_id} to {len(kept)} series, without {name}")
+    fit = fit_cure(chemistry, kept, f"calibrate --cure without {name}")
+    found = predict(fit, one)
+    text.print_cure_prediction(one, found)
+    return found.inside >= INSIDE

@@ -42,6 +42,7 @@ File = click.Path(path_type=Path)
 @click.option("--fit", "paths", multiple=True, help="Number to fit, by its path; repeat.")
 @click.option("--weight", multiple=True, help="Weight of a quantity: rho_kg_per_m3=2; repeat.")
 @click.option("--cure", type=File, help="Fit a cure without foam to the series it names.")
+@click.option("--hold-out", help="Series of --cure to leave out, and to predict with its interval.")
 @click.option("-o", "--out", type=File, help="File or folder to write. [default: ID-vN.yaml here]")
 @click.option("--plot", type=File, help="Draw before and after into this PNG (needs matplotlib).")
 @click.option("--dry-run", is_flag=True, help="Write no file.")
@@ -57,6 +58,7 @@ def command(
     paths: tuple[str, ...],
     weight: tuple[str, ...],
     cure: Path | None,
+    hold_out: str | None,
     out: Path | None,
     plot: Path | None,
     dry_run: bool,
@@ -76,8 +78,10 @@ def command(
 
     output = run.Output(out, plot, dry_run, force)
     try:
+        if hold_out is not None and cure is None:
+            raise InputError("--hold-out needs --cure FILE")
         if cure is not None:
-            ok = run.cure(cure, output)
+            ok = run.cure(cure, hold_out, output)
         elif measured is not None or series or paths:
             if scenario is None:
                 raise InputError("--measured, --series and --fit need --scenario FILE")

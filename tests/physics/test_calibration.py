@@ -12,6 +12,7 @@ import pytest
 from tests.support.scenarios import CONFIGS, catalogue, run, scenario, with_system
 from twin_core import InputError, MaterialSystem, Scenario
 from twin_core.arrays import Array
+from twin_core.bulk_cure import CureChemistry
 from twin_core.calibration import (
     CureFit,
     MeasuredFit,
@@ -21,6 +22,7 @@ from twin_core.calibration import (
     fit_measured,
     fit_sheet,
 )
+from twin_core.calibration.bulk_cure import predict
 from twin_core.calibration.cup import fit_sheet as fit
 from twin_core.calibration.free_parameters import FreeParameter, number, replaced, unfitted
 from twin_core.calibration.measured import Kind
@@ -357,6 +359,45 @@ def test_the_stored_cure_is_what_the_command_gives() -> None:
         assert parameter.value == pytest.approx(change.after, rel=1e-2), change.path
         assert parameter.kind == "fitted"
     assert any("unblocking.E is hardly identifiable" in w for w in cured().warnings)
+    assert any("unblocking.E is told by its prior" in w for w in cured().warnings)
+
+
+def test_energies_take_the_prior_where_the_series_hardly_tell_them() -> None:
+    chemistry, series = load_cure(CURE)
+    bare = chemistry.model_copy(update={"priors": {}})
+    without = {c.path: c for c in fit_cure(bare, series, "without priors").changes}
+    for path, prior in chemistry.priors.items():
+        found = {c.path: c for c in cured().changes}[path]
+        assert found.spread is not None
+        assert prior.spread is not None
+        assert found.spread < prior.spread
+        assert abs(found.after - prior.value) < prior.spread
+        assert abs(without[path].after - prior.value) > prior.spread  # 10 K say nonsense alone
+
+
+@pytest.mark.parametrize("i", range(3))
+def test_a_series_is_predicted_within_its_interval(i: int) -> None:
+    chemistry, series = load_cure(CURE)
+    others = [s for j, s in enumerate(series) if j != i]
+    found = predict(fit_cure(chemistry, others, "held out"), series[i])
+    print(f"{series[i].given.file}: inside {found.inside:.2f}, RMSE {100 * found.rmse:.1f} %")
+    assert found.inside >= 0.9
+    assert np.all(found.low <= found.OH_mol_per_l)
+    assert np.all(found.high >= found.OH_mol_per_l)
+    if series[i].given.free_mol_per_l > 0:  # the others tell something: less than half of all
+        assert (found.high - found.low).max() < 0.5 * series[i].given.OH_mol_per_l
+
+
+def test_wrong_priors_are_refused() -> None:
+    chemistry = load_cure(CURE)[0].model_dump()
+    for path, change, message in (
+        ("gelling.x", {}, "there is no such number"),
+        ("gelling.E", {"unit": "kJ/mol"}, "must be 'J/mol'"),
+        ("gelling.E", {"spread": None}, "its spread"),
+    ):
+        prior = chemistry["priors"]["gelling.E"] | change
+        with pytest.raises(ValueError, match=message):
+            CureChemistry.model_validate(chemistry | {"priors": {path: prior}})
 
 
 def test_cure_keeps_its_groups_and_has_an_exact_limit() -> None:

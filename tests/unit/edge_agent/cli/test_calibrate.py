@@ -146,6 +146,16 @@ def test_cure(tmp_path: Path) -> None:
     assert "cure_peg_ipdi_100C_1.0.csv" in found.stdout
 
 
+def test_a_cure_series_is_held_out_and_predicted() -> None:
+    ask = ("--cure", CONFIGS / "cure" / "PEG_IPDI_BLOCKED.yaml", "--hold-out")
+    found = calibrate(*ask, "cure_peg_ipdi_110C_0.25.csv")
+    assert "predicted from the other series" in found.stdout
+    assert "inside: 100 % of the readings" in found.stdout
+    error = calibrate(*ask, "other.csv", exit_code=2).stderr
+    assert "no series 'other.csv' beside others (there are: cure_peg" in error
+    assert "--hold-out needs --cure" in calibrate("--hold-out", "a.csv", exit_code=2).stderr
+
+
 WRONG: list[tuple[list[object], str]] = [
     ([], "nothing to fit"),
     (["--system", "NONE"], "no system 'NONE'"),
