@@ -39,6 +39,7 @@ SOURCES = (
     "twin_core.physics.kinetics",
     "twin_core.physics.mechanics",
     "twin_core.physics.rheology",
+    "twin_core.physics.rise",
     "twin_core.physics.stoichiometry",
     "twin_core.physics.thermal",
     "twin_core.physics.vents",

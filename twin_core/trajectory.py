@@ -121,6 +121,11 @@ class Trajectory:
         return self.observables[:, s.P_]
 
     @property
+    def layers_count(self) -> int:
+        """Layers of the model; of a symmetric part those of one half, in 0D 1."""
+        return s.layer_count(self.y.shape[1])
+
+    @property
     def P_cells_Pa(self) -> Array:
         """In the cells: that of the cavity and what the network bears."""
         return self.observables[:, s.P_CELLS_]

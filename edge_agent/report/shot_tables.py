@@ -80,7 +80,7 @@ def shot_rows(result: SimulationResult) -> list[Row]:
         Row("nco_oh_index", "isocyanate index", index, "NCO/OH, from the masses"),
         Row("X_gel", "gel conversion", fixed(k.X_gel, 3), "of the OH groups"),
         Row("water_from_rh_kg", "water from humid air", fixed(water_g, 3), "g"),
-        *(deep if result.layers is not None else []),
+        *(deep if result.run.layers_count > 1 else []),
     ]
 
 

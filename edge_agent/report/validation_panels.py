@@ -12,7 +12,10 @@ from twin_core.scenario import SimulationOptions
 from twin_core.system_versions import load_systems
 from twin_core.units import M_H2O_KG_PER_MOL, M_NCO_KG_PER_MOL, MG_KOH_PER_MOL
 
-SYSTEMS = ("SYSTEM_R1", "SYSTEM_M1", "WATER_CYCLOPENTANE", "WATER_N_PENTANE")
+SYSTEMS = (
+    *("SYSTEM_R1", "SYSTEM_M1", "WATER_CYCLOPENTANE", "WATER_N_PENTANE"),
+    *("APPLIANCE_CYCLOPENTANE", "INTEGRAL_SKIN", "RIGID_PANEL"),
+)
 """Systems of the catalogue that are foamed in closed molds."""
 ROOM_C = 23.0
 
