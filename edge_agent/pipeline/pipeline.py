@@ -183,6 +183,7 @@ class Pipeline:
 
     async def stop(self) -> None:
         """Write what there is, if the disk takes it at once; the broker has the rest."""
+        await self._predictions.intervals.computed()
         if not self._writer.unsaved:
             with suppress(TimeoutError):
                 async with asyncio.timeout(FLUSH_S):

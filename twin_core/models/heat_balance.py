@@ -32,8 +32,8 @@ def heat_capacity(CO2: float, BA: float, p: Any) -> float:
     """Of a layer [J/K]."""
     return float(
         (p.m_liquid - M_CO2_KG_PER_MOL * CO2) * p.c_liquid
-        + p.retention * M_CO2_KG_PER_MOL * CO2 * p.c_CO2
-        + p.M_agent * ((p.n_BA0 - BA) * p.c_agent_l + p.retention * BA * p.c_agent_g)
+        + M_CO2_KG_PER_MOL * CO2 * p.c_CO2
+        + p.M_agent * ((p.n_BA0 - BA) * p.c_agent_l + BA * p.c_agent_g)
     )
 
 
@@ -87,7 +87,7 @@ def add_step(
             T_rate = ros.dense_slope(x, y0, y1, weights, j + s.T)
             C = heat_capacity(probe[j + s.CO2], probe[j + s.BA], p)
             account[SENSIBLE] += GAUSS_WEIGHT[k] * x_end * p.share[i] * C * T_rate
-    if p.is_open > 0.0:
+    if p.is_open > 0.0 and p.alpha_gel >= 1.0:  # at the pressure of the air
         return
     ros.dense_state(0.0, y0, y1, weights, probe)
     V0, P0 = _volume_and_pressure(probe, many, p)

@@ -18,8 +18,7 @@ from twin_core.solvers.base import OdeProblem, OdeSolution, Statistics, Toleranc
 def break_events(problem: OdeProblem) -> Array:
     """(events,) whether a step has to end there: a mode changes or a law has a kink."""
     closed = float(problem.parameters["is_open"][0]) <= 0.0
-    kink_at_gel = closed or float(problem.parameters["gel_width"][0]) > 0.0
-    return np.array([False, kink_at_gel, closed, closed])
+    return np.array([False, True, closed, closed])
 
 
 def layers_of(problem: OdeProblem) -> int | None:
