@@ -17,7 +17,6 @@ import numpy as np
 
 from twin_core.arrays import Array
 from twin_core.batch import simulate_many
-from twin_core.parameters import Parameter
 from twin_core.results.result import SimulationResult
 from twin_core.scenario import Scenario
 
@@ -76,7 +75,6 @@ VARIED = (
 """Numbers that act on the window, where a system only assumes them; a fitted one that has a spread
 is varied by twice that. Not varied: ``gel.surface_warmth`` (it acts through the fit of the margin),
 transfer to the air, and the kinetics."""
-ASSUMED_MARGIN = Parameter(value=0.2, unit="1", kind="assumed", source="of every system")
 
 
 @dataclass(frozen=True)
@@ -120,8 +118,7 @@ def varied(scenario: Scenario) -> list[tuple[Varied, float, float]]:
     found = []
     for each in VARIED:
         part, _, name = each.path.partition(".")
-        given = getattr(getattr(scenario.system, part), name)
-        parameter = ASSUMED_MARGIN if given is None and name == "tack_free_margin" else given
+        parameter = getattr(getattr(scenario.system, part), name)
         if parameter is None:  # follows from the functionalities
             continue
         value, low, high = parameter.value, each.low, each.high
@@ -183,7 +180,7 @@ def _at_end(scenario: Scenario, numbers: Mapping[str, float]) -> Scenario:
 def _with(scenario: Scenario, path: str, value: float) -> Scenario:
     part, _, name = path.partition(".")
     old = getattr(scenario.system, part)
-    parameter = getattr(old, name) or ASSUMED_MARGIN
+    parameter = getattr(old, name)
     new = old.model_copy(update={name: parameter.model_copy(update={"value": value})})
     system = scenario.system.model_copy(update={part: new})
     return scenario.model_copy(update={"system": system})

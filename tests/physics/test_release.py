@@ -70,7 +70,12 @@ def test_opened_at_its_start_the_window_keeps_its_promise(
     shot = panel_of(system_id, thickness_mm, 1.4, **quality)
     found = simulate(shot)
     start, q = found.t_demold_min_s, found.scenario.quality
-    assert start is not None
+    if start is None:  # a warm rubber springs by more, whenever it is opened
+        assert system_id == "INTEGRAL_SKIN"
+        assert found.demold_binding["earliest"] == "swell"
+        other = continued(found, q.t_cycle_max_s, 1200.0)
+        assert float(other.growth_ratio.max()) > q.swell_max
+        return
     assert found.kpis.t_tack_free_s is not None
     assert start >= found.kpis.t_tack_free_s - 1e-6
     run = found.run

@@ -45,7 +45,7 @@ CO2 = FreeParameter("carbon_dioxide.k_transfer")
 STOP = FreeParameter("gel.stop_conversion", 0.8)
 ENTRAPPED = FreeParameter("gel.transfer_decay_width", 0.05)
 NUCLEATION = FreeParameter("foaming.nucleation_time", 10.0)
-TACK_FREE = FreeParameter("gel.tack_free_margin", 0.1)
+TACK_FREE = FreeParameter("gel.tack_free_margin")
 RETENTION = FreeParameter("foaming.gas_retention", 1.0)
 ALL = (
     *(GELLING, ACTIVATION, WATER, AGENT, CO2, STOP, ENTRAPPED, NUCLEATION),

@@ -18,9 +18,8 @@ from twin_core.units import R_J_PER_MOL_K
 
 
 @compiled
-def pressure(y: Array, many: int | None, p: Any) -> float:
+def pressure(y: Array, n: int, p: Any) -> float:
     """The one pressure of all cells [Pa]: that of headspace or air and what the network bears."""
-    n = s.count(many)
     stress = y[s.LAYER_STATES * n + s.STRESS]
     if p.is_open > 0.0:
         return float(p.P_ambient + stress)
@@ -36,21 +35,19 @@ def pressure(y: Array, many: int | None, p: Any) -> float:
 
 
 @compiled
-def all_foam(t: float, y: Array, many: int | None, P: float, p: Any, work: Array) -> None:
+def all_foam(t: float, y: Array, n: int, P: float, p: Any, work: Array) -> None:
     """``foam`` for every layer, into the rows of ``work``."""
-    n = s.count(many)
     for i in range(n):
         j = s.LAYER_STATES * i
         f.foam(t, y[j], y[j + 1], y[j + 2], y[j + 3], y[j + 4], P, p, work[i])
 
 
 @compiled
-def _heat_flows(y: Array, many: int | None, V_all: float, p: Any, work: Array, q: Array) -> None:
+def _heat_flows(y: Array, n: int, V_all: float, p: Any, work: Array, q: Array) -> None:
     """Heat across each face from wall 1 to wall 2 [W], positive towards wall 2; ``q`` (n + 1,).
 
     Of a symmetric part (two ``sides``) the layers are one half, with both walls at its face.
     """
-    n = s.count(many)
     half = 0.5 * p.sides * p.area * min(1.0, V_all / p.V_mold)
     thickness = p.thickness / p.sides
     before, T_before = 0.0, y[s.LAYER_STATES * n + s.WALL_1]
@@ -93,18 +90,15 @@ def pressure_rates(
 
 
 @compiled
-def assemble(
-    y: Array, many: int | None, P: float, p: Any, work: Array, q: Array, dy: Array
-) -> None:
+def assemble(y: Array, n: int, P: float, p: Any, work: Array, q: Array, dy: Array) -> None:
     """Derivatives of the whole state from what ``foam`` found for each layer; ``P`` of cells."""
-    n = s.count(many)
     end = s.LAYER_STATES * n
     P_air = P - y[end + s.STRESS]
     V_all = 0.0
     for i in range(n):
         V_all += p.share[i] * work[i, f.V_FOAM]
     if p.area > 0.0:
-        _heat_flows(y, many, V_all, p, work, q)
+        _heat_flows(y, n, V_all, p, work, q)
     vented = 0.0
     if p.vent_open > 0.0:
         free = vents.vent_opening(1.0 - V_all / p.V_mold)
@@ -172,9 +166,8 @@ def rhs(t: float, y: Array, params: Parameters, dy: Array) -> None:
 
 
 @compiled
-def event_row(y: Array, many: int | None, P: float, p: Any, out: Array) -> None:
+def event_row(y: Array, n: int, P: float, p: Any, out: Array) -> None:
     """Values that rise through zero at the events, from a state and the pressure of its cells."""
-    n = s.count(many)
     X, V_all = 0.0, 0.0
     for i in range(n):
         j = s.LAYER_STATES * i
@@ -196,10 +189,10 @@ def event_values(t: float, y: Array, params: Parameters, out: Array) -> None:
 
 
 @compiled
-def cure_of(y: Array, many: int | None, p: Any) -> float:
+def cure_of(y: Array, n: int, p: Any) -> float:
     """Mean degree of cure of all layers."""
     alpha = 0.0
-    for i in range(s.count(many)):
+    for i in range(n):
         j = s.LAYER_STATES * i
         alpha += p.share[i] * f.degree_of_cure(y[j + s.OH], y[j + s.W], p)
     return alpha

@@ -13,10 +13,6 @@ from twin_core.physics.rheology import CASTRO_MACOSKO
 from twin_core.scenario import Scenario
 from twin_core.units import kelvin, pascal
 
-TACK_FREE_MARGIN = 0.2
-"""Share of the OH that can still react at gel which has reacted when a surface no longer sticks,
-where the system says nothing: assumed."""
-
 LIMITS = np.dtype(
     [
         (name, np.float64)
@@ -48,7 +44,7 @@ def past_gel(setup: Setup, margin: float) -> float:
 def limits_record(scenario: Scenario, setup: Setup) -> Parameters:
     """The record of one scenario, shape (1,)."""
     q, m, mold, a = scenario.quality, setup.system.mechanics, setup.mold, setup.amounts
-    rheology, tack = setup.system.rheology, setup.system.gel.tack_free_margin
+    rheology, gel = setup.system.rheology, setup.system.gel
     eta = (
         CASTRO_MACOSKO
         if rheology is None
@@ -70,8 +66,8 @@ def limits_record(scenario: Scenario, setup: Setup) -> Parameters:
         "relaxation_shift": m.relaxation_shift.value,
         "glass_width": m.glass_width.value,
         "X_gelled": past_gel(setup, q.gel_margin),
-        "X_sticky": past_gel(setup, TACK_FREE_MARGIN if tack is None else tack.value),
-        "surface_warmth": setup.system.gel.surface_warmth.value,
+        "X_sticky": past_gel(setup, gel.tack_free_margin.value),
+        "surface_warmth": gel.surface_warmth.value,
         "alpha_min": q.alpha_demold_min,
         "H_min": q.H_demold_min_shore or None,
         "gel_margin": q.gel_margin,

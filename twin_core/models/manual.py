@@ -21,12 +21,6 @@ def break_events(problem: OdeProblem) -> Array:
     return np.array([False, True, closed, closed])
 
 
-def layers_of(problem: OdeProblem) -> int | None:
-    """Layers as the compiled loop wants them, None for one; see ``state.count``."""
-    n = (problem.y0.size - s.TAIL_STATES) // s.LAYER_STATES
-    return None if n == 1 else n
-
-
 class ManualBackend:
     """Rodas5P compiled together with the layers: the default."""
 
@@ -44,7 +38,7 @@ class ManualBackend:
             raise SolverError("backend manual is compiled with the foam model and solves no other")
         record = new_record(save_at_s, problem.y0.size)
         outcome, reached = march.march(
-            layers_of(problem),
+            s.layer_count(problem.y0.size),
             problem.parameters.copy(),
             problem.y0,
             problem.scale,

@@ -33,9 +33,8 @@ def border_column(b: int, n: int) -> int:
 
 
 @compiled
-def pressure_gradient(y: Array, many: int | None, P: float, p: Any, out: Array) -> None:
+def pressure_gradient(y: Array, n: int, P: float, p: Any, out: Array) -> None:
     """dP/dy of the cells into ``out`` (states,), from V_foam + V_air = V_mold; see ``gas``."""
-    n = s.count(many)
     end = s.LAYER_STATES * n
     out[:] = 0.0
     if p.is_open > 0.0:
@@ -115,13 +114,12 @@ def space(ns: int) -> Space:
 
 @compiled
 def differentiate(
-    t: float, y: Array, dy: Array, many: int | None, P: float, p: Any, scale: Array, space: Space
+    t: float, y: Array, dy: Array, n: int, P: float, p: Any, scale: Array, space: Space
 ) -> None:
     """J in parts, into ``local``, ``border``, ``by_pressure`` and ``gradient`` of ``space``.
 
     ``dy`` and ``space.work`` are those of this state.
     """
-    n = s.count(many)
     ns = y.size
     work, trial, q, changed = space.work, space.trial, space.q, space.changed
     local, border, by_pressure = space.local, space.border, space.by_pressure
@@ -131,22 +129,21 @@ def differentiate(
             border,
         )  # fmt: skip
     else:
-        _by_whole(t, y, dy, many, P, p, scale, space)
+        _by_whole(t, y, dy, n, P, p, scale, space)
     if p.is_open <= 0.0 or p.alpha_gel < 1.0:
         d = DIFFERENCE * P
-        layers.all_foam(t, y, many, P + d, p, trial)
-        layers.assemble(y, many, P + d, p, trial, q, changed)
+        layers.all_foam(t, y, n, P + d, p, trial)
+        layers.assemble(y, n, P + d, p, trial, q, changed)
         for at in range(ns):
             by_pressure[at] = (changed[at] - dy[at]) / d
-    pressure_gradient(y, many, P, p, space.gradient)
+    pressure_gradient(y, n, P, p, space.gradient)
 
 
 @compiled
 def _by_whole(
-    t: float, y: Array, dy: Array, many: int | None, P: float, p: Any, scale: Array, space: Space
+    t: float, y: Array, dy: Array, n: int, P: float, p: Any, scale: Array, space: Space
 ) -> None:
     """As ``derivatives.columns``, with the whole stack evaluated for each column."""
-    n = s.count(many)
     nb, ns = n + s.TAIL_STATES, y.size
     work, trial, q, changed = space.work, space.trial, space.q, space.changed
     local, border = space.local, space.border
@@ -162,7 +159,7 @@ def _by_whole(
         if i < n:
             j = s.LAYER_STATES * i
             f.foam(t, y[j], y[j + 1], y[j + 2], y[j + 3], y[j + 4], P, p, trial[i])
-        layers.assemble(y, many, P, p, trial, q, changed)
+        layers.assemble(y, n, P, p, trial, q, changed)
         for b in range(nb):
             at = border_column(b, n)
             border[b, column] = (changed[at] - dy[at]) / d
@@ -211,9 +208,8 @@ def _invert(m: Array, order: Any) -> None:
 
 
 @compiled
-def factor(a: float, many: int | None, space: Space) -> None:
+def factor(a: float, n: int, space: Space) -> None:
     """Prepare ``solve`` for this ``a``."""
-    n = s.count(many)
     local, border, by_pressure, gradient = (
         space.local, space.border, space.by_pressure, space.gradient,
     )  # fmt: skip
@@ -284,9 +280,8 @@ def _lu_solve(m: Array, n: int, order: Any, g: Array) -> None:
 
 
 @compiled
-def solve(r: Array, many: int | None, space: Space) -> None:
+def solve(r: Array, n: int, space: Space) -> None:
     """Solve (a I - J) k = r in place."""
-    n = s.count(many)
     border, gradient, inverse = space.border, space.gradient, space.inverse
     by_T, by_P, g = space.by_T, space.by_P, space.unknowns
     nb = n + s.TAIL_STATES

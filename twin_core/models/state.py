@@ -76,14 +76,6 @@ before gel: there is no network. ``sides``:
 
 
 @compiled
-def count(many: int | None) -> int:
-    """Layers, where None is one: a number that the compiler knows, and a sixth less time."""
-    if many is None:
-        return 1
-    return many
-
-
-@compiled
 def middle(n: int, p: Any) -> int:
     """Number of the layer in the middle of the part."""
     if p.sides > 1.0:

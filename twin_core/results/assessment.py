@@ -38,7 +38,7 @@ CLOSE_TO_GEL_SHARE = 0.95
 COLD_BELOW_C = 15.0
 """Components colder than this mix badly and react late; suppliers ask for 18 to 25 (assumed)."""
 EARLY_CLOSURE_SHARE = 0.9
-"""Vents that close while more than a tenth of the cavity is empty close early."""
+"""A rise that stops while more than a tenth of the cavity is empty stops early."""
 RISK_SPAN = 0.1
 """Risk of one criterion: 0 with ten per cent in hand, 1/2 at the limit, 1 at ten per cent over."""
 
@@ -46,7 +46,7 @@ DIAGNOSTICS = {
     "INDEX_MISMATCH": "the masses give another isocyanate index than was declared",
     "INDEX_OUT_OF_RANGE": "the index is outside 0.8 to 1.4: no trimer in the model",
     "INDEX_LOW": "not enough isocyanate to cure the polyol",
-    "SHORT_SHOT": "the foam gels before it fills the cavity",
+    "SHORT_SHOT": "the rise stops before the foam fills the cavity",
     "FILL_CLOSE_TO_GEL": "the cavity fills only just before the gel point",
     "OVERPRESSURE": "peak pressure exceeds what the mold allows",
     "CORE_TOO_HOT": "the core exceeds its temperature limit: scorch",
@@ -55,7 +55,7 @@ DIAGNOSTICS = {
     "HARDNESS_24H_LOW": "hardness after 24 h stays below its minimum",
     "COLD_COMPONENTS": "a component is too cold to mix and react as it should",
     "CONDENSATION": "the mold is below the dew point: water settles on it",
-    "EARLY_VENT_CLOSURE": "the foam gelled before it reached the vents: air was in the cavity",
+    "EARLY_VENT_CLOSURE": "the rise stopped before the foam reached the vents: air stays inside",
     "SHEET_CONTRADICTS_ITSELF": "the data sheet's density does not follow from its own chemistry",
     "HUMIDITY": "humid air adds water that the recipe does not know of",
     "NO_GEL": "the network does not reach its gel point within the run",
@@ -208,10 +208,10 @@ def _filling(trajectory: Trajectory, k: Kpis) -> Iterator[Diagnostic]:
     if trajectory.setup.mold.open:
         return
     if k.fill_ratio < FULL_SHARE:
-        yield _say("SHORT_SHOT", fill_ratio=k.fill_ratio, t_gel_s=k.t_gel_s)
-        if k.vent_closure_time_s is not None and k.fill_ratio < EARLY_CLOSURE_SHARE:
-            closed = k.vent_closure_time_s
-            yield _say("EARLY_VENT_CLOSURE", vent_closure_time_s=closed, fill_ratio=k.fill_ratio)
+        stop = {"fill_ratio": k.fill_ratio, "t_rise_s": k.t_rise_s, "t_gel_s": k.t_gel_s}
+        yield _say("SHORT_SHOT", **stop)
+        if trajectory.setup.mold.vents.area_m2 > 0.0 and k.fill_ratio < EARLY_CLOSURE_SHARE:
+            yield _say("EARLY_VENT_CLOSURE", **stop)
     elif k.t_gel_s and k.t_mold_full_s and k.t_mold_full_s > CLOSE_TO_GEL_SHARE * k.t_gel_s:
         yield _say("FILL_CLOSE_TO_GEL", t_mold_full_s=k.t_mold_full_s, t_gel_s=k.t_gel_s)
 

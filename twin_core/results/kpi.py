@@ -47,11 +47,11 @@ class Kpis:
     t_rise_s: float | None
     """98 per cent of the largest foam volume."""
     t_tack_free_s: float | None
-    """The surface is past gel by the system's margin, 0.2 where it has none: ``models.skin``."""
+    """The surface is past gel by the system's margin: ``models.skin``."""
     t_mold_full_s: float | None
     """One per cent of the cavity is air."""
     vent_closure_time_s: float | None
-    """Foam has reached the vents, or gelled and never reached them."""
+    """Foam has reached the vents and shut them; None: its rise stopped before that."""
     nco_oh_index: float
     X_gel: float
     H_24h_shore: float
@@ -135,7 +135,7 @@ def key_figures(
         out[TACK_FREE] = demold.first_time(t[:rows], skin, 0, 1.0, c.X_sticky)
     out[VENTS] = np.nan
     if c.has_vents > 0.0:
-        out[VENTS] = events[s.GEL] if np.isnan(events[s.CLOSED]) else events[s.CLOSED]
+        out[VENTS] = events[s.CLOSED]
     out[INDEX] = p.n_NCO0 / (p.n_OH0 + 2.0 * p.n_W0)
     out[X_GEL] = p.X_gel
     out[H_24H] = 0.0

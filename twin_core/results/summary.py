@@ -15,7 +15,7 @@ from twin_core.errors import TwinError
 from twin_core.models import observe, skin
 from twin_core.models import state as s
 from twin_core.models import step_loop as march
-from twin_core.models.manual import break_events, error_of, layers_of, new_record
+from twin_core.models.manual import break_events, error_of, new_record
 from twin_core.models.part_properties import PART, cure_at_gel, part
 from twin_core.results import assessment, audit, kpi
 from twin_core.results import demold_window as demold
@@ -90,7 +90,7 @@ def read_off(
 
 @allocating
 def run_shots(
-    many: int | None, parameters: Parameters, limits: Parameters, y0: Array, scale: Array,
+    n: int, parameters: Parameters, limits: Parameters, y0: Array, scale: Array,
     breaks: Any, depth: Any, rtol: float, budget: int, chosen: Any, record: march.Record,
     rows: Rows, keep: Any, kept: Array, outcome: Any, reached: Array,
 ) -> None:  # fmt: skip
@@ -99,7 +99,7 @@ def run_shots(
     The first arguments have a row for each shot. ``record`` holds the last shot at the end.
 
     Args:
-        many: layers of each; None is one, see ``state.count``.
+        n: layers of each.
         depth: ``FIGURES``, ``VERDICT`` or ``BALANCE``.
         chosen: rows of the record's times that make the grid of the analysis.
         rows, kept, outcome, reached: are filled: the numbers of each shot; its observables ``keep``
@@ -109,7 +109,7 @@ def run_shots(
     observables = np.empty((chosen.size, len(s.OBSERVABLES)))
     for i in range(y0.shape[0]):
         outcome[i], reached[i] = march.march(
-            many, parameters[i : i + 1], y0[i], scale[i], rtol, t[t.size - 1], breaks[i], budget,
+            n, parameters[i : i + 1], y0[i], scale[i], rtol, t[t.size - 1], breaks[i], budget,
             depth[i] >= BALANCE, record,
         )  # fmt: skip
         if outcome[i] != march.DONE:
@@ -162,7 +162,7 @@ def run(
     kept = np.empty((count if keep else 0, len(analysis), len(keep)))
     outcome, reached = np.empty(count, np.int64), np.empty(count)
     run_shots(
-        layers_of(problems[0]),
+        s.layer_count(problems[0].y0.size),
         stacked([ode.parameters for ode in problems]),
         stacked([shot.limits for shot in shots]),
         np.array([ode.y0 for ode in problems]),
