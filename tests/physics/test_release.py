@@ -11,7 +11,7 @@ import pytest
 from edge_agent.report.validation_runs import load_published
 from tests.support.continuation import Part, continued
 from tests.support.panels import SYSTEMS, panel_of
-from tests.support.scenarios import catalogue
+from tests.support.scenarios import catalogue, changed
 from twin_core import InputError, SimulationResult, simulate
 from twin_core.models import state as s
 from twin_core.physics import mechanics
@@ -158,6 +158,27 @@ def test_the_window_converges(thickness_mm: float) -> None:
         assert few.t_demold_min_s == pytest.approx(many.t_demold_min_s, rel=0.03)
     few, many = (simulate(panel_of(thickness_mm=thickness_mm, layers=n)) for n in (None, 64))
     assert few.t_demold_min_s == pytest.approx(many.t_demold_min_s, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    "options", [{"backend": "solve_ivp"}, {"dt_s": 2.0}, {"dt_s": 0.1}, {"t_end_s": 1500.0}], ids=str
+)
+def test_backend_grid_and_horizon_do_not_move_the_window(
+    panel: SimulationResult, options: dict[str, Any]
+) -> None:
+    """Opening, criterion, swell and what becomes of the part are those of the run, not of how it
+    was computed or looked at."""
+    other = simulate(changed(panel.scenario, simulation=options))
+    assert other.demold_binding == panel.demold_binding
+    for name in ("t_demold_min_s", "t_demold_max_s"):
+        assert getattr(other, name) == pytest.approx(getattr(panel, name), rel=2e-3), name
+    assert other.swell_at_min == pytest.approx(panel.swell_at_min, rel=5e-3, abs=1e-5)
+    t = 0.7 * (panel.t_demold_min_s or 0.0)
+    mine, its = opened_at(panel, t), opened_at(other, t)
+    assert its.swell_mm == pytest.approx(mine.swell_mm, rel=2e-3)
+    assert its.shrink_ratio == pytest.approx(mine.shrink_ratio, rel=2e-3, abs=1e-5)
+    assert its.cold_s == pytest.approx(mine.cold_s, rel=2e-3)
+    assert its.heat_to_air_J[-1] == pytest.approx(mine.heat_to_air_J[-1], rel=2e-3)
 
 
 def strength_kPa(rho: float) -> float:
