@@ -161,7 +161,9 @@ def test_the_window_converges(thickness_mm: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"backend": "solve_ivp"}, {"dt_s": 2.0}, {"dt_s": 0.1}, {"t_end_s": 1500.0}], ids=str
+    "options",
+    [{"backend": "solve_ivp"}, {"dt_s": 2.0}, {"dt_s": 0.1}, {"t_end_s": 1500.0}],
+    ids=str,
 )
 def test_backend_grid_and_horizon_do_not_move_the_window(
     panel: SimulationResult, options: dict[str, Any]
