@@ -162,14 +162,14 @@ class Agent:
         faults = await self._sessions.end_all()
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
-        await self._pipeline.batches.stop()
+        await self._pipeline.stop()
         for task in (*everything, warming):
             task.cancel()
         await asyncio.gather(*everything, warming, return_exceptions=True)
         with suppress(StoreError):
             while await self._forwarder.batch():
                 pass
-        await self._pipeline.batches.stop()
+        await self._pipeline.stop()
         depth = await self._spool.depth()
         log.info("agent_stopped", backlog_count=depth.publish_count + depth.forward_count)
         flush_repeats()

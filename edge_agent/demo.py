@@ -30,13 +30,14 @@ from edge_agent.links.mqtt import Session, connect, passing_id
 from edge_agent.links.player import play
 from edge_agent.logged_shots.bundle import Bundle, load_bundle
 from edge_agent.virtual_plant.virtual_press import LEAD_S, Recipes, virtual_shot
-from twin_core import MaterialSystem, Mold, load_mold, load_systems
+from twin_core import Scenario, load_scenario
 from twin_core.files import configs_folder
 
 SITE = "demo"
 MEASURED_PRESS, VIRTUAL_PRESS = "cup", "press1"
 VIRTUAL_MOLDS = ("PANEL_A", "PANEL_B")
-SYSTEM = "SYSTEM_R1"
+RECIPE = "rigid_panel"
+"""Scenario whose system and mold the virtual presses pour, with its ratio of the components."""
 PAUSE_S = 20.0
 """Between two shots of a mold, in the time of the press."""
 SETTLE_TIMEOUT_S = 10.0
@@ -120,8 +121,7 @@ async def run_demo(
         TwinError: the demo could not do what it should; the message says what.
     """
     bundle = load_bundle(configs_folder() / "bundles" / "baser_khakhar_1994_r11")
-    systems = load_systems(configs_folder() / "systems")
-    panel = load_mold(configs_folder() / "molds" / "PANEL_500x500x50.yaml")
+    recipe = load_scenario(RECIPE)
     clock, board, own_stop = AcceleratedClock(speed), Board(), asyncio.Event()
     async with _broker(embedded) as (name, port):
         board.broker = name
@@ -136,9 +136,7 @@ async def run_demo(
         agent = asyncio.create_task(Agent(settings, clock, own_stop).run())
         watcher = asyncio.create_task(_watch(settings, board))
         painter = asyncio.create_task(_paint(board, clock, show))
-        presses = asyncio.create_task(
-            _presses(settings, clock, bundle, systems[SYSTEM], panel, shots, seed, board)
-        )
+        presses = asyncio.create_task(_presses(settings, clock, bundle, recipe, shots, seed, board))
         stopping = asyncio.create_task(stop.wait())
         tasks: set[asyncio.Task[None] | asyncio.Task[bool]] = {agent, watcher, presses}
         try:
@@ -166,8 +164,7 @@ async def _presses(
     settings: Settings,
     clock: Clock,
     bundle: Bundle,
-    system: MaterialSystem,
-    panel: Mold,
+    recipe: Scenario,
     shots: int | None,
     seed: int,
     board: Board,
@@ -179,7 +176,8 @@ async def _presses(
         measured = PressAddress(SITE, MEASURED_PRESS)
         await play(messages, session, settings.topics, measured, clock)
         wanted = None if shots is None else shots + 1
-        recipes = Recipes(system, panel)
+        ratio = recipe.process.m_iso_kg / recipe.process.m_polyol_kg
+        recipes = Recipes(recipe.system, recipe.mold, iso_per_polyol=ratio)
         numbers = count(1) if shots is None else iter(range(1, shots + 1))
         await asyncio.gather(
             *(

@@ -5,7 +5,7 @@
     result = simulate(load_scenario("configs/scenarios/baser_khakhar_1994_r11.yaml"))
     result.T_core_K.max(), result.t_demold_min_s, result.audit.energy_residual_ratio
 
-The way of a computation: Scenario -> Setup -> OdeProblem -> solver -> Trajectory -> KPIs, demould
+The way of a computation: Scenario -> Setup -> OdeProblem -> solver -> Trajectory -> KPIs, demold
 window, assessment, audit -> SimulationResult.
 """
 

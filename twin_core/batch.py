@@ -18,7 +18,7 @@ from twin_core.results import assessment, kpi
 from twin_core.results import demold_window as demold
 from twin_core.results.summary import VERDICT, empty_rows, run
 from twin_core.scenario import Scenario
-from twin_core.trajectory import Prepared, analysis_grid, grids, layers_of
+from twin_core.trajectory import Prepared, analysis_grid, grids, layers_of, window_kind
 
 CHUNK = 64
 """Shots per call into compiled code, and per report of progress."""
@@ -41,7 +41,9 @@ class BatchResult:
         figures: by name, arrays of shape (shots,): those of ``Kpis`` and the numbers of a
             ``SimulationResult`` under its names: ``t_demold_min_s``, ``rho_moulded`` and so on.
         words: by name, arrays of text: ``quality_status``, ``pressure_status``,
-            ``binding_earliest``, ``binding_latest``.
+            ``binding_earliest``, ``binding_latest``, ``window`` (layered, quick or none).
+        release: (shots, openings, ``demold_window.CURVE``), SI: swell and shrink against the
+            opening time; NaN without gel and in a cup.
         errors: by number of the shot, why it could not be simulated.
         time_s: of the profiles; profiles: by name, (shots, times); empty unless asked for.
     """
@@ -51,6 +53,7 @@ class BatchResult:
     errors: Mapping[int, str]
     time_s: Array
     profiles: Mapping[str, Array]
+    release: Array
 
     def __len__(self) -> int:
         return len(self.figures["defect_risk"])
@@ -100,7 +103,7 @@ def simulate_many(
             done += finished
             if progress is not None:
                 progress(done, len(shots))
-    return rows.result()
+    return rows.result([window_kind(shot) for shot in shots])
 
 
 def _chunks(shots: Sequence[Scenario]) -> Iterable[list[int]]:
@@ -145,15 +148,21 @@ class _Rows:
             self.errors |= {ready[i]: str(error) for i, error in found.errors.items()}
         return len(numbers)
 
-    def result(self) -> BatchResult:
-        """All rows under their names."""
+    def result(self, kinds: Sequence[str]) -> BatchResult:
+        """All rows under their names; ``kinds``: of each shot's window."""
         failed = sorted(self.errors)
-        kpis, window, verdict, _ = self.rows
+        kpis, window, curve, verdict, _ = self.rows
         for rows in self.rows:
             rows[failed] = np.nan
         figures = {name: kpis[:, i] for i, name in enumerate(kpi.KPIS)}
         for name in ("t_min", "t_opt", "t_max"):
             figures[f"t_demold_{name[2:]}_s"] = window[:, demold.WINDOW.index(name)]
+        for end, first in (("min", demold.AT_MIN), ("opt", demold.AT_OPT)):
+            swell, swell_m, shrink, shrink_m = window[:, first : first + 4].T
+            figures[f"swell_at_{end}_ratio"] = swell
+            figures[f"swell_at_{end}_mm"] = 1e3 * swell_m
+            figures[f"shrink_at_{end}_ratio"] = shrink
+            figures[f"shrink_at_{end}_mm"] = 1e3 * shrink_m
         figures["H_demold_shore"] = window[:, demold.HARDNESS_AT]
         figures["alpha_demold"] = window[:, demold.ALPHA_AT]
         figures["defect_risk"] = verdict[:, assessment.RISK]
@@ -168,10 +177,11 @@ class _Rows:
             ),
             "binding_earliest": _named(window[:, demold.EARLIEST], criteria),
             "binding_latest": _named(window[:, demold.LATEST], criteria),
+            "window": np.array(kinds),
         }
         profiles = {name: self.observables[:, :, i] for i, name in enumerate(PROFILES)}
         return BatchResult(
-            figures, words, self.errors, self.time_s, profiles if len(self.time_s) else {}
+            figures, words, self.errors, self.time_s, profiles if len(self.time_s) else {}, curve
         )
 
 

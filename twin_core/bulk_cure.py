@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from twin_core.arrays import Array
 from twin_core.parameters import In, Parameter
@@ -55,6 +55,21 @@ class CureChemistry(_Part):
     unblocking: Unblocking
     gelling: BulkGelling
     series: list[CureSeriesFile]
+    priors: dict[str, Parameter] = {}
+    """By path: value and spread (one sigma) that are known before the series, such as energies."""
+
+    @model_validator(mode="after")
+    def _priors_are_of_numbers(self) -> CureChemistry:
+        for path, prior in self.priors.items():
+            part, _, name = path.partition(".")
+            own = getattr(getattr(self, part, None), name, None)
+            if not isinstance(own, Parameter):
+                raise ValueError(f"priors.{path}: there is no such number")
+            if prior.unit != own.unit:
+                raise ValueError(f"priors.{path}: unit is {prior.unit!r}, must be {own.unit!r}")
+            if not prior.spread or prior.value <= 0.0:
+                raise ValueError(f"priors.{path}: give a positive value and its spread (one sigma)")
+        return self
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,8 @@ class SheetOnly(BaseModel):
         numbers = ", ".join(f"{path} [{unit}]" for path, unit in self.missing())
         return InputError(
             f"system {self.system_id} is known by its data sheet only and cannot be simulated. "
-            f"Missing: {numbers}. Give them in a system file of its own (see "
+            f"Missing: {numbers}. Give them in a system file of its own, or have them inferred "
+            f"with their ranges: pur-mold-twin calibrate --system {self.system_id} (see "
             "docs/calibration.md)"
         )
 

@@ -11,7 +11,7 @@ from twin_core.checked_yaml import must_be_one_of, parse, read_yaml
 from twin_core.errors import InputError
 from twin_core.log_files.series import read_series
 from twin_core.mold import Mold
-from twin_core.scenario import Scenario
+from twin_core.scenario import Quality, Scenario
 from twin_core.system_versions import load_sheets, load_systems
 
 CURE_S = 30 * 86_400.0
@@ -28,7 +28,7 @@ def shipped(path: Path, kind: str, suffix: str = "") -> Path:
     """The file or folder that a bare name stands for, if it is none itself.
 
     Args:
-        path: as a person gave it: ``shot.yaml``, or ``use_case_1``.
+        path: as a person gave it: ``shot.yaml``, or ``rigid_panel``.
         kind: folder of the catalogue: ``scenarios``, ``bundles``.
         suffix: of its files.
 
@@ -52,6 +52,12 @@ def load_mold(path: Path) -> Mold:
     return parse(Mold, {"mold_id": path.stem, **read_yaml(path)}, str(path))
 
 
+def load_quality(path: Path) -> Quality:
+    """Limits of a part from a file, or a preset of the catalogue by name: ``rigid_panel``."""
+    path = shipped(path, "quality", ".yaml")
+    return parse(Quality, read_yaml(path), str(path))
+
+
 def load_scenario(
     path: str | Path, systems: str | Path | None = None, system_id: str | None = None
 ) -> Scenario:
@@ -59,8 +65,9 @@ def load_scenario(
 
     Args:
         path: a file with ``process``, ``mold`` (inline, or the id of a mold in the catalogue),
-            and ``system_id`` or a whole material under ``system``; optional ``quality`` and
-            ``simulation``. Or the name of a scenario of the catalogue: ``use_case_1``.
+            and ``system_id`` or a whole material under ``system``; optional ``quality`` (fields, or
+            the name of a preset) and ``simulation``. Or the name of a scenario of the
+            catalogue: ``rigid_panel``.
         systems: file or folder with the material systems; None takes the catalogue.
         system_id: simulate this system of ``systems`` instead of the file's own.
 
@@ -87,6 +94,11 @@ def load_scenario(
         molds = {file.stem: file for file in folder.glob("*.yaml")}
         must_be_one_of(molds, content["mold"], f"{path}: mold: no mold", folder)
         content["mold"] = load_mold(molds[content["mold"]])
+    if isinstance(content.get("quality"), str):
+        folder = configs_folder() / "quality"
+        presets = {file.stem: file for file in folder.glob("*.yaml")}
+        must_be_one_of(presets, content["quality"], f"{path}: quality: no preset", folder)
+        content["quality"] = load_quality(presets[content["quality"]])
     return parse(Scenario, content, str(path))
 
 

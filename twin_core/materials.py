@@ -29,6 +29,11 @@ class _Optional(_Part):
         return {} if raw is None else raw
 
 
+def _assumed(value: float, unit: str, source: str) -> Parameter:
+    """Number of every system that does not give its own."""
+    return Parameter(value=value, unit=unit, kind="assumed", source=source)
+
+
 class Components(_Part):
     """Polyol blend and isocyanate as a data sheet gives them; index follows from the masses."""
 
@@ -175,20 +180,30 @@ class Gel(_Optional):
     conversion: Annotated[Parameter, In("1", gt=0, lt=1)] | None = None
     """OH conversion at gel; left out: from the functionalities (Flory, Stockmayer)."""
     transfer_decay_width: Annotated[Parameter, In("1", gt=0, le=1)] | None = None
-    """Past gel, gas transfer falls as exp(-(X - X_gel)/width); left out: it does not fall."""
-    tack_free_margin: Annotated[Parameter, In("1", gt=0, lt=1)] | None = None
-    """Share of the OH left at gel that has reacted when the foam no longer sticks; left out: 0.2
-    (assumed)."""
+    """How far before gel the agent ceases to leave solution: half at two widths, 0.02 at gel.
+    Left out: it goes on."""
+    stop_conversion: Annotated[Parameter, In("1", gt=0, lt=1)] | None = None
+    """Degree of cure where the rise stops: the network is then as stiff as the air. It counts the
+    groups that run out first, so that it holds at any index. Left out: ``mechanics`` decides."""
+    tack_free_margin: Annotated[Parameter, In("1", gt=0, lt=1)] = _assumed(
+        0.2, "1", "by definition and finger; the sheets at hand give 0.43 and 0.44"
+    )
+    """Share of the OH that can still react at gel which has reacted at the surface when it no
+    longer sticks."""
+    surface_warmth: Annotated[Parameter, In("1", ge=0, le=1)] = _assumed(
+        0.5, "1", "a half space that cools by 5 to 10 W/m2/K keeps 0.3 to 0.6 after 100 s"
+    )
+    """Of a cup: warmth of the surface over the air as a share of that of the core."""
 
 
 class Foaming(_Optional):
-    """How the cells begin, and what an open cup keeps of its gas."""
+    """How the cells begin, and how much gas comes into them."""
 
     nucleation_time: Annotated[Parameter, In("s", gt=0, le=600)] | None = None
     """Cells appear around this time; left out: at once."""
     gas_retention: Annotated[Parameter, In("1", gt=0, le=1)] | None = None
-    """Share of the gas that stays in a foam with a free surface; left out: all. A closed mold keeps
-    all of it."""
+    """Share of CO2 and agent that comes into the cells, in a cup and in a mold; the rest stays
+    dissolved in the polymer for good. Left out: all of it can come."""
 
 
 class Rheology(_Part):
@@ -201,7 +216,7 @@ class Rheology(_Part):
 
 
 class Mechanics(_Part):
-    """Cell-wall properties for Gibson-Ashby and the hardness proxy."""
+    """Cell-wall properties for Gibson-Ashby, the network past gel, and the hardness proxy."""
 
     E_solid: Annotated[Parameter, In("Pa", gt=0)]
     strength_solid: Annotated[Parameter, In("Pa", gt=0)]
@@ -213,6 +228,34 @@ class Mechanics(_Part):
     T_glass_cured: Annotated[Parameter, In("K", gt=100, le=700)]
     hardness_scale: Annotated[Parameter, In("1", gt=0, le=1e3)]
     """Product factor of the Shore proxy; 1 until it is fitted to the product."""
+    shore: Literal["A", "D"] = "A"
+    """Scale of the product's Shore values. The proxy is a relation for Shore A; on the D scale
+    ``hardness_scale`` has to be fitted."""
+    face_strength: Annotated[Parameter, In("1", ge=0, le=1)] = Parameter(
+        value=0.31,
+        unit="1",
+        kind="fitted",
+        source="compressive strengths of rigid foams as suppliers give them, docs/validation.md",
+    )
+    """Share of the stress of its cell faces that a foam bears before they fold."""
+    rubbery_share: Annotated[Parameter, In("1", gt=0, le=1)] = _assumed(
+        0.01,
+        "1",
+        "3 rho R T/M_c with 600 g/mol between junctions is 18 MPa, a hundredth of E_solid",
+    )
+    """Stiffness above the glass transition relative to below."""
+    rubbery_strength_share: Annotated[Parameter, In("1", gt=0, le=1)] = _assumed(
+        0.2, "1", "a foam of so tight a rubber tears at a strain of some 30 per cent"
+    )
+    relaxation_shift: Annotated[Parameter, In("K", ge=0, le=100)] = _assumed(
+        25.0, "K", "two to three decades of time between a modulus of seconds and one of minutes"
+    )
+    """How much lower the glass transition lies for a load that lasts minutes."""
+    glass_width: Annotated[Parameter, In("K", gt=0, le=100)] = _assumed(
+        15.0,
+        "K",
+        "half width of the step of the modulus; cross-linked PU goes over some 30 to 60 K",
+    )
 
 
 SHEET = {
@@ -232,6 +275,23 @@ def check_sheet(sheet: Mapping[str, Parameter]) -> None:
             SHEET[name].check(sheet[name])
         except ValueError as error:
             raise ValueError(f"sheet.{name}: {error}") from None
+
+
+class Undetermined(_Part):
+    """A quantity that neither the data sheet nor anything else decides, with the numbers that go
+    with each end of its range: the cup of the sheet stays as it is.
+    """
+
+    name: str
+    """As it stands on a sheet (``nco_oh_index``), or the path of a number of the system."""
+    unit: str
+    value: float
+    low: float
+    high: float
+    why: Annotated[str, Field(min_length=3)]
+    at_low: dict[str, float]
+    """Path and value of the numbers that are others at the low end."""
+    at_high: dict[str, float]
 
 
 class MaterialSystem(_Part):
@@ -254,6 +314,8 @@ class MaterialSystem(_Part):
     mechanics: Mechanics
     sheet: dict[str, Parameter] = {}
     """What the data sheet claims (times, densities): compared with, never fed into the model."""
+    undetermined: list[Undetermined] = []
+    """What the sheet leaves open; ``window_interval`` goes to both ends of each."""
 
     @model_validator(mode="after")
     def _consistent(self) -> MaterialSystem:
@@ -275,6 +337,20 @@ class MaterialSystem(_Part):
             raise ValueError(f"{where[0]} and {where[1]} are both 0: nothing would blow this foam")
         return self
 
+    def with_numbers(self, values: Mapping[str, float]) -> MaterialSystem:
+        """The system with other values by path; not validated. Optional numbers that are left out
+        stay so.
+        """
+        system = self
+        for path, value in values.items():
+            part, _, name = path.partition(".")
+            old = getattr(getattr(system, part), name)
+            if old is not None:
+                new = old.model_copy(update={"value": value})
+                new_part = getattr(system, part).model_copy(update={name: new})
+                system = system.model_copy(update={part: new_part})
+        return system
+
     def parameters(self) -> list[tuple[str, Parameter]]:
         """All numbers that the model uses, as (path, parameter)."""
         return walk_parameters(self)
@@ -285,5 +361,6 @@ class MaterialSystem(_Part):
 
     def parameters_hash(self) -> str:
         """First 16 hex digits of the SHA-256 over the values in use; part of every prediction."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        values = self.model_dump(mode="json", exclude={"undetermined"})
+        text = json.dumps(values, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]

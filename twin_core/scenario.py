@@ -96,13 +96,24 @@ class Quality(BaseModel):
     core_temp_max_C: Annotated[float, Field(gt=0, le=500)] | None = None
     defect_risk_max: Annotated[float, Field(ge=0, le=1)] = 0.1
     gel_margin: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """OH conversion past gel that a part needs to hold its shape (assumed)."""
+    """Share of the OH that can still react at gel which every layer must have reacted (assumed)."""
     swell_max: Annotated[float, Field(gt=0, lt=1)] = 0.02
-    """Largest elastic swell or shrink on opening; 1 to 2 per cent is customary."""
+    """Largest growth of the thickness after the opening, until the part is cold; 1 to 2 per cent is
+    customary (assumed)."""
+    swell_max_mm: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    """The same in mm; the stricter one decides (assumed)."""
+    shrink_max: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    """Largest shrinking of the thickness after the opening (assumed)."""
+    shrink_max_mm: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    """The same in mm (assumed)."""
     T_wall_max_C: Annotated[float, Field(gt=0, le=500)] | None = None
-    """Hottest outer layer at opening, so that the skin holds; 1D tells it apart from the core."""
+    """Hottest outer layer at opening, so that the skin holds."""
+    T_wall_min_C: Annotated[float, Field(ge=-50, le=500)] | None = None
+    """Coldest wall at opening: on a colder one the foam stays stuck."""
+    T_part_min_C: Annotated[float, Field(ge=-50, le=500)] | None = None
+    """Mean temperature of the part at opening: below it the part is too cold to trim."""
     t_cycle_max_s: Annotated[float, Field(gt=0, le=86_400)] = 1800.0
-    """Longest time anybody would wait: the demould window ends there, and key figures are taken up
+    """Longest time anybody would wait: the demold window ends there, and key figures are taken up
     to it, whatever ``t_end_s`` the output has."""
 
     @model_validator(mode="after")
@@ -126,9 +137,11 @@ class SimulationOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     backend: str = "manual"
-    dimension: Annotated[Literal["0d", "1d"], BeforeValidator(_dimension)] = "0d"
-    layers: Annotated[int, Field(ge=2, le=MOST_LAYERS)] = 12
-    """Of the 1D model, graded to the walls."""
+    dimension: Annotated[Literal["0d", "1d"], BeforeValidator(_dimension)] = "1d"
+    """``0d``: one layer, a quick look that does not tell skin from core. A cup always has one."""
+    layers: Annotated[int, Field(ge=2, le=MOST_LAYERS)] = 24
+    """Of the 1D model, graded to the walls. Between walls that are alike half of them are computed,
+    if their number is even."""
     t_end_s: Annotated[float, Field(gt=0, le=86_400)] = 600.0
     """End of the output."""
     dt_s: Annotated[float, Field(gt=0, le=60)] = 0.5

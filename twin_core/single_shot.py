@@ -6,12 +6,12 @@ from twin_core.errors import TwinError
 from twin_core.models.manual import ManualBackend, solution_of
 from twin_core.results.assessment import assess
 from twin_core.results.audit import Audit
-from twin_core.results.demold_window import DemoldWindow
 from twin_core.results.kpi import RHO, Kpis
 from twin_core.results.result import SimulationResult
 from twin_core.results.summary import BALANCE, FIGURES, Rows, Runs, run, summarize
+from twin_core.results.window_result import DemoldWindow, ReleaseCurve, window_ends
 from twin_core.scenario import Scenario
-from twin_core.trajectory import Prepared, Trajectory, grids_of, solve
+from twin_core.trajectory import Prepared, Trajectory, grids_of, solve, window_kind
 
 
 def simulate(scenario: Scenario, backend: str | None = None) -> SimulationResult:
@@ -34,7 +34,7 @@ def simulate(scenario: Scenario, backend: str | None = None) -> SimulationResult
 def simulate_with_free_rise(
     scenario: Scenario, backend: str | None = None
 ) -> tuple[SimulationResult, float | None]:
-    """Simulate one shot, and the same pour in an open cup, in one compiled call.
+    """Simulate one shot, and the same pour in an open cup.
 
     Returns:
         The result of ``simulate``; and the free-rise density [kg/m3], None where the cup cannot be
@@ -96,36 +96,42 @@ def _run(shots: list[Prepared], depths: list[int]) -> Runs:
 
 
 def _shot(scenario: Scenario, cup: Scenario | None) -> tuple[SimulationResult, float | None]:
-    """The shot, and the density in the cup if one is given; it is run before the shot."""
-    shots, depths = [_prepared(scenario)], [BALANCE]
-    if cup is not None:
-        try:
-            shots, depths = [_prepared(cup), *shots], [FIGURES, *depths]
-        except TwinError:
-            cup = None
-    runs, last = _run(shots, depths), len(shots) - 1
-    if last in runs.errors:
-        raise runs.errors[last]
-    found = _result(Trajectory.of(shots[last], solution_of(runs.record)), runs.rows.row(last))
-    risen = cup is not None and 0 not in runs.errors
-    return found, float(runs.rows.kpis[0, RHO]) if risen else None
+    """The shot, and the density in the cup if one is given."""
+    shot = _prepared(scenario)
+    runs = _run([shot], [BALANCE])
+    if runs.errors:
+        raise runs.errors[0]
+    found = _result(Trajectory.of(shot, solution_of(runs.record)), runs.rows.row(0))
+    if cup is None:
+        return found, None
+    try:
+        risen = _run([_prepared(cup)], [FIGURES])
+    except TwinError:
+        return found, None
+    return found, None if risen.errors else float(risen.rows.kpis[0, RHO])
 
 
 def _result(ran: Trajectory, rows: Rows) -> SimulationResult:
-    k, window = Kpis.of(rows.kpis), DemoldWindow.of(rows.window)
+    k, window, scenario = Kpis.of(rows.kpis), DemoldWindow.of(rows.window), ran.shot.scenario
     verdict = assess(ran, k, window, rows.verdict)
     return SimulationResult(
         t_demold_min_s=window.t_min_s,
         t_demold_opt_s=window.t_opt_s,
         t_demold_max_s=window.t_max_s,
         demold_binding={"earliest": window.binding_earliest, "latest": window.binding_latest},
+        demold_ends=window_ends(window, scenario, ran.shot.limits),
         demold_margins=window.margins_at_opt,
+        window=window_kind(scenario),
+        swell_at_min=window.at_min,
+        swell_at_opt=window.at_opt,
+        release=ReleaseCurve.of(rows.curve),
         rho_moulded=k.rho_moulded_kg_per_m3,
         p_max_Pa=k.p_max_Pa,
         pressure_status=verdict.pressure_status,
         vent_closure_time_s=k.vent_closure_time_s,
         H_demold_shore=window.hardness_at_opt,
         H_24h_shore=k.H_24h_shore,
+        shore_scale=scenario.system.mechanics.shore,
         alpha_demold=window.alpha_at_opt,
         quality_status=verdict.quality_status,
         defect_risk=verdict.defect_risk,

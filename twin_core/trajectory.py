@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from twin_core.arrays import Array, Parameters, stacked
 from twin_core.backends import backend
-from twin_core.models import observe, problem
+from twin_core.models import observe, problem, skin
 from twin_core.models import state as s
 from twin_core.models.limits import limits_record
 from twin_core.models.part_properties import PART, part
@@ -21,7 +21,7 @@ from twin_core.solvers.base import OdeProblem, OdeSolution, Tolerances
 
 ANALYSIS_SPACING_S = 0.5
 ANALYSIS_GROWTH = 0.01
-"""The grid of key figures and demould window: half a second, later one per cent of the time; the
+"""The grid of key figures and demold window: half a second, later one per cent of the time; the
 same for every run, whatever output is asked for."""
 
 
@@ -47,8 +47,16 @@ class Prepared:
 
 
 def layers_of(scenario: Scenario) -> int:
-    """Layers of the model: 1 in 0D."""
-    return 1 if scenario.simulation.dimension == "0d" else scenario.simulation.layers
+    """Layers of the model: 1 in 0D and in a cup."""
+    lump = scenario.simulation.dimension == "0d" or scenario.mold.open
+    return 1 if lump else scenario.simulation.layers
+
+
+def window_kind(scenario: Scenario) -> str:
+    """``layered``; ``quick`` of one layer, which does not tell skin from core; ``none``: a cup."""
+    if scenario.mold.open:
+        return "none"
+    return "quick" if layers_of(scenario) == 1 else "layered"
 
 
 @dataclass(frozen=True)
@@ -113,6 +121,16 @@ class Trajectory:
         return self.observables[:, s.P_]
 
     @property
+    def layers_count(self) -> int:
+        """Layers of the model; of a symmetric part those of one half, in 0D 1."""
+        return s.layer_count(self.y.shape[1])
+
+    @property
+    def P_cells_Pa(self) -> Array:
+        """In the cells: that of the cavity and what the network bears."""
+        return self.observables[:, s.P_CELLS_]
+
+    @property
     def V_foam_m3(self) -> Array:
         return self.observables[:, s.V_]
 
@@ -124,6 +142,14 @@ class Trajectory:
     def X_OH(self) -> Array:
         """Mean conversion of the hydroxyl groups that are mixed."""
         return self.observables[:, s.X_]
+
+    @cached_property
+    def X_surface(self) -> Array:
+        """Conversion of the hydroxyl at the less cured surface; on the grid of the analysis."""
+        found = np.empty(len(self.t_s))
+        p, c = self.problem.parameters[0], self.shot.limits[0]
+        skin.surface(self.t_s, self.y, len(self.t_s), p, c, found)
+        return found
 
     @property
     def alpha(self) -> Array:

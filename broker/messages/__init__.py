@@ -36,7 +36,10 @@ from broker.messages.prediction import (
     Interval,
     Kpis,
     Prediction,
+    Release,
     Versions,
+    WindowEnd,
+    WindowInterval,
 )
 from broker.messages.recipe import Recipe
 from broker.topics import Channel
@@ -99,6 +102,7 @@ __all__ = [
     "Received",
     "ReceivedOf",
     "Recipe",
+    "Release",
     "SeqRange",
     "ShotEvent",
     "ShotKpis",
@@ -106,5 +110,7 @@ __all__ = [
     "TwinState",
     "TwinStatus",
     "Versions",
+    "WindowEnd",
+    "WindowInterval",
     "WireModel",
 ]

@@ -104,6 +104,42 @@ class Binding(WireModel):
     latest: Label | None = None
 
 
+class WindowEnd(WireModel):
+    """The number that an end of the demolding window rests on."""
+
+    criterion: Label
+    limit: float | None = None
+    unit: Label
+    layer: int | None = None
+    """From wall 1, counted from 1; None where no single layer decides."""
+    layers_count: Count
+    """Of the model; 1: a quick window that does not resolve skin and core."""
+
+
+class Release(WireModel):
+    """What becomes of a part that is opened at a time: until it is cold."""
+
+    swell_mm: float
+    """Largest growth of the thickness."""
+    swell_ratio: float
+    shrink_mm: float
+    shrink_ratio: float
+
+
+class WindowInterval(WireModel):
+    """How far the earliest time moves with the numbers of the material that nobody measured: each
+    is varied alone, and their ways are added like independent ones. A range, no probability."""
+
+    t_demold_min_low_s: float
+    t_demold_min_high_s: float | None = None
+    """None: with one of the numbers there is no window within the longest cycle."""
+    swell_low_mm: float
+    """Of a part that is opened at the earliest time."""
+    swell_high_mm: float
+    varied_count: Count
+    """Numbers that were varied; those that are assumed at all: `assumed_parameters_count`."""
+
+
 class Diagnostic(WireModel):
     """Something about the shot that stands out: a code, words for people, the evidence."""
 
@@ -159,7 +195,7 @@ class Prediction(Message):
     revision: Revision
     """Number of this prediction: larger than that of every earlier one of the shot."""
     status: Literal["predicted", "hold"]
-    """`hold`: no demolding time can be given; `diagnostics` say why."""
+    """`hold`: no demolding time can be given; `diagnostics` say why, or `window` is `none`."""
     poured_at: Timestamp
     """End of injection: all times in seconds count from here."""
     t_demold_min_s: float | None = None
@@ -173,6 +209,21 @@ class Prediction(Message):
     pressure_status: Literal["SAFE", "NEAR_LIMIT", "OVER_LIMIT"] | None = None
     defect_risk: Share | None = None
     binding: Binding = Binding()
+    window: Literal["layered", "quick", "none"] | None = None
+    """Model behind the window; `quick` does not tell skin from core; `none`: an open cup, which
+    nobody opens. Older versions did not send it."""
+    shore_scale: Literal["A", "D"] | None = None
+    """Scale of the hardnesses in `kpis`; older versions did not send it."""
+    earliest_end: WindowEnd | None = None
+    """What `binding.earliest` rests on; older versions did not send it."""
+    latest_end: WindowEnd | None = None
+    at_min: Release | None = None
+    """Swell and shrink of a part opened at `t_demold_min_s`; older versions did not send it."""
+    at_opt: Release | None = None
+    """The same at `t_demold_opt_s`."""
+    demold_interval: WindowInterval | None = None
+    """Of the recipe, computed beside the shots: the first predictions of a recipe do not have it
+    yet; older versions did not send it."""
     diagnostics: Annotated[list[Diagnostic], Field(max_length=NAMES_LIMIT)] = Field(
         default_factory=list
     )

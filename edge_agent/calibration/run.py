@@ -11,16 +11,23 @@ import click
 from pydantic import BaseModel
 
 from edge_agent.calibration import system_file, text
+from edge_agent.calibration.inferred import print_inferred
 from edge_agent.config import system_versions
 from edge_agent.logged_shots import measured_series as measurements
 from twin_core import load_scenario
+from twin_core.bulk_cure import CureChemistry, CureSeries
 from twin_core.calibration import fit_cure, fit_measured, fit_sheet
-from twin_core.calibration.complete_sheet import completed, infer_water
+from twin_core.calibration.bulk_cure import predict
+from twin_core.calibration.complete_sheet import infer_water
+from twin_core.calibration.undetermined import infer
+from twin_core.data_sheet_only import SheetOnly
 from twin_core.errors import InputError
 from twin_core.files import configs_folder, load_cure
 from twin_core.materials import MaterialSystem
 from twin_core.system_versions import file_of, load_sheets, load_systems
 
+INSIDE = 0.9
+"""Share of the readings of a series that was held out which its 95 % interval should hold."""
 GOOD_CURE = 0.05
 """RMSE of a cure series as a share of the initial hydroxyl that counts as met."""
 
@@ -86,7 +93,15 @@ def sheet(
 ) -> bool:
     """Fit a system to its data sheet; whether every target is met."""
     folder = systems or configs_folder() / "systems"
-    system, origin = _system(system_id, folder, like, with_water)
+    known, sheets = load_systems(folder), load_sheets(folder)
+    if system_id in sheets:
+        return _bare_sheet(sheets[system_id], _lenders(known), like, folder, output)
+    if system_id not in known:
+        listed = ", ".join(sorted([*known, *sheets])) or "none"
+        raise InputError(f"--system: no system {system_id!r} in {folder} (there are: {listed})")
+    if like is not None:
+        raise InputError(f"--like: system {system_id} has all its numbers: leave the option out")
+    system, origin = known[system_id], file_of(folder, system_id)
     inferred = None
     if with_water:
         progress("inferring the water from the free-rise density")
@@ -107,24 +122,26 @@ def sheet(
     return not fit.missed
 
 
-def _system(
-    system_id: str, folder: Path, like: str | None, with_water: bool
-) -> tuple[MaterialSystem, Path]:
-    known, sheets = load_systems(folder), load_sheets(folder)
-    if system_id in known:
-        if like is not None:
-            raise InputError(
-                f"--like: system {system_id} has all its numbers: leave the option out"
-            )
-        return known[system_id], file_of(folder, system_id)
-    if system_id not in sheets:
-        listed = ", ".join(sorted([*known, *sheets])) or "none"
-        raise InputError(f"--system: no system {system_id!r} in {folder} (there are: {listed})")
-    if like is None:
-        raise sheets[system_id].refusal()
-    if like not in known:
-        raise InputError(f"--like: no system {like!r} in {folder}: name one that can be simulated")
-    return completed(sheets[system_id], known[like], with_water), file_of(folder, system_id)
+def _lenders(own: dict[str, MaterialSystem]) -> dict[str, MaterialSystem]:
+    """Systems that can lend: those of the product, and those beside the sheet."""
+    return load_systems(configs_folder() / "systems") | own
+
+
+def _bare_sheet(
+    bare: SheetOnly, lenders: dict[str, MaterialSystem], like: str | None, folder: Path,
+    output: Output,
+) -> bool:  # fmt: skip
+    if like is not None and like not in lenders:
+        listed = ", ".join(sorted(lenders))
+        raise InputError(f"--like: no system {like!r} that can be simulated (there are: {listed})")
+    progress(f"inferring {bare.system_id} from its data sheet, and fitting its cup; some seconds")
+    found = infer(bare, lenders, like)
+    if found.fit is not None:
+        text.print_sheet(found.fit, None)
+        output.draw(text.sheet_panels(found.fit))
+    print_inferred(found)
+    output.write_system(found.system, folder, None)
+    return found.fit is None or not found.fit.missed
 
 
 def measured(
@@ -180,9 +197,15 @@ def _weights(given: Sequence[str]) -> dict[str, float]:
     return found
 
 
-def cure(path: Path, output: Output) -> bool:
-    """Fit a cure chemistry to its series; whether each is met."""
+def cure(path: Path, held_out: str | None, output: Output) -> bool:
+    """Fit a cure chemistry to its series; whether each is met.
+
+    Args:
+        held_out: file name of a series that is left out, and predicted with its interval.
+    """
     chemistry, series = load_cure(path)
+    if held_out is not None:
+        return _held_out(chemistry, series, held_out)
     progress(f"fitting {chemistry.cure_id} to {len(series)} series")
     fit = fit_cure(chemistry, series, f"pur-mold-twin calibrate --cure {path.name}")
     text.print_cure(fit)
@@ -195,3 +218,17 @@ def cure(path: Path, output: Output) -> bool:
     if worst > GOOD_CURE:
         progress(f"error: RMSE {100 * worst:.1f} % of the initial OH, asked for 5 %")
     return worst <= GOOD_CURE
+
+
+def _held_out(chemistry: CureChemistry, series: list[CureSeries], name: str) -> bool:
+    """Predict one series from a fit to the others; whether nine tenths of it are inside."""
+    kept = [s for s in series if s.given.file != name]
+    if len(kept) == len(series) or not kept:
+        listed = ", ".join(s.given.file for s in series)
+        raise InputError(f"--hold-out: no series {name!r} beside others (there are: {listed})")
+    (one,) = (s for s in series if s.given.file == name)
+    progress(f"fitting {chemistry.cure_id} to {len(kept)} series, without {name}")
+    fit = fit_cure(chemistry, kept, f"calibrate --cure without {name}")
+    found = predict(fit, one)
+    text.print_cure_prediction(one, found)
+    return found.inside >= INSIDE

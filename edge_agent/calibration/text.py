@@ -12,6 +12,7 @@ import click
 from twin_core.arrays import Array
 from twin_core.bulk_cure import CureChemistry, CureSeries, cure
 from twin_core.calibration import CureFit, MeasuredFit, Observation, SheetFit
+from twin_core.calibration.bulk_cure import CurePrediction
 from twin_core.parameters import Parameter
 from twin_core.units import ZERO_CELSIUS_K
 
@@ -190,6 +191,20 @@ def print_cure(fit: CureFit) -> None:
     _print_changes([(c.path, c.before, c.after, c.spread, c.unit) for c in fit.changes])
     for warning in fit.warnings:
         say("warning", warning)
+
+
+def print_cure_prediction(series: CureSeries, found: CurePrediction) -> None:
+    """A series that was held out: measured, predicted, interval."""
+    click.echo(f"{series.given.file}: predicted from the other series, hydroxyl in mol/l")
+    rows = [
+        (f"{t:.0f}", number(m), number(p), number(low), number(high))
+        for t, m, p, low, high in zip(
+            series.t_s, series.OH_mol_per_l, found.OH_mol_per_l, found.low, found.high, strict=True
+        )
+    ]
+    table(("s", "measured", "predicted", "95 % from", "to"), rows)
+    say("inside", f"{100 * found.inside:.0f} % of the readings")
+    say("RMSE", f"{100 * found.rmse:.1f} % of the initial OH")
 
 
 def cure_panels(fit: CureFit, before: CureChemistry, series: Sequence[CureSeries]) -> list[Panel]:

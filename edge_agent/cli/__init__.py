@@ -88,7 +88,7 @@ def _prepare(command: click.Command) -> None:
     cls=_Lazy,
     context_settings={"help_option_names": ["-h", "--help"]},
     params=[verbose_option()],
-    epilog="\b\nExample:\n  pur-mold-twin run-sim -s use_case_1",
+    epilog="\b\nExample:\n  pur-mold-twin run-sim -s rigid_panel",
 )
 @click.version_option(package_name="pur-mold-twin", prog_name="pur-mold-twin")
 def main() -> None:

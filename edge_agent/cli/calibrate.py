@@ -13,6 +13,7 @@ EXAMPLE = """\b
 Examples:
   pur-mold-twin calibrate --system SYSTEM_R1 --dry-run
   pur-mold-twin calibrate --system SYSTEM_R1 --out my_systems --plot cup.png
+  pur-mold-twin calibrate --system elastoflex_w_5165_149 --out my_systems
   pur-mold-twin calibrate --measured configs/bundles/baser_khakhar_1994_r11 \\
       --scenario configs/scenarios/baser_khakhar_1994_r11.yaml \\
       --fit time_offset_s --fit blowing_agent.k_transfer \\
@@ -28,7 +29,10 @@ File = click.Path(path_type=Path)
 @click.command("calibrate", epilog=EXAMPLE)
 @click.option("-y", "--system", help="System to fit. [default: the scenario's]")
 @click.option("-c", "--systems", type=File, help="File or folder of systems. [default: catalogue]")
-@click.option("--like", help="Borrow what a data sheet does not say from this system, as assumed.")
+@click.option(
+    "--like",
+    help="System that lends what no sheet says. [default: chosen by the sheet]",
+)
 @click.option("--infer-water", is_flag=True, help="Infer the water from the free-rise density.")
 @click.option("--measured", type=File, help="Folder of a logged shot to fit to.")
 @click.option("--series", type=File, multiple=True, help="CSV file: time_s and one quantity.")
@@ -38,6 +42,7 @@ File = click.Path(path_type=Path)
 @click.option("--fit", "paths", multiple=True, help="Number to fit, by its path; repeat.")
 @click.option("--weight", multiple=True, help="Weight of a quantity: rho_kg_per_m3=2; repeat.")
 @click.option("--cure", type=File, help="Fit a cure without foam to the series it names.")
+@click.option("--hold-out", help="Series of --cure to leave out, and to predict with its interval.")
 @click.option("-o", "--out", type=File, help="File or folder to write. [default: ID-vN.yaml here]")
 @click.option("--plot", type=File, help="Draw before and after into this PNG (needs matplotlib).")
 @click.option("--dry-run", is_flag=True, help="Write no file.")
@@ -53,6 +58,7 @@ def command(
     paths: tuple[str, ...],
     weight: tuple[str, ...],
     cure: Path | None,
+    hold_out: str | None,
     out: Path | None,
     plot: Path | None,
     dry_run: bool,
@@ -61,8 +67,9 @@ def command(
     """Fit a material to its data sheet, or to what was measured of a shot.
 
     A sheet's cup test (cream, gel, rise, tack-free time, free-rise density) fits rates and gas;
-    measured temperature, density and pressure fit any numbers. Fitted numbers go into a new system
-    file with the next version.
+    measured temperature, density and pressure fit any numbers. Of a system that is known by its
+    sheet only, the composition is inferred, and what stays open is named with its effect. Fitted
+    numbers go into a new system file with the next version.
     """
     from edge_agent.calibration import run
     from twin_core.errors import InputError, TwinError
@@ -71,8 +78,10 @@ def command(
 
     output = run.Output(out, plot, dry_run, force)
     try:
+        if hold_out is not None and cure is None:
+            raise InputError("--hold-out needs --cure FILE")
         if cure is not None:
-            ok = run.cure(cure, output)
+            ok = run.cure(cure, hold_out, output)
         elif measured is not None or series or paths:
             if scenario is None:
                 raise InputError("--measured, --series and --fit need --scenario FILE")

@@ -18,6 +18,7 @@ from twin_core.errors import InputError, TwinError
 
 if TYPE_CHECKING:
     from edge_agent.config.settings import BrokerSettings, HistorySettings
+    from twin_core import Scenario
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -41,6 +42,27 @@ config_option = click.option(
     show_default=True,
     help="The YAML configuration of the agent.",
 )
+
+
+quality_option = click.option(
+    "-q",
+    "--quality",
+    type=click.Path(path_type=Path),
+    help="File, or a preset (rigid_panel); its fields override the scenario's quality.",
+)
+
+
+def with_quality(scenario: Scenario, path: Path | None) -> Scenario:
+    """The scenario with the fields of a quality file, or of a preset, in place of its own."""
+    if path is None:
+        return scenario
+    from twin_core import Quality
+    from twin_core.checked_yaml import parse
+    from twin_core.files import load_quality
+
+    given = load_quality(path).model_dump(exclude_unset=True)
+    both = scenario.quality.model_dump(exclude_unset=True) | given
+    return scenario.model_copy(update={"quality": parse(Quality, both, str(path))})
 
 
 def broker_options(function: F) -> F:
@@ -172,7 +194,7 @@ def fault(error: Exception, exit_code: int = 1) -> NoReturn:
     sys.exit(exit_code)
 
 
-COMPILING = "compiling the model, once on this machine: about half a minute"
+COMPILING = "compiling the model, once on this machine: a minute or two"
 
 
 def say_when_compiling() -> None:

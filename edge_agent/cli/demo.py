@@ -143,6 +143,8 @@ def _table(board: Board, clock: Clock | None) -> Table:
 
 def _countdown(row: Row, clock: Clock | None) -> str:
     p = row.prediction
+    if p is not None and p.window == "none" and p.kpis is not None:  # a cup: nothing to open
+        return f"peak {p.kpis.T_core_max_C:.0f}"
     if p is None or p.t_demold_opt_s is None or p.demold_opt_at is None:
         return "hold"
     if row.kpis is not None or clock is None:
@@ -156,4 +158,7 @@ def _compare(result: DemoResult) -> None:
     row = result.board.rows.get(result.bundle.meta.shot_id)
     if row is not None and row.prediction is not None:
         click.echo(result.bundle.compared_with(row.prediction))
+        kpis = row.prediction.kpis
+        if row.prediction.window == "none" and kpis is not None and kpis.t_rise_s is not None:
+            click.echo(f"  an open cup, nothing to open: it has risen after {kpis.t_rise_s:.0f} s")
         click.echo("(published parameters, nothing fitted)")

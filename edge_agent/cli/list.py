@@ -1,4 +1,4 @@
-"""``pur-mold-twin list``: systems, molds and scenarios, and what each lacks."""
+"""``pur-mold-twin list``: systems, molds, scenarios and presets of quality, and what each lacks."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from twin_core.data_sheet_only import SheetOnly
     from twin_core.materials import MaterialSystem
     from twin_core.mold import Mold
-    from twin_core.scenario import Scenario
+    from twin_core.scenario import Quality, Scenario
 
 EXAMPLE = """\b
 Examples:
   pur-mold-twin list systems
+  pur-mold-twin list quality
   pur-mold-twin list molds -c /etc/pur-mold-twin/agent.yaml
   pur-mold-twin list scenarios --folder my-scenarios --output json
 
@@ -32,7 +33,7 @@ Row = dict[str, Any]
 
 
 @click.command("list", epilog=EXAMPLE)
-@click.argument("kind", type=click.Choice(["systems", "molds", "scenarios"]))
+@click.argument("kind", type=click.Choice(["systems", "molds", "scenarios", "quality"]))
 @click.option(
     "--folder", type=click.Path(path_type=Path),
     help="Folder of such files. [default: what comes with the product]",
@@ -46,7 +47,7 @@ Row = dict[str, Any]
     help="What to print.",
 )  # fmt: skip
 def command(kind: str, folder: Path | None, config: Path | None, output: str) -> None:
-    """Print systems, molds or scenarios, and what each lacks or has from a default.
+    """Print systems, molds, scenarios or presets, and what each lacks or has from a default.
 
     A system that is known by its data sheet only cannot be simulated; an assumed number was
     neither measured nor published; what a scenario does not say is substituted.
@@ -75,8 +76,8 @@ def _place(kind: str, folder: Path | None, config: Path | None) -> Path:
     if folder is not None and config is not None:
         raise click.UsageError("give --folder or --config, not both")
     if config is not None:
-        if kind == "scenarios":
-            raise click.UsageError("an agent has no scenarios: give --folder")
+        if kind in {"scenarios", "quality"}:
+            raise click.UsageError(f"an agent has no {kind}: give --folder")
         catalogue = load_settings(config).catalogue
         return catalogue.systems if kind == "systems" else catalogue.molds
     return folder or configs_folder() / kind
@@ -84,13 +85,15 @@ def _place(kind: str, folder: Path | None, config: Path | None) -> Path:
 
 def _collect(kind: str, place: Path) -> tuple[list[Row], list[str]]:
     """The rows of all files that can be read, and what is wrong with the others."""
-    from twin_core.files import load_mold, load_scenario
+    from twin_core.files import load_mold, load_quality, load_scenario
 
     if kind == "systems":
         return _systems(place)
     row_of: Callable[[Path], Row]
     if kind == "molds":
         row_of = lambda file: _mold_row(load_mold(file), file)  # noqa: E731
+    elif kind == "quality":
+        row_of = lambda file: _quality_row(load_quality(file), file)  # noqa: E731
     else:
         row_of = lambda file: _scenario_row(load_scenario(file), file)  # noqa: E731
     rows, problems = [], []
@@ -159,6 +162,17 @@ def _mold_lacks(mold: Mold) -> Iterator[str]:
         yield f"h_ambient_W_per_m2_K ({mold.h_ambient_W_per_m2_K:g} is taken)"
 
 
+def _quality_row(quality: Quality, file: Path) -> Row:
+    values = quality.model_dump()
+    given = [name for name in values if name in quality.model_fields_set]
+    return {
+        "quality": file.stem,
+        "file": str(file),
+        "asks_for": [f"{name} {values[name]:g}" for name in given],
+        "lacks": [f"{name} (not applied)" for name, value in values.items() if value is None],
+    }
+
+
 def _scenario_row(scenario: Scenario, file: Path) -> Row:
     return {
         "scenario_id": scenario.scenario_id,
@@ -192,7 +206,8 @@ def _print(rows: list[Row], place: Path) -> None:
     from rich.table import Table
 
     shown = {"system_id": "system", "version": "version", "simulated": "simulated",
-             "scenario_id": "scenario", "mold_id": "mold"}  # fmt: skip
+             "scenario_id": "scenario", "mold_id": "mold", "quality": "quality",
+             "asks_for": "asks for"}  # fmt: skip
     if not rows:
         click.echo(f"{place}: none")
         return
@@ -208,4 +223,6 @@ def _print(rows: list[Row], place: Path) -> None:
 
 
 def _word(value: Any) -> str:
+    if isinstance(value, list):
+        return "\n".join(value)
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

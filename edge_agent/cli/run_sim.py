@@ -8,18 +8,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edge_agent.cli.common import fail, write_file
+from edge_agent.cli.common import fail, quality_option, with_quality, write_file
 
 if TYPE_CHECKING:
     from edge_agent.inference.offline import Offline
     from edge_agent.report.measured import Measured
     from twin_core import Scenario, SimulationResult
+    from twin_core.results.opening import Opening
+    from twin_core.window_interval import WindowInterval
 
 EXAMPLE = """\b
 Examples:
-  pur-mold-twin run-sim --scenario use_case_1
+  pur-mold-twin run-sim --scenario rigid_panel
+  pur-mold-twin run-sim -s shot.yaml --quality refrigerator_wall
   pur-mold-twin run-sim -s shot.yaml --mode operator
   pur-mold-twin run-sim -s shot.yaml -y SYSTEM_M1 --save-json shot.json
+  pur-mold-twin run-sim -s shot.yaml --demold-at 240
   pur-mold-twin run-sim -s shot.yaml --samples 500
   pur-mold-twin run-sim -s shot.yaml --report shot.html --measured logs/17
   pur-mold-twin run-sim -s shot.yaml --with-ml --models var/models
@@ -32,12 +36,18 @@ File = click.Path(path_type=Path)
 
 
 @click.command("run-sim", epilog=EXAMPLE)
-@click.option("-s", "--scenario", required=True, type=File, help="Scenario: a file, or use_case_1.")
+@click.option(
+    "-s", "--scenario", required=True, type=File, help="Scenario: a file, or rigid_panel."
+)
 @click.option("-y", "--system", help="Simulate this system instead of the scenario's.")
 @click.option("-c", "--systems", type=File, help="File or folder of systems. [default: catalogue]")
-@click.option("-q", "--quality", type=File, help="YAML file; its fields override the quality.")
+@quality_option
 @click.option("--backend", help="Solver. [default: the scenario's, manual]")
-@click.option("--dimension", help="Model: 0d or 1d. [default: the scenario's, 0d]")
+@click.option("--dimension", help="Model: 0d or 1d. [default: the scenario's, 1d]")
+@click.option(
+    "--demold-at", type=float, metavar="S",
+    help="Also follow the part that is opened then, until it is cold: swell and shrink.",
+)  # fmt: skip
 @click.option(
     "--output", type=click.Choice(["json", "table"]), default="table", show_default=True,
     help="What to print; json has all arrays.",
@@ -79,6 +89,7 @@ def command(
     quality: Path | None,
     backend: str | None,
     dimension: str | None,
+    demold_at: float | None,
     output: str,
     mode: str,
     save_json: Path | None,
@@ -102,35 +113,37 @@ def command(
     say_when_compiling()
     try:
         _check_report(report)
-        loaded = _with_quality(load_scenario(scenario, systems, system), quality)
+        loaded = with_quality(load_scenario(scenario, systems, system), quality)
         loaded = _with_dimension(loaded, dimension)
         if samples is not None:
             gc.enable()
             _monte_carlo(loaded, samples, varied, output, export_csv)
             return
         result = simulate(loaded, backend)
+        opening = None if demold_at is None else _opened(result, demold_at)
+        interval = _interval(result)
         log = _logged(measured, result)
         found = _corrected(result, models) if with_ml else None
         if save_json is not None:
-            write_file(save_json, _as_json(result, found))
+            write_file(save_json, _as_json(result, found, opening, interval))
         if export_csv is not None:
             write_file(export_csv, _as_csv(result))
         if report is not None:
-            write_file(report, _as_report(result, log, found, report.suffix))
+            write_file(report, _as_report(result, log, found, interval, report.suffix))
     except SolverError as error:
         fail(type(error)(f"{scenario}: {error}", hint=error.hint))
     except TwinError as error:
         fail(error)
     if output == "json":
-        click.echo(_as_json(result, found), nl=False)
+        click.echo(_as_json(result, found, opening, interval), nl=False)
     elif mode == "operator":
         from edge_agent.report.operator import operator_answer
 
-        click.echo("\n".join(operator_answer(result, found)))
+        click.echo("\n".join(operator_answer(result, found, opening, interval)))
     else:
         from edge_agent.cli.shot_tables import print_tables
 
-        print_tables(result, log, found)
+        print_tables(result, log, found, opening, interval)
 
 
 def _monte_carlo(
@@ -157,18 +170,6 @@ def _check_report(path: Path | None) -> None:
     from edge_agent.report.files import check_report_file
 
     check_report_file(path)
-
-
-def _with_quality(scenario: Scenario, path: Path | None) -> Scenario:
-    """The scenario with the fields of a quality file in place of its own."""
-    if path is None:
-        return scenario
-    from twin_core import Quality
-    from twin_core.checked_yaml import parse, read_yaml
-
-    given = parse(Quality, read_yaml(path), str(path)).model_dump(exclude_unset=True)
-    both = scenario.quality.model_dump(exclude_unset=True) | given
-    return scenario.model_copy(update={"quality": parse(Quality, both, str(path))})
 
 
 def _with_dimension(scenario: Scenario, dimension: str | None) -> Scenario:
@@ -199,18 +200,42 @@ def _corrected(result: SimulationResult, models: Path) -> Offline:
 
 
 def _as_report(
-    result: SimulationResult, measured: Measured | None, learned: Offline | None, suffix: str
+    result: SimulationResult,
+    measured: Measured | None,
+    learned: Offline | None,
+    interval: WindowInterval | None,
+    suffix: str,
 ) -> str:
     from edge_agent.report.files import page_text
     from edge_agent.report.shot import shot_page
 
-    return page_text(shot_page(result, measured, learned), suffix)
+    return page_text(shot_page(result, measured, learned, interval), suffix)
 
 
-def _as_json(result: SimulationResult, learned: Offline | None) -> str:
+def _opened(result: SimulationResult, demold_at: float) -> Opening:
+    from twin_core.results.opening import opened_at
+
+    return opened_at(result, demold_at)
+
+
+def _interval(result: SimulationResult) -> WindowInterval | None:
+    from twin_core.window_interval import window_interval
+
+    return window_interval(result)
+
+
+def _as_json(
+    result: SimulationResult,
+    learned: Offline | None,
+    opening: Opening | None,
+    interval: WindowInterval | None,
+) -> str:
     import json
 
     fields = result.as_dict() | ({} if learned is None else learned.as_dict())
+    if opening is not None:
+        fields["opening"] = opening.figures()
+    fields["demold_interval"] = None if interval is None else interval.as_dict()
     lines = [
         f"  {json.dumps(name)}: {json.dumps(value, allow_nan=False)}"
         for name, value in fields.items()

@@ -10,16 +10,30 @@ from rich.console import Console
 from rich.table import Table
 
 from edge_agent.report.parameter_sources import assumed_count
-from edge_agent.report.shot_tables import Row, evidence, kpi_rows, shot_rows
+from edge_agent.report.shot_tables import (
+    Row,
+    end_words,
+    evidence,
+    interval_words,
+    kpi_rows,
+    opening_words,
+    shot_rows,
+)
 
 if TYPE_CHECKING:
     from edge_agent.inference.offline import Offline
     from edge_agent.report.measured import Measured
     from twin_core import SimulationResult
+    from twin_core.results.opening import Opening
+    from twin_core.window_interval import WindowInterval
 
 
 def print_tables(
-    result: SimulationResult, measured: Measured | None, learned: Offline | None = None
+    result: SimulationResult,
+    measured: Measured | None,
+    learned: Offline | None = None,
+    opening: Opening | None = None,
+    interval: WindowInterval | None = None,
 ) -> None:
     """Key figures, times, what binds, findings, balances; beside them a log and a model."""
     console = Console(highlight=False, markup=False)
@@ -27,7 +41,10 @@ def print_tables(
     console.print(f"{scenario.scenario_id}: {scenario.system.system_id} in {scenario.mold.mold_id}")
     console.print(_table("KPI", [(row.name, row) for row in kpi_rows(result)]))
     console.print(_table("shot", [(row.words, row) for row in shot_rows(result)]))
-    lines = [_binding_line(result), f"Diagnostics: {len(result.diagnostics) or 'none'}"]
+    lines = [*_window_lines(result)]
+    lines.extend([interval_words(interval)] if interval is not None else [])
+    lines.extend([opening_words(opening)] if opening is not None else [])
+    lines.append(f"Diagnostics: {len(result.diagnostics) or 'none'}")
     lines.extend(f"  {d.code}: {d.words} ({evidence(d.evidence)})" for d in result.diagnostics)
     lines.append(_audit_line(result))
     lines.append(
@@ -70,12 +87,22 @@ def _table(title: str, rows: list[tuple[str, Row]]) -> Table:
     return table
 
 
-def _binding_line(result: SimulationResult) -> str:
-    earliest, latest = result.demold_binding["earliest"], result.demold_binding["latest"]
+def _window_lines(result: SimulationResult) -> list[str]:
+    if result.window == "none":
+        return ["Demold window: none, an open cup is not demolded"]
+    earliest, latest = (end_words(result.demold_ends[name]) for name in ("earliest", "latest"))
+    quick = " (window: quick, 0D does not resolve skin and core)"
+    kind = quick if result.window == "quick" else ""
     if result.t_demold_min_s is None:
-        return f"Demold window: none within the run; {earliest} misses by most"
-    end = "the longest cycle" if latest == "cycle" else latest
-    return f"Demold window: opened by {earliest}, ended by {end}"
+        return [f"Demold window: none within the run; {earliest} misses by most{kind}"]
+    lines = [f"Demold window: opened by {earliest}, ended by {latest}{kind}"]
+    if result.swell_at_min and result.swell_at_opt:
+        at = [(t, part["swell_mm"], 100.0 * part["swell_ratio"]) for t, part in (
+            ("earliest", result.swell_at_min), ("best", result.swell_at_opt)
+        )]  # fmt: skip
+        words = ", ".join(f"{mm:.2f} mm ({pct:.1f} %) at the {t} time" for t, mm, pct in at)
+        lines.append(f"Swell until cold: {words}")
+    return lines
 
 
 def _audit_line(result: SimulationResult) -> str:

@@ -7,12 +7,18 @@ from pathlib import Path
 
 import click
 
-from edge_agent.cli.common import fail, say_when_compiling, write_file
+from edge_agent.cli.common import (
+    fail,
+    quality_option,
+    say_when_compiling,
+    with_quality,
+    write_file,
+)
 from edge_agent.cli.values import SEED
 
 EXAMPLE = """\b
 Examples:
-  pur-mold-twin sweep -s panel_packed --vary process.T_mold_C=35:55
+  pur-mold-twin sweep -s rigid_panel --vary process.T_mold_C=35:55
   pur-mold-twin sweep -s shot.yaml --samples 1024 --export-csv sweep.csv \\
       --vary process.T_mold_C=35:55 --vary process.m_iso_kg=0.005
   pur-mold-twin sweep -s shot.yaml --sensitivity t_demold_min_s --samples 256
@@ -23,8 +29,11 @@ File = click.Path(path_type=Path)
 
 
 @click.command("sweep", epilog=EXAMPLE)
-@click.option("-s", "--scenario", required=True, type=File, help="Scenario: a file, or use_case_1.")
+@click.option(
+    "-s", "--scenario", required=True, type=File, help="Scenario: a file, or rigid_panel."
+)
 @click.option("-c", "--systems", type=File, help="File or folder of systems. [default: catalogue]")
+@quality_option
 @click.option(
     "--vary", "varied", multiple=True, metavar="PATH=LOW:HIGH|SIGMA",
     help="What varies: even between two values, or normal around the scenario's. [default: the "
@@ -52,6 +61,7 @@ File = click.Path(path_type=Path)
 def command(
     scenario: Path,
     systems: Path | None,
+    quality: Path | None,
     varied: tuple[str, ...],
     samples: int,
     method: str,
@@ -73,7 +83,7 @@ def command(
     if sensitivity is not None and sensitivity not in figures:
         raise click.BadParameter(f"{sensitivity}: must be one of {', '.join(figures)}")
     try:
-        base = load_scenario(scenario, systems)
+        base = with_quality(load_scenario(scenario, systems), quality)
         ranges = v.parse_vary(base, varied) or usual_variation(base)
         values = (
             draw(ranges, samples, method, seed)  # type: ignore[arg-type]

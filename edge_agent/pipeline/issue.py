@@ -11,6 +11,7 @@ from edge_agent.logs import get_logger
 from edge_agent.monitoring.alerts import kpis_of, opened_before_window
 from edge_agent.monitoring.metrics import Metrics
 from edge_agent.pipeline.infer import Inference
+from edge_agent.pipeline.intervals import Intervals
 from edge_agent.pipeline.results import Results
 from edge_agent.pipeline.revisions import Revisions
 from edge_agent.pipeline.simulate import Simulations
@@ -47,6 +48,7 @@ class Predictions:
         self._revisions, self._results = revisions, results
         self._clock, self._metrics = clock, metrics
         self.live_interval_s = live_interval_s
+        self.intervals = Intervals()
         self.is_newest: Callable[[Shot], bool] = lambda _shot: True
         """Is a shot the newest of its mold, so that its prediction is to be shown?"""
 
@@ -118,9 +120,10 @@ class Predictions:
             prediction = scenario.hold(shot, simulation.problem, basis, now)
         else:
             assert simulation.facts is not None
+            interval = self.intervals.of(simulation.result, simulation.facts.parameters_hash)
             prediction = scenario.predict(
                 *(shot, simulation.result, simulation.substituted, simulation.rho_free_rise),
-                *(simulation.facts, basis, now),
+                *(simulation.facts, basis, now, interval),
             )
         prediction = self._inference.corrected(shot, simulation, prediction)
         self._results.prediction(prediction, keep=keep, show=self.is_newest(shot))

@@ -183,6 +183,11 @@ class Pipeline:
         await self._inference.start()
         await self._drain_inbox()
 
+    async def stop(self) -> None:
+        """Write what there is, if the disk takes it at once; the broker has the rest."""
+        await self._predictions.intervals.computed()
+        await self.batches.stop()
+
     async def step(self) -> bool:
         """A turn of every press, and a transaction if one is due; false when nothing was done."""
         busy = False

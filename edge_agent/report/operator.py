@@ -7,16 +7,21 @@ from collections.abc import Callable
 
 from edge_agent.inference.offline import Offline
 from twin_core import SimulationResult
+from twin_core.results.opening import Opening
 from twin_core.units import bar
+from twin_core.window_interval import WindowInterval
 
 NOT_YET = {
     "cure": "the foam is not cured enough",
     "gel": "the foam is not firm enough to hold its shape",
     "hardness": "the foam is still too soft",
+    "skin": "the skin still sticks to the mold",
     "strength": "the foam could be torn by its inner pressure",
-    "swell": "the part would swell on opening",
-    "shrink": "the part would shrink on opening",
+    "swell": "the part would swell after the opening",
+    "shrink": "the part would shrink",
     "wall_temperature": "the skin is still too hot",
+    "adhesion": "the mold is so cold that the part stays stuck",
+    "trimming": "the part is too cold to trim",
     "pressure": "the pressure in the mold is above its limit",
 }
 """Words for each criterion of the demold window while it is not met."""
@@ -49,17 +54,30 @@ ADVICE = {
 MOST_ADVICE = 2
 OPENING = "t_demold_min_s"
 """Name of the earliest opening in a correction."""
-FOR_OTHERS = {"SHEET_CONTRADICTS_ITSELF"}
+FOR_OTHERS = {"SHEET_CONTRADICTS_ITSELF", "CREAM_TOO_EARLY", "INDEX_OUT_OF_RANGE"}
 """True of every shot of a material: a matter for the process engineer, not for the press."""
 
 
-def operator_answer(result: SimulationResult, learned: Offline | None = None) -> list[str]:
+def operator_answer(
+    result: SimulationResult,
+    learned: Offline | None = None,
+    opening: Opening | None = None,
+    interval: WindowInterval | None = None,
+) -> list[str]:
     """Lines for the operator: when it can be opened and why not earlier, is it good, what to do.
 
     Args:
         learned: what a learned model makes of it; None: nobody asked.
+        opening: what becomes of the part that is opened at a time that was asked about.
+        interval: how far the opening moves with the numbers that nobody measured.
     """
-    lines = [*_opening(result, learned), f"Good part expected: {GOOD[result.quality_status]}."]
+    lines = [*_opening(result, learned)]
+    if interval is not None:
+        lines.append(_unsure(interval))
+    if opening is not None:
+        at = _minutes(opening.opened_s)
+        lines.append(f"Opened at {at} it would swell by {opening.swell_mm:.1f} mm.")
+    lines.append(f"Good part expected: {GOOD[result.quality_status]}.")
     allowed = result.scenario.quality.p_max_allowable_bar
     share = math.ceil(100.0 * bar(result.p_max_Pa) / allowed)
     lines.append(f"Pressure: {PRESSURE[result.pressure_status]}, {share} % of the limit.")
@@ -104,7 +122,20 @@ def _opening(result: SimulationResult, learned: Offline | None) -> list[str]:
     return lines
 
 
+def _unsure(interval: WindowInterval) -> str:
+    low, high = interval.t_min_low_s, interval.t_min_high_s
+    if high is None:
+        words = f"from {_minutes(low, math.floor)} to never"
+    else:
+        words = f"between {_minutes(low, math.floor)} and {_minutes(high)}"
+    return f"Not sure: {words}, for {interval.assumed_count} numbers of the material are assumed."
+
+
 def _by_physics(result: SimulationResult) -> list[str]:
+    if result.window == "none":
+        k = result.kpis
+        rise = "" if k.t_rise_s is None else f" It has risen after {_minutes(k.t_rise_s)}."
+        return [f"An open cup: nothing to open. The peak is {k.T_core_max_C:.0f} C.{rise}"]
     t_min, t_opt, t_max = result.t_demold_min_s, result.t_demold_opt_s, result.t_demold_max_s
     earliest, latest = result.demold_binding["earliest"], result.demold_binding["latest"]
     why = NOT_YET.get(earliest or "", earliest)

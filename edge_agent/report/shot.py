@@ -23,11 +23,12 @@ from edge_agent.report.content import (
 from edge_agent.report.measured import QUALITY, Measured
 from edge_agent.report.operator import operator_answer
 from edge_agent.report.parameter_sources import assumed_count, sources_tables
-from edge_agent.report.shot_plots import layer_plots, time_plots
+from edge_agent.report.shot_plots import layer_plots, release_plot, time_plots
 from edge_agent.report.units import fixed
 from edge_agent.shots.data_quality_words import NOTHING
 from twin_core import SimulationResult
 from twin_core.units import bar
+from twin_core.window_interval import WindowInterval
 
 TONES: dict[str, Tone] = {
     "OK": "good",
@@ -40,7 +41,10 @@ TONES: dict[str, Tone] = {
 
 
 def shot_page(
-    result: SimulationResult, measured: Measured | None = None, learned: Offline | None = None
+    result: SimulationResult,
+    measured: Measured | None = None,
+    learned: Offline | None = None,
+    interval: WindowInterval | None = None,
 ) -> Page:
     """Everything about a shot, from the answer down to the sources it stands on."""
     scenario = result.scenario
@@ -49,7 +53,7 @@ def shot_page(
     if measured is not None:
         label += f"; those of the log {measured.shot_id} are {measured.kind} and marked so"
     lead: list[Block] = [Text(scenario.description)] if scenario.description else []
-    answer = Items(tuple(operator_answer(result, learned)))
+    answer = Items(tuple(operator_answer(result, learned, interval=interval)))
     lead.extend((Text(f"{what}{label}."), _cards(result), answer))
     sections = [
         Section("Over time", (_how_to_read(result), Plots(time_plots(result, measured)))),
@@ -58,7 +62,7 @@ def shot_page(
         *([_learned(learned, result)] if learned else []),
         _inputs(result),
         _figures(result),
-        _window(result),
+        _window(result, interval),
         _risks(result),
         _diagnostics(result),
         _audit(result),
@@ -190,18 +194,33 @@ def _figures(result: SimulationResult) -> Section:
     return Section("Key figures", (SideBySide((answer, rest)),))
 
 
-def _window(result: SimulationResult) -> Section:
+AFTER = (
+    "After the opening the part is followed until it is cold: hot core, air on its faces, "
+    "reactions going on. Swell is the largest growth of its thickness on the way, shrink the least."
+)
+
+
+def _window(result: SimulationResult, interval: WindowInterval | None) -> Section:
+    if result.window == "none":
+        return Section("Demold window", (Text("None: an open cup is not demolded."),))
+    after: list[Block] = []
+    unsure: tuple[Block, ...] = ()
+    if interval is not None:
+        unsure = (Text(f"{tables.interval_words(interval)}."), tables.effects_table(interval))
+    if result.release is not None:
+        after = [Text(AFTER), Plots((release_plot(result),)), tables.release_table(result)]
     if result.t_demold_min_s is None:
-        failing = result.demold_binding["earliest"] or ""
-        words = tables.CRITERIA.get(failing, failing)
+        words = tables.decided_by(result.demold_ends["earliest"])
         text = f"There is no demold window within the run; what misses by most: {words}."
-        return Section("Demold window", (Text(text),))
+        return Section("Demold window", (Text(text), *after))
     return Section(
         "Demold window",
         (
             tables.window_table(result),
             Text("A margin is 0 at the limit and 0.1 when the criterion is met by ten per cent."),
             tables.margins_table(result),
+            *unsure,
+            *after,
         ),
     )
 

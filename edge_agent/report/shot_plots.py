@@ -168,9 +168,31 @@ def _hardness(result: SimulationResult) -> Plot:
         name="hardness",
         title="Hardness",
         caption="A proxy from stiffness: nothing ties the Shore value of a foam to its cure.",
-        y_label="hardness, Shore (proxy)",
+        y_label=f"hardness, Shore {result.shore_scale} (proxy)",
         curves=(Curve("hardness, simulated", result.time_s, result.hardness_shore, 0),),
         limits=(Limit("needed to open", needed),) if needed else (),
+        zero_based=True,
+    )
+
+
+def release_plot(result: SimulationResult) -> Plot:
+    """Swell and shrink of the part against the time at which it is opened."""
+    curve, q = result.release, result.scenario.quality
+    assert curve is not None
+    thickness_mm = 1e3 * result.scenario.mold.slab_thickness_m()
+    allowed = min(q.swell_max_mm, q.swell_max * thickness_mm)
+    return Plot(
+        name="release",
+        title="Swell and shrink against the opening time",
+        caption="Largest change of the thickness from the opening until the part is cold.",
+        x_label="opened at, s after the end of injection",
+        x_scale="early",
+        y_label="mm",
+        curves=(
+            Curve("swell, simulated", curve.opened_s, curve.swell_mm, 0),
+            Curve("shrink, simulated", curve.opened_s, curve.shrink_mm, 1),
+        ),
+        limits=(Limit("largest swell allowed", allowed),),
         zero_based=True,
     )
 

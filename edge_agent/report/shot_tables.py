@@ -10,7 +10,10 @@ from pydantic import BaseModel
 from edge_agent.report.content import Code, Table, Words
 from edge_agent.report.units import fixed, shown, unit_of
 from twin_core import SimulationResult
+from twin_core.results.opening import Opening
+from twin_core.results.window_result import WindowEnd
 from twin_core.units import bar
+from twin_core.window_interval import WindowInterval
 
 
 @dataclass(frozen=True)
@@ -25,17 +28,27 @@ class Row:
 
 def kpi_rows(result: SimulationResult) -> list[Row]:
     """The figures that decide, under the names that users know."""
-    r = result
+    r, shore = result, f"Shore {result.shore_scale}, proxy"
+    if r.window == "none":  # nobody opens a cup
+        k = r.kpis
+        opening = [
+            Row("T_core_max_C", "peak temperature", fixed(k.T_core_max_C), "C"),
+            Row("t_rise_s", "rise time", fixed(k.t_rise_s), "s"),
+        ]
+    else:
+        opening = [
+            Row("t_demold_min_s", "earliest time to open", fixed(r.t_demold_min_s), "s"),
+            Row("t_demold_opt_s", "best time to open", fixed(r.t_demold_opt_s), "s"),
+            Row("t_demold_max_s", "latest time to open", fixed(r.t_demold_max_s), "s"),
+        ]
     return [
         Row("quality_status", "quality", r.quality_status, ""),
         Row("pressure_status", "pressure", r.pressure_status, ""),
-        Row("t_demold_min_s", "earliest time to open", fixed(r.t_demold_min_s), "s"),
-        Row("t_demold_opt_s", "best time to open", fixed(r.t_demold_opt_s), "s"),
-        Row("t_demold_max_s", "latest time to open", fixed(r.t_demold_max_s), "s"),
+        *opening,
         Row("p_max", "peak pressure", fixed(bar(r.p_max_Pa), 3), "bar, absolute"),
         Row("rho_moulded", density_words(r), fixed(r.rho_moulded), "kg/m3"),
-        Row("H_demold", "hardness at the best time", fixed(r.H_demold_shore), "Shore, proxy"),
-        Row("H_24h", "hardness after 24 h", fixed(r.H_24h_shore), "Shore, proxy"),
+        Row("H_demold", "hardness at the best time", fixed(r.H_demold_shore), shore),
+        Row("H_24h", "hardness after 24 h", fixed(r.H_24h_shore), shore),
         Row("defect_risk", "risk of a defect", fixed(r.defect_risk, 3), "0..1"),
     ]
 
@@ -67,7 +80,7 @@ def shot_rows(result: SimulationResult) -> list[Row]:
         Row("nco_oh_index", "isocyanate index", index, "NCO/OH, from the masses"),
         Row("X_gel", "gel conversion", fixed(k.X_gel, 3), "of the OH groups"),
         Row("water_from_rh_kg", "water from humid air", fixed(water_g, 3), "g"),
-        *(deep if result.layers is not None else []),
+        *(deep if result.run.layers_count > 1 else []),
     ]
 
 
@@ -95,33 +108,114 @@ def _fields(model: BaseModel, prefix: str) -> list[tuple[Words, ...]]:
 
 
 CRITERIA = {
-    "cure": "degree of cure",
-    "gel": "conversion past the gel point",
+    "cure": "mean degree of cure",
+    "gel": "conversion of every layer past the gel point",
+    "skin": "surface that no longer sticks",
     "hardness": "hardness (proxy)",
-    "strength": "strength against the inner pressure",
-    "swell": "swelling on opening",
-    "shrink": "shrinking on opening",
+    "strength": "strength of the weakest layer against its pressure",
+    "swell": "swell after the opening",
+    "shrink": "shrinking after the opening",
     "wall_temperature": "hottest outer layer",
+    "adhesion": "coldest wall: foam stays stuck on it",
+    "trimming": "mean temperature of the part, too cold to trim",
     "pressure": "pressure in the mold",
     "cycle": "the longest cycle anybody would wait",
 }
 """What each criterion of the demold window is about."""
 
 
+def end_words(end: WindowEnd | None) -> str:
+    """What decides an end of the window, for a terminal: its name, number and layer."""
+    if end is None:
+        return "-"
+    if end.criterion == "cycle":
+        return f"the longest cycle ({fixed(end.limit, 0)} s)"
+    number = _number(end)
+    return f"{end.criterion} ({number})" if number else end.criterion
+
+
+def decided_by(end: WindowEnd | None) -> str:
+    """What decides an end of the window, for a page: words, number, layer."""
+    if end is None:
+        return "-"
+    number = _number(end)
+    return f"{CRITERIA[end.criterion]}: {number}" if number else CRITERIA[end.criterion]
+
+
+def _number(end: WindowEnd) -> str:
+    parts = [] if end.limit is None else [f"{end.limit:.4g} {end.unit}"]
+    parts += [] if end.layer is None else [f"layer {end.layer} of {end.layers}"]
+    return ", ".join(parts)
+
+
+def opening_words(opening: Opening) -> str:
+    """What becomes of a part that is opened at a given time."""
+    o = opening
+    return (
+        f"Opened at {o.opened_s:g} s: swells by {o.swell_mm:.2f} mm ({100 * o.swell_ratio:.1f} %) "
+        f"after {o.swell_s:.0f} s, shrinks by {o.shrink_mm:.2f} mm ({100 * o.shrink_ratio:.2f} %) "
+        f"until it is cold after {o.cold_s / 60:.0f} min; its hottest layer reaches "
+        f"{o.T_max_C:.0f} C, its weakest bears {100 * o.strength_use_ratio:.0f} % of its strength"
+    )
+
+
+def interval_words(interval: WindowInterval) -> str:
+    """Range of the opening and of the swell there, and the number that moves it most."""
+    i = interval
+    until = "no window at all" if i.t_min_high_s is None else f"{i.t_min_high_s:.0f} s"
+    most = i.effects[0].path if i.effects else ""
+    return (
+        f"Interval of the earliest time: {i.t_min_low_s:.0f} s to {until}, of the swell when "
+        f"opened at {i.t_min_s:.0f} s: {i.swell_low_mm:.2f} to {i.swell_high_mm:.2f} mm, from "
+        f"{len(i.effects)} of the numbers that nobody measured (of {i.assumed_count} assumed); "
+        f"{most} moves it most"
+    )
+
+
+def effects_table(interval: WindowInterval) -> Table:
+    """What each number that nobody measured does to the window."""
+    rows: list[tuple[Words, ...]] = [
+        (
+            Code(e.path), f"{e.low:.3g}", f"{e.high:.3g}",
+            fixed(e.t_min_s[0], 0), fixed(e.t_min_s[1], 0),
+            fixed(e.swell_mm[0], 2), fixed(e.swell_mm[1], 2), e.why,
+        )
+        for e in interval.effects
+    ]  # fmt: skip
+    columns = (
+        "number|low|high|opens with low, s|opens with high, s|swell with low, mm"
+        "|swell with high, mm|varied so far because"
+    )
+    return Table.of(columns, rows, "|".join(columns.split("|")[1:-1]))
+
+
+def release_table(result: SimulationResult) -> Table:
+    """Swell and shrink against the opening time."""
+    curve = result.release
+    assert curve is not None
+    rows = [
+        (fixed(t, 0), fixed(mm, 2), fixed(100.0 * swell, 2), fixed(shrunk, 2), fixed(use, 2))
+        for t, mm, swell, shrunk, use in zip(
+            curve.opened_s, curve.swell_mm, curve.swell_ratio, curve.shrink_mm,
+            curve.strength_use_ratio, strict=True,
+        )
+    ]  # fmt: skip
+    columns = "opened at, s|swell, mm|swell, %|shrink, mm|pressure over strength"
+    return Table.of(columns, rows, "opened at, s")
+
+
 def window_table(result: SimulationResult) -> Table:
     """Table of the demold window and what decides it."""
-    binding = result.demold_binding
-    decides = {name: CRITERIA.get(name, name) for name in binding.values() if name is not None}
-    earliest, latest = binding.get("earliest"), binding.get("latest")
+    earliest, latest = (decided_by(result.demold_ends[name]) for name in ("earliest", "latest"))
     rows = [
-        ("earliest", fixed(result.t_demold_min_s), "s", decides.get(earliest or "", "-")),
+        ("earliest", fixed(result.t_demold_min_s), "s", earliest),
         (
             "best",
             fixed(result.t_demold_opt_s),
             "s",
             "first with every margin at 0.1, else the largest",
         ),
-        ("latest", fixed(result.t_demold_max_s), "s", decides.get(latest or "", "-")),
+        ("latest", fixed(result.t_demold_max_s), "s", latest),
     ]
     return Table.of("open|value|unit|decided by", rows)
 

@@ -18,6 +18,7 @@ from edge_agent.report.content import (
 from edge_agent.report.curve_comparison import best_shift, rms, steepest_slope
 from edge_agent.report.measured import measured
 from edge_agent.report.plot import Curve, Plot
+from edge_agent.report.validation_directions import directions_section
 from edge_agent.report.validation_peers import TIME, pufoam_section, rf1_section, said_of_itself
 from edge_agent.report.validation_runs import (
     R1_INDEX,
@@ -25,6 +26,7 @@ from edge_agent.report.validation_runs import (
     densities,
     measured_r11,
 )
+from edge_agent.report.validation_window import measured_section, size_section, strength_section
 from twin_core.units import ZERO_CELSIUS_K, kelvin
 
 
@@ -50,6 +52,10 @@ def validation_page() -> Page:
         _density(),
         pufoam_section(),
         rf1_section(),
+        directions_section(),
+        size_section(),
+        strength_section(),
+        measured_section(),
     )
     return Page("Validation", lead, sections)
 
@@ -75,7 +81,18 @@ def _standing() -> Section:
         ),
         ("solution of the equations", "verified", Code("tests/physics/test_measured_run.py")),
         ("gel, rise and tack-free times", "not validated", "no measured run gives them"),
-        ("stiffness, strength, hardness", "not validated", "literature laws; hardness is a proxy"),
+        ("strength", "compared with suppliers", "one factor fitted to them, below"),
+        ("stiffness, hardness", "not validated", "literature laws; hardness is a proxy"),
+        (
+            "part after the opening: balances, another solver",
+            "verified",
+            Code("tests/physics/test_release.py"),
+        ),
+        (
+            "directions of the demold window",
+            "verified",
+            "table below",
+        ),
         ("demold window, swell and shrink", "not validated", "no published measurement found"),
         ("moisture from humid air", "not validated", "no published measurement found"),
     ]

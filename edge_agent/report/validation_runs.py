@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,11 +25,14 @@ from twin_core import (
 from twin_core.arrays import Array
 from twin_core.files import configs_folder
 from twin_core.log_files.series import BYTES_MAX
+from twin_core.materials import Foaming
 from twin_core.plain_files import read_text
 from twin_core.units import M_H2O_KG_PER_MOL, M_NCO_KG_PER_MOL, MG_KOH_PER_MOL, celsius
 
 R11 = "baser_khakhar_1994_r11"
 R1_INDEX = 1.05
+WORDS = ("kind", "source")
+"""Columns of a published file that are text."""
 RF1_OH_MOL_PER_M3, RF1_NCO_MOL_PER_M3, RF1_WATER_MOL_PER_M3 = 1922.5 + 2269.2, 5548.2, 671.0
 """Concentrations of the RF-1 recipe, as the head of its file gives them."""
 
@@ -40,6 +43,8 @@ class Published:
 
     head: tuple[str, ...]
     columns: dict[str, Array]
+    words: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Columns of text, ``WORDS``."""
 
     def __getitem__(self, name: str) -> Array:
         return self.columns[name]
@@ -47,7 +52,7 @@ class Published:
     def until(self, last: int) -> Published:
         """The first rows, up to and with row ``last``."""
         cut = {name: values[: last + 1] for name, values in self.columns.items()}
-        return Published(self.head, cut)
+        return Published(self.head, cut, {k: v[: last + 1] for k, v in self.words.items()})
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ class Peer:
 
 
 def load_published(name: str) -> Published:
-    """A file of ``configs/validation``: comment lines, a header, numbers.
+    """A file of ``configs/validation``: comment lines, a header, numbers, ``WORDS``.
 
     Raises:
         InputError: the file is missing or not such a table.
@@ -72,10 +77,14 @@ def load_published(name: str) -> Published:
     lines = read_text(path, BYTES_MAX).splitlines()
     try:
         rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
-        columns = {key: np.array([float(row[key]) for row in rows]) for key in rows[0]}
+        columns = {
+            key: np.array([float(row[key]) for row in rows]) for key in rows[0] if key not in WORDS
+        }
+        words = {key: tuple(row[key] for row in rows) for key in rows[0] if key in WORDS}
     except (csv.Error, ValueError, TypeError, IndexError) as error:
         raise InputError(f"{path}: cannot be read as a table of numbers: {error}") from None
-    return Published(tuple(line[1:].strip() for line in lines if line.startswith("#")), columns)
+    head = tuple(line[1:].strip() for line in lines if line.startswith("#"))
+    return Published(head, columns, words)
 
 
 def measured_r11() -> tuple[Bundle, SimulationResult]:
@@ -89,7 +98,7 @@ def pufoam() -> Peer:
     published = load_published("peer_pufoam_cup_testcase.csv")
     reacting = np.flatnonzero(np.diff(published["XOH"]) > 0)
     published = published.until(int(reacting[-1]) + 1)
-    system = _system("WATER_N_PENTANE")
+    system = _without_onset(_system("WATER_N_PENTANE"))
     result = simulate(_cup(system, 300.0, float(published["t_s"][-1]), p_bar=1.0))
     alpha = alpha_of(system, published["XOH_core"], published["XW_core"])
     return Peer(published, published["t_s"], alpha, result)
@@ -167,8 +176,15 @@ def _rf1_system() -> MaterialSystem:
         "C_W0": RF1_WATER_MOL_PER_M3,
         "blowing_agent_per_polymer": 0.0,
     }
-    data = _changed(_system("WATER_N_PENTANE"), "composition", numbers, "MoDeNa, RF-1 recipe")
+    data = _changed(
+        _without_onset(_system("WATER_N_PENTANE")), "composition", numbers, "MoDeNa, RF-1 recipe"
+    )
     return MaterialSystem.model_validate(data | {"system_id": "RF1", "blowing_agent": None})
+
+
+def _without_onset(system: MaterialSystem) -> MaterialSystem:
+    """The recipe as it is published: its cells are there at once."""
+    return system.model_copy(update={"foaming": Foaming()})
 
 
 def _cup(system: MaterialSystem, T_K: float, t_end_s: float, p_bar: float) -> Scenario:

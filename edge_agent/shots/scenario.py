@@ -17,7 +17,10 @@ from broker.messages import (
     Kpis,
     Prediction,
     Recipe,
+    Release,
     Versions,
+    WindowEnd,
+    WindowInterval,
 )
 from broker.ml_status import NO_MODEL
 from edge_agent import __version__
@@ -29,10 +32,11 @@ from twin_core import (
     MaterialSystem,
     Mold,
     SimulationResult,
-    simulate,
+    simulate_with_free_rise,
 )
 from twin_core.checked_yaml import parse
 from twin_core.errors import InputError, TwinError
+from twin_core.results.window_result import WindowEnd as ResultEnd
 from twin_core.scenario import Process, Scenario, SimulationOptions
 from twin_core.units import bar, celsius
 
@@ -125,10 +129,10 @@ def warm_up(systems: Iterable[MaterialSystem]) -> None:
     """Simulate anything once: a new machine compiles the model then, not at the first shot."""
     for system in systems:
         process = Process(m_polyol_kg=0.1, m_iso_kg=0.1, T_polyol_C=25.0, T_iso_C=25.0)
-        cup = Mold(open=True)
+        panel = Mold(cavity_volume_m3=5e-3, surface_area_m2=0.25, mass_kg=10.0)
         with suppress(TwinError):
-            shot = Scenario(scenario_id="warm_up", system=system, process=process, mold=cup)
-            simulate(shot).as_dict()  # the curves, too
+            shot = Scenario(scenario_id="warm_up", system=system, process=process, mold=panel)
+            simulate_with_free_rise(shot)[0].as_dict()  # layers, cup and curves
             return
 
 
@@ -140,6 +144,7 @@ def predict(
     facts: SystemFacts,
     basis: Basis,
     now: datetime,
+    interval: WindowInterval | None = None,
 ) -> Prediction:
     """The prediction of a simulated shot, as it goes on the wire."""
     k, poured = result.kpis, shot.poured_at
@@ -186,6 +191,13 @@ def predict(
             "pressure_status": result.pressure_status,
             "defect_risk": result.defect_risk,
             "binding": Binding(**result.demold_binding),
+            "window": result.window,
+            "shore_scale": result.scenario.system.mechanics.shore,
+            "earliest_end": _end(result.demold_ends["earliest"]),
+            "latest_end": _end(result.demold_ends["latest"]),
+            "at_min": Release(**result.swell_at_min) if result.swell_at_min else None,
+            "at_opt": Release(**result.swell_at_opt) if result.swell_at_opt else None,
+            "demold_interval": interval,
             "diagnostics": diagnostics,
             "substituted": list(substituted),
             "assumed_parameters_count": facts.assumed_count,
@@ -194,6 +206,18 @@ def predict(
             "versions": _versions(facts),
             "valid_until": at[2],
         }
+    )
+
+
+def _end(end: ResultEnd | None) -> WindowEnd | None:
+    if end is None:
+        return None
+    return WindowEnd(
+        criterion=end.criterion,
+        limit=end.limit,
+        unit=end.unit,
+        layer=end.layer,
+        layers_count=end.layers,
     )
 
 

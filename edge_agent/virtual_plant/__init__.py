@@ -3,7 +3,7 @@
     plant = VirtualPlant(7, load_systems(configs_folder() / "systems")["SYSTEM_R1"], shots=500)
     for shot in plant.shots():
         shot.reported, shot.messages, shot.quality     # what press and laboratory say
-        shot.nominal                                   # what the twin makes of it: 0D, nominal
+        shot.nominal                                   # what the twin makes of it: nominal
         shot.true                                      # what really happened: hidden
 
 The foam is simulated in 1D from values that differ from the reported ones, partly for good

@@ -16,7 +16,6 @@ from twin_core.materials import Components, KamalGelling, Mixture
 from twin_core.parameters import Parameter
 
 IN_LAYERS = SimulationOptions(dimension="1d")
-LUMPED = SimulationOptions(dimension="0d")
 
 
 @dataclass(frozen=True)

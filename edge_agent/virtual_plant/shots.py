@@ -15,7 +15,6 @@ from edge_agent.virtual_plant import laboratory as lab
 from edge_agent.virtual_plant import sensors
 from edge_agent.virtual_plant.assumed_sizes import Assumed
 from edge_agent.virtual_plant.climate import Air
-from edge_agent.virtual_plant.foam import LUMPED
 from edge_agent.virtual_plant.molds import MoldInUse
 from edge_agent.virtual_plant.virtual_press import shot_messages
 from twin_core import BatchResult, MaterialSystem, Process, Scenario
@@ -76,7 +75,7 @@ class VirtualShot:
     steady: Scenario
     """Hidden: the same without what differs from shot to shot."""
     nominal: Scenario
-    """What the twin simulates: reported values, nominal mold and material, in 0D."""
+    """What the twin simulates: reported values, nominal mold and material."""
 
     @property
     def ended_at(self) -> datetime:
@@ -160,7 +159,6 @@ def observe(
                     system=system,
                     process=reported,
                     mold=pour.mold.mold,
-                    simulation=LUMPED,
                 ),
             )
         )

@@ -25,7 +25,7 @@ from twin_core.results.result import SERIES
 from twin_core.solvers.base import Tolerances
 
 ROUNDS, PEER_ROUNDS = 50, 5
-OUTPUT = {"t_end_s": 600.0, "dt_s": 1.0}
+OUTPUT = {"t_end_s": 600.0, "dt_s": 1.0, "dimension": "0d"}
 """601 output times."""
 
 

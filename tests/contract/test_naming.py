@@ -39,6 +39,8 @@ DIMENSIONLESS = {
     "coverage": "a probability",
     "low": "in the unit of the quantity that the interval is named after",
     "high": "in the unit of the quantity that the interval is named after",
+    "limit": "in the unit beside it",
+    "layer": "counts the layers from wall 1",
     "mixing_eff": "0 to 1, a name of the first generation",
     "defect_risk": "0 to 1, a name of the first generation",
     "defect_risk_operator": "0 to 1, a name of the first generation",

@@ -68,6 +68,7 @@ MODELS: list[type[BaseModel]] = [
     *(materials.WaterReaction, materials.CarbonDioxide, materials.BlowingAgent),
     *(materials.GaussSolubility, materials.LineSolubility, materials.Gel, materials.Mechanics),
     SheetOnly,
+    materials.Undetermined,
 ]
 
 

@@ -12,6 +12,7 @@ import pytest
 from tests.support.scenarios import CONFIGS, catalogue, run, scenario, with_system
 from twin_core import InputError, MaterialSystem, Scenario
 from twin_core.arrays import Array
+from twin_core.bulk_cure import CureChemistry
 from twin_core.calibration import (
     CureFit,
     MeasuredFit,
@@ -21,6 +22,7 @@ from twin_core.calibration import (
     fit_measured,
     fit_sheet,
 )
+from twin_core.calibration.bulk_cure import predict
 from twin_core.calibration.cup import fit_sheet as fit
 from twin_core.calibration.free_parameters import FreeParameter, number, replaced, unfitted
 from twin_core.calibration.measured import Kind
@@ -30,7 +32,7 @@ from twin_core.trajectory import integrate
 
 REFERENCE = ("SYSTEM_R1", "SYSTEM_M1")
 FITTED = (
-    *("gelling.A", "gelling.E", "foaming.nucleation_time", "foaming.gas_retention"),
+    *("gelling.A", "gel.stop_conversion", "foaming.nucleation_time", "gel.transfer_decay_width"),
     "gel.tack_free_margin",
 )
 
@@ -73,6 +75,16 @@ def test_the_catalogue_holds_what_the_command_gives(system_id: str) -> None:
     assert {c.path for c in again.changes} <= set(FITTED)
 
 
+@pytest.mark.parametrize("system_id", REFERENCE)
+def test_the_stop_of_the_rise_comes_before_energies_and_lost_gas(system_id: str) -> None:
+    changed = {c.path for c in fitted(system_id).changes}
+    assert "gel.stop_conversion" in changed
+    assert not changed & {"gelling.E", "water_reaction.A", "foaming.gas_retention"}
+    stored = catalogue()[system_id]
+    assert stored.gelling.E.kind == "literature"
+    assert stored.foaming.gas_retention is None
+
+
 FAR = [
     {"gelling.A": 1e-3},
     {"gelling.A": 1e3},
@@ -97,30 +109,52 @@ def test_it_converges_from_far_away(factors: dict[str, float]) -> None:
     assert found.missed == [], [(c.name, c.after) for c in found.missed]
 
 
-def test_a_heavier_sheet_keeps_less_gas() -> None:
-    data = catalogue()["SYSTEM_M1"].model_dump()
-    data["sheet"]["rho_free_rise_kg_per_m3"]["value"] = 36.0
-    found = fit(MaterialSystem.model_validate(data), "heavier")
-    kept = found.system.foaming.gas_retention
-    before = fitted("SYSTEM_M1").system.foaming.gas_retention
-    assert kept is not None
-    assert before is not None
-    assert kept.value < before.value
-    assert found.missed == []
-
-
-def test_a_fast_rise_needs_a_faster_transfer_of_gas() -> None:
-    """Where neither the water reaction nor the energy of the gelling reaches the rise time."""
-    data = catalogue()["SYSTEM_M1"].model_dump()
-    times = {"t_cream_s": 8.0, "t_gel_s": 37.0, "t_rise_s": 73.0, "t_tack_free_s": 120.0}
-    for name, value in times.items():
+def with_sheet(system_id: str, **sheet: float) -> MaterialSystem:
+    """A catalogue system whose sheet says something else."""
+    data = catalogue()[system_id].model_dump()
+    for name, value in sheet.items():
         data["sheet"][name]["value"] = value
-    found = fit(MaterialSystem.model_validate(data), "fast")
+    return MaterialSystem.model_validate(data)
+
+
+def test_a_heavier_sheet_leaves_more_agent_in_the_polymer() -> None:
+    found = fit(with_sheet("SYSTEM_M1", rho_free_rise_kg_per_m3=33.0), "heavier")
+    width = found.system.gel.transfer_decay_width
+    before = fitted("SYSTEM_M1").system.gel.transfer_decay_width
+    assert width is not None
+    assert before is not None
+    assert width.value > before.value
     assert found.missed == []
-    assert "blowing_agent.k_transfer" in [c.path for c in found.changes]
-    assert any("no rate of the water reaction" in note for note in found.notes)
+
+
+def test_a_sheet_far_too_heavy_keeps_less_gas() -> None:
+    found = fit(with_sheet("SYSTEM_M1", rho_free_rise_kg_per_m3=60.0), "far heavier")
+    kept = found.system.foaming.gas_retention
+    assert kept is not None
+    assert kept.value < 0.8
+    assert found.missed == []
+
+
+def test_a_very_early_gel_needs_a_faster_transfer_of_gas() -> None:
+    """Before so early a gel too little agent would leave solution at the usual rate."""
+    times = {"t_cream_s": 4.0, "t_gel_s": 14.0, "t_rise_s": 25.0, "t_tack_free_s": 40.0}
+    found = fit(with_sheet("SYSTEM_M1", **times), "fast")
+    assert found.missed == []
+    changed = [c.path for c in found.changes]
+    assert {"blowing_agent.k_transfer", "gel.stop_conversion"} <= set(changed)
     again = fit(found.system, "fast")
     assert again.system is found.system
+
+
+def test_a_rise_that_no_stop_gives_is_fitted_otherwise() -> None:
+    """A stop shortens the rise; a longer one needs a slower reaction of water, and it is said."""
+    found = fit(with_sheet("SYSTEM_R1", t_rise_s=128.0), "slow")
+    assert found.missed == []
+    # the stop is as late as it can be, and the free-rise density is not bent
+    assert {"gel.stop_conversion", "water_reaction.A"} <= {c.path for c in found.changes}
+    assert any("no stop of the rise" in note for note in found.notes)
+    (density,) = [c for c in found.comparisons if c.name == "rho_free_rise_kg_per_m3"]
+    assert density.after == pytest.approx(65.0, abs=1.0)
 
 
 def test_what_no_fit_can_reach_is_missed_by_name() -> None:
@@ -214,7 +248,7 @@ def made_up(base: Scenario, kind: Kind, t: Array, noise: float, seed: int) -> Ob
 def test_numbers_come_back_from_made_up_measurements() -> None:
     """Three series at once, noise included: the truth lies within the 95 % intervals."""
     base = scenario("panel_packed")
-    truth = with_system(base, gelling__A=17.0, water_reaction__A=900.0)
+    truth = with_system(base, gelling__A=2.2, water_reaction__A=900.0)
     t = np.arange(5.0, 300.0, 5.0)
     series = [
         made_up(truth, "T_core_C", t, 0.5, 1),
@@ -222,7 +256,7 @@ def test_numbers_come_back_from_made_up_measurements() -> None:
         made_up(truth, "rho_kg_per_m3", t, 0.02, 3),
     ]
     found = fit_measured(base, series, ["gelling.A", "water_reaction.A"], "made up")
-    for estimate, true in zip(found.estimates, (17.0, 900.0), strict=True):
+    for estimate, true in zip(found.estimates, (2.2, 900.0), strict=True):
         assert estimate.low < true < estimate.high
         assert estimate.value == pytest.approx(true, rel=0.03)
     assert found.after[0].rmse == pytest.approx(0.5, rel=0.25)  # the noise is left
@@ -243,7 +277,7 @@ def test_an_offset_of_the_clock_comes_back() -> None:
 def test_weights_decide_between_series_that_disagree() -> None:
     base = scenario("panel_packed")
     t = np.arange(5.0, 200.0, 5.0)
-    slow, fast = (with_system(base, gelling__A=a) for a in (10.0, 18.0))
+    slow, fast = (with_system(base, gelling__A=a) for a in (1.3, 2.3))
 
     def estimate(weight: float) -> float:
         cool = made_up(slow, "T_core_C", t, 1.0, 5)
@@ -325,6 +359,45 @@ def test_the_stored_cure_is_what_the_command_gives() -> None:
         assert parameter.value == pytest.approx(change.after, rel=1e-2), change.path
         assert parameter.kind == "fitted"
     assert any("unblocking.E is hardly identifiable" in w for w in cured().warnings)
+    assert any("unblocking.E is told by its prior" in w for w in cured().warnings)
+
+
+def test_energies_take_the_prior_where_the_series_hardly_tell_them() -> None:
+    chemistry, series = load_cure(CURE)
+    bare = chemistry.model_copy(update={"priors": {}})
+    without = {c.path: c for c in fit_cure(bare, series, "without priors").changes}
+    for path, prior in chemistry.priors.items():
+        found = {c.path: c for c in cured().changes}[path]
+        assert found.spread is not None
+        assert prior.spread is not None
+        assert found.spread < prior.spread
+        assert abs(found.after - prior.value) < prior.spread
+        assert abs(without[path].after - prior.value) > prior.spread  # 10 K say nonsense alone
+
+
+@pytest.mark.parametrize("i", range(3))
+def test_a_series_is_predicted_within_its_interval(i: int) -> None:
+    chemistry, series = load_cure(CURE)
+    others = [s for j, s in enumerate(series) if j != i]
+    found = predict(fit_cure(chemistry, others, "held out"), series[i])
+    print(f"{series[i].given.file}: inside {found.inside:.2f}, RMSE {100 * found.rmse:.1f} %")
+    assert found.inside >= 0.9
+    assert np.all(found.low <= found.OH_mol_per_l)
+    assert np.all(found.high >= found.OH_mol_per_l)
+    if series[i].given.free_mol_per_l > 0:  # the others tell something: less than half of all
+        assert (found.high - found.low).max() < 0.5 * series[i].given.OH_mol_per_l
+
+
+def test_wrong_priors_are_refused() -> None:
+    chemistry = load_cure(CURE)[0].model_dump()
+    for path, change, message in (
+        ("gelling.x", {}, "there is no such number"),
+        ("gelling.E", {"unit": "kJ/mol"}, "must be 'J/mol'"),
+        ("gelling.E", {"spread": None}, "its spread"),
+    ):
+        prior = chemistry["priors"]["gelling.E"] | change
+        with pytest.raises(ValueError, match=message):
+            CureChemistry.model_validate(chemistry | {"priors": {path: prior}})
 
 
 def test_cure_keeps_its_groups_and_has_an_exact_limit() -> None:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from tests.support.plain_python import plain_states
 from tests.support.scenarios import SCENARIO_FILES, changed, panel, run, scenario, scenarios
 from twin_core import Scenario, SimulationResult, simulate
+from twin_core.models import state as s
 from twin_core.models.setup import prepare
 from twin_core.trajectory import integrate
 
@@ -67,7 +68,10 @@ def test_random_shots_close_and_stay_physical(dimension: str, shot: Scenario) ->
 def test_state_stays_positive() -> None:
     for base in (panel(1.15), scenario("baser_khakhar_1994_r11")):
         analysis, _ = integrate(base)
-        assert (analysis.y / analysis.problem.scale)[:, :-1].min() >= -SIGN  # heat may flow back
+        amounts = analysis.y / analysis.problem.scale
+        tail = s.tail(amounts)
+        tail[:, [s.STRESS, s.Q_WALL]] = 0.0  # a cold foam is pressed, and heat may flow back
+        assert amounts.min() >= -SIGN
 
 
 def test_adiabatic_peak_of_the_open_cup() -> None:
@@ -86,12 +90,20 @@ def test_adiabatic_peak_of_the_open_cup() -> None:
 
 def test_compiled_and_plain_model_agree() -> None:
     """Machine code and a plain second writing of the equations, at states all along two shots."""
-    for base in (panel(1.15), scenario("baser_khakhar_1994_r11")):
+    lump = changed(panel(1.15), simulation={"dimension": "0d"})
+    for base in (lump, scenario("baser_khakhar_1994_r11")):
         ran = integrate(base)[0]
-        ode, gel = ran.problem, ran.events["gel"]
-        states = ran.y[(ran.t_s < 0.9 * gel)][::7]  # the first mode
-        compiled = np.empty_like(states)
-        for row, out in zip(states, compiled, strict=True):
-            ode.rhs(0.0, row, ode.parameters, out)
-        # the order of operations differs; small differences of large numbers at the pour
-        assert compiled == pytest.approx(plain_states(ode, states), rel=1e-8, abs=1e-12)
+        starts = [*ran.first, len(ran.t_s)]
+        assert len(starts) >= 3  # a network forms, foam shuts the vents
+        for k, (_, mode) in enumerate(ran.solution.modes):
+            states = ran.y[starts[k] : starts[k + 1]][::7]
+            compiled = np.empty_like(states)
+            for row, out in zip(states, compiled, strict=True):
+                ran.problem.rhs(0.0, row, mode, out)
+            # the order of operations differs; small differences of large numbers at the pour
+            plain = plain_states(ran.problem, states, mode)
+            scale = np.abs(plain).max(axis=0)
+            assert compiled == pytest.approx(plain, rel=1e-8, abs=1e-12), k
+            assert compiled / np.maximum(scale, 1e-300) == pytest.approx(
+                plain / np.maximum(scale, 1e-300), abs=1e-8
+            )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from scipy.integrate import Radau, solve_ivp
 
 from tests.support.scenarios import CONFIGS, run, scenario
 from twin_core import Mold, Process, Scenario, load_scenario, simulate
-from twin_core.arrays import Array
+from twin_core.arrays import Array, Parameters
 from twin_core.models import problem as ode
 from twin_core.models import state
 from twin_core.models.setup import prepare
@@ -104,27 +105,44 @@ def test_a_scenario_from_the_bundle(tmp_path: Path) -> None:
 def test_another_method_gives_the_same_shot(name: str) -> None:
     """Radau at 1e-10, on the same equations: what the solver of every day costs in accuracy."""
     base = scenario(name)
-    assert base.mold.open  # one mode: a single integration is the whole run
+    assert base.mold.open  # two modes: before gel and after
     problem = ode.problem(prepare(base), base.simulation.t_end_s)
 
-    def fun(t: float, y: Array) -> Array:
-        dy = np.empty_like(y)
-        problem.rhs(t, y, problem.parameters, dy)
-        return dy
+    gel = state.EVENTS.index("gel")
 
-    exact = solve_ivp(
-        fun,
-        (0.0, problem.t_end_s),
-        problem.y0,
-        method=Radau,
-        rtol=1e-10,
-        atol=1e-12 * problem.scale,
-        t_eval=[30.0, 60.0, 120.0, 240.0, 600.0],
-    )
+    def solved(mode: Parameters, y0: Array, start: float, times: list[float]) -> Any:
+        def fun(t: float, y: Array) -> Array:
+            dy = np.empty_like(y)
+            problem.rhs(t, y, mode, dy)
+            return dy
+
+        def gels(t: float, y: Array) -> float:
+            values = np.empty(len(state.EVENTS))
+            problem.events(t, y, mode, values)
+            return float(values[gel])
+
+        gels.terminal = start == 0.0  # type: ignore[attr-defined]
+        return solve_ivp(
+            fun,
+            (start, problem.t_end_s),
+            y0,
+            method=Radau,
+            rtol=1e-10,
+            atol=1e-12 * problem.scale,
+            t_eval=times,
+            events=gels,
+        )
+
+    liquid = solved(problem.parameters, problem.y0, 0.0, [10.0, 30.0])
+    (t_gel,), (y_gel,) = liquid.t_events[0], liquid.y_events[0]
+    solid = problem.transition("gel", y_gel, problem.parameters)
+    later = [t for t in (100.0, 120.0, 240.0, 600.0) if t > t_gel]
+    exact = solved(solid, y_gel, t_gel, later)
     found = run(name)
-    at = np.searchsorted(found.time_s, exact.t)
-    # rtol 1e-7 of 400 K, a hundred times over for the steep part of the curve
-    assert found.T_core_K[at] == pytest.approx(exact.y[state.T], abs=5e-3)
+    for part in (liquid, exact):
+        at = np.searchsorted(found.time_s, part.t)
+        # rtol 1e-7 of 400 K, a hundred times over for the steep part of the curve
+        assert found.T_core_K[at] == pytest.approx(part.y[state.T], abs=5e-3)
 
 
 def test_the_published_line_of_solubility_changes_little() -> None:

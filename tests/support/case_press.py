@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from broker.alert_codes import OPENED_BEFORE_WINDOW
 from broker.codec import decode
 from broker.messages import Alert, DeadLetter, Message, Prediction, ShotKpis
 from broker.topics import PressAddress
@@ -153,8 +154,9 @@ class CasePress:
         return self.published("alert/", Alert)
 
     def codes(self) -> list[str]:
-        """Codes of the alerts."""
-        return [alert.code for alert in self.alerts()]
+        """Codes of the alerts on what came in; parts are opened when a story needs it."""
+        found = [alert.code for alert in self.alerts()]
+        return [code for code in found if code != OPENED_BEFORE_WINDOW]
 
     def letters(self) -> list[DeadLetter]:
         """Dead letters."""

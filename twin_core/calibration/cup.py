@@ -12,6 +12,7 @@ from twin_core.arrays import Array
 from twin_core.calibration import statistics
 from twin_core.calibration.cup_search import (
     ALL,
+    STOP,
     WATER,
     CupTest,
     has,
@@ -32,6 +33,7 @@ from twin_core.data_sheet import (
     lightest_density,
 )
 from twin_core.materials import MaterialSystem
+from twin_core.parameters import Parameter
 from twin_core.scenario import Process
 from twin_core.trajectory import integrate
 
@@ -82,6 +84,8 @@ class SheetFit:
     notes: list[str]
     warnings: list[str]
     curves: Curves
+    pairs: list[tuple[FreeParameter, str]]
+    """Which number of the system serves which of the sheet."""
 
     @property
     def missed(self) -> list[SheetComparison]:
@@ -125,7 +129,7 @@ def fit_sheet(system: MaterialSystem, source: str) -> SheetFit:
             target=target,
             before=reading(before, name),
             after=reading(after, name),
-            tolerance=DENSITY_TOLERANCE if name == FREE_RISE else TIME_TOLERANCE,
+            tolerance=_tolerance(system.sheet[name], name),
         )
         for name, target in cup.targets.items()
     ]
@@ -140,7 +144,14 @@ def fit_sheet(system: MaterialSystem, source: str) -> SheetFit:
             list(sigma), np.array(list(sigma.values())), C, [False] * len(sigma)
         ),
         curves=_curves(cup, start, fitted),
+        pairs=pairs,
     )
+
+
+def _tolerance(said: Parameter, name: str) -> float:
+    """Relative; a sheet that gives a range (two of its spreads to each side) is met within it."""
+    usual = DENSITY_TOLERANCE if name == FREE_RISE else TIME_TOLERANCE
+    return usual if said.spread is None else max(usual, 2.0 * said.spread / said.value)
 
 
 def _curves(cup: CupTest, before: MaterialSystem, after: MaterialSystem) -> Curves:
@@ -152,13 +163,13 @@ def _curves(cup: CupTest, before: MaterialSystem, after: MaterialSystem) -> Curv
 
 def _rise_note(pairs: list[tuple[FreeParameter, str]], helpers: list[FreeParameter]) -> list[str]:
     used = [free.path for free, name in pairs if name == "t_rise_s"]
-    if used in ([], [WATER.path]) and not helpers:
+    if used in ([], [STOP.path]) and not helpers:
         return []
     fitted = " and ".join([*used, *(x.path for x in helpers)])
-    return [
-        f"no rate of the water reaction gives the sheet's rise time beside its gel time: {fitted} "
-        "fitted instead"
-    ]
+    tried = "stop of the rise"
+    if used != [WATER.path]:
+        tried += " and no rate of the water reaction"
+    return [f"no {tried} gives the sheet's rise time beside its gel time: {fitted} fitted instead"]
 
 
 def _why_missed(

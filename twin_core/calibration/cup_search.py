@@ -1,8 +1,9 @@
 """Search for the numbers with which a simulated cup meets its sheet.
 
 Each number of the sheet has the number of the system that decides it: gel the gelling rate, rise
-the water reaction (where that cannot reach it, the activation energy of the gelling or the transfer
-of gas into the cells), cream the nucleation time, density the share of gas that a cup keeps,
+the conversion where it stops (where that cannot reach it, the water reaction, the activation energy
+of the gelling or the transfer of gas into the cells), cream the nucleation time, density how early
+or how slowly the agent leaves solution (where that is not enough, the share of gas that comes out),
 tack-free its margin past gel. They are found one after another, however far away they start, and
 polished together.
 """
@@ -17,7 +18,7 @@ from scipy.optimize import brentq, least_squares
 
 from twin_core.arrays import Array
 from twin_core.calibration import statistics
-from twin_core.calibration.free_parameters import FreeParameter, limits
+from twin_core.calibration.free_parameters import FreeParameter, limits, number, replaced
 from twin_core.data_sheet import (
     CUP_TIMES,
     DENSITY_TOLERANCE,
@@ -29,6 +30,7 @@ from twin_core.data_sheet import (
 )
 from twin_core.errors import InputError, TwinError
 from twin_core.materials import MaterialSystem
+from twin_core.models.limits import past_gel
 from twin_core.mold import Mold
 from twin_core.results.kpi import Kpis
 from twin_core.scenario import Scenario, SimulationOptions
@@ -40,16 +42,22 @@ ACTIVATION = FreeParameter("gelling.E")
 WATER = FreeParameter("water_reaction.A")
 AGENT = FreeParameter("blowing_agent.k_transfer")
 CO2 = FreeParameter("carbon_dioxide.k_transfer")
+STOP = FreeParameter("gel.stop_conversion", 0.8)
+ENTRAPPED = FreeParameter("gel.transfer_decay_width", 0.05)
 NUCLEATION = FreeParameter("foaming.nucleation_time", 10.0)
-TACK_FREE = FreeParameter("gel.tack_free_margin", 0.1)
+TACK_FREE = FreeParameter("gel.tack_free_margin")
 RETENTION = FreeParameter("foaming.gas_retention", 1.0)
-ALL = (GELLING, ACTIVATION, WATER, AGENT, CO2, NUCLEATION, TACK_FREE, RETENTION)
+ALL = (
+    *(GELLING, ACTIVATION, WATER, AGENT, CO2, STOP, ENTRAPPED, NUCLEATION),
+    *(TACK_FREE, RETENTION),
+)
 
 NEVER_S = 3600.0
 """Stands for a time that does not come within the run."""
 FAR = 14.0
 """Largest logarithm of a factor: from a millionth to a million times the start."""
 RISE_LEVERS: dict[FreeParameter, Array] = {
+    STOP: np.log(np.linspace(0.4, 1.24, 15)),
     WATER: np.linspace(-2.5, 2.5, 11),
     ACTIVATION: np.log(np.linspace(0.7, 1.7, 11)),
     AGENT: np.linspace(-2.0, 4.0, 13),
@@ -60,7 +68,7 @@ STEP = 2e-3
 """Of the derivatives, relative: the default of the optimiser is below the noise of the times."""
 ROUNDS = 3
 SETTLED = 0.1
-"""Share of its tolerance within which a density needs no loss of gas to be explained."""
+"""Share of its tolerance within which a density needs no explanation."""
 
 
 class CupTest:
@@ -131,7 +139,12 @@ def staged(
             system = _gelled(cup, system)
             pairs["t_gel_s"] = GELLING
         if "t_rise_s" in cup.targets:
-            system, free = _risen(cup, system, pairs.get("t_rise_s"), helpers)
+            used = pairs.pop("t_rise_s", None)
+            risen, free = _risen(cup, system, used, helpers)
+            if used is not None and free is not used:  # another one starts without it
+                system = replaced(system, used.path, number(start, used.path))
+                risen, free = _risen(cup, system, free, helpers)
+            system = risen
             if free is not None:
                 pairs["t_rise_s"] = free
         if "t_cream_s" in cup.targets:
@@ -140,9 +153,7 @@ def staged(
                 system, pairs["t_cream_s"] = later, NUCLEATION
         dense = FREE_RISE in cup.targets and against is None
         if dense and abs(cup.off(system, FREE_RISE)) > SETTLED * DENSITY_TOLERANCE:
-            heavier = _solved(cup, system, RETENTION, FREE_RISE, at_most=0.0)
-            if heavier is not None:
-                system, pairs[FREE_RISE] = heavier, RETENTION
+            system = _dense(cup, system, start, pairs, helpers)
     if "t_tack_free_s" in cup.targets:
         adjusted = _tack_free(cup, system)
         if adjusted is not None:
@@ -150,6 +161,31 @@ def staged(
     if not pairs:
         return start, [], []
     return system, [(free, name) for name, free in pairs.items()], helpers
+
+
+def _dense(
+    cup: CupTest,
+    system: MaterialSystem,
+    start: MaterialSystem,
+    pairs: dict[str, FreeParameter],
+    helpers: list[FreeParameter],
+) -> MaterialSystem:
+    """The density by how early or how slowly the agent leaves solution; where that is not enough,
+    by the gas that never does.
+    """
+    used = pairs.pop(FREE_RISE, None)
+    for free in sorted((ENTRAPPED, AGENT, RETENTION), key=lambda x: x is not used):
+        taken = free in helpers or pairs.get("t_rise_s") is free
+        if taken or (free is not RETENTION and system.blowing_agent is None):
+            continue
+        if used is not None and free is not used:  # another one starts without it
+            system = replaced(system, used.path, number(start, used.path))
+        top = 0.0 if free is RETENTION else FAR
+        heavier = _solved(cup, system, free, FREE_RISE, at_most=top)
+        if heavier is not None:
+            pairs[FREE_RISE] = free
+            return heavier
+    return system
 
 
 def _gelled(cup: CupTest, system: MaterialSystem) -> MaterialSystem:
@@ -218,6 +254,11 @@ def _risen(
         met, off, at_best = _by_scan(cup, system, free)
         if met is not None:
             return met, free
+        if free is STOP and not helpers:  # as near as it comes, and another does the rest
+            found, last = _risen(cup, at_best, None, [STOP])
+            if last is not None:
+                helpers.append(STOP)
+                return found, last
         if closest is None or off < closest[0]:
             closest = off, free, at_best
     if closest is None or helpers:
@@ -243,7 +284,9 @@ def _by_scan(
         return cup.off(at(x), "t_rise_s")
 
     grid = RISE_LEVERS[free]
-    grid = grid[grid <= _room(system, free, FAR)]
+    room = _room(system, free, FAR)
+    if room < grid[-1]:
+        grid = np.append(grid[grid < room], room)
     values = np.array([off(float(x)) for x in grid])
     change = np.flatnonzero(values[:-1] * values[1:] <= 0.0)
     if change.size:
@@ -254,13 +297,13 @@ def _by_scan(
 
 
 def _tack_free(cup: CupTest, system: MaterialSystem) -> MaterialSystem | None:
-    """The margin is the conversion that the foam has at the sheet's time."""
+    """The margin is the conversion that the surface of the cup has at the sheet's time."""
     target = cup.targets["t_tack_free_s"]
     run = integrate(cup.scenario(system))[0]
-    X_gel = run.setup.X_gel
-    if X_gel >= 1.0:
+    X_gel, reach = run.setup.X_gel, past_gel(run.setup, 1.0)
+    if X_gel >= reach:
         return None
-    margin = (float(np.interp(target, run.t_s, run.X_OH)) - X_gel) / (1.0 - X_gel)
+    margin = (float(np.interp(target, run.t_s, run.X_surface)) - X_gel) / (reach - X_gel)
     if not 0.0 < margin < 1.0:
         return None
     return TACK_FREE.turn(system, margin / TACK_FREE.start(system))

@@ -143,5 +143,5 @@ def unfitted(system: System, paths: tuple[str, ...]) -> System:
         if old.start is not None:
             system = replaced(system, path, old.model_copy(update={"value": old.start}))
         elif not type(node).model_fields[last].is_required():
-            system = replaced(system, path, None)
+            system = replaced(system, path, type(node).model_fields[last].get_default())
     return system

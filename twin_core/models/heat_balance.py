@@ -32,8 +32,8 @@ def heat_capacity(CO2: float, BA: float, p: Any) -> float:
     """Of a layer [J/K]."""
     return float(
         (p.m_liquid - M_CO2_KG_PER_MOL * CO2) * p.c_liquid
-        + p.retention * M_CO2_KG_PER_MOL * CO2 * p.c_CO2
-        + p.M_agent * ((p.n_BA0 - BA) * p.c_agent_l + p.retention * BA * p.c_agent_g)
+        + M_CO2_KG_PER_MOL * CO2 * p.c_CO2
+        + p.M_agent * ((p.n_BA0 - BA) * p.c_agent_l + BA * p.c_agent_g)
     )
 
 
@@ -47,9 +47,8 @@ def parabolas(x: float, f0: float, f1: float, f2: float, g0: float, g1: float, g
 
 
 @compiled
-def _volume_and_pressure(y: Array, many: int | None, p: Any) -> tuple[float, float]:
-    n = s.count(many)
-    P, V_all = layers.pressure(y, many, p), 0.0
+def _volume_and_pressure(y: Array, n: int, p: Any) -> tuple[float, float]:
+    P, V_all = layers.pressure(y, n, p), 0.0
     for i in range(n):
         j = s.LAYER_STATES * i
         V_liquid, n_cells = f.volumes(y[j + s.CO2], y[j + s.BA], p)
@@ -58,9 +57,8 @@ def _volume_and_pressure(y: Array, many: int | None, p: Any) -> tuple[float, flo
 
 
 @compiled
-def settle(y: Array, many: int | None, p: Any, account: Array) -> None:
+def settle(y: Array, n: int, p: Any, account: Array) -> None:
     """Bring ``account`` to this state: what came in, and by how much the sum is off."""
-    n = s.count(many)
     released, evaporated = 0.0, 0.0
     for i in range(n):
         j, share = s.LAYER_STATES * i, p.share[i]
@@ -74,11 +72,10 @@ def settle(y: Array, many: int | None, p: Any, account: Array) -> None:
 
 @compiled
 def add_step(
-    x_end: float, y0: Array, y1: Array, weights: Array, many: int | None, p: Any, probe: Array,
+    x_end: float, y0: Array, y1: Array, weights: Array, n: int, p: Any, probe: Array,
     account: Array,
 ) -> None:  # fmt: skip
     """Add the integrals C dT and V dP over the share ``x_end`` of a step."""
-    n = s.count(many)
     for k in range(GAUSS_AT.size):
         x = GAUSS_AT[k] * x_end
         ros.dense_state(x, y0, y1, weights, probe)
@@ -87,14 +84,14 @@ def add_step(
             T_rate = ros.dense_slope(x, y0, y1, weights, j + s.T)
             C = heat_capacity(probe[j + s.CO2], probe[j + s.BA], p)
             account[SENSIBLE] += GAUSS_WEIGHT[k] * x_end * p.share[i] * C * T_rate
-    if p.is_open > 0.0:
+    if p.is_open > 0.0 and p.alpha_gel >= 1.0:  # at the pressure of the air
         return
     ros.dense_state(0.0, y0, y1, weights, probe)
-    V0, P0 = _volume_and_pressure(probe, many, p)
+    V0, P0 = _volume_and_pressure(probe, n, p)
     for half in range(2):
         ros.dense_state((0.5 * half + 0.25) * x_end, y0, y1, weights, probe)
-        V1, P1 = _volume_and_pressure(probe, many, p)
+        V1, P1 = _volume_and_pressure(probe, n, p)
         ros.dense_state((0.5 * half + 0.5) * x_end, y0, y1, weights, probe)
-        V2, P2 = _volume_and_pressure(probe, many, p)
+        V2, P2 = _volume_and_pressure(probe, n, p)
         account[WORK] += parabolas(0.5, V0, V1, V2, P0, P1, P2)
         V0, P0 = V2, P2

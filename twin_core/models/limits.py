@@ -13,29 +13,38 @@ from twin_core.physics.rheology import CASTRO_MACOSKO
 from twin_core.scenario import Scenario
 from twin_core.units import kelvin, pascal
 
-TACK_FREE_MARGIN = 0.2
-"""Share of the OH left at gel that has reacted when a foam no longer sticks, where the system says
-nothing: assumed; a cup test measures the surface, which no model of the core sees."""
-
 LIMITS = np.dtype(
     [
         (name, np.float64)
         for name in (
             "E_solid strength_solid rho_solid strut_fraction poisson cure_exponent "
-            "T_glass_uncured T_glass_cured hardness_scale eta_A eta_E eta_a eta_b tack_free_margin "
-            "alpha_min H_min gel_margin swell_max T_wall_max p_limit t_cycle_max "
+            "T_glass_uncured T_glass_cured hardness_scale face_strength rubbery_share "
+            "rubbery_strength_share relaxation_shift glass_width eta_A eta_E eta_a eta_b "
+            "X_gelled X_sticky surface_warmth alpha_min H_min gel_margin swell_max swell_max_m "
+            "shrink_max shrink_max_m T_wall_max T_wall_min T_part_min p_limit t_cycle_max "
             "rho_min rho_max T_core_max H_24h_min risk_max "
             "T_ambient P_ambient V_cavity has_vents water_from_polyol water_from_rh"
         ).split()
     ]
 )
-"""SI. ``V_cavity`` is NaN in an open cup."""
+"""SI. ``X_gelled, X_sticky``: conversion of a layer that is past gel by its margin, and of a
+surface that no longer sticks. ``V_cavity`` is NaN in an open cup."""
+
+
+def past_gel(setup: Setup, margin: float) -> float:
+    """OH conversion past gel by a share of what can still react there.
+
+    The NCO that the water leaves may end before the OH does: then no more than that can react.
+    """
+    a = setup.amounts
+    reach = min(1.0, max(a.n_NCO_mol - 2.0 * a.n_water_mol, 0.0) / a.n_OH_mol)
+    return setup.X_gel + margin * max(reach - setup.X_gel, 0.0)
 
 
 def limits_record(scenario: Scenario, setup: Setup) -> Parameters:
     """The record of one scenario, shape (1,)."""
     q, m, mold, a = scenario.quality, setup.system.mechanics, setup.mold, setup.amounts
-    rheology, tack = setup.system.rheology, setup.system.gel.tack_free_margin
+    rheology, gel = setup.system.rheology, setup.system.gel
     eta = (
         CASTRO_MACOSKO
         if rheology is None
@@ -51,12 +60,24 @@ def limits_record(scenario: Scenario, setup: Setup) -> Parameters:
         "T_glass_uncured": m.T_glass_uncured.value,
         "T_glass_cured": m.T_glass_cured.value,
         "hardness_scale": m.hardness_scale.value,
-        "tack_free_margin": TACK_FREE_MARGIN if tack is None else tack.value,
+        "face_strength": m.face_strength.value,
+        "rubbery_share": m.rubbery_share.value,
+        "rubbery_strength_share": m.rubbery_strength_share.value,
+        "relaxation_shift": m.relaxation_shift.value,
+        "glass_width": m.glass_width.value,
+        "X_gelled": past_gel(setup, q.gel_margin),
+        "X_sticky": past_gel(setup, gel.tack_free_margin.value),
+        "surface_warmth": gel.surface_warmth.value,
         "alpha_min": q.alpha_demold_min,
         "H_min": q.H_demold_min_shore or None,
         "gel_margin": q.gel_margin,
         "swell_max": q.swell_max,
+        "swell_max_m": 1e-3 * q.swell_max_mm,
+        "shrink_max": q.shrink_max,
+        "shrink_max_m": 1e-3 * q.shrink_max_mm,
         "T_wall_max": None if q.T_wall_max_C is None else kelvin(q.T_wall_max_C),
+        "T_wall_min": None if q.T_wall_min_C is None else kelvin(q.T_wall_min_C),
+        "T_part_min": None if q.T_part_min_C is None else kelvin(q.T_part_min_C),
         "p_limit": pascal(q.p_max_allowable_bar),
         "t_cycle_max": q.t_cycle_max_s,
         "rho_min": q.rho_moulded_min_kg_per_m3,

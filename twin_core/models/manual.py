@@ -18,14 +18,7 @@ from twin_core.solvers.base import OdeProblem, OdeSolution, Statistics, Toleranc
 def break_events(problem: OdeProblem) -> Array:
     """(events,) whether a step has to end there: a mode changes or a law has a kink."""
     closed = float(problem.parameters["is_open"][0]) <= 0.0
-    kink_at_gel = closed or float(problem.parameters["gel_width"][0]) > 0.0
-    return np.array([False, kink_at_gel, closed, closed])
-
-
-def layers_of(problem: OdeProblem) -> int | None:
-    """Layers as the compiled loop wants them, None for one; see ``state.count``."""
-    n = (problem.y0.size - s.TAIL_STATES) // s.LAYER_STATES
-    return None if n == 1 else n
+    return np.array([False, True, closed, closed])
 
 
 class ManualBackend:
@@ -45,7 +38,7 @@ class ManualBackend:
             raise SolverError("backend manual is compiled with the foam model and solves no other")
         record = new_record(save_at_s, problem.y0.size)
         outcome, reached = march.march(
-            layers_of(problem),
+            s.layer_count(problem.y0.size),
             problem.parameters.copy(),
             problem.y0,
             problem.scale,

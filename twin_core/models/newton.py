@@ -2,7 +2,7 @@
 
 The amounts of a layer depend on the layer itself and on the one pressure; only temperatures, walls
 and air depend on everything. So the four amounts of each layer are eliminated on the spot, with the
-change of the pressure as one more unknown, and what is left is a small dense system of layers + 5.
+change of the pressure as one more unknown, and what is left is a small dense system of layers + 6.
 J is taken by one-sided differences, layer by layer: an evaluation of the model of one layer each.
 """
 
@@ -14,8 +14,8 @@ import numpy as np
 
 from twin_core.arrays import Array, Parameters
 from twin_core.compiled import allocating, compiled, copy
+from twin_core.models import derivatives, layers
 from twin_core.models import foam as f
-from twin_core.models import layers
 from twin_core.models import state as s
 from twin_core.units import M_CO2_KG_PER_MOL, R_J_PER_MOL_K
 
@@ -33,25 +33,29 @@ def border_column(b: int, n: int) -> int:
 
 
 @compiled
-def pressure_gradient(y: Array, many: int | None, P: float, p: Any, out: Array) -> None:
-    """dP/dy into ``out`` (states,)."""
-    n = s.count(many)
+def pressure_gradient(y: Array, n: int, P: float, p: Any, out: Array) -> None:
+    """dP/dy of the cells into ``out`` (states,), from V_foam + V_air = V_mold; see ``gas``."""
+    end = s.LAYER_STATES * n
     out[:] = 0.0
     if p.is_open > 0.0:
+        out[end + s.STRESS] = 1.0
         return
-    V_liquid = 0.0
+    n_T = 0.0
     for i in range(n):
         j = s.LAYER_STATES * i
-        V_liquid += p.share[i] * f.volumes(y[j + s.CO2], y[j + s.BA], p)[0]
-    V_gas = p.V_box - V_liquid
+        n_T += p.share[i] * f.volumes(y[j + s.CO2], y[j + s.BA], p)[1] * y[j + s.T]
+    P_air = P - y[end + s.STRESS]
+    air = R_J_PER_MOL_K * y[end + s.AIR] * p.T_air / (P_air * P_air)
+    below = R_J_PER_MOL_K * n_T / (P * P) + air
     for i in range(n):
-        j, share = s.LAYER_STATES * i, p.share[i] / V_gas
+        j, share = s.LAYER_STATES * i, p.share[i] / below
         n_cells = f.volumes(y[j + s.CO2], y[j + s.BA], p)[1]
-        per_mol = R_J_PER_MOL_K * p.retention * y[j + s.T]
-        out[j + s.CO2] = share * (per_mol - P * M_CO2_KG_PER_MOL / p.rho_liquid)
-        out[j + s.BA] = share * (per_mol - P * p.M_agent / p.rho_agent)
-        out[j + s.T] = share * R_J_PER_MOL_K * n_cells
-    out[s.LAYER_STATES * n + s.AIR] = R_J_PER_MOL_K * p.air_in_box * p.T_air / V_gas
+        per_mol = R_J_PER_MOL_K * y[j + s.T] / P
+        out[j + s.CO2] = share * (per_mol - M_CO2_KG_PER_MOL / p.rho_liquid)
+        out[j + s.BA] = share * (per_mol - p.M_agent / p.rho_agent)
+        out[j + s.T] = share * R_J_PER_MOL_K * n_cells / P
+    out[end + s.STRESS] = air / below
+    out[end + s.AIR] = R_J_PER_MOL_K * p.T_air / (P_air * below)
 
 
 class Space(NamedTuple):
@@ -62,12 +66,14 @@ class Space(NamedTuple):
     trial: Array
     q: Array
     """(layers + 1,), heat across the faces."""
+    stack: Array
+    """(layers, ``derivatives.STACK``)."""
     changed: Array
     """(states,), a derivative."""
     local: Array
     """(layers, 4, 5), amounts of a layer by its own state, at constant pressure."""
     border: Array
-    """(layers + 4, states), temperatures and tail by everything, at constant pressure."""
+    """(layers + 5, states), temperatures and tail by everything, at constant pressure."""
     by_pressure: Array
     """(states,), all by the pressure."""
     gradient: Array
@@ -77,7 +83,7 @@ class Space(NamedTuple):
     by_T: Array
     by_P: Array
     dense: Array
-    """(layers + 5, layers + 5), in LU form with its row exchanges, and its unknowns."""
+    """(layers + 6, layers + 6), in LU form with its row exchanges, and its unknowns."""
     order: Any
     unknowns: Array
 
@@ -91,6 +97,7 @@ def space(ns: int) -> Space:
         np.empty((n, f.FOAM_COLUMNS)),
         np.empty((n, f.FOAM_COLUMNS)),
         np.zeros(n + 1),
+        np.empty((n, derivatives.STACK)),
         np.empty(ns),
         np.zeros((n, AMOUNTS, s.LAYER_STATES)),
         np.zeros((nb, ns)),
@@ -107,27 +114,52 @@ def space(ns: int) -> Space:
 
 @compiled
 def differentiate(
-    t: float, y: Array, dy: Array, many: int | None, P: float, p: Any, scale: Array, space: Space
+    t: float, y: Array, dy: Array, n: int, P: float, p: Any, scale: Array, space: Space
 ) -> None:
     """J in parts, into ``local``, ``border``, ``by_pressure`` and ``gradient`` of ``space``.
 
     ``dy`` and ``space.work`` are those of this state.
     """
-    n = s.count(many)
-    nb, ns = n + s.TAIL_STATES, y.size
+    ns = y.size
     work, trial, q, changed = space.work, space.trial, space.q, space.changed
     local, border, by_pressure = space.local, space.border, space.by_pressure
+    if n > 1 and p.area > 0.0:
+        derivatives.columns(
+            t, y, n, P, p, scale, DIFFERENCE, SMALLEST, work, trial[0], q, space.stack, local,
+            border,
+        )  # fmt: skip
+    else:
+        _by_whole(t, y, dy, n, P, p, scale, space)
+    if p.is_open <= 0.0 or p.alpha_gel < 1.0:
+        d = DIFFERENCE * P
+        layers.all_foam(t, y, n, P + d, p, trial)
+        layers.assemble(y, n, P + d, p, trial, q, changed)
+        for at in range(ns):
+            by_pressure[at] = (changed[at] - dy[at]) / d
+    pressure_gradient(y, n, P, p, space.gradient)
+
+
+@compiled
+def _by_whole(
+    t: float, y: Array, dy: Array, n: int, P: float, p: Any, scale: Array, space: Space
+) -> None:
+    """As ``derivatives.columns``, with the whole stack evaluated for each column."""
+    nb, ns = n + s.TAIL_STATES, y.size
+    work, trial, q, changed = space.work, space.trial, space.q, space.changed
+    local, border = space.local, space.border
     for i in range(n):
         copy(work[i], trial[i])
     for column in range(ns - 2):  # air acts through the pressure alone, the heat on nothing
         i, kept = column // s.LAYER_STATES, y[column]
         d = DIFFERENCE * max(abs(kept), SMALLEST * scale[column])
+        if column == s.LAYER_STATES * n + s.STRESS:
+            d = DIFFERENCE * P
         y[column] = kept + d
         d = y[column] - kept
         if i < n:
             j = s.LAYER_STATES * i
             f.foam(t, y[j], y[j + 1], y[j + 2], y[j + 3], y[j + 4], P, p, trial[i])
-        layers.assemble(y, many, P, p, trial, q, changed)
+        layers.assemble(y, n, P, p, trial, q, changed)
         for b in range(nb):
             at = border_column(b, n)
             border[b, column] = (changed[at] - dy[at]) / d
@@ -137,13 +169,6 @@ def differentiate(
                 local[i, row, column % s.LAYER_STATES] = (changed[at] - dy[at]) / d
             copy(work[i], trial[i])
         y[column] = kept
-    if p.is_open <= 0.0:
-        d = DIFFERENCE * P
-        layers.all_foam(t, y, many, P + d, p, trial)
-        layers.assemble(y, many, P + d, p, trial, q, changed)
-        for at in range(ns):
-            by_pressure[at] = (changed[at] - dy[at]) / d
-    pressure_gradient(y, many, P, p, space.gradient)
 
 
 @compiled
@@ -183,9 +208,8 @@ def _invert(m: Array, order: Any) -> None:
 
 
 @compiled
-def factor(a: float, many: int | None, space: Space) -> None:
+def factor(a: float, n: int, space: Space) -> None:
     """Prepare ``solve`` for this ``a``."""
-    n = s.count(many)
     local, border, by_pressure, gradient = (
         space.local, space.border, space.by_pressure, space.gradient,
     )  # fmt: skip
@@ -256,9 +280,8 @@ def _lu_solve(m: Array, n: int, order: Any, g: Array) -> None:
 
 
 @compiled
-def solve(r: Array, many: int | None, space: Space) -> None:
+def solve(r: Array, n: int, space: Space) -> None:
     """Solve (a I - J) k = r in place."""
-    n = s.count(many)
     border, gradient, inverse = space.border, space.gradient, space.inverse
     by_T, by_P, g = space.by_T, space.by_P, space.unknowns
     nb = n + s.TAIL_STATES

@@ -10,26 +10,7 @@ from twin_core.models import foam as f
 from twin_core.models import layers
 from twin_core.models import state as s
 from twin_core.physics import gas, vents
-from twin_core.units import M_CO2_KG_PER_MOL, R_J_PER_MOL_K
-
-
-@compiled
-def degree_of_cure(OH: float, W: float, p: Any) -> float:
-    """Conversion of the groups that run out first, NCO or OH and water; the unmixed never react."""
-    if p.n_NCO0 < p.n_OH0 + 2.0 * p.n_W0:
-        left = (p.n_NCO0 - (p.n_OH0 - OH) - 2.0 * (p.n_W0 - W)) / p.n_NCO0
-    else:
-        left = (OH + 2.0 * W) / (p.n_OH0 + 2.0 * p.n_W0)
-    return float(p.mixed * min(max(1.0 - left, 0.0), 1.0))  # the tolerance may pass zero
-
-
-@compiled
-def foam_mass(CO2: float, BA: float, p: Any) -> float:
-    """Mass of a layer [kg]; the gas that an open cup loses is gone."""
-    lost = 1.0 - p.retention
-    return float(
-        p.m_liquid + p.M_agent * p.n_BA0 - lost * (M_CO2_KG_PER_MOL * CO2 + p.M_agent * BA)
-    )
+from twin_core.units import R_J_PER_MOL_K
 
 
 @compiled
@@ -37,7 +18,8 @@ def observe_row(y: Array, p: Any, out: Array) -> None:
     """``OBSERVABLES`` of one state, into ``out``."""
     n = s.layer_count(y.size)
     end = s.LAYER_STATES * n
-    P = layers.pressure(y, n, p)
+    P_cells = layers.pressure(y, n, p)
+    P = P_cells - y[end + s.STRESS]
     V_all, mass, X, X_min, alpha, alpha_min = 0.0, 0.0, 0.0, 1.0, 0.0, 1.0
     nuclei_T, CO2_T, BA_T, CO2_all = 0.0, 0.0, 0.0, 0.0
     skin_mass, skin_V, edge = 0.0, 0.0, 0.0
@@ -45,9 +27,9 @@ def observe_row(y: Array, p: Any, out: Array) -> None:
         j, share = s.LAYER_STATES * i, p.share[i]
         OH, W, CO2, BA, T = y[j], y[j + 1], y[j + 2], y[j + 3], y[j + 4]
         V_liquid, n_cells = f.volumes(CO2, BA, p)
-        V = gas.foam_volume(n_cells, T, P, V_liquid)
-        m = foam_mass(CO2, BA, p)
-        X_here, alpha_here = 1.0 - OH / p.n_OH0, degree_of_cure(OH, W, p)
+        V = gas.foam_volume(n_cells, T, P_cells, V_liquid)
+        m = f.mass(p)
+        X_here, alpha_here = 1.0 - OH / p.n_OH0, f.degree_of_cure(OH, W, p)
         V_all += share * V
         mass += share * m
         X += share * X_here
@@ -55,20 +37,21 @@ def observe_row(y: Array, p: Any, out: Array) -> None:
         alpha += share * alpha_here
         alpha_min = min(alpha_min, alpha_here)
         nuclei_T += share * p.n_nuclei * T
-        CO2_T += share * p.retention * CO2 * T
-        BA_T += share * p.retention * BA * T
-        CO2_all += share * p.retention * CO2
+        CO2_T += share * CO2 * T
+        BA_T += share * BA * T
+        CO2_all += share * CO2
         # the part of this layer's mass within the skin of either side
-        in_skin = max(0.0, min(edge + share, s.SKIN_SHARE) - edge)
-        in_skin += max(0.0, edge + share - max(edge, 1.0 - s.SKIN_SHARE))
+        in_skin = max(0.0, min(edge + share, p.sides * s.SKIN_SHARE) - edge)
+        if p.sides < 2.0:
+            in_skin += max(0.0, edge + share - max(edge, 1.0 - s.SKIN_SHARE))
         in_skin = min(in_skin, share)
         skin_mass += in_skin * m
         skin_V += in_skin * V
         edge += share
-        if i == n // 2:
+        if i == s.middle(n, p):
             out[s.T_CORE_] = T
             out[s.RHO_CORE_] = m / V
-    air_T = y[end + s.AIR] * p.air_in_box * p.T_air if p.is_open <= 0.0 else 0.0
+    air_T = y[end + s.AIR] * p.T_air if p.is_open <= 0.0 else 0.0
     per_nT = P / (R_J_PER_MOL_K * (nuclei_T + CO2_T + BA_T + air_T))
     out[s.P_] = P
     out[s.V_] = V_all
@@ -79,12 +62,15 @@ def observe_row(y: Array, p: Any, out: Array) -> None:
     out[s.ALPHA_] = alpha
     out[s.ALPHA_MIN_] = alpha_min
     out[s.T_MOLD_] = 0.5 * (y[end + s.WALL_1] + y[end + s.WALL_2])
-    out[s.T_WALL_] = max(y[s.T], y[end - s.LAYER_STATES + s.T])
+    out[s.T_WALL_] = y[s.T]
+    if p.sides < 2.0:
+        out[s.T_WALL_] = max(y[s.T], y[end - s.LAYER_STATES + s.T])
     out[s.RHO_SKIN_] = skin_mass / skin_V
     out[s.P_AIR_] = R_J_PER_MOL_K * (nuclei_T + air_T) * per_nT
     out[s.P_CO2_] = R_J_PER_MOL_K * CO2_T * per_nT
     out[s.P_AGENT_] = R_J_PER_MOL_K * BA_T * per_nT
     out[s.N_CO2_] = CO2_all
+    out[s.P_CELLS_] = P_cells
 
 
 @compiled
@@ -104,7 +90,11 @@ def observe(y: Array, rows: Any, modes: Parameters, first: Any, count: int, out:
 
 @compiled
 def observe_layers(y: Array, P: Array, params: Parameters, out: Array) -> None:
-    """Degree of cure, density and volume of every layer, ``out`` (times, layers, 3)."""
+    """Degree of cure, density and volume of every layer, ``out`` (times, layers, 3).
+
+    Args:
+        P: of the cells.
+    """
     p = params[0]
     for k in range(out.shape[0]):
         for i in range(out.shape[1]):
@@ -112,6 +102,6 @@ def observe_layers(y: Array, P: Array, params: Parameters, out: Array) -> None:
             CO2, BA = y[k, j + s.CO2], y[k, j + s.BA]
             V_liquid, n_cells = f.volumes(CO2, BA, p)
             V = gas.foam_volume(n_cells, y[k, j + s.T], P[k], V_liquid)
-            out[k, i, 0] = degree_of_cure(y[k, j + s.OH], y[k, j + s.W], p)
-            out[k, i, 1] = foam_mass(CO2, BA, p) / V
+            out[k, i, 0] = f.degree_of_cure(y[k, j + s.OH], y[k, j + s.W], p)
+            out[k, i, 1] = f.mass(p) / V
             out[k, i, 2] = V

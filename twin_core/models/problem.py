@@ -21,6 +21,8 @@ LARGEST_LIQUID_SHARE = 0.98
 """Of the cavity: beyond it there is no room to foam into."""
 WARMING_K = 20.0
 """A change of temperature that matters; the absolute temperature would ask too little."""
+STRESS_PA = 1e4
+"""A change of the stress of the network that matters."""
 SLAB_MODE = 0.25 * np.pi**2
 """A slab as one lump loses heat by its first mode, (pi/2)^2 times its mid-plane resistance (Carslaw
 and Jaeger 1959); several layers resolve the profile themselves."""
@@ -32,6 +34,12 @@ def graded_shares(n: int) -> Array:
     return np.asarray(np.diff(0.5 * (1.0 - np.cos(np.pi * np.arange(n + 1) / n))))
 
 
+def is_symmetric(setup: Setup, n_layers: int) -> bool:
+    """True where half of the part stands for all of it: walls alike, an even number of layers."""
+    alike = len(set(setup.T_mold_K)) == len(set(setup.T_heater_K)) == 1
+    return alike and n_layers % 2 == 0 and not setup.mold.open
+
+
 def problem(setup: Setup, t_end_s: float, n_layers: int = 1) -> OdeProblem:
     """The ODE problem of one shot; one layer is the 0D model.
 
@@ -39,8 +47,9 @@ def problem(setup: Setup, t_end_s: float, n_layers: int = 1) -> OdeProblem:
         InputError: the liquid does not fit into the cavity.
     """
     parameters = parameter_record(setup, n_layers)
-    y0 = initial_state(setup, parameters, n_layers)
-    scale = scales(setup, parameters, n_layers)
+    computed = n_layers // int(parameters["sides"][0])
+    y0 = initial_state(setup, parameters, computed)
+    scale = scales(setup, parameters, computed)
 
     def dense(t: float, y: Array, p: Parameters, out: Array) -> None:
         jacobian(t, y, p, scale, out)
@@ -49,7 +58,7 @@ def problem(setup: Setup, t_end_s: float, n_layers: int = 1) -> OdeProblem:
         rhs=layers.rhs,
         events=layers.event_values,
         event_names=s.EVENTS,
-        terminal=frozenset() if setup.mold.open else frozenset(("gel", "vent_closed")),
+        terminal=frozenset(("gel",) if setup.mold.open else ("gel", "vent_closed")),
         transition=layers.transition,
         parameters=parameters,
         y0=y0,
@@ -63,7 +72,7 @@ def initial_state(setup: Setup, parameters: Parameters, n: int) -> Array:
     """The shot at the end of injection."""
     n_OH, n_W, n_air = (float(parameters[name][0]) for name in ("n_OH0", "n_W0", "n_air0"))
     layer = n_OH, n_W, 0.0, 0.0, setup.T_pour_K
-    return np.array((*(layer * n), *setup.T_mold_K, n_air, 0.0))
+    return np.array((*(layer * n), *setup.T_mold_K, 0.0, n_air, 0.0))
 
 
 def scales(setup: Setup, parameters: Parameters, n: int) -> Array:
@@ -72,7 +81,7 @@ def scales(setup: Setup, parameters: Parameters, n: int) -> Array:
     n_OH, n_air, m, c = (float(parameters[name][0]) for name in names)
     layer = n_OH, n_OH, n_OH, n_OH, WARMING_K
     heat = m * c * 10.0  # of a change by 10 K
-    return np.array((*(layer * n), WARMING_K, WARMING_K, max(n_air, 1e-3 * n_OH), heat))
+    return np.array((*(layer * n), WARMING_K, WARMING_K, STRESS_PA, max(n_air, 1e-3 * n_OH), heat))
 
 
 def parameter_record(setup: Setup, n_layers: int) -> Parameters:
@@ -86,9 +95,14 @@ def parameter_record(setup: Setup, n_layers: int) -> Parameters:
     numbers["V_foam0"] = V_foam0
     numbers |= _place(setup, V_foam0)
     numbers["wall_factor"] = SLAB_MODE if n_layers == 1 else 1.0
+    sides = 2 if is_symmetric(setup, n_layers) else 1
+    numbers["sides"] = float(sides)
     values = np.zeros(s.PARAMETERS.itemsize // 8)
     values[: len(s.NUMBERS)] = [numbers.get(name, 0.0) for name in s.NUMBERS]
-    values[len(s.NUMBERS) : len(s.NUMBERS) + n_layers] = graded_shares(n_layers)
+    shares = graded_shares(n_layers)
+    if sides == 2:
+        shares = 2.0 * shares[: n_layers // 2]
+    values[len(s.NUMBERS) : len(s.NUMBERS) + len(shares)] = shares
     record = values.view(s.PARAMETERS)
     for law in s.LAWS:
         record[law] = int(numbers.get(law, 0.0))
@@ -133,7 +147,26 @@ def _chemistry(setup: Setup) -> dict[str, float]:
             "glass_T1": glass.T_glass_cured.value,
             "glass_shape": glass.shape.value,
         }
-    return numbers
+    return numbers | _network(setup)
+
+
+def _network(setup: Setup) -> dict[str, float]:
+    """The foam's skeleton; ``alpha_gel`` follows when it gels."""
+    m, stop = setup.system.mechanics, setup.system.gel.stop_conversion
+    return {
+        "E_solid": m.E_solid.value,
+        "rho_solid": m.density_solid.value,
+        "strut_fraction": m.strut_fraction.value,
+        "poisson": m.poisson.value,
+        "cure_exponent": m.cure_exponent.value,
+        "Tg_uncured": m.T_glass_uncured.value,
+        "Tg_cured": m.T_glass_cured.value,
+        "rubbery_share": m.rubbery_share.value,
+        "relaxation_shift": m.relaxation_shift.value,
+        "glass_width": m.glass_width.value,
+        "alpha_gel": 1.0,
+        "alpha_stop": 0.0 if stop is None else stop.value,
+    }
 
 
 def _gas(setup: Setup) -> dict[str, float]:
@@ -142,7 +175,7 @@ def _gas(setup: Setup) -> dict[str, float]:
     numbers = {"M_agent": 1.0, "rho_agent": 1.0, "n_BA0": 0.0, "retention": 1.0}
     if foaming.nucleation_time is not None:
         numbers["t_nucleation"] = foaming.nucleation_time.value
-    if foaming.gas_retention is not None and setup.mold.open:
+    if foaming.gas_retention is not None:
         numbers["retention"] = foaming.gas_retention.value
     if system.gel.transfer_decay_width is not None:
         numbers["gel_width"] = system.gel.transfer_decay_width.value
@@ -185,7 +218,7 @@ def _place(setup: Setup, V_foam0: float) -> dict[str, float]:
     if mold.open:
         mass = setup.amounts.m_liquid_kg + setup.amounts.m_agent_kg
         loss = mold.cup_loss_W_per_K_kg * mass
-        return numbers | {"is_open": 1.0, "V_mold": np.inf, "V_box": np.inf, "cup_loss": loss}
+        return numbers | {"is_open": 1.0, "V_mold": np.inf, "cup_loss": loss}
     assert mold.cavity_volume_m3 is not None  # a closed mold has all three
     assert mold.surface_area_m2 is not None
     assert mold.mass_kg is not None
@@ -197,8 +230,6 @@ def _place(setup: Setup, V_foam0: float) -> dict[str, float]:
         )
     return numbers | {
         "V_mold": V_mold,
-        "V_box": V_mold,
-        "air_in_box": 1.0,
         "n_air0": setup.P_ambient_Pa * (V_mold - V_foam0) / (R_J_PER_MOL_K * T_air),
         "vent_area": mold.vents.area_m2,
         "vent_discharge": mold.vents.discharge_coefficient,

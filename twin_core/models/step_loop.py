@@ -48,49 +48,47 @@ class Record(NamedTuple):
 
 
 @compiled
-def evaluate(
-    t: float, y: Array, many: int | None, p: Any, work: Array, q: Array, dy: Array
-) -> float:
+def evaluate(t: float, y: Array, n: int, p: Any, work: Array, q: Array, dy: Array) -> float:
     """The right-hand side, what ``foam`` found, and the pressure."""
-    P = layers.pressure(y, many, p)
-    layers.all_foam(t, y, many, P, p, work)
-    layers.assemble(y, many, P, p, work, q, dy)
+    P = layers.pressure(y, n, p)
+    layers.all_foam(t, y, n, P, p, work)
+    layers.assemble(y, n, P, p, work, q, dy)
     return P
 
 
 @compiled
 def _stages(
-    t: float, h: float, y: Array, dy: Array, by_time: Array, moving: bool, many: int | None, p: Any,
+    t: float, h: float, y: Array, dy: Array, by_time: Array, moving: bool, n: int, p: Any,
     space: newton.Space, k: Array, y1: Array,
 ) -> None:  # fmt: skip
     """One step of Rodas5P: the stages ``k`` and the new state ``y1``."""
-    newton.factor(1.0 / (h * ros.GAMMA), many, space)
+    newton.factor(1.0 / (h * ros.GAMMA), n, space)
     for stage in range(ros.STAGES):
         r = k[stage]
         if stage == 0:
             copy(dy, r)
         else:
             ros.stage_state(stage, y, k, y1)
-            evaluate(t + ros.TIME[stage] * h, y1, many, p, space.trial, space.q, r)
+            evaluate(t + ros.TIME[stage] * h, y1, n, p, space.trial, space.q, r)
             ros.add_coupling(stage, h, k, r)
         if moving:
             for m in range(r.size):
                 r[m] += h * ros.D[stage] * by_time[m]
-        newton.solve(r, many, space)
+        newton.solve(r, n, space)
     for m in range(y1.size):
         y1[m] += k[ros.STAGES - 1, m]
 
 
 @allocating
 def _events(
-    t: float, h: float, y: Array, y1: Array, weights: Array, many: int | None, p: Any, breaks: Any,
+    t: float, h: float, y: Array, y1: Array, weights: Array, n: int, p: Any, breaks: Any,
     before: Array, after: Array, space: newton.Space, record: Record,
 ) -> tuple[float, int]:  # fmt: skip
     """Write down the events of a step, up to the first that must end it: its share and number."""
     x_break, breaking, hits = 2.0, -1, np.full(EVENT_COUNT, -1.0)
     for e in range(EVENT_COUNT):
         if np.isnan(record.event_t[e]) and before[e] < 0.0 <= after[e]:
-            hits[e] = _root(e, y, y1, weights, many, p, h, before[e], after[e], space.changed)
+            hits[e] = _root(e, y, y1, weights, n, p, h, before[e], after[e], space.changed)
             if breaks[e] and hits[e] < x_break:
                 x_break, breaking = hits[e], e
     for e in range(EVENT_COUNT):
@@ -102,7 +100,7 @@ def _events(
 
 @allocating
 def _root(
-    event: int, y0: Array, y1: Array, weights: Array, many: int | None, p: Any, h: float, v0: float,
+    event: int, y0: Array, y1: Array, weights: Array, n: int, p: Any, h: float, v0: float,
     v1: float, probe: Array,
 ) -> float:  # fmt: skip
     """Share of the step at which an event value passes zero: bisection sped up (Illinois)."""
@@ -116,7 +114,7 @@ def _root(
             return x
         x_last = x
         ros.dense_state(x, y0, y1, weights, probe)
-        layers.event_row(probe, many, layers.pressure(probe, many, p), p, values)
+        layers.event_row(probe, n, layers.pressure(probe, n, p), p, values)
         v = values[event]
         if v >= 0.0:
             x1, v1 = x, v
@@ -133,13 +131,13 @@ def _root(
 
 @allocating
 def march(
-    many: int | None, params: Parameters, y0: Array, scale: Array, rtol: float, t_end: float,
+    n: int, params: Parameters, y0: Array, scale: Array, rtol: float, t_end: float,
     breaks: Any, budget: int, count_heat: bool, record: Record,
 ) -> tuple[int, float]:  # fmt: skip
     """Integrate from 0 to ``t_end``.
 
     Args:
-        many: layers; None is one, see ``state.count``.
+        n: layers.
         params: of the first mode; changed in place when the mode changes.
         breaks: (events,), whether a step must end there, because a law has a kink.
         budget: most evaluations of the model.
@@ -163,14 +161,14 @@ def march(
     if record.save_at[0] <= 0.0:
         copy(y, record.y[0])
         saved = 1
-    P = evaluate(t, y, many, p, space.work, space.q, dy)
-    layers.event_row(y, many, P, p, before)
+    P = evaluate(t, y, n, p, space.work, space.q, dy)
+    layers.event_row(y, n, P, p, before)
     while t < t_end:
-        newton.differentiate(t, y, dy, many, P, p, scale, space)
+        newton.differentiate(t, y, dy, n, P, p, scale, space)
         counts[EVALUATIONS] += s.LAYER_STATES + 2  # as if all layers were evaluated each time
         moving = p.t_nucleation > 0.0 and t < NUCLEATION_SPAN * p.t_nucleation
         if moving:
-            evaluate(t + TIME_DIFFERENCE_S, y, many, p, space.trial, space.q, by_time)
+            evaluate(t + TIME_DIFFERENCE_S, y, n, p, space.trial, space.q, by_time)
             for m in range(ns):
                 by_time[m] = (by_time[m] - dy[m]) / TIME_DIFFERENCE_S
             counts[EVALUATIONS] += 1
@@ -182,7 +180,7 @@ def march(
             last = t + h >= t_end
             if last:
                 h = t_end - t
-            _stages(t, h, y, dy, by_time, moving, many, p, space, k, y1)
+            _stages(t, h, y, dy, by_time, moving, n, p, space, k, y1)
             counts[EVALUATIONS] += ros.STAGES - 1
             error = ros.error_norm(k[ros.STAGES - 1], scale, rtol)
             factor = ros.step_factor(error)
@@ -193,17 +191,17 @@ def march(
             grow = False
         counts[STEPS] += 1
         t1 = t_end if last else t + h
-        layers.event_row(y1, many, layers.pressure(y1, many, p), p, after)
+        layers.event_row(y1, n, layers.pressure(y1, n, p), p, after)
         ros.dense_weights(k, weights)
         x_break, breaking = _events(
-            t, h, y, y1, weights, many, p, breaks, before, after, space, record
+            t, h, y, y1, weights, n, p, breaks, before, after, space, record
         )
         reached = t1 if breaking < 0 else t + x_break * h
         if count_heat:
             share = min(1.0, x_break)
-            account.add_step(share, y, y1, weights, many, p, space.changed, record.heat)
+            account.add_step(share, y, y1, weights, n, p, space.changed, record.heat)
             ros.dense_state(share, y, y1, weights, space.changed)
-            account.settle(space.changed, many, p, record.heat)
+            account.settle(space.changed, n, p, record.heat)
         while saved < record.save_at.size and record.save_at[saved] <= reached:
             x = min((record.save_at[saved] - t) / h, 1.0)
             ros.dense_state(x, y, y1, weights, record.y[saved])
@@ -219,8 +217,8 @@ def march(
         t = reached
         h *= factor if grow else min(factor, 1.0)
         grow = True
-        P = evaluate(t, y, many, p, space.work, space.q, dy)
-        layers.event_row(y, many, P, p, before)
+        P = evaluate(t, y, n, p, space.work, space.q, dy)
+        layers.event_row(y, n, P, p, before)
     for m in range(ns):
         if not np.isfinite(y[m]):
             return FAILED, t

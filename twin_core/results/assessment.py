@@ -15,8 +15,8 @@ from twin_core.data_sheet import contradiction
 from twin_core.physics.stoichiometry import condensate
 from twin_core.results import demold_window as demold
 from twin_core.results import kpi
-from twin_core.results.demold_window import DemoldWindow
 from twin_core.results.kpi import Kpis
+from twin_core.results.window_result import DemoldWindow
 from twin_core.trajectory import Trajectory, grids_of
 from twin_core.units import ZERO_CELSIUS_K, bar, celsius
 
@@ -29,18 +29,24 @@ MARGINAL_BELOW = 0.05
 """A margin under five per cent is met, but marginal."""
 INDEX_TOLERANCE = 0.02
 LOW_INDEX = 0.9
+INDEX_RANGE = 0.8, 1.4
+"""Index of urethane chemistry; NCO that is left over makes allophanate and isocyanurate, which the
+model does not have."""
+EARLY_CREAM_S = 2.0
+"""Mixing and nucleation take longer than this: give the system a ``foaming.nucleation_time``."""
 CLOSE_TO_GEL_SHARE = 0.95
 COLD_BELOW_C = 15.0
 """Components colder than this mix badly and react late; suppliers ask for 18 to 25 (assumed)."""
 EARLY_CLOSURE_SHARE = 0.9
-"""Vents that close while more than a tenth of the cavity is empty close early."""
+"""A rise that stops while more than a tenth of the cavity is empty stops early."""
 RISK_SPAN = 0.1
 """Risk of one criterion: 0 with ten per cent in hand, 1/2 at the limit, 1 at ten per cent over."""
 
 DIAGNOSTICS = {
     "INDEX_MISMATCH": "the masses give another isocyanate index than was declared",
+    "INDEX_OUT_OF_RANGE": "the index is outside 0.8 to 1.4: no trimer in the model",
     "INDEX_LOW": "not enough isocyanate to cure the polyol",
-    "SHORT_SHOT": "the foam gels before it fills the cavity",
+    "SHORT_SHOT": "the rise stops before the foam fills the cavity",
     "FILL_CLOSE_TO_GEL": "the cavity fills only just before the gel point",
     "OVERPRESSURE": "peak pressure exceeds what the mold allows",
     "CORE_TOO_HOT": "the core exceeds its temperature limit: scorch",
@@ -49,10 +55,11 @@ DIAGNOSTICS = {
     "HARDNESS_24H_LOW": "hardness after 24 h stays below its minimum",
     "COLD_COMPONENTS": "a component is too cold to mix and react as it should",
     "CONDENSATION": "the mold is below the dew point: water settles on it",
-    "EARLY_VENT_CLOSURE": "the foam gelled and shut the vents while air was in the cavity",
+    "EARLY_VENT_CLOSURE": "the rise stopped before the foam reached the vents: air stays inside",
     "SHEET_CONTRADICTS_ITSELF": "the data sheet's density does not follow from its own chemistry",
     "HUMIDITY": "humid air adds water that the recipe does not know of",
     "NO_GEL": "the network does not reach its gel point within the run",
+    "CREAM_TOO_EARLY": "the foam rises within two seconds: the onset of the cells is missing",
     "NO_DEMOLD_WINDOW": "no moment within the run meets every criterion for opening",
 }
 """Every code a simulation can report, with its words."""
@@ -104,7 +111,8 @@ def verdict(k: Array, window: Array, c: Any, out: Array) -> None:
     """
     m, risks = out[SHOT_MARGINS:SHOT_RISKS], out[SHOT_RISKS:]
     out[:] = np.nan
-    m[0] = -1.0 if np.isnan(window[demold.T_MIN]) else 1.0
+    if not np.isnan(c.V_cavity):
+        m[0] = -1.0 if np.isnan(window[demold.T_MIN]) else 1.0
     used = k[kpi.P_MAX] / c.p_limit
     m[1] = 1.0 - used
     if not np.isnan(c.V_cavity):
@@ -145,7 +153,7 @@ def assess(trajectory: Trajectory, k: Kpis, window: DemoldWindow, numbers: Array
 
 def _diagnose(trajectory: Trajectory, k: Kpis, window: DemoldWindow) -> list[Diagnostic]:
     findings = [*_chemistry(trajectory, k), *_filling(trajectory, k), *_limits(trajectory, k)]
-    if window.t_min_s is None:
+    if window.t_min_s is None and not trajectory.setup.mold.open:
         findings.append(_say("NO_DEMOLD_WINDOW", failing=window.binding_earliest))
     return findings
 
@@ -160,6 +168,11 @@ def _chemistry(trajectory: Trajectory, k: Kpis) -> Iterator[Diagnostic]:
     declared = process.nco_oh_index
     if declared is not None and abs(k.nco_oh_index / declared - 1.0) > INDEX_TOLERANCE:
         yield _say("INDEX_MISMATCH", declared_ratio=declared, from_masses_ratio=k.nco_oh_index)
+    low, high = INDEX_RANGE
+    if not low <= k.nco_oh_index <= high:
+        yield _say(
+            "INDEX_OUT_OF_RANGE", nco_oh_index=k.nco_oh_index, low_ratio=low, high_ratio=high
+        )
     if k.nco_oh_index < LOW_INDEX:
         yield _say("INDEX_LOW", nco_oh_index=k.nco_oh_index)
     if k.t_gel_s is None:
@@ -172,6 +185,8 @@ def _chemistry(trajectory: Trajectory, k: Kpis) -> Iterator[Diagnostic]:
             rho_free_rise_kg_per_m3=found.sheet_kg_per_m3,
             lightest_kg_per_m3=found.lightest.rho_kg_per_m3,
         )
+    if k.t_cream_s is not None and k.t_cream_s < EARLY_CREAM_S:
+        yield _say("CREAM_TOO_EARLY", t_cream_s=k.t_cream_s, limit_s=EARLY_CREAM_S)
     coldest = min(process.T_polyol_C, process.T_iso_C)
     if coldest < COLD_BELOW_C:
         yield _say("COLD_COMPONENTS", coldest_C=coldest, limit_C=COLD_BELOW_C)
@@ -193,10 +208,10 @@ def _filling(trajectory: Trajectory, k: Kpis) -> Iterator[Diagnostic]:
     if trajectory.setup.mold.open:
         return
     if k.fill_ratio < FULL_SHARE:
-        yield _say("SHORT_SHOT", fill_ratio=k.fill_ratio, t_gel_s=k.t_gel_s)
-        if k.vent_closure_time_s is not None and k.fill_ratio < EARLY_CLOSURE_SHARE:
-            closed = k.vent_closure_time_s
-            yield _say("EARLY_VENT_CLOSURE", vent_closure_time_s=closed, fill_ratio=k.fill_ratio)
+        stop = {"fill_ratio": k.fill_ratio, "t_rise_s": k.t_rise_s, "t_gel_s": k.t_gel_s}
+        yield _say("SHORT_SHOT", **stop)
+        if trajectory.setup.mold.vents.area_m2 > 0.0 and k.fill_ratio < EARLY_CLOSURE_SHARE:
+            yield _say("EARLY_VENT_CLOSURE", **stop)
     elif k.t_gel_s and k.t_mold_full_s and k.t_mold_full_s > CLOSE_TO_GEL_SHARE * k.t_gel_s:
         yield _say("FILL_CLOSE_TO_GEL", t_mold_full_s=k.t_mold_full_s, t_gel_s=k.t_gel_s)
 

@@ -11,7 +11,6 @@ from twin_core.compiled import allocating
 from twin_core.models import heat_balance as account
 from twin_core.models import state as s
 from twin_core.models.heat_balance import heat_capacity, parabolas
-from twin_core.units import M_CO2_KG_PER_MOL
 
 
 @dataclass(frozen=True)
@@ -70,12 +69,11 @@ def balance(
     p = params[0]
     n = s.layer_count(y.shape[1])
     mass0 = p.m_liquid + p.M_agent * p.n_BA0
-    lost_share = 1.0 - p.retention
     sensible, work, worst, released, evaporated, to_mold = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     C, T3 = np.zeros((n, 3)), np.zeros((n, 3))
     for row in range(y.shape[0]):
         slot = 0 if row == 0 else 2 - row % 2
-        NCO, water, agent, lost, released, evaporated = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        NCO, water, agent, released, evaporated = 0.0, 0.0, 0.0, 0.0, 0.0
         for i in range(n):
             j, share = s.LAYER_STATES * i, p.share[i]
             OH, W, CO2, BA, T = (
@@ -91,7 +89,6 @@ def balance(
             NCO = max(NCO, abs(left + urethane + 2.0 * urea - p.n_NCO0))
             water = max(water, abs(W + dissolved + CO2 - p.n_W0))
             agent = max(agent, abs(liquid + BA - p.n_BA0))
-            lost += share * lost_share * (M_CO2_KG_PER_MOL * CO2 + p.M_agent * BA)
             T3[i, slot] = T
             C[i, slot] = heat_capacity(CO2, BA, p)
             released += share * (p.dH1 * urethane + p.dH2 * urea)
@@ -99,7 +96,7 @@ def balance(
         if row > 0 and row % 2 == 0:
             k = row - 2
             at = (t[row - 1] - t[k]) / (t[row] - t[k])
-            V, P = observables[k : row + 1, s.V_], observables[k : row + 1, s.P_]
+            V, P = observables[k : row + 1, s.V_], observables[k : row + 1, s.P_CELLS_]
             work += parabolas(at, V[0], V[1], V[2], P[0], P[1], P[2])
             for i in range(n):
                 sensible += p.share[i] * parabolas(
@@ -107,7 +104,7 @@ def balance(
                 )
                 C[i, 0], T3[i, 0] = C[i, 2], T3[i, 2]
         to_mold = y[row, s.LAYER_STATES * n + s.Q_WALL]
-        mass = observables[row, s.RHO_] * observables[row, s.V_] + lost - mass0
+        mass = observables[row, s.RHO_] * observables[row, s.V_] - mass0
         gas = (
             observables[row, s.P_AIR_]
             + observables[row, s.P_CO2_]

@@ -10,14 +10,16 @@ import numpy as np
 
 from twin_core.arrays import Array
 from twin_core.compiled import compiled
+from twin_core.models import foam as f
 from twin_core.models import part_properties as part
 from twin_core.models import state as s
-from twin_core.models.observe import foam_mass
 from twin_core.results import demold_window as demold
 from twin_core.units import ZERO_CELSIUS_K
 
 RISE_SHARE = 0.98
 """Rise time: foam volume reaches this share of its largest value."""
+SAME_VOLUME = 1e-6
+"""Relative; a volume this near to the largest counts as it."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,11 @@ class Kpis:
     t_rise_s: float | None
     """98 per cent of the largest foam volume."""
     t_tack_free_s: float | None
-    """The least cured layer is past gel by the system's margin, 0.2 where it has none."""
+    """The surface is past gel by the system's margin: ``models.skin``."""
     t_mold_full_s: float | None
     """One per cent of the cavity is air."""
     vent_closure_time_s: float | None
-    """Foam has reached the vents, or gelled before."""
+    """Foam has reached the vents and shut them; None: its rise stopped before that."""
     nco_oh_index: float
     X_gel: float
     H_24h_shore: float
@@ -98,29 +100,28 @@ def _peak(t: Array, value: Array, rows: int) -> tuple[float, float]:
 
 @compiled
 def key_figures(
-    t: Array, y: Array, observables: Array, rows: int, p: Any, events: Array, alpha_gel: float,
-    c: Any, out: Array,
+    t: Array, y: Array, observables: Array, skin: Array, rows: int, p: Any, events: Array,
+    alpha_gel: float, c: Any, out: Array,
 ) -> None:  # fmt: skip
     """``KPIS`` of the first ``rows`` rows of a run, into ``out``.
 
     Args:
+        skin: conversion of the surface.
         p: parameters of any mode; c: record of limits.
         events: times of ``EVENTS``, NaN where it did not happen.
         alpha_gel: mean degree of cure at gel.
     """
     last = rows - 1
     n = s.layer_count(y.shape[1])
-    largest = 0
-    for i in range(1, rows):
-        if observables[i, s.V_] > observables[largest, s.V_]:
-            largest = i
     V_max = _peak(t, observables[:, s.V_], rows)[1]
-    mass, W = 0.0, 0.0
+    largest = 0  # the first time: a full mold keeps its volume but for rounding
+    while largest < rows - 1 and observables[largest, s.V_] < (1.0 - SAME_VOLUME) * V_max:
+        largest += 1
+    W = 0.0
     for i in range(n):
         j = s.LAYER_STATES * i
-        mass += p.share[i] * foam_mass(y[last, j + s.CO2], y[last, j + s.BA], p)
         W += p.share[i] * y[last, j + s.W]
-    out[RHO] = mass / V_max
+    out[RHO] = f.mass(p) / V_max
     out[RHO_CORE] = observables[largest, s.RHO_CORE_]
     out[RHO_SKIN] = observables[largest, s.RHO_SKIN_]
     out[FILL] = 1.0 if np.isnan(c.V_cavity) else min(V_max / c.V_cavity, 1.0)
@@ -129,12 +130,12 @@ def key_figures(
     out[T_CORE_MAX] = T_max - ZERO_CELSIUS_K
     out[CREAM], out[GEL], out[FULL] = events[s.CREAM], events[s.GEL], events[s.FULL]
     out[RISE] = demold.first_time(t[:rows], observables[:, s.V_], 0, 1.0, RISE_SHARE * V_max)
-    sticky = p.X_gel + c.tack_free_margin * (1.0 - p.X_gel)
-    out[TACK_FREE] = demold.first_time(t[:rows], observables[:, s.X_MIN_], 0, 1.0, sticky)
+    out[TACK_FREE] = np.nan
+    if not np.isnan(events[s.GEL]):
+        out[TACK_FREE] = demold.first_time(t[:rows], skin, 0, 1.0, c.X_sticky)
     out[VENTS] = np.nan
     if c.has_vents > 0.0:
-        closed, gelled = events[s.CLOSED], events[s.GEL]
-        out[VENTS] = closed if closed <= gelled or np.isnan(gelled) else gelled
+        out[VENTS] = events[s.CLOSED]
     out[INDEX] = p.n_NCO0 / (p.n_OH0 + 2.0 * p.n_W0)
     out[X_GEL] = p.X_gel
     out[H_24H] = 0.0

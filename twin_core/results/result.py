@@ -18,6 +18,7 @@ from twin_core.models import state as s
 from twin_core.results.assessment import Diagnostic
 from twin_core.results.audit import Audit
 from twin_core.results.kpi import Kpis
+from twin_core.results.window_result import ReleaseCurve, WindowEnd
 from twin_core.scenario import Scenario
 from twin_core.solvers.base import Statistics
 from twin_core.trajectory import Trajectory, grids_of
@@ -83,7 +84,18 @@ class SimulationResult:
     t_demold_max_s: float | None
     demold_binding: Mapping[str, str | None]
     """Criterion that decides the ``earliest`` and the ``latest`` time."""
+    demold_ends: Mapping[str, WindowEnd | None]
+    """The number that each end of the window rests on, and the layer if a single one decides."""
     demold_margins: Mapping[str, float]
+    window: str
+    """``layered``, ``quick`` (0D) or ``none`` (an open cup)."""
+    swell_at_min: Mapping[str, float]
+    """``swell_ratio, swell_mm, shrink_ratio, shrink_mm`` of a part that is opened at the earliest
+    time, until it is cold; empty where there is no such time."""
+    swell_at_opt: Mapping[str, float]
+    """The same at the best time."""
+    release: ReleaseCurve | None
+    """Swell and shrink against the opening time; None in a cup and without gel."""
     rho_moulded: float
     """kg/m3; the free-rise density in an open cup."""
     p_max_Pa: float
@@ -91,6 +103,8 @@ class SimulationResult:
     vent_closure_time_s: float | None
     H_demold_shore: float | None
     H_24h_shore: float
+    shore_scale: str
+    """``A`` or ``D``: scale of both hardnesses."""
     alpha_demold: float | None
     quality_status: str
     defect_risk: float
@@ -200,6 +214,14 @@ class SimulationResult:
                 found["assumed_parameters"] = value.system.assumed()
             elif item.name in {"kpis", "audit", "statistics"}:
                 found[item.name] = dataclasses.asdict(value)
+            elif item.name == "release":
+                found[item.name] = value and {
+                    name: array.tolist() for name, array in dataclasses.asdict(value).items()
+                }
+            elif item.name == "demold_ends":
+                found[item.name] = {
+                    name: end and dataclasses.asdict(end) for name, end in value.items()
+                }
             elif item.name == "diagnostics":
                 found[item.name] = [dataclasses.asdict(d) for d in value]
             elif item.name != "run":
@@ -220,11 +242,16 @@ def _profiles(shown: Trajectory) -> LayerProfiles | None:
     if n == 1:
         return None
     profile = layer_profile(shown)
-    thickness = profile[-1, :, 2] * shown.problem.parameters[0]["share"][:n]
+    p = shown.problem.parameters[0]
+    thickness, T = profile[-1, :, 2] * p["share"][:n], layers[:, :, s.T]
+    if p["sides"] > 1.0:  # half of the part was computed
+        thickness = np.concatenate((thickness, thickness[::-1]))
+        T = np.concatenate((T, T[:, ::-1]), axis=1)
+        profile = np.concatenate((profile, profile[:, ::-1]), axis=1)
     edges = np.concatenate(([0.0], np.cumsum(thickness))) / thickness.sum()
     return LayerProfiles(
         x_ratio=0.5 * (edges[1:] + edges[:-1]),
-        T_K=layers[:, :, s.T],
+        T_K=T,
         alpha=profile[:, :, 0],
         rho_kg_per_m3=profile[:, :, 1],
     )
@@ -233,5 +260,5 @@ def _profiles(shown: Trajectory) -> LayerProfiles | None:
 def layer_profile(run: Trajectory) -> Array:
     """(times, layers, 3): degree of cure, density [kg/m3], volume per share of the mass [m3]."""
     found = np.empty((*s.layered(run.y).shape[:2], 3))
-    observe.observe_layers(run.y, run.P_Pa, run.problem.parameters, found)
+    observe.observe_layers(run.y, run.P_cells_Pa, run.problem.parameters, found)
     return found

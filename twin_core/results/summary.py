@@ -1,4 +1,4 @@
-"""Key figures, demould window, verdict and balances of runs, all in one compiled call."""
+"""Key figures, demold window, verdict and balances of runs, all in one compiled call."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from twin_core.arrays import Array, Parameters, stacked
 from twin_core.compiled import allocating
 from twin_core.errors import TwinError
-from twin_core.models import observe
+from twin_core.models import observe, skin
 from twin_core.models import state as s
 from twin_core.models import step_loop as march
-from twin_core.models.manual import break_events, error_of, layers_of, new_record
+from twin_core.models.manual import break_events, error_of, new_record
 from twin_core.models.part_properties import PART, cure_at_gel, part
 from twin_core.results import assessment, audit, kpi
 from twin_core.results import demold_window as demold
@@ -30,18 +30,25 @@ class Rows(NamedTuple):
 
     kpis: Array
     window: Array
+    curve: Array
+    """(runs, openings, ``CURVE``)."""
     verdict: Array
     balance: Array
 
     def row(self, i: int) -> Rows:
         """Of one run."""
-        return Rows(self.kpis[i], self.window[i], self.verdict[i], self.balance[i])
+        return Rows(*(numbers[i] for numbers in self))
 
 
 def empty_rows(count: int) -> Rows:
     """Space for the rows of so many runs, NaN."""
-    columns = kpi.KPIS, demold.WINDOW, assessment.VERDICT, audit.FIELDS
-    return Rows(*(np.full((count, len(names)), np.nan) for names in columns))
+    return Rows(
+        np.full((count, len(kpi.KPIS)), np.nan),
+        np.full((count, len(demold.WINDOW)), np.nan),
+        np.full((count, demold.CURVE_POINTS, len(demold.CURVE)), np.nan),
+        np.full((count, len(assessment.VERDICT)), np.nan),
+        np.full((count, len(audit.FIELDS)), np.nan),
+    )
 
 
 @allocating
@@ -68,10 +75,14 @@ def read_off(
     gelled = event_y[s.GEL] if not np.isnan(event_t[s.GEL]) else event_y[s.GEL, :0]
     alpha_gel = cure_at_gel(gelled, p)
     kpis, window, verdict = rows.kpis[i], rows.window[i], rows.verdict[i]
-    kpi.key_figures(times, states, observables, n, p, event_t, alpha_gel, c, kpis)
+    surface = np.empty(n)
+    skin.surface(times, states, n, p, c, surface)
+    kpi.key_figures(times, states, observables, surface, n, p, event_t, alpha_gel, c, kpis)
     if depth >= VERDICT:
         part(states, observables, modes, limits, gelled, borne)
-        demold.window(times, observables, borne, n, p.X_gel, c, window)
+        run = demold.Run(times, states, observables, borne, surface)
+        t_gel = event_t[s.GEL]
+        demold.window(run, n, t_gel, modes[count - 1], c, alpha_gel, window, rows.curve[i])
         assessment.verdict(kpis, window, c, verdict)
     if depth >= BALANCE:
         audit.balance(times, states, observables, modes, heat, rows.balance[i])
@@ -79,7 +90,7 @@ def read_off(
 
 @allocating
 def run_shots(
-    many: int | None, parameters: Parameters, limits: Parameters, y0: Array, scale: Array,
+    n: int, parameters: Parameters, limits: Parameters, y0: Array, scale: Array,
     breaks: Any, depth: Any, rtol: float, budget: int, chosen: Any, record: march.Record,
     rows: Rows, keep: Any, kept: Array, outcome: Any, reached: Array,
 ) -> None:  # fmt: skip
@@ -88,7 +99,7 @@ def run_shots(
     The first arguments have a row for each shot. ``record`` holds the last shot at the end.
 
     Args:
-        many: layers of each; None is one, see ``state.count``.
+        n: layers of each.
         depth: ``FIGURES``, ``VERDICT`` or ``BALANCE``.
         chosen: rows of the record's times that make the grid of the analysis.
         rows, kept, outcome, reached: are filled: the numbers of each shot; its observables ``keep``
@@ -98,7 +109,7 @@ def run_shots(
     observables = np.empty((chosen.size, len(s.OBSERVABLES)))
     for i in range(y0.shape[0]):
         outcome[i], reached[i] = march.march(
-            many, parameters[i : i + 1], y0[i], scale[i], rtol, t[t.size - 1], breaks[i], budget,
+            n, parameters[i : i + 1], y0[i], scale[i], rtol, t[t.size - 1], breaks[i], budget,
             depth[i] >= BALANCE, record,
         )  # fmt: skip
         if outcome[i] != march.DONE:
@@ -151,7 +162,7 @@ def run(
     kept = np.empty((count if keep else 0, len(analysis), len(keep)))
     outcome, reached = np.empty(count, np.int64), np.empty(count)
     run_shots(
-        layers_of(problems[0]),
+        s.layer_count(problems[0].y0.size),
         stacked([ode.parameters for ode in problems]),
         stacked([shot.limits for shot in shots]),
         np.array([ode.y0 for ode in problems]),

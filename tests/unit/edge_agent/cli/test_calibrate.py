@@ -118,7 +118,7 @@ def test_measured_shot(tmp_path: Path) -> None:
     ask = ("--measured", BUNDLE, "--scenario", R11, *FIT_R11)
     found = calibrate(*ask, "--fit", "mold.cup_loss_W_per_K_kg", "--out", out)
     words = " ".join(found.stdout.split())
-    assert "T_core_C 10.3 2.71" in words
+    assert "T_core_C 10.6 2.84" in words
     assert "warning: blowing_agent.k_transfer is hardly identifiable" in words
     assert load_systems(out)["R11_BASER_KHAKHAR_1994"].version == 2
 
@@ -146,11 +146,19 @@ def test_cure(tmp_path: Path) -> None:
     assert "cure_peg_ipdi_100C_1.0.csv" in found.stdout
 
 
+def test_a_cure_series_is_held_out_and_predicted() -> None:
+    ask = ("--cure", CONFIGS / "cure" / "PEG_IPDI_BLOCKED.yaml", "--hold-out")
+    found = calibrate(*ask, "cure_peg_ipdi_110C_0.25.csv")
+    assert "predicted from the other series" in found.stdout
+    assert "inside: 100 % of the readings" in found.stdout
+    error = calibrate(*ask, "other.csv", exit_code=2).stderr
+    assert "no series 'other.csv' beside others (there are: cure_peg" in error
+    assert "--hold-out needs --cure" in calibrate("--hold-out", "a.csv", exit_code=2).stderr
+
+
 WRONG: list[tuple[list[object], str]] = [
     ([], "nothing to fit"),
     (["--system", "NONE"], "no system 'NONE'"),
-    (["--system", "dekolast_8if"], r"composition.oh_number [mgKOH/g]"),
-    (["--system", "dekolast_8if", "--like", "SYSTEM_R1"], "nobody's to borrow; missing:"),
     (["--system", "dekolast_8if", "--like", "NONE"], "--like: no system 'NONE'"),
     (["--system", "SYSTEM_R1", "--like", "SYSTEM_M1"], "has all its numbers"),
     (["--system", "WATER_N_PENTANE"], "a data sheet is about components"),

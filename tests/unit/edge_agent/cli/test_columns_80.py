@@ -152,3 +152,20 @@ def test_the_board_of_the_demo(capsys: pytest.CaptureFixture[str]) -> None:
         assert words in output
     for words in ("MARGINAL", "near", "simulated", "measured"):
         assert words in output
+
+
+def test_a_cup_on_the_board_shows_its_peak(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody opens a cup: no time, no countdown, and no alarm of a hold."""
+    kpis = {
+        "rho_moulded_kg_per_m3": 24.0, "p_max_bar": 1.01, "T_core_max_C": 142.3, "t_rise_s": 220.0,
+        "fill_ratio": 1.0, "nco_oh_index": 1.0, "water_from_polyol_kg": 0.0,
+        "water_from_rh_kg": 0.0, "water_effective_kg": 0.0,
+    }  # fmt: skip
+    board = Board()
+    said = prediction(shot_id="c", mold_id="CUP", status="hold", window="none", kpis=kpis)
+    board.rows["c"] = Row(said, 139.14, final_kpis(said, outcome="superseded"))
+    print_board(board, None)
+    output = capsys.readouterr().out
+    assert max(map(len, output.splitlines())) <= 80, output
+    assert "peak 142" in output
+    assert "hold" not in output

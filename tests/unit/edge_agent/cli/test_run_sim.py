@@ -11,10 +11,14 @@ from click.testing import CliRunner, Result
 
 from edge_agent.cli.run_sim import command
 from edge_agent.report.operator import operator_answer
+from edge_agent.report.shot_tables import interval_words
 from tests.support.scenarios import CONFIGS, SCENARIO_FILES, run
+from twin_core import load_scenario
 from twin_core.results.result import CSV_COLUMNS, SERIES
+from twin_core.window_interval import window_interval
 
 PANEL = str(CONFIGS / "scenarios" / "panel_packed.yaml")
+CUP = str(CONFIGS / "scenarios" / "cup_25C_system_r1.yaml")
 USE_CASE_1 = str(CONFIGS / "scenarios" / "use_case_1.yaml")
 
 KPI_ROWS = """quality_status pressure_status t_demold_min_s t_demold_opt_s t_demold_max_s p_max
@@ -31,15 +35,20 @@ def test_table_has_the_kpi_rows_and_fits_80_columns() -> None:
     for file in SCENARIO_FILES:
         text = run_sim("-s", file).stdout
         rows = [line.split()[0] for line in text.splitlines() if line.strip()]
+        cup = load_scenario(file).mold.open  # it is not opened: peak and rise instead
         for name in KPI_ROWS.split():
-            assert name in rows
+            assert (name in rows) != (cup and name.startswith("t_demold"))
+        assert ("t_rise_s" in rows) == cup
         assert max(len(line) for line in text.splitlines()) <= 80
         assert "Audit: species within" in text
 
 
 def test_table_says_what_binds_and_what_is_wrong() -> None:
     text = " ".join(run_sim("-s", USE_CASE_1).stdout.split())
-    assert "Demold window: opened by hardness, ended by the longest cycle" in text
+    assert (
+        "Demold window: opened by hardness (40 Shore A, proxy), ended by the longest cycle (1800 s)"
+    ) in text
+    assert "Swell until cold: " in text
     assert (
         "INDEX_MISMATCH: the masses give another isocyanate index than was declared "
         "(declared_ratio 1.05, from_masses_ratio 1.263)"
@@ -52,7 +61,10 @@ def test_json_is_alone_on_stdout_and_complete() -> None:
     result = run_sim("--scenario", PANEL, "--output", "json")
     assert result.stderr == ""
     found = json.loads(result.stdout, parse_constant=pytest.fail)
-    assert found == json.loads(json.dumps(run("panel_packed").as_dict()))
+    interval = window_interval(run("panel_packed"))
+    assert interval is not None
+    expected = run("panel_packed").as_dict() | {"demold_interval": interval.as_dict()}
+    assert found == json.loads(json.dumps(expected))
     for name in SERIES:
         assert len(found[name]) == len(found["time_s"])
 
@@ -105,7 +117,27 @@ def test_quality_file_overrides_field_by_field(tmp_path: Path) -> None:
 
 def test_operator_gets_a_plain_answer() -> None:
     text = run_sim("-s", PANEL, "--mode", "operator").stdout
-    assert text.splitlines() == operator_answer(run("panel_packed"))
+    result = run("panel_packed")
+    assert text.splitlines() == operator_answer(result, interval=window_interval(result))
+    assert "Not sure: between" in text
+    assert (
+        f"for {len(result.scenario.system.assumed())} numbers of the material are assumed" in text
+    )
+
+
+def test_a_cup_has_no_interval() -> None:
+    cup = ("-s", CUP)
+    assert json.loads(run_sim(*cup, "--output", "json").stdout)["demold_interval"] is None
+    assert "Not sure" not in run_sim(*cup, "--mode", "operator").stdout
+    assert "Interval" not in run_sim(*cup).stdout
+
+
+def test_the_table_names_the_interval_and_what_moves_it() -> None:
+    text = " ".join(run_sim("-s", PANEL).stdout.split())
+    interval = window_interval(run("panel_packed"))
+    assert interval is not None
+    assert interval_words(interval) in text
+    assert f"of {interval.assumed_count} assumed" in text
 
 
 @pytest.mark.parametrize("option", ["--save-json", "--export-csv"])
@@ -142,7 +174,22 @@ def test_solver_errors_end_with_1(tmp_path: Path) -> None:
 
 def test_help_shows_an_example_on_lines_of_its_own() -> None:
     text = run_sim("--help").stdout
-    assert "\n    pur-mold-twin run-sim --scenario use_case_1\n" in text
+    assert "\n    pur-mold-twin run-sim --scenario rigid_panel\n" in text
     assert max(len(line) for line in text.splitlines()) <= 80
     for option in (parameter.opts[-1] for parameter in command.params):
         assert option in text
+
+
+def test_an_opening_is_followed() -> None:
+    text = " ".join(run_sim("-s", PANEL, "--demold-at", "200").stdout.split())
+    assert "Opened at 200 s: swells by 0." in text
+    found = json.loads(run_sim("-s", PANEL, "--demold-at", "200", "--output", "json").stdout)
+    opening = found["opening"]
+    assert opening["opened_s"] == 200.0
+    assert opening["swell_mm"] == pytest.approx(opening["swell_ratio"] * 50.0)
+    plain = run_sim("-s", PANEL, "--demold-at", "200", "--mode", "operator").stdout
+    assert "Opened at 3 min 20 s it would swell by 0." in plain
+    error = run_sim("-s", PANEL, "--demold-at", "20", exit_code=2).stderr
+    assert error.startswith("error: the foam gels at ")
+    cup = CONFIGS / "scenarios" / "cup_25C_system_r1.yaml"
+    assert "no mold to open" in run_sim("-s", cup, "--demold-at", "200", exit_code=2).stderr

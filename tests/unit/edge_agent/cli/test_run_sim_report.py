@@ -37,9 +37,9 @@ def test_markdown_is_one_file_with_its_pictures(tmp_path: Path) -> None:
     file = tmp_path / "shot.md"
     run_sim("-s", USE_CASE_1, "--report", file)
     pictures = re.findall(r"!\[[^]]*\]\(data:image/png;base64,([^)]*)\)", file.read_text())
-    assert len(pictures) == 5
+    assert len(pictures) == 9  # over time, through the thickness, against the opening
     assert all(base64.b64decode(picture).startswith(b"\x89PNG") for picture in pictures)
-    assert from_markdown(file.read_text()).tags.count("h2") == 9
+    assert from_markdown(file.read_text()).tags.count("h2") == 10
 
 
 def test_the_same_run_gives_the_same_file(tmp_path: Path) -> None:
@@ -58,11 +58,14 @@ def test_what_a_user_gave_is_escaped(tmp_path: Path) -> None:
         .replace("source: reference", f'source: "{nasty}" #')
     )
     for suffix in ("html", "md"):
-        file = tmp_path / f"shot.{suffix}"
+        file, plain = tmp_path / f"shot.{suffix}", tmp_path / f"plain.{suffix}"
         run_sim("-s", scenario, "--report", file)
-        text = file.read_text()
-        found = read(text) if suffix == "html" else from_markdown(text)
-        assert found.tags.count("img") == 5
+        run_sim("-s", PANEL, "--report", plain)
+        found, without = (
+            read(text) if suffix == "html" else from_markdown(text)
+            for text in (file.read_text(), plain.read_text())
+        )
+        assert found.tags.count("img") == without.tags.count("img") > 4
         assert any(nasty.replace("\\\\", "\\") in part for part in found.words)
 
 
@@ -111,7 +114,10 @@ def test_json_and_the_operators_answer_are_not_touched_by_a_log() -> None:
 
 def test_dimension_is_checked_like_the_scenario() -> None:
     default = run_sim("-s", PANEL, "--output", "json").stdout
-    assert run_sim("-s", PANEL, "--dimension", "0d", "--output", "json").stdout == default
+    assert run_sim("-s", PANEL, "--dimension", "1d", "--output", "json").stdout == default
+    quick = run_sim("-s", PANEL, "--dimension", "0d", "--output", "json").stdout
+    assert '"window": "quick"' in quick
+    assert '"window": "layered"' in default
     error = run_sim("-s", PANEL, "--dimension", "7d", exit_code=2).stderr
     assert error.startswith("error: --dimension 7d: dimension: Input should be '0d'")
     assert "(found '7d')" in error

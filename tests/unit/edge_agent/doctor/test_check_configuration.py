@@ -134,7 +134,8 @@ quality_by_mold: {{NO_SUCH: {{}}, PANEL_A: {{T_wall_max_C: 30}}}}
     problems = "\n".join(json.loads(result.stdout)["problems"])
     for words in (
         f"broker.tls.ca_file: {tmp_path}/missing.crt: no such file",
-        "quality_by_mold.NO_SUCH: no such mold in the catalogue (there are: CUP, PANEL",
+        "quality_by_mold.NO_SUCH: no such mold in the catalogue (there are: BLOCK_500x500x100, "
+        "CUP, ",
         "quality.p_max_allowable_bar: 1 is not above the ambient pressure at mold PANEL_A",
         "quality_by_mold.PANEL_A.T_wall_max_C: 30 is not above the set temperature",
     ):

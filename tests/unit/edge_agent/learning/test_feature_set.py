@@ -235,7 +235,7 @@ def test_the_measured_bundle(catalogue: Catalogue) -> None:
     found, findings = built(shots, catalogue)
     measured = row(found, "BK1994-R11-L0155")
     assert measured["meas_T_core_max_C"] == pytest.approx(139.1, abs=0.1)
-    assert measured["delta_T_core_max_C"] == pytest.approx(-3.2, abs=0.1)
+    assert measured["delta_T_core_max_C"] == pytest.approx(-3.6, abs=0.1)
     assert measured["proc_substituted_count"] == 0.0
     assert math.isnan(measured["meas_t_demold_actual_s"])
     assert str(found.columns["poured_at"][0])[:10] == "1994-01-01"

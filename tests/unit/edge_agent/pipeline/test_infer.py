@@ -366,7 +366,7 @@ async def test_what_is_remembered_is_written_with_what_it_comes_from(
     assert press.work is not None
     await press.work.reserve()
     monkeypatch.setattr(Spool, "commit", watched)
-    await press.told(pour(), event("demolded", START + timedelta(seconds=300)))
+    await press.told(pour(), event("demolded", START + timedelta(seconds=600)))
     record = QualityRecord(ts=START + timedelta(hours=6), shot_id="s1", H_24h_shore=50.0)
     await feed(press.work, [incoming(f"{TOPIC}/quality", encode(record))])
     assert written == [

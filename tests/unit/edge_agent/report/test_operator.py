@@ -139,7 +139,7 @@ def test_no_window_late_ends_and_close_limits() -> None:
         risks={"core_temperature": 0.3, "fill": 0.0},
     )
     text = "\n".join(operator_answer(late))
-    assert "Not later than 3 min 20 s: then the part would shrink on opening." in text  # down
+    assert "Not later than 3 min 20 s: then the part would shrink." in text  # down
     assert "Good part expected: just, at least one limit is close." in text
     assert "Pressure: close to what the mold may take, 39 % of the limit." in text
     assert "Close to its limit: core temperature." in text

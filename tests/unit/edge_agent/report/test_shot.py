@@ -23,6 +23,7 @@ from edge_agent.report.units import fixed, shown, unit_of
 from tests.support.scenarios import CONFIGS, SCENARIO_FILES, catalogue, run
 from twin_core import InputError, Process, Quality, SimulationResult
 from twin_core.physics.rheology import GELLED_PA_S
+from twin_core.results.window_result import WindowEnd
 
 R11 = "baser_khakhar_1994_r11"
 BUNDLE = CONFIGS / "bundles" / R11
@@ -81,8 +82,12 @@ def test_the_numbers_are_those_of_the_result() -> None:
     assert figures["peak core temperature"][0] == f"{result.kpis.T_core_max_C:.1f}"
     assert figures["moulded density"] == [f"{result.rho_moulded:.1f}", "kg/m3", "rho_moulded"]
     window = cells(page, "Demold window")
-    assert window["earliest"] == [f"{result.t_demold_min_s:.1f}", "s", "hardness (proxy)"]
-    assert window["latest"][2] == "the longest cycle anybody would wait"
+    assert window["earliest"] == [
+        f"{result.t_demold_min_s:.1f}",
+        "s",
+        "hardness (proxy): 40 Shore A, proxy",
+    ]
+    assert window["latest"][2] == "the longest cycle anybody would wait: 1800 s"
     assert set(result.demold_margins) < set(window)
     risks = cells(page, "Risks")
     assert risks["all together: 1 - product(1 - risk)"] == [f"{result.defect_risk:.3f}"]
@@ -135,10 +140,11 @@ def test_no_window_and_no_diagnostics() -> None:
         t_demold_max_s=None,
         H_demold_shore=None,
         demold_binding={"earliest": "hardness", "latest": None},
+        demold_ends={"earliest": WindowEnd("hardness", 25.0, "Shore A", None, 24), "latest": None},
         demold_margins={},
     )
     page = shot_page(none)
-    assert "misses by most: hardness (proxy)" in page_text(page, ".html")
+    assert "misses by most: hardness (proxy): 25 Shore A" in page_text(page, ".html")
     assert cells(page, "Key figures")["best time to open"][0] == "-"
     assert page.plots()[0].span is None
 
@@ -194,7 +200,6 @@ def test_layers_are_drawn_when_the_result_has_them() -> None:
         alpha=result.alpha[:, None] * shape,
         rho_kg_per_m3=result.rho_kg_per_m3[:, None] / shape,
     )
-    assert layer_plots(result) == ()
     assert layer_plots(with_fields(result, layers=None)) == ()
     full = with_fields(result, layers=layers)
     plots = layer_plots(full)

@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pytest
 
+from tests.support.panels import panel_of
 from tests.support.scenarios import SCENARIO_FILES, changed, panel, run, scenario
 from twin_core import BudgetExceeded, simulate
 from twin_core.results.assessment import DIAGNOSTICS
@@ -48,7 +49,8 @@ def test_json_is_complete_and_standard(name: str) -> None:
     assert plain["scenario_id"] == name
     assert plain["assumed_parameters"] == result.scenario.system.assumed()
     short = result.as_dict(series=False)
-    assert set(plain) - set(short) == set(SERIES)
+    deep = {"layers"} if result.layers is not None else set()
+    assert set(plain) - set(short) == set(SERIES) | deep
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -81,13 +83,12 @@ def test_scalars_agree_with_the_arrays(name: str) -> None:
     assert result.rho_moulded == pytest.approx(whole.rho_kg_per_m3.min(), rel=1e-5)
     assert result.rho_moulded == k.rho_moulded_kg_per_m3
     assert result.vent_closure_time_s == k.vent_closure_time_s
-    assert result.t_demold_min_s is not None
-    assert result.t_demold_opt_s is not None
-    assert result.t_demold_max_s is not None
-    assert result.t_demold_min_s <= result.t_demold_opt_s <= result.t_demold_max_s
-    if result.H_demold_shore is not None:
+    times = [result.t_demold_min_s, result.t_demold_opt_s, result.t_demold_max_s]
+    assert all(t is None for t in times) or all(t is not None for t in times)
+    assert times == sorted(t for t in times if t is not None) or times[0] is None
+    if result.t_demold_opt_s is not None and result.t_demold_opt_s <= result.time_s[-1]:
         at_opt = np.interp(result.t_demold_opt_s, result.time_s, result.hardness_shore)
-        assert result.H_demold_shore == pytest.approx(at_opt, abs=0.1)  # interpolated, 0.5 s
+        assert result.H_demold_shore == pytest.approx(at_opt, abs=0.2)  # interpolated, 0.5 s
     assert {d.code for d in result.diagnostics} <= DIAGNOSTICS.keys()
     assert result.water_effective_kg == pytest.approx(
         result.water_eff_fraction * (result.water_from_polyol_kg + result.water_from_rh_kg)
@@ -163,9 +164,33 @@ def test_window_names_what_decides() -> None:
     result = simulate(easy)
     assert result.demold_binding == {"earliest": "cure", "latest": "cycle"}
     assert result.t_demold_max_s == easy.quality.t_cycle_max_s
+    first, last = result.demold_ends["earliest"], result.demold_ends["latest"]
+    assert first is not None
+    assert last is not None
+    assert (first.criterion, first.limit, first.layers) == ("cure", 0.99, 24)
+    assert (last.criterion, last.limit) == ("cycle", 1800.0)
     # swell is met at the pour, where all is at ambient pressure; it must not count as met then
-    hard = simulate(changed(easy, quality={"alpha_demold_min": 0.5, "swell_max": 1e-5}))
+    hard = simulate(changed(easy, quality={"alpha_demold_min": 0.5, "swell_max_mm": 1e-3}))
     assert hard.demold_binding["earliest"] == "swell"
+    swell = hard.demold_ends["earliest"]
+    assert swell is not None
+    assert (swell.limit, swell.unit) == (1e-3, "mm")
+    assert hard.swell_at_min["swell_mm"] == pytest.approx(1e-3, rel=0.05)
+
+
+def test_a_cup_has_no_window() -> None:
+    result = run("cup_25C_system_r1")
+    assert result.window == "none"
+    assert result.t_demold_min_s is result.t_demold_opt_s is result.t_demold_max_s is None
+    assert result.demold_binding == {"earliest": None, "latest": None}
+    assert result.release is None
+    assert "demold_window" not in result.risks
+    assert "NO_DEMOLD_WINDOW" not in {d.code for d in result.diagnostics}
+
+
+def test_one_layer_makes_a_quick_window() -> None:
+    assert simulate(panel(1.15)).window == "layered"
+    assert simulate(changed(panel(1.15), simulation={"dimension": "0d"})).window == "quick"
 
 
 def added_codes(result: SimulationResult) -> list[str]:
@@ -184,16 +209,28 @@ def test_no_window_names_what_fails() -> None:
     assert soft.diagnostics[-1].evidence == {"failing": "hardness"}
 
 
-def test_window_closes_when_the_part_would_shrink() -> None:
-    """A limit so strict that the cooling foam leaves it: the window has a late end."""
-    base = changed(panel(1.15), simulation={"t_end_s": 7200.0, "dt_s": 5.0})
-    end = simulate(base).p_total_Pa[-1]
-    assert end < 1.013e5  # cooled, it is below ambient pressure
-    result = simulate(changed(base, quality={"swell_max": 5e-5, "t_cycle_max_s": 7200.0}))
-    assert result.demold_binding["latest"] == "shrink"
+@pytest.mark.parametrize(
+    ("system_id", "quality", "criterion"),
+    [
+        ("WATER_CYCLOPENTANE", {"T_part_min_C": 75.0}, "trimming"),
+        # an agent in equilibrium goes back into the polymer as the part cools in its mold
+        ("R11_BASER_KHAKHAR_1994", {"shrink_max": 8e-4}, "shrink"),
+    ],
+)
+def test_window_has_a_physical_late_end(
+    system_id: str, quality: dict[str, float], criterion: str
+) -> None:
+    result = simulate(panel_of(system_id, 50.0, 1.3, **quality))
+    assert result.demold_binding["latest"] == criterion
     assert result.t_demold_min_s is not None
     assert result.t_demold_max_s is not None
-    assert result.t_demold_min_s < result.t_demold_max_s < 7200.0
+    assert result.t_demold_min_s < result.t_demold_max_s < 1800.0
+
+
+def test_a_wall_that_is_too_cold_lets_nothing_go() -> None:
+    result = simulate(changed(panel(1.15), quality={"T_wall_min_C": 80.0}))
+    assert result.t_demold_min_s is None
+    assert result.demold_binding["earliest"] == "adhesion"
 
 
 @pytest.mark.parametrize(
