@@ -22,6 +22,7 @@ TWO_AGENTS: Final = "two-agents-of-one-name"
 GAVE_WAY: Final = "agent-gave-way"
 MOLD_CHANGED: Final = "shot-changed-mold"
 SECOND_END: Final = "second-end"
+POURED_AGAIN: Final = "poured-again"
 PRESS_CLOCK: Final = "press-clock-wrong"
 PRESS_CLOCK_RIGHT: Final = "press-clock-right-again"
 IMPOSSIBLE_READINGS: Final = "impossible-readings"
@@ -51,6 +52,7 @@ ALERT_CODES: Final = {
     GAVE_WAY: "a second agent with this site and agent_id has ended",
     MOLD_CHANGED: "a shot was started on one mold and poured into another: the pour decides",
     SECOND_END: "a shot was ended twice: the first end counts",
+    POURED_AGAIN: "the next shot of a mold began seconds after a pour: perhaps both are one",
     PRESS_CLOCK: "the clock of a press is wrong: times of opening are counted from arrival",
     PRESS_CLOCK_RIGHT: "the clock of a press is right again",
     IMPOSSIBLE_READINGS: "a sensor reports what cannot be: its readings are left out",

@@ -15,7 +15,7 @@ from typing import Any, Literal, NoReturn, TypeVar, overload
 import msgpack
 from pydantic import TypeAdapter, ValidationError
 
-from broker.errors import PayloadError, RefusalCode
+from broker.errors import PayloadError, RefusalCode, printable
 from broker.faults import fault
 from broker.ids import Identifier
 from broker.json_values import ENTRIES_LIMIT, check_value
@@ -136,7 +136,7 @@ def _parse_json(payload: bytes) -> object:
     try:
         text = payload.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _named(payload, RefusalCode.NOT_UTF8, f"byte {error.start} is not UTF-8") from None
+        raise _named(payload, RefusalCode.NOT_UTF8, _not_utf8(payload, error)) from None
     try:
         return _JSON.decode(text.removeprefix("\ufeff"))
     except json.JSONDecodeError as error:
@@ -147,12 +147,28 @@ def _parse_json(payload: bytes) -> object:
         raise PayloadError(RefusalCode.TOO_DEEP, "nested far too deep") from None
 
 
+def _not_utf8(payload: bytes, error: UnicodeDecodeError) -> str:
+    return f"byte {error.start} is not UTF-8 (0x{payload[error.start]:02x}): send UTF-8"
+
+
 def _not_json(error: json.JSONDecodeError) -> str:
+    text = error.doc.lstrip()
+    if text and text[0] not in '{["':
+        at = len(error.doc) - len(text)
+        begins = printable(repr(text[:12]), 40)
+        return f"{begins} stands at character {at}, where a JSON object begins with {{"
+    if (
+        error.pos < len(error.doc)
+        and error.doc[error.pos] < " "
+        and error.doc[error.pos] not in "\t\r\n"
+    ):
+        return f"U+{ord(error.doc[error.pos]):04X} at character {error.pos}: send JSON without it"
     if error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated"):
         return "the text ends too early: it was cut, or a bracket is missing"
     if error.msg.startswith("Extra data"):
         return f"something follows the object at character {error.pos}: send one a message"
-    return f"{error.msg.removesuffix(' at')} at character {error.pos}"
+    found = printable(repr(error.doc[error.pos]), 20)
+    return f"{error.msg.removesuffix(' at')} at character {error.pos}, where {found} stands"
 
 
 def _named(payload: bytes, code: RefusalCode, words: str) -> PayloadError:
@@ -221,7 +237,10 @@ def _parse_msgpack(payload: bytes) -> object:
     except msgpack.StackError:
         raise PayloadError(RefusalCode.TOO_DEEP, "nested far too deep") from None
     except msgpack.ExtraData:
-        raise _named(payload, RefusalCode.NOT_MSGPACK, "bytes behind the end") from None
+        words = "bytes behind the end"
+        if payload.lstrip()[:1] == b"{":
+            words = "JSON under the content type of MessagePack: send application/json with it"
+        raise _named(payload, RefusalCode.NOT_MSGPACK, words) from None
     except (ValueError, msgpack.UnpackException) as error:
         if "exceeds max_" in str(error):
             raise PayloadError(RefusalCode.TOO_MANY_ENTRIES, str(error)) from None

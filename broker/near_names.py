@@ -27,6 +27,8 @@ _SPELLINGS = [
     ("pressure", "p"),
     ("humidity", "rh"),
     ("ambience", "ambient"),
+    ("kgm3", "kg_per_m3"),
+    ("kg_m3", "kg_per_m3"),
 ]
 """What a sender writes and what the names of this contract have."""
 
@@ -54,7 +56,17 @@ _SYNONYMS = {
 }
 """Other words for fields of messages."""
 
-_OLDER = {"T_mold_init_C": "T_mold_C", "T_polyol_in_C": "T_polyol_C", "T_iso_in_C": "T_iso_C"}
+_OLDER = {
+    "T_mold_init_C": "T_mold_C",
+    "T_polyol_in_C": "T_polyol_C",
+    "T_iso_in_C": "T_iso_C",
+    "RH_pct": "RH_ambient_pct",
+    "humidity_pct": "RH_ambient_pct",
+}
+_FIRST = re.compile(r"([A-Za-z_]+?)_?0*1(_[A-Za-z]+)")
+"""The first of several sensors, numbered before the unit: T_mold1_C, T_mold_01_C."""
+ABBREVIATION = 3
+"""Letters that an abbreviated word has at least: T_amb_C."""
 
 SLIP_LENGTH = 5
 """Letters that a name has, without its unit, before one slip of the pen is looked for."""
@@ -75,6 +87,9 @@ def meant_sensor(name: str) -> str | None:
     base = base_name(name)
     if base in WELL_KNOWN_SENSORS or conversion(name) is not None:
         return None
+    first = _FIRST.fullmatch(base)
+    if first and first[1] + first[2] in WELL_KNOWN_SENSORS:
+        return first[1] + first[2]
     found = _OLDER.get(base) or _meant(base, frozenset(WELL_KNOWN_SENSORS))
     return None if found is None else found + name[len(base) :]
 
@@ -89,7 +104,7 @@ def meant_in(names: Iterable[str], known: Iterable[str]) -> Mapping[str, str]:
 def _meant(name: str, known: frozenset[str]) -> str | None:
     if len(name) > 64:
         return None
-    for alike in (_spelled_alike, _of_another_unit, _with_a_slip):
+    for alike in (_spelled_alike, _in_another_order, _of_another_unit, _with_a_slip, _abbreviated):
         found = [one for one in sorted(known) if alike(_words(name), _words(one))]
         if found:
             return found[0] if len(found) == 1 else None
@@ -107,6 +122,19 @@ def _words(name: str) -> tuple[str, ...]:
 
 def _spelled_alike(name: tuple[str, ...], known: tuple[str, ...]) -> bool:
     return "".join(name) == "".join(known)
+
+
+def _in_another_order(name: tuple[str, ...], known: tuple[str, ...]) -> bool:
+    """cavity_pressure_bar, mold_temp_C."""
+    return sorted(name) == sorted(known)
+
+
+def _abbreviated(name: tuple[str, ...], known: tuple[str, ...]) -> bool:
+    """Some words are the beginning of those of the known name: T_amb_C, p_cav_bar."""
+    return len(name) == len(known) and all(
+        one == other or (len(one) >= ABBREVIATION and one.isalpha() and other.startswith(one))
+        for one, other in zip(name, known, strict=True)
+    )
 
 
 def _of_another_unit(name: tuple[str, ...], known: tuple[str, ...]) -> bool:

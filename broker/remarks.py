@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from broker.data_quality import CONTRADICTS, NAME_NOT_KNOWN, RECIPE_GAP
-from broker.messages import Message, Order, QualityRecord, Recipe, ShotEvent, TelemetryFrame
+from broker.messages import (
+    Message,
+    Order,
+    PressEvent,
+    QualityRecord,
+    Recipe,
+    ShotEvent,
+    TelemetryFrame,
+)
 from broker.messages.recipe import RECIPE_NAMES
 from broker.near_names import meant_in, meant_sensor
 from broker.sensors import WELL_KNOWN_SENSORS
@@ -28,7 +36,15 @@ RESULTS = (
 )
 """Fields of a quality record that are results."""
 
+_RESULT_WORDS = frozenset("rho density hardness shore defect defects".split())
+"""Words of names that a result of a laboratory has, whatever else is in them."""
+
 _WELL_KNOWN = frozenset(WELL_KNOWN_SENSORS)
+
+_USED = frozenset(
+    "T_polyol_C T_iso_C T_mold_C T_ambient_C RH_ambient_pct T_core_C p_cavity_bar".split()
+)
+"""Sensors that shots are predicted and judged by."""
 
 REMARKS_LIMIT = 32
 """Remarks on one message; what is wrong with more channels is one fault."""
@@ -51,8 +67,11 @@ def remarks(message: Message) -> list[Remark]:
         return _of_frame(message)
     found = [*_near(message)]
     if isinstance(message, QualityRecord):
-        found = found or [*_without_a_result(message)]
+        found += _no_results(message, bool(found))
         found += _left_out(message)
+    if isinstance(message, PressEvent) and message.sensor is not None:
+        for name, known in _near_sensors((message.sensor,)):
+            found.append(_not_known("sensor", name, known))
     if isinstance(message, ShotEvent | Order):
         found += _left_out(message, "recipe.")
         if message.recipe is not None:
@@ -65,9 +84,21 @@ def _of_frame(frame: TelemetryFrame) -> list[Remark]:
     if not _WELL_KNOWN.issuperset(frame.sensors):
         for name, known in _near_sensors(tuple(frame.sensors)):
             found.append(_not_known(f"sensors.{name}", name, known))
+    if not _USED.isdisjoint(frame.metrics):
+        found += _misplaced(frame, "metrics.", frame.metrics)
+    if not _USED.isdisjoint(frame.status):
+        found += _misplaced(frame, "status.", frame.status)
     if frame.model_extra:
         found += _near(frame)
+        found += _misplaced(frame, "", frame.model_extra)
     return found[:REMARKS_LIMIT]
+
+
+def _misplaced(frame: TelemetryFrame, where: str, names: Iterable[str]) -> Iterator[Remark]:
+    """Readings that are not among the sensors; a set point beside its reading is none."""
+    for name in _USED.intersection(names).difference(frame.sensors, frame.left_out):
+        words = f"{where}{name}: is kept and not used there; a reading belongs into sensors"
+        yield Remark(NAME_NOT_KNOWN, where + name, words)
 
 
 def _left_out(
@@ -103,13 +134,25 @@ def _of_recipe(recipe: Recipe, left_out: Container[str]) -> Iterator[Remark]:
             yield Remark(RECIPE_GAP, f"recipe.{name}", words)
 
 
-def _without_a_result(record: QualityRecord) -> Iterator[Remark]:
-    """A record of other fields alone is a laboratory's result that nobody would see."""
-    said = record.model_fields_set & set(RESULTS)
-    if record.model_extra and not said:
-        names = ", ".join(sorted(record.model_extra)[:5])[:200]
+def _no_results(record: QualityRecord, told: bool) -> Iterator[Remark]:
+    """Fields that are nobody's: results that nobody would see.
+
+    Args:
+        record: of the laboratory.
+        told: a nearly known name in it was told.
+    """
+    extras = record.model_extra or {}
+    if told or record.model_fields_set & set(RESULTS):  # it has results; these may be some, too
+        near = meant_in(extras, QualityRecord.model_fields)
+        extras = {n: v for n, v in extras.items() if _says_a_result(n) and n not in near}
+    if extras:
+        names = ", ".join(sorted(extras)[:5])[:200]
         words = f"{names}: not known and not used; results are {', '.join(RESULTS)}"
         yield Remark(NAME_NOT_KNOWN, "results", words)
+
+
+def _says_a_result(name: str) -> bool:
+    return not _RESULT_WORDS.isdisjoint(name.lower().split("_"))
 
 
 def _near(message: Message) -> Iterator[Remark]:

@@ -23,6 +23,8 @@ _KINDS = (
 
 
 _NO_FILE = "no such file"
+_NO_TEXT = "is not text in UTF-8"
+_SAVE = "save it as text in UTF-8"
 _WHERE = "correct the path; a relative one starts at the working directory"
 
 
@@ -32,7 +34,7 @@ class FileRefused(InputError):
     usual_hint = "name a regular file that this user may read"
 
     def __init__(self, path: Path, problem: str) -> None:
-        hint = _WHERE if problem == _NO_FILE else None
+        hint = _WHERE if problem == _NO_FILE else _SAVE if problem.endswith(_NO_TEXT) else None
         super().__init__(f"{path}: {problem}", hint=hint)
         self.problem = problem
 
@@ -73,7 +75,7 @@ def read_text(path: Path, bytes_max: int) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise FileRefused(path, f"line {line}: is not text in UTF-8") from None
+        raise FileRefused(path, f"line {line}: {_NO_TEXT}") from None
 
 
 def check_regular(path: Path, bytes_max: int) -> None:

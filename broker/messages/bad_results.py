@@ -27,6 +27,11 @@ BOUNDS = {
 """Numbers of a record, and what the contract allows."""
 DEFECT_MAX = 256
 """Characters of a defect's name."""
+NO_DEFECT = frozenset(
+    ",-,0,none,no,nein,kein,keine,ok,okay,i.o.,io,good,gut,pass,passed,no defect,no defects,nil,"
+    "n/a,na,null,false".split(",")
+)
+"""What people write in a list of defects where there is none, in small letters."""
 _TEXTS = {"note": (0, 2000), "operator": (1, DEFECT_MAX), "source": (1, DEFECT_MAX)}
 """Texts of a record, and how many characters they have."""
 
@@ -83,10 +88,15 @@ def _defects(value: object) -> tuple[object, dict[str, str] | None]:
         return [], {"reason": NOT_A_NUMBER, "words": words}
     if len(value) > NAMES_LIMIT:
         return value, None  # the check refuses it
-    faults = [_no_text(one, 1, DEFECT_MAX) or (one is None and _NULL) for one in value]
+    faults = [_no_defect(one) for one in value]
     good = [one for one, fault in zip(value, faults, strict=True) if not fault]
-    first = next((fault for fault in faults if fault), None)
-    return good, first or None
+    return good, next((fault for fault in faults if fault), None)
 
 
-_NULL = {"reason": NOT_A_NUMBER, "words": "null is no name of a defect"}
+def _no_defect(value: object) -> dict[str, str] | None:
+    if value is None:
+        return {"reason": NOT_A_NUMBER, "words": "null is no name of a defect"}
+    if isinstance(value, str) and value.strip().casefold() in NO_DEFECT - {""}:
+        words = f"{shown(value)} is no defect: where none was found, send []"
+        return {"reason": NOT_A_NUMBER, "words": words}
+    return _no_text(value, 1, DEFECT_MAX)

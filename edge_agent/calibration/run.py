@@ -142,7 +142,7 @@ def measured(
     scenario = load_scenario(scenario_file, systems, system_id)
     observations = []
     if folder is not None:
-        observations += measurements.from_folder(folder, weights, _note)
+        observations += measurements.from_folder(folder, weights, _note, scenario)
     observations += [measurements.from_file(path, weights, _note) for path in series]
     if not observations:
         raise InputError("nothing measured: give --measured FOLDER or --series FILE.csv")

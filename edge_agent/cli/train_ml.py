@@ -85,6 +85,10 @@ def command(
     click.echo(f"use it: pur-mold-twin models promote {model} {version} --models {out}")
 
 
+Shot = tuple[Any, ...]
+"""Site, press, mold, id and time of the pour."""
+
+
 def _train(
     features: tuple[Path, ...],
     config_file: Path | None,
@@ -108,8 +112,10 @@ def _train(
     config = _config(config_file)
     name = check_name(name or config.known_at)
     progress("reading the feature sets")
-    columns = _together({path: _read(path) for path in features})
+    columns = _each_once(_together({path: _read(path) for path in features}))
     others = {path.stem: _read(path) for path in unseen}
+    for path, table in zip(unseen, others.values(), strict=False):
+        _tell_learned(path, table, columns)
     trained = train(columns, config, _git_hash(), progress, in_parallel)
     model = Model(trained.content)
     evaluations = {stem: evaluate(model, table) for stem, table in others.items()}
@@ -195,6 +201,48 @@ def _together(sets: Mapping[Path, Columns]) -> Columns:
             words = f"{first} and {path} differ in column {min(different)}: build them anew"
             raise InputError(words)
     return {name: np.concatenate([table[name] for table in sets.values()]) for name in columns}
+
+
+def _each_once(columns: Columns) -> Columns:
+    """The shots, each once; what stands there again is named.
+
+    Raises:
+        InputError: a shot is there again with other content.
+    """
+    from edge_agent.learning.tables import without_repeats
+    from twin_core.errors import InputError
+
+    columns, count = without_repeats(columns)
+    if count:
+        click.echo(
+            f"{count} rows of the feature sets stand there again; each counts once", err=True
+        )
+    shots = set[Shot]()
+    for shot in _shots(columns):
+        if shot in shots:
+            words = (
+                f"shot {shot[3]} of press {shot[1]}, poured at {shot[4]} UTC, is there twice with"
+            )
+            raise InputError(
+                f"{words} different content: give feature sets that do not overlap, or build "
+                "one anew"
+            )
+        shots.add(shot)
+    return columns
+
+
+def _tell_learned(path: Path, table: Columns, learned: Columns) -> None:
+    """Name shots that are to be unseen and are learned from."""
+    both = len(set(_shots(table)) & set(_shots(learned)))
+    if both:
+        click.echo(
+            f"{path}: {both} shots are in the feature sets, too: they are not unseen", err=True
+        )
+
+
+def _shots(columns: Columns) -> list[Shot]:
+    names = ("site", "press", "mold_id", "shot_id", "poured_at")
+    return list(zip(*(columns[name].tolist() for name in names), strict=True))
 
 
 def _git_hash() -> str:

@@ -10,7 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from edge_agent.errors import TableError
-from edge_agent.learning.tables import Columns, leave_out_impossible, read_table
+from edge_agent.learning.tables import (
+    Columns,
+    leave_out_impossible,
+    read_table,
+    without_repeats,
+)
 from twin_core.arrays import Array
 from twin_core.learning.drift import FEWEST_ROWS, FEWEST_VALUES, residual_parts
 from twin_core.log_files.shot_table import LeftOut
@@ -67,16 +72,20 @@ def read_windows(baseline: Path, current: Path, patterns: tuple[str, ...] = ()) 
         MissingExtra: pyarrow is not installed.
     """
     left_out: list[tuple[Path, LeftOut]] = []
+    repeats: list[str] = []
 
     def read(path: Path) -> Columns:
         def told(cells: LeftOut) -> None:
             left_out.append((path, cells))
 
-        return leave_out_impossible(read_table(path, told), told)
+        table, count = without_repeats(leave_out_impossible(read_table(path, told), told))
+        if count:
+            repeats.append(f"{path.name}: {count} rows stand there again; each counts once")
+        return table
 
     before, now = read(baseline), read(current)
     found = windows(before, now, (str(baseline), str(current)), patterns)
-    notes = [cells.words(path.name) for path, cells in left_out]
+    notes = [*repeats, *(cells.words(path.name) for path, cells in left_out)]
     lost = [
         f"{cells.column} ({path.name}: {cells.examples[0]})"
         for path, cells in left_out
@@ -178,9 +187,14 @@ def _common(
 
 
 def _order_notes(before: Columns, now: Columns) -> list[str]:
-    if all(TIME in table and table[TIME].dtype.kind == "M" for table in (before, now)):
-        return []
-    return [f"no {TIME}: the rows are taken to be in order of time, as they stand"]
+    times = [table.get(TIME) for table in (before, now)]
+    if any(found is None or found.dtype.kind != "M" or np.isnat(found).all() for found in times):
+        return [f"no {TIME}: the rows are taken to be in order of time, as they stand"]
+    return [
+        f"{without} shots of the {label} table have no {TIME}: they are taken to be the newest"
+        for label, found in zip(("baseline", "current"), times, strict=True)
+        if found is not None and (without := int(np.isnat(found).sum()))
+    ]
 
 
 def _overlap_notes(before: Columns, now: Columns) -> list[str]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -44,7 +45,7 @@ from broker.timestamps import format_timestamp
 from edge_agent.config.database_address import without_password
 from edge_agent.config.settings import HistorySettings
 from edge_agent.errors import StoreError, disk_hint
-from edge_agent.history import schema
+from edge_agent.history import schema, time_texts
 from edge_agent.history.engine import make_engine
 from edge_agent.history.older_telemetry import VIEW
 from twin_core.plain_files import FileRefused, check_regular
@@ -120,17 +121,21 @@ class HistoryReader:
 
     def __init__(self, engine: Engine | AsyncEngine, words: str) -> None:
         self._engine, self.words = engine, words
-        self._tables = TABLES if isinstance(engine, AsyncEngine) else TABLES_OF_FILE
+        self._is_file = not isinstance(engine, AsyncEngine)
+        self._tables = TABLES_OF_FILE if self._is_file else TABLES
 
     async def shot(self, shot_id: str) -> dict[str, list[dict[str, Any]]]:
         """All that is stored of a shot: rows by table."""
         which = RowFilter(shot_id=shot_id)
         names = ("shot", "prediction", "quality", "event", "telemetry")
-        return {name: await self._rows(self._of(name, which)) for name in names}
+        return {
+            name: list(self._in_order(await self._rows(self._of(name, which)), name))
+            for name in names
+        }
 
     async def shots(self, mold_id: str | None, since: datetime, limit: int) -> list[dict[str, Any]]:
         """Shots poured since then, newest first, with their latest prediction."""
-        return await self._rows(_shots(mold_id, since, limit))
+        return await self._rows(_shots(mold_id, since, limit, self._is_file))
 
     async def each(
         self, table: str, which: RowFilter, take: Callable[[list[dict[str, Any]]], None]
@@ -139,8 +144,10 @@ class HistoryReader:
 
         def run(connection: Connection) -> None:
             result = connection.execution_options(yield_per=CHUNK).execute(self._of(table, which))
-            for chunk in result.mappings().partitions():
-                take([dict(row) for row in chunk])
+            found = (dict(row) for chunk in result.mappings().partitions() for row in chunk)
+            rows = self._in_order(found, table)
+            while chunk := list(islice(rows, CHUNK)):
+                take(chunk)
 
         await self._run(run)
 
@@ -154,7 +161,7 @@ class HistoryReader:
             if connection.dialect.name == "postgresql":
                 pairs = func.jsonb_each(values).table_valued("key").lateral()
             source = telemetry.join(pairs, true())
-            conditions = _conditions("telemetry", telemetry, which)
+            conditions = _conditions("telemetry", telemetry, which, self._is_file)
             found = select(pairs.c.key).select_from(source).where(*conditions)
             return sorted(str(row[0]) for row in connection.execute(found.distinct()))
 
@@ -177,7 +184,11 @@ class HistoryReader:
     def _of(self, name: str, which: RowFilter) -> Select[Any]:
         table = self._tables[name]
         order = [table.c[column] for column in ORDERS[name]]
-        return select(table).where(*_conditions(name, table, which)).order_by(*order)
+        conditions = _conditions(name, table, which, self._is_file)
+        return select(table).where(*conditions).order_by(*order)
+
+    def _in_order(self, rows: Iterable[dict[str, Any]], table: str) -> Iterator[dict[str, Any]]:
+        return time_texts.in_order(rows, ORDERS[table]) if self._is_file else iter(rows)
 
     async def _rows(self, statement: Select[Any]) -> list[dict[str, Any]]:
         def run(connection: Connection) -> list[dict[str, Any]]:
@@ -251,12 +262,13 @@ def open_timescale(url: str) -> HistoryReader:
     return HistoryReader(make_engine(url), without_password(url))
 
 
-def _conditions(name: str, table: Table, which: RowFilter) -> list[Any]:
-    conditions = []
+def _conditions(name: str, table: Table, which: RowFilter, is_file: bool) -> list[Any]:
+    conditions: list[Any] = []
+    time = table.c[ORDERS[name][0]]
     if which.since is not None:
-        conditions.append(table.c[ORDERS[name][0]] >= which.since)
+        conditions.append(time_texts.since(time, which.since) if is_file else time >= which.since)
     if which.until is not None:
-        conditions.append(table.c[ORDERS[name][0]] < which.until)
+        conditions.append(time_texts.before(time, which.until) if is_file else time < which.until)
     for column in ("mold_id", "shot_id"):
         value = getattr(which, column)
         if value is not None and column in table.c:
@@ -264,8 +276,9 @@ def _conditions(name: str, table: Table, which: RowFilter) -> list[Any]:
     return conditions
 
 
-def _shots(mold_id: str | None, since: datetime, limit: int) -> Select[Any]:
+def _shots(mold_id: str | None, since: datetime, limit: int, is_file: bool) -> Select[Any]:
     shot, prediction = TABLES["shot"], TABLES["prediction"]
+    poured_at = shot.c.poured_at
     other = prediction.alias()
     same = (
         prediction.c.site == shot.c.site,
@@ -287,7 +300,7 @@ def _shots(mold_id: str | None, since: datetime, limit: int) -> Select[Any]:
     return (
         select(*shot.c, *shown)
         .select_from(shot.outerjoin(prediction, and_(*same, prediction.c.revision == newest)))
-        .where(*_conditions("shot", shot, RowFilter(since, mold_id)))
-        .order_by(shot.c.poured_at.desc())
+        .where(*_conditions("shot", shot, RowFilter(since, mold_id), is_file))
+        .order_by((time_texts.plain(poured_at) if is_file else poured_at).desc())
         .limit(limit)
     )

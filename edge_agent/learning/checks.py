@@ -17,6 +17,7 @@ import numpy as np
 
 from edge_agent.logged_shots.logged_shot import LabRecord, LoggedShot
 from twin_core.arrays import Array
+from twin_core.hot_probe import still_hot
 from twin_core.learning.features import Row
 from twin_core.mold import Mold
 from twin_core.plausible_ranges import RANGES, possible, possible_readings
@@ -52,6 +53,7 @@ RULES = {
     "series_missing": Rule("missing", "fewer than 3 readings of the sensor while the shot cured"),
     "reading_missing": Rule("missing", "readings of a file without a number: an empty cell, NaN"),
     "record_missing": Rule("missing", "no quality record"),
+    "mold_missing": Rule("missing", "a log bundle without mold_id: an open cup stood in"),
     "time_missing": Rule("missing", "no time of the pour: earlier shots are unknown"),
     "lab_time_missing": Rule("missing", "a quality record without a time: it is a result of its "
                              "shot, and teaches later shots nothing"),
@@ -63,6 +65,8 @@ RULES = {
     "value_impossible": Rule("impossible", "outside the range of the column: it is missing there"),
     "reading_impossible": Rule("impossible", "readings outside the range of the sensor: left out "
                                "of every column"),
+    "probe_still_hot": Rule("impossible", "readings of the core while its probe still held the "
+                            "heat of the part before: left out of every column"),
     "core_never_heated": Rule("contradictory", f"the peak of the core is {FALL_K:g} K or more "
                               "below the components: the sensor sits elsewhere"),
     "opened_before_gel": Rule("contradictory", "the mold was opened before the simulated gel"),
@@ -190,6 +194,10 @@ class Inspector:
             words = f"{len(worst)} of {len(found)}, as {worst[0]:g}"
             self.findings.add("reading_impossible", shot.key.shot_id, sensor, words)
         found = found[good]
+        if sensor == "T_core_C" and (hot := still_hot(found[:, 0], found[:, 1])).any():
+            words = f"{hot.sum()} of {len(found)}, from {found[0, 1]:g} °C on"
+            self.findings.add("probe_still_hot", shot.key.shot_id, sensor, words)
+            found = found[~hot]
         wanted = sensor != "p_cavity_bar" or not open_cup
         if len(found) < 3 and wanted:
             self.findings.add("series_missing", shot.key.shot_id, sensor)

@@ -56,7 +56,8 @@ def from_files(
             wanted = name in COLUMNS and name.startswith(heads)
             if not wanted and name not in IDS and not name.startswith("delta_"):
                 findings.add("column_unknown", path.name, name)
-                _tell_near(path, name, table, findings)
+                _tell_near(path, name, heads, table, findings)
+    _check_sides(measured, known, simulated, physics)
     at = _joined(measured, known, simulated, physics)
     look = Inspector(findings)
     for number in range(len(known["shot_id"])):
@@ -115,11 +116,37 @@ def _read(path: Path, findings: Findings) -> Columns:
     return table
 
 
-def _tell_near(path: Path, name: str, table: Columns, findings: Findings) -> None:
+def _check_sides(measured: Path, known: Columns, simulated: Path, physics: Columns) -> None:
+    """Refuse files that were exchanged: each has columns of the other alone.
+
+    Raises:
+        InputError: names both.
+    """
+
+    heads = [
+        any(name.startswith(own) for name in table)
+        for table, own in (
+            (known, SIMULATED),
+            (physics, MEASURED),
+            (known, MEASURED),
+            (physics, SIMULATED),
+        )
+    ]
+    if heads == [True, True, False, False]:
+        raise InputError(
+            f"{measured} has sim_ columns alone, and {simulated} none: are they exchanged? What "
+            "was measured follows -m"
+        )
+
+
+def _tell_near(
+    path: Path, name: str, heads: tuple[str, ...], table: Columns, findings: Findings
+) -> None:
     """Tell of a column that is not used and has almost the name of one that is not there."""
     absent = [other for other in (*IDS, *COLUMNS) if other not in table]
     bare = re.split(r"[\[(]", name)[0].strip()
-    known = bare if bare in absent else meant(bare, absent)
+    headless = [head + bare for head in heads if head + bare in absent]
+    known = bare if bare in absent else next(iter(headless), None) or meant(bare, absent)
     if known is not None:
         findings.cells.append(f"{path.name}: column {name} is not used: {meant_words(name, known)}")
         findings.misnamed += 1

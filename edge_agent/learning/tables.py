@@ -121,6 +121,39 @@ def leave_out_impossible(columns: Columns, told: Told) -> Columns:
     return found
 
 
+def without_repeats(columns: Columns) -> tuple[Columns, int]:
+    """The table without rows that equal one above in every column, and how many those are."""
+    if not columns:
+        return columns, 0
+    marks = np.zeros(len(next(iter(columns.values()))), dtype=np.uint64)
+    for values in columns.values():
+        marks = marks * _PRIME + _codes(values)
+    _, first, place = np.unique(marks, return_index=True, return_inverse=True)
+    above = first[place]
+    again = above < np.arange(len(marks))
+    for values in columns.values():
+        codes = _codes(values)
+        again &= codes == codes[above]
+    count = int(again.sum())
+    return (
+        ({name: values[~again] for name, values in columns.items()}, count)
+        if count
+        else (columns, 0)
+    )
+
+
+_PRIME = np.uint64(0x9E3779B97F4A7C15)
+
+
+def _codes(values: NDArray[Any]) -> NDArray[np.uint64]:
+    """Equal whole numbers for equal values; missing ones are equal."""
+    if values.dtype.kind == "f":
+        return np.where(np.isnan(values), np.nan, values + 0.0).view(np.uint64)
+    if values.dtype.kind == "M":
+        return values.view(np.uint64)
+    return np.unique(values, return_inverse=True)[1].astype(np.uint64)
+
+
 def _row_words(columns: Columns, row: int) -> str:
     shot = f" (shot {columns['shot_id'][row]})" if "shot_id" in columns else ""
     return f"row {row + 1}{shot}"

@@ -12,6 +12,7 @@ from os.path import lexists
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
 from broker.ids import Identifier
@@ -30,6 +31,7 @@ from edge_agent.logged_shots.bundle_names import (
 from edge_agent.shots.timed_messages import TimedMessage
 from twin_core.checked_yaml import parse, read_yaml
 from twin_core.errors import InputError
+from twin_core.hot_probe import still_hot
 from twin_core.log_files.series import DAY_S, MANY, Range, read_series
 from twin_core.plausible_ranges import SERIES
 
@@ -44,6 +46,8 @@ INPUT_SENSORS = ("T_polyol_C", "T_iso_C", "T_mold_C", "T_ambient_C", "RH_ambient
 SHOT_S = 4 * 3600.0
 """The longest log of a shot of which nobody says when its mold was opened; the agent waits so long,
 too."""
+LOG_GOES_ON = 3.0
+"""A log that goes on after the opening is told from here on, in units of the time to demolding."""
 LOG_PER_CURE = 100.0
 """The longest log, in units of the time to demolding: a thousand times as long is milliseconds."""
 _RANGES: dict[str, Range] = {
@@ -105,13 +109,17 @@ class Bundle:
         return max(self.readings(sensor), key=lambda reading: reading[1], default=None)
 
     def readings(self, sensor: str) -> list[tuple[float, float]]:
-        """Times [s] and values of a sensor, from the pour until the mold was opened."""
-        end = math.inf if self.t_demold_actual_s is None else self.t_demold_actual_s
-        return [
-            (t, row[sensor])
-            for t, row in sorted(self.series.items())
-            if sensor in row and 0.0 <= t <= end
-        ]
+        """Times [s] and values of a sensor, from the pour until the mold was opened.
+
+        Without those of a core whose probe still held the heat of the part before.
+        """
+        found = _cured(self.series, sensor, self.t_demold_actual_s)
+        return found[_hot_count(found) :] if sensor == "T_core_C" else found
+
+    def beside_count(self, sensor: str) -> int:
+        """Count of the readings of a sensor before the pour or after the mold was opened."""
+        logged = sum(sensor in row for row in self.series.values())
+        return logged - len(_cured(self.series, sensor, self.t_demold_actual_s))
 
     def compared_with(self, prediction: Prediction) -> str:
         """The peaks that were measured beside those of the agent's prediction, a line each."""
@@ -203,6 +211,9 @@ def load_bundle(path: Path) -> Bundle:
     if wrong:
         raise InputError("\n".join(wrong))
     meta = parse(Meta, content, str(meta_file))
+    if "mold_id" not in meta.model_fields_set:
+        words = f"{meta_file}: no mold_id: {meta.mold_id}, an open cup, stands in"
+        notes.append(Note("mold_missing", "mold_id", words))
     notes += check_names(meta_file, meta.process, Extras.model_fields, wrong, Recipe)
     check_agree(process_file, process, f"process of {meta_file.name}", meta.process)
     process |= meta.process
@@ -219,6 +230,7 @@ def load_bundle(path: Path) -> Bundle:
     for name, columns in SENSOR_FILES.items():
         if lexists(path / name):  # a link to nothing is no file that is not there
             notes += _read_series(path / name, columns, extras.t_demold_actual_s, series)
+    notes += _probe(path, _cured(series, "T_core_C", extras.t_demold_actual_s))
     poured = parse(Recipe, recipe, str(process_file))
     check_masses(process_file, poured)
     return Bundle(
@@ -230,6 +242,32 @@ def load_bundle(path: Path) -> Bundle:
         quality=quality,
         notes=tuple(notes),
     )
+
+
+def _cured(
+    series: dict[float, dict[str, float]], sensor: str, t_demold_s: float | None
+) -> list[tuple[float, float]]:
+    end = math.inf if t_demold_s is None else t_demold_s
+    return [
+        (t, row[sensor]) for t, row in sorted(series.items()) if sensor in row and 0.0 <= t <= end
+    ]
+
+
+def _hot_count(core: list[tuple[float, float]]) -> int:
+    times, values = np.array(core).reshape(-1, 2).T
+    return int(still_hot(times, values).sum())
+
+
+def _probe(path: Path, core: list[tuple[float, float]]) -> list[Note]:
+    """Tell of readings of a probe that still held the heat of the part before."""
+    count = _hot_count(core)
+    if not count:
+        return []
+    words = (
+        f"{path}: T_core_C: {core[0][1]:g} °C at the pour: the probe still held the heat of the "
+        f"part before: {count} of {len(core)} readings"
+    )
+    return [Note("probe_still_hot", "T_core_C", words)]
 
 
 def _quality(path: Path, meta: Meta, notes: list[Note], wrong: list[str]) -> dict[str, Any] | None:
@@ -264,6 +302,12 @@ def _read_series(
     ]
     if t_demold_s is not None and len(found.time_s) >= MANY:
         share = found.time_s[-1] / t_demold_s
+        after = int((found.time_s > t_demold_s).sum())
+        if share > LOG_GOES_ON and 2 * after > len(found.time_s):
+            words = f"{path}: column time_s: ends at {found.time_s[-1]:g}, {share:.2g} times "
+            words += f"t_demold_actual_s: {after} of {len(found.time_s)} readings are after the "
+            words += "opening and not of the shot: tenths of a second?"
+            notes.append(Note("reading_missing", "time_s", words))
         if share < 0.02:  # minutes for seconds are a sixtieth
             words = f"{path}: column time_s: ends at {found.time_s[-1]:g}, {share:.2g} of "
             words += "t_demold_actual_s: minutes? Seconds belong there"

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from broker.messages import QualityRecord, Recipe
+from broker.messages.bad_results import NO_DEFECT
 from broker.messages.inbound import QUALITY_NAMES
 from broker.messages.recipe import MASSES, RECIPE_NAMES
 from twin_core.errors import InputError
@@ -37,11 +38,6 @@ NOT_DATA = {".md", ".rst", ".pdf", ".png", ".jpg", ".jpeg", ".svg", ".html", ".d
 """Ends of names of files that are for people, or made by the file manager of a computer."""
 ALIKE = 0.7
 """How much two names have in common, of 1, to be taken for one and its misspelling."""
-NO_DEFECT = frozenset(
-    ",-,0,none,no,nein,kein,keine,ok,okay,i.o.,io,good,gut,pass,passed,no defect,no defects,nil,"
-    "n/a,na,null,false".split(",")
-)
-"""What people write in a list of defects where there is none, in small letters."""
 QUALITY_RANGES = {
     "rho_moulded": RANGES["qc_rho_moulded"],
     "rho_free_rise": RANGES["qc_rho_moulded"],
@@ -53,7 +49,14 @@ QUALITY_RANGES = {
 class Note:
     """Something of a bundle that was left out, or is not used."""
 
-    rule: Literal["reading_missing", "reading_impossible", "value_impossible", "name_unknown"]
+    rule: Literal[
+        "reading_missing",
+        "reading_impossible",
+        "probe_still_hot",
+        "value_impossible",
+        "name_unknown",
+        "mold_missing",
+    ]
     column: str
     words: str
     """Where, which value, and why."""

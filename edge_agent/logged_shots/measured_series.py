@@ -9,12 +9,15 @@ from typing import get_args
 
 import numpy as np
 
+from edge_agent.logged_shots.beside_scenario import differences
 from edge_agent.logged_shots.bundle import load_bundle
 from edge_agent.logged_shots.bundle_names import check_files
 from twin_core.calibration.measured import Kind, Observation
 from twin_core.errors import InputError
+from twin_core.hot_probe import still_hot
 from twin_core.log_files.series import LoggedSeries, read_series
 from twin_core.plausible_ranges import RANGES, SERIES
+from twin_core.scenario import Scenario
 
 QUANTITIES: tuple[str, ...] = get_args(Kind)
 BUNDLE_SENSORS: dict[str, Kind] = {"T_core_C": "T_core_C", "p_cavity_bar": "p_total_bar"}
@@ -28,11 +31,14 @@ _RANGES = {
 Told = Callable[[str], None]
 
 
-def from_folder(path: Path, weights: dict[str, float], told: Told) -> list[Observation]:
+def from_folder(
+    path: Path, weights: dict[str, float], told: Told, scenario: Scenario | None = None
+) -> list[Observation]:
     """The series of a logged shot, or of a folder ``measurements/`` of the first generation.
 
     Args:
-        told: called with what was left out, or is not used.
+        told: called with what was left out, is not used, or is not as in the scenario.
+        scenario: what is fitted to them.
 
     Raises:
         InputError: it is neither, or holds no temperature and no pressure.
@@ -48,9 +54,11 @@ def from_folder(path: Path, weights: dict[str, float], told: Told) -> list[Obser
     bundle = load_bundle(path)
     for note in bundle.notes:
         told(note.words)
+    for words in [] if scenario is None else differences(bundle, scenario):
+        told(f"{path}: {words} in the scenario, which is fitted: is it of this shot?")
     for sensor, kind in BUNDLE_SENSORS.items():
         rows = bundle.readings(sensor)
-        beside = sum(sensor in row for row in bundle.series.values()) - len(rows)
+        beside = bundle.beside_count(sensor)
         if beside:
             told(f"{path}: {kind}: {beside} readings before the pour or after the opening left out")
         if len(rows) == 1:
@@ -92,6 +100,15 @@ def _observation(
     for name in series.unused:
         told(f"{path}: column {name or '(without a name)'} is not used")
     there = ~np.isnan(series.columns[kind])
+    if kind == "T_core_C":
+        cures = there & (series.time_s >= 0.0)
+        hot = still_hot(series.time_s[cures], series.columns[kind][cures])
+        there[np.flatnonzero(cures)[hot]] = False
+        if hot.any():
+            told(
+                f"{path}: {kind}: the probe still held the heat of the part before: {hot.sum()} of "
+                f"{len(hot)} readings left out"
+            )
     if there.sum() < 2:
         raise InputError(f"{path}: holds fewer than two readings of {kind}")
     return Observation(

@@ -210,6 +210,18 @@ def second_end(shot: Shot, now: datetime) -> Alert:
     return _alert(shot.address, now, codes.SECOND_END, "warning", words, shot=shot)
 
 
+def poured_again(shot: Shot, now: datetime) -> Alert:
+    """A shot with which the next one of its mold cannot be done."""
+    assert shot.poured_at is not None
+    assert shot.closed_at is not None
+    after_s = (shot.closed_at - shot.poured_at).total_seconds()
+    words = (
+        f"{after_s:.3g} s after its pour the next shot of the mold began, so it counts as ended "
+        "(superseded): where two devices report one pour at times apart, let one of them send it"
+    )
+    return _alert(shot.address, now, codes.POURED_AGAIN, "warning", words, shot=shot)
+
+
 def press_clock(press: PressAddress, device: str, offset: timedelta, now: datetime) -> Alert:
     """A clock of a press that is wrong, or right again.
 
@@ -304,7 +316,7 @@ def readings_without_shot(
     Args:
         press: press that sent them.
         frame: the readings.
-        why: ``nameless``, ``several`` or ``misnamed``.
+        why: ``nameless``, ``several``, ``misnamed`` or ``ended``.
         now: the agent's time.
     """
     named = {"mold_id": frame.mold_id, "shot_id": frame.shot_id}
@@ -313,6 +325,7 @@ def readings_without_shot(
         "nameless": "without mold_id or shot_id, and the press has several molds",
         "several": f"of {names}, which several molds have just now",
         "misnamed": f"of {names}, which is no shot that was reported, while another one cures",
+        "ended": f"of {names}, which has ended, while the next one cures in its mold",
     }[why]
     words = (
         f"device {frame.device_id} sends readings of a part {reason}: they are stored and used for "

@@ -1,7 +1,8 @@
 """Clocks of the devices of presses, judged against arrival: a wrong clock, told from a backlog.
 
 A constant offset over a stretch of messages is a clock; one that shrinks while old messages come in
-is a backlog. No backlog is older than a month: then one message is enough.
+is a backlog. No backlog is older than a month: then one message is enough. Messages that come one
+after the other with one time are of a clock that stands still.
 """
 
 from __future__ import annotations
@@ -34,6 +35,19 @@ class _Heard:
     )
     """Arrivals and offsets, at most one in a tenth of the stretch."""
     offset: timedelta = NO_OFFSET
+    stands_at: datetime | None = None
+    """Time of the newest message, and of those before it that had the same …"""
+    stands_from: datetime | None = None
+    """… when the first one came, and …"""
+    stands_count: int = 0
+    """… how many."""
+
+    def stands(self, ts: datetime, arrival: datetime) -> bool:
+        """Does the clock stand still, over a stretch of messages?"""
+        if ts != self.stands_at or self.stands_from is None:
+            self.stands_at, self.stands_from, self.stands_count = ts, arrival, 0
+        self.stands_count += 1
+        return self.stands_count >= MESSAGES and arrival - self.stands_from >= WRONG
 
 
 class PressClocks:
@@ -68,7 +82,8 @@ class PressClocks:
             if len(devices) > DEVICES_MAX:
                 devices.popitem(last=False)
         offset = ts - arrival
-        judged = self._judged(heard, offset, arrival)
+        stands = heard.stands(ts, arrival)
+        judged = offset if stands else self._judged(heard, offset, arrival)
         if judged is None and not device:
             alike = (d.offset for d in devices.values() if abs(d.offset - offset) <= CONSTANT)
             judged = next(alike, None)

@@ -28,6 +28,8 @@ REPORTED_AFTER = timedelta(seconds=60)
 """Frames may come so long before the event that says of which shot they are."""
 SILENT = timedelta(hours=1)
 """Names that were not heard for so long are new again; loggers may read once in some minutes."""
+ONE_POUR = timedelta(seconds=10)
+"""No mold is filled, opened and emptied so quickly."""
 MISNAMED_MAX = 1_000
 _NUMBERED = "{0} is kept and not used: of several {1} the one that is sent as {1} counts"
 Lenient = TelemetryFrame | QualityRecord | ShotEvent | Order
@@ -76,9 +78,10 @@ class Contradictions:
     ) -> None:
         """Tell of readings of a part that belong to no shot.
 
-        A mold or shot that nobody has reported may be reported in a moment.
+        A mold or shot that nobody has reported may be reported in a moment, and a device may go on
+        with the last shot for a moment.
         """
-        if why == "misnamed" and not self._stays(press, frame):
+        if why in ("misnamed", "ended") and not self._stays(press, frame):
             return
         alert = partial(alerts.readings_without_shot, press, frame, why, now)
         self._limits.tell(("without shot", why, press, frame.device_id), alert, now)
@@ -114,12 +117,21 @@ class Contradictions:
             self._limits.tell(("mold", shot.shot_key), partial(alerts.mold_changed, shot, now), now)
         if sum(event.event in ENDS for event in shot.events) > 1:
             self._limits.tell(("ends", shot.shot_key), partial(alerts.second_end, shot, now), now)
+        self.of_superseded(shot, now)
         for name in _numbered_alone(shot):
             found = Remark(
                 NAME_NOT_KNOWN, f"sensors.{name}", _NUMBERED.format(name, base_name(name))
             )
             alert = partial(alerts.remark, shot.address, shot.shot_id, found, now)
             self._limits.tell(("numbered", shot.address, name), alert, now)
+
+    def of_superseded(self, shot: Shot, now: datetime) -> None:
+        """Tell of a shot whose next one in the mold began before a part can be made."""
+        if shot.poured_at is None or shot.closed_at is None or shot.superseded_by is None:
+            return
+        if timedelta() <= shot.closed_at - shot.poured_at <= ONE_POUR:
+            alert = partial(alerts.poured_again, shot, now)
+            self._limits.tell(("poured again", shot.shot_key), alert, now)
 
 
 def _numbered_alone(shot: Shot) -> list[str]:

@@ -108,6 +108,9 @@ class Intake:
         press, event = taken.press, taken.event
         if taken.shot is not None:
             self._contradictions.of_shot(taken.shot, taken.at)
+            for other in self._assembler.shots.of_mold(press, taken.shot.mold_id):
+                if other.superseded_by == taken.shot.shot_key:
+                    self._contradictions.of_superseded(other, taken.at)
         self._results.event(press, event, taken.shot, taken.at)
         get_logger().info(
             f"shot_{event.event}",

@@ -24,9 +24,10 @@ from edge_agent.shots.shot import Shot
 NAMELESS_MOLDS = 16
 """A press with more molds has to name them in its readings."""
 
-Homeless = Literal["nameless", "several", "misnamed"]
+Homeless = Literal["nameless", "several", "misnamed", "ended"]
 """They name neither mold nor shot and several shots cure; they name a shot id that several molds
-have just now; they name a mold or shot that nobody has reported."""
+have just now; they name a mold or shot that nobody has reported; they name a shot that has ended,
+while another one cures in its mold."""
 
 
 @dataclass
@@ -86,7 +87,7 @@ class ReadingsOfShots:
                 shot_readings.count_beyond_the_log(shot, frame)
                 self._make_stale(shot)
             changed = [shot, *(other for other in changed if other is not shot)]
-        homeless = self._homeless(press, frame) if shot is None else None
+        homeless = self._homeless(press, frame) if shot is None else self._ended(shot, frame)
         return OfFrame(shot, changed, homeless=homeless)
 
     def shot_of(self, press: PressAddress, frame: TelemetryFrame) -> Shot | None:
@@ -183,6 +184,19 @@ class ReadingsOfShots:
             return None if self._shots.of_mold(press, frame.mold_id) else "misnamed"
         of_id = self._shots.of_id(press, frame.shot_id)
         return "several" if any(s.accepts(frame.mold_id) for s in of_id) else "misnamed"
+
+    def _ended(self, shot: Shot, frame: TelemetryFrame) -> Homeless | None:
+        """Whether readings of a part name the shot before the one that cures in the mold."""
+        if shot.closed_at is None or frame.ts <= shot.closed_at:
+            return None
+        if frame.shot_id is None or not shot_readings.is_of_a_part(frame):
+            return None
+        of_id = self._shots.of_id(shot.address, shot.shot_id)
+        if any(other.contains(frame.ts) for other in of_id):
+            return None
+        of_mold = self._shots.of_mold(shot.address, shot.mold_id)
+        cures = any(o is not shot and o.poured_at and o.contains(frame.ts) for o in of_mold)
+        return "ended" if cures else None
 
     def _curing(self, press: PressAddress, frame: TelemetryFrame) -> list[Shot]:
         """Shots that readings of a part may be of, which name neither a mold nor a shot."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge_agent.logged_shots.beside_scenario import differences
 from edge_agent.logged_shots.bundle import INPUT_SENSORS, Bundle
 from edge_agent.report.curve_comparison import CurveComparison, compare_curves
 from twin_core import InputError, SimulationResult
@@ -97,7 +98,7 @@ def measured(bundle: Bundle, result: SimulationResult) -> Measured:
         kind=kind,
         series=tuple(found),
         quality=tuple(numbers),
-        notes=tuple(_notes(bundle, result)),
+        notes=tuple(f"{words} simulated." for words in differences(bundle, result.scenario)),
         data_quality=tuple(_data_quality(bundle, result)),
     )
 
@@ -123,22 +124,3 @@ def _data_quality(bundle: Bundle, result: SimulationResult) -> list[str]:
 def _not_logged(bundle: Bundle) -> list[str]:
     logged = {name for row in bundle.series.values() for name in row}
     return [name for name in SENSORS if name not in logged]
-
-
-def _notes(bundle: Bundle, result: SimulationResult) -> list[str]:
-    scenario, meta = result.scenario, bundle.meta
-    notes = []
-    for field, logged, used in (
-        ("system_id", meta.system_id, scenario.system.system_id),
-        ("mold_id", meta.mold_id, scenario.mold.mold_id),
-    ):
-        if field in meta.model_fields_set and logged != used:
-            notes.append(f"{field}: {logged} in the log, {used} simulated.")
-    for name in type(scenario.process).model_fields:
-        logged_value = getattr(bundle.recipe, name, None)
-        used_value = getattr(scenario.process, name)
-        if logged_value is None or used_value is None:
-            continue
-        if not np.isclose(logged_value, used_value, rtol=1e-6, atol=1e-9):
-            notes.append(f"{name}: {logged_value:g} in the log, {used_value:g} simulated.")
-    return notes

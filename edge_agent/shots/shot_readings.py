@@ -19,14 +19,9 @@ from edge_agent.shots.cure_readings import CureReadings, time_of, us
 from edge_agent.shots.frame_log import CHANNELS, FrameLog, number_of
 from edge_agent.shots.shot import Reading, Shot
 from twin_core.arrays import Array
+from twin_core.hot_probe import HEATS_K, SEEN_S, T_HOT_C
 from twin_core.plausible_ranges import SERIES
 
-T_PROBE_HOT_C = 60.0
-"""No mixture is poured so hot: a probe that reads more at the pour was in the part before."""
-PROBE_US = 5_000_000
-"""After the pour: whether a probe is hot is seen by then, if it is read so often."""
-HEATS_K = 0.5
-"""A hot probe that rises by so much is in the foam."""
 PROBE_HOT = "probe-still-hot"
 _NO_TIME_US = 2**62
 _OF_A_PART = [CHANNELS.index(name) for name in SERIES]
@@ -223,16 +218,17 @@ def _take(shot: Shot, at_us: int, possible: Mapping[str, float]) -> None:
 
 
 def _is_hot(shot: Shot, core_C: float, since_us: int) -> bool:
+    """One reading after the other: as ``twin_core.hot_probe.still_hot``."""
     if shot.probe == "good":
         return False
     if shot.probe == "hot":
         rises = core_C > shot.probe_C + HEATS_K
         shot.probe_C = min(core_C, shot.probe_C)
-        if rises or core_C <= T_PROBE_HOT_C:
+        if rises or core_C <= T_HOT_C:
             shot.probe = "good"
             return False
         return True
-    hot = core_C > T_PROBE_HOT_C and since_us <= PROBE_US
+    hot = core_C > T_HOT_C and since_us <= 1e6 * SEEN_S
     shot.probe, shot.probe_C = ("hot" if hot else "good"), core_C
     return shot.probe == "hot"
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from broker.messages import Prediction
+from broker.messages import Prediction, TelemetryFrame
 from broker.timestamps import parse_timestamp
 from edge_agent.config.catalogue import load_catalogue
 from edge_agent.history.read import open_sqlite
@@ -33,13 +34,30 @@ RTOL = 2e-4
 
 
 def awkward(number: int, shot: VirtualShot) -> VirtualShot:
-    """A laboratory that does not always name the mold, and a press that says things twice."""
+    """A laboratory that does not always name the mold, a press that says things twice, and a probe
+    that still holds the heat of the part before.
+    """
     quality = shot.quality
     if quality is not None and number % 3 == 0:
         message = quality.message.model_copy(update={"mold_id": None})
         quality = TimedMessage(quality.ts, message)
     twice = [message for message in shot.messages for _ in range(1 + (number % 4 == 0))]
+    if number % 5 == 0:
+        twice += hot_probe(shot)
     return replace(shot, messages=twice, quality=quality)
+
+
+def hot_probe(shot: VirtualShot) -> list[TimedMessage]:
+    """Frames of the first moments of a shot, with a core that cools from 150 °C."""
+    (poured,) = [m.ts for m in shot.messages if getattr(m.message, "event", "") == "poured"]
+    frame = next(m.message for m in shot.messages if isinstance(m.message, TelemetryFrame))
+    found = []
+    for t_s, T_core_C in ((0.11, 150.0), (0.22, 149.0), (0.33, 148.0)):
+        ts = poured + timedelta(seconds=t_s)
+        found.append(
+            TimedMessage(ts, frame.model_copy(update={"ts": ts, "sensors": {"T_core_C": T_core_C}}))
+        )
+    return found
 
 
 class Seen:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.learning.tables import read_table
-from edge_agent.logged_shots.measured_series import from_folder
+from edge_agent.logged_shots.measured_series import from_file, from_folder
 from tests.support.file_commands import (
     READINGS_COUNT,
     SERIES,
@@ -98,3 +98,31 @@ def test_refused_by_all_commands_alike(name: str, tmp_path: Path) -> None:
     content, words = REFUSED[name]
     folder = bundle(tmp_path / "b", {"sensors_core_temp.csv": content})
     refused_by_all(folder, tmp_path / "f.csv", "sensors_core_temp.csv", *words)
+
+
+def test_a_probe_that_is_still_hot_is_left_out_and_told(tmp_path: Path) -> None:
+    hot = table(HEAD, ["0.0", "150.0"], ["0.2", "149.5"], ["0.4", "149.0"], *ROWS)
+    folder, out = bundle(tmp_path / "b", {"sensors_core_temp.csv": hot}), tmp_path / "f.csv"
+    told = list[str]()
+    (series,) = from_folder(folder, {}, told.append)
+    assert len(series.t_s) == READINGS_COUNT
+    assert (
+        "T_core_C: 150 °C at the pour: the probe still held the heat of the part before" in told[0]
+    )
+    done = run("build-features", "--bundles", folder, "-o", out)
+    assert "probe_still_hot" in done.output
+    assert read_table(out)["meas_T_core_max_C"].tolist() == [pytest.approx(139.0728)]
+    done = run("replay", folder, "--port", closed_port())
+    assert "3 of 40 readings" in " ".join(done.output.split())
+    (tmp_path / "core.csv").write_text(hot)
+    told.clear()
+    assert len(from_file(tmp_path / "core.csv", {}, told.append).t_s) == READINGS_COUNT
+    assert "3 of 40 readings left out" in told[0]
+
+
+def test_a_log_that_is_mostly_after_the_opening_is_told(tmp_path: Path) -> None:
+    """As with times in tenths of a second."""
+    tenths = table(HEAD, *([f"{10 * float(row[0]):.0f}", row[1]] for row in ROWS))
+    folder = bundle(tmp_path / "b", {"sensors_core_temp.csv": tenths})
+    done = run("replay", folder, "--port", closed_port())
+    assert "35 of 37 readings are after the opening" in " ".join(done.output.split())

@@ -8,9 +8,18 @@ import pytest
 
 from edge_agent.learning.tables import read_table
 from edge_agent.logged_shots.bundle import load_bundle
-from tests.support.file_commands import FILES, SERIES, bundle, closed_port, refused_by_all, run
+from tests.support.file_commands import (
+    FILES,
+    MEASURED,
+    SERIES,
+    bundle,
+    closed_port,
+    refused_by_all,
+    run,
+)
 
 META, PROCESS = FILES["meta.yaml"], FILES["process.yaml"]
+SYSTEM = "R11_BASER_KHAKHAR_1994"
 
 REFUSED: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     "the British mould": ({"meta.yaml": META.replace("mold_id", "mould_id")}, ("mould_id: is mold_id meant",)),
@@ -74,3 +83,16 @@ def test_names_that_nothing_resembles_are_told(tmp_path: Path) -> None:
     assert all(name in page.read_text() for name in ("shift_leader", "thermography.csv"))
     done = run("replay", folder, "--port", closed_port())
     assert all(name in done.output for name in ("note: ", "shift_leader", "thermography.csv"))
+
+
+def test_a_mold_or_system_that_is_not_that_of_the_bundle_is_told(tmp_path: Path) -> None:
+    """As a ``form_id``, which nothing knows: an open cup stands in."""
+    meta = META.replace("mold_id: CUP", "form_id: PANEL_A").replace(SYSTEM, "SYSTEM_R1")
+    folder, page = bundle(tmp_path / "b", {"meta.yaml": meta}), tmp_path / "r.md"
+    done = run("replay", folder, "--port", closed_port())
+    assert "no mold_id: CUP, an open cup, stands in" in " ".join(done.output.split())
+    run("build-features", "--bundles", folder, "-o", tmp_path / "f.csv", "--report", page)
+    assert "no mold_id: CUP" in page.read_text()
+    done = run("calibrate", "--measured", folder, *MEASURED)
+    assert f"system_id: SYSTEM_R1 in the log, {SYSTEM} in the scenario" in done.stderr
+    assert "no mold_id: CUP" in done.stderr

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 from click.testing import Result
 
+from edge_agent.learning.tables import Columns, write_table
+from tests.support.feature_sets import feature_set
 from tests.support.file_commands import CASES, features, run
+from twin_core.learning.columns import TARGETS
 
 HEAD = "shot_id,press,mold_id,qc_rho_moulded"
 SIMULATED = "shot_id,sim_rho_moulded\n0001,60\n0002,61\n"
@@ -119,7 +122,8 @@ def test_a_column_without_any_number_is_named(tmp_path: Path) -> None:
 NEAR = {
     "qc_rho_molded": "is qc_rho_moulded meant", "QC rho moulded": "is qc_rho_moulded meant",
     "qc_rho_moulded [kg/m3]": "is qc_rho_moulded meant", "proc_T_mold_init_F": "another unit than proc_T_mold_init_C",
-    "mould_id": "is mold_id meant", "Poured at": "is poured_at meant",
+    "mould_id": "is mold_id meant", "Poured at": "is poured_at meant", "rho_moulded": "is qc_rho_moulded meant",
+    "T_core_max_C": "is meas_T_core_max_C meant",
 }  # fmt: skip
 
 
@@ -234,3 +238,53 @@ def test_a_column_in_kelvin_is_named(tmp_path: Path) -> None:
     done, _ = features(tmp_path, tmp_path / "f.csv")
     assert done.exit_code == 3
     assert "column meas_T_core_max_C of measured.csv" in done.stderr
+
+
+def test_files_that_were_exchanged_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "measured.csv").write_text(SIMULATED)
+    (tmp_path / "simulated.csv").write_text("shot_id,qc_rho_moulded\n0001,60\n0002,61\n")
+    done, table = features(tmp_path, tmp_path / "f.csv")
+    assert (done.exit_code, table) == (2, {})
+    assert "are they exchanged?" in done.stderr
+
+
+def written(path: Path, columns: Columns, rows: list[int]) -> Path:
+    write_table(path, {name: values[rows] for name, values in columns.items()})
+    return path
+
+
+def test_shots_that_stand_there_again_count_once_or_are_refused(tmp_path: Path) -> None:
+    """As where exports of two months overlap, or a file is given twice."""
+    columns = {name: np.array(values) for name, values in feature_set(40).items()}
+    columns = {n: v.astype(np.str_) if v.dtype == object else v for n, v in columns.items()}
+    once = written(tmp_path / "once.csv", columns, [*range(40)])
+    twice = written(tmp_path / "twice.csv", columns, [*range(40), *range(12)])
+    done = run("check-drift", "--baseline", once, "--current", twice)
+    assert "twice.csv: 12 rows stand there again; each counts once" in done.stdout
+    assert "columns of 40 shots" in done.stdout
+    for name in (*(target.measured for target in TARGETS.values()), "qc_any_defect"):
+        columns[name][:] = np.nan  # nothing to learn: it ends at once
+    once = written(tmp_path / "once.csv", columns, [*range(40)])
+    twice = written(tmp_path / "twice.csv", columns, [*range(40), *range(12)])
+    done = run("train-ml", "--features", twice, "--unseen", once, "--out", tmp_path)
+    assert "12 rows of the feature sets stand there again; each counts once" in done.stderr
+    assert "once.csv: 40 shots are in the feature sets, too: they are not unseen" in done.stderr
+    columns["qc_H_24h"] = columns["qc_H_24h"] + 1.0
+    other = written(tmp_path / "other.csv", columns, [*range(12)])
+    done = run("train-ml", "--features", once, "--features", other, "--out", tmp_path)
+    assert done.exit_code == 2
+    assert "is there twice with different content" in done.stderr
+
+
+def test_shots_without_a_time_are_named_in_a_check_of_drift(tmp_path: Path) -> None:
+    columns = {name: np.array(values) for name, values in feature_set(40).items()}
+    columns = {n: v.astype(np.str_) if v.dtype == object else v for n, v in columns.items()}
+    once = written(tmp_path / "once.csv", columns, [*range(40)])
+    columns["poured_at"][:5] = np.datetime64("NaT")
+    some = written(tmp_path / "some.csv", columns, [*range(40)])
+    done = run("check-drift", "--baseline", once, "--current", some)
+    assert "5 shots of the current table have no poured_at" in done.stdout
+    columns["poured_at"][:] = np.datetime64("NaT")
+    none = written(tmp_path / "none.csv", columns, [*range(40)])
+    done = run("check-drift", "--baseline", once, "--current", none)
+    assert "no poured_at: the rows are taken to be in order of time" in done.stdout

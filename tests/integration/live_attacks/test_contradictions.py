@@ -79,6 +79,38 @@ STORIES = {
         [codes.READINGS_WITHOUT_SHOT],
         rows={NO_SHOT: [(3,)]},
     ),
+    "readings go on under the id of the shot before": Story(
+        (
+            *CURED,
+            event(260, "poured", shot="18"),
+            *(core(t, 60.0, shot_id="17") for t in (280, 320, 345)),
+            event(500, "demolded", shot="18"),
+        ),
+        [ENDED, BARE],
+        [codes.READINGS_WITHOUT_SHOT],
+        words=("of shot_id 17, which has ended, while the next one cures in its mold",),
+    ),
+    "the id of the shot before in the first readings alone": Story(
+        (
+            *CURED,
+            event(260, "poured", shot="18"),
+            core(262, 30.0, shot_id="17"),
+            core(320, 70.0, shot_id="18"),
+            event(500, "demolded", shot="18"),
+        ),
+        [ENDED, ENDED],
+    ),
+    "a pour that PLC and MES report with a clock each": Story(
+        (
+            event(0, "poured"),
+            event(1, "poured", came=2, device_id="mes"),
+            core(60, 70.0, **NAMED),
+            event(240, "demolded"),
+        ),
+        [("PANEL_A", "superseded", None), ENDED],
+        [codes.POURED_AGAIN],
+        words=("1 s after its pour the next shot of the mold began",),
+    ),
     "started on one mold, poured into another, and its readings name the shot": Story(
         (
             event(-20, "started"),

@@ -194,6 +194,20 @@ STORIES = {
         letters=["invalid-field"],
         words=("recipe.m_iso_kg: 3276.7 is outside 0 to 1000",),
     ),
+    "a part without defects, said in words": Story(
+        (
+            *CURED,
+            lab(400, 500, H_24h_shore=50.0, defects=["OK"]),
+            lab(410, 501, defects=["keine", "void"]),
+        ),
+        [ENDED],
+        [codes.READINGS_LEFT_OUT],
+        words=("'OK' is no defect: where none was found, send []",),
+        rows={
+            "SELECT defects, json_extract(document, '$.left_out.defects.reason') FROM quality"
+            " ORDER BY ts": [("[]", "not-a-number"), ('["void"]', "not-a-number")]
+        },
+    ),
     "a density in grams and a hardness of 120 beside a good one": Story(
         (
             *CURED,

@@ -59,6 +59,32 @@ STORIES = {
     "the isocyanate in full": misnamed("T_isocyanate_C", "T_iso_C", 25.0),
     "a slip of the pen": misnamed("T_polyl_C", "T_polyol_C"),
     "humidity with a small rh": misnamed("rh_ambient_pct", "RH_ambient_pct", 55.0),
+    "the words in another order": misnamed("mold_temp_C", "T_mold_C"),
+    "known names among metrics and at the top of the frame": Story(
+        (
+            frame(-5, metrics={"T_mold_C": 41.0}, **NAMED),
+            *SHOT,
+            frame(60, metrics={"cycle": 12.0}, T_core_C=70.0, **NAMED),
+        ),
+        [BARE],
+        TOLD * 2,
+        words=("metrics.T_mold_C: is kept and not used there; a reading belongs into sensors",),
+        inputs={},
+    ),
+    "a set point among metrics beside its reading": Story(
+        (
+            frame(-5, sensors={"T_mold_C": 41.0}, metrics={"T_mold_C": 60.0}, **NAMED),
+            *CURED,
+        ),
+        [ENDED],
+        inputs={"T_mold_C": 41.0},
+    ),
+    "a result of an unknown name beside a good one": Story(
+        (*CURED, lab(400, 500, H_24h_shore=50.0, density=62.1)),
+        [ENDED],
+        TOLD,
+        words=("density: not known and not used; results are rho_moulded_kg_per_m3",),
+    ),
     "the British mould, and a reading under the right name": Story(
         (at_the_pour(T_mould_C=60.0, T_mold_C=41.0), *CURED),
         [ENDED],

@@ -166,6 +166,15 @@ def test_a_constant_offset_is_a_clock(press: CasePress, offset: float, said: str
     assert all(said in one for one in told)
 
 
+def test_a_clock_that_stands_still_is_told(press: CasePress) -> None:
+    """As that of a PLC which hangs: of a batch that comes at once nobody can say it."""
+    heard = [core(0, 40.0 + t / 4, came=t, seq=t, **NAMED) for t in range(2, 120, 2)]
+    play(press, event(0, "poured"), *heard)
+    told = [alert.words for alert in press.alerts() if alert.code == codes.PRESS_CLOCK]
+    assert len(told) == (1 if press.at_once == 1 else 0)
+    assert all("device plc is 1" in one and "min behind" in one for one in told)
+
+
 def test_a_backlog_that_drains_is_no_clock(press: CasePress) -> None:
     """Half an hour of a gateway without a link, which it sends within a minute."""
     away, begin = 1800.0, -1800.0

@@ -71,6 +71,22 @@ STORIES = {
     "a frame that a buffer of 80 bytes has cut": refused(
         written(READING.payload[:80]), "not-json", "the text ends too early: it was cut"
     ),
+    "a buffer of fixed length in the middle of the text": refused(
+        written(READING.payload.replace(b'"seq"', b'\0\0"seq"')),
+        "not-json",
+        "U+0000 at character",
+        "send JSON without it",
+    ),
+    "a line of a logger": refused(
+        written(b"2026-11-27T10:01:00Z;70,0;41,0"),
+        "not-json",
+        "'2026-11-27T1' stands at character 0, where a JSON object begins with {",
+    ),
+    "JSON under the content type of MessagePack": refused(
+        replace(READING, content_type="application/msgpack"),
+        "not-msgpack",
+        "JSON under the content type of MessagePack",
+    ),
     "JSON within a text": refused(
         written(json.dumps(READING.payload.decode()).encode()), "not-an-object", "encoded twice"
     ),
