@@ -143,14 +143,14 @@ def is_pour(timed: TimedMessage) -> bool:
     return isinstance(timed.message, ShotEvent) and timed.message.event == "poured"
 
 
-async def heard(port: int, code: str, words: str) -> Alert:
-    """The next alert of this kind that says this; inputs may be said to have moved before."""
+async def heard(port: int, code: str) -> Alert:
+    """The next critical alert of this kind."""
     async with connect(BrokerSettings(port=port), "ear") as session, asyncio.timeout(900):
         await session.subscribe(["pur/v1/test/+/twin/alert"])
         while True:
             for message in await session.next_batch(64):
                 alert = Alert.model_validate_json(message.payload)
-                if alert.code == code and words in alert.words:
+                if alert.code == code and alert.severity == "critical":
                     return alert
 
 
@@ -193,13 +193,15 @@ async def test_the_whole_circle(server: TimescaleServer, tmp_path: Path) -> None
         links = "link_connected"
         await asyncio.to_thread(wait_for, lambda: agent.logged(links) >= PRESSES, "every press")
         try:
+            alarm = asyncio.create_task(heard(broker.port, "drift-alert"))
             said = await live(loop, broker.port, played)
             check_corrections(said, played)
             await check_stored(loop, played)
-            alarm = asyncio.create_task(heard(broker.port, "drift-alert", "physics residual moved"))
             await loop.fill(loop.after)
-            alert = await alarm
-            assert alert.severity == "critical"
+            # an alert comes when the level rises: it may have come for the season in the inputs
+            await alarm
+            moved = "ALERT: physics residual moved"
+            await asyncio.to_thread(wait_for, lambda: moved in agent.log.read_text(), moved, 900)
         finally:
             assert await asyncio.to_thread(agent.terminate) == 0
 
