@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
@@ -30,6 +30,7 @@ class Heard:
         self._session = session
         self._at_pour: dict[str, Prediction] = {}
         self.alerts: set[str] = set()
+        self._begun = datetime.now(UTC) - timedelta(minutes=30)
 
     async def more(self) -> None:
         """Read what has come, at least one message."""
@@ -43,9 +44,10 @@ class Heard:
             if found.basis == "poured" and found.shot_id is not None:
                 self._at_pour.setdefault(found.shot_id, found)
 
-    async def predicted(self, shot_id: str) -> Prediction:
-        """The first prediction of a shot that is poured now."""
-        await send(self._session, [event("poured", datetime.now(UTC), shot_id)])
+    async def predicted(self, number: int) -> Prediction:
+        """The first prediction of the next shot, a while after the one before."""
+        shot_id, poured_at = f"s{number}", self._begun + timedelta(seconds=12 * number)
+        await send(self._session, [event("poured", poured_at, shot_id)])
         async with asyncio.timeout(LIMIT_S):
             while shot_id not in self._at_pour:
                 await self.more()
@@ -54,7 +56,7 @@ class Heard:
     async def becomes(self, model: str | None, status: str) -> Prediction:
         """Pour until it is so: the agent looks at the folder now and then."""
         for _ in range(100):
-            found = await self.predicted(f"s{next(NUMBERS)}")
+            found = await self.predicted(next(NUMBERS))
             if (found.versions.model, found.ml_status) == (model, status):
                 return found
             await asyncio.sleep(0.1)  # the rate

@@ -17,13 +17,13 @@ TABLES = ("telemetry", "shot", "quality", "dead_letter")
 
 
 def pours(first: int, count: int) -> list[bytes]:
-    """Shots of p1 that are poured, one after the other."""
+    """Shots of p1 that are poured, one after the other, as fast as a press can."""
     recipe = Recipe(m_polyol_kg=0.5, m_iso_kg=0.53, T_polyol_C=23.0, T_iso_C=23.0)
     start = datetime.now(UTC) - timedelta(minutes=30)
     return [
         encode(
             ShotEvent(
-                ts=start + timedelta(seconds=number),
+                ts=start + timedelta(seconds=12 * number),
                 shot_id=f"shot{number}",
                 mold_id=MOLD,
                 event="poured",
