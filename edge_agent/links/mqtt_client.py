@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import monotonic
 from typing import Any, Self, cast
 
@@ -58,27 +59,46 @@ class Client(aiomqtt.Client):
         self.paho.drop()
 
     def _on_socket_open(self, client: Any, userdata: Any, sock: Any) -> None:
+        """Watch a socket, as aiomqtt does, unless it is closed by then: nothing is to be read."""
         if self._abandoned:  # while a thread was connecting
             sock.close()
             raise ConnectionAbortedError("given up while it was being opened")
-        super()._on_socket_open(client, userdata, sock)
+
+        def read() -> None:
+            with self._ends_connection():
+                client.loop_read()
+                while (left := client.socket()) and hasattr(left, "pending") and left.pending():
+                    client.loop_read()  # decoded already, so the event loop does not report it
+
+        def watch() -> None:
+            if sock.fileno() > -1:
+                self._loop.add_reader(sock.fileno(), read)
+                self._misc_task = self._loop.create_task(self._misc_loop())
+
+        self._loop.call_soon_threadsafe(watch)
 
     def _on_socket_register_write(self, client: Any, userdata: Any, sock: Any) -> None:
         """Watch a socket unless it is closed by then: its number may be another's."""
 
         def write() -> None:
-            try:
+            with self._ends_connection():
                 client.loop_write()
-            except Exception as error:
-                if not self._disconnected.done():
-                    self._disconnected.set_exception(error)
-                    self._disconnected.exception()  # taken note of by whoever waits for messages
 
         def watch() -> None:
             if sock.fileno() > -1 and client.want_write():  # else it was flushed meanwhile
                 self._loop.add_writer(sock.fileno(), write)
 
         self._loop.call_soon_threadsafe(watch)
+
+    @contextmanager
+    def _ends_connection(self) -> Iterator[None]:
+        """Let an error end the connection; whoever waits for messages takes note of it."""
+        try:
+            yield
+        except Exception as error:
+            if not self._disconnected.done():
+                self._disconnected.set_exception(error)
+                self._disconnected.exception()
 
     def _take(self, message: Incoming) -> None:
         self._received.append(message)
