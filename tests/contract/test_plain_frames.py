@@ -43,7 +43,8 @@ OTHERS = [("simulated", True), ("simulated", 1), ("v", 1), ("v", 2), ("v", 1.0),
 OTHERS += [("extra", 1), ("metrics", {"n": 1}), ("metrics", {}), ("metrics", None)]
 OTHERS += [("status", {"mode": state}) for state in [*VALUES, "auto", "ü", "x" * 300, "a\u0000"]]
 OTHERS += [("metrics", {"n": number}) for number in VALUES]
-OTHERS += [("received_at", "2026-03-14T09:00:00Z")]
+OTHERS += [("received_at", "2026-03-14T09:00:00Z"), ("metrics", {"v": 1, "n": 2})]
+OTHERS += [("status", {"ts": "auto"})]
 OTHERS += [("left_out", {}), ("sensors", None), ("sensors", {}), ("sensors", [1])]
 
 
@@ -105,6 +106,16 @@ def repeated(name: str) -> Callable[[bytes], bytes]:
         lambda payload: payload.replace(b"45.0", b"NaN"),
         lambda payload: payload.replace(b"T_mold_C", b"T_mold_K"),
         lambda payload: payload.replace(b"T_mold_C", b"T_mold\\u005fC"),
+        lambda payload: payload.replace(b'"v": 1,', b'"v": 1.0,').replace(b"pump_duty", b"v"),
+        lambda payload: (b'{"metrics": {"v": 1, "n": 2}, "v": 1.0, ' + payload[1:]).replace(
+            b'"v": 1, "ts"', b'"ts"'
+        ),
+        lambda payload: (
+            b'{"seq": 5, '
+            + payload[1:]
+            .replace(b'"2026-01-31T12:00:00.123456Z"', b"1773478800")
+            .replace(b'"mode"', b'"ts"')
+        ),
         lambda payload: payload + b"\x00\x00",
         lambda payload: b"\xef\xbb\xbf" + payload,
         lambda payload: payload + b"{}",
