@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from broker import messages
 from broker.json_values import INT_MAX, INT_MIN
+from broker.messages.bad_results import NO_DEFECT
 from broker.messages.inbound import QUALITY_NAMES
 from broker.messages.recipe import RECIPE_NAMES
 from broker.sensors import UNIT_OF_SUFFIX
@@ -66,6 +67,7 @@ readings = st.dictionaries(names, finite, max_size=4)
 evidence = st.dictionaries(names, finite | texts, max_size=3)
 shares = st.floats(0, 1)
 percents = st.floats(0, 100)
+defects = labels.filter(lambda text: text.strip().casefold() not in NO_DEFECT - {""})
 masses = st.floats(0, exclude_min=True, allow_infinity=False)
 temperatures = st.floats(-50, 250)
 counts = st.integers(0, INT_MAX)
@@ -155,7 +157,7 @@ quality_records = _model(
     rho_free_rise_kg_per_m3=_maybe(masses),
     H_demold_shore=_maybe(percents),
     H_24h_shore=_maybe(percents),
-    defects=st.lists(labels, max_size=3),
+    defects=st.lists(defects, max_size=3),
     t_demold_safe_s=_maybe(masses),
     defect_risk_operator=_maybe(shares),
     note=_maybe(texts),
