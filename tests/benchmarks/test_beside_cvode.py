@@ -34,7 +34,18 @@ def test_integration_beside_compiled_cvode(benchmark: BenchmarkFixture, name: st
 
     def ours() -> None:
         own = ode.parameters.copy()
-        march.march(s.layer_count(ode.y0.size), own, ode.y0, ode.scale, RTOL, 600.0, breaks, 50_000, True, record)
+        march.march(
+            s.layer_count(ode.y0.size),
+            own,
+            ode.y0,
+            ode.scale,
+            RTOL,
+            600.0,
+            breaks,
+            50_000,
+            True,
+            record,
+        )
 
     cvode = prepare_cvode(ode, RTOL, save_at)
     states, code = cvode()
