@@ -108,6 +108,8 @@ class CasePress:
                 self.clock.time = max(arrivals[start : start + len(batch)])
                 await feed(self.work, batch, self.at_once, self.address)
             await self.tick()
+            # else the end of the loop waits for it, in every test, and drops it
+            await self.work._predictions.intervals.computed()
 
         asyncio.run(through())
 

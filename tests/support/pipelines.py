@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from broker.topics import PressAddress
 from edge_agent.clock import Clock
@@ -14,8 +14,11 @@ from edge_agent.pipeline.pipeline import Pipeline
 from edge_agent.pipeline.receive import Inlet
 from edge_agent.spool.spool import Spool
 from edge_agent.spool.thread import SpoolThread
+from twin_core.window_interval import WindowInterval
 
 PRESS = PressAddress("s", "p1")
+_INTERVALS: dict[Hashable, WindowInterval] = {}
+"""By recipe, computed once for all tests of a process: one takes as long as 17 shots."""
 
 
 def pipeline_on(
@@ -25,12 +28,16 @@ def pipeline_on(
     spool: Spool | None = None,
     catalogue: Catalogue | None = None,
 ) -> Pipeline:
-    """A pipeline on its spool that simulates at once, not in a thread."""
+    """A pipeline on its spool that simulates at once, not in a thread.
+
+    It knows the intervals of the recipes that others have poured.
+    """
     thread = SpoolThread(Spool(settings.spool.path) if spool is None else spool)
     found = Pipeline(
         settings, catalogue or load_catalogue(settings), thread, clock, metrics=metrics
     )
     found._simulations.compiled = True
+    found._predictions.intervals._known = _INTERVALS
     return found
 
 
