@@ -180,6 +180,7 @@ def test_readme(desk: Desk) -> None:
     assert "BK1994" in CliRunner().invoke(main, ["history", "--mold", "CUP"]).output
 
 
+@pytest.mark.peers
 @pytest.mark.xdist_group("training")
 def test_learning(desk: Desk) -> None:
     rows = [row for number in range(3) for row in rows_of(number)]

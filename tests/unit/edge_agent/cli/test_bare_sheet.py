@@ -185,6 +185,7 @@ def test_a_known_composition_comes_back() -> None:
     assert hydroxyl(1.785, 31.4, 1.1, 0.0368) == pytest.approx(451.0, rel=0.005)
 
 
+@pytest.mark.peers
 @pytest.mark.parametrize("system_id", sorted(load_sheets(CONFIGS / "systems")))
 def test_every_sheet_of_the_catalogue_becomes_a_system(system_id: str) -> None:
     done = twin("calibrate", "--system", system_id, "--dry-run")

@@ -76,6 +76,7 @@ def test_readings_next_to_each_other_fall_to_the_same_side_in_the_file(cut: int)
     assert difference(graph([], [risk], 1), [], [risk], X) <= PARITY
 
 
+@pytest.mark.peers
 def test_the_same_inputs_give_the_same_file(trained: Trained) -> None:
     assert train(feature_set(900, 5), CONFIG).content == trained.content
 
