@@ -1,0 +1,1 @@
+"""The pages that people read, and the REST interface: a process of its own beside the agent."""
