@@ -1,1 +1,1 @@
-"""The pages that people read, and the REST interface: a process of its own beside the agent."""
+"""Pages for people at the press and REST for programs, in a process of its own."""
