@@ -34,6 +34,7 @@ from broker.messages import (
     TelemetryFrame,
     TwinStatus,
     Versions,
+    WebAudit,
 )
 from broker.topics import PressAddress
 
@@ -264,6 +265,13 @@ EXAMPLES: Final[dict[type[Message], Message]] = {
             version="0.1.0",
             started_at=_at(-3605.0),
             run_id=RUN,
+        ),
+        WebAudit(
+            ts=_at(0.0),
+            site=SITE,
+            web_id="web",
+            entries_count=1042,
+            head_hmac="4f5a" * 16,
         ),
         Handover(
             ts=_at(60.0),

@@ -16,8 +16,9 @@ With the default prefix `pur/v1`, for one press:
     pur/v1/{site}/{press}/twin/status                     TwinStatus       retained, and last will
     pur/v1/{site}/{press}/twin/received                   Received         retained, for gateways
     pur/v1/{site}/{group}/twin/agent/{agent_id}           AgentStatus      retained, and last will
+    pur/v1/{site}/{web_id}/twin/web-audit                 WebAudit         retained
 
-A group of agents that share presses is addressed like a press of its site.
+A group of agents that share presses is addressed like a press of its site; so is a web server.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class Channel(StrEnum):
     RECEIVED = "received"
     HANDOVER = "handover"
     AGENT = "agent"
+    WEB_AUDIT = "web-audit"
 
 
 INBOUND_CHANNELS = (
@@ -70,6 +72,7 @@ _TWIN_CHANNELS = {
         Channel.DEAD_LETTER,
         Channel.STATUS,
         Channel.RECEIVED,
+        Channel.WEB_AUDIT,
     )
 }
 _PRESS_CHANNELS = {channel.value: channel for channel in INBOUND_CHANNELS}
@@ -187,6 +190,10 @@ class TopicSpace:
     def received(self, press: PressAddress) -> str:
         """Where the twin keeps its `Received`, for gateways."""
         return self._of_twin(press, Channel.RECEIVED)
+
+    def web_audit(self, web: PressAddress) -> str:
+        """Topic of the retained `WebAudit` of a web server, addressed like a press by its id."""
+        return self._of_twin(web, Channel.WEB_AUDIT)
 
     def predictions(self, press: PressAddress) -> str:
         """The topic filter of the predictions for all molds of one press."""

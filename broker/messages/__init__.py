@@ -26,6 +26,7 @@ from broker.messages.outbound import (
     ShotKpis,
     TwinState,
     TwinStatus,
+    WebAudit,
 )
 from broker.messages.prediction import (
     Basis,
@@ -65,6 +66,7 @@ OUTBOUND: Mapping[Channel, type[Message]] = MappingProxyType(
         Channel.RECEIVED: Received,
         Channel.HANDOVER: Handover,
         Channel.AGENT: AgentStatus,
+        Channel.WEB_AUDIT: WebAudit,
     }
 )
 """What the twin publishes."""
@@ -110,6 +112,7 @@ __all__ = [
     "TwinState",
     "TwinStatus",
     "Versions",
+    "WebAudit",
     "WindowEnd",
     "WindowInterval",
     "WireModel",

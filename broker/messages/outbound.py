@@ -237,6 +237,24 @@ class Received(Message):
     """By the `device_id` of the messages."""
 
 
+class WebAudit(Message):
+    """The newest entry of a web server's audit log, retained: a witness outside its machine.
+
+    A log that lacks this entry, or has another one in its place, was cut or exchanged:
+    `pur-mold-twin web audit verify --broker` compares.
+    """
+
+    ts: Timestamp
+    """When the entry was made."""
+    site: Identifier
+    web_id: Identifier
+    """The server."""
+    entries_count: Count
+    """Number of the entry, so of all entries."""
+    head_hmac: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    """HMAC-SHA256 of the entry, which covers all before it."""
+
+
 class Handover(Message):
     """A shot as its agent follows it, for the agent that comes after; retained.
 

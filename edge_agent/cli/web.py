@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from edge_agent.cli import web_access
 from edge_agent.cli.common import config_option, fail
 from edge_agent.cli.verbose import is_verbose, show_cause
 
@@ -29,6 +30,10 @@ def command(ctx: click.Context, config: Path, clock: str | None) -> None:
     """Serve the pages and the REST interface until SIGTERM or SIGINT."""
     if ctx.invoked_subcommand is None:
         _serve(config, clock)
+
+
+for _below in web_access.COMMANDS:
+    command.add_command(_below)
 
 
 def _serve(config: Path, clock: str | None) -> None:

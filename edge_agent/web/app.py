@@ -8,15 +8,19 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.staticfiles import StaticFiles
 
 from edge_agent import __version__
-from edge_agent.clock import Clock
+from edge_agent.clock import Clock, SystemClock
 from edge_agent.config.settings import Settings
+from edge_agent.web.access.audit_head import publish_heads
+from edge_agent.web.access.control import Access, options_of
+from edge_agent.web.access.gate import Gate
 from edge_agent.web.live.feed import Feed
 from edge_agent.web.live.listener import Listener
 from edge_agent.web.live.state import LiveState
-from edge_agent.web.pages import events, operator
+from edge_agent.web.pages import events, login, operator
 from edge_agent.web.pages.rendering import Renderer
 from edge_agent.web.parts import Web
 from edge_agent.web.security_headers import SecurityHeaders
@@ -27,16 +31,26 @@ STATIC = Path(__file__).parent / "pages" / "static"
 def create_app(settings: Settings, clock: Clock) -> FastAPI:
     """The application; nothing is connected before it starts.
 
+    Its lifespan closes what is opened here: the database of users, by the wall's clock.
+
     Args:
         clock: the twin's clock, in whose time the pages count.
+
+    Raises:
+        SettingsError, StoreError: the database of users or its key cannot be used.
     """
     feed = Feed()
     live = LiveState(feed)
-    web = Web(settings, clock, feed, live, Listener(settings, live), Renderer(settings, clock))
+    access = Access(options_of(settings.web), SystemClock().now)
+    listener, renderer = Listener(settings, live), Renderer(settings, clock)
+    web = Web(settings, clock, feed, live, listener, renderer, access)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        living = [asyncio.create_task(web.listener.run())]
+        living = [
+            asyncio.create_task(web.listener.run()),
+            asyncio.create_task(publish_heads(settings, access)),
+        ]
         try:
             yield
         finally:
@@ -44,6 +58,7 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
             for task in living:
                 task.cancel()
             await asyncio.gather(*living, return_exceptions=True)
+            access.close()
 
     app = FastAPI(
         title="PUR-MOLD-TWIN",
@@ -54,8 +69,17 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
     )
     app.state.web = web
+    app.add_middleware(Gate, access=access)
+    if settings.web.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.web.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type"],
+            expose_headers=["ETag", "Link", "Retry-After"],
+        )
     app.add_middleware(SecurityHeaders)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    for router in (operator.router, events.router):
+    for router in (operator.router, events.router, login.router):
         app.include_router(router)
     return app

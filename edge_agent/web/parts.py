@@ -8,6 +8,7 @@ from fastapi import Request
 
 from edge_agent.clock import Clock
 from edge_agent.config.settings import Settings
+from edge_agent.web.access.control import Access
 from edge_agent.web.live.feed import Feed
 from edge_agent.web.live.listener import Listener
 from edge_agent.web.live.state import LiveState
@@ -24,6 +25,7 @@ class Web:
     live: LiveState
     listener: Listener
     renderer: Renderer
+    access: Access
 
 
 def web_of(request: Request) -> Web:

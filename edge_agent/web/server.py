@@ -15,6 +15,7 @@ from edge_agent.config.settings import Settings
 from edge_agent.errors import SettingsError
 from edge_agent.logs import get_logger
 from edge_agent.web.app import create_app
+from edge_agent.web.server_tls import server_tls
 
 GRACE_S = 3
 """How long requests may go on when the server ends."""
@@ -44,7 +45,12 @@ async def serve(
             server_header=False,
             timeout_graceful_shutdown=GRACE_S,
             lifespan="on",
+            proxy_headers=bool(settings.web.proxy_addresses),
+            forwarded_allow_ips=settings.web.proxy_addresses,
         )
+        if settings.web.cert_file is not None:
+            config.load()
+            config.ssl = server_tls(settings.web)
         server = _Server(config)
         started = asyncio.create_task(server.up.wait())
         serving = asyncio.create_task(server.serve(sockets=[listening]))
@@ -54,7 +60,8 @@ async def serve(
             if server.started:
                 host, port = settings.web.host, listening.getsockname()[1]
                 get_logger().info("web_listening", host=host, port=port)
-                ready(f"http://{f'[{host}]' if ':' in host else host}:{port}/")
+                scheme = "http" if settings.web.cert_file is None else "https"
+                ready(f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/")
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             app.state.web.feed.close()

@@ -15,6 +15,7 @@ from edge_agent.history.read import RowFilter, open_reader
 from tests.conformance.test_histories import STORES, Opened, frame
 from tests.support.timescale import migrated_database
 
+EVERYTHING = RowFilter()
 START = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 
 
@@ -33,7 +34,7 @@ async def history(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     await store.close()
 
 
-async def seqs(history: Opened, which: RowFilter = RowFilter(), **more: Any) -> list[int]:
+async def seqs(history: Opened, which: RowFilter = EVERYTHING, **more: Any) -> list[int]:
     found = []
     async for rows in pages.telemetry(history.reader, which, **more):
         found += [row["seq"] for row in rows]

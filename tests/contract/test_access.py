@@ -93,6 +93,17 @@ def test_a_client_for_orders_is_there_when_it_is_asked_for() -> None:
     ]
 
 
+def test_a_web_server_reads_all_and_sends_results_and_its_head() -> None:
+    text = rules(plan(agent("a", "p1"), agent("b", "p1")).model_copy(update={"web": ("web",)}))
+    block = text.split("user web\n")[1].split("\n\n")[0]
+    assert block.splitlines() == [
+        "topic write t/s/p1/quality",
+        "topic write t/s/web/twin/web-audit",
+        "topic read t/s/p1/#",
+        "topic read t/s/web/twin/web-audit",
+    ]
+
+
 def test_agents_of_a_group_read_what_each_keeps_for_the_others() -> None:
     alone, shared = agent("a", "p1"), agent("a", "p1").model_copy(update={"share_group": "g"})
     more = set(rules(plan(shared)).splitlines()) - set(rules(plan(alone)).splitlines())

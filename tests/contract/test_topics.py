@@ -37,6 +37,7 @@ TOPICS = {
     "pur/v1/plant-1/press_7/twin/received": Channel.RECEIVED,
     "pur/v1/plant-1/press_7/twin/mold/M.1/handover/0123456789abcdef0123": Channel.HANDOVER,
     "pur/v1/plant-1/press_7/twin/agent/a-1": Channel.AGENT,
+    "pur/v1/plant-1/press_7/twin/web-audit": Channel.WEB_AUDIT,
 }
 
 

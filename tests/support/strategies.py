@@ -386,6 +386,16 @@ handovers = _model(
     document=texts,
 )
 
+web_audits = _model(
+    messages.WebAudit,
+    **_LABEL,
+    ts=timestamps,
+    site=identifiers,
+    web_id=identifiers,
+    entries_count=st.integers(0, 2**53),
+    head_hmac=st.text("0123456789abcdef", min_size=64, max_size=64),
+)
+
 MESSAGES: dict[type[messages.Message], st.SearchStrategy[Any]] = {
     messages.TelemetryFrame: telemetry_frames,
     messages.ShotEvent: shot_events,
@@ -400,5 +410,6 @@ MESSAGES: dict[type[messages.Message], st.SearchStrategy[Any]] = {
     messages.TwinStatus: twin_statuses,
     messages.Handover: handovers,
     messages.AgentStatus: agent_statuses,
+    messages.WebAudit: web_audits,
 }
 """A strategy for every message."""

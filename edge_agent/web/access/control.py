@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
+from edge_agent.config.web_settings import WebSettings
 from edge_agent.web.access.audit import AuditLog
 from edge_agent.web.access.database import AccessDatabase
 from edge_agent.web.access.rates import Rates
@@ -116,6 +117,19 @@ class Access:
                 return self.tokens.holds(principal.key)
             case _:
                 return True
+
+
+def options_of(settings: WebSettings) -> AccessOptions:
+    """The options that the settings of the web ask for."""
+    return AccessOptions(
+        database_path=settings.database_path,
+        key_file=settings.audit_key_file,
+        open_reading=settings.open_reading == "auto" and is_loopback(settings.host),
+        session_idle=timedelta(hours=settings.session_hours),
+        requests_per_minute=settings.requests_per_minute,
+        heavy_per_minute=settings.computations_per_minute,
+        own_origins=tuple(settings.public_origins),
+    )
 
 
 def is_loopback(host: str) -> bool:
