@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -61,10 +61,15 @@ class DriftWatch:
     An alert when the level changes, a metric always. It never stops anything.
     """
 
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
+    def __init__(self, metrics: Metrics, told_level: Callable[[PressAddress], int]) -> None:
+        """Nothing is checked yet.
+
+        Args:
+            metrics: the agent's.
+            told_level: level that people of a press were told of; 0 when it is over, or never was.
+        """
+        self._metrics, self._told_level = metrics, told_level
         self._checked_at: datetime | None = None
-        self._level = 0
         self._running: asyncio.Task[DriftVerdict | None] | None = None
 
     def tick(
@@ -98,17 +103,15 @@ class DriftWatch:
         self, verdict: DriftVerdict, now: datetime, presses: Iterable[PressAddress]
     ) -> list[Alert]:
         self._metrics.drift(verdict.level, len(verdict.moved), now)
-        before, self._level = self._level, verdict.level
         get_logger().info(
             "drift_checked", stage="infer", code=str(verdict.level), detail=verdict.words
         )
-        if verdict.level == before:
-            return []
         return [
             drift_alert(
                 press, verdict.level, verdict.words, verdict.moved, verdict.shots_count, now
             )
             for press in presses
+            if self._told_level(press) != verdict.level
         ]
 
 
