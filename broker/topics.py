@@ -210,6 +210,17 @@ class TopicSpace:
         """The topic filter of all that travels for one press."""
         return f"{self.prefix}/{press}/#"
 
+    def shown(self, site: str) -> list[str]:
+        """Topic filters of what pages show of a site (`+`: of every site), without overlap."""
+        press = f"{self.prefix}/{site}/+"
+        heard = (Channel.TELEMETRY, Channel.SHOT)
+        told = (Channel.KPI, Channel.ALERT, Channel.STATUS)
+        return [
+            *(f"{press}/{channel}" for channel in heard),
+            f"{press}/twin/mold/+/{Channel.PREDICTION}",
+            *(f"{press}/twin/{channel}" for channel in told),
+        ]
+
     def press_of(self, everything: str) -> PressAddress:
         """The press of such a filter; ValueError when it is none of this prefix."""
         site, press, _ = everything.removeprefix(f"{self.prefix}/").split("/")

@@ -31,7 +31,7 @@ from edge_agent.links.player import play
 from edge_agent.logged_shots.bundle import Bundle, load_bundle
 from edge_agent.virtual_plant.virtual_press import LEAD_S, Recipes, virtual_shot
 from twin_core import Scenario, load_scenario
-from twin_core.files import configs_folder
+from twin_core.shipped_files import configs_folder
 
 SITE = "demo"
 MEASURED_PRESS, VIRTUAL_PRESS = "cup", "press1"

@@ -1,0 +1,33 @@
+"""The parts of the web server that requests are answered from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from edge_agent.clock import Clock
+from edge_agent.config.settings import Settings
+from edge_agent.web.live.feed import Feed
+from edge_agent.web.live.listener import Listener
+from edge_agent.web.live.state import LiveState
+from edge_agent.web.pages.rendering import Renderer
+
+
+@dataclass(frozen=True)
+class Web:
+    """All that lives as long as the server does; in ``app.state.web``."""
+
+    settings: Settings
+    clock: Clock
+    feed: Feed
+    live: LiveState
+    listener: Listener
+    renderer: Renderer
+
+
+def web_of(request: Request) -> Web:
+    """The parts, as a dependency of a path operation."""
+    web = request.app.state.web
+    assert isinstance(web, Web)
+    return web
