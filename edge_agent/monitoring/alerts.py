@@ -195,7 +195,7 @@ def drift_alert(
     shots_count: int,
     now: datetime,
 ) -> Alert:
-    """A change of the level of drift.
+    """A change of the level of drift, or another kind of it.
 
     Args:
         level: 0 OK, 1 WARNING, 2 ALERT.
