@@ -8,7 +8,7 @@
 | quality | quality records of every press | nothing |
 | orders (MES) | orders and events of every press | nothing |
 | reader (SCADA, pages) | nothing | what the twin says about every press |
-| web server | quality records of every press, the head of its audit log | all of every press |
+| web server | quality, acknowledgements, head of its audit log | all of every press |
 
 No `pattern … %u` line: it would let any user write into a branch of its own name.
 """
@@ -106,7 +106,7 @@ def web_client(name: str, topics: TopicSpace, site: str, presses: Iterable[Press
     own, head = list(presses), topics.web_audit(PressAddress(site, name))
     return Client(
         name,
-        writes=(*(topics.quality(press) for press in own), head),
+        writes=(*(f(press) for press in own for f in (topics.quality, topics.alert_ack)), head),
         reads=(*(topics.everything(press) for press in own), head),
     )
 

@@ -5,7 +5,7 @@ A position is the key of the last row that was given, so rows that come meanwhil
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -47,14 +47,14 @@ CHUNK = 2_000
 _NEWEST_FIRST = {
     "shot": ("poured_at", "shot_key"),
     "quality": ("ts", "press", "shot_id", "content"),
-    "event": ("ts", "press", "kind", "content"),
+    "alert": ("raised_at", "press", "alert_id"),
 }
 _SECOND = len("2026-01-31T12:00:00")
 
 
 async def telemetry(
     reader: HistoryReader, which: RowFilter, after: Position | None = None, chunk: int = CHUNK
-) -> AsyncIterator[list[Row]]:
+) -> AsyncGenerator[list[Row]]:
     """Give telemetry in order of time, some rows at a time, without an end but the last row.
 
     Each piece is a question of its own: a reader that takes hours holds nothing in the database.
@@ -137,7 +137,7 @@ def _telemetry(
 
 def _key(reader: HistoryReader, table: Table, name: str) -> ColumnElement[Any]:
     column = table.c[name]
-    if name not in {"ts", "poured_at"}:
+    if name not in {"ts", "poured_at", "raised_at"}:
         return column
     kind = Text() if reader.is_file else DateTime(timezone=True)
     return type_coerce(column, kind)
@@ -164,16 +164,22 @@ def _sortable(position: Position) -> tuple[Any, ...]:
 
 
 async def newest(
-    reader: HistoryReader, table: str, which: RowFilter, after: Position | None, limit: int
+    reader: HistoryReader,
+    table: str,
+    which: RowFilter,
+    after: Position | None,
+    limit: int,
+    state: str = "all",
 ) -> tuple[list[Row], Position | None]:
     """Rows of a table, newest first; shots with their latest prediction.
 
     Args:
         reader: the history.
-        table: ``shot``, ``quality`` or ``event``.
+        table: ``shot``, ``quality`` or ``alert``.
         which: of the rows.
         after: the position of the last row that the reader has.
         limit: so many at most.
+        state: of alerts: ``open``, ``closed`` or ``all``.
 
     Returns:
         The rows, and the position of the last one; None if there are no more.
@@ -188,6 +194,9 @@ async def newest(
     order = [by_time, *(func.coalesce(source.c[name], "") for name in names[1:])]
     wanted = conditions(table, source, which, reader.is_file)
     wanted.append(time_column.is_not(None))
+    if state != "all":
+        is_open = source.c.closed_at.is_(None)
+        wanted.append(is_open if state == "open" else ~is_open)
     if after is not None:
         first = str(after[0])
         time = literal(first.rstrip("Z"), Text) if reader.is_file else _time(reader, first)
@@ -203,6 +212,11 @@ async def newest(
         rows = await ask(run)
     more, rows = len(rows) > limit, rows[:limit]
     return rows, tuple(rows[-1][name] for name in names) if more else None
+
+
+def position_length(table: str) -> int:
+    """Number of values in a position of ``newest``."""
+    return len(_NEWEST_FIRST[table])
 
 
 async def of_shot(reader: HistoryReader, shot_key: str) -> dict[str, list[Row]]:

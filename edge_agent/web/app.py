@@ -17,6 +17,8 @@ from edge_agent.config.settings import Settings
 from edge_agent.web.access.audit_head import publish_heads
 from edge_agent.web.access.control import Access, options_of
 from edge_agent.web.access.gate import Gate
+from edge_agent.web.api import routes as api
+from edge_agent.web.history import WebHistory
 from edge_agent.web.live.feed import Feed
 from edge_agent.web.live.listener import Listener
 from edge_agent.web.live.state import LiveState
@@ -24,6 +26,7 @@ from edge_agent.web.pages import events, login, operator
 from edge_agent.web.pages.rendering import Renderer
 from edge_agent.web.parts import Web
 from edge_agent.web.security_headers import SecurityHeaders
+from edge_agent.web.what_if.worker import Worker
 
 STATIC = Path(__file__).parent / "pages" / "static"
 
@@ -43,7 +46,8 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
     live = LiveState(feed)
     access = Access(options_of(settings.web), SystemClock().now)
     listener, renderer = Listener(settings, live), Renderer(settings, clock)
-    web = Web(settings, clock, feed, live, listener, renderer, access)
+    history, worker = WebHistory(settings.history), Worker(settings)
+    web = Web(settings, clock, feed, live, listener, renderer, access, history, worker)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -58,6 +62,8 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
             for task in living:
                 task.cancel()
             await asyncio.gather(*living, return_exceptions=True)
+            await worker.stop()
+            await history.close()
             access.close()
 
     app = FastAPI(
@@ -69,6 +75,7 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
     )
     app.state.web = web
+    api.install(app)
     app.add_middleware(Gate, access=access)
     if settings.web.cors_origins:
         app.add_middleware(

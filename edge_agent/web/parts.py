@@ -9,10 +9,12 @@ from fastapi import Request
 from edge_agent.clock import Clock
 from edge_agent.config.settings import Settings
 from edge_agent.web.access.control import Access
+from edge_agent.web.history import WebHistory
 from edge_agent.web.live.feed import Feed
 from edge_agent.web.live.listener import Listener
 from edge_agent.web.live.state import LiveState
 from edge_agent.web.pages.rendering import Renderer
+from edge_agent.web.what_if.worker import Worker
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Web:
     listener: Listener
     renderer: Renderer
     access: Access
+    history: WebHistory
+    worker: Worker
 
 
 def web_of(request: Request) -> Web:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic_core import to_json
 from starlette.responses import Response
 
 MEDIA_TYPE = "application/problem+json"
@@ -17,9 +17,11 @@ MEDIA_TYPE = "application/problem+json"
 class FieldProblem(BaseModel):
     """A field of the request that is wrong."""
 
-    pointer: str
-    """JSON pointer into the body (RFC 6901), or ``#/query/NAME``, ``#/path/NAME``."""
     detail: str
+    pointer: str | None = None
+    """JSON pointer into the body (RFC 6901) as a URI fragment: ``#/process/m_iso_kg``."""
+    parameter: str | None = None
+    """Name of a parameter of the path or the query."""
 
 
 class Problem(BaseModel):
@@ -62,7 +64,7 @@ class Refused(Exception):
             errors=self.errors,
         )
         return Response(
-            problem.model_dump_json(),
+            problem.model_dump_json(exclude_none=True),
             self.status,
             {"cache-control": "no-store", **self.headers},
             MEDIA_TYPE,
@@ -70,21 +72,32 @@ class Refused(Exception):
 
 
 def pointer(place: tuple[Any, ...]) -> str:
-    """The JSON pointer of a place: ``("process", "layers", 0)`` is ``/process/layers/0``."""
-    return "".join("/" + str(one).replace("~", "~0").replace("/", "~1") for one in place)
+    """The JSON pointer of a place: ``("process", "layers", 0)`` is ``#/process/layers/0``."""
+    return "#" + "".join("/" + str(one).replace("~", "~0").replace("/", "~1") for one in place)
 
 
-def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Problem documents that a route may answer with, for its OpenAPI."""
+NOT_AGAIN: dict[int | str, dict[str, Any]] = {304: {"description": "As you have it"}}
+ALWAYS = (400, 401, 403, 404, 405, 429, 503)
+"""Statuses that the gate, or a disk that refuses, may answer with on any route."""
+WITH_BODY = (408, 413, 422)
+
+
+def responses(*statuses: int, body: bool = False) -> dict[int | str, dict[str, Any]]:
+    """Problem documents that a route may answer with, for its OpenAPI.
+
+    Args:
+        statuses: besides those of any route.
+        body: the route takes a body.
+    """
     return {
         status: {
             "description": HTTPStatus(status).phrase,
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
-        for status in statuses
+        for status in sorted({*ALWAYS, *(WITH_BODY if body else ()), *statuses})
     }
 
 
 def as_json(document: Any) -> bytes:
-    """A document as JSON, without NaN."""
-    return json.dumps(document, allow_nan=False, ensure_ascii=False).encode()
+    """A document as JSON; what is no number is null."""
+    return to_json(document, inf_nan_mode="null")

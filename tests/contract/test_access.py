@@ -100,6 +100,7 @@ def test_a_web_server_reads_all_and_sends_results_and_its_head() -> None:
     block = text.split("user web\n")[1].split("\n\n")[0]
     assert block.splitlines() == [
         "topic write t/s/p1/quality",
+        "topic write t/s/p1/alert-ack",
         "topic write t/s/web/twin/web-audit",
         "topic read t/s/p1/#",
         "topic read t/s/web/twin/web-audit",
