@@ -214,6 +214,23 @@ async def newest(
     return rows, tuple(rows[-1][name] for name in names) if more else None
 
 
+async def alert(reader: HistoryReader, alert_id: str) -> Row | None:
+    """An alert by its id; None if there is none.
+
+    Raises:
+        StoreError: the history cannot be read.
+    """
+    table = reader.tables["alert"]
+    statement = select(table).where(table.c.alert_id == alert_id).limit(1)
+
+    def run(connection: Connection) -> Row | None:
+        found = connection.execute(statement).mappings().first()
+        return None if found is None else dict(found)
+
+    async with reader.asking() as ask:
+        return await ask(run)
+
+
 def position_length(table: str) -> int:
     """Number of values in a position of ``newest``."""
     return len(_NEWEST_FIRST[table])

@@ -26,6 +26,7 @@ from edge_agent.web.pages import events, login, operator
 from edge_agent.web.pages.rendering import Renderer
 from edge_agent.web.parts import Web
 from edge_agent.web.security_headers import SecurityHeaders
+from edge_agent.web.to_twin import ToTwin
 from edge_agent.web.what_if.worker import Worker
 
 STATIC = Path(__file__).parent / "pages" / "static"
@@ -47,7 +48,8 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
     access = Access(options_of(settings.web), SystemClock().now)
     listener, renderer = Listener(settings, live), Renderer(settings, clock)
     history, worker = WebHistory(settings.history), Worker(settings)
-    web = Web(settings, clock, feed, live, listener, renderer, access, history, worker)
+    to_twin = ToTwin(settings, listener)
+    web = Web(settings, clock, feed, live, listener, renderer, access, history, worker, to_twin)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

@@ -14,6 +14,7 @@ from edge_agent.web.live.feed import Feed
 from edge_agent.web.live.listener import Listener
 from edge_agent.web.live.state import LiveState
 from edge_agent.web.pages.rendering import Renderer
+from edge_agent.web.to_twin import ToTwin
 from edge_agent.web.what_if.worker import Worker
 
 
@@ -30,6 +31,7 @@ class Web:
     access: Access
     history: WebHistory
     worker: Worker
+    to_twin: ToTwin
 
 
 def web_of(request: Request) -> Web:

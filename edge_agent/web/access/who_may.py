@@ -68,7 +68,6 @@ API = "/api/v1"
 RULES: tuple[Rule, ...] = (
     # pages and what belongs to them
     _page("/"),
-    _page("/molds/{mold_id}"),
     _page("/events"),
     Rule("GET", "/static/{path:path}", PUBLIC),
     _page("/login", PUBLIC),
