@@ -74,7 +74,7 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,  # their pages load scripts from elsewhere
         redoc_url=None,
-        openapi_url="/api/v1/openapi.json",
+        openapi_url=None,  # `api` answers it, with an ETag
     )
     app.state.web = web
     api.install(app)

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from edge_agent.web.problems import FieldProblem, Refused, as_json
 
-IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match", max_length=4096)]
+IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match")]
 LIMIT_MAX = 10_000
 """Rows of a page: it is in memory."""
 

@@ -110,7 +110,7 @@ async def history(
     format: Annotated[
         Literal["json", "csv", "parquet"] | None, Query(description="In place of Accept")
     ] = None,
-    accept: Annotated[str | None, Header(max_length=1000)] = None,
+    accept: Annotated[str | None, Header()] = None,
     _known: IfNoneMatch = None,
 ) -> Response:
     """Give telemetry in order of time, as JSON, CSV or Parquet."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 
 from edge_agent.web.access.who_may import API
 from edge_agent.web.api import errors, first_generation, history, lists, writing
+from edge_agent.web.api.answers import answer
 from edge_agent.web.problems import Problem
 
 
@@ -26,6 +27,10 @@ def install(app: FastAPI) -> None:
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
+
+    @app.get(f"{API}/openapi.json", include_in_schema=False)
+    async def document(request: Request) -> Response:
+        return answer(request, openapi())
 
 
 def _completed(document: dict[str, Any]) -> dict[str, Any]:
