@@ -53,7 +53,7 @@ _SECOND = len("2026-01-31T12:00:00")
 
 
 async def telemetry(
-    reader: HistoryReader, which: RowFilter, after: Position | None = None, chunk: int = CHUNK
+    reader: HistoryReader, which: RowFilter, after: Position | None = None, chunk: int | None = None
 ) -> AsyncGenerator[list[Row]]:
     """Give telemetry in order of time, some rows at a time, without an end but the last row.
 
@@ -63,12 +63,12 @@ async def telemetry(
         reader: the history.
         which: of the rows.
         after: the position of the last row that the reader has.
-        chunk: rows that are asked for at once.
+        chunk: rows that are asked for at once; ``CHUNK`` by default.
 
     Raises:
         StoreError: the history cannot be read.
     """
-    pieces = _pieces(reader, which, after, chunk)
+    pieces = _pieces(reader, which, after, chunk or CHUNK)
     if not reader.is_file:
         async for rows in pieces:
             yield rows
@@ -105,7 +105,8 @@ async def _pieces(
             statement = _telemetry(reader, table, which, begin, chunk)
 
             def run(connection: Connection, statement: Select[Any] = statement) -> list[Row]:
-                return [dict(row) for row in connection.execute(statement).mappings()]
+                rows = connection.execute(statement)
+                return [dict(zip(TELEMETRY_COLUMNS, row, strict=True)) for row in rows]
 
             rows = await ask(run)
             if rows:

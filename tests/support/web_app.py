@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from click.testing import CliRunner, Result
 from fastapi import FastAPI
 
 from broker.local.loopback import free_port
+from edge_agent.cli import main
 from edge_agent.clock import SystemClock
 from edge_agent.config.settings import Settings
 from edge_agent.history.sqlite import SqliteHistory
@@ -115,12 +117,9 @@ class WebProcess:
             self.process.kill()
             self.process.wait()
 
-    def run(self, *command: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        """Run ``pur-mold-twin web`` with a command below it."""
-        return subprocess.run(
-            [sys.executable, "-m", "edge_agent", "web", "-c", str(self.config), *command],
-            cwd=ROOT, input=stdin, capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
+    def run(self, *command: str, stdin: str = "") -> Result:
+        """Run a command below ``pur-mold-twin web``, beside the server; not within a loop."""
+        return CliRunner().invoke(main, ["web", "-c", str(self.config), *command], input=stdin)
 
     def _listening(self) -> dict[str, Any] | None:
         lines = self.log.read_text().splitlines() if self.log.exists() else []

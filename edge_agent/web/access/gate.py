@@ -64,7 +64,9 @@ class Gate:
             await self._run(request, rule, principal, receive, send)
         except Refused as refused:
             await request.answer(refused)(scope, receive, send)
-        except StoreError as error:
+        except StoreError as error:  # of the users; those of the history are answered in the app
+            if request.answered:
+                raise
             get_logger().error("web_database_failed", error=str(error))
             closed = Refused(503, "STORE_UNAVAILABLE", str(error), error.hint)
             await request.answer(closed)(scope, receive, send)
@@ -221,6 +223,7 @@ class _Incoming:
         self.rule: Rule | None = None
         self.principal: Principal | None = None
         self.cookie = ""
+        self.answered = False
 
     @property
     def host(self) -> str:
@@ -305,7 +308,7 @@ class _Watched:
     async def send(self, message: Message) -> None:
         """Hand a part of the answer on."""
         if message["type"] == "http.response.start":
-            self.status = message["status"]
+            self.status, self._request.answered = message["status"], True
             headers, secure = MutableHeaders(scope=message), self._request.secure
             if self._new_visitor:
                 headers.append("set-cookie", set_cookie(VISITOR, self._new_visitor, secure))

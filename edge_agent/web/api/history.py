@@ -13,9 +13,11 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from broker.messages.base import NAME_PATTERN
+from edge_agent.errors import StoreError
 from edge_agent.history import pages
 from edge_agent.history.pages import TELEMETRY_KEY, Position, Row
 from edge_agent.history.read import HistoryReader
+from edge_agent.logs import get_logger
 from edge_agent.web.api.answers import LIMIT_MAX, IfNoneMatch, answer, cursor_of, position_in, wrong
 from edge_agent.web.api.filters import Asked, Cursor, Id, Key, asked
 from edge_agent.web.api.formats import CSV, FORMS, JSON, PARQUET, Form, form_wanted
@@ -85,10 +87,26 @@ class _Streamed(StreamingResponse):
         self._streams = streams
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, and free the place of the stream."""
         try:
             await super().__call__(scope, receive, send)
         finally:
             self._streams.free()
+
+    async def stream_response(self, send: Send) -> None:
+        """Send the parts; a history that fails on the way breaks the answer off.
+
+        Without its last part the connection is closed: half an answer must not look whole.
+        """
+        start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+        await send(start)
+        try:
+            async for part in self.body_iterator:
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+        except StoreError as error:
+            get_logger().error("stream_broken_off", error=str(error), hint=error.hint)
+            return
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 @router.get(
