@@ -96,7 +96,7 @@ def _index() -> str:
     ]
     for channel, model in MODELS.items():
         name = model.__name__
-        sender = "press, laboratory, MES" if channel in INBOUND else "twin"
+        sender = "press, laboratory, MES, people" if channel in INBOUND else "twin"
         what = (model.__doc__ or "").strip().splitlines()[0]
         links = f"[{name}]({_file_name(model)}) | [example]({_example_name(model)})"
         lines.append(f"| `{_topic(channel)}` | {sender} | {links} | {what} |")

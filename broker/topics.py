@@ -7,11 +7,13 @@ With the default prefix `pur/v1`, for one press:
     pur/v1/{site}/{press}/quality                         QualityRecord    from laboratory, vision
     pur/v1/{site}/{press}/event                           PressEvent       from the press
     pur/v1/{site}/{press}/order                           Order            from press, MES
+    pur/v1/{site}/{press}/alert-ack                       AlertAck         from people, by a page
     pur/v1/{site}/{press}/twin/mold/{mold_id}/prediction  Prediction       retained
     pur/v1/{site}/{press}/twin/mold/{mold_id}/handover/{shot_key}
                                                           Handover         retained
     pur/v1/{site}/{press}/twin/kpi                        ShotKpis
     pur/v1/{site}/{press}/twin/alert                      Alert
+    pur/v1/{site}/{press}/twin/alerts                     OpenAlerts       retained
     pur/v1/{site}/{press}/twin/dead-letter                DeadLetter
     pur/v1/{site}/{press}/twin/status                     TwinStatus       retained, and last will
     pur/v1/{site}/{press}/twin/received                   Received         retained, for gateways
@@ -43,9 +45,11 @@ class Channel(StrEnum):
     QUALITY = "quality"
     EVENT = "event"
     ORDER = "order"
+    ALERT_ACK = "alert-ack"
     PREDICTION = "prediction"
     KPI = "kpi"
     ALERT = "alert"
+    ALERTS = "alerts"
     DEAD_LETTER = "dead-letter"
     STATUS = "status"
     RECEIVED = "received"
@@ -59,6 +63,7 @@ INBOUND_CHANNELS = (
     Channel.QUALITY,
     Channel.EVENT,
     Channel.ORDER,
+    Channel.ALERT_ACK,
 )
 """What the twin listens to; every other channel it speaks on."""
 
@@ -67,6 +72,7 @@ _TWIN_CHANNELS = {
     for channel in (
         Channel.KPI,
         Channel.ALERT,
+        Channel.ALERTS,
         Channel.DEAD_LETTER,
         Channel.STATUS,
         Channel.RECEIVED,
@@ -141,6 +147,10 @@ class TopicSpace:
         """Where press or MES send `Order`."""
         return self._of_press(press, Channel.ORDER)
 
+    def alert_ack(self, press: PressAddress) -> str:
+        """Topic on which people acknowledge alerts by `AlertAck`."""
+        return self._of_press(press, Channel.ALERT_ACK)
+
     def prediction(self, press: PressAddress, mold_id: str) -> str:
         """Topic of the retained `Prediction` of a mold; ValueError for a bad `mold_id`."""
         require_identifier("mold_id", mold_id)
@@ -175,6 +185,10 @@ class TopicSpace:
     def alert(self, press: PressAddress) -> str:
         """Topic on which the twin sends `Alert`."""
         return self._of_twin(press, Channel.ALERT)
+
+    def alerts(self, press: PressAddress) -> str:
+        """Topic of the retained `OpenAlerts`."""
+        return self._of_twin(press, Channel.ALERTS)
 
     def dead_letter(self, press: PressAddress) -> str:
         """Topic on which the twin sends `DeadLetter`."""

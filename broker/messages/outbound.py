@@ -1,4 +1,4 @@
-"""Messages of the twin beside predictions: shot results, alerts, dead letters, status."""
+"""Messages of the twin beside predictions and alerts: shot results, dead letters, status."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from broker.messages.base import (
     Code,
     Count,
     Counts,
-    Evidence,
     Label,
     Message,
     NotNegative,
@@ -84,22 +83,6 @@ class ShotKpis(Message):
     `broker.data_quality.CORRECTED`."""
     received_at: Timestamp | None = None
     """When the newest message that it rests on was received."""
-
-
-class Alert(Message):
-    """Something a person should know."""
-
-    ts: Timestamp
-    site: Identifier
-    press: Identifier
-    code: Code
-    severity: Literal["info", "warning", "critical"]
-    words: Words
-    shot_id: Identifier | None = None
-    shot_key: ShotKey | None = None
-    """Identity of the shot, also when its `shot_id` comes again."""
-    mold_id: Identifier | None = None
-    evidence: Evidence = Field(default_factory=dict)
 
 
 class DeadLetter(Message):

@@ -75,7 +75,8 @@ def agent_client(
     ]
     if group is not None:
         writes.append(topics.agent(group, agent_id))
-        reads += [f(press) for press in own for f in (topics.predictions, topics.handovers)]
+        of_press = topics.predictions, topics.handovers, topics.alerts
+        reads += [read(press) for press in own for read in of_press]
         reads.append(topics.agents(group))
     return Client(agent_name(agent_id), tuple(writes), tuple(reads))
 

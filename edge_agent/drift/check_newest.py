@@ -42,6 +42,7 @@ def check_newest(request: DriftRequest) -> DriftVerdict:
         level=int(result.level),
         words=verdict(result),
         moved=[column.name for column in result.moved],
+        level_by_kind={kind.value: int(result.level_of(kind)) for kind in result.kinds},
         shots_count=result.rows_now,
     )
 

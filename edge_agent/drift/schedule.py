@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -52,19 +52,42 @@ class DriftVerdict(BaseModel):
     words: str
     moved: list[str] = []
     """Columns that moved, worst first."""
+    level_by_kind: dict[str, int] = {}
+    """Of the kinds of drift that moved (``twin_core.learning.drift_result.Kind``)."""
     shots_count: int = 0
+
+    def is_news_after(self, before: DriftVerdict | None) -> bool:
+        """Whether a person must hear of it: another level, or a kind that has risen.
+
+        A residual that moves while the inputs have long moved is news, though the level stays.
+
+        Args:
+            before: the last verdict; None is one in which nothing moved.
+        """
+        if before is None:
+            return self.level != 0
+        earlier = before.level_by_kind
+        risen = any(level > earlier.get(kind, 0) for kind, level in self.level_by_kind.items())
+        return self.level != before.level or risen
 
 
 class DriftWatch:
     """Schedule of ``check_newest``, and reports of what it finds.
 
-    An alert when the level changes, a metric always. It never stops anything.
+    An alert when the level changes or another kind of drift begins, a metric always. It never stops
+    anything.
     """
 
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
+    def __init__(self, metrics: Metrics, told_level: Callable[[PressAddress], int]) -> None:
+        """Nothing is checked yet.
+
+        Args:
+            metrics: the agent's.
+            told_level: level that people of a press were told of; 0 when it is over, or never was.
+        """
+        self._metrics, self._told_level = metrics, told_level
         self._checked_at: datetime | None = None
-        self._level = 0
+        self._last: DriftVerdict | None = None
         self._running: asyncio.Task[DriftVerdict | None] | None = None
 
     def tick(
@@ -98,17 +121,17 @@ class DriftWatch:
         self, verdict: DriftVerdict, now: datetime, presses: Iterable[PressAddress]
     ) -> list[Alert]:
         self._metrics.drift(verdict.level, len(verdict.moved), now)
-        before, self._level = self._level, verdict.level
+        before, self._last = self._last, verdict
         get_logger().info(
             "drift_checked", stage="infer", code=str(verdict.level), detail=verdict.words
         )
-        if verdict.level == before:
-            return []
+        risen = before is not None and verdict.is_news_after(before)
         return [
             drift_alert(
                 press, verdict.level, verdict.words, verdict.moved, verdict.shots_count, now
             )
             for press in presses
+            if risen or self._told_level(press) != verdict.level
         ]
 
 

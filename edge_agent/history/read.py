@@ -54,7 +54,17 @@ T = TypeVar("T")
 CHUNK = 5_000
 """Rows in memory at once while a table is read."""
 OLDER = ": tables of an older program; the agent or `pur-mold-twin history upgrade` updates them"
-_NEW_NAMES = ("shot_key", "received_at", "content", "corrected", VIEW, "event", "left_out")
+_NEW_NAMES = (
+    "shot_key",
+    "received_at",
+    "content",
+    "corrected",
+    VIEW,
+    "event",
+    "left_out",
+    "alert",
+    "scrap",
+)
 """Columns and tables that older tables lack: an error of the database names them."""
 ORDERS = {
     "shot": ("poured_at",),
@@ -62,6 +72,7 @@ ORDERS = {
     "quality": ("ts",),
     "telemetry": ("ts", "device_id", "seq"),
     "event": ("ts", "kind"),
+    "alert": ("raised_at", "alert_id"),
     "dead_letter": ("ts",),
 }
 """Columns that order a table in time; the first one is its time."""

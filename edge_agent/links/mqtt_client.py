@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from math import isinf
 from time import monotonic
-from typing import Any, Self, cast
+from typing import Any, Self, TypeVar, cast
 
 import aiomqtt
 from paho.mqtt.client import MQTT_ERR_SUCCESS
@@ -24,6 +25,7 @@ from edge_agent.links.paho_batches import QuickPaho
 from edge_agent.links.publish_packet import Incoming
 from edge_agent.links.refusals import TOO_LARGE, packet_bytes, refusal
 
+T = TypeVar("T")
 QOS = 1
 """QoS 1 with acknowledgement after the commit and unique keys: QoS 2 loses messages in paho."""
 HUNG_UP = "the broker hung up before it answered"
@@ -194,6 +196,19 @@ class Client(aiomqtt.Client):
                 outcome.set_exception(self.lost(f"{topic}: not acknowledged, connection lost"))
                 outcome.exception()
         self._results.clear()
+
+    async def _wait_for(self, fut: Awaitable[T], timeout: float | None) -> T:  # noqa: ASYNC109
+        """Wait as aiomqtt does, but never lose a cancellation.
+
+        ``asyncio.wait_for`` of Python 3.11 does when the answer comes in the same moment: the task
+        went on, and whoever ended the agent waited for it without end.
+        """
+        limit_s = self.timeout if timeout is None else timeout
+        try:
+            async with asyncio.timeout(None if isinf(limit_s) else limit_s):
+                return await fut
+        except TimeoutError:
+            raise aiomqtt.MqttError("Operation timed out") from None
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()

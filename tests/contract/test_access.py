@@ -37,12 +37,14 @@ topic read t/s/p1/shot
 topic read t/s/p1/quality
 topic read t/s/p1/event
 topic read t/s/p1/order
+topic read t/s/p1/alert-ack
 topic read t/s/p1/twin/status
 topic read t/s/p2/telemetry
 topic read t/s/p2/shot
 topic read t/s/p2/quality
 topic read t/s/p2/event
 topic read t/s/p2/order
+topic read t/s/p2/alert-ack
 topic read t/s/p2/twin/status
 
 user quality
@@ -99,6 +101,7 @@ def test_agents_of_a_group_read_what_each_keeps_for_the_others() -> None:
     assert more == {
         "topic write t/s/g/twin/agent/a",
         "topic read t/s/p1/twin/mold/+/handover/#",
+        "topic read t/s/p1/twin/alerts",
         "topic read t/s/g/twin/agent/+",
         "topic read t/s/g/twin/#",  # scada, page
     }

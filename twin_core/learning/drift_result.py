@@ -161,6 +161,11 @@ class DriftResult:
         found = {t.kind for c in self.moved for t in c.tests if t.level > Level.OK}
         return tuple(kind for kind in Kind if kind in found)
 
+    def level_of(self, kind: Kind) -> Level:
+        """The worst of all tests of a kind."""
+        tests = (test for column in self.columns for test in column.tests if test.kind is kind)
+        return max((test.level for test in tests), default=Level.OK)
+
     @property
     def tests(self) -> int:
         """Tests among which the rates are shared."""
