@@ -16,7 +16,9 @@ from edge_agent.config.settings import Settings
 from edge_agent.web.live.feed import Feed
 from edge_agent.web.live.listener import Listener
 from edge_agent.web.live.state import LiveState
+from edge_agent.web.live.watch import watch
 from edge_agent.web.pages import events, operator
+from edge_agent.web.pages.fragments import Fragments
 from edge_agent.web.pages.rendering import Renderer
 from edge_agent.web.parts import Web
 from edge_agent.web.security_headers import SecurityHeaders
@@ -31,12 +33,16 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
         clock: the twin's clock, in whose time the pages count.
     """
     feed = Feed()
-    live = LiveState(feed)
-    web = Web(settings, clock, feed, live, Listener(settings, live), Renderer(settings, clock))
+    live = LiveState(feed, clock)
+    listener, renderer = Listener(settings, live), Renderer(settings, clock)
+    web = Web(settings, clock, feed, live, listener, renderer, Fragments())
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        living = [asyncio.create_task(web.listener.run())]
+        living = [
+            asyncio.create_task(web.listener.run()),
+            asyncio.create_task(watch(settings, live)),
+        ]
         try:
             yield
         finally:

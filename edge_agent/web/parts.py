@@ -11,6 +11,7 @@ from edge_agent.config.settings import Settings
 from edge_agent.web.live.feed import Feed
 from edge_agent.web.live.listener import Listener
 from edge_agent.web.live.state import LiveState
+from edge_agent.web.pages.fragments import Fragments
 from edge_agent.web.pages.rendering import Renderer
 
 
@@ -24,6 +25,7 @@ class Web:
     live: LiveState
     listener: Listener
     renderer: Renderer
+    fragments: Fragments
 
 
 def web_of(request: Request) -> Web:

@@ -44,7 +44,7 @@ class Listener:
                     pause = RETRY_FIRST_S
                     await self._listen(session)
             except LinkError as error:
-                if self._live.broker_problem != str(error):
+                if self._live.broker is None or self._live.broker.words != str(error):
                     get_logger().warning("web_link_lost", error=str(error), hint=error.hint)
                 self._live.set_broker(str(error))
             finally:
@@ -65,4 +65,4 @@ class Listener:
             message = decode(at.channel, came.payload, came.content_type)
         except PayloadError:
             return  # the agent makes the dead letter
-        self._live.hear(at, message, retained=came.retained)
+        self._live.hear(at, message)
