@@ -14,11 +14,11 @@ from broker.topics import PressAddress
 from edge_agent.errors import LinkError
 from edge_agent.web.live.state import LiveState
 from edge_agent.web.pages.asking import who
+from edge_agent.web.pages.form_words import CLOSED_BY, SEVERITIES
 from edge_agent.web.parts import Web, web_of
 
 router = APIRouter(include_in_schema=False)
 Parts = Annotated[Web, Depends(web_of)]
-SEVERITIES = ("critical", "warning", "info")
 COOKIE = "operator"
 """Who acknowledged or sent last in this browser: typed once where nobody logs in."""
 COOKIE_S = 31_536_000
@@ -29,6 +29,11 @@ class Shown(NamedTuple):
 
     press: PressAddress
     alert: LiveAlert
+
+
+def meaning(code: str) -> str:
+    """Words for a code, as they stand in the catalogues; the code itself for an unknown one."""
+    return ALERT_CODES.get(code, code)
 
 
 def open_alerts(live: LiveState) -> list[Shown]:
@@ -115,6 +120,7 @@ def _page(
         open=open_alerts(web.live),
         closed=closed_alerts(web.live),
         meanings=ALERT_CODES,
+        closed_by=CLOSED_BY,
         who=who(request),
         operator=operator_of(request),
         typed_for=alert_id,

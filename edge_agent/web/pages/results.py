@@ -14,19 +14,15 @@ from edge_agent.errors import LinkError
 from edge_agent.web.live.state import MoldKey
 from edge_agent.web.pages.alerts import operator_of, remember
 from edge_agent.web.pages.asking import mold_of, who
+from edge_agent.web.pages.form_words import COMMON_DEFECTS, LABELS
 from edge_agent.web.parts import Web, web_of
 from edge_agent.web.results.csv_file import BYTES_MAX, COLUMNS, Table, table_of
-from edge_agent.web.results.fields import NUMBERS, Fault, Faults, record_of
+from edge_agent.web.results.fields import IS_MISSING, NUMBERS, Fault, Faults, record_of
 from edge_agent.web.results.shots import LastShot, last_shots
 from twin_core.errors import TwinError
 
 router = APIRouter(include_in_schema=False)
 Parts = Annotated[Web, Depends(web_of)]
-SHOWN_NUMBERS = ("rho_moulded_kg_per_m3", "H_demold_shore", "H_24h_shore")
-COMMON_DEFECTS = (
-    *("void", "sink mark", "short shot", "blister", "crack", "shrinkage", "swelling"),
-    *("sticking", "delamination", "discoloration"),
-)
 FIELDS = ("shot_id", "shot_key", "ts", *NUMBERS, "scrap", "note", "corrects", "record_id")
 
 
@@ -63,7 +59,7 @@ async def send(request: Request, web: Parts) -> Response:
     except Faults as error:
         faults = error.faults
     if not typed["operator"]:
-        faults.append(Fault("operator", "", "is missing"))
+        faults.append(Fault("operator", "", IS_MISSING))
     problem, status = "", 422
     if not faults:
         try:
@@ -158,7 +154,9 @@ async def _page(
         history_problem=history_problem,
         who=who(request),
         operator=operator_of(request),
-        numbers=[(name, NUMBERS[name]) for name in SHOWN_NUMBERS],
+        numbers=[(name, NUMBERS[name]) for name in LABELS],
+        labels=LABELS,
+        record_name=name_of,
         common_defects=COMMON_DEFECTS,
         columns=COLUMNS,
         table=table,

@@ -13,6 +13,7 @@ from edge_agent.errors import StoreError
 from edge_agent.logs import get_logger
 from edge_agent.web.live.state import MoldKey
 from edge_agent.web.pages.asking import mold_of
+from edge_agent.web.pages.form_words import CHARTS, FIGURES, SCRIPT, SLIDERS
 from edge_agent.web.parts import Web, web_of
 from edge_agent.web.results.shots import LastShot, base_of, document_of, last_shots
 from edge_agent.web.what_if.saved import SavedScenarios
@@ -53,6 +54,7 @@ class Question(BaseModel):
 async def what_if(request: Request, web: Parts) -> HTMLResponse:
     """Show sliders and curves of a shot."""
     asked = request.query_params
+    say = web.renderer.words[web.renderer.language_of(request)].say
     mold, problem = mold_of(asked.get("mold", "")), ""
     shots: list[LastShot] = []
     base, chosen = EXAMPLE, None
@@ -73,10 +75,14 @@ async def what_if(request: Request, web: Parts) -> HTMLResponse:
         mold=mold,
         shots=shots,
         chosen=chosen,
-        base=json.dumps(base).replace("<", "\\u003c"),
+        base=_script_text(base),
         is_example=base is EXAMPLE,
         saved=SavedScenarios(web.settings.web.scenarios).names(),
         history_problem=problem,
+        sliders=SLIDERS,
+        figures=FIGURES,
+        charts=CHARTS,
+        texts=_script_text({name: say(words) for name, words in SCRIPT.items()}),
     )
 
 
@@ -115,6 +121,11 @@ async def saved(web: Parts, name: str) -> Response:
         return _file(SavedScenarios(web.settings.web.scenarios).read(name), name)
     except InputError as error:
         return _problem(404, str(error))
+
+
+def _script_text(content: Any) -> str:
+    """JSON that no text in it can end early."""
+    return json.dumps(content).replace("<", "\\u003c")
 
 
 async def _asked(web: Web, question: Question, save: bool = False) -> JSONResponse:
