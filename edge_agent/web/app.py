@@ -17,7 +17,7 @@ from edge_agent.web.live.feed import Feed
 from edge_agent.web.live.listener import Listener
 from edge_agent.web.live.state import LiveState
 from edge_agent.web.live.watch import watch
-from edge_agent.web.pages import alerts, events, operator, results, what_if
+from edge_agent.web.pages import alerts, events, mold, operator, results, what_if
 from edge_agent.web.pages.fragments import Fragments
 from edge_agent.web.pages.rendering import Renderer
 from edge_agent.web.parts import Web
@@ -67,7 +67,7 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
     app.state.web = web
     app.add_middleware(SecurityHeaders)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    more = (results.router, what_if.router, alerts.router)
-    for router in (operator.router, events.router, *more):
+    live_pages = operator.router, mold.router, events.router
+    for router in (*live_pages, results.router, what_if.router, alerts.router):
         app.include_router(router)
     return app

@@ -19,6 +19,7 @@ from broker.messages import (
 )
 from broker.topics import PressAddress, TopicAddress
 from edge_agent.clock import Clock
+from edge_agent.web.live.curves import Curves
 from edge_agent.web.live.feed import Feed
 
 MOLDS_KEPT = 2000
@@ -58,6 +59,7 @@ class Mold:
     readings: dict[str, float] = field(default_factory=dict)
     """The newest by name, of the shot."""
     read_at: datetime | None = None
+    curves: Curves = field(default_factory=Curves)
 
 
 @dataclass
@@ -219,6 +221,12 @@ class LiveState:
             if not same:
                 mold.readings, mold.read_at = {}, None
         mold.prediction = new
+        if mold.curves.shot_key != new.shot_key:
+            mold.curves = Curves(new.shot_key)
+        t_s = (new.issued_at - new.poured_at).total_seconds()
+        for name in SHOWN_READINGS if new.basis == "live" else ():
+            if name in new.simulated_now:
+                mold.curves.add("simulated", name, t_s, new.simulated_now[name])
         if new.basis != "final":
             mold.readings = {
                 name: new.measured[name] for name in SHOWN_READINGS if name in new.measured
@@ -250,6 +258,11 @@ class LiveState:
         if mold is None or (mold.read_at is not None and frame.ts < mold.read_at):
             return
         new = {name: frame.sensors[name] for name in SHOWN_READINGS if name in frame.sensors}
+        p = mold.prediction
+        if p is not None and (frame.shot_id is None or frame.shot_id == p.shot_id):
+            t_s = (frame.ts - p.poured_at).total_seconds()
+            for name, value in new.items() if t_s >= 0 and p.basis != "final" else ():
+                mold.curves.add("measured", name, t_s, value)
         if new and new.items() - mold.readings.items():
             mold.readings |= new
             mold.read_at = frame.ts

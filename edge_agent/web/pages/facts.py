@@ -7,6 +7,7 @@ from gettext import NullTranslations
 
 from babel.numbers import format_decimal, format_percent
 
+from broker.alert_codes import ALERT_CODES
 from broker.messages import Prediction
 from edge_agent.report.operator_words import ADVICE, FOR_OTHERS, MOST_ADVICE, NOT_YET
 
@@ -38,7 +39,7 @@ OUTCOMES = {
 
 def all_words() -> Iterator[str]:
     """Every text of this module, for the catalogues."""
-    for table in (NOT_YET, NUMBERS, QUALITY, PRESSURE, OUTCOMES):
+    for table in (NOT_YET, NUMBERS, QUALITY, PRESSURE, OUTCOMES, ALERT_CODES):
         yield from table.values()
     yield from (words for code, words in ADVICE.items() if code not in FOR_OTHERS)
     yield LAYER
@@ -46,6 +47,9 @@ def all_words() -> Iterator[str]:
 
 class Facts:
     """Facts about shots in one language."""
+
+    QUALITY = QUALITY
+    ALERTS = ALERT_CODES
 
     def __init__(self, language: str, catalogue: NullTranslations) -> None:
         """Use a language's words."""
