@@ -1,4 +1,4 @@
-"""The page of a mold: curves and window of this shot, the last shots with records, trends, alerts."""
+"""The page of a mold: curves and window of this shot, last shots with records, trends, alerts."""
 
 from __future__ import annotations
 

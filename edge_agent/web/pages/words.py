@@ -9,6 +9,7 @@ from functools import lru_cache
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
@@ -55,11 +56,14 @@ def update(language: str) -> list[str]:
     catalogue.update(sources(), no_fuzzy_matching=True)
     catalogue.obsolete.clear()
     with catalogue_path(language).open("wb") as file:
-        write_po(
-            file, catalogue, width=100, sort_output=True, no_location=True, omit_header=False,
-            ignore_obsolete=True,
-        )  # fmt: skip
+        write(file, catalogue)
     return [str(message.id) for message in catalogue if message.id and not is_said(message)]
+
+
+def write(file: BinaryIO, catalogue: Catalog) -> None:
+    """Write a catalogue: sorted, without header and places, so that little changes in it."""
+    form = {"sort_output": True, "no_location": True, "omit_header": True, "ignore_obsolete": True}
+    write_po(file, catalogue, width=100, **form)
 
 
 def is_said(message: Message) -> bool:
