@@ -23,5 +23,5 @@
   }
   document.addEventListener("twin-changed", refresh);
   document.addEventListener("visibilitychange", refresh);
-  setInterval(refresh, 5000);
+  setInterval(refresh, 3000);
 })();

@@ -153,11 +153,11 @@
     for (const one of windows) {
       if (one.from === null || one.from >= xMax) continue;
       const width = Math.max(1, x(one.to ?? xMax) - x(one.from));
-      draw(svg, "rect", { class: `window ${one.which}`, x: x(one.from), y: top, width, height: bottom - top });
+      draw(svg, "rect", { class: `span ${one.which}`, x: x(one.from), y: top, width, height: bottom - top });
     }
     for (let i = 0; i <= 4; i += 1) {
       const value = yMin + (yMax - yMin) * i / 4;
-      draw(svg, "line", { class: "grid", x1: left, x2: right, y1: y(value), y2: y(value) });
+      draw(svg, "line", { class: "gridline", x1: left, x2: right, y1: y(value), y2: y(value) });
       draw(svg, "text", { class: "tick", x: left - 4, y: y(value) + 4, "text-anchor": "end" }, number(value, yMax - yMin < 10 ? 2 : 0));
       const time = xMin + (xMax - xMin) * i / 4;
       draw(svg, "text", { class: "tick", x: x(time), y: bottom + 16, "text-anchor": i === 4 ? "end" : "middle" }, `${number(time, 0)} s`);
