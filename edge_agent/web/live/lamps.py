@@ -59,10 +59,11 @@ def _press(live: LiveState) -> Lamp:
 
 
 def _agent(live: LiveState) -> Lamp:
-    away = [press for press in live.presses.values() if press.agent_away_since is not None]
+    away = [press for press in live.presses.values() if press.agent_away]
     if away:
-        since = min(p.agent_away_since for p in away if p.agent_away_since is not None)
-        return Lamp("agent", "bad", since, _names(p.address.press for p in away))
+        since = [press.away_since for press in away if press.away_since is not None]
+        who = _names(press.address.press for press in away)
+        return Lamp("agent", "bad", min(since) if len(since) == len(away) else None, who)
     known = any(press.status is not None for press in live.presses.values())
     return Lamp("agent", "good" if known else "unknown")
 

@@ -47,6 +47,9 @@ class Listener:
                 if self._live.broker is None or self._live.broker.words != str(error):
                     get_logger().warning("web_link_lost", error=str(error), hint=error.hint)
                 self._live.set_broker(str(error))
+            except Exception as error:  # whatever it is: never silently deaf
+                get_logger().exception("web_listener_failed", error=repr(error))
+                self._live.set_broker(repr(error))
             finally:
                 self.session = None
             await asyncio.sleep(pause)
@@ -65,4 +68,4 @@ class Listener:
             message = decode(at.channel, came.payload, came.content_type)
         except PayloadError:
             return  # the agent makes the dead letter
-        self._live.hear(at, message)
+        self._live.hear(at, message, retained=came.retained)

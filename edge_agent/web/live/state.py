@@ -26,6 +26,8 @@ MOLDS_KEPT = 2000
 SHOWN_READINGS = ("T_core_C", "p_cavity_bar", "T_mold_C")
 SILENT_AFTER_S = 60.0
 """A press that sends nothing for so long (by the wall's clock) is silent."""
+LAST_WILL = "connection lost"
+"""Reason of a last will: it was written when the agent connected, its time says nothing."""
 LAMPS = "lamps"
 """Key in the feed of everything that lamps show."""
 
@@ -76,11 +78,13 @@ class Press:
     """It has sent nothing for ``SILENT_AFTER_S``, or nothing yet."""
     clock_offset_s: float | None = None
 
+    away_since: datetime | None = None
+    """Since when its agent is away; None also where nobody knows."""
+
     @property
-    def agent_away_since(self) -> datetime | None:
-        """Since when its agent is away, as its last will says; None while it is there."""
-        status = self.status
-        return status.ts if status is not None and status.state == "offline" else None
+    def agent_away(self) -> bool:
+        """True when its agent has gone, or was cut off."""
+        return self.status is not None and self.status.state == "offline"
 
     @property
     def open_codes(self) -> set[str]:
@@ -153,8 +157,12 @@ class LiveState:
                 if press.silent:
                     self._feed.touch(LAMPS)
 
-    def hear(self, at: TopicAddress, message: Message) -> None:
-        """Take a message."""
+    def hear(self, at: TopicAddress, message: Message, *, retained: bool = False) -> None:
+        """Take a message.
+
+        Args:
+            retained: the broker kept it: when it was sent is not now.
+        """
         press = self.press(at.press)
         match message:
             case Prediction():
@@ -168,7 +176,7 @@ class LiveState:
                 self._alive(press)
                 self._frame(at.press, message)
             case TwinStatus():
-                self._status(press, message)
+                self._status(press, message, retained)
             case OpenAlerts():
                 self._alerts(press, message)
             case _:
@@ -195,11 +203,16 @@ class LiveState:
             press.silent = False
             self._feed.touch(LAMPS)
 
-    def _status(self, press: Press, new: TwinStatus) -> None:
+    def _status(self, press: Press, new: TwinStatus, retained: bool) -> None:
         if new.state == "starting":
             return
         old, press.status = press.status, new
         if old is None or old.state != new.state:
+            press.away_since = None
+            if new.state == "offline" and not retained:
+                press.away_since = self._clock.now()
+            elif new.state == "offline" and new.reason != LAST_WILL:
+                press.away_since = new.ts
             self._touch_molds_of(press.address)
             self._feed.touch(LAMPS)
 

@@ -95,10 +95,12 @@ def away_words(live: LiveState, key: MoldKey, words: Words) -> str | None:
         since = words.at(live.broker.since, "%H:%M:%S")
         return words.say("No news: broker away since %(time)s") % {"time": since}
     press = live.presses.get(key.address)
-    if press is not None and press.agent_away_since is not None:
-        since = words.at(press.agent_away_since, "%H:%M:%S")
-        return words.say("Agent offline since %(time)s") % {"time": since}
-    return None
+    if press is None or not press.agent_away:
+        return None
+    if press.away_since is None:
+        return words.say("Agent offline")
+    since = words.at(press.away_since, "%H:%M:%S")
+    return words.say("Agent offline since %(time)s") % {"time": since}
 
 
 def pressure_words(p: Prediction | None, measured_bar: float | None, facts: Facts) -> str:
