@@ -69,7 +69,7 @@ class WebSettings(Section):
     def _is_a_zone(cls, name: str) -> str:
         try:
             ZoneInfo(name)
-        except (OSError, ValueError):
+        except (OSError, ValueError, KeyError):
             raise ValueError(
                 f"{name[:80]!r} is no time zone that this machine knows: expected a name such as "
                 "Europe/Warsaw (a bare container needs the package tzdata)"

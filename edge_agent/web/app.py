@@ -22,7 +22,9 @@ from edge_agent.web.history import WebHistory
 from edge_agent.web.live.feed import Feed
 from edge_agent.web.live.listener import Listener
 from edge_agent.web.live.state import LiveState
-from edge_agent.web.pages import events, login, operator
+from edge_agent.web.live.watch import watch
+from edge_agent.web.pages import alerts, events, login, mold, operator, results, what_if
+from edge_agent.web.pages.fragments import Fragments
 from edge_agent.web.pages.rendering import Renderer
 from edge_agent.web.parts import Web
 from edge_agent.web.security_headers import SecurityHeaders
@@ -44,17 +46,29 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
         SettingsError, StoreError: the database of users or its key cannot be used.
     """
     feed = Feed()
-    live = LiveState(feed)
+    live = LiveState(feed, clock)
     access = Access(options_of(settings.web), SystemClock().now)
     listener, renderer = Listener(settings, live), Renderer(settings, clock)
-    history, worker = WebHistory(settings.history), Worker(settings)
-    to_twin = ToTwin(settings, listener)
-    web = Web(settings, clock, feed, live, listener, renderer, access, history, worker, to_twin)
+    web = Web(
+        settings,
+        clock,
+        feed,
+        live,
+        listener,
+        renderer,
+        Fragments(),
+        access,
+        WebHistory(settings.history),
+        Worker(settings),
+        ToTwin(settings, listener),
+    )
+    renderer.add(open_alerts=lambda: alerts.open_alerts(live), meaning=alerts.meaning)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         living = [
             asyncio.create_task(web.listener.run()),
+            asyncio.create_task(watch(settings, live)),
             asyncio.create_task(publish_heads(settings, access)),
         ]
         try:
@@ -64,8 +78,8 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
             for task in living:
                 task.cancel()
             await asyncio.gather(*living, return_exceptions=True)
-            await worker.stop()
-            await history.close()
+            await web.worker.stop()
+            await web.history.close()
             access.close()
 
     app = FastAPI(
@@ -89,6 +103,8 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
         )
     app.add_middleware(SecurityHeaders)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    for router in (operator.router, events.router, login.router):
+    live_pages = operator.router, mold.router, events.router
+    more_pages = results.router, what_if.router, alerts.router, login.router
+    for router in (*live_pages, *more_pages):
         app.include_router(router)
     return app

@@ -13,6 +13,7 @@ from edge_agent.web.history import WebHistory
 from edge_agent.web.live.feed import Feed
 from edge_agent.web.live.listener import Listener
 from edge_agent.web.live.state import LiveState
+from edge_agent.web.pages.fragments import Fragments
 from edge_agent.web.pages.rendering import Renderer
 from edge_agent.web.to_twin import ToTwin
 from edge_agent.web.what_if.worker import Worker
@@ -28,6 +29,7 @@ class Web:
     live: LiveState
     listener: Listener
     renderer: Renderer
+    fragments: Fragments
     access: Access
     history: WebHistory
     worker: Worker

@@ -28,6 +28,10 @@ class Feed:
         self._numbers[key] = self.number  # the newest last
         self._wake()
 
+    def number_of(self, key: Hashable) -> int:
+        """Number of the last change of ``key``; 0 for one that never changed."""
+        return self._numbers.get(key, 0)
+
     def close(self) -> None:
         """End every follower."""
         self.closed = True

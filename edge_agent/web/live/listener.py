@@ -44,9 +44,12 @@ class Listener:
                     pause = RETRY_FIRST_S
                     await self._listen(session)
             except LinkError as error:
-                if self._live.broker_problem != str(error):
+                if self._live.broker is None or self._live.broker.words != str(error):
                     get_logger().warning("web_link_lost", error=str(error), hint=error.hint)
                 self._live.set_broker(str(error))
+            except Exception as error:  # whatever it is: never silently deaf
+                get_logger().exception("web_listener_failed", error=repr(error))
+                self._live.set_broker(repr(error))
             finally:
                 self.session = None
             await asyncio.sleep(pause)

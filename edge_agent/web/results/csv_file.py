@@ -15,7 +15,6 @@ from broker.near_names import meant
 from broker.topics import PressAddress
 from edge_agent.web.results.fields import (
     IS_MISSING,
-    N_,
     NAMES,
     NUMBERS,
     TEXTS,
@@ -28,13 +27,14 @@ BYTES_MAX = 1_000_000
 ROWS_MAX = 2000
 COLUMNS = ("press", *NAMES, "ts", *NUMBERS, "defects", "scrap", *TEXTS, "corrects")
 """Columns that are read; those of the first generation are, too."""
-UNKNOWN_COLUMN = N_("is no column that is read: {}")
-UNKNOWN_PRESS = N_("is no press of this site: {}")
-TOO_MANY_ROWS = N_("has more rows than {}: cut the file")
-TOO_LARGE = N_("is larger than {}: cut the file")
-NO_TEXT = N_("is no text in UTF-8 or Windows-1252: save it as CSV")
-NO_ROWS = N_("has no rows below its header")
-TWICE = N_("stands twice in the header")
+UNKNOWN_COLUMN = "is no column that is read: {}"
+UNKNOWN_PRESS = "is no press of this site: {}"
+TOO_MANY_ROWS = "has more rows than {}: cut the file"
+TOO_LARGE = "is larger than {}: cut the file"
+NO_TEXT = "is no text in UTF-8 or Windows-1252: save it as CSV"
+NO_ROWS = "has no rows below its header"
+TWICE = "stands twice in the header"
+WORDS = (UNKNOWN_COLUMN, UNKNOWN_PRESS, TOO_MANY_ROWS, TOO_LARGE, NO_TEXT, NO_ROWS, TWICE)
 DELIMITERS = ";\t,"
 
 

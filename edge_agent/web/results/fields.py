@@ -57,24 +57,23 @@ class Faults(ValueError):
         self.faults = faults
 
 
-# words of the catalogues: ``N_`` marks them for the check that none is missing
-def N_(words: str) -> str:
-    """Mark words for the catalogues."""
-    return words
-
-
-NO_NUMBER = N_("is no number: write digits, as 62.5")
-NO_FLAG = N_("is neither yes nor no")
-NO_TIME = N_("is no time: write it as 2026-05-04 14:30")
-OF_FUTURE = N_("is in the future: correct it, or leave it empty for now")
-TOO_LONG = N_("is too long: at most {} characters")
-OUTSIDE = N_("cannot be: possible is {}")
-REFUSED = N_("cannot be used: {}")
-NO_NAME = N_("is no name: letters, digits, point, dash and underscore, at most 64")
-IS_MISSING = N_("is missing")
-NO_RESULT = N_("the record says nothing: give a number, a defect, or whether the part is scrap")
-NO_SUCH_DEFECT = N_("is no defect: leave it empty where there is none")
-TOO_MANY = N_("are too many: at most {}")
+NO_NUMBER = "is no number: write digits, as 62.5"
+NO_FLAG = "is neither yes nor no"
+NO_TIME = "is no time: write it as 2026-05-04 14:30"
+OF_FUTURE = "is in the future: correct it, or leave it empty for now"
+TOO_LONG = "is too long: at most {} characters"
+OUTSIDE = "cannot be: possible is {}"
+REFUSED = "cannot be used: {}"
+NO_NAME = "is no name: letters, digits, point, dash and underscore, at most 64"
+IS_MISSING = "is missing"
+NO_RESULT = "the record says nothing: give a number, a defect, or whether the part is scrap"
+NO_SUCH_DEFECT = "is no defect: leave it empty where there is none"
+TOO_MANY = "are too many: at most {}"
+WORDS = (
+    *(NO_NUMBER, NO_FLAG, NO_TIME, OF_FUTURE, TOO_LONG, OUTSIDE),
+    *(REFUSED, NO_NAME, IS_MISSING, NO_RESULT, NO_SUCH_DEFECT, TOO_MANY),
+)
+"""All of them, for the catalogues."""
 
 
 def record_of(
