@@ -61,7 +61,7 @@ class WebSettings(Section):
     """Origins of other pages whose scripts may ask the REST interface, with a token."""
     requests_per_minute: Annotated[int, Field(ge=1, le=10_000_000)] = 1200
     """Of one person, machine or address; more are answered 429."""
-    computations_per_minute: Annotated[int, Field(ge=1, le=10_000_000)] = 120
+    computations_per_minute: Annotated[int, Field(ge=1, le=10_000_000)] = 600
     """Likewise, of what computes a shot."""
 
     @field_validator("time_zone")

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import uvicorn
 
@@ -37,7 +37,10 @@ async def serve(
         SettingsError: ``web.host`` and ``web.port`` cannot be had.
     """
     app = create_app(settings, clock)
-    with _listening(settings.web.host, settings.web.port) as listening:
+    with (
+        closing(app.state.web.access),  # also where its lifespan never begins
+        _listening(settings.web.host, settings.web.port) as listening,
+    ):
         config = uvicorn.Config(
             app,
             log_config=None,

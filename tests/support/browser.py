@@ -66,12 +66,24 @@ async def page_of(
     size: str = "desktop",
     scheme: Literal["light", "dark"] = "light",
     language: str | None = None,
+    session: str = "",
 ) -> AsyncIterator[Watched]:
-    """A page, opened and watched."""
+    """A page, opened and watched.
+
+    Args:
+        browser: that opens it.
+        url: of the page.
+        size: by name of ``SIZES``.
+        scheme: of colors.
+        language: that the reader chooses.
+        session: cookie of who is logged in.
+    """
     width, height = SIZES[size]
     context = await browser.new_context(
         viewport={"width": width, "height": height}, color_scheme=scheme
     )
+    if session:
+        await context.add_cookies([{"name": "session", "value": session, "url": url}])
     try:
         watched = Watched(await context.new_page())
         await watched.page.goto(url + (f"?lang={language}" if language else ""))

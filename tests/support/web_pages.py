@@ -4,25 +4,51 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 
 import httpx
 
 from edge_agent.clock import SystemClock
 from edge_agent.config.settings import Settings
+from edge_agent.web.access.control import Access, options_of
+from edge_agent.web.access.csrf import form_token
+from edge_agent.web.access.roles import Role
 from edge_agent.web.app import create_app
 from edge_agent.web.parts import Web
 from edge_agent.web.server import serve
+from tests.support.web_access import ORIGIN, PASSWORD
 
 
 @asynccontextmanager
-async def pages(settings: Settings) -> AsyncIterator[tuple[httpx.AsyncClient, Web]]:
-    """A client of the application, and its parts."""
+async def pages(
+    settings: Settings, user: str | None = "anna"
+) -> AsyncIterator[tuple[httpx.AsyncClient, Web]]:
+    """A client of the application, and its parts.
+
+    Args:
+        settings: of the server.
+        user: an operator who is logged in; None: nobody is.
+    """
     app = create_app(settings, SystemClock())
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            yield client, app.state.web
+        async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as client:
+            web = app.state.web
+            if user is not None:
+                web.access.users.add(user, PASSWORD, Role.OPERATOR, "test")
+                session = web.access.sessions.start(user, "")
+                client.cookies.set("session", session)
+                client.headers["X-CSRF-Token"] = form_token(web.access.key, session)
+                client.headers["Origin"] = ORIGIN
+            yield client, web
+
+
+def session_of(settings: Settings, name: str) -> str:
+    """The cookie of an operator who is logged in at the server of these settings."""
+    with closing(Access(options_of(settings.web), SystemClock().now)) as access:
+        if name not in {user.name for user in access.users.all()}:
+            access.users.add(name, PASSWORD, Role.OPERATOR, "test")
+        return access.sessions.start(name, "")
 
 
 @asynccontextmanager

@@ -36,7 +36,7 @@ class AccessOptions:
     """Who is on this machine may read without a login."""
     session_idle: timedelta = timedelta(hours=12)
     requests_per_minute: int = 1200
-    heavy_per_minute: int = 120
+    heavy_per_minute: int = 600
     own_origins: tuple[str, ...] = ()
     """Origins of our pages besides the one that the request itself names, as behind a proxy."""
 

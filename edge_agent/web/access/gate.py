@@ -132,7 +132,9 @@ class Gate:
 
     def _refusal(self, request: _Incoming, rule: Rule, principal: Principal | None) -> Refused:
         if principal is None or principal.kind == "anonymous":
-            if rule.answer == "page" and rule.method == "GET":
+            # a script that asks for a part of a page must not get the login in its place
+            is_opened = request.headers.get("sec-fetch-dest", "document") == "document"
+            if rule.answer == "page" and rule.method == "GET" and is_opened:
                 return Refused(303, "LOGIN", "log in", headers={"location": request.login_page})
             self._count_unknown(request)
             return Refused(

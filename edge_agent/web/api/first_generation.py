@@ -137,7 +137,7 @@ async def predict(asked: PredictRequest, web: Parts) -> Response:
 @router.get("/health", responses=responses())
 async def health(web: Parts) -> Health:
     """Is the server there?"""
-    return Health(status="ok" if web.live.broker_problem is None else "degraded")
+    return Health(status="ok" if web.live.broker is None else "degraded")
 
 
 @router.get(

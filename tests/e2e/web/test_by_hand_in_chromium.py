@@ -20,7 +20,7 @@ from tests.chaos.inside import TOPIC, event
 from tests.support.agents import running, settings_for
 from tests.support.browser import AXE, SIZES, WAIT_MS, Watched, chromium, faults_of_access, page_of
 from tests.support.waiting import until
-from tests.support.web_pages import served
+from tests.support.web_pages import served, session_of
 from twin_core import load_scenario
 
 pytestmark = [
@@ -89,7 +89,8 @@ def check(watched: Watched, url: str, *refusals: int) -> None:
 async def test_a_result_by_touch_and_its_correction(tmp_path: Path) -> None:
     async with plant(tmp_path) as (url, settings, broker, browser):
         await pour(settings, "S-1", 300)
-        async with page_of(browser, f"{url}/results?mold=s/p1/{PANEL}") as watched:
+        session = session_of(settings, "anna")
+        async with page_of(browser, f"{url}/results?mold=s/p1/{PANEL}", session=session) as watched:
             page = watched.page
             density, note = (
                 page.get_by_label("Density of the part"),
@@ -99,7 +100,6 @@ async def test_a_result_by_touch_and_its_correction(tmp_path: Path) -> None:
             await density.fill("dense")
             await page.get_by_label("void").check()
             await page.get_by_label("yes, scrap").check()
-            await page.locator("#record input[name=operator]").fill("anna")
             await page.locator("#send").click()
             await expect(page.locator(".fault")).to_contain_text("is no number")
             await expect(page.get_by_label("void")).to_be_checked()
@@ -129,7 +129,8 @@ async def test_a_result_by_touch_and_its_correction(tmp_path: Path) -> None:
 async def test_a_table_that_is_dropped(tmp_path: Path) -> None:
     async with plant(tmp_path) as (url, settings, _broker, browser):
         await pour(settings, "S-1", 300)
-        async with page_of(browser, f"{url}/results") as watched:
+        session = session_of(settings, "anna")
+        async with page_of(browser, f"{url}/results", session=session) as watched:
             page = watched.page
             await page.locator("#drop").dispatch_event(
                 "drop",
@@ -160,7 +161,8 @@ async def test_a_table_that_is_dropped(tmp_path: Path) -> None:
 async def test_what_if_moves_at_once(tmp_path: Path) -> None:
     async with plant(tmp_path) as (url, settings, _broker, browser):
         await pour(settings, "S-1", 300)
-        async with page_of(browser, f"{url}/what-if?mold=s/p1/{PANEL}") as watched:
+        session = session_of(settings, "anna")
+        async with page_of(browser, f"{url}/what-if?mold=s/p1/{PANEL}", session=session) as watched:
             page = watched.page
             await there(page, page.locator(".shots a", has_text="S-1"))
             mold = page.locator("#s-T_mold_C")
@@ -192,7 +194,7 @@ async def test_what_if_moves_at_once(tmp_path: Path) -> None:
 
 async def test_an_alert_comes_is_acknowledged_and_goes(tmp_path: Path) -> None:
     async with plant(tmp_path) as (url, settings, _broker, browser):
-        opened = page_of(browser, f"{url}/alerts")
+        opened = page_of(browser, f"{url}/alerts", session=session_of(settings, "anna"))
         async with opened as watched:
             page, strip = watched.page, watched.page.locator("#alert-strip")
             await expect(strip).to_be_hidden()
@@ -200,7 +202,6 @@ async def test_an_alert_comes_is_acknowledged_and_goes(tmp_path: Path) -> None:
             await expect(strip).to_contain_text("1 open alert")
             alert = page.locator("article.alert:not(.closed)")
             await expect(alert).to_contain_text("ended twice")
-            await alert.locator("input[name=by]").fill("anna")
             await alert.locator("input[name=note]").fill("cable")
             await picture(watched, "alerts")
             await fits(watched)
@@ -216,11 +217,12 @@ async def test_an_alert_comes_is_acknowledged_and_goes(tmp_path: Path) -> None:
 async def test_the_pages_fit_in_every_language_and_size(tmp_path: Path, language: str) -> None:
     async with plant(tmp_path) as (url, settings, _broker, browser):
         await pour(settings, "S-1", 300, 301)
+        session = session_of(settings, "anna")
         for size in SIZES:
             for path in ("/results", "/what-if", "/alerts"):
                 asked = f"{url}{path}?lang={language}&mold=s/p1/{PANEL}"
                 scheme = "dark" if size == "tablet" else "light"
-                async with page_of(browser, asked, size, scheme) as watched:
+                async with page_of(browser, asked, size, scheme, session=session) as watched:
                     if path == "/what-if":
                         await expect(watched.page.locator("figure polyline").first).to_be_visible()
                     await expect(watched.page.locator("#alert-strip")).to_be_visible()

@@ -37,7 +37,8 @@ def settings_of(broker_port: int, folder: Path, **web: Any) -> Settings:
             "presses": ["p1"],
             "broker": {"port": broker_port, "reconnect_max_s": 0.5},
             "history": {"path": folder / "history.db"},
-            "web": {"port": 0, "time_zone": "Europe/Berlin"} | web,
+            "web": {"port": 0, "time_zone": "Europe/Berlin", "database_path": folder / "web.db"}
+            | web,
         }
     )
 

@@ -80,8 +80,8 @@ async def test_on_this_machine_everybody_reads_and_nobody_changes(tmp_path: Path
     with access_in(tmp_path, open_reading=True) as access:
         async with client_of(gated(access)) as client:
             for rule in RULES:
-                if rule.role is None:
-                    continue
+                if rule.role is None or (rule.answer == "page" and rule.method == "POST"):
+                    continue  # forms have a token: TestForms
                 answer = await client.request(rule.method, path_of(rule))
                 open_to_all = rule.role is Role.VIEWER and not rule.changes
                 assert (answer.status_code == 200) is open_to_all, rule
