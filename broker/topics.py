@@ -214,7 +214,7 @@ class TopicSpace:
         """Topic filters of what pages show of a site (`+`: of every site), without overlap."""
         press = f"{self.prefix}/{site}/+"
         heard = (Channel.TELEMETRY, Channel.SHOT)
-        told = (Channel.KPI, Channel.ALERT, Channel.STATUS)
+        told = (Channel.KPI, Channel.ALERTS, Channel.STATUS)
         return [
             *(f"{press}/{channel}" for channel in heard),
             f"{press}/twin/mold/+/{Channel.PREDICTION}",
