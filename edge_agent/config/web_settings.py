@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,12 @@ class WebSettings(Section):
     """Of a page whose reader has not chosen one."""
     time_zone: str = "UTC"
     """The plant's zone, in which the pages show times: ``Europe/Warsaw``."""
+    worker_idle_s: Annotated[float, Field(gt=0, le=86_400)] = 300.0
+    """The process that simulates for the pages ends after so long without a request."""
+    worker_limit_s: Annotated[float, Field(gt=0, le=3600)] = 20.0
+    """A simulation that takes longer is ended."""
+    scenarios: Path = Path("var/scenarios")
+    """Folder of the scenarios that are saved on the what-if page."""
     every_site: bool = False
     """Show the presses of every site below the topic prefix, not of ``site`` alone."""
 

@@ -17,11 +17,13 @@ from edge_agent.web.live.feed import Feed
 from edge_agent.web.live.listener import Listener
 from edge_agent.web.live.state import LiveState
 from edge_agent.web.live.watch import watch
-from edge_agent.web.pages import events, mold, operator
+from edge_agent.web.pages import alerts, events, mold, operator, results, what_if
 from edge_agent.web.pages.fragments import Fragments
 from edge_agent.web.pages.rendering import Renderer
 from edge_agent.web.parts import Web
 from edge_agent.web.security_headers import SecurityHeaders
+from edge_agent.web.to_twin import ToTwin
+from edge_agent.web.what_if.worker import Worker
 
 STATIC = Path(__file__).parent / "pages" / "static"
 
@@ -35,7 +37,9 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
     feed = Feed()
     live = LiveState(feed, clock)
     listener, renderer = Listener(settings, live), Renderer(settings, clock)
-    web = Web(settings, clock, feed, live, listener, renderer, Fragments())
+    worker, to_twin = Worker(settings), ToTwin(settings, listener)
+    web = Web(settings, clock, feed, live, listener, renderer, Fragments(), worker, to_twin)
+    renderer.add(open_alerts=lambda: alerts.open_alerts(live), meaning=alerts.meaning)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -50,6 +54,7 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
             for task in living:
                 task.cancel()
             await asyncio.gather(*living, return_exceptions=True)
+            await worker.stop()
 
     app = FastAPI(
         title="PUR-MOLD-TWIN",
@@ -62,6 +67,7 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
     app.state.web = web
     app.add_middleware(SecurityHeaders)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    for router in (operator.router, mold.router, events.router):
+    live_pages = operator.router, mold.router, events.router
+    for router in (*live_pages, results.router, what_if.router, alerts.router):
         app.include_router(router)
     return app

@@ -13,6 +13,8 @@ from edge_agent.web.live.listener import Listener
 from edge_agent.web.live.state import LiveState
 from edge_agent.web.pages.fragments import Fragments
 from edge_agent.web.pages.rendering import Renderer
+from edge_agent.web.to_twin import ToTwin
+from edge_agent.web.what_if.worker import Worker
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Web:
     listener: Listener
     renderer: Renderer
     fragments: Fragments
+    worker: Worker
+    to_twin: ToTwin
 
 
 def web_of(request: Request) -> Web:

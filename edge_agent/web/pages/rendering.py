@@ -91,6 +91,11 @@ class Renderer:
             response.set_cookie(COOKIE, language, max_age=31_536_000, samesite="lax")
         return response
 
+    def add(self, **names: Any) -> None:
+        """Give every template something by name."""
+        for environment in self._environments.values():
+            environment.globals |= names
+
     def text(self, language: str, template: str, **content: Any) -> str:
         """Part of a page."""
         return self._environments[language].get_template(template).render(**content)

@@ -16,7 +16,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-from edge_agent.web.pages.facts import all_words
+from edge_agent.web.pages import facts, form_words
 
 LANGUAGES = {"en": "English", "pl": "Polski", "de": "Deutsch"}
 LOCALE = Path(__file__).parent / "locale"
@@ -39,7 +39,7 @@ def sources() -> Catalog:
         Path(__file__).parent, jinja, options, keywords
     ):
         found.add(text, locations=[(name, 0)])
-    for text in all_words():
+    for text in (*facts.all_words(), *form_words.all_words()):
         found.add(text)
     return found
 
