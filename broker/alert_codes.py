@@ -17,6 +17,8 @@ SPOOL_THINNED: Final = "spool-thinned"
 SPOOL_FULL: Final = "spool-full"
 SPOOL_HAS_ROOM: Final = "spool-has-room"
 SPOOL_SALVAGED: Final = "spool-salvaged"
+HISTORY_AWAY: Final = "history-away"
+HISTORY_BACK: Final = "history-back"
 PUBLISH_REFUSED: Final = "publish-refused"
 TWO_AGENTS: Final = "two-agents-of-one-name"
 GAVE_WAY: Final = "agent-gave-way"
@@ -47,6 +49,8 @@ ALERT_CODES: Final = {
     SPOOL_FULL: "the spool is full: messages stay at the broker",
     SPOOL_HAS_ROOM: "the spool takes everything again",
     SPOOL_SALVAGED: "the spool was damaged or lost; what was readable was saved",
+    HISTORY_AWAY: "the history cannot be reached: its rows wait in the spool",
+    HISTORY_BACK: "the history takes rows again",
     PUBLISH_REFUSED: "the broker refuses messages of the twin: nobody hears them",
     TWO_AGENTS: "another agent with this site and agent_id was started, and gives way",
     GAVE_WAY: "a second agent with this site and agent_id has ended",
@@ -64,3 +68,17 @@ ALERT_CODES: Final = {
     READINGS_WITHOUT_SHOT: "readings of a part belong to no shot, though one cures",
 }
 """Every code with its meaning."""
+
+ENDED_BY: Final = {
+    DRIFT_WARNING: DRIFT_OVER,
+    DRIFT_ALERT: DRIFT_OVER,
+    SPOOL_REFUSED: SPOOL_TAKES_AGAIN,
+    SPOOL_THINNED: SPOOL_HAS_ROOM,
+    SPOOL_FULL: SPOOL_HAS_ROOM,
+    HISTORY_AWAY: HISTORY_BACK,
+    PRESS_CLOCK: PRESS_CLOCK_RIGHT,
+}
+"""Conditions, each with the code that says that it is over. Every other alert is a note, which a
+person closes by acknowledging it."""
+OF_THE_AGENT: Final = frozenset({SPOOL_REFUSED, SPOOL_THINNED, SPOOL_FULL, HISTORY_AWAY})
+"""Conditions of the agent or its disk: they do not go with a press to another agent."""

@@ -16,6 +16,8 @@ REFUSED_BY_HISTORY = "refused-by-history"
 """The database will never take this row, which is the payload of the dead letter."""
 TOO_LATE = "too-late"
 """An event of a shot that ended so long ago that nobody follows its mold back to it."""
+UNKNOWN_ALERT = "unknown-alert"
+"""An acknowledgement of an alert that is not open, and was not closed lately."""
 CONTRADICTS_EARLIER = "contradicts-earlier"
 """The same event at the same time was reported before with other content."""
 
@@ -30,6 +32,7 @@ REASONS = frozenset(code.value for code in RefusalCode) | {
     REFUSED_BY_HISTORY,
     TOO_LATE,
     CONTRADICTS_EARLIER,
+    UNKNOWN_ALERT,
     REFUSED_BY_BROKER,
 }
 """Every reason that a dead letter has."""

@@ -10,6 +10,7 @@ from broker.data_quality import FROM_RECIPE, IMPOSSIBLE, NO_VALUE
 from broker.messages import (
     AgentStatus,
     Alert,
+    AlertAck,
     Binding,
     Correction,
     DataQuality,
@@ -20,7 +21,9 @@ from broker.messages import (
     Interval,
     Kpis,
     LeftOut,
+    LiveAlert,
     Message,
+    OpenAlerts,
     Order,
     Prediction,
     PressEvent,
@@ -34,6 +37,7 @@ from broker.messages import (
     TelemetryFrame,
     TwinStatus,
     Versions,
+    WebAudit,
 )
 from broker.topics import PressAddress
 
@@ -166,6 +170,7 @@ EXAMPLES: Final[dict[type[Message], Message]] = {
             t_demold_safe_s=95.0,
             defects=["void"],
             defect_risk_operator=0.2,
+            scrap=False,
             note="small void beside the insert",
             operator="m.k.",
             source="laboratory",
@@ -189,6 +194,12 @@ EXAMPLES: Final[dict[type[Message], Message]] = {
             system_id=SYSTEM,
             recipe=Recipe(m_polyol_kg=0.4, m_iso_kg=0.45, T_mold_C=45.0),
             quantity_count=120,
+        ),
+        AlertAck(
+            ts=_at(640.0),
+            alert_id="5b1f0c2e9a7d4e6f8a01",
+            by="m.k.",
+            note="part set aside",
         ),
         _PREDICTION,
         ShotKpis(
@@ -221,6 +232,53 @@ EXAMPLES: Final[dict[type[Message], Message]] = {
             shot_id="S-1041",
             mold_id=MOLD,
             evidence={"t_demold_actual_s": 85.0, "t_demold_min_s": 91.2},
+            alert_id="5b1f0c2e9a7d4e6f8a01",
+            ends_by="acknowledgement",
+        ),
+        OpenAlerts(
+            ts=_at(641.0),
+            site=SITE,
+            press=PRESS,
+            agent_id=AGENT,
+            open=[
+                LiveAlert(
+                    alert_id="c07d3f5512e84b90a6d2",
+                    code=alert_codes.PRESS_CLOCK,
+                    severity="warning",
+                    words="the clock of device plc-1 is 3 hours behind: set it",
+                    evidence={"clock_offset_s": -10800.0, "device_id": "plc-1"},
+                    ends_by="condition",
+                    raised_at=_at(20.0),
+                    told_at=_at(20.0),
+                    told_count=1,
+                    acknowledged_at=_at(300.0),
+                    acknowledged_by="m.k.",
+                    note="the electrician comes at ten",
+                    revision=2,
+                )
+            ],
+            closed=[
+                LiveAlert(
+                    alert_id="5b1f0c2e9a7d4e6f8a01",
+                    code=alert_codes.OPENED_BEFORE_WINDOW,
+                    severity="warning",
+                    words="opened 85.0 s after the end of injection, the window begins at 91.2 s: "
+                    "check the part before it is used",
+                    shot_id="S-1041",
+                    mold_id=MOLD,
+                    evidence={"t_demold_actual_s": 85.0, "t_demold_min_s": 91.2},
+                    ends_by="acknowledgement",
+                    raised_at=_at(85.3),
+                    told_at=_at(85.3),
+                    told_count=1,
+                    acknowledged_at=_at(640.0),
+                    acknowledged_by="m.k.",
+                    note="part set aside",
+                    closed_at=_at(640.2),
+                    closed_by="acknowledgement",
+                    revision=2,
+                )
+            ],
         ),
         DeadLetter.of(
             b'{"v": 1, "ts": "2026-05-04T08:00:30Z", "device_id": "plc-1", "seq": 20414',
@@ -264,6 +322,13 @@ EXAMPLES: Final[dict[type[Message], Message]] = {
             version="0.1.0",
             started_at=_at(-3605.0),
             run_id=RUN,
+        ),
+        WebAudit(
+            ts=_at(0.0),
+            site=SITE,
+            web_id="web",
+            entries_count=1042,
+            head_hmac="4f5a" * 16,
         ),
         Handover(
             ts=_at(60.0),

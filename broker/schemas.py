@@ -96,7 +96,7 @@ def _index() -> str:
     ]
     for channel, model in MODELS.items():
         name = model.__name__
-        sender = "press, laboratory, MES" if channel in INBOUND else "twin"
+        sender = "press, laboratory, MES, people" if channel in INBOUND else "twin"
         what = (model.__doc__ or "").strip().splitlines()[0]
         links = f"[{name}]({_file_name(model)}) | [example]({_example_name(model)})"
         lines.append(f"| `{_topic(channel)}` | {sender} | {links} | {what} |")
@@ -111,6 +111,8 @@ def _topic(channel: Channel) -> str:
             topic = of_press(example, "MOLD")
         case Channel.HANDOVER:
             topic = of_press(example, "MOLD", "SHOT")
+        case Channel.WEB_AUDIT:
+            topic = space.web_audit(PressAddress("SITE", "WEB_ID"))
         case Channel.AGENT:
             topic = space.agent(PressAddress("SITE", "GROUP"), "AGENT")
         case _:
@@ -119,6 +121,7 @@ def _topic(channel: Channel) -> str:
         str(topic)
         .replace("SITE", "{site}")
         .replace("PRESS", "{press}")
+        .replace("WEB_ID", "{web_id}")
         .replace("MOLD", "{mold_id}")
         .replace("SHOT", "{shot_key}")
         .replace("GROUP", "{group}")

@@ -7,17 +7,20 @@ With the default prefix `pur/v1`, for one press:
     pur/v1/{site}/{press}/quality                         QualityRecord    from laboratory, vision
     pur/v1/{site}/{press}/event                           PressEvent       from the press
     pur/v1/{site}/{press}/order                           Order            from press, MES
+    pur/v1/{site}/{press}/alert-ack                       AlertAck         from people, by a page
     pur/v1/{site}/{press}/twin/mold/{mold_id}/prediction  Prediction       retained
     pur/v1/{site}/{press}/twin/mold/{mold_id}/handover/{shot_key}
                                                           Handover         retained
     pur/v1/{site}/{press}/twin/kpi                        ShotKpis
     pur/v1/{site}/{press}/twin/alert                      Alert
+    pur/v1/{site}/{press}/twin/alerts                     OpenAlerts       retained
     pur/v1/{site}/{press}/twin/dead-letter                DeadLetter
     pur/v1/{site}/{press}/twin/status                     TwinStatus       retained, and last will
     pur/v1/{site}/{press}/twin/received                   Received         retained, for gateways
     pur/v1/{site}/{group}/twin/agent/{agent_id}           AgentStatus      retained, and last will
+    pur/v1/{site}/{web_id}/twin/web-audit                 WebAudit         retained
 
-A group of agents that share presses is addressed like a press of its site.
+A group of agents that share presses is addressed like a press of its site; so is a web server.
 """
 
 from __future__ import annotations
@@ -43,14 +46,17 @@ class Channel(StrEnum):
     QUALITY = "quality"
     EVENT = "event"
     ORDER = "order"
+    ALERT_ACK = "alert-ack"
     PREDICTION = "prediction"
     KPI = "kpi"
     ALERT = "alert"
+    ALERTS = "alerts"
     DEAD_LETTER = "dead-letter"
     STATUS = "status"
     RECEIVED = "received"
     HANDOVER = "handover"
     AGENT = "agent"
+    WEB_AUDIT = "web-audit"
 
 
 INBOUND_CHANNELS = (
@@ -59,6 +65,7 @@ INBOUND_CHANNELS = (
     Channel.QUALITY,
     Channel.EVENT,
     Channel.ORDER,
+    Channel.ALERT_ACK,
 )
 """What the twin listens to; every other channel it speaks on."""
 
@@ -67,9 +74,11 @@ _TWIN_CHANNELS = {
     for channel in (
         Channel.KPI,
         Channel.ALERT,
+        Channel.ALERTS,
         Channel.DEAD_LETTER,
         Channel.STATUS,
         Channel.RECEIVED,
+        Channel.WEB_AUDIT,
     )
 }
 _PRESS_CHANNELS = {channel.value: channel for channel in INBOUND_CHANNELS}
@@ -141,6 +150,10 @@ class TopicSpace:
         """Where press or MES send `Order`."""
         return self._of_press(press, Channel.ORDER)
 
+    def alert_ack(self, press: PressAddress) -> str:
+        """Topic on which people acknowledge alerts by `AlertAck`."""
+        return self._of_press(press, Channel.ALERT_ACK)
+
     def prediction(self, press: PressAddress, mold_id: str) -> str:
         """Topic of the retained `Prediction` of a mold; ValueError for a bad `mold_id`."""
         require_identifier("mold_id", mold_id)
@@ -176,6 +189,10 @@ class TopicSpace:
         """Topic on which the twin sends `Alert`."""
         return self._of_twin(press, Channel.ALERT)
 
+    def alerts(self, press: PressAddress) -> str:
+        """Topic of the retained `OpenAlerts`."""
+        return self._of_twin(press, Channel.ALERTS)
+
     def dead_letter(self, press: PressAddress) -> str:
         """Topic on which the twin sends `DeadLetter`."""
         return self._of_twin(press, Channel.DEAD_LETTER)
@@ -188,6 +205,10 @@ class TopicSpace:
         """Where the twin keeps its `Received`, for gateways."""
         return self._of_twin(press, Channel.RECEIVED)
 
+    def web_audit(self, web: PressAddress) -> str:
+        """Topic of the retained `WebAudit` of a web server, addressed like a press by its id."""
+        return self._of_twin(web, Channel.WEB_AUDIT)
+
     def predictions(self, press: PressAddress) -> str:
         """The topic filter of the predictions for all molds of one press."""
         return f"{self.prefix}/{press}/twin/mold/+/{Channel.PREDICTION}"
@@ -195,6 +216,17 @@ class TopicSpace:
     def everything(self, press: PressAddress) -> str:
         """The topic filter of all that travels for one press."""
         return f"{self.prefix}/{press}/#"
+
+    def shown(self, site: str) -> list[str]:
+        """Topic filters of what pages show of a site (`+`: of every site), without overlap."""
+        press = f"{self.prefix}/{site}/+"
+        heard = (Channel.TELEMETRY, Channel.SHOT)
+        told = (Channel.KPI, Channel.ALERTS, Channel.STATUS)
+        return [
+            *(f"{press}/{channel}" for channel in heard),
+            f"{press}/twin/mold/+/{Channel.PREDICTION}",
+            *(f"{press}/twin/{channel}" for channel in told),
+        ]
 
     def press_of(self, everything: str) -> PressAddress:
         """The press of such a filter; ValueError when it is none of this prefix."""

@@ -15,6 +15,7 @@ from edge_agent.config.reload import Renewal, renewal
 from edge_agent.config.settings import Settings
 from edge_agent.errors import StoreError
 from edge_agent.history import open_store
+from edge_agent.history.rows import alert_row
 from edge_agent.logs import configure, flush_repeats, get_logger
 from edge_agent.monitoring.alerts import spool_refused, spool_salvaged, spool_takes_again
 from edge_agent.monitoring.health import LOOP, Vitals, application, serving
@@ -22,6 +23,7 @@ from edge_agent.monitoring.metrics import Metrics
 from edge_agent.monitoring.systemd import Service
 from edge_agent.monitoring.watchdog import STUCK_AFTER_S, Watch
 from edge_agent.pipeline.forward import Forwarder
+from edge_agent.pipeline.open_alerts import ALERT_SCOPE, OpenAlertLists
 from edge_agent.pipeline.pipeline import Pipeline
 from edge_agent.ports import HistoryStore, Outgoing
 from edge_agent.presses.group import Membership
@@ -101,6 +103,7 @@ class Agent:
         self._membership: Membership | None = None
         self._presence.current = self._sessions.current
         self._presence.give_way = self._sessions.give_way
+        self._presence.noted = self._pipeline.note
         if settings.group is not None:
             self._membership = Membership(
                 settings,
@@ -189,6 +192,7 @@ class Agent:
                 alert = spool_refused(press, self._spool.problem(), now)
             else:
                 alert = spool_takes_again(press, now)
+            alert = self._pipeline.note(alert)
             payload = encode(alert, settings.broker.payload_format)
             topic = settings.topics.alert(press)
             self._pipeline.publisher.say(Outgoing(str(press), new_key("alert"), topic, payload))
@@ -282,13 +286,14 @@ def _stores(settings: Settings, clock: Clock) -> tuple[Spool, HistoryStore]:
                 count=sum(salvage.saved.values()),
                 hint="the damaged file is kept; send it to support, then delete it",
             )
-            changes = Changes()
+            changes, lists = Changes(), OpenAlertLists(spool.state(ALERT_SCOPE))
             for press in settings.addresses():
-                payload = encode(
-                    spool_salvaged(press, salvage, now), settings.broker.payload_format
-                )
+                alert = lists.tell(spool_salvaged(press, salvage, now))
+                payload = encode(alert, settings.broker.payload_format)
                 topic = settings.topics.alert(press)
                 changes.publish.append(Outgoing(str(press), new_key("alert"), topic, payload))
+            changes.state, changed = lists.take_changes()
+            changes.forward = [alert_row(press, one) for press, one in changed]
             spool.commit(changes, now)
         return spool, open_store(settings.history)
     except BaseException:

@@ -25,13 +25,14 @@ from broker.topics import PressAddress
 from edge_agent.agent import Agent
 from edge_agent.clock import AcceleratedClock, Clock
 from edge_agent.config.settings import BrokerSettings, HistorySettings, Settings, SpoolSettings
+from edge_agent.demo_page import page
 from edge_agent.errors import LinkError
 from edge_agent.links.mqtt import Session, connect, passing_id
 from edge_agent.links.player import play
 from edge_agent.logged_shots.bundle import Bundle, load_bundle
 from edge_agent.virtual_plant.virtual_press import LEAD_S, Recipes, virtual_shot
 from twin_core import Scenario, load_scenario
-from twin_core.files import configs_folder
+from twin_core.shipped_files import configs_folder
 
 SITE = "demo"
 MEASURED_PRESS, VIRTUAL_PRESS = "cup", "press1"
@@ -107,6 +108,7 @@ async def run_demo(
     embedded: bool,
     show: Callable[[Board, Clock], None],
     stop: asyncio.Event,
+    tell_page: Callable[[str], None] | None = None,
 ) -> DemoResult:
     """Run the demo.
 
@@ -116,6 +118,7 @@ async def run_demo(
         shots: virtual shots to make; None goes on until ``stop`` is set.
         embedded: use the embedded broker even where Mosquitto is on the machine.
         show: called about five times a second.
+        tell_page: called with the address of the pages; None: without pages.
 
     Raises:
         TwinError: the demo could not do what it should; the message says what.
@@ -133,11 +136,13 @@ async def run_demo(
             spool=SpoolSettings(path=folder / "spool.db"),
             history=HistorySettings(path=folder / "history.db"),
         )
+        pages = _page(settings, clock, folder, tell_page)
         agent = asyncio.create_task(Agent(settings, clock, own_stop).run())
         watcher = asyncio.create_task(_watch(settings, board))
         painter = asyncio.create_task(_paint(board, clock, show))
         presses = asyncio.create_task(_presses(settings, clock, bundle, recipe, shots, seed, board))
         stopping = asyncio.create_task(stop.wait())
+        serving = asyncio.create_task(pages)
         tasks: set[asyncio.Task[None] | asyncio.Task[bool]] = {agent, watcher, presses}
         try:
             tasks_or_stop: set[asyncio.Task[None] | asyncio.Task[bool]] = {*tasks, stopping}
@@ -146,9 +151,21 @@ async def run_demo(
                 task.result()
         finally:
             own_stop.set()
-            await _end(watcher, painter, presses, stopping)
+            await _end(watcher, painter, presses, stopping, serving)
             await agent
     return DemoResult(board, bundle, settings.history.path)
+
+
+async def _page(
+    settings: Settings,
+    clock: AcceleratedClock,
+    folder: Path,
+    tell: Callable[[str], None] | None,
+) -> None:
+    if tell is not None:
+        async with page(settings, clock, folder) as address:
+            tell(address)
+            await asyncio.Event().wait()
 
 
 async def _end(*tasks: asyncio.Task[None] | asyncio.Task[bool]) -> None:

@@ -9,7 +9,7 @@ from typing import Generic, Literal, Protocol, TypeVar
 
 T = TypeVar("T")
 
-RowKind = Literal["telemetry", "shot", "prediction", "quality", "event", "dead_letter"]
+RowKind = Literal["telemetry", "shot", "prediction", "quality", "event", "alert", "dead_letter"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,18 +7,26 @@
 
 The way of a computation: Scenario -> Setup -> OdeProblem -> solver -> Trajectory -> KPIs, demold
 window, assessment, audit -> SimulationResult.
+
+Each name is imported when it is first used: who reads a scenario or an error loads no compiler.
 """
 
-from twin_core.batch import BatchResult, simulate_many
-from twin_core.errors import BudgetExceeded, InputError, SolverError, TwinError
-from twin_core.files import load_mold, load_scenario
-from twin_core.fingerprint import PHYSICS_HASH
-from twin_core.materials import MaterialSystem
-from twin_core.mold import Mold, Vents
-from twin_core.results.result import SimulationResult
-from twin_core.scenario import Process, Quality, Scenario, SimulationOptions
-from twin_core.single_shot import free_rise_density, simulate, simulate_with_free_rise
-from twin_core.system_versions import load_systems
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from twin_core.batch import BatchResult, simulate_many
+    from twin_core.errors import BudgetExceeded, InputError, SolverError, TwinError
+    from twin_core.files import load_mold, load_scenario
+    from twin_core.fingerprint import PHYSICS_HASH
+    from twin_core.materials import MaterialSystem
+    from twin_core.mold import Mold, Vents
+    from twin_core.results.result import SimulationResult
+    from twin_core.scenario import Process, Quality, Scenario, SimulationOptions
+    from twin_core.single_shot import free_rise_density, simulate, simulate_with_free_rise
+    from twin_core.system_versions import load_systems
 
 __all__ = [
     "PHYSICS_HASH",
@@ -43,3 +51,25 @@ __all__ = [
     "simulate_many",
     "simulate_with_free_rise",
 ]
+
+_MODULES = {
+    "batch": ("BatchResult", "simulate_many"),
+    "errors": ("BudgetExceeded", "InputError", "SolverError", "TwinError"),
+    "files": ("load_mold", "load_scenario"),
+    "fingerprint": ("PHYSICS_HASH",),
+    "materials": ("MaterialSystem",),
+    "mold": ("Mold", "Vents"),
+    "results.result": ("SimulationResult",),
+    "scenario": ("Process", "Quality", "Scenario", "SimulationOptions"),
+    "single_shot": ("free_rise_density", "simulate", "simulate_with_free_rise"),
+    "system_versions": ("load_systems",),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

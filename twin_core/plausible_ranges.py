@@ -12,11 +12,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # the web server reads this table, and loads no numpy
+    import numpy as np
+    from numpy.typing import NDArray
 
-from twin_core.arrays import Array
+    from twin_core.arrays import Array
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,8 @@ def _ends_of(channel: str) -> tuple[float, float]:
 def possible_readings(sensor: str, values: Array) -> NDArray[np.bool_]:
     """Mark the possible readings of a sensor; the others are left out of every column."""
     found = range_of(sensor)
-    return np.asarray((values >= found.low) & (values <= found.high))
+    inside: NDArray[np.bool_] = (values >= found.low) & (values <= found.high)
+    return inside
 
 
 def possible(row: Mapping[str, float]) -> tuple[dict[str, float], dict[str, float]]:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from broker.messages.alerts import Alert, LiveAlert, OpenAlerts
 from broker.messages.base import SCHEMA_VERSION, Message, WireModel
-from broker.messages.events import Component, EventKind, Order, PressEvent
+from broker.messages.events import AlertAck, Component, EventKind, Order, PressEvent
 from broker.messages.inbound import EarlierRecord, QualityRecord, ShotEvent, TelemetryFrame
 from broker.messages.left_out import LeftOut
 from broker.messages.outbound import (
     AgentState,
     AgentStatus,
-    Alert,
     DeadLetter,
     Handover,
     Outcome,
@@ -26,6 +26,7 @@ from broker.messages.outbound import (
     ShotKpis,
     TwinState,
     TwinStatus,
+    WebAudit,
 )
 from broker.messages.prediction import (
     Basis,
@@ -51,6 +52,7 @@ INBOUND: Mapping[Channel, type[Message]] = MappingProxyType(
         Channel.QUALITY: QualityRecord,
         Channel.EVENT: PressEvent,
         Channel.ORDER: Order,
+        Channel.ALERT_ACK: AlertAck,
     }
 )
 """What the twin receives."""
@@ -60,11 +62,13 @@ OUTBOUND: Mapping[Channel, type[Message]] = MappingProxyType(
         Channel.PREDICTION: Prediction,
         Channel.KPI: ShotKpis,
         Channel.ALERT: Alert,
+        Channel.ALERTS: OpenAlerts,
         Channel.DEAD_LETTER: DeadLetter,
         Channel.STATUS: TwinStatus,
         Channel.RECEIVED: Received,
         Channel.HANDOVER: Handover,
         Channel.AGENT: AgentStatus,
+        Channel.WEB_AUDIT: WebAudit,
     }
 )
 """What the twin publishes."""
@@ -80,6 +84,7 @@ __all__ = [
     "AgentState",
     "AgentStatus",
     "Alert",
+    "AlertAck",
     "Basis",
     "Binding",
     "Component",
@@ -93,7 +98,9 @@ __all__ = [
     "Interval",
     "Kpis",
     "LeftOut",
+    "LiveAlert",
     "Message",
+    "OpenAlerts",
     "Order",
     "Outcome",
     "Prediction",
@@ -110,6 +117,7 @@ __all__ = [
     "TwinState",
     "TwinStatus",
     "Versions",
+    "WebAudit",
     "WindowEnd",
     "WindowInterval",
     "WireModel",

@@ -53,6 +53,8 @@ def without_bad_results(document: dict[str, Any], older: Mapping[str, str]) -> d
             fault = BOUNDS[field].fault(value)
         elif field in _TEXTS:
             fault = _no_text(value, *_TEXTS[field])
+        elif field == "scrap":
+            fault = _no_flag(value)
         elif field == "defects":
             changed[name], fault = _defects(value)
         else:
@@ -77,6 +79,12 @@ def _no_text(value: object, length_min: int, length_max: int) -> dict[str, str] 
             except PayloadError as error:
                 words = error.detail
     return None if words is None else {"reason": NOT_A_NUMBER, "words": words}
+
+
+def _no_flag(value: object) -> dict[str, str] | None:
+    if value is None or type(value) is bool:
+        return None
+    return {"reason": NOT_A_NUMBER, "words": f"{shown(value)} is neither true nor false"}
 
 
 def _defects(value: object) -> tuple[object, dict[str, str] | None]:

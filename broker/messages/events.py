@@ -1,4 +1,4 @@
-"""Events of a press beside its shots, and the orders that it works on."""
+"""Events of a press beside its shots, its orders, and people's acknowledgements of alerts."""
 
 from __future__ import annotations
 
@@ -107,3 +107,22 @@ class Order(Message):
     def prepared(cls, document: dict[str, Any]) -> dict[str, Any]:
         """The document with set points that cannot be in `left_out`."""
         return without_bad_set_points(document)
+
+
+class AlertAck(Message):
+    """An acknowledgement: a person has seen an alert. Repeats change nothing: the first counts."""
+
+    ts: Timestamp
+    """When the person acknowledged it."""
+    alert_id: Identifier
+    """Of the alert, from `…/twin/alerts`."""
+    by: Label
+    """Who: a person's name, number or sign."""
+    note: Words | None = None
+    """Words of the person: cause, what was done."""
+    device_id: Identifier | None = None
+    """Who sent it."""
+    seq: Sequence | None = None
+    """Its place among all messages of the device."""
+    received_at: Timestamp | None = None
+    """When the twin received it; senders leave it away."""

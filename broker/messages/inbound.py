@@ -216,6 +216,8 @@ class QualityRecord(Message):
     """Names of defects; empty when none was found."""
     defect_risk_operator: Share | None = None
     """How bad the operator judged the part, 0 good to 1 scrap."""
+    scrap: bool | None = None
+    """True when the part was thrown away, false when it was kept; None where nobody decided."""
     note: Words | None = None
     operator: Label | None = None
     """Who made the record: a person's name, number or sign."""
@@ -265,4 +267,4 @@ class QualityRecord(Message):
     def _says_something(self) -> bool:
         numbers = (getattr(self, name) for name in BOUNDS)
         said = "defects" in self.model_fields_set and self.defects_found is not None
-        return said or any(value is not None for value in numbers)
+        return said or self.scrap is not None or any(value is not None for value in numbers)

@@ -1,4 +1,4 @@
-"""Messages of the twin beside predictions: shot results, alerts, dead letters, status."""
+"""Messages of the twin beside predictions and alerts: shot results, dead letters, status."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from broker.messages.base import (
     Code,
     Count,
     Counts,
-    Evidence,
     Label,
     Message,
     NotNegative,
@@ -84,22 +83,6 @@ class ShotKpis(Message):
     `broker.data_quality.CORRECTED`."""
     received_at: Timestamp | None = None
     """When the newest message that it rests on was received."""
-
-
-class Alert(Message):
-    """Something a person should know."""
-
-    ts: Timestamp
-    site: Identifier
-    press: Identifier
-    code: Code
-    severity: Literal["info", "warning", "critical"]
-    words: Words
-    shot_id: Identifier | None = None
-    shot_key: ShotKey | None = None
-    """Identity of the shot, also when its `shot_id` comes again."""
-    mold_id: Identifier | None = None
-    evidence: Evidence = Field(default_factory=dict)
 
 
 class DeadLetter(Message):
@@ -235,6 +218,24 @@ class Received(Message):
     agent_id: Identifier | None = None
     devices: Annotated[dict[Identifier, ReceivedOf], Field(max_length=NAMES_LIMIT)]
     """By the `device_id` of the messages."""
+
+
+class WebAudit(Message):
+    """The newest entry of a web server's audit log, retained: a witness outside its machine.
+
+    A log that lacks this entry, or has another one in its place, was cut or exchanged:
+    `pur-mold-twin web audit verify --broker` compares.
+    """
+
+    ts: Timestamp
+    """When the entry was made."""
+    site: Identifier
+    web_id: Identifier
+    """The server."""
+    entries_count: Count
+    """Number of the entry, so of all entries."""
+    head_hmac: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    """HMAC-SHA256 of the entry, which covers all before it."""
 
 
 class Handover(Message):

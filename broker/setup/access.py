@@ -8,6 +8,7 @@
 | quality | quality records of every press | nothing |
 | orders (MES) | orders and events of every press | nothing |
 | reader (SCADA, pages) | nothing | what the twin says about every press |
+| web server | quality, acknowledgements, head of its audit log | all of every press |
 
 No `pattern … %u` line: it would let any user write into a branch of its own name.
 """
@@ -75,7 +76,8 @@ def agent_client(
     ]
     if group is not None:
         writes.append(topics.agent(group, agent_id))
-        reads += [f(press) for press in own for f in (topics.predictions, topics.handovers)]
+        of_press = topics.predictions, topics.handovers, topics.alerts
+        reads += [read(press) for press in own for read in of_press]
         reads.append(topics.agents(group))
     return Client(agent_name(agent_id), tuple(writes), tuple(reads))
 
@@ -93,6 +95,20 @@ def orders_client(name: str, topics: Sequence[str]) -> Client:
 def reader_client(name: str, filters: Sequence[str]) -> Client:
     """SCADA or a page reads what the twins say, by these filters, and publishes nothing."""
     return Client(name, reads=tuple(filters))
+
+
+def web_client(name: str, topics: TopicSpace, site: str, presses: Iterable[PressAddress]) -> Client:
+    """A web server reads all of its site's presses, and sends what people enter there.
+
+    Args:
+        name: its `web.id`, by which the head of its audit log is addressed.
+    """
+    own, head = list(presses), topics.web_audit(PressAddress(site, name))
+    return Client(
+        name,
+        writes=(*(f(press) for press in own for f in (topics.quality, topics.alert_ack)), head),
+        reads=(*(topics.everything(press) for press in own), head),
+    )
 
 
 def acl_text(clients: Iterable[Client]) -> str:

@@ -19,6 +19,7 @@ from broker.setup.access import (
     press_client,
     quality_client,
     reader_client,
+    web_client,
 )
 from broker.setup.configuration import MACHINE_CONNECTIONS, queue_bytes, queue_length
 from broker.topics import DEFAULT_PREFIX, PressAddress, TopicSpace
@@ -90,6 +91,8 @@ class Plan(_Part):
     """Clients that write quality records, with a certificate."""
     orders: Names = ()
     """Clients that write orders and events, with a certificate; presses may do so, too."""
+    web: Names = ()
+    """Web servers (`pur-mold-twin web`) by their `web.id`, with a certificate."""
     pages: Names = ("page",)
     """Clients that read all of the twin, with a password over websockets."""
     user: str = "mosquitto"
@@ -135,6 +138,7 @@ class Plan(_Part):
             *(quality_client(name, quality) for name in self.quality),
             *(orders_client(name, orders) for name in self.orders),
             *(reader_client(name, self._twins()) for name in self.scada),
+            *(self._web_client(name) for name in self.web),
         ]
 
     def with_password(self) -> list[Client]:
@@ -155,6 +159,13 @@ class Plan(_Part):
         """Connections of machines at once: room for twice the plan's, and never few."""
         sessions = sum(len(agent.presses) + 1 for agent in self.agents)
         return max(MACHINE_CONNECTIONS, 2 * (sessions + len(self.certified())))
+
+    def _web_client(self, name: str) -> Client:
+        """A web server as the client of all agents' presses; one right is listed once."""
+        parts = [web_client(name, a.topics, a.site, a.addresses()) for a in self.agents]
+        writes = dict.fromkeys(topic for part in parts for topic in part.writes)
+        reads = dict.fromkeys(topic for part in parts for topic in part.reads)
+        return Client(name, tuple(writes), tuple(reads))
 
     def _twins(self) -> Sequence[str]:
         """The filters of all that the twins say, each once."""

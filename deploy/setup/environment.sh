@@ -89,6 +89,25 @@ get_strace() (
   unpack_debs strace strace || say "no strace here; its package is strace"
 )
 
+# Chromium, in which the pages are tested; unpacked also for root, so that nothing of the machine changes.
+# Ubuntu has it as a snap only: there the tests are skipped.
+get_chromium() (
+  take_the_lock
+  : >"$LOG"
+  unpack_debs chromium chromium libatomic1 && "$STATE/chromium/bin/chromium" --version >>"$LOG" 2>&1 && exit 0
+  rm -rf "$STATE/chromium"
+  say "no chromium here: tests of the pages in a browser are skipped; its package is chromium"
+)
+
+# axe-core, which finds what people cannot use on a page.
+get_axe() (
+  take_the_lock
+  : >"$LOG"
+  have npm || { say "no npm here: the pages are not examined by axe-core"; exit 0; }
+  step "installing axe-core (npm)" npm install --no-audit --no-fund --no-save --ignore-scripts \
+    --prefix "$STATE/axe" axe-core@4 || true
+)
+
 # SUNDIALS for the tests of the backend `sundials`: the wheel, and scikits.odes where it can be built.
 # One is enough for the product; each has its adapter, so the tests take both. Without any the tests
 # that need it are skipped (in CI they fail).

@@ -22,8 +22,9 @@ from twin_core.calibration.complete_sheet import infer_water
 from twin_core.calibration.undetermined import infer
 from twin_core.data_sheet_only import SheetOnly
 from twin_core.errors import InputError
-from twin_core.files import configs_folder, load_cure
+from twin_core.files import load_cure
 from twin_core.materials import MaterialSystem
+from twin_core.shipped_files import configs_folder
 from twin_core.system_versions import file_of, load_sheets, load_systems
 
 INSIDE = 0.9

@@ -30,6 +30,7 @@ COMMANDS = {
     "train-ml": "Learn corrections of the physics from a feature set.",
     "validate": "Compare the model with published runs, and write the page.",
     "virtual-plant": "Make thousands of simulated shots with a hidden truth, into a history.",
+    "web": "Serve pages for people at the press, and REST for programs.",
 }
 """Every command with its line in --help."""
 

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from edge_agent.config.settings import Settings
 
 PLAN = "plan.json"
-_NAMES = {"--scada": "scada", "--quality": "quality", "--orders": "orders", "--page": "pages"}
+_NAMES = {
+    **{"--scada": "scada", "--quality": "quality", "--orders": "orders"},
+    **{"--page": "pages", "--web": "web"},
+}
 Port = click.IntRange(1, 65535)
 EXAMPLE = """\b
 Examples:
@@ -68,6 +71,7 @@ def command() -> None:
 @click.option("--scada", multiple=True, help="A client that reads the twin.  [default: scada]")
 @click.option("--quality", multiple=True, help="A client that writes quality.  [default: quality]")
 @click.option("--orders", multiple=True, help="A client that writes orders and events (a MES).")
+@click.option("--web", multiple=True, help="A web server (`pur-mold-twin web`), by its web.id.")
 @click.option("--page", "pages", multiple=True, help="A reader with a password.  [default: page]")
 @click.option(
     "--data",

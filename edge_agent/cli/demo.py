@@ -51,7 +51,8 @@ def command(once: bool, speed: float, seed: int, embedded: bool, folder: Path | 
     """Broker, agent and presses on this machine, in accelerated time, with a live table.
 
     First a foaming run that was measured (R-11 in a cup, Baser and Khakhar 1994), then a virtual
-    press with two molds, simulated and labelled so. Ends with Ctrl-C, or by itself with --once.
+    press with two molds, simulated and labelled so. The pages are served, too, at an address that
+    is printed. Ends with Ctrl-C, or by itself with --once (without pages).
     Exit codes: 0 all shots got their prediction, 1 something went wrong.
     """
     from rich.console import Console
@@ -74,11 +75,15 @@ def command(once: bool, speed: float, seed: int, embedded: bool, folder: Path | 
         live = Live(console=console, auto_refresh=False, transient=True)
         with place_of(folder) as place, live:
 
+            def tell_page(address: str) -> None:
+                console.print(f"page:    {address}", soft_wrap=True)
+
             def show(board: Board, clock: Clock) -> None:
                 if console.is_terminal:
                     live.update(_table(board, clock), refresh=True)
 
-            return await run_demo(place, speed, 3 if once else None, seed, embedded, show, stop)
+            shots, tell = (3, None) if once else (None, tell_page)
+            return await run_demo(place, speed, shots, seed, embedded, show, stop, tell)
 
     try:
         result = asyncio.run(run())

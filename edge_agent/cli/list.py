@@ -71,7 +71,7 @@ def command(kind: str, folder: Path | None, config: Path | None, output: str) ->
 
 def _place(kind: str, folder: Path | None, config: Path | None) -> Path:
     from edge_agent.config.settings import load_settings
-    from twin_core.files import configs_folder
+    from twin_core.shipped_files import configs_folder
 
     if folder is not None and config is not None:
         raise click.UsageError("give --folder or --config, not both")

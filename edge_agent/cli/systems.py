@@ -123,7 +123,7 @@ def rollback(system_id: str, folder: Path | None, config: Path | None) -> None:
 
 def _place(folder: Path | None, config: Path | None) -> Path:
     from edge_agent.config.settings import load_settings
-    from twin_core.files import configs_folder
+    from twin_core.shipped_files import configs_folder
 
     if folder is not None and config is not None:
         raise click.UsageError("give --systems or --config, not both")

@@ -168,7 +168,7 @@ def _system(system_id: str, path: Path | None) -> MaterialSystem:
         InputError: there is none, or only its sheet is known.
     """
     from twin_core.errors import InputError
-    from twin_core.files import configs_folder
+    from twin_core.shipped_files import configs_folder
     from twin_core.system_versions import load_sheets, load_systems
 
     where = path or configs_folder() / "systems"

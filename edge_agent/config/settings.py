@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -34,11 +32,13 @@ from edge_agent.config.layers import (
     read_layers,
 )
 from edge_agent.config.secret_files import SecretFileError, read_secret
+from edge_agent.config.section import Section
+from edge_agent.config.web_settings import WebSettings
 from edge_agent.errors import SettingsError, StoreError
 from twin_core.checked_yaml import describe
 from twin_core.errors import InputError
-from twin_core.files import configs_folder
 from twin_core.scenario import Quality
+from twin_core.shipped_files import configs_folder
 
 SECRETS = ("password", "session_secret", "url")
 """Fields whose values no error shows."""
@@ -47,11 +47,7 @@ _OTHER_VARIABLES = {"TWIN_TEST", "TWIN_CONFIG", "TWIN_DEBUG", "TWIN_FAULT_POINT"
 """Variables with our prefix that are not settings."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class TlsSettings(_Section):
+class TlsSettings(Section):
     """TLS to the broker; its certificate must be for ``broker.host``.
 
     Files are read at every connect, and watched: a new certificate needs no restart. A path
@@ -76,7 +72,7 @@ class TlsSettings(_Section):
         return self
 
 
-class BrokerSettings(_Section):
+class BrokerSettings(Section):
     """The MQTT broker beside the press or in the plant."""
 
     host: str = "127.0.0.1"
@@ -134,7 +130,7 @@ class BrokerSettings(_Section):
         return self
 
 
-class ShareSettings(_Section):
+class ShareSettings(Section):
     """Presses that several agents share: each has one of them at a time. See docs/broker.md."""
 
     group: Identifier | None = None
@@ -145,7 +141,7 @@ class ShareSettings(_Section):
     """The same for one that is told to stop; less than systemd or Kubernetes wait."""
 
 
-class SpoolSettings(_Section):
+class SpoolSettings(Section):
     """Spool: what an agent keeps on disk until others have it."""
 
     path: Path = Path("var/spool.db")
@@ -155,7 +151,7 @@ class SpoolSettings(_Section):
     """Raw telemetry that leads to nothing new is gathered so long for one write to the disk."""
 
 
-class HistorySettings(_Section):
+class HistorySettings(Section):
     """The history that everything is forwarded to: a TimescaleDB where one is named, or a file."""
 
     path: Path = Path("var/history.db")
@@ -199,14 +195,14 @@ class HistorySettings(_Section):
             ) from None
 
 
-class CatalogueSettings(_Section):
+class CatalogueSettings(Section):
     """Files of material systems, molds and quality limits."""
 
     systems: Path = Field(default_factory=lambda: configs_folder() / "systems")
     molds: Path = Field(default_factory=lambda: configs_folder() / "molds")
 
 
-class ShotSettings(_Section):
+class ShotSettings(Section):
     """Rules for following shots."""
 
     future_skew_max_s: Annotated[float, Field(ge=0, le=YEAR_S)] = 300.0
@@ -221,7 +217,7 @@ class ShotSettings(_Section):
     """How far a shot is compared with its readings; windows end at ``quality.t_cycle_max_s``."""
 
 
-class LearningSettings(_Section):
+class LearningSettings(Section):
     """Learned corrections beside the physics."""
 
     models: Path = Path("var/models")
@@ -233,7 +229,7 @@ class LearningSettings(_Section):
     """How many of the newest."""
 
 
-class HealthSettings(_Section):
+class HealthSettings(Section):
     """Metrics and health over HTTP, for this machine or for who collects them."""
 
     enabled: bool = False
@@ -253,7 +249,7 @@ class HealthSettings(_Section):
         return self
 
 
-class LogSettings(_Section):
+class LogSettings(Section):
     """Log on stderr."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
@@ -283,6 +279,7 @@ class Settings(BaseSettings):
     """What parts of one mold must reach, instead."""
     learning: LearningSettings = LearningSettings()
     health: HealthSettings = HealthSettings()
+    web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
 
     @field_validator("presses")

@@ -117,6 +117,7 @@ async def _writing(settings: Settings, session: Session, press: PressAddress) ->
         return Finding(subject, "ok", everything)
     single = [
         *(topics.kpi(press), topics.alert(press), topics.dead_letter(press)),
+        topics.alerts(press),
         topics.prediction(press, NO_MOLD),
     ]
     refused = [topic for topic in single if not await _may_publish(session, topic)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -78,8 +78,14 @@ class DriftWatch:
     anything.
     """
 
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
+    def __init__(self, metrics: Metrics, told_level: Callable[[PressAddress], int]) -> None:
+        """Nothing is checked yet.
+
+        Args:
+            metrics: the agent's.
+            told_level: level that people of a press were told of; 0 when it is over, or never was.
+        """
+        self._metrics, self._told_level = metrics, told_level
         self._checked_at: datetime | None = None
         self._last: DriftVerdict | None = None
         self._running: asyncio.Task[DriftVerdict | None] | None = None
@@ -119,13 +125,13 @@ class DriftWatch:
         get_logger().info(
             "drift_checked", stage="infer", code=str(verdict.level), detail=verdict.words
         )
-        if not verdict.is_news_after(before):
-            return []
+        risen = before is not None and verdict.is_news_after(before)
         return [
             drift_alert(
                 press, verdict.level, verdict.words, verdict.moved, verdict.shots_count, now
             )
             for press in presses
+            if risen or self._told_level(press) != verdict.level
         ]
 
 

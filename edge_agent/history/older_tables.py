@@ -76,7 +76,7 @@ def to_version_4(db: sqlite3.Connection, create: Callable[[Table], str]) -> None
     db.create_function("document_content", 1, _document_content, deterministic=True)
     db.execute("ALTER TABLE quality RENAME TO quality_2")
     db.execute(create(TABLES["quality"]))
-    old = [n for n in TABLES["quality"].columns if n not in ("received_at", "content")]
+    old = [n for n in TABLES["quality"].columns if n not in ("received_at", "content", "scrap")]
     db.execute(
         f"INSERT INTO quality ({names(old)}, content)"
         f" SELECT {names(old)}, document_content(document) FROM quality_2"
@@ -93,6 +93,16 @@ def to_version_5(db: sqlite3.Connection) -> None:
     """
     if "left_out" not in {row[1] for row in db.execute("PRAGMA table_info(telemetry)")}:
         db.execute("ALTER TABLE telemetry ADD COLUMN left_out TEXT")
+
+
+def to_version_6(db: sqlite3.Connection) -> None:
+    """Give quality records a column for scrap; no row is written anew.
+
+    Args:
+        db: within a transaction.
+    """
+    if "scrap" not in {row[1] for row in db.execute("PRAGMA table_info(quality)")}:
+        db.execute("ALTER TABLE quality ADD COLUMN scrap INTEGER")
 
 
 def _copy(name: str, revision: str) -> str:

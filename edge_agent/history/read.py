@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
 from sqlalchemy import (
@@ -51,10 +51,30 @@ from edge_agent.history.older_telemetry import VIEW
 from twin_core.plain_files import FileRefused, check_regular
 
 T = TypeVar("T")
+
+
+class Ask(Protocol):
+    """Gives the answer of a question that is put to a connection."""
+
+    def __call__(self, run: Callable[[Connection], T], /) -> Awaitable[T]:
+        """Ask."""
+        ...
+
+
 CHUNK = 5_000
 """Rows in memory at once while a table is read."""
 OLDER = ": tables of an older program; the agent or `pur-mold-twin history upgrade` updates them"
-_NEW_NAMES = ("shot_key", "received_at", "content", "corrected", VIEW, "event", "left_out")
+_NEW_NAMES = (
+    "shot_key",
+    "received_at",
+    "content",
+    "corrected",
+    VIEW,
+    "event",
+    "left_out",
+    "alert",
+    "scrap",
+)
 """Columns and tables that older tables lack: an error of the database names them."""
 ORDERS = {
     "shot": ("poured_at",),
@@ -62,6 +82,7 @@ ORDERS = {
     "quality": ("ts",),
     "telemetry": ("ts", "device_id", "seq"),
     "event": ("ts", "kind"),
+    "alert": ("raised_at", "alert_id"),
     "dead_letter": ("ts",),
 }
 """Columns that order a table in time; the first one is its time."""
@@ -114,6 +135,9 @@ class RowFilter:
     shot_id: str | None = None
     until: datetime | None = None
     """Rows from then on are left out."""
+    press: str | None = None
+    device_id: str | None = None
+    shot_key: str | None = None
 
 
 class HistoryReader:
@@ -121,8 +145,8 @@ class HistoryReader:
 
     def __init__(self, engine: Engine | AsyncEngine, words: str) -> None:
         self._engine, self.words = engine, words
-        self._is_file = not isinstance(engine, AsyncEngine)
-        self._tables = TABLES_OF_FILE if self._is_file else TABLES
+        self.is_file = not isinstance(engine, AsyncEngine)
+        self.tables = TABLES_OF_FILE if self.is_file else TABLES
 
     async def shot(self, shot_id: str) -> dict[str, list[dict[str, Any]]]:
         """All that is stored of a shot: rows by table."""
@@ -135,7 +159,7 @@ class HistoryReader:
 
     async def shots(self, mold_id: str | None, since: datetime, limit: int) -> list[dict[str, Any]]:
         """Shots poured since then, newest first, with their latest prediction."""
-        return await self._rows(_shots(mold_id, since, limit, self._is_file))
+        return await self._rows(_shots(mold_id, since, limit, self.is_file))
 
     async def each(
         self, table: str, which: RowFilter, take: Callable[[list[dict[str, Any]]], None]
@@ -153,7 +177,7 @@ class HistoryReader:
 
     async def names_in(self, column: str, which: RowFilter) -> list[str]:
         """Names that occur in a JSON column of the telemetry, sorted."""
-        telemetry = self._tables["telemetry"]
+        telemetry = self.tables["telemetry"]
 
         def run(connection: Connection) -> list[str]:
             values = telemetry.c[column]
@@ -161,11 +185,34 @@ class HistoryReader:
             if connection.dialect.name == "postgresql":
                 pairs = func.jsonb_each(values).table_valued("key").lateral()
             source = telemetry.join(pairs, true())
-            conditions = _conditions("telemetry", telemetry, which, self._is_file)
-            found = select(pairs.c.key).select_from(source).where(*conditions)
+            wanted = conditions("telemetry", telemetry, which, self.is_file)
+            found = select(pairs.c.key).select_from(source).where(*wanted)
             return sorted(str(row[0]) for row in connection.execute(found.distinct()))
 
         return await self._run(run)
+
+    @asynccontextmanager
+    async def asking(self) -> AsyncIterator[Ask]:
+        """A way to ask many questions one after the other; nothing is held in between.
+
+        A long answer that a slow reader takes piece by piece must not keep old rows alive.
+        """
+        if not isinstance(self._engine, AsyncEngine):
+            yield self._run
+            return
+        with self._errors():
+            connection = await self._engine.connect()
+
+        async def ask(run: Callable[[Connection], T]) -> T:
+            with self._errors():
+                found = await connection.run_sync(run)
+                await connection.rollback()
+                return found
+
+        try:
+            yield ask
+        finally:
+            await connection.close()
 
     async def close(self) -> None:
         """Release the history."""
@@ -182,13 +229,13 @@ class HistoryReader:
         return disk_hint(cause)
 
     def _of(self, name: str, which: RowFilter) -> Select[Any]:
-        table = self._tables[name]
+        table = self.tables[name]
         order = [table.c[column] for column in ORDERS[name]]
-        conditions = _conditions(name, table, which, self._is_file)
-        return select(table).where(*conditions).order_by(*order)
+        wanted = conditions(name, table, which, self.is_file)
+        return select(table).where(*wanted).order_by(*order)
 
     def _in_order(self, rows: Iterable[dict[str, Any]], table: str) -> Iterator[dict[str, Any]]:
-        return time_texts.in_order(rows, ORDERS[table]) if self._is_file else iter(rows)
+        return time_texts.in_order(rows, ORDERS[table]) if self.is_file else iter(rows)
 
     async def _rows(self, statement: Select[Any]) -> list[dict[str, Any]]:
         def run(connection: Connection) -> list[dict[str, Any]]:
@@ -262,23 +309,35 @@ def open_timescale(url: str) -> HistoryReader:
     return HistoryReader(make_engine(url), without_password(url))
 
 
-def _conditions(name: str, table: Table, which: RowFilter, is_file: bool) -> list[Any]:
-    conditions: list[Any] = []
+def conditions(name: str, table: Table, which: RowFilter, is_file: bool) -> list[Any]:
+    """Conditions of a filter on a table, for SQL."""
+    found: list[Any] = []
     time = table.c[ORDERS[name][0]]
     if which.since is not None:
-        conditions.append(time_texts.since(time, which.since) if is_file else time >= which.since)
+        found.append(time_texts.since(time, which.since) if is_file else time >= which.since)
     if which.until is not None:
-        conditions.append(time_texts.before(time, which.until) if is_file else time < which.until)
-    for column in ("mold_id", "shot_id"):
+        found.append(time_texts.before(time, which.until) if is_file else time < which.until)
+    for column in ("mold_id", "shot_id", "press", "device_id", "shot_key"):
         value = getattr(which, column)
         if value is not None and column in table.c:
-            conditions.append(table.c[column] == value)
-    return conditions
+            found.append(table.c[column] == value)
+    return found
 
 
 def _shots(mold_id: str | None, since: datetime, limit: int, is_file: bool) -> Select[Any]:
-    shot, prediction = TABLES["shot"], TABLES["prediction"]
+    shot = TABLES["shot"]
     poured_at = shot.c.poured_at
+    return (
+        shots_with_prediction()
+        .where(*conditions("shot", shot, RowFilter(since, mold_id), is_file))
+        .order_by((time_texts.plain(poured_at) if is_file else poured_at).desc())
+        .limit(limit)
+    )
+
+
+def shots_with_prediction() -> Select[Any]:
+    """Shots, each with its latest prediction, in no order."""
+    shot, prediction = TABLES["shot"], TABLES["prediction"]
     other = prediction.alias()
     same = (
         prediction.c.site == shot.c.site,
@@ -297,10 +356,5 @@ def _shots(mold_id: str | None, since: datetime, limit: int, is_file: bool) -> S
             *("pressure_status", "defect_risk", "status"),
         )
     ]
-    return (
-        select(*shot.c, *shown)
-        .select_from(shot.outerjoin(prediction, and_(*same, prediction.c.revision == newest)))
-        .where(*_conditions("shot", shot, RowFilter(since, mold_id), is_file))
-        .order_by((time_texts.plain(poured_at) if is_file else poured_at).desc())
-        .limit(limit)
-    )
+    joined = shot.outerjoin(prediction, and_(*same, prediction.c.revision == newest))
+    return select(*shot.c, *shown).select_from(joined)

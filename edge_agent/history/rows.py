@@ -10,7 +10,14 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from broker.messages import DeadLetter, Prediction, QualityRecord, ShotKpis, TelemetryFrame
+from broker.messages import (
+    DeadLetter,
+    LiveAlert,
+    Prediction,
+    QualityRecord,
+    ShotKpis,
+    TelemetryFrame,
+)
 from broker.timestamps import format_timestamp
 from broker.topics import PressAddress
 from edge_agent.history.content import document_content, frame_content
@@ -153,6 +160,14 @@ def event_row(
         "simulated": bool(document.get("simulated")),
     }
     return _row("event", columns)
+
+
+def alert_row(press: PressAddress, alert: LiveAlert) -> HistoryRow:
+    """The row of an alert as it stands; a later state replaces it."""
+    document = alert.model_dump(mode="json")
+    columns = {name: document.get(name) for name in TABLES["alert"].columns}
+    columns |= {"site": press.site, "press": press.press, "document": document}
+    return _row("alert", columns)
 
 
 def dead_letter_row(letter_id: str, letter: DeadLetter) -> HistoryRow:

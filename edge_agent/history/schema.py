@@ -17,6 +17,7 @@ class Table:
     columns: dict[str, ColumnType]
     key: tuple[str, ...]
     replace: bool = False
+    """By a row of at least its ``revision``."""
 
     @property
     def on_conflict(self) -> str:
@@ -27,10 +28,16 @@ class Table:
         others = [name for name in self.columns if name not in self.key]
         updates = ", ".join(f'"{name}" = excluded."{name}"' for name in others)
         newer = f"coalesce(excluded.revision, 0) >= coalesce({self.name}.revision, 0)"
-        return (
-            f"ON CONFLICT ({names(self.key)}) DO UPDATE SET {updates}"
-            f" WHERE (excluded.outcome IS NOT NULL OR {self.name}.outcome IS NULL) AND {newer}"
-        )
+        if "outcome" in self.columns:
+            ended = f"(excluded.outcome IS NOT NULL OR {self.name}.outcome IS NULL)"
+            newer = f"{ended} AND {newer}"
+        return f"ON CONFLICT ({names(self.key)}) DO UPDATE SET {updates} WHERE {newer}"
+
+    @property
+    def newest_first(self) -> str:
+        """Order of rows of one key in one batch, the one that counts first, by its columns."""
+        ended = "(outcome IS NULL), " if "outcome" in self.columns else ""
+        return f"{ended}revision DESC NULLS LAST"
 
 
 SUPERSEDED = """
@@ -142,6 +149,7 @@ TABLES = {
             "simulated": "flag",
             "received_at": "time",
             "content": "text",
+            "scrap": "flag",
         },
         ("site", "press", "shot_id", "ts", "content"),
     ),
@@ -161,6 +169,33 @@ TABLES = {
             "simulated": "flag",
         },
         ("site", "press", "kind", "ts", "content"),
+    ),
+    "alert": Table(
+        "alert",
+        {
+            "site": "text",
+            "press": "text",
+            "alert_id": "text",
+            "revision": "integer",
+            "code": "text",
+            "severity": "text",
+            "words": "text",
+            "mold_id": "text",
+            "shot_id": "text",
+            "shot_key": "text",
+            "raised_at": "time",
+            "told_at": "time",
+            "told_count": "integer",
+            "acknowledged_at": "time",
+            "acknowledged_by": "text",
+            "note": "text",
+            "closed_at": "time",
+            "closed_by": "text",
+            "document": "json",
+            "simulated": "flag",
+        },
+        ("site", "press", "alert_id"),
+        replace=True,
     ),
     "dead_letter": Table(
         "dead_letter",

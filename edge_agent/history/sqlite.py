@@ -30,7 +30,7 @@ from edge_agent.spool.sqlite_files import (
     tighten,
 )
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 PAGE_BYTES = 2048
 """Of a new file. A delivery writes whole pages: with 4096 a sixth more (docs/decisions/0019)."""
 LOG_PAGES = 4000
@@ -54,6 +54,7 @@ _INDEXES = (
     "CREATE INDEX IF NOT EXISTS prediction_name ON prediction (shot_id)",
     "CREATE INDEX IF NOT EXISTS event_ts ON event (ts)",
     "CREATE INDEX IF NOT EXISTS event_shot ON event (shot_id)",
+    "CREATE INDEX IF NOT EXISTS alert_raised ON alert (raised_at)",
 )
 _BAD_ROW = (sqlite3.IntegrityError, sqlite3.DataError, OverflowError)
 """What a row, not the disk, is to blame for."""
@@ -221,6 +222,7 @@ class SqliteHistory:
                 older_tables.to_version_4(self._db, _create)
             if version:
                 older_tables.to_version_5(self._db)
+                older_tables.to_version_6(self._db)
             for table in TABLES.values():
                 self._db.execute(_create(table))
             for index in _INDEXES:

@@ -240,8 +240,7 @@ def _insert(table: Table) -> str:
     types = ", ".join(f'"{name}" {_SQL_TYPES[kind]}' for name, kind in table.columns.items())
     # twice in one batch: the ended shot counts, and of these the last word
     last = f"DISTINCT ON ({key})" if table.replace else ""
-    newest = f"{key}, (outcome IS NULL), revision DESC NULLS LAST, entry_id DESC"
-    order = newest if table.replace else "entry_id"
+    order = f"{key}, {table.newest_first}, entry_id DESC" if table.replace else "entry_id"
     return (
         f"INSERT INTO {table.name} ({columns}) SELECT {last} {columns} FROM incoming,"
         f" jsonb_to_record(entry) AS entry_columns({types})"

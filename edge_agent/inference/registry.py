@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,9 +24,11 @@ from broker.timestamps import Timestamp
 from edge_agent.errors import StoreError, disk_hint
 from twin_core.checked_yaml import parse, read_yaml
 from twin_core.errors import InputError, ModelError
-from twin_core.learning.inference import BYTES_MAX, Model
 from twin_core.plain_files import FileRefused, read_bytes
 from twin_core.yaml_text import dump_yaml
+
+if TYPE_CHECKING:
+    from twin_core.learning.inference import Model
 
 MODEL, MANIFEST, STATE = "model.onnx", "manifest.yaml", "state.yaml"
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,31}$"
@@ -118,6 +120,8 @@ class ModelRegistry:
         Raises:
             InputError, ModelError: it is missing, too large or another one.
         """
+        from twin_core.learning.inference import BYTES_MAX
+
         manifest = self.manifest(name, version)
         path = self.folder / name / str(version) / MODEL
         try:
@@ -134,6 +138,8 @@ class ModelRegistry:
         Raises:
             InputError, ModelError, MissingRuntime: why it cannot be used here.
         """
+        from twin_core.learning.inference import Model
+
         model = Model(self.content(name, version))
         manifest = self.manifest(name, version)
         if manifest.known_at != model.card.known_at:
@@ -149,6 +155,8 @@ class ModelRegistry:
             ModelError: the file cannot be used here.
             StoreError: the folder cannot be written.
         """
+        from twin_core.learning.inference import Model
+
         card = Model(content).card
         version = max(self.versions(name), default=0) + 1
         folder = self.folder / name / str(version)

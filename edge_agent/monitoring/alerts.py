@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -10,7 +10,7 @@ from broker import alert_codes as codes
 from broker import data_quality
 from broker.dead_letter_reasons import CLOCK_SKEW
 from broker.errors import printable
-from broker.messages import Alert, Prediction, QualityRecord, ShotKpis, TelemetryFrame
+from broker.messages import Alert, LiveAlert, Prediction, QualityRecord, ShotKpis, TelemetryFrame
 from broker.remarks import Remark
 from broker.topics import PressAddress
 from edge_agent.monitoring.press_clocks import in_words
@@ -144,6 +144,24 @@ def spool_alert(press: PressAddress, alert: SpoolAlert, now: datetime) -> Alert:
     return _alert(press, now, alert.code, alert.severity, alert.words)
 
 
+def history_away(press: PressAddress, problem: str, now: datetime) -> Alert:
+    """The history has not taken anything for a while.
+
+    Args:
+        press: press whose rows wait.
+        problem: why, as the store says.
+        now: the agent's time.
+    """
+    words = f"{problem}: rows wait in the spool, predictions go on"
+    return _alert(press, now, codes.HISTORY_AWAY, "warning", printable(words, WORDS_MAX))
+
+
+def history_back(press: PressAddress, now: datetime) -> Alert:
+    """The history takes rows again."""
+    words = codes.ALERT_CODES[codes.HISTORY_BACK]
+    return _alert(press, now, codes.HISTORY_BACK, "info", words)
+
+
 def spool_salvaged(press: PressAddress, salvage: Repair, now: datetime) -> Alert:
     """Alert that messages not yet in the history were damaged or lost."""
     rows = sum(salvage.saved.values())
@@ -166,7 +184,7 @@ def publish_refused(press: PressAddress, words: str, now: datetime) -> Alert:
 def model_refused(press: PressAddress, label: str, words: str, now: datetime) -> Alert:
     """A model that is promoted, or in shadow, cannot be used."""
     words = f"{label} cannot be used: {words}; the physics answers alone"
-    return _alert(press, now, codes.MODEL_REFUSED, "warning", words)
+    return _alert(press, now, codes.MODEL_REFUSED, "warning", words, evidence={"model": label})
 
 
 def drift_alert(
@@ -190,6 +208,12 @@ def drift_alert(
         "moved": ", ".join(moved)[:256],
     }
     return _alert(press, now, code, severity, words, evidence=evidence)
+
+
+def drift_level(alerts: Iterable[LiveAlert]) -> int:
+    """Level of drift that open alerts tell of: 0 OK, 1 WARNING, 2 ALERT."""
+    levels = {code: level for level, (code, _) in enumerate(DRIFT_LEVELS)}
+    return max((levels.get(alert.code, 0) for alert in alerts), default=0)
 
 
 def mold_changed(shot: Shot, now: datetime) -> Alert:
@@ -241,6 +265,8 @@ def press_clock(press: PressAddress, device: str, offset: timedelta, now: dateti
         "their times"
     )
     evidence: dict[str, float | str] = {"clock_offset_s": offset.total_seconds()}
+    if device:
+        evidence["device_id"] = device
     return _alert(press, now, codes.PRESS_CLOCK, "warning", words, evidence=evidence)
 
 
@@ -251,10 +277,17 @@ def message_of_the_future(press: PressAddress, offset: timedelta, now: datetime)
         "their sender, or that of this machine"
     )
     evidence: dict[str, float | str] = {"clock_offset_s": offset.total_seconds()}
-    return _alert(press, now, codes.PRESS_CLOCK, "warning", words, evidence=evidence)
+    made = _alert(press, now, codes.PRESS_CLOCK, "warning", words, evidence=evidence)
+    return made.model_copy(update={"ends_by": "acknowledgement"})  # nobody hears that sender
 
 
-def remark(press: PressAddress, sender: str | None, found: Remark, now: datetime) -> Alert:
+def remark(
+    press: PressAddress,
+    sender: str | None,
+    found: Remark,
+    now: datetime,
+    device: str | None = None,
+) -> Alert:
     """A thing in a message that was not used.
 
     Args:
@@ -262,9 +295,12 @@ def remark(press: PressAddress, sender: str | None, found: Remark, now: datetime
         sender: device or shot that it is about.
         found: the remark.
         now: the agent's time.
+        device: device that sent it, where each device is told of alone.
     """
     words = found.words if sender is None else f"{sender}: {found.words}"
     evidence: dict[str, float | str] = {"field": found.field, "reason": found.code}
+    if device is not None:
+        evidence["device_id"] = device
     code = _OF_REMARK.get(found.code, codes.READINGS_LEFT_OUT)
     return _alert(press, now, code, "warning", printable(words, WORDS_MAX), evidence=evidence)
 

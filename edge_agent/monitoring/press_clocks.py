@@ -56,6 +56,16 @@ class PressClocks:
     def __init__(self) -> None:
         self._heard: dict[PressAddress, OrderedDict[str, _Heard]] = {}
 
+    def expect(self, press: PressAddress, device: str, offset: timedelta) -> None:
+        """Go on with a clock that was wrong before this process began.
+
+        Args:
+            press: press of the device.
+            device: as in ``hear``.
+            offset: of its clock, as it was told.
+        """
+        self._heard.setdefault(press, OrderedDict()).setdefault(device, _Heard(offset=offset))
+
     def offset(self, press: PressAddress, device: str) -> timedelta:
         """Offset of a clock that is wrong, negative when it is behind; 0 when nothing is wrong."""
         heard = self._heard[press].get(device) if press in self._heard else None

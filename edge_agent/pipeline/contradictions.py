@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from broker.data_quality import NAME_NOT_KNOWN
-from broker.messages import Order, QualityRecord, ShotEvent, TelemetryFrame
+from broker.messages import LiveAlert, Order, QualityRecord, ShotEvent, TelemetryFrame
 from broker.remarks import Remark
 from broker.sensors import base_name
 from broker.topics import PressAddress
@@ -52,6 +52,12 @@ class Contradictions:
             alert = partial(alerts.press_clock, press, device, offset, now)
             self._limits.tell(key, alert, now)
 
+    def expect_clock(self, press: PressAddress, alert: LiveAlert) -> None:
+        """Go on with a clock that was wrong when an earlier life of the agent told of it."""
+        device, offset_s = alert.evidence.get("device_id", ""), alert.evidence["clock_offset_s"]
+        if isinstance(device, str) and isinstance(offset_s, float):
+            self._clocks.expect(press, device, timedelta(seconds=offset_s))
+
     def ahead(self, press: PressAddress, offset: timedelta, now: datetime) -> None:
         """Tell of a message that was refused for being of the future."""
         alert = partial(alerts.message_of_the_future, press, offset, now)
@@ -69,8 +75,8 @@ class Contradictions:
             field = remark.field.removeprefix("recipe.")
             if isinstance(message, Lenient) and field in message.left_out:
                 self._metrics.left_out.labels(press.press, remark.code).inc()
-            alert = partial(alerts.remark, press, sender, remark, now)
             device = sender if isinstance(message, TelemetryFrame) else None
+            alert = partial(alerts.remark, press, sender, remark, now, device)
             self._limits.tell((remark.code, press, device, remark.field), alert, now)
 
     def homeless(

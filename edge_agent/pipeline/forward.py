@@ -28,6 +28,8 @@ each second it works, so that live shots have the machine."""
 GATHER_S = 0.1
 """Pause after a batch that took everything: what comes meanwhile is one transaction."""
 RETRY_S = 2.0
+AWAY_S = 60.0
+"""People are told of a history that takes nothing for so long; a restart of it is no news."""
 UPKEEP_S = 60.0
 PATIENCE_S = 600.0
 """A database has timeouts of its own, one for each of several statements; that is not stuck."""
@@ -66,7 +68,7 @@ class Forwarder:
 
     async def run(self) -> None:
         """Deliver for ever; trouble and its end are logged once each."""
-        down = False
+        down_since: float | None = None
         loop = asyncio.get_running_loop()
         kept_up = loop.time()
         while True:
@@ -84,14 +86,18 @@ class Forwarder:
                         more = await self._watch.tries(self._history.upkeep)(self._clock.now())
                         kept_up = kept_up if more else loop.time()
             except StoreError as error:
-                if not down:
+                if down_since is None:
                     get_logger().error("history_lost", stage="forward", error=str(error))
-                down = True
+                    down_since = began
+                if loop.time() - down_since >= AWAY_S:
+                    self._pipeline.history_is_away(str(error))
                 await asyncio.sleep(RETRY_S)
                 continue
-            if down:
+            if down_since is not None:
                 get_logger().info("history_recovered", stage="forward")
-                down = False
+                down_since = None
+            if count:
+                self._pipeline.history_is_away(None)
             if self._old:
                 await asyncio.sleep(YIELD * (loop.time() - began))
             elif count == BATCH:

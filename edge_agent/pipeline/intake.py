@@ -7,8 +7,11 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from broker.codec import place_in_count
+from broker.dead_letter_reasons import UNKNOWN_ALERT
 from broker.messages import (
+    AlertAck,
     DeadLetter,
+    LiveAlert,
     Order,
     PressEvent,
     QualityRecord,
@@ -94,6 +97,10 @@ class Intake:
             self._refuse(decoded, incoming, now)
             return None
         message = decoded.message
+        if isinstance(message, AlertAck) and not self._acknowledge(decoded.press, message, now):
+            letter = _unknown_alert(decoded.press, message, incoming, now)
+            self._refuse(letter, incoming, now)
+            return None
         if message is not None and message.device_id is not None and message.seq is not None:
             heard = Heard(decoded.press, message.device_id, message.seq, message.ts)
             self._results.batch.heard.append(heard)
@@ -119,6 +126,16 @@ class Intake:
             shot_id=event.shot_id,
             mold_id=event.mold_id,
         )
+
+    def expect_clock(self, press: PressAddress, alert: LiveAlert) -> None:
+        """Go on with a clock that was wrong when an earlier life of the agent told of it."""
+        self._contradictions.expect_clock(press, alert)
+
+    def _acknowledge(self, press: PressAddress, ack: AlertAck, now: datetime) -> bool:
+        known = self._results.acknowledged(press, ack, now)
+        if known:
+            get_logger().info("alert_acknowledged", press=press.press, detail=ack.alert_id)
+        return known
 
     def _refuse(self, letter: DeadLetter, incoming: Incoming, now: datetime) -> None:
         place = place_in_count(incoming.payload, incoming.content_type)
@@ -203,3 +220,17 @@ class Intake:
         if shot_key is None:
             knows_id = self._named.knows(press, record.shot_id)
             self._contradictions.record_without_shot(press, record, knows_id, now)
+
+
+def _unknown_alert(
+    press: PressAddress, ack: AlertAck, incoming: Incoming, now: datetime
+) -> DeadLetter:
+    words = f"alert_id: {ack.alert_id} is no open alert of {press}, nor one of those closed lately"
+    return DeadLetter.of(
+        incoming.payload,
+        reason=UNKNOWN_ALERT,
+        detail=f"{words}; the open ones are in the retained message of …/twin/alerts",
+        press=press,
+        topic=incoming.topic,
+        ts=now,
+    )

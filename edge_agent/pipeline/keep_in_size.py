@@ -19,8 +19,10 @@ TRIM_EVERY_S = 600.0
 class SizeKeeper:
     """Size of the spool, kept whatever else is at work or waits."""
 
-    def __init__(self, spool: SpoolThread, limit_mb: float, watch: Watch) -> None:
-        self.limit = SpoolLimit(spool, limit_mb)
+    def __init__(
+        self, spool: SpoolThread, limit_mb: float, watch: Watch, *, alerted: bool = False
+    ) -> None:
+        self.limit = SpoolLimit(spool, limit_mb, alerted=alerted)
         self._spool, self._watch = spool, watch
         self._trimmed = float("-inf")
 

@@ -7,6 +7,10 @@ import gc
 from collections.abc import Callable
 from contextlib import suppress
 
+from broker import alert_codes as codes
+from broker.codec import decode
+from broker.errors import PayloadError
+from broker.messages import Alert, OpenAlerts
 from broker.topics import PressAddress
 from edge_agent.clock import Clock
 from edge_agent.config.catalogue import Catalogue, changed_systems
@@ -15,7 +19,13 @@ from edge_agent.drift.schedule import DriftWatch
 from edge_agent.errors import LinkError
 from edge_agent.inference.earlier_shots import EARLIER_SCOPE
 from edge_agent.logs import get_logger
-from edge_agent.monitoring.alerts import spool_alert
+from edge_agent.monitoring.alerts import (
+    drift_level,
+    history_away,
+    history_back,
+    spool_alert,
+    spool_takes_again,
+)
 from edge_agent.monitoring.metrics import Laps, Metrics
 from edge_agent.monitoring.watchdog import Watch
 from edge_agent.pipeline import old_inbox
@@ -30,6 +40,7 @@ from edge_agent.pipeline.issue import Predictions
 from edge_agent.pipeline.keep_in_size import SizeKeeper
 from edge_agent.pipeline.kept_shots import kept_horizon, kept_shots
 from edge_agent.pipeline.numbers import Numbers
+from edge_agent.pipeline.open_alerts import ALERT_SCOPE, OpenAlertLists
 from edge_agent.pipeline.publish import Publisher
 from edge_agent.pipeline.receipts import RECEIVED_SCOPE, Receipts
 from edge_agent.pipeline.receive import Inlet
@@ -47,6 +58,7 @@ from edge_agent.spool.thread import SpoolThread
 TURN = 32
 """Messages of a press before the next press has its turn."""
 TICK_S = 5.0
+_OVER_LIMIT = (codes.SPOOL_THINNED, codes.SPOOL_FULL)
 
 
 class Pipeline:
@@ -78,7 +90,10 @@ class Pipeline:
         self.publisher = Publisher(spool, clock, self._published, took, self._publish_refused)
         self.revisions = Revisions(spool.state_at_start(REVISION_SCOPE), clock.now())
         """Counters of the presses."""
-        self.results = Results(self._topics, settings.broker.payload_format, self.publisher)
+        self.open_alerts = OpenAlertLists(spool.state_at_start(ALERT_SCOPE))
+        self.results = Results(
+            self._topics, settings.broker.payload_format, self.publisher, self.open_alerts
+        )
         self._refused_publishes = RefusedPublishes(self.results, metrics, clock)
         self.receipts = Receipts(spool.state_at_start(RECEIVED_SCOPE))
         writes = spool, self.publisher, self.revisions, self.receipts, clock, metrics
@@ -97,7 +112,7 @@ class Pipeline:
         )
         earlier = spool.state_at_start(EARLIER_SCOPE).values()
         self._inference = Inference(settings.learning.models, metrics, earlier)
-        self._drift = DriftWatch(metrics)
+        self._drift = DriftWatch(metrics, lambda p: drift_level(self.open_alerts.open_of(p)))
         self._simulations = Simulations(catalogue, settings.shots.horizon_s, metrics)
         self._predictions = Predictions(
             self._simulations,
@@ -126,8 +141,11 @@ class Pipeline:
             self._topics, self.assembler, self.results, self._inference, named, metrics, clock
         )
         self._intake.renew(settings)
+        for press in settings.addresses():
+            self._expect_clocks(press)
         size_watch = metrics.watches.add(Watch("spool"))
-        self._size = SizeKeeper(spool, settings.spool.limit_mb, size_watch)
+        over_limit = (self.open_alerts.presses_with(c) for c in _OVER_LIMIT)
+        self._size = SizeKeeper(spool, settings.spool.limit_mb, size_watch, alerted=any(over_limit))
         self._inlets: dict[Inlet, None] = {}
         self.holds: Callable[[PressAddress], bool] = lambda _press: True
         """Does this agent follow the shots of a press? In a group not of all."""
@@ -217,6 +235,12 @@ class Pipeline:
             model = self._inference.folder_in_use
             for alert in self._drift.tick(now, self._settings, model, presses):
                 self.results.alert(alert)
+            for press in presses:  # of an earlier life of the agent
+                if (
+                    self.open_alerts.open_of(press, codes.SPOOL_REFUSED)
+                    and not self.results.unsaved
+                ):
+                    self.results.alert(spool_takes_again(press, now))
             late, old = self.assembler.tick(now, self._may_end)
             for shot in late:
                 await self._changed.answer(shot, by_readings=False)
@@ -233,6 +257,48 @@ class Pipeline:
             for press in filter(self.holds, self._settings.addresses()):
                 self.results.alert(spool_alert(press, alert, now))
             self.wake.set()
+
+    def note(self, alert: Alert) -> Alert:
+        """Take note of an alert that goes out another way; returns it with its id."""
+        if self.holds(PressAddress(alert.site, alert.press)):
+            alert = self.results.note(alert)
+            self.wake.set()
+        return alert
+
+    def history_is_away(self, problem: str | None) -> None:
+        """Tell that the history has not taken anything for a while, or takes rows again.
+
+        Args:
+            problem: why; None when it takes rows.
+        """
+        now, told = self._clock.now(), self.open_alerts.presses_with(codes.HISTORY_AWAY)
+        presses = list(filter(self.holds, self._settings.addresses()))
+        if problem is None:
+            alerts = [history_back(press, now) for press in presses if press in told]
+        else:
+            alerts = [history_away(press, problem, now) for press in presses if press not in told]
+        for alert in alerts:
+            self.results.alert(alert)
+        if alerts:
+            self.wake.set()
+
+    def adopt_alerts(self, press: PressAddress, payload: bytes | None, agent_id: str) -> None:
+        """Go on with the open alerts that another agent of the group has left with a press.
+
+        Args:
+            press: the press.
+            payload: the list that the broker retains; None without one.
+            agent_id: our own.
+        """
+        try:
+            left = decode(OpenAlerts, payload) if payload else None
+        except PayloadError as error:  # of another version of this program
+            get_logger().warning("alerts_refused", press=press.press, error=str(error)[:500])
+            left = None
+        if left is not None:
+            self.open_alerts.adopt(press, left, agent_id, self._clock.now())
+            self.results.alerts_changed()
+            self._expect_clocks(press)
 
     def say_again(self, shot: Shot) -> None:
         """Issue the last word on a shot anew: another agent had one that it may not have kept."""
@@ -279,6 +345,11 @@ class Pipeline:
         """
         numbered = inlet.inbox or self.numbers.has(inlet.press)
         return numbered and self.results.batch.has_room(inlet)
+
+    def _expect_clocks(self, press: PressAddress) -> None:
+        for alert in self.open_alerts.open_of(press, codes.PRESS_CLOCK):
+            if alert.ends_by == "condition":
+                self._intake.expect_clock(press, alert)
 
     def _may_end(self, press: PressAddress) -> bool:
         """May shots of a press time out: is it ours, and are there numbers for the last words?"""

@@ -11,6 +11,7 @@ from broker.codec import Format, encode
 from broker.dead_letter_reasons import REFUSED_BY_HISTORY
 from broker.messages import (
     Alert,
+    AlertAck,
     DeadLetter,
     Order,
     Prediction,
@@ -23,6 +24,7 @@ from broker.messages import (
 from broker.topics import PressAddress, TopicSpace
 from edge_agent.history import rows
 from edge_agent.pipeline.commit import Batch
+from edge_agent.pipeline.open_alerts import OpenAlertLists
 from edge_agent.pipeline.publish import Publisher
 from edge_agent.ports import HistoryRow, Outgoing, Stored
 from edge_agent.shots.shot import Shot
@@ -37,8 +39,15 @@ CUT_CHARACTERS = 400
 class Results:
     """Issues messages and collects rows; ``batch`` is exchanged when it is written."""
 
-    def __init__(self, topics: TopicSpace, payload_format: Format, publisher: Publisher) -> None:
+    def __init__(
+        self,
+        topics: TopicSpace,
+        payload_format: Format,
+        publisher: Publisher,
+        open_alerts: OpenAlertLists | None = None,
+    ) -> None:
         self.topics = topics
+        self.open_alerts = open_alerts or OpenAlertLists({})
         self.payload_format: Format = payload_format
         self.unsaved = False
         """The disk refuses: what is issued carries the mark."""
@@ -122,8 +131,33 @@ class Results:
 
     def alert(self, alert: Alert) -> None:
         """Something a person should know."""
-        press = PressAddress(alert.site, alert.press)
+        press, alert = PressAddress(alert.site, alert.press), self.note(alert)
         self._issue(press, f"alert/{uuid.uuid4().hex}", self.topics.alert(press), alert)
+
+    def note(self, alert: Alert) -> Alert:
+        """Take note of an alert that goes out another way; returns it with its id."""
+        alert = self.open_alerts.tell(alert)
+        self.alerts_changed()
+        return alert
+
+    def acknowledged(self, press: PressAddress, ack: AlertAck, now: datetime) -> bool:
+        """Take note of an acknowledgement; false when there is no such alert.
+
+        Args:
+            press: press that it names.
+            ack: the acknowledgement.
+            now: when it came.
+        """
+        known = self.open_alerts.acknowledge(press, ack, now)
+        self.alerts_changed()
+        return known
+
+    def alerts_changed(self) -> None:
+        """Write what has changed in the lists of open alerts."""
+        state, changed = self.open_alerts.take_changes()
+        self.batch.state |= state
+        for press, alert in changed:
+            self._row(rows.alert_row(press, alert))
 
     def dead_letter(self, letter: DeadLetter) -> None:
         """A refused payload: to the dead-letter topic and table.

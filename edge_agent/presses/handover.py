@@ -201,7 +201,7 @@ def _when(shot: Document) -> str:
 
 
 async def left_behind(settings: Settings, press: PressAddress, client_id: str) -> dict[str, bytes]:
-    """Read what the broker retains of the shots and predictions of a press, by topic.
+    """Read what the broker retains of shots, predictions and open alerts of a press, by topic.
 
     Args:
         client_id: of the session that reads it.
@@ -215,7 +215,8 @@ async def left_behind(settings: Settings, press: PressAddress, client_id: str) -
     found: dict[str, bytes] = {}
     try:
         async with connect(settings.broker, client_id) as session, asyncio.timeout(READ_TIMEOUT_S):
-            await session.subscribe([topics.handovers(press), topics.predictions(press), end])
+            of_press = topics.handovers(press), topics.predictions(press), topics.alerts(press)
+            await session.subscribe([*of_press, end])
             while True:
                 batch = await session.next_batch(256)
                 session.acknowledge(batch)

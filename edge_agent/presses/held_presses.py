@@ -57,7 +57,7 @@ class HeldPresses:
         """Hold a press from now on, and go on with what its agent before us has left.
 
         Args:
-            retained: what the broker keeps of the press: handovers and predictions, by topic.
+            retained: what the broker keeps of the press, by topic: handovers, predictions, alerts.
 
         Raises:
             StoreError: the disk refuses; it can be called again.
@@ -92,6 +92,8 @@ class HeldPresses:
             for shot in behind:
                 self._pipeline.say_again(shot)
             if self._held is not None:
+                left_alerts = retained.get(topics.alerts(press))
+                self._pipeline.adopt_alerts(press, left_alerts, self._agent_id)
                 self._held.add(press)
             self.taken[press] = [*taken, *noted]
         get_logger().info("press_taken", press=press.press, count=len(taken))
@@ -108,8 +110,11 @@ class HeldPresses:
             await self._pipeline.batches.flush()
             await self._spool.exchange(str(press), {}, self._clock.now())
             receipts = self._pipeline.receipts
-            await self._exchange(self._shots.of_press(press), [], receipts.forgets(press))
+            alerts = self._pipeline.open_alerts
+            forgotten = receipts.forgets(press) | alerts.forgets(press)
+            await self._exchange(self._shots.of_press(press), [], forgotten)
             receipts.forget(press)
+            alerts.forget(press)
 
     def _is_unknown(self, agent_id: str, shot: Shot) -> bool:
         """True if this agent has to take a shot: another left it, or it has been forgotten here."""

@@ -56,6 +56,8 @@ class Presence:
         self.current: Callable[[], Mapping[str, Status]] = dict
         """Our statuses as they are now, by topic."""
         self.give_way: Callable[[str, frozenset[str]], Awaitable[None]] | None = None
+        self.noted: Callable[[Alert], Alert] = lambda alert: alert
+        """Takes note of an alert, for the list of open ones; returns it with its id."""
         """Ends all sessions of presses: the reason, and the status topics of those whose sessions
         are ours alone and needed no more."""
         self._alone = False
@@ -270,6 +272,8 @@ class Presence:
             presses = [press for press in presses if press.press == at.press]
         for press in presses:
             alert = made(press, words, self._me.clock.now())
+            if made is two_agents:  # the one that gives way ends: it has no list any more
+                alert = self.noted(alert)
             payload = encode(alert, self._settings.broker.payload_format)
             with suppress(LinkError):
                 await session.publish(self._settings.topics.alert(press), payload)

@@ -20,6 +20,7 @@ from edge_agent.links.tls import Fingerprint, new_credentials
 from edge_agent.logs import get_logger
 from edge_agent.monitoring.metrics import Metrics
 from edge_agent.monitoring.watchdog import Watch
+from edge_agent.pipeline.open_alerts import AlertListSender
 from edge_agent.pipeline.pipeline import Pipeline
 from edge_agent.pipeline.receipts import tell
 from edge_agent.pipeline.receive import Inlet, receive
@@ -60,6 +61,15 @@ class PressSession:
         self._link, self._session = link, session
         self._settings, self._tools = settings, tools
         self._settle = asyncio.Event()
+        self._alerts = AlertListSender(
+            tools.pipeline.open_alerts,
+            link.press,
+            session,
+            settings.topics.alerts(link.press),
+            partial(encode, format=settings.broker.payload_format),
+            settings.agent_id,
+            tools.clock,
+        )
 
     async def run(
         self, used: Fingerprint, earlier: list[Kept], report: Callable[[bool], None]
@@ -90,6 +100,7 @@ class PressSession:
             asyncio.create_task(sender.run()),
             asyncio.create_task(self._settles(receiving)),
             asyncio.create_task(self._tell_received()),
+            asyncio.create_task(self._alerts.run()),
         ]
         birth = asyncio.create_task(self._say())
         pipeline.open(inlet)
@@ -166,6 +177,7 @@ class PressSession:
             count = len(link.settling)
             if link.handover is not None and count:
                 await link.handover.settle(self._session, watch.progress)
+                await self._alerts.send()
                 watch.rest()
                 for messages in link.settling[:count]:
                     self._session.acknowledge(messages)

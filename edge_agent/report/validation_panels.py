@@ -6,9 +6,9 @@ from functools import cache
 from typing import Any
 
 from twin_core import MaterialSystem, Mold, Process, Quality, Scenario, free_rise_density
-from twin_core.files import configs_folder
 from twin_core.materials import Components
 from twin_core.scenario import SimulationOptions
+from twin_core.shipped_files import configs_folder
 from twin_core.system_versions import load_systems
 from twin_core.units import M_H2O_KG_PER_MOL, M_NCO_KG_PER_MOL, MG_KOH_PER_MOL
 

@@ -23,10 +23,10 @@ from twin_core import (
     simulate,
 )
 from twin_core.arrays import Array
-from twin_core.files import configs_folder
 from twin_core.log_files.series import BYTES_MAX
 from twin_core.materials import Foaming
 from twin_core.plain_files import read_text
+from twin_core.shipped_files import configs_folder
 from twin_core.units import M_H2O_KG_PER_MOL, M_NCO_KG_PER_MOL, MG_KOH_PER_MOL, celsius
 
 R11 = "baser_khakhar_1994_r11"

@@ -12,9 +12,9 @@ from edge_agent.report.units import fixed
 from edge_agent.report.validation_panels import free_rise, panel_of, shipped
 from edge_agent.report.validation_runs import Published, load_published
 from twin_core import InputError, simulate
-from twin_core.files import configs_folder
 from twin_core.physics import mechanics
 from twin_core.results.opening import opened_at
+from twin_core.shipped_files import configs_folder
 from twin_core.window_interval import window_interval
 
 SYSTEM = "WATER_CYCLOPENTANE"

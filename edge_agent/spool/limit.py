@@ -40,9 +40,16 @@ FULL = SpoolAlert(
 class SpoolLimit:
     """Size of the spool, checked now and then; a change is an alert, a repetition is none."""
 
-    def __init__(self, spool: SpoolThread, limit_mb: float) -> None:
+    def __init__(self, spool: SpoolThread, limit_mb: float, *, alerted: bool = False) -> None:
+        """Nothing is checked yet.
+
+        Args:
+            spool: the spool.
+            limit_mb: size that it may have [MB].
+            alerted: an earlier life of the agent told that it was passed, and not yet of its end.
+        """
         self._spool, self._limit = spool, limit_mb * MB
-        self._thinning = False
+        self._thinning = alerted
 
     async def check(self, now: datetime) -> SpoolAlert | None:
         """Thin once if the spool is too large; close it for input if nothing can be thinned.

@@ -12,13 +12,13 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from broker.messages import LeftOut, QualityRecord, ShotEvent, TelemetryFrame
+from broker.messages import LeftOut, LiveAlert, QualityRecord, ShotEvent, TelemetryFrame
 from broker.topics import PressAddress
 from edge_agent.config.settings import HistorySettings
 from edge_agent.history import open_store
 from edge_agent.history.parquet import export
 from edge_agent.history.read import HistoryReader, RowFilter, open_reader
-from edge_agent.history.rows import event_row, quality_row, shot_row, telemetry_row
+from edge_agent.history.rows import alert_row, event_row, quality_row, shot_row, telemetry_row
 from edge_agent.ports import HistoryRow, HistoryStore, RowKind, Stored
 from edge_agent.shots.shot_key import shot_key
 from tests.support.timescale import migrated_database
@@ -296,6 +296,40 @@ async def test_every_event_is_kept_as_it_came(history: Opened) -> None:
         ("started", "N", "2026-05-04T08:01:00Z"),
     ]
     assert found[0]["document"]["event"] == "started"
+
+
+async def test_the_last_state_of_an_alert_counts(history: Opened) -> None:
+    raised = LiveAlert(
+        alert_id="0" * 20,
+        code="second-end",
+        severity="warning",
+        words="ended more than once",
+        mold_id="M",
+        ends_by="acknowledgement",
+        raised_at=NOW,
+        told_at=NOW,
+        told_count=1,
+        revision=1,
+    )
+    closing = {"acknowledged_by": "anna", "acknowledged_at": NOW, "closed_at": NOW, "revision": 2}
+    closed = raised.model_copy(update=closing)
+    press = PressAddress("s", "p")
+    await history.give(alert_row(press, closed), alert_row(press, raised))
+    await history.give(alert_row(press, raised))  # of an agent that was killed
+    rows: list[dict[str, Any]] = []
+    await history.reader.each("alert", RowFilter(since=EVER, mold_id="M"), rows.extend)
+    (row,) = rows
+    assert (row["acknowledged_by"], row["revision"]) == ("anna", 2)
+    assert row["document"]["closed_at"] == row["closed_at"] == "2026-05-04T08:00:00Z"
+
+
+@pytest.mark.parametrize("scrap", [True, False, None])
+async def test_scrap_is_kept_as_it_was_said(history: Opened, scrap: bool | None) -> None:
+    record = QualityRecord(ts=NOW, shot_id="a", rho_moulded_kg_per_m3=62.0, scrap=scrap)
+    await history.give(quality_row(PressAddress("s", "p"), record))
+    rows: list[dict[str, Any]] = []
+    await history.reader.each("quality", RowFilter(since=EVER), rows.extend)
+    assert [row["scrap"] for row in rows] == [scrap]
 
 
 async def test_a_shot_says_how_it_was_corrected_and_what_was_left_out(history: Opened) -> None:

@@ -37,12 +37,14 @@ topic read t/s/p1/shot
 topic read t/s/p1/quality
 topic read t/s/p1/event
 topic read t/s/p1/order
+topic read t/s/p1/alert-ack
 topic read t/s/p1/twin/status
 topic read t/s/p2/telemetry
 topic read t/s/p2/shot
 topic read t/s/p2/quality
 topic read t/s/p2/event
 topic read t/s/p2/order
+topic read t/s/p2/alert-ack
 topic read t/s/p2/twin/status
 
 user quality
@@ -93,12 +95,25 @@ def test_a_client_for_orders_is_there_when_it_is_asked_for() -> None:
     ]
 
 
+def test_a_web_server_reads_all_and_sends_results_and_its_head() -> None:
+    text = rules(plan(agent("a", "p1"), agent("b", "p1")).model_copy(update={"web": ("web",)}))
+    block = text.split("user web\n")[1].split("\n\n")[0]
+    assert block.splitlines() == [
+        "topic write t/s/p1/quality",
+        "topic write t/s/p1/alert-ack",
+        "topic write t/s/web/twin/web-audit",
+        "topic read t/s/p1/#",
+        "topic read t/s/web/twin/web-audit",
+    ]
+
+
 def test_agents_of_a_group_read_what_each_keeps_for_the_others() -> None:
     alone, shared = agent("a", "p1"), agent("a", "p1").model_copy(update={"share_group": "g"})
     more = set(rules(plan(shared)).splitlines()) - set(rules(plan(alone)).splitlines())
     assert more == {
         "topic write t/s/g/twin/agent/a",
         "topic read t/s/p1/twin/mold/+/handover/#",
+        "topic read t/s/p1/twin/alerts",
         "topic read t/s/g/twin/agent/+",
         "topic read t/s/g/twin/#",  # scada, page
     }

@@ -1,4 +1,4 @@
-"""The systemd unit: sound, closed, and in step with what the agent does."""
+"""The systemd units: sound, closed, and in step with what agent and web server do."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ can_run = pytest.mark.skipif(
     reason="systemd-analyze makes /run/systemd where no systemd runs, which needs root",
 )
 UNIT = DEPLOY / "systemd" / "pur-mold-twin-agent.service"
+WEB = DEPLOY / "systemd" / "pur-mold-twin-web.service"
+units = pytest.mark.parametrize("unit", [UNIT, WEB], ids=["agent", "web"])
 EXPOSURE_MAX = 1.5
 
 
-def lines(key: str) -> list[str]:
+def lines(key: str, unit: Path = UNIT) -> list[str]:
     """Values of a key, in order."""
-    rows = [line.partition("=") for line in UNIT.read_text().splitlines()]
+    rows = [line.partition("=") for line in unit.read_text().splitlines()]
     return [value for name, _, value in rows if name == key]
 
 
@@ -39,9 +41,10 @@ def systemd_s_own_units() -> Path:
 
 @can_run
 @pytest.mark.needs("systemd-analyze")
-def test_it_is_closed() -> None:
+@units
+def test_it_is_closed(unit: Path) -> None:
     command = ["systemd-analyze", "security", "--offline=true"]
-    check(*command, f"--threshold={EXPOSURE_MAX * 10:.0f}", UNIT)
+    check(*command, f"--threshold={EXPOSURE_MAX * 10:.0f}", unit)
 
 
 @can_run
@@ -56,10 +59,10 @@ def test_an_open_unit_would_be_noticed(tmp_path: Path) -> None:
 
 @can_run
 @pytest.mark.needs("systemd-analyze")
-def test_systemd_takes_it(tmp_path: Path) -> None:
-    unit = tmp_path / UNIT.name
-    (program,) = [line.split()[0] for line in lines("ExecStart")]
-    text = UNIT.read_text()
+@units
+def test_systemd_takes_it(tmp_path: Path, unit: Path) -> None:
+    (program,) = [line.split()[0] for line in lines("ExecStart", unit)]
+    text, unit = unit.read_text(), tmp_path / unit.name
     for other in (program, "/bin/kill"):  # not installed here; a bare system has no kill either
         text = text.replace(other, "/bin/true")
     unit.write_text(text)
@@ -71,13 +74,14 @@ def test_systemd_takes_it(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert UNIT.name not in done.stderr, done.stderr  # an unknown key is only a warning
+    assert unit.name not in done.stderr, done.stderr  # an unknown key is only a warning
 
 
-def test_it_can_be_read_as_one_file() -> None:
+@units
+def test_it_can_be_read_as_one_file(unit: Path) -> None:
     parser = ConfigParser(strict=False, interpolation=None)
     parser.optionxform = str  # type: ignore[assignment,method-assign]
-    parser.read_string(UNIT.read_text())
+    parser.read_string(unit.read_text())
     assert parser.sections() == ["Unit", "Service", "Install"]
 
 
@@ -87,10 +91,18 @@ def test_the_watchdog_waits_longer_than_a_step_may_take() -> None:
     assert lines("ExecReload") == ["/bin/kill -HUP $MAINPID"]
 
 
-def test_its_variables_are_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pages_read_the_history_of_the_agent() -> None:
+    for key in ("User", "DynamicUser", "StateDirectory", "LoadCredential"):
+        assert lines(key) == lines(key, WEB)
+
+
+@units
+def test_its_variables_are_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unit: Path
+) -> None:
     config = tmp_path / "agent.yaml"
     config.write_text("site: s\nagent_id: a\npresses: [p1]\nbroker: {username: twin}\n")
-    for line in lines("Environment"):
+    for line in lines("Environment", unit):
         for variable in line.split():
             name, _, value = variable.partition("=")
             monkeypatch.setenv(name, value.replace("%S", "/var/lib"))

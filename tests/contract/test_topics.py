@@ -29,14 +29,17 @@ TOPICS = {
     "pur/v1/plant-1/press_7/quality": Channel.QUALITY,
     "pur/v1/plant-1/press_7/event": Channel.EVENT,
     "pur/v1/plant-1/press_7/order": Channel.ORDER,
+    "pur/v1/plant-1/press_7/alert-ack": Channel.ALERT_ACK,
     "pur/v1/plant-1/press_7/twin/mold/M.1/prediction": Channel.PREDICTION,
     "pur/v1/plant-1/press_7/twin/kpi": Channel.KPI,
     "pur/v1/plant-1/press_7/twin/alert": Channel.ALERT,
+    "pur/v1/plant-1/press_7/twin/alerts": Channel.ALERTS,
     "pur/v1/plant-1/press_7/twin/dead-letter": Channel.DEAD_LETTER,
     "pur/v1/plant-1/press_7/twin/status": Channel.STATUS,
     "pur/v1/plant-1/press_7/twin/received": Channel.RECEIVED,
     "pur/v1/plant-1/press_7/twin/mold/M.1/handover/0123456789abcdef0123": Channel.HANDOVER,
     "pur/v1/plant-1/press_7/twin/agent/a-1": Channel.AGENT,
+    "pur/v1/plant-1/press_7/twin/web-audit": Channel.WEB_AUDIT,
 }
 
 

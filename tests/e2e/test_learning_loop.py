@@ -36,7 +36,7 @@ from tests.support.processes import AgentProcess, wait_for
 from tests.support.timescale import TimescaleServer, new_database
 from tests.support.waiting import LIMIT_S
 from twin_core import load_systems
-from twin_core.files import configs_folder
+from twin_core.shipped_files import configs_folder
 
 pytestmark = [
     pytest.mark.peers,

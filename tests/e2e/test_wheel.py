@@ -65,7 +65,7 @@ import importlib, pathlib, pkgutil
 import broker, edge_agent.cli, twin_core
 from edge_agent.logged_shots.bundle import load_bundle
 from twin_core import load_scenario
-from twin_core.files import configs_folder
+from twin_core.shipped_files import configs_folder
 
 for package in (broker, edge_agent, twin_core):
     place = pathlib.Path(package.__file__).resolve()

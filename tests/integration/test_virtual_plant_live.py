@@ -28,7 +28,7 @@ from edge_agent.virtual_plant.rows import shot_rows
 from tests.integration.test_agent import stored
 from tests.support.agents import listening
 from twin_core import load_systems
-from twin_core.files import configs_folder
+from twin_core.shipped_files import configs_folder
 
 SPEED = 200.0
 

@@ -41,6 +41,7 @@ def settings_for(
         "history": {"path": folder / "history.db"},
     } | more
     found["history"] = {"gather_s": GATHER_S} | found["history"]
+    found["web"] = {"database_path": folder / "web.db"} | found.get("web", {})
     return Settings.model_validate(found)
 
 

@@ -13,12 +13,12 @@ import numpy as np
 from edge_agent.inference.registry import ModelRegistry
 from tests.support.feature_sets import feature_set
 from twin_core import load_systems
-from twin_core.files import configs_folder
 from twin_core.learning.card import Card
 from twin_core.learning.columns import TARGETS, known_by
 from twin_core.learning.training.export import with_card
 from twin_core.learning.training.fit import TrainConfig
 from twin_core.learning.training.train import Trained, train
+from twin_core.shipped_files import configs_folder
 
 NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 SYSTEM = "SYSTEM_R1"

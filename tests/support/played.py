@@ -24,7 +24,7 @@ from edge_agent.virtual_plant import VirtualPlant, write_molds
 from edge_agent.virtual_plant.shots import VirtualShot
 from tests.support.pipelines import incoming, spool_of
 from twin_core import load_systems
-from twin_core.files import configs_folder
+from twin_core.shipped_files import configs_folder
 
 LATER = datetime(2030, 1, 1, tzinfo=UTC)
 

@@ -44,3 +44,11 @@ def final_kpis(said: Prediction, **changed: Any) -> ShotKpis:
         "simulated": said.simulated,
     }
     return ShotKpis.model_validate(fields | changed)
+
+
+def final_of(predicted: Prediction, outcome: str = "demolded", after_s: float = 400.0) -> ShotKpis:
+    """The final result of a predicted shot, so many seconds after its pour."""
+    names = ("site", "press", "shot_id", "shot_key", "mold_id", "system_id", "poured_at")
+    fields = {name: getattr(predicted, name) for name in names}
+    closed_at = predicted.poured_at + timedelta(seconds=after_s)
+    return ShotKpis(outcome=outcome, closed_at=closed_at, frames_count=1, **fields)

@@ -15,7 +15,7 @@ import yaml
 from broker.messages import ShotEvent, TelemetryFrame
 from edge_agent.virtual_plant.virtual_press import Recipes, virtual_shot
 from twin_core import Process, Scenario, load_mold, load_systems, simulate
-from twin_core.files import configs_folder
+from twin_core.shipped_files import configs_folder
 
 POURED_AT = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 INPUTS = {

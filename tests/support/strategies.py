@@ -160,6 +160,7 @@ quality_records = _model(
     defects=st.lists(defects, max_size=3),
     t_demold_safe_s=_maybe(masses),
     defect_risk_operator=_maybe(shares),
+    scrap=_maybe(st.booleans()),
     note=_maybe(texts),
     operator=_maybe(labels),
     source=_maybe(labels),
@@ -194,6 +195,16 @@ orders = _model(
     system_id=_maybe(identifiers),
     recipe=_maybe(recipes),
     quantity_count=st.integers(1, INT_MAX),
+    note=_maybe(texts),
+    **_SENT,
+)
+
+alert_acks = _model(
+    messages.AlertAck,
+    **_LABEL,
+    ts=timestamps,
+    alert_id=identifiers,
+    by=labels,
     note=_maybe(texts),
     **_SENT,
 )
@@ -334,6 +345,40 @@ alerts = _model(
     shot_id=_maybe(identifiers),
     mold_id=_maybe(identifiers),
     evidence=evidence,
+    alert_id=_maybe(identifiers),
+    ends_by=_maybe(st.sampled_from(["condition", "acknowledgement"])),
+)
+
+live_alerts = _model(
+    messages.LiveAlert,
+    alert_id=identifiers,
+    code=codes,
+    severity=st.sampled_from(["info", "warning", "critical"]),
+    words=texts,
+    shot_id=_maybe(identifiers),
+    mold_id=_maybe(identifiers),
+    evidence=evidence,
+    simulated=st.booleans(),
+    ends_by=st.sampled_from(["condition", "acknowledgement"]),
+    raised_at=timestamps,
+    told_at=timestamps,
+    told_count=counts,
+    acknowledged_at=_maybe(timestamps),
+    acknowledged_by=_maybe(labels),
+    note=_maybe(texts),
+    closed_at=_maybe(timestamps),
+    closed_by=_maybe(st.sampled_from(["condition", "acknowledgement", "replaced"])),
+    revision=st.integers(1, INT_MAX),
+)
+
+open_alerts = _model(
+    messages.OpenAlerts,
+    **_LABEL,
+    **_PLACE,
+    ts=timestamps,
+    agent_id=_maybe(identifiers),
+    open=st.lists(live_alerts, max_size=2),
+    closed=st.lists(live_alerts, max_size=2),
 )
 
 dead_letters = _model(
@@ -386,19 +431,32 @@ handovers = _model(
     document=texts,
 )
 
+web_audits = _model(
+    messages.WebAudit,
+    **_LABEL,
+    ts=timestamps,
+    site=identifiers,
+    web_id=identifiers,
+    entries_count=st.integers(0, 2**53),
+    head_hmac=st.text("0123456789abcdef", min_size=64, max_size=64),
+)
+
 MESSAGES: dict[type[messages.Message], st.SearchStrategy[Any]] = {
     messages.TelemetryFrame: telemetry_frames,
     messages.ShotEvent: shot_events,
     messages.QualityRecord: quality_records,
     messages.PressEvent: press_events,
     messages.Order: orders,
+    messages.AlertAck: alert_acks,
     messages.Received: received,
     messages.Prediction: predictions,
     messages.ShotKpis: shot_kpis,
     messages.Alert: alerts,
+    messages.OpenAlerts: open_alerts,
     messages.DeadLetter: dead_letters,
     messages.TwinStatus: twin_statuses,
     messages.Handover: handovers,
     messages.AgentStatus: agent_statuses,
+    messages.WebAudit: web_audits,
 }
 """A strategy for every message."""

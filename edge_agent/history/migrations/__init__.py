@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edge_agent.errors import MissingExtra, StoreError
 
-HEAD = "0004"
+HEAD = "0005"
 """The version this program works with: the newest in ``versions/``."""
 NEWER = "install the version that made these tables, or a newer one, or name another database"
 """The way out where an old program finds the tables of a newer one."""

@@ -10,7 +10,7 @@ import yaml
 from edge_agent.config.settings import load_settings
 from twin_core import InputError
 from twin_core.checked_yaml import read_yaml
-from twin_core.files import configs_folder
+from twin_core.shipped_files import configs_folder
 from twin_core.yaml_text import DEPTH_MAX, VALUES_MAX, dump_yaml, parse_yaml
 
 LAUGHS = "a0: &a0 [x, x]\n" + "".join(

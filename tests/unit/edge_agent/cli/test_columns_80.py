@@ -21,7 +21,7 @@ from edge_agent.inference.registry import MANIFEST
 from tests.support.models import NOW, model_file, registry_with
 from tests.support.predictions import final_kpis, prediction
 from tests.support.shots import rows_of, write_history
-from twin_core.files import configs_folder
+from twin_core.shipped_files import configs_folder
 
 LONG_NAME = "a-name-of-thirty-two-characters1"
 LONG_MOLD = "PANEL_500x500x50"

@@ -10,7 +10,8 @@ from click.testing import CliRunner, Result
 
 from edge_agent.cli import main
 from tests.support.scenarios import run
-from twin_core.files import configs_folder, load_quality, load_scenario
+from twin_core.files import load_quality, load_scenario
+from twin_core.shipped_files import configs_folder
 
 EXAMPLES = ("rigid_panel", "refrigerator_wall", "thick_block", "integral_skin")
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edge_agent.cli import main
-from twin_core.files import configs_folder
+from twin_core.shipped_files import configs_folder
 from twin_core.system_versions import load_sheets, load_systems
 
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from edge_agent.cli import main
 from edge_agent.config.settings import load_settings
 from edge_agent.errors import SettingsError
-from twin_core.files import configs_folder
+from twin_core.shipped_files import configs_folder
 
 MINIMAL = "site: s\nagent_id: a\npresses: [p1]\n"
 

@@ -8,15 +8,14 @@ import pytest
 
 from broker.messages.prediction import Correction, Interval
 from edge_agent.inference.offline import Offline
-from edge_agent.report.operator import (
+from edge_agent.report.operator import advice, operator_answer
+from edge_agent.report.operator_words import (
     ADVICE,
     FOR_OTHERS,
     GOOD,
     MOST_ADVICE,
     NOT_YET,
     PRESSURE,
-    advice,
-    operator_answer,
 )
 from edge_agent.report.shot_tables import CRITERIA
 from tests.support.scenarios import run

@@ -36,8 +36,8 @@ from edge_agent.virtual_plant.rows import fill, shot_rows
 from tests.support.scenarios import ROOT
 from twin_core import MaterialSystem, load_mold, load_systems, simulate_many
 from twin_core.errors import InputError
-from twin_core.files import configs_folder
 from twin_core.scenario import Quality
+from twin_core.shipped_files import configs_folder
 from twin_core.units import celsius
 
 SYSTEM: MaterialSystem = load_systems(configs_folder() / "systems")["SYSTEM_R1"]

@@ -1,0 +1,1 @@
+"""Pages for people at the press and REST for programs, in a process of its own."""

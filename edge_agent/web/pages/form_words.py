@@ -1,0 +1,90 @@
+"""Words of forms, alerts and what if that stand in no template: every text is in the catalogues."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from broker.alert_codes import ALERT_CODES
+from edge_agent.web.results import csv_file, fields
+
+LABELS = {
+    "rho_moulded_kg_per_m3": "Density of the part",
+    "H_demold_shore": "Hardness at demolding",
+    "H_24h_shore": "Hardness after 24 hours",
+}
+"""Numbers of the form."""
+COMMON_DEFECTS = (
+    *("void", "sink mark", "short shot", "blister", "crack", "shrinkage", "swelling"),
+    *("sticking", "delamination", "discoloration"),
+)
+SEVERITIES = ("critical", "warning", "info")
+CLOSED_BY = {
+    "condition": "over",
+    "acknowledgement": "closed by a person",
+    "replaced": "followed by another level",
+    "crowded": "closed: too many were open",
+    "moved": "of an agent that no longer has the press",
+}
+SLIDERS = (
+    ("T_polyol_C", "Polyol", "°C", "0.5"),
+    ("T_iso_C", "Isocyanate", "°C", "0.5"),
+    ("T_mold_C", "Mold", "°C", "0.5"),
+    ("T_ambient_C", "Hall", "°C", "0.5"),
+    ("RH_ambient_pct", "Humidity", "%", "1"),
+    ("nco_oh_index", "Index", "", "0.01"),
+    ("mass_kg", "Mass of the shot", "kg", "0.001"),
+    ("vents_count", "Vents", "", "1"),
+    ("thickness_mm", "Thickness", "mm", "1"),
+    ("opened_s", "Opening after", "s", "5"),
+)
+"""Name, label, unit and step."""
+FIGURES = (
+    ("t_demold_min_s", "Earliest opening", "s", 0),
+    ("t_demold_opt_s", "Best opening", "s", 0),
+    ("t_demold_max_s", "Latest opening", "s", 0),
+    ("earliest", "Decided by", "", 0),
+    ("opened_swell_mm", "Swell when opened as chosen", "mm", 2),
+    ("rho_moulded_kg_per_m3", "Density of the part", "kg/m³", 1),
+    ("p_max_bar", "Peak pressure", "bar", 2),
+    ("T_core_max_C", "Peak core temperature", "°C", 1),
+    ("H_demold_shore", "Hardness at demolding", "Shore", 0),
+    ("H_24h_shore", "Hardness after 24 hours", "Shore", 0),
+    ("quality_status", "Quality", "", 0),
+)
+"""Name, label, unit and digits."""
+CHARTS = (
+    ("T_core_C", "Core temperature", "°C"),
+    ("p_cavity_bar", "Pressure in the cavity", "bar"),
+    ("alpha", "Degree of cure", ""),
+    ("swell_mm", "Swell against the opening time", "mm"),
+)
+SCRIPT = {
+    "cure": "cure",
+    "gel": "gel",
+    "skin": "skin",
+    "hardness": "hardness",
+    "strength": "strength",
+    "swell": "swell",
+    "shrink": "shrinkage",
+    "wall_temperature": "skin too hot",
+    "adhesion": "wall too cold",
+    "trimming": "part too cold",
+    "pressure": "pressure",
+    "cycle": "longest cycle",
+    "OK": "good part",
+    "MARGINAL": "just good",
+    "FAIL": "bad part",
+    "no_answer": "No answer:",
+    "saved": "Saved.",
+}
+"""Words that the script of what if needs, by its names."""
+
+
+def all_words() -> Iterator[str]:
+    """Every text of this module, and of the faults of fields and tables, for the catalogues."""
+    yield from (*LABELS.values(), *COMMON_DEFECTS, *SEVERITIES, *CLOSED_BY.values())
+    for name_and_more in (*SLIDERS, *FIGURES, *CHARTS):
+        yield str(name_and_more[1])
+    yield from (*SCRIPT.values(), *ALERT_CODES.values())
+    for module in (fields, csv_file):
+        yield from module.WORDS
