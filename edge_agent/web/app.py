@@ -20,6 +20,7 @@ from edge_agent.web.live.watch import watch
 from edge_agent.web.pages import alerts, events, mold, operator, results, what_if
 from edge_agent.web.pages.fragments import Fragments
 from edge_agent.web.pages.rendering import Renderer
+from edge_agent.web.pages.whole_shot import WholeShots
 from edge_agent.web.parts import Web
 from edge_agent.web.security_headers import SecurityHeaders
 from edge_agent.web.to_twin import ToTwin
@@ -38,7 +39,8 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
     live = LiveState(feed, clock)
     listener, renderer = Listener(settings, live), Renderer(settings, clock)
     worker, to_twin = Worker(settings), ToTwin(settings, listener)
-    web = Web(settings, clock, feed, live, listener, renderer, Fragments(), worker, to_twin)
+    whole = WholeShots()
+    web = Web(settings, clock, feed, live, listener, renderer, Fragments(), worker, to_twin, whole)
     renderer.add(open_alerts=lambda: alerts.open_alerts(live), meaning=alerts.meaning)
 
     @asynccontextmanager
@@ -54,6 +56,7 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
             for task in living:
                 task.cancel()
             await asyncio.gather(*living, return_exceptions=True)
+            await whole.stop()
             await worker.stop()
 
     app = FastAPI(

@@ -13,6 +13,7 @@ from edge_agent.web.live.listener import Listener
 from edge_agent.web.live.state import LiveState
 from edge_agent.web.pages.fragments import Fragments
 from edge_agent.web.pages.rendering import Renderer
+from edge_agent.web.pages.whole_shot import WholeShots
 from edge_agent.web.to_twin import ToTwin
 from edge_agent.web.what_if.worker import Worker
 
@@ -30,6 +31,7 @@ class Web:
     fragments: Fragments
     worker: Worker
     to_twin: ToTwin
+    whole_shots: WholeShots
 
 
 def web_of(request: Request) -> Web:
