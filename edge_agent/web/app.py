@@ -26,6 +26,7 @@ from edge_agent.web.live.watch import watch
 from edge_agent.web.pages import alerts, events, login, mold, operator, results, what_if
 from edge_agent.web.pages.fragments import Fragments
 from edge_agent.web.pages.rendering import Renderer
+from edge_agent.web.pages.whole_shot import WholeShots
 from edge_agent.web.parts import Web
 from edge_agent.web.security_headers import SecurityHeaders
 from edge_agent.web.to_twin import ToTwin
@@ -61,6 +62,7 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
         WebHistory(settings.history),
         Worker(settings),
         ToTwin(settings, listener),
+        WholeShots(),
     )
     renderer.add(open_alerts=lambda: alerts.open_alerts(live), meaning=alerts.meaning)
 
@@ -78,6 +80,7 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
             for task in living:
                 task.cancel()
             await asyncio.gather(*living, return_exceptions=True)
+            await web.whole_shots.stop()
             await web.worker.stop()
             await web.history.close()
             access.close()

@@ -15,6 +15,7 @@ from edge_agent.web.live.listener import Listener
 from edge_agent.web.live.state import LiveState
 from edge_agent.web.pages.fragments import Fragments
 from edge_agent.web.pages.rendering import Renderer
+from edge_agent.web.pages.whole_shot import WholeShots
 from edge_agent.web.to_twin import ToTwin
 from edge_agent.web.what_if.worker import Worker
 
@@ -34,6 +35,7 @@ class Web:
     history: WebHistory
     worker: Worker
     to_twin: ToTwin
+    whole_shots: WholeShots
 
 
 def web_of(request: Request) -> Web:

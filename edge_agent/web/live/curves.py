@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 POINTS_MAX = 400
@@ -34,6 +35,14 @@ class Curves:
     shot_key: str | None = None
     measured: dict[str, Curve] = field(default_factory=dict)
     simulated: dict[str, Curve] = field(default_factory=dict)
+    """By the agent, at the moments of its predictions."""
+    predicted: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    """The whole shot, simulated for whoever looks at it."""
+    swell_mm: list[tuple[float, float]] = field(default_factory=list)
+    """Growth of the part by the time of its opening."""
+    complete: bool = False
+    asked: float = -math.inf
+    """When they were asked for, by the monotonic clock [s]."""
 
     def add(self, kind: str, name: str, t_s: float, value: float) -> None:
         """Add a point.

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from broker import alert_codes as codes
+from edge_agent.web.live.shot_in_mold import shot_in
 from edge_agent.web.live.state import LiveState
 
 Light = Literal["good", "doubtful", "bad", "unknown"]
@@ -50,8 +51,10 @@ def lamps_of(live: LiveState) -> list[Lamp]:
 
 def _press(live: LiveState) -> Lamp:
     presses = live.presses.values()
-    silent = [press for press in presses if press.silent and press.heard_at is not None]
-    if silent:
+    cure = {key.address for key, mold in live.molds.items() if shot_in(mold, None).runs}
+    quiet = [press for press in presses if press.silent and press.heard_at is not None]
+    silent = [press for press in quiet if press.address in cure or len(quiet) == len(presses)]
+    if silent:  # one that has nothing to do may be
         since = min(press.heard_at for press in silent if press.heard_at is not None)
         return Lamp("press", "doubtful", since, _names(p.address.press for p in silent))
     light: Light = "good" if any(not press.silent for press in presses) else "unknown"

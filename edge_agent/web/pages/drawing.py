@@ -62,7 +62,7 @@ def chart(
         x_max: end of the axis, if it should go on behind the last point.
         bands: name, begin and end of stretches of x that are shaded.
         marks: name and x of vertical lines.
-        per_x: units of x in one of its ticks' numbers: 60 s a minute.
+        per_x: units of x in one of its ticks' numbers: 60 s a minute; 0: no ticks.
         y_zero: the axis of values begins at zero.
     """
     points = [point for curve in curves.values() for point in curve]
@@ -87,7 +87,7 @@ def chart(
         lines.append(Line(name, path, places if len(places) <= DOTS_UP_TO else []))
     return Chart(
         lines,
-        [(x_of(x * per_x), f"{x:g}") for x in _ticks(0.0, end / per_x)],
+        [(x_of(x * per_x), f"{x:g}") for x in _ticks(0.0, end / per_x)] if per_x else [],
         [(y_of(y), f"{y:g}") for y in _ticks(low, high)],
         [(name, x_of(a), round(x_of(b) - x_of(a), 1)) for name, a, b in bands],
         [(name, x_of(x)) for name, x in marks],

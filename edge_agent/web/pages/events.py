@@ -40,6 +40,8 @@ async def events(
     yield _event(web, "hello", {"assets": ASSETS, "parts": _parts(web, language, 0, only)})
     seen = web.feed.number
     while not web.feed.closed:
+        if only is not None:
+            web.whole_shots.want(web, only)
         changed = await web.feed.wait(seen, HEARTBEAT_S)
         parts = _parts(web, language, seen, only) if changed else []
         seen = web.feed.number

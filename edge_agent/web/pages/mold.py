@@ -100,7 +100,7 @@ def trends_of(past: Past) -> dict[str, Chart]:
             for number, shot in enumerate(in_order)
             if (value := _value(shot, name)) is not None
         ]
-        made = chart({"measured": points}, per_x=1.0) if len(points) > 1 else None
+        made = chart({"measured": points}, per_x=0.0) if len(points) > 1 else None
         if made is not None:
             drawn[name] = made
     return drawn

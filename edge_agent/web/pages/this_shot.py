@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from broker.messages import LiveAlert
 from edge_agent.web.live.state import LiveState, MoldKey
 from edge_agent.web.pages.drawing import Chart, Points, chart
@@ -20,16 +22,24 @@ def charts_of(live: LiveState, key: MoldKey) -> dict[str, tuple[Chart, str]]:
         x_max = min(latest, 1.5 * p.t_demold_opt_s)
         bands = [("window", p.t_demold_min_s, min(latest, x_max))]
         marks = [("best", p.t_demold_opt_s)]
+    end_s = x_max or math.inf
     drawn = {}
     for name, unit in QUANTITIES.items():
-        points: dict[str, Points] = {
-            kind: of_kind[name].points
-            for kind, of_kind in (("measured", curves.measured), ("simulated", curves.simulated))
-            if name in of_kind
-        }
+        points: dict[str, Points] = {}
+        if name in curves.predicted:
+            points["simulated"] = [(t_s, y) for t_s, y in curves.predicted[name] if t_s <= end_s]
+        elif name in curves.simulated:
+            points["simulated"] = curves.simulated[name].points
+        if name in curves.measured:
+            points["measured"] = curves.measured[name].points
         made = chart(points, x_max=x_max, bands=bands, marks=marks)
         if made is not None:
             drawn[name] = made, unit
+    if curves.swell_mm:
+        points = {"measured": [(t_s, y) for t_s, y in curves.swell_mm if t_s <= end_s]}
+        made = chart(points, x_max=x_max, bands=bands, marks=marks, y_zero=True)
+        if made is not None:
+            drawn["swell_mm"] = made, "mm"
     return drawn
 
 

@@ -231,7 +231,9 @@ async def test_every_state_is_seen_and_named(tmp_path: Path) -> None:
             assert await faults_of_access(page) == []
             await page.locator(f"{TILE} h2 a").click()
             await expect(page.locator(".shots")).to_contain_text("too early", timeout=WAIT_MS)
-            await expect(page.locator(".alerts")).to_contain_text("opened earlier")
+            await expect(page.locator("main .alerts")).to_contain_text("opened earlier")
+            swell = page.locator("figure", has_text="by the time of the opening")
+            await expect(swell).to_be_visible(timeout=WAIT_MS)  # simulated in the worker
             assert await faults_of_access(page) == []
             watched.check(plant_.web.url)
 
