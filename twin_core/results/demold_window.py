@@ -96,7 +96,7 @@ def margins_row(
 
 
 @compiled
-def _released_margins(row: Array, c: Any, out: Array) -> None:
+def released_margins(row: Array, c: Any, out: Array) -> None:
     """Margins of strength, swell and shrink from ``RELEASE``."""
     out[STRENGTH] = 1.0 - row[rel.STRENGTH_USE] / STRENGTH_FACTOR
     out[SWELL] = 1.0 - max(row[rel.SWELL] / c.swell_max, row[rel.SWELL_M] / c.swell_max_m)
@@ -120,8 +120,8 @@ def _fill(t: Array, released: Array, row: Array, rows: int, c: Any, each: Array)
                     share = (t[k] - t[last]) / (t[i] - t[last])
                     for m in range(row.size):
                         row[m] = _between(released[last, m], released[i, m], share, 1e-9)
-                    _released_margins(row, c, each[k])
-            _released_margins(released[i], c, each[i])
+                    released_margins(row, c, each[k])
+            released_margins(released[i], c, each[i])
             last = i
         elif last < 0:  # before gel nothing holds
             each[i, STRENGTH], each[i, SWELL], each[i, SHRINK] = -np.inf, -np.inf, -np.inf
