@@ -2,9 +2,9 @@
 
 One number after the other is set to a low and a high value, all else as it is; what a bare data
 sheet left open goes to both ends with the numbers that belong there. The ways up and down
-of each are added like independent ones: the root of the sum of their squares. The low end is no earlier
-than the skin lets go, with the ways of its own time. It is a range, not a probability, and says nothing
-of what the equations leave out.
+of each are added like independent ones: the root of the sum of their squares. The low end is no
+earlier than the skin lets go, with the ways of its own time. It is a range, not a probability, and
+says nothing of what the equations leave out.
 """
 
 from __future__ import annotations
