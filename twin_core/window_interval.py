@@ -2,8 +2,9 @@
 
 One number after the other is set to a low and a high value, all else as it is; what a bare data
 sheet left open goes to both ends with the numbers that belong there. The ways up and down
-of each are added like independent ones: the root of the sum of their squares. It is a range, not a
-probability, and says nothing of what the equations leave out.
+of each are added like independent ones: the root of the sum of their squares. The low end is no
+earlier than the skin lets go, with the ways of its own time. It is a range, not a probability, and
+says nothing of what the equations leave out.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ class WindowInterval:
     """With the numbers as they are."""
     t_min_low_s: float
     t_min_high_s: float | None
-    """None: with one of the numbers there is no window within the longest cycle."""
+    """None: there may be no window within the longest cycle."""
     swell_low_mm: float
     swell_high_mm: float
     effects: tuple[Effect, ...]
@@ -150,6 +151,7 @@ def window_interval(result: SimulationResult, workers: int | None = None) -> Win
         shots += [_at_end(result.scenario, numbers) for numbers in (sheet.at_low, sheet.at_high)]
     ran = simulate_many([result.scenario, *shots], workers=workers)
     times = np.nan_to_num(ran["t_demold_min_s"], nan=np.inf)
+    sticks = np.nan_to_num(ran["t_tack_free_s"], nan=np.inf)
     swells = np.array([_swell_mm(curve, float(times[0])) for curve in ran.release])
     effects = tuple(
         Effect(
@@ -160,11 +162,14 @@ def window_interval(result: SimulationResult, workers: int | None = None) -> Win
         for i, (each, low, high) in enumerate(plan)
     )  # fmt: skip
     earlier, later = _ways(times)
+    latest = t_min + later
+    # what moves strength and swell does not let a skin go that sticks
+    earliest = max(t_min - earlier, float(sticks[0]) - _ways(sticks)[0], 0.0)
     less, more = _ways(swells)
     return WindowInterval(
         t_min_s=t_min,
-        t_min_low_s=max(t_min - earlier, 0.0),
-        t_min_high_s=_there(t_min + later),
+        t_min_low_s=min(earliest, t_min),
+        t_min_high_s=latest if latest <= result.scenario.quality.t_cycle_max_s else None,
         swell_low_mm=max(float(swells[0]) - less, 0.0),
         swell_high_mm=float(swells[0]) + more,
         effects=tuple(sorted(effects, key=lambda e: -_size(e, t_min))),

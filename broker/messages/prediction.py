@@ -132,7 +132,7 @@ class WindowInterval(WireModel):
 
     t_demold_min_low_s: float
     t_demold_min_high_s: float | None = None
-    """None: with one of the numbers there is no window within the longest cycle."""
+    """None: there may be no window within the longest cycle."""
     swell_low_mm: float
     """Of a part that is opened at the earliest time."""
     swell_high_mm: float

@@ -38,10 +38,13 @@ def operator_answer(
     """
     lines = [*_opening(result, learned)]
     if interval is not None:
-        lines.append(_unsure(interval))
+        lines.append(_unsure(interval, result.scenario.quality.t_cycle_max_s))
     if opening is not None:
         at = _minutes(opening.opened_s)
         lines.append(f"Opened at {at} it would swell by {opening.swell_mm:.1f} mm.")
+        if opening.unmet:
+            why = "; ".join(NOT_YET[name] for name in opening.unmet)
+            lines.append(f"Do not open at {at}: {why}.")
     lines.append(f"Good part expected: {GOOD[result.quality_status]}.")
     allowed = result.scenario.quality.p_max_allowable_bar
     share = math.ceil(100.0 * bar(result.p_max_Pa) / allowed)
@@ -87,10 +90,10 @@ def _opening(result: SimulationResult, learned: Offline | None) -> list[str]:
     return lines
 
 
-def _unsure(interval: WindowInterval) -> str:
+def _unsure(interval: WindowInterval, cycle_s: float) -> str:
     low, high = interval.t_min_low_s, interval.t_min_high_s
     if high is None:
-        words = f"from {_minutes(low, math.floor)} to never"
+        words = f"from {_minutes(low, math.floor)} on, perhaps not within {_minutes(cycle_s)}"
     else:
         words = f"between {_minutes(low, math.floor)} and {_minutes(high)}"
     return f"Not sure: {words}, for {interval.assumed_count} numbers of the material are assumed."

@@ -151,11 +151,13 @@ def _number(end: WindowEnd) -> str:
 def opening_words(opening: Opening) -> str:
     """What becomes of a part that is opened at a given time."""
     o = opening
+    kept = f"; not met at {o.opened_s:g} s: " if o.unmet else ""
     return (
         f"Opened at {o.opened_s:g} s: swells by {o.swell_mm:.2f} mm ({100 * o.swell_ratio:.1f} %) "
         f"after {o.swell_s:.0f} s, shrinks by {o.shrink_mm:.2f} mm ({100 * o.shrink_ratio:.2f} %) "
         f"until it is cold after {o.cold_s / 60:.0f} min; its hottest layer reaches "
         f"{o.T_max_C:.0f} C, its weakest bears {100 * o.strength_use_ratio:.0f} % of its strength"
+        f"{kept}{', '.join(o.unmet)}"
     )
 
 

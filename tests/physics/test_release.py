@@ -133,6 +133,27 @@ def test_swell_falls_with_the_time_of_opening(panel: SimulationResult) -> None:
         assert after <= before * 1.001 + 1e-6
 
 
+@pytest.mark.parametrize(
+    "shot",
+    [("SYSTEM_M1", 1.1, 60.0), ("WATER_CYCLOPENTANE", 1.02, 60.0), ("RIGID_PANEL", 1.15, 40.0)],
+    ids=lambda shot: shot[0],
+)
+def test_the_curve_is_that_of_openings_one_by_one(shot: tuple[str, float, float]) -> None:
+    """Swell, shrink and strength of the curve are those of the part that is followed to its end:
+    it goes on curing while it cools, and shrinks less than one that stops."""
+    system_id, packing, wall_C = shot
+    found = simulate(panel_of(system_id, 50.0, packing, wall_C))
+    curve = found.release
+    assert curve is not None
+    for t, swell, shrink, use in zip(
+        curve.opened_s, curve.swell_mm, curve.shrink_mm, curve.strength_use_ratio, strict=True
+    ):
+        own = opened_at(found, float(t))
+        assert swell == pytest.approx(own.swell_mm, rel=0.03, abs=2e-3), t
+        assert shrink == pytest.approx(own.shrink_mm, rel=0.12, abs=2e-3), t
+        assert use == pytest.approx(own.strength_use_ratio, rel=0.05), t
+
+
 def test_a_thick_part_swells_more() -> None:
     thin, thick = (simulate(panel_of(thickness_mm=d)) for d in (50.0, 90.0))
     for t in (120.0, 150.0, 200.0, 300.0):

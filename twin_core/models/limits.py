@@ -20,7 +20,8 @@ LIMITS = np.dtype(
             "E_solid strength_solid rho_solid strut_fraction poisson cure_exponent "
             "T_glass_uncured T_glass_cured hardness_scale face_strength rubbery_share "
             "rubbery_strength_share relaxation_shift glass_width eta_A eta_E eta_a eta_b "
-            "X_gelled X_sticky surface_warmth alpha_min H_min gel_margin swell_max swell_max_m "
+            "X_gelled X_sticky X_reach "
+            "surface_warmth alpha_min H_min gel_margin swell_max swell_max_m "
             "shrink_max shrink_max_m T_wall_max T_wall_min T_part_min p_limit t_cycle_max "
             "rho_min rho_max T_core_max H_24h_min risk_max "
             "T_ambient P_ambient V_cavity has_vents water_from_polyol water_from_rh"
@@ -28,7 +29,8 @@ LIMITS = np.dtype(
     ]
 )
 """SI. ``X_gelled, X_sticky``: conversion of a layer that is past gel by its margin, and of a
-surface that no longer sticks. ``V_cavity`` is NaN in an open cup."""
+surface that no longer sticks; ``X_reach``: what can react at all. ``V_cavity`` is NaN in an open
+cup."""
 
 
 def past_gel(setup: Setup, margin: float) -> float:
@@ -36,9 +38,12 @@ def past_gel(setup: Setup, margin: float) -> float:
 
     The NCO that the water leaves may end before the OH does: then no more than that can react.
     """
+    return setup.X_gel + margin * max(_reach(setup) - setup.X_gel, 0.0)
+
+
+def _reach(setup: Setup) -> float:
     a = setup.amounts
-    reach = min(1.0, max(a.n_NCO_mol - 2.0 * a.n_water_mol, 0.0) / a.n_OH_mol)
-    return setup.X_gel + margin * max(reach - setup.X_gel, 0.0)
+    return min(1.0, max(a.n_NCO_mol - 2.0 * a.n_water_mol, 0.0) / a.n_OH_mol)
 
 
 def limits_record(scenario: Scenario, setup: Setup) -> Parameters:
@@ -67,6 +72,7 @@ def limits_record(scenario: Scenario, setup: Setup) -> Parameters:
         "glass_width": m.glass_width.value,
         "X_gelled": past_gel(setup, q.gel_margin),
         "X_sticky": past_gel(setup, gel.tack_free_margin.value),
+        "X_reach": _reach(setup),
         "surface_warmth": gel.surface_warmth.value,
         "alpha_min": q.alpha_demold_min,
         "H_min": q.H_demold_min_shore or None,

@@ -30,6 +30,10 @@ SOFTEST = 1e-6
 TOLERANCE = 1e-2
 """Error of a step before extrapolation, relative to the changes that matter."""
 WARMING_K = 20.0
+"""Change of a temperature that matters."""
+COARSE_K = 200.0
+"""Likewise, once the swell falls and only the shrink is to come: the part cools, gas goes back and
+reactions stiffen it."""
 LEAST_WAY_S = 20.0
 """The swell may still grow for some time after the opening."""
 FIRST_STEP_S = 0.05
@@ -350,8 +354,8 @@ def release(
     Args:
         y0: state of the mold at ``t0``; P0: pressure of its cells [Pa].
         tolerance: error of a step relative to 20 K and to the hydroxyl at the pour.
-        whole_way: else the way ends when the swell is half of what it was, and the part cools in
-            one step: enough for the extremes but for a little of the shrink.
+        whole_way: else the steps are coarse once the swell is half of what it was: enough for the
+            extremes.
         path: (rows, states + 2), is filled with time after the opening, growth of the thickness
             and state of the first steps; may have no rows.
 
@@ -367,7 +371,7 @@ def release(
         y[m] = y0[m]
     y[size - 1] = 0.0
     out[:] = 0.0
-    t, h, before, warmer = 0.0, FIRST_STEP_S, 0.0, 0.0
+    t, h, before, warmer, warming = 0.0, FIRST_STEP_S, 0.0, 0.0, WARMING_K
     for step in range(MOST_STEPS):
         slopes(t0 + t, y, part, p, c, dy)
         strain = _note(t, y, part, p, c, out)
@@ -379,13 +383,13 @@ def release(
         for i in range(n):
             warm = max(warm, abs(y[s.LAYER_STATES * i + s.T] - c.T_ambient))
         over = t > LEAST_WAY_S and strain <= 0.5 * out[SWELL]
-        if warm < COLD_WITHIN_K or (over and not whole_way):
-            out[COLD_S] = np.nan
-            if warm < COLD_WITHIN_K:
-                out[COLD_S] = t
-                if warmer > warm > 0.0:  # on the way here, as an exponential
-                    share = math.log(warmer / COLD_WITHIN_K) / math.log(warmer / warm)
-                    out[COLD_S] = before + share * (t - before)
+        if over and not whole_way:
+            warming = COARSE_K
+        if warm < COLD_WITHIN_K:
+            out[COLD_S] = t
+            if warmer > warm > 0.0:  # on the way here, as an exponential
+                share = math.log(warmer / COLD_WITHIN_K) / math.log(warmer / warm)
+                out[COLD_S] = before + share * (t - before)
             for i in range(n):
                 y[s.LAYER_STATES * i + s.T] = c.T_ambient
             slopes(t0 + t, y, part, p, c, dy)
@@ -399,7 +403,7 @@ def release(
             _implicit(0.5 * h, half, part, p, two, sweep, new)
             error = 0.0
             for m in range(size - 1):
-                scale = WARMING_K if m % s.LAYER_STATES == s.T else p.n_OH0
+                scale = warming if m % s.LAYER_STATES == s.T else p.n_OH0
                 error = max(error, abs(new[m] - whole[m]) / scale)
             error /= tolerance
             factor = min(GROWTH, max(0.2, 0.9 / math.sqrt(max(error, 1e-12))))

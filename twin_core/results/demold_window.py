@@ -71,6 +71,15 @@ class Run(NamedTuple):
 
 
 @compiled
+def _past(X: float, limit: float, reach: float) -> float:
+    """Margin of a conversion: ten per cent, or half the way to ``reach`` where that is less."""
+    span = limit
+    if reach > limit:
+        span = min(limit, 0.5 * (reach - limit) / COMFORT_MARGIN)
+    return (X - limit) / span
+
+
+@compiled
 def margins_row(
     y: Array, observables: Array, borne: Array, skin: float, p: Any, c: Any, out: Array
 ) -> None:
@@ -78,8 +87,8 @@ def margins_row(
     out[:] = np.inf
     n = s.layer_count(y.size)
     out[CURE] = observables[s.ALPHA_] / c.alpha_min - 1.0
-    out[GEL] = observables[s.X_MIN_] / c.X_gelled - 1.0
-    out[SKIN] = skin / c.X_sticky - 1.0
+    out[GEL] = _past(observables[s.X_MIN_], c.X_gelled, c.X_reach)
+    out[SKIN] = _past(skin, c.X_sticky, c.X_reach)
     if c.H_min > 0.0:
         out[HARDNESS] = borne[part.HARDNESS_] / c.H_min - 1.0
     if c.T_wall_max > 0.0:
@@ -96,7 +105,7 @@ def margins_row(
 
 
 @compiled
-def _released_margins(row: Array, c: Any, out: Array) -> None:
+def released_margins(row: Array, c: Any, out: Array) -> None:
     """Margins of strength, swell and shrink from ``RELEASE``."""
     out[STRENGTH] = 1.0 - row[rel.STRENGTH_USE] / STRENGTH_FACTOR
     out[SWELL] = 1.0 - max(row[rel.SWELL] / c.swell_max, row[rel.SWELL_M] / c.swell_max_m)
@@ -120,8 +129,8 @@ def _fill(t: Array, released: Array, row: Array, rows: int, c: Any, each: Array)
                     share = (t[k] - t[last]) / (t[i] - t[last])
                     for m in range(row.size):
                         row[m] = _between(released[last, m], released[i, m], share, 1e-9)
-                    _released_margins(row, c, each[k])
-            _released_margins(released[i], c, each[i])
+                    released_margins(row, c, each[k])
+            released_margins(released[i], c, each[i])
             last = i
         elif last < 0:  # before gel nothing holds
             each[i, STRENGTH], each[i, SWELL], each[i, SHRINK] = -np.inf, -np.inf, -np.inf

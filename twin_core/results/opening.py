@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,11 +12,15 @@ from twin_core.errors import InputError
 from twin_core.models import release as rel
 from twin_core.models import state as s
 from twin_core.models.part_properties import cure_at_gel
+from twin_core.results import demold_window as demold
 from twin_core.results.result import SimulationResult
+from twin_core.trajectory import Trajectory
 from twin_core.units import ZERO_CELSIUS_K
 
 TOLERANCE = 1e-4
 """Of a single way; the search for the window takes a coarser one."""
+SLACK = 1e-3
+"""A limit that is missed by less is met: an opening at an end of the window is within it."""
 PATH_ROWS = 2000
 """Steps of the way that are kept."""
 
@@ -38,6 +43,8 @@ class Opening:
     """Hottest layer."""
     cold_s: float
     """When the part is within 2 K of the air."""
+    unmet: tuple[str, ...]
+    """Criteria of the window that this opening does not meet, see ``demold_window.CRITERIA``."""
     time_s: Array
     """(times,), of the way; ``growth_ratio`` likewise."""
     growth_ratio: Array
@@ -46,8 +53,8 @@ class Opening:
     y: Array
     """(times, layers, states of a layer), SI, see ``models.state``."""
 
-    def figures(self) -> dict[str, float]:
-        """All numbers but those of the way."""
+    def figures(self) -> dict[str, Any]:
+        """All but the way."""
         names = [name for name in self.__dataclass_fields__ if name not in WAY]
         return {name: getattr(self, name) for name in names}
 
@@ -90,6 +97,7 @@ def opened_at(result: SimulationResult, opened_s: float, tolerance: float = TOLE
         numbers, path,
     )  # fmt: skip
     way = path[: min(abs(steps), PATH_ROWS)]
+    unmet = np.flatnonzero(_margins(run, opened_s, y, p, numbers) < -SLACK)
     return Opening(
         opened_s=opened_s,
         swell_ratio=float(numbers[rel.SWELL]),
@@ -100,8 +108,22 @@ def opened_at(result: SimulationResult, opened_s: float, tolerance: float = TOLE
         strength_use_ratio=float(numbers[rel.STRENGTH_USE]),
         T_max_C=float(numbers[rel.T_MAX]) - ZERO_CELSIUS_K,
         cold_s=float(numbers[rel.COLD_S]),
+        unmet=tuple(demold.CRITERIA[k] for k in unmet),
         time_s=way[:, 0],
         growth_ratio=way[:, 1],
         heat_to_air_J=way[:, -1],
         y=way[:, 2:-1].reshape(len(way), layers, s.LAYER_STATES),
     )
+
+
+def _margins(run: Trajectory, t: float, y: Array, p: Any, released: Array) -> Array:
+    """Margins of all criteria of the window of a part that is opened at ``t``."""
+    observables, borne = (
+        np.array([np.interp(t, run.t_s, column) for column in rows.T])
+        for rows in (run.observables, run.borne)
+    )
+    skin = float(np.interp(t, run.t_s, run.X_surface))
+    c, found = run.shot.limits[0], np.empty(len(demold.CRITERIA))
+    demold.margins_row(y, observables, borne, skin, p, c, found)
+    demold.released_margins(released, c, found)
+    return found

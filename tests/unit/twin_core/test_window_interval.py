@@ -30,6 +30,37 @@ def test_it_is_around_the_window_and_made_of_its_effects(panel: SimulationResult
     assert found.t_min_high_s - found.t_min_s == pytest.approx(later**0.5, rel=2e-3)
 
 
+@pytest.mark.parametrize(
+    ("system_id", "thickness_mm", "packing", "wall_C"),
+    [
+        ("SYSTEM_R1", 150.0, 2.5, 80.0),
+        ("WATER_CYCLOPENTANE", 50.0, 1.5, 80.0),
+        ("RIGID_PANEL", 100.0, 1.15, 40.0),
+    ],
+)
+def test_it_does_not_begin_while_the_skin_sticks(
+    system_id: str, thickness_mm: float, packing: float, wall_C: float
+) -> None:
+    """Where swell or strength decides, their uncertain numbers reach down to the pour itself."""
+    panel = simulate(panel_of(system_id, thickness_mm, packing, wall_C))
+    assert panel.demold_binding["earliest"] in {"swell", "strength"}
+    found = window_interval(panel)
+    assert found is not None
+    sticks_until = panel.kpis.t_tack_free_s
+    assert sticks_until is not None
+    assert 0.6 * sticks_until < found.t_min_low_s <= found.t_min_s
+
+
+def test_it_ends_with_the_longest_cycle() -> None:
+    """Later openings were not looked at: there is no window then, as with a single number."""
+    panel = simulate(panel_of("R11_BASER_KHAKHAR_1994", 100.0, 1.2, 60.0))
+    found = window_interval(panel)
+    assert found is not None
+    assert found.t_min_s < panel.scenario.quality.t_cycle_max_s
+    assert all(t is not None for e in found.effects for t in e.t_min_s)
+    assert found.t_min_high_s is None
+
+
 def test_an_effect_is_that_of_a_run_with_the_number(panel: SimulationResult) -> None:
     found = window_interval(panel)
     assert found is not None

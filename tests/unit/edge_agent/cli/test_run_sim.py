@@ -180,6 +180,23 @@ def test_help_shows_an_example_on_lines_of_its_own() -> None:
         assert option in text
 
 
+def test_an_opening_says_what_it_does_not_meet() -> None:
+    """A little swell alone sounds like leave to open."""
+    why = "the skin still sticks to the mold; the foam is still too soft."
+    early = ("-s", PANEL, "--demold-at", "200")
+    plain = run_sim(*early, "--mode", "operator").stdout
+    assert f"Do not open at 3 min 20 s: {why}" in plain.splitlines()
+    assert "not met at 200 s: skin, hardness" in " ".join(run_sim(*early).stdout.split())
+    found = json.loads(run_sim(*early, "--output", "json").stdout)
+    assert found["opening"]["unmet"] == ["skin", "hardness"]
+    torn = run_sim("-s", PANEL, "--demold-at", "90", "--mode", "operator").stdout
+    assert "the foam could be torn by its inner pressure" in torn
+    for t in (found["t_demold_min_s"], found["t_demold_opt_s"], found["t_demold_max_s"]):
+        good = ("-s", PANEL, "--demold-at", str(t))
+        assert "Do not open" not in run_sim(*good, "--mode", "operator").stdout
+        assert "not met" not in run_sim(*good).stdout
+
+
 def test_an_opening_is_followed() -> None:
     text = " ".join(run_sim("-s", PANEL, "--demold-at", "200").stdout.split())
     assert "Opened at 200 s: swells by 0." in text

@@ -95,6 +95,17 @@ def test_scalars_agree_with_the_arrays(name: str) -> None:
     )
 
 
+@pytest.mark.parametrize("thickness_mm", [5.0, 20.0])
+def test_the_best_time_is_in_reach_of_a_late_gel(thickness_mm: float) -> None:
+    """INTEGRAL_SKIN gels at nine tenths: ten per cent more would be nearly all there is, and the
+    best time to open a part of a few minutes came out at half an hour."""
+    found = simulate(panel_of("INTEGRAL_SKIN", thickness_mm, 1.5, 45.0))
+    assert found.t_demold_min_s is not None
+    assert found.t_demold_opt_s is not None
+    assert found.t_demold_min_s < found.t_demold_opt_s < 3.0 * found.t_demold_min_s
+    assert min(found.demold_margins.values()) == pytest.approx(0.1, abs=0.01)
+
+
 def test_at_one_moment() -> None:
     result = run("panel_packed")
     now = result.at(60.25)
