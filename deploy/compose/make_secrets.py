@@ -32,8 +32,12 @@ def main(folder: Path) -> None:
             print(f"  nobody is notified by it until you put yours into {folder / name}")
     postgres = (folder / "postgres-password").read_text()
     keep(folder / "history-url", f"postgresql://twin:{postgres}@timescaledb:5432/twin")
-    lines = [f"{user}:{hashed((folder / file).read_text())}\n" for user, file in USERS.items()]
-    keep(folder / "mosquitto-passwd", "".join(lines))
+    users = folder / "mosquitto-passwd"
+    keep(users, "")
+    known = {line.partition(":")[0] for line in users.read_text().splitlines()}
+    with users.open("a") as file:  # a newer compose file may have another user
+        for user in USERS.keys() - known:
+            file.write(f"{user}:{hashed((folder / USERS[user]).read_text())}\n")
 
 
 def keep(path: Path, content: str) -> bool:

@@ -11,9 +11,10 @@ from typing import Any
 
 from broker.codec import encode
 from broker.messages import TwinState
-from broker.topics import PressAddress
+from broker.topics import Channel, PressAddress
 from edge_agent.clock import Clock
 from edge_agent.config.settings import Settings
+from edge_agent.errors import NotAuthorized
 from edge_agent.links.mqtt import Session
 from edge_agent.links.publish_packet import Incoming
 from edge_agent.links.tls import Fingerprint, new_credentials
@@ -86,7 +87,7 @@ class PressSession:
         press, pipeline = link.press, tools.pipeline
         if self._settings.group is not None:
             await self._take_over_shots()
-        await session.subscribe(tools.takeover.todays(press).topics)
+        await self._subscribe()
         publishing = tools.metrics.watch("publish", f"publish {press.press}")
         receiving = tools.metrics.watch("receive", f"receive {press.press}")
         link.inlet = inlet = self._inlet()
@@ -131,6 +132,23 @@ class PressSession:
         for problem in ended:
             if isinstance(problem, Exception):
                 raise problem
+
+    async def _subscribe(self) -> None:
+        """Subscribe to all that press and people say.
+
+        A broker whose rules are older than acknowledgements may refuse those: shots go on.
+        """
+        topics, of_people = self._tools.takeover.todays(self._link.press).topics, Channel.ALERT_ACK
+        await self._session.subscribe([t for t in topics if not t.endswith(f"/{of_people}")])
+        try:
+            await self._session.subscribe([t for t in topics if t.endswith(f"/{of_people}")])
+        except NotAuthorized as error:
+            get_logger().warning(
+                "acknowledgements_not_heard",
+                press=self._link.press.press,
+                error=str(error),
+                hint=f"let the agent read …/{of_people}: call `pur-mold-twin broker init` again",
+            )
 
     async def _take_over_shots(self) -> None:
         """Go on with the shots of the press as the agent before us left them."""

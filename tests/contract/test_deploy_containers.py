@@ -55,7 +55,8 @@ def test_a_service_is_pinned_watched_and_closed(name: str) -> None:
     for port in service.get("ports", []):
         assert port == "1883:1883" or port.startswith("127.0.0.1:")
     assert not [key for key in service.get("environment", {}) if key.endswith("PASSWORD")]
-    assert set(service.get("secrets", [])) <= set(COMPOSE["secrets"])
+    secrets = (one["source"] if type(one) is dict else one for one in service.get("secrets", []))
+    assert set(secrets) <= set(COMPOSE["secrets"])
 
 
 def test_what_compose_mounts_exists() -> None:

@@ -28,8 +28,13 @@ def make_secrets(folder: Path) -> str:
 @on_every_version()
 async def test_users_and_their_rights(tmp_path: Path, version: str) -> None:
     secrets = tmp_path / "secrets"
-    assert make_secrets(secrets).count("made ") == 9
+    assert make_secrets(secrets).count("made ") == 10
+    hashes = secrets / "mosquitto-passwd"
+    kept = hashes.read_text().splitlines(keepends=True)
+    older = "".join(line for line in kept if not line.startswith("web:"))
+    hashes.write_text(older)  # made by an older version, which had no pages
     assert make_secrets(secrets) == ""  # what is there is kept
+    assert hashes.read_text().startswith(older)
     port = free_port()
     own = tmp_path / "broker"
     own.mkdir()
@@ -103,6 +108,15 @@ async def check_rights(port: int, secrets: Path) -> None:
         await agent.publish("pur/v1/plant1/press1/twin/status", b"{}")
         await agent.subscribe(["$SYS/broker/uptime"])
         assert (await agent.next_batch(1))[0].topic == "$SYS/broker/uptime"
+        await agent.subscribe(["pur/v1/plant1/press1/alert-ack"])
+        web = user(port, "web", secrets / "mqtt-web")
+        async with connect(web, "web") as pages:
+            await pages.publish("pur/v1/plant1/press1/alert-ack", b"{}")
+            assert (await agent.next_batch(1))[0].topic.endswith("/alert-ack")
+            await pages.publish("pur/v1/plant1/press1/quality", b"{}")
+            await pages.publish("pur/v1/plant1/web/twin/web-audit", b"{}", retain=True)
+            with pytest.raises(LinkError, match="Not authorized"):
+                await pages.publish("pur/v1/plant1/press1/shot", b"{}")
         with pytest.raises(LinkError, match="Not authorized"):
             await sender.publish("pur/v1/plant1/press2/shot", b"{}")
         with pytest.raises(LinkError, match="Not authorized"):

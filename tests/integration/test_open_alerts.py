@@ -20,6 +20,7 @@ from edge_agent.history.read import RowFilter, open_sqlite
 from edge_agent.links.mqtt import Session, connect
 from tests.chaos.inside import TOPIC, event
 from tests.support.agents import running, settings_for
+from tests.support.played_broker import SUBACK, PlayedBroker, packet, text
 from tests.support.waiting import LIMIT_S, until
 
 pytestmark = pytest.mark.needs("mosquitto")
@@ -113,3 +114,19 @@ def _member(folder: Path, port: int, agent_id: str) -> Settings:
     settings = settings_for(folder, port, "line", agent_id=agent_id)
     secret = settings.broker.model_copy(update={"session_secret": SecretStr("s" * 32)})
     return settings.model_copy(update={"broker": secret})
+
+
+async def test_rules_that_know_no_acknowledgements_cost_no_shots(tmp_path: Path) -> None:
+    """A broker with the rules of an older version refuses that subscription and no other."""
+    acks = text(f"{TOPIC}/alert-ack")
+
+    def answered(body: bytes) -> bytes:
+        count = body.count(text(f"{TOPIC}/")[2:])
+        return packet(SUBACK, body[:2] + b"\0" + (b"\x87" if acks in body else b"\1") * count)
+
+    async with PlayedBroker() as broker:
+        broker.answers[0x80] = answered
+        async with running(settings_for(tmp_path, broker.port)) as (agent, _):
+            await until(lambda: agent._vitals.sessions.get("p1", False), "the session")
+            await until(lambda: agent._vitals.readiness()["ready"], "the agent to be ready")
+            assert broker.sessions_count == 1

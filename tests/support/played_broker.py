@@ -88,8 +88,8 @@ class PlayedBroker(LocalServer):
     def _subscribe(self, writer: asyncio.StreamWriter, topics: list[bytes]) -> None:
         self._hears.setdefault(writer, set()).update(topics)
         if not all(topic.endswith(b"/status") for topic in topics):
+            self.sessions_count += writer not in self._open
             self._open.add(writer)
-            self.sessions_count += 1
             self.subscribed.set()
 
     def _pass_on(self, topic: bytes, rest: bytes) -> None:
