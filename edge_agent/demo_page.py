@@ -40,7 +40,12 @@ async def page(settings: Settings, clock: AcceleratedClock, folder: Path) -> Asy
         document["broker"].pop(name)
     document["web"] = {"host": HOST, "port": port, "database_path": str(folder / "web.db")}
     config.write_text(json.dumps(document))  # JSON is YAML
-    await asyncio.to_thread(_add_user, folder / "web.db")
+    adding = asyncio.ensure_future(asyncio.to_thread(_add_user, folder / "web.db"))
+    try:
+        await asyncio.shield(adding)
+    except asyncio.CancelledError:
+        await adding  # else it would make the folder anew, after it was deleted
+        raise
     command = ["-m", "edge_agent", "web", "--config", str(config), "--clock", clock.words]
     environment = {name: value for name, value in os.environ.items() if name[:5] != "TWIN_"}
     with (folder / "web.log").open("wb") as log:
