@@ -7,14 +7,16 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 from broker.local.loopback import HOST, free_port
-from edge_agent.clock import AcceleratedClock
+from edge_agent.clock import AcceleratedClock, SystemClock
 from edge_agent.config.settings import Settings
 
+USER, PASSWORD = "demo", "demo on this machine"
+"""An operator, so that results can be entered; the demo listens on this machine alone."""
 START_TIMEOUT_S, STOP_TIMEOUT_S = 20.0, 10.0
 
 
@@ -36,8 +38,14 @@ async def page(settings: Settings, clock: AcceleratedClock, folder: Path) -> Asy
     )
     for name in ("password", "session_secret"):
         document["broker"].pop(name)
-    document["web"] = {"host": HOST, "port": port}
+    document["web"] = {"host": HOST, "port": port, "database_path": str(folder / "web.db")}
     config.write_text(json.dumps(document))  # JSON is YAML
+    adding = asyncio.ensure_future(asyncio.to_thread(_add_user, folder / "web.db"))
+    try:
+        await asyncio.shield(adding)
+    except asyncio.CancelledError:
+        await adding  # else it would make the folder anew, after it was deleted
+        raise
     command = ["-m", "edge_agent", "web", "--config", str(config), "--clock", clock.words]
     environment = {name: value for name, value in os.environ.items() if name[:5] != "TWIN_"}
     with (folder / "web.log").open("wb") as log:
@@ -51,6 +59,15 @@ async def page(settings: Settings, clock: AcceleratedClock, folder: Path) -> Asy
             yield f"none: it did not start, see {folder / 'web.log'}"
     finally:
         await _end(process)
+
+
+def _add_user(database: Path) -> None:
+    from edge_agent.web.access.control import Access, AccessOptions  # noqa: PLC0415 (an extra)
+    from edge_agent.web.access.roles import Role  # noqa: PLC0415
+
+    with closing(Access(AccessOptions(database), SystemClock().now)) as access:
+        if not access.users.all():
+            access.users.add(USER, PASSWORD, Role.OPERATOR, "demo")
 
 
 async def _answers(process: asyncio.subprocess.Process, port: int) -> bool:

@@ -38,7 +38,7 @@ _output = click.option(
 )
 
 
-@click.group("user")
+@click.group("user", epilog="Example: pur-mold-twin web user add anna --role operator")
 def user() -> None:
     """Who may log in: add, list, remove, password."""
 
@@ -105,7 +105,7 @@ def user_password(ctx: click.Context, name: str, password_file: Path | None) -> 
     click.echo(f"user {name}: has another password")
 
 
-@click.group("token")
+@click.group("token", epilog="Example: pur-mold-twin web token add mes --lasts 90d")
 def token() -> None:
     """Which programs and kiosks may come: add, list, revoke."""
 
@@ -116,7 +116,9 @@ def token() -> None:
     "quality\n  pur-mold-twin web token add press-1 --kiosk",
 )
 @click.argument("name")
-@click.option("--role", type=click.Choice(ROLES), default="viewer", show_default=True)
+@click.option(
+    "--role", type=click.Choice(ROLES), default="viewer", show_default=True, help="At most."
+)
 @click.option(
     "--scope",
     "scopes",
@@ -189,13 +191,19 @@ def token_revoke(ctx: click.Context, name: str) -> None:
     click.echo(f"token {name}: revoked")
 
 
-@click.group("audit")
+@click.group("audit", epilog="Example: pur-mold-twin web audit verify --broker")
 def audit() -> None:
     """What was done and refused: list, verify."""
 
 
 @audit.command("list", epilog="Example: pur-mold-twin web audit list --limit 20")
-@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 100_000),
+    default=50,
+    show_default=True,
+    help="At most so many, the newest.",
+)
 @_output
 @click.pass_context
 def audit_list(ctx: click.Context, limit: int, output: str) -> None:
@@ -303,12 +311,12 @@ def _password(file: Path | None) -> str:
         asked: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
         return asked
     if str(file) == "-":
-        return sys.stdin.readline().rstrip("\r\n")
+        return "".join(sys.stdin.readline().splitlines())
     from edge_agent.config.secret_files import SecretFileError, read_secret
     from twin_core.errors import InputError
 
     try:
-        return read_secret("--password-file", file).rstrip("\r\n")
+        return "".join(read_secret("--password-file", file).splitlines()[:1])
     except SecretFileError as error:
         fail(InputError(str(error)))
 
