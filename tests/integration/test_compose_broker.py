@@ -28,7 +28,7 @@ def make_secrets(folder: Path) -> str:
 @on_every_version()
 async def test_users_and_their_rights(tmp_path: Path, version: str) -> None:
     secrets = tmp_path / "secrets"
-    assert make_secrets(secrets).count("made ") == 9
+    assert make_secrets(secrets).count("made ") == 10
     assert make_secrets(secrets) == ""  # what is there is kept
     port = free_port()
     own = tmp_path / "broker"
