@@ -39,6 +39,7 @@ pytestmark = [
 
 END = "pur/v1/test/p1/twin/end"
 STATUS = "pur/v1/test/p1/twin/status"
+ALERTS = "pur/v1/test/p1/twin/alerts"
 
 
 def configured(folder: Path, broker: BrokerSettings, **more: Any) -> Path:
@@ -91,15 +92,15 @@ async def test_all_is_well_beside_a_running_agent(tmp_path: Path) -> None:
             async with connect(BrokerSettings(port=broker.port), "scada") as scada:
                 await scada.subscribe(["pur/v1/test/p1/#"])
                 heard: list[Incoming] = []
-                while STATUS not in [message.topic for message in heard]:
-                    heard = await scada.next_batch(99)
+                while not {STATUS, ALERTS} <= {message.topic for message in heard}:
+                    heard += await scada.next_batch(99)
                 await until_end(scada)
                 found = await doctor(agent.config)
                 assert await until_end(scada) == [("pur/v1/test/p1/twin/doctor", b"")]
             async with connect(BrokerSettings(port=broker.port), "later") as later:
                 await later.subscribe(["pur/v1/test/p1/#"])
                 retained = [topic for topic, _ in await until_end(later)]
-            assert retained == [STATUS]
+            assert sorted(retained) == [ALERTS, STATUS]
         finally:
             assert agent.terminate() == 0
     assert "agent t1, process" in found["spool"][0]["words"]
@@ -129,7 +130,7 @@ async def test_access_rules_that_name_single_topics(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     twin = "pur/v1/s/p1/twin"
-    rules = [f"topic write {twin}/{name}" for name in ("kpi", "alert", "dead-letter")]
+    rules = [f"topic write {twin}/{name}" for name in ("kpi", "alert", "alerts", "dead-letter")]
     rules += [f"topic write {twin}/mold/+/prediction", "topic read pur/v1/s/p1/#"]
     async with password_broker(tmp_path / "b", *rules) as broker:
         config = configured(tmp_path, broker)
@@ -269,4 +270,4 @@ async def test_an_agent_of_a_group(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         config = configured(tmp_path, BrokerSettings(port=broker.port), share={"group": "line"})
         found = await doctor(config)
     assert found["group"][0]["words"] == "line: the other agents and shared subscriptions"
-    assert found["read p1"][0]["words"].startswith("8 subscriptions are granted")
+    assert found["read p1"][0]["words"].startswith("9 subscriptions are granted")

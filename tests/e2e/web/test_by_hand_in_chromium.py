@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
@@ -219,7 +220,7 @@ async def test_the_pages_fit_in_every_language_and_size(tmp_path: Path, language
         for size in SIZES:
             for path in ("/results", "/what-if", "/alerts"):
                 asked = f"{url}{path}?lang={language}&mold=s/p1/{PANEL}"
-                scheme = "dark" if size == "tablet" else "light"
+                scheme: Literal["light", "dark"] = "dark" if size == "tablet" else "light"
                 async with page_of(browser, asked, size, scheme) as watched:
                     if path == "/what-if":
                         await expect(watched.page.locator("figure polyline").first).to_be_visible()
