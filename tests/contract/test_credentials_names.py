@@ -11,9 +11,7 @@ from edge_agent.config.secret_files import PREFIX, resolved
 from tests.support.deploy import DEPLOY, read
 from tests.support.processes import ROOT
 
-NAMES = set(
-    "agent.key mqtt-password mqtt-web history-url session-secret web.key web-audit".split()
-)
+NAMES = set("agent.key mqtt-password mqtt-web history-url session-secret web.key web-audit".split())
 """``credentials:NAME``; a new one must be in the page of operations, too."""
 PLACES = [
     ROOT / "configs" / "agent.yaml",
