@@ -17,7 +17,6 @@ from broker.codec import decode, encode
 from broker.messages import Alert, Prediction, QualityRecord, ShotEvent, TelemetryFrame
 from broker.ml_status import ML_STATUS
 from edge_agent.config.catalogue import load_catalogue
-from edge_agent.inference import registry as shelf_module
 from edge_agent.inference.registry import MANIFEST, MODEL, STATE, ModelRegistry
 from edge_agent.links.publish_packet import Incoming
 from edge_agent.monitoring.metrics import Metrics
@@ -225,7 +224,7 @@ async def test_an_oversized_file(
     press: Press, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry_with(tmp_path / "models", {"pour": model_file()})
-    monkeypatch.setattr(shelf_module, "BYTES_MAX", 1000)
+    monkeypatch.setattr("twin_core.learning.inference.BYTES_MAX", 1000)
     await press.look()
     found = await press.told(pour())
     assert found.ml_status == "ml-error"

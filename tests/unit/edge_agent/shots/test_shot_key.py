@@ -107,7 +107,12 @@ def test_every_payload_and_row_about_a_shot_has_its_key() -> None:
     payloads = [json.loads(issued.entry.payload) for issued in results.batch.issued]
     rows = [json.loads(row.document) for row in results.batch.forward]
     assert len(payloads) == 3
-    assert {row.kind for row in results.batch.forward} == {"telemetry", "prediction", "shot"}
+    assert {row.kind for row in results.batch.forward} == {
+        "telemetry",
+        "prediction",
+        "shot",
+        "alert",
+    }
     assert {document["shot_key"] for document in (*payloads, *rows)} == {shot.shot_key}
     spool.close()
 
