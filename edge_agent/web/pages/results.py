@@ -16,7 +16,7 @@ from edge_agent.web.pages.alerts import operator_of, remember
 from edge_agent.web.pages.asking import mold_of, who
 from edge_agent.web.pages.form_words import COMMON_DEFECTS, LABELS
 from edge_agent.web.parts import Web, web_of
-from edge_agent.web.results.csv_file import BYTES_MAX, COLUMNS, Table, table_of
+from edge_agent.web.results.csv_file import BYTES_MAX, COLUMNS, Table, table_of, text_of
 from edge_agent.web.results.fields import IS_MISSING, NUMBERS, Fault, Faults, record_of
 from edge_agent.web.results.shots import LastShot, last_shots
 from twin_core.errors import TwinError
@@ -105,7 +105,7 @@ async def send_table(
         except LinkError as error:
             problem = str(error)
     status = 503 if problem else 200 if sent else 422
-    shown = content.decode("utf-8-sig", errors="replace") if table.usable else ""
+    shown = (text_of(content) or "") if table.usable else ""
     response = await _page(
         request, web, None, "", "", None, [], problem, status, table=table, text=shown, sent=sent
     )

@@ -138,6 +138,9 @@ async def test_a_table_is_sent_whole_or_not_at_all(tmp_path: Path) -> None:
         assert "<td>3</td><td>rho_moulded_kg_per_m3</td><td>dense</td>" in wrong.text
         assert plant.rows("SELECT * FROM quality") == []
         assert 'id="send-good"' in wrong.text
+        old = {"file": ("lab.csv", (text + "S-1;60;no;\n").replace("dense", "Öl").encode("cp1252"))}
+        again = await plant.post("/results/table", {"operator": "lab"}, files=old)
+        assert "S-1;Öl;" in again.text, "the good rows are sent from the text as it was meant"
         only_good = {"text": text, "only_good": "yes", "operator": "lab"}
         sent = await plant.post("/results/table", only_good)
         assert "1 row was sent" in sent.text
