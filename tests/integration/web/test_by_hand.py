@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -62,10 +63,13 @@ class Plant:
         return await self.client.post(path, data=data, **more)
 
 
+WEB: dict[str, Any] = {"time_zone": "Asia/Kolkata"}
+
+
 @asynccontextmanager
 async def plant_at(folder: Path) -> AsyncIterator[Plant]:
     async with MosquittoProcess() as broker:
-        settings = settings_for(folder, broker.port, web={"scenarios": folder / "scenarios"})
+        settings = settings_for(folder, broker.port, web=WEB | {"scenarios": folder / "scenarios"})
         async with running(settings, settings.broker), pages(settings) as (client, web):
             await until(lambda: web.listener.session is not None, "the pages' session")
             yield Plant(broker, settings, client, web)
@@ -105,11 +109,14 @@ async def test_results_come_in_by_hand(tmp_path: Path) -> None:
         assert (first["operator"], first["source"], scrap) == ("anna", "page", 1)
         assert (first["rho_moulded_kg_per_m3"], first["defects"]) == (62.5, ["void", "crack"])
         assert shot_key == fields["shot_key"]
+        assert 'class="bad">scrap' in await plant.page(f"/molds/{MOLD}")
         # a correction is a new record that names the old one
         page = await plant.page(
             f"/results?mold={MOLD}&shot={shot_key}&corrects={fields['record_id']}"
         )
         assert 'value="62.5"' in page
+        measured = datetime.fromisoformat(first["ts"]).astimezone(ZoneInfo(WEB["time_zone"]))
+        assert f"<li>{measured:%d.%m.%Y %H:%M} · anna" in page, "times are the plant's"
         again = fields | {
             "record_id": hidden(page, "record_id"),
             "corrects": hidden(page, "corrects"),
@@ -120,6 +127,9 @@ async def test_results_come_in_by_hand(tmp_path: Path) -> None:
         await until(lambda: len(plant.rows(query)) == 2, "the correction")
         corrected = json.loads(plant.rows(query)[1][0])
         assert corrected["corrects"]["record_id"] == fields["record_id"]
+        page = await plant.page(f"/molds/{MOLD}")
+        assert ("62.5 kg/m³" in page, "61.0 kg/m³" in page) == (False, True), "it counts no more"
+        assert 'class="bad">scrap' not in page, "the correction takes its place as a whole"
         # a broker that is away takes nothing, and nothing that was typed is lost
         await plant.broker.kill()
         await until(lambda: plant.web.listener.session is None, "the end of the session")
