@@ -100,6 +100,8 @@ async def test_results_come_in_by_hand(tmp_path: Path) -> None:
         assert "possible is 0 – 100 Shore" in wrong.text
         assert "typed &lt;b&gt;&#34;&amp;" in wrong.text, "what was typed stays, and is a text"
         good = {"rho_moulded_kg_per_m3": "62,5", "scrap": "yes", "defect": ["void", "crack"]}
+        nobody = await plant.post("/results", fields | good | {"mold": "s/p9/M"})
+        assert (nobody.status_code, "s/p9" in nobody.text) == (422, True), "nobody would keep it"
         sent = await plant.post("/results", fields | good)
         assert (sent.status_code, fields["record_id"] in sent.headers["location"]) == (303, True)
         query = "SELECT document, scrap, shot_key FROM quality ORDER BY received_at"
