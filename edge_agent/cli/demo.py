@@ -59,6 +59,7 @@ def command(once: bool, speed: float, seed: int, embedded: bool, folder: Path | 
     from rich.live import Live
 
     from edge_agent.demo import run_demo
+    from edge_agent.demo_page import PASSWORD, USER
     from twin_core.compiled import is_kept
     from twin_core.errors import TwinError
 
@@ -77,6 +78,9 @@ def command(once: bool, speed: float, seed: int, embedded: bool, folder: Path | 
 
             def tell_page(address: str) -> None:
                 console.print(f"page:    {address}", soft_wrap=True)
+                if address.startswith("http"):
+                    words = f"login:   {USER}, password: {PASSWORD} (to send results)"
+                    console.print(words, soft_wrap=True)
 
             def show(board: Board, clock: Clock) -> None:
                 if console.is_terminal:

@@ -213,9 +213,14 @@ def audit_list(ctx: click.Context, limit: int, output: str) -> None:
     """
     with _access(ctx) as access:
         rows = [entry.as_dict() for entry in access.audit.newest(limit)]
-    if output == "table":
-        rows = [{**row, "detail": json.dumps(row["detail"])} for row in rows]
-    _print(rows, ("seq", "ts", "who", "action", "outcome", "address", "detail"), output, "empty")
+    if output == "json" or not rows:
+        _print(rows, (), output, "empty")
+    for row in rows if output == "table" else ():
+        more = [f"from {row['address']}"] if row["address"] else []
+        more += [f"{name} {_plain(value)}" for name, value in row["detail"].items()]
+        first = " ".join([str(row["seq"]), f"{row['ts'][:19]}Z", row["who"] or "-"])
+        first += f" {row['action']} {row['outcome']}"
+        say(f"{first}: {', '.join(more)}" if more else first)
 
 
 @audit.command("verify", epilog="Example: pur-mold-twin web audit verify --broker")
@@ -319,6 +324,11 @@ def _password(file: Path | None) -> str:
         return "".join(read_secret("--password-file", file).splitlines()[:1])
     except SecretFileError as error:
         fail(InputError(str(error)))
+
+
+def _plain(value: object) -> str:
+    """A value in words: strangers chose some, and must not steer the terminal."""
+    return str(value) if str(value).isprintable() else ascii(value)
 
 
 def _print(

@@ -45,7 +45,8 @@ class WebSettings(Section):
     """A file with the key of the audit log, ``credentials:NAME`` too; by default it is made beside
     the database. On another disk, who can change the one cannot forge the other."""
     open_reading: Literal["auto", "never"] = "auto"
-    """``auto``: who is on this machine reads without a login, if ``host`` is loopback."""
+    """``auto``: who is on this machine reads without a login, if ``host`` is loopback and neither
+    ``proxy_addresses`` nor ``public_origins`` tells of a proxy."""
     session_hours: Annotated[float, Field(gt=0, le=720)] = 12.0
     """A login ends after so long without a request."""
     cert_file: Path | None = None

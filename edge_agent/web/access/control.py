@@ -23,7 +23,7 @@ SESSION, KIOSK, VISITOR = "session", "kiosk", "visitor"
 """Cookies: of a person, of a kiosk, and of a form that nobody has logged in at."""
 COOKIE_DAYS = 400
 """Of a kiosk: the longest that browsers keep one; each visit begins it anew."""
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+_FORWARDED = ("forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip")
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,8 @@ class Access:
         The server is bound to loopback then. A page whose name was led to 127.0.0.1 (DNS
         rebinding) and a proxy that lets the world in are told by what they send.
         """
-        if not self.options.open_reading or any(name in headers for name in _FORWARDED):
+        by_proxy = any(name in _FORWARDED or name.startswith("x-forwarded-") for name in headers)
+        if not self.options.open_reading or by_proxy:
             return None
         return ANONYMOUS if is_loopback(host) else None
 
@@ -124,7 +125,9 @@ def options_of(settings: WebSettings) -> AccessOptions:
     return AccessOptions(
         database_path=settings.database_path,
         key_file=settings.audit_key_file,
-        open_reading=settings.open_reading == "auto" and is_loopback(settings.host),
+        open_reading=settings.open_reading == "auto"
+        and is_loopback(settings.host)
+        and not (settings.proxy_addresses or settings.public_origins),
         session_idle=timedelta(hours=settings.session_hours),
         requests_per_minute=settings.requests_per_minute,
         heavy_per_minute=settings.computations_per_minute,

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
-from fastapi import Query
+from fastapi import Query, Request
 
 from broker.ids import IDENTIFIER_PATTERN
+from broker.near_names import meant
 from broker.timestamps import parse_timestamp
 from edge_agent.history.read import RowFilter
+from edge_agent.web.access.who_may import rule_for, rules_of
 from edge_agent.web.api.answers import wrong
 
 Id = Annotated[str | None, Query(pattern=IDENTIFIER_PATTERN, max_length=64)]
@@ -52,3 +54,19 @@ def asked(press: Id = None, mold_id: Id = None, since: Time = None, until: Time 
         except ValueError as error:
             raise wrong(name, str(error)) from None
     return Asked(RowFilter(press=press, mold_id=mold_id, **times), parameters)
+
+
+def known_parameters(request: Request) -> None:
+    """Refuse parameters that the route does not read: a misspelt one would filter nothing.
+
+    Raises:
+        Refused: there is one.
+    """
+    rule = rule_for("GET", rules_of(request.scope["path"]))
+    assert rule is not None
+    described = request.app.openapi()["paths"][rule.path]["get"].get("parameters", ())
+    known = {one["name"] for one in described if one["in"] == "query"}
+    for name in sorted(request.query_params.keys() - known):
+        near = meant(name, known)
+        hint = f"is {near} meant?" if near else f"known are {', '.join(sorted(known)) or 'none'}"
+        raise wrong(name[:64], f"unknown parameter: {hint}")

@@ -19,12 +19,12 @@ from edge_agent.history.pages import TELEMETRY_KEY, Position, Row
 from edge_agent.history.read import HistoryReader
 from edge_agent.logs import get_logger
 from edge_agent.web.api.answers import LIMIT_MAX, IfNoneMatch, answer, cursor_of, position_in, wrong
-from edge_agent.web.api.filters import Asked, Cursor, Id, Key, asked
+from edge_agent.web.api.filters import Asked, Cursor, Id, Key, asked, known_parameters
 from edge_agent.web.api.formats import CSV, FORMS, JSON, PARQUET, Form, form_wanted
 from edge_agent.web.parts import Web, web_of
 from edge_agent.web.problems import NOT_AGAIN, Refused, responses
 
-router = APIRouter(tags=["history"])
+router = APIRouter(tags=["history"], dependencies=[Depends(known_parameters)])
 STREAMS_MAX = 4
 """Streams at once; each keeps the processor and the disk busy for minutes."""
 FIELDS_MAX = 100

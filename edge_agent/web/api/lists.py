@@ -17,12 +17,12 @@ from edge_agent.web.api.answers import (
     cursor_of,
     position_in,
 )
-from edge_agent.web.api.filters import Asked, Cursor, Id, Key, Limit, asked
+from edge_agent.web.api.filters import Asked, Cursor, Id, Key, Limit, asked, known_parameters
 from edge_agent.web.live.state import Mold, Press
 from edge_agent.web.parts import Web, web_of
 from edge_agent.web.problems import NOT_AGAIN, Refused, responses
 
-router = APIRouter(tags=["twin"])
+router = APIRouter(tags=["twin"], dependencies=[Depends(known_parameters)])
 Parts = Annotated[Web, Depends(web_of)]
 Rows = Annotated[Asked, Depends(asked)]
 Document = dict[str, Any]
@@ -105,14 +105,14 @@ async def molds(
     return answer(request, {"items": found})
 
 
-@router.get("/presses", response_model=Items, responses=NOT_AGAIN | responses())
+@router.get("/presses", response_model=Items, responses=NOT_AGAIN | responses(422))
 async def presses(request: Request, web: Parts, _known: IfNoneMatch = None) -> Response:
     """Every press that was heard of, and whether an agent serves it."""
     known = web.live.presses
     return answer(request, {"items": [_press(known[address]) for address in sorted(known)]})
 
 
-@router.get("/models", response_model=Items, responses=NOT_AGAIN | responses())
+@router.get("/models", response_model=Items, responses=NOT_AGAIN | responses(422))
 async def models(request: Request, web: Parts, _known: IfNoneMatch = None) -> Response:
     """Every version of every learned model, and which one corrects the physics."""
     registry = ModelRegistry(web.settings.learning.models)

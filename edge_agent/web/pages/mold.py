@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 
 from broker.ids import is_identifier
 from edge_agent.history.read import RowFilter, open_reader
+from edge_agent.logged_shots.quality_rows import in_order, replaced_at, said
 from edge_agent.web.live.lamps import lamps_of
 from edge_agent.web.live.state import MoldKey
 from edge_agent.web.pages.drawing import Chart, chart
@@ -30,7 +31,7 @@ class Past:
     """The last shots of a mold from the history."""
 
     shots: list[dict[str, Any]] = field(default_factory=list)
-    """Newest first; each with its quality ``records``."""
+    """Newest first; each with its quality ``records``, without those that were corrected."""
     problem: str | None = None
 
 
@@ -86,8 +87,15 @@ async def past_of(web: Web, key: MoldKey) -> Past:
     own = [shot for shot in shots if (shot["site"], shot["press"]) == key[:2]]
     for shot in own:
         shot["poured_at"] = datetime.fromisoformat(shot["poured_at"])
-        shot["records"] = records.get((shot["shot_key"], shot["shot_id"]), [])
+        shot["records"] = _that_count(records.get((shot["shot_key"], shot["shot_id"]), []))
     return Past(own)
+
+
+def _that_count(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Records of a shot that no correction has taken the place of."""
+    ordered = in_order(records)
+    replaced = replaced_at([said(row) for row in ordered])
+    return [dict(row) for row, at in zip(ordered, replaced, strict=True) if at is None]
 
 
 def trends_of(past: Past) -> dict[str, Chart]:

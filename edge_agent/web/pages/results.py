@@ -10,13 +10,21 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from broker.topics import PressAddress
 from edge_agent.errors import LinkError
 from edge_agent.web.live.state import MoldKey
 from edge_agent.web.pages.alerts import operator_of, remember
 from edge_agent.web.pages.asking import mold_of, who
 from edge_agent.web.pages.form_words import COMMON_DEFECTS, LABELS
 from edge_agent.web.parts import Web, web_of
-from edge_agent.web.results.csv_file import BYTES_MAX, COLUMNS, Table, table_of
+from edge_agent.web.results.csv_file import (
+    BYTES_MAX,
+    COLUMNS,
+    UNKNOWN_PRESS,
+    Table,
+    table_of,
+    text_of,
+)
 from edge_agent.web.results.fields import IS_MISSING, NUMBERS, Fault, Faults, record_of
 from edge_agent.web.results.shots import LastShot, last_shots
 from twin_core.errors import TwinError
@@ -60,6 +68,10 @@ async def send(request: Request, web: Parts) -> Response:
         faults = error.faults
     if not typed["operator"]:
         faults.append(Fault("operator", "", IS_MISSING))
+    own = {PressAddress(web.settings.site, name) for name in _presses(web)}
+    if mold.address not in own | set(web.live.presses):  # else nobody would keep the record
+        known = ", ".join(_presses(web))
+        faults.append(Fault("shot_id", f"{mold.site}/{mold.press}", UNKNOWN_PRESS, known))
     problem, status = "", 422
     if not faults:
         try:
@@ -105,7 +117,7 @@ async def send_table(
         except LinkError as error:
             problem = str(error)
     status = 503 if problem else 200 if sent else 422
-    shown = content.decode("utf-8-sig", errors="replace") if table.usable else ""
+    shown = (text_of(content) or "") if table.usable else ""
     response = await _page(
         request, web, None, "", "", None, [], problem, status, table=table, text=shown, sent=sent
     )

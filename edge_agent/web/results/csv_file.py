@@ -34,7 +34,12 @@ TOO_LARGE = "is larger than {}: cut the file"
 NO_TEXT = "is no text in UTF-8 or Windows-1252: save it as CSV"
 NO_ROWS = "has no rows below its header"
 TWICE = "stands twice in the header"
-WORDS = (UNKNOWN_COLUMN, UNKNOWN_PRESS, TOO_MANY_ROWS, TOO_LARGE, NO_TEXT, NO_ROWS, TWICE)
+TOO_MANY_CELLS = "has no column: with decimal commas separate the cells by ; or put them in quotes"
+NOT_CLOSED = "is a cell without an end: close its quotation mark"
+WORDS = (
+    *(UNKNOWN_COLUMN, UNKNOWN_PRESS, TOO_MANY_ROWS, TOO_LARGE, NO_TEXT, NO_ROWS, TWICE),
+    *(TOO_MANY_CELLS, NOT_CLOSED),
+)
 DELIMITERS = ";\t,"
 
 
@@ -81,32 +86,25 @@ def table_of(
         operator: who drops it: of rows that name nobody.
     """
     table = Table()
-    if len(content) > BYTES_MAX:
-        table.faults.append((1, Fault("file", "", TOO_LARGE, f"{BYTES_MAX // 1000} kB")))
+    lines = _lines(content)
+    if isinstance(lines, Fault):
+        table.faults.append((1, lines))
         return table
-    text = _text(content)
-    if text is None:
-        table.faults.append((1, Fault("file", "", NO_TEXT)))
-        return table
-    lines = [row for row in _reader(text) if any(cell.strip() for cell in row)]
-    if len(lines) < 2:
-        table.faults.append((1, Fault("file", "", NO_ROWS)))
-        return table
-    if len(lines) > ROWS_MAX + 1:
-        table.faults.append((1, Fault("file", "", TOO_MANY_ROWS, str(ROWS_MAX))))
-        return table
-    header = [cell.strip() for cell in lines[0]]
+    header = [cell.strip() for cell in lines[0][1]]
     table.faults += [(1, fault) for fault in _faults_of(header)]
     if table.faults:
         return table
-    for number, cells in enumerate(lines[1:], start=2):
+    for number, cells in lines[1:]:
         fields = dict(zip(header, cells, strict=False))
-        if operator and not fields.get("operator", "").strip():
-            fields["operator"] = operator
         name = fields.pop("press", "").strip() or (presses[0] if len(presses) == 1 else "")
         faults = [] if name in presses else [_press_fault(name, presses)]
+        more = [cell for cell in cells[len(header) :] if cell.strip()]
+        if more:  # 61,5 would else be taken for 61
+            faults.append(Fault(f"column {len(header) + 1}", more[0][:64], TOO_MANY_CELLS))
         if not fields.get("record_id", "").strip():
             fields["record_id"] = _record_id(name, fields)
+        if operator and not fields.get("operator", "").strip():
+            fields["operator"] = operator
         try:
             record = record_of(fields, now, zone, "csv")
         except Faults as error:
@@ -118,7 +116,25 @@ def table_of(
     return table
 
 
-def _text(content: bytes) -> str | None:
+def _lines(content: bytes) -> list[tuple[int, list[str]]] | Fault:
+    """Rows that are not empty, with their numbers, or why the file has none to read."""
+    if len(content) > BYTES_MAX:
+        return Fault("file", "", TOO_LARGE, f"{BYTES_MAX // 1000} kB")
+    text = text_of(content)
+    if text is None:
+        return Fault("file", "", NO_TEXT)
+    try:
+        rows = _reader(text)
+    except csv.Error:  # a cell of more than 128 kB
+        return Fault("file", "", NOT_CLOSED)
+    lines = [(n, row) for n, row in enumerate(rows, start=1) if any(map(str.strip, row))]
+    if len(lines) < 2:
+        return Fault("file", "", NO_ROWS)
+    return Fault("file", "", TOO_MANY_ROWS, str(ROWS_MAX)) if len(lines) > ROWS_MAX + 1 else lines
+
+
+def text_of(content: bytes) -> str | None:
+    """The text of a file, whichever of a spreadsheet's encodings it has; None when it is none."""
     for encoding in ("utf-8-sig", "cp1252"):
         try:
             text = content.decode(encoding)

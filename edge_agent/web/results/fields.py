@@ -69,9 +69,11 @@ IS_MISSING = "is missing"
 NO_RESULT = "the record says nothing: give a number, a defect, or whether the part is scrap"
 NO_SUCH_DEFECT = "is no defect: leave it empty where there is none"
 TOO_MANY = "are too many: at most {}"
+NO_EARLIER = "names no record: write its record_id, or its time as ts:2026-05-04T12:30:00Z"
 WORDS = (
     *(NO_NUMBER, NO_FLAG, NO_TIME, OF_FUTURE, TOO_LONG, OUTSIDE),
     *(REFUSED, NO_NAME, IS_MISSING, NO_RESULT, NO_SUCH_DEFECT, TOO_MANY),
+    NO_EARLIER,
 )
 """All of them, for the catalogues."""
 
@@ -113,8 +115,7 @@ def record_of(
     _scrap(given.get("scrap", ""), values, faults)
     _defects(given.get("defects", ""), values, faults)
     values["ts"] = _time("ts", given.get("ts", ""), now, zone, faults)
-    if text := given.get("corrects", ""):
-        values["corrects"] = _earlier(text)
+    _earlier(given.get("corrects", ""), values, faults)
     says = {*NUMBERS, "defects", "scrap"}
     if not faults and not says.intersection(values):
         faults.append(Fault("rho_moulded_kg_per_m3", "", NO_RESULT))
@@ -194,8 +195,14 @@ def _time(name: str, text: str, now: datetime, zone: ZoneInfo, faults: list[Faul
     return found
 
 
-def _earlier(text: str) -> EarlierRecord:
+def _earlier(text: str, values: dict[str, Any], faults: list[Fault]) -> None:
     """The record that is corrected: by its time where it has no number."""
-    if text.startswith("ts:"):
-        return EarlierRecord(ts=parse_timestamp(text.removeprefix("ts:")))
-    return EarlierRecord(record_id=text[:64])
+    if not text:
+        return
+    try:
+        if text.startswith("ts:"):
+            values["corrects"] = EarlierRecord(ts=parse_timestamp(text.removeprefix("ts:")))
+        else:
+            values["corrects"] = EarlierRecord(record_id=text[:64])
+    except ValueError:
+        faults.append(Fault("corrects", text[:64], NO_EARLIER))

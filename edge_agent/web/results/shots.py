@@ -128,7 +128,7 @@ def _shot(row: dict[str, Any]) -> LastShot:
 
 def _with_records(shot: LastShot, mold: MoldKey, rows: list[dict[str, Any]]) -> LastShot:
     records = tuple(
-        row
+        row | {"at": parse_timestamp(row["ts"])}
         for row in reversed(rows)
         if (row["site"], row["press"]) == (mold.site, mold.press)
         and (row["shot_key"] or shot.shot_key) == shot.shot_key

@@ -220,13 +220,16 @@ async def test_the_pages_fit_in_every_language_and_size(tmp_path: Path, language
         await pour(settings, "S-1", 300, 301)
         session = session_of(settings, "anna")
         for size in SIZES:
-            for path in ("/results", "/what-if", "/alerts"):
+            for path in ("/results", "/what-if", "/alerts", "/login", "/kiosk"):
                 asked = f"{url}{path}?lang={language}&mold=s/p1/{PANEL}"
                 scheme: Literal["light", "dark"] = "dark" if size == "tablet" else "light"
                 async with page_of(browser, asked, size, scheme, session=session) as watched:
                     if path == "/what-if":
                         await expect(watched.page.locator("figure polyline").first).to_be_visible()
                     await expect(watched.page.locator("#alert-strip")).to_be_visible()
+                    fields = watched.page.locator("#content input:not([type])").all()
+                    for box in [await field.bounding_box() for field in await fields]:
+                        assert box is None or box["height"] >= 44, "large enough for gloves"
                     await picture(watched, f"{language}_{size}{path.replace('/', '_')}")
                     await fits(watched)
                     check(watched, url)

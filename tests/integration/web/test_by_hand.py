@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -62,10 +63,13 @@ class Plant:
         return await self.client.post(path, data=data, **more)
 
 
+WEB: dict[str, Any] = {"time_zone": "Asia/Kolkata"}
+
+
 @asynccontextmanager
 async def plant_at(folder: Path) -> AsyncIterator[Plant]:
     async with MosquittoProcess() as broker:
-        settings = settings_for(folder, broker.port, web={"scenarios": folder / "scenarios"})
+        settings = settings_for(folder, broker.port, web=WEB | {"scenarios": folder / "scenarios"})
         async with running(settings, settings.broker), pages(settings) as (client, web):
             await until(lambda: web.listener.session is not None, "the pages' session")
             yield Plant(broker, settings, client, web)
@@ -96,6 +100,8 @@ async def test_results_come_in_by_hand(tmp_path: Path) -> None:
         assert "possible is 0 – 100 Shore" in wrong.text
         assert "typed &lt;b&gt;&#34;&amp;" in wrong.text, "what was typed stays, and is a text"
         good = {"rho_moulded_kg_per_m3": "62,5", "scrap": "yes", "defect": ["void", "crack"]}
+        nobody = await plant.post("/results", fields | good | {"mold": "s/p9/M"})
+        assert (nobody.status_code, "s/p9" in nobody.text) == (422, True), "nobody would keep it"
         sent = await plant.post("/results", fields | good)
         assert (sent.status_code, fields["record_id"] in sent.headers["location"]) == (303, True)
         query = "SELECT document, scrap, shot_key FROM quality ORDER BY received_at"
@@ -105,11 +111,14 @@ async def test_results_come_in_by_hand(tmp_path: Path) -> None:
         assert (first["operator"], first["source"], scrap) == ("anna", "page", 1)
         assert (first["rho_moulded_kg_per_m3"], first["defects"]) == (62.5, ["void", "crack"])
         assert shot_key == fields["shot_key"]
+        assert 'class="bad">scrap' in await plant.page(f"/molds/{MOLD}")
         # a correction is a new record that names the old one
         page = await plant.page(
             f"/results?mold={MOLD}&shot={shot_key}&corrects={fields['record_id']}"
         )
         assert 'value="62.5"' in page
+        measured = datetime.fromisoformat(first["ts"]).astimezone(ZoneInfo(WEB["time_zone"]))
+        assert f"<li>{measured:%d.%m.%Y %H:%M} · anna" in page, "times are the plant's"
         again = fields | {
             "record_id": hidden(page, "record_id"),
             "corrects": hidden(page, "corrects"),
@@ -120,6 +129,9 @@ async def test_results_come_in_by_hand(tmp_path: Path) -> None:
         await until(lambda: len(plant.rows(query)) == 2, "the correction")
         corrected = json.loads(plant.rows(query)[1][0])
         assert corrected["corrects"]["record_id"] == fields["record_id"]
+        page = await plant.page(f"/molds/{MOLD}")
+        assert ("62.5 kg/m³" in page, "61.0 kg/m³" in page) == (False, True), "it counts no more"
+        assert 'class="bad">scrap' not in page, "the correction takes its place as a whole"
         # a broker that is away takes nothing, and nothing that was typed is lost
         await plant.broker.kill()
         await until(lambda: plant.web.listener.session is None, "the end of the session")
@@ -138,6 +150,9 @@ async def test_a_table_is_sent_whole_or_not_at_all(tmp_path: Path) -> None:
         assert "<td>3</td><td>rho_moulded_kg_per_m3</td><td>dense</td>" in wrong.text
         assert plant.rows("SELECT * FROM quality") == []
         assert 'id="send-good"' in wrong.text
+        old = {"file": ("lab.csv", (text + "S-1;60;no;\n").replace("dense", "Öl").encode("cp1252"))}
+        again = await plant.post("/results/table", {"operator": "lab"}, files=old)
+        assert "S-1;Öl;" in again.text, "the good rows are sent from the text as it was meant"
         only_good = {"text": text, "only_good": "yes", "operator": "lab"}
         sent = await plant.post("/results/table", only_good)
         assert "1 row was sent" in sent.text

@@ -43,6 +43,15 @@ async def log_in(
     )
 
 
+async def test_who_is_not_logged_in_reads_no_alert(server: tuple[FastAPI, Access]) -> None:
+    app, _access = server
+    async with client_of(app) as browser:
+        for page in ("/login", "/kiosk"):
+            assert "alert-strip" not in (await browser.get(page)).text
+        await log_in(browser)
+        assert 'id="alert-strip"' in (await browser.get("/")).text
+
+
 async def test_in_and_out(server: tuple[FastAPI, Access]) -> None:
     app, access = server
     async with client_of(app) as browser:

@@ -199,6 +199,7 @@ async def test_the_history_in_three_formats(rest: httpx.AsyncClient) -> None:
         ({"mold_id": "a\0"}, "mold_id"), ({"fields": "T core"}, "fields"),
         ({"format": "xml"}, "format"), ({"cursor": "x"}, "cursor"),
         ({"cursor": "WyIiXQ"}, "cursor"), ({"shot_key": "x"}, "shot_key"),
+        ({"mold": "A"}, "mold"), ({"From": "2026-05-04T06:00:00Z"}, "From"),
         ({"fields": ",".join(f"a{n}" for n in range(101))}, "fields"),
     ],
 )  # fmt: skip

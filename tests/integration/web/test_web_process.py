@@ -45,10 +45,11 @@ def test_no_secret_is_in_any_log(tmp_path: Path, broker: MosquittoProcess) -> No
             form = page.partition('name="csrf_token" value="')[2].partition('"')[0]
             login = {"csrf_token": form, "name": "anna", "password": password}
             here = {"Origin": web.address}
+            for wrong in ({"password": CANARY}, {"name": "\x1b[2J"}):
+                assert client.post("/login", data=login | wrong, headers=here).status_code == 401
             answer = client.post("/login", data=login, headers=here)
             assert answer.status_code == 303
             secrets.append(client.cookies["session"])
-            client.post("/login", data={**login, "password": CANARY}, headers=here)
             client.cookies.clear()
             client.get("/api/v1/molds", params={"token": token})
             client.get("/api/v1/molds", params={"note": CANARY}, headers=bearer(token))
@@ -61,6 +62,10 @@ def test_no_secret_is_in_any_log(tmp_path: Path, broker: MosquittoProcess) -> No
         printed = web.run("token", "list", "--output", "json").stdout
         printed += web.run("user", "list").stdout
         printed += web.run("audit", "list", "--limit", "1000", "--output", "json").stdout
+        lines = web.run("audit", "list", "--limit", "1000").stdout
+        for words in ("login refused", "token_added done", "user '\\x1b[2J'", "token press-1"):
+            assert words in " ".join(lines.split()), "all of an entry on a narrow terminal"
+        printed += lines
     printed += web.log.read_text()
     files = b"".join(file.read_bytes() for file in tmp_path.glob("web.db*"))
     for secret in secrets:

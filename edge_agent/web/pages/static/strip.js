@@ -1,12 +1,14 @@
 // The strip of open alerts that every page has: loaded anew when something has changed.
 "use strict";
 (() => {
+  if (!document.getElementById("alert-strip")) return; // nobody is logged in
   let loading = false;
   async function refresh() {
     if (loading || document.hidden) return;
     loading = true;
     try {
       const answer = await fetch("/alerts/strip", { headers: { Accept: "text/html" } });
+      if (answer.status === 401) clearInterval(asking); // the login has ended
       if (!answer.ok) return;
       const text = await answer.text();
       const next = new DOMParser().parseFromString(text, "text/html").getElementById("alert-strip");
@@ -23,5 +25,5 @@
   }
   document.addEventListener("twin-changed", refresh);
   document.addEventListener("visibilitychange", refresh);
-  setInterval(refresh, 3000);
+  const asking = setInterval(refresh, 3000);
 })();

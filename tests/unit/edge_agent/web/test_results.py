@@ -74,6 +74,8 @@ def test_numbers(text: str, value: float | None) -> None:
         ("record_id", "x" * 65, "at most 64"),
         ("shot_id", "S 1", "no name"),
         ("mold_id", "ä", "no name"),
+        ("corrects", "ts:yesterday", "names no record"),
+        ("corrects", "\x00", "names no record"),
         ("ts", "yesterday", "no time"),
         ("ts", "2026-05-04 18:30", "in the future"),
     ],
@@ -139,6 +141,24 @@ def test_each_bad_row_is_told_with_its_number_and_the_good_ones_are_kept() -> No
     assert len(table("shot_id;scrap\nS-1;yes\n", ("p1",)).rows) == 1, "one press needs no column"
 
 
+def test_decimal_commas_between_commas_are_no_other_number() -> None:
+    found = table("shot_id,rho_moulded,note\nS-1,62,5,warm\nS-2,60,cold\nS-3,61,,\n", ("p1",))
+    ((row, fault),) = found.faults
+    assert (row, fault.field, fault.value) == (2, "column 4", "warm")
+    assert [row.number for row in found.rows] == [3, 4], "empty cells at the end are none"
+
+
+def test_rows_are_counted_as_a_spreadsheet_does_with_those_that_are_empty() -> None:
+    assert told(table("shot_id;scrap\n\n;\nS-1;perhaps\n", ("p1",))) == [(4, "scrap")]
+
+
+def test_a_table_that_another_person_drops_again_makes_no_second_record() -> None:
+    content = b"shot_id;scrap\nS-1;yes\n"
+    rows = [table_of(content, "s", ["p"], NOW, WARSAW, by).rows[0] for by in ("anna", "ben", None)]
+    assert len({row.record.record_id for row in rows}) == 1
+    assert [row.record.operator for row in rows] == ["anna", "ben", None]
+
+
 @pytest.mark.parametrize(
     ("text", "field"),
     [
@@ -147,6 +167,7 @@ def test_each_bad_row_is_told_with_its_number_and_the_good_ones_are_kept() -> No
         (b"\x00\x01", "file"),
         (b"x" * (BYTES_MAX + 1), "file"),
         ("shot_id;rho_moulded\n" + "S;60\n" * (ROWS_MAX + 1), "file"),
+        pytest.param('shot_id;note\nS;"' + 140_000 * "x", "file", id="a cell without an end"),
         ("press;rho_moulded\np1;60\n", "shot_id"),
         ("press;shot_id;density\np1;S;60\n", "density"),
         ("press;shot_id;rho_moulded;rho_moulded_kg_per_m3\np1;S;60;61\n", "rho_moulded_kg_per_m3"),

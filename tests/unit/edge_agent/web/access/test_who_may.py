@@ -8,7 +8,8 @@ from typing import get_args
 
 import pytest
 
-from edge_agent.web.access.control import Access
+from edge_agent.config.web_settings import WebSettings
+from edge_agent.web.access.control import Access, options_of
 from edge_agent.web.access.roles import SCOPES, Role
 from edge_agent.web.access.who_may import RULES, Rule, Scope, rule_for, rules_of
 from tests.support.web_access import (
@@ -93,6 +94,7 @@ async def test_on_this_machine_everybody_reads_and_nobody_changes(tmp_path: Path
         ({}, "http://plant.example:8080"),  # DNS rebinding
         ({"X-Forwarded-For": "192.0.2.7"}, ORIGIN),  # a proxy on this machine
         ({"Forwarded": "for=192.0.2.7"}, ORIGIN),
+        ({"X-Forwarded-Proto": "https"}, ORIGIN),
     ],
 )
 async def test_open_reading_is_for_this_machine_alone(
@@ -102,6 +104,24 @@ async def test_open_reading_is_for_this_machine_alone(
         async with client_of(gated(access), origin=origin) as client:
             answer = await client.get("/api/v1/molds", headers=headers)
             assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, True),
+        ({"host": "::1"}, True),
+        ({"host": "0.0.0.0"}, False),
+        ({"host": "::"}, False),
+        ({"open_reading": "never"}, False),
+        ({"proxy_addresses": ["127.0.0.1"]}, False),
+        ({"public_origins": ["https://twin.example"]}, False),
+    ],
+)
+def test_nobody_reads_through_a_proxy_that_hides(
+    settings: dict[str, object], expected: bool
+) -> None:
+    assert options_of(WebSettings.model_validate(settings)).open_reading is expected
 
 
 @pytest.mark.parametrize(
