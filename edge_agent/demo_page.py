@@ -14,6 +14,7 @@ from pathlib import Path
 from broker.local.loopback import HOST, free_port
 from edge_agent.clock import AcceleratedClock, SystemClock
 from edge_agent.config.settings import Settings
+from twin_core.extras import how_to_install
 
 USER, PASSWORD = "demo", "demo on this machine"
 """An operator, so that results can be entered; the demo listens on this machine alone."""
@@ -30,7 +31,7 @@ async def page(settings: Settings, clock: AcceleratedClock, folder: Path) -> Asy
         folder: where its configuration and log go.
     """
     if find_spec("fastapi") is None:
-        yield "none: pip install 'pur-mold-twin[web]' brings it"
+        yield f"none without the extra web: {how_to_install('web')}"
         return
     port, config = free_port(), folder / "web.yaml"
     document = settings.model_dump(

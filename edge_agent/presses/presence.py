@@ -130,9 +130,7 @@ class Presence:
                 await self._ask(session, hearing)
                 self._alone = True
                 self._tried.set()
-                for topic, status in self.current().items():
-                    if status.state == "online":  # who listened has heard us ask
-                        await self._say(session, topic, status)
+                await self._say_online(session)
                 await asyncio.wait({hearing, renewed}, return_when=asyncio.FIRST_COMPLETED)
                 if hearing.done():
                     hearing.result()
@@ -140,6 +138,16 @@ class Presence:
                 for task in (hearing, renewed):
                     task.cancel()
                 await asyncio.gather(hearing, renewed, return_exceptions=True)
+
+    async def _say_online(self, session: Session) -> None:
+        """Say where we are online: who listened has heard us ask.
+
+        Each status is that of its moment: a press that is given up meanwhile has said goodbye.
+        """
+        for topic in self.current():
+            status = self.current().get(topic)
+            if status is not None and status.state == "online":
+                await self._say(session, topic, status)
 
     async def _ask(self, session: Session, hearing: asyncio.Task[None]) -> None:
         """Say that we are there; when another one was there before, ``hearing`` ends."""

@@ -86,13 +86,18 @@ class Sessions:
 
     def current(self) -> dict[str, TwinStatus]:
         """The statuses of all presses as they are now, by topic."""
-        up = self._vitals.sessions
         return {
             self._settings.topics.status(press): self._me.of_press(
-                press, "online" if up.get(press.press) else "starting"
+                press, "online" if self._is_online(press) else "starting"
             )
             for press in self._settings.addresses()
         }
+
+    def _is_online(self, press: PressAddress) -> bool:
+        """Is its session up, and not about to say goodbye?"""
+        link, _ = self._links.get(press, (None, None))
+        ending = link is not None and link.end.is_set()
+        return self._vitals.sessions.get(press.press, False) and not ending
 
     def open(self, press: PressAddress) -> None:
         """Open a session for a press, and keep it."""

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -228,6 +229,14 @@ def test_no_exception_is_left_over() -> None:
         assert [found for found in every if command.search(found.text)], f"{name}: remove it"
 
 
+def options_of(command: click.Command) -> set[str]:
+    """Options of a command and of all that stand below it."""
+    known = {option for parameter in command.params for option in parameter.opts}
+    for below in getattr(command, "commands", {}).values():
+        known |= options_of(below)
+    return known
+
+
 @pytest.mark.parametrize("name", sorted(PAGES))
 def test_every_command_of_the_docs_exists(name: str) -> None:
     """Of all pages: a name of a command that is gone, an option that is."""
@@ -236,9 +245,7 @@ def test_every_command_of_the_docs_exists(name: str) -> None:
         if match is not None:
             found = main.get_command(None, match[1])  # type: ignore[arg-type]
             assert found is not None, command
-            known = {o for parameter in found.params for o in parameter.opts}
-            for group in getattr(found, "commands", {}).values():
-                known |= {o for parameter in group.params for o in parameter.opts}
+            known = options_of(found)
             flags = {word for word in shlex.split(command.text) if word.startswith("--")}
             assert {flag.partition("=")[0] for flag in flags} <= known, command
 
