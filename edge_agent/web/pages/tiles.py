@@ -92,14 +92,14 @@ def tile_of(live: LiveState, key: MoldKey, words: Words, now: datetime) -> Tile:
 def away_words(live: LiveState, key: MoldKey, words: Words) -> str | None:
     """Why the tile may be old: broker or agent is away, and since when; None: it is live."""
     if live.broker is not None:
-        since = words.at(live.broker.since, "%H:%M:%S")
+        since = words.at(live.broker.since, "%d.%m. %H:%M:%S")
         return words.say("No news: broker away since %(time)s") % {"time": since}
     press = live.presses.get(key.address)
     if press is None or not press.agent_away:
         return None
     if press.away_since is None:
         return words.say("Agent offline")
-    since = words.at(press.away_since, "%H:%M:%S")
+    since = words.at(press.away_since, "%d.%m. %H:%M:%S")
     return words.say("Agent offline since %(time)s") % {"time": since}
 
 

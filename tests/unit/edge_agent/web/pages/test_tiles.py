@@ -73,7 +73,7 @@ def test_an_agent_that_is_away_is_told_with_the_time_and_the_times_stay() -> Non
     heard.clock.at = POURED + timedelta(seconds=30)
     heard.hear(timed(), status("offline"))
     html = rendered(heard)
-    assert "Agent offline since 10:00:30" in html
+    assert "Agent offline since 04.05. 10:00:30" in html
     assert "data-away" in html
     assert "10:01:40" in html  # the earliest opening
 
@@ -82,7 +82,7 @@ def test_a_broker_that_is_away_is_told() -> None:
     heard = Heard()
     heard.hear(timed())
     heard.live.set_broker("refused")
-    assert "No news: broker away since 10:00:00" in rendered(heard)
+    assert "No news: broker away since 04.05. 10:00:00" in rendered(heard)
 
 
 @pytest.mark.parametrize(
