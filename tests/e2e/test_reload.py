@@ -49,7 +49,8 @@ class Agent(AgentProcess):
 def agent(tmp_path: Path, port: int) -> Iterator[Agent]:
     agent = Agent(tmp_path, port, presses=("p1", "p2"))
     agent.start()
-    wait_for(lambda: len(agent.entries("link_connected")) == 2, "both sessions")
+    online = ("online", None)  # it has subscribed: what came before is nobody's
+    wait_for(lambda: {status(port, press) for press in ("p1", "p2")} == {online}, "both presses")
     yield agent
     if agent.process is not None and agent.process.poll() is None:
         agent.kill()
