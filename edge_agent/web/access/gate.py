@@ -48,8 +48,7 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or refuse it."""
         if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
-            await asyncio.to_thread(self._refusals.flush)
+            await self._app(scope, self._before_the_end(receive), send)
             return
         if scope["type"] != "http":
             return  # there are no websockets
@@ -70,6 +69,17 @@ class Gate:
             get_logger().error("web_database_failed", error=str(error))
             closed = Refused(503, "STORE_UNAVAILABLE", str(error), error.hint)
             await request.answer(closed)(scope, receive, send)
+
+    def _before_the_end(self, receive: Receive) -> Receive:
+        """Write down what is counted while the database is open: nobody waits for it later."""
+
+        async def receiving() -> Message:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                await asyncio.to_thread(self._refusals.flush)
+            return message
+
+        return receiving
 
     def _check(self, request: _Incoming) -> tuple[Rule, Principal | None]:
         found = who_may.rules_of(request.path, self._rules)

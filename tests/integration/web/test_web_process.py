@@ -151,3 +151,16 @@ def test_a_certificate_that_cannot_be_used(tmp_path: Path) -> None:
         server_tls(WebSettings(cert_file=none, key_file=none))
     with pytest.raises(ValueError, match="belong together"):
         WebSettings(cert_file=none)
+
+
+def test_an_orderly_end_writes_down_what_was_refused_and_complains_of_nothing(
+    tmp_path: Path, broker: MosquittoProcess
+) -> None:
+    with WebProcess(tmp_path, broker.port) as web:
+        for _ in range(3):
+            answer = httpx.get(f"{web.address}/api/v1/molds", headers=bearer(CANARY))
+            assert answer.status_code == 401
+    entries = json.loads(web.run("audit", "list", "--output", "json").stdout)
+    counted = [one for one in entries if "repeats_count" in json.dumps(one)]
+    assert len(counted) == 1, entries
+    assert '"error"' not in web.log.read_text(), web.log.read_text()
