@@ -46,7 +46,6 @@ NOT_HERE = {
     "python3 -m venv": "an environment without packages is of no use here",
     "systemctl": "needs systemd as root; tests/contract/test_deploy_service.py",
     "docker": "needs Docker; tests/contract/test_deploy_containers.py",
-    "TWIN_EXTRAS=timescale,ml docker": "the same",
     "kubectl": "needs a cluster; the same",
     "pur-mold-twin models compare": "needs a history; tests/unit/edge_agent/cli/test_train_ml.py",
 }
@@ -60,6 +59,8 @@ ADDED = {
     "demo": "--once --speed 600",
 }
 """Options that a test adds to a command, so that it ends soon and finds its broker."""
+GO_ON = {"agent": "link_connected", "web": "web_link_connected"}
+"""Commands that do not end, and the event with which they have begun."""
 VERDICTS = {"check-drift": {0, 1, 2}, "doctor": {0, 1}}
 """Exit codes that are an answer, not a failure."""
 IN_FOLDER = re.compile(r"(?<![\w.])/(?=(etc|opt|var/lib)/)")
@@ -77,7 +78,7 @@ class Desk:
 
     folder: Path
     port: int
-    agents: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    going_on: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def run(self, command: Command) -> None:
         """Run a command as it stands; a failure names page and line."""
@@ -91,7 +92,7 @@ class Desk:
             done = subprocess.run(text, shell=True, capture_output=True, text=True, check=False)
             assert done.returncode == 0, f"{command}\n{done.stderr}"
             return
-        if arguments[0] == "agent":
+        if arguments[0] in GO_ON:
             self.start(arguments)
             return
         arguments += ADDED.get(arguments[0], "").format(port=self.port).split()
@@ -123,19 +124,20 @@ class Desk:
         self.git("commit", "--quiet", "--message", "a checkout")
 
     def start(self, arguments: list[str]) -> None:
-        """The agent goes on while the reader works in another shell."""
-        log = self.folder / "agent.log"
+        """Agent or pages go on while the reader works in another shell."""
+        log = self.folder / f"{arguments[0]}.log"
         with log.open("wb") as file:
-            self.agents.append(
+            self.going_on.append(
                 subprocess.Popen(
                     [sys.executable, "-m", "edge_agent", *arguments],
                     stderr=file,
                     env=os.environ
                     | {"PYTHONPATH": str(ROOT), "TWIN_BROKER__PORT": str(self.port)}
-                    | {"TWIN_HEALTH__PORT": "0"},
+                    | {"TWIN_HEALTH__PORT": "0", "TWIN_WEB__PORT": "0"},
                 )
             )
-        wait_for(lambda: "link_connected" in log.read_text(), "the agent to connect")
+        event = GO_ON[arguments[0]]
+        wait_for(lambda: event in log.read_text(), f"{arguments[0]}: {event}")
 
 
 @pytest.fixture
@@ -157,11 +159,11 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
         broker = subprocess.Popen([mosquitto, "-p", str(found.port)], stdout=log, stderr=log)
     try:
         yield found
-        for agent in found.agents:
-            agent.terminate()
-            assert agent.wait(30) == 0
+        for process in found.going_on:
+            process.terminate()
+            assert process.wait(30) == 0
     finally:
-        for process in (*found.agents, broker):
+        for process in (*found.going_on, broker):
             process.kill()
             process.wait(10)
 
