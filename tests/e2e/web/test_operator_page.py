@@ -117,7 +117,7 @@ async def counts_right(page: Page, tile: str, min_at: datetime, clock: Clock) ->
 
 
 async def test_a_shot_of_the_demo_counts_down(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "edge_agent", "demo", "--speed", "30", "--dir", str(tmp_path)]
+    command = [sys.executable, "-m", "edge_agent", "demo", "--speed", "15", "--dir", str(tmp_path)]
     demo = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=subprocess.PIPE)
     assert demo.stdout is not None
     try:

@@ -175,7 +175,12 @@
   }
 
   open();
-  setInterval(tick, 200);
+  function pulse() {
+    tick();
+    setTimeout(pulse, Math.max(30, 200 / speed)); // a demo's seconds are short
+  }
+
+  pulse();
   document.addEventListener("visibilitychange", tick);
   addEventListener("pagehide", () => source?.close());
   addEventListener("pageshow", (event) => event.persisted && open());
