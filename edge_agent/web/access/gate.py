@@ -12,12 +12,9 @@ from collections.abc import Iterable
 from http.cookies import CookieError, SimpleCookie
 from ipaddress import IPv6Address, ip_address
 from secrets import token_urlsafe
-from typing import Any
 from urllib.parse import parse_qsl, quote
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.formparsers import MultiPartException
-from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -26,12 +23,11 @@ from edge_agent.logs import get_logger
 from edge_agent.web.access import csrf, who_may
 from edge_agent.web.access.control import COOKIE_DAYS, KIOSK, SESSION, VISITOR, Access
 from edge_agent.web.access.refusals import Refusal, RefusalLog
+from edge_agent.web.access.request_body import form_token, read_body, replay
 from edge_agent.web.access.roles import Principal
 from edge_agent.web.access.who_may import RULES, Rule
 from edge_agent.web.problems import Refused
 
-BODY_MAX_BYTES = 1_000_000
-BODY_TIMEOUT_S = 30.0
 HOLDS_EVERY_S = 5.0
 """How often it is looked whether who reads a stream may go on."""
 _SAFE = {"GET", "HEAD"}
@@ -170,12 +166,12 @@ class Gate:
         by_browser = rule.answer == "page" or (principal is not None and principal.by_cookie)
         if own is False and (by_browser or principal is None or principal.kind == "anonymous"):
             raise _foreign()
-        body = await _read_body(request.headers, receive)
-        replayed = _replay(body, receive)
+        body = await read_body(request.headers, receive)
+        replayed = replay(body, receive)
         if by_browser:
             if own is None:
                 raise _foreign()
-            token = request.headers.get(csrf.HEADER) or await _field(request.scope, body)
+            token = request.headers.get(csrf.HEADER) or await form_token(request.scope, body)
             if not csrf.is_form_token(self._access.key, request.cookie, token):
                 raise Refused(
                     403,
@@ -385,64 +381,3 @@ def _foreign() -> Refused:
         "the request comes from a page of another site, or does not say from which",
         "open the page of this server itself",
     )
-
-
-async def _read_body(headers: Headers, receive: Receive) -> bytes:
-    """The whole body.
-
-    Raises:
-        Refused: it is too large, or does not come.
-    """
-    too_large = Refused(
-        413, "TOO_LARGE", f"the body has more than {BODY_MAX_BYTES} bytes", "send less at once"
-    )
-    length = headers.get("content-length", "0")
-    if not length.isascii() or not length.isdecimal() or int(length[:20]) > BODY_MAX_BYTES:
-        raise too_large
-    parts, size = [], 0
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise Refused(400, "BROKEN_OFF", "the request broke off")
-                parts.append(message.get("body", b""))
-                size += len(parts[-1])
-                if size > BODY_MAX_BYTES:
-                    raise too_large
-                if not message.get("more_body"):
-                    return b"".join(parts)
-    except TimeoutError:
-        raise Refused(
-            408, "TIMEOUT", f"the body was not there after {BODY_TIMEOUT_S:g} s"
-        ) from None
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    given = False
-
-    async def again() -> Message:
-        nonlocal given
-        if given:
-            return await receive()
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return again
-
-
-async def _field(scope: Scope, body: bytes) -> str:
-    """The token in a form."""
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    kind = Headers(scope=scope).get("content-type", "").partition(";")[0].strip()
-    if kind not in {"application/x-www-form-urlencoded", "multipart/form-data"}:
-        return ""
-    try:
-        async with Request(dict(scope), receive).form() as form:
-            value: Any = form.get(csrf.FIELD)
-            return value if isinstance(value, str) else ""
-    except (MultiPartException, ValueError, KeyError):
-        return ""

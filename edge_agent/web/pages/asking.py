@@ -7,14 +7,12 @@ from fastapi import Request
 from broker.ids import is_identifier
 from edge_agent.web.live.state import MoldKey
 
-ANONYMOUS = frozenset({"", "anonymous"})
-
 
 def who(request: Request) -> str | None:
     """Name of who is logged in; None for somebody of whom nothing is known."""
     principal = getattr(request.state, "principal", None)
     kind, name = getattr(principal, "kind", ""), getattr(principal, "name", "")
-    return None if name in ANONYMOUS or kind in ANONYMOUS else str(name)
+    return None if kind in {"", "anonymous"} or not name else str(name)
 
 
 def mold_of(text: str) -> MoldKey | None:

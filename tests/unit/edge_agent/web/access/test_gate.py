@@ -229,7 +229,7 @@ class TestSizesAndRates:
     async def test_a_body_that_does_not_come(
         self, access: Access, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(gate_module, "BODY_TIMEOUT_S", 0.01)
+        monkeypatch.setattr("edge_agent.web.access.request_body.BODY_TIMEOUT_S", 0.01)
 
         async def slow() -> AsyncIterator[bytes]:
             yield b"x"
