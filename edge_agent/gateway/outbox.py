@@ -225,6 +225,11 @@ class Outbox:
             for r in rows
         ]
 
+    def presses(self) -> list[str]:
+        """Presses that messages wait for."""
+        with self._reading() as db:
+            return [press for (press,) in db.execute("SELECT DISTINCT press FROM message")]
+
     def oldest(self, press: str) -> int | None:
         """Id of the oldest message of a press that is to be sent or to be confirmed."""
         query = "SELECT id FROM message WHERE press = ? AND refused IS NULL ORDER BY id LIMIT 1"

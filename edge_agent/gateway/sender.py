@@ -73,6 +73,11 @@ class Sender:
         """True if the broker has taken all that there is."""
         return self.connected and all(lane.through for lane in self.lanes.values())
 
+    @property
+    def quiet(self) -> bool:
+        """True if the broker has taken all that it takes just now."""
+        return all(lane.through or lane.trouble for lane in self.lanes.values())
+
     async def run(self) -> None:
         """Keep a session; every failure is tried again, later and later."""
         delay, log = RECONNECT_FIRST_S, get_logger()
