@@ -15,6 +15,12 @@ NOT = "not"
 """A condition that came true and led to no event."""
 NOTE = "note"
 """Something that a person who maps this machine should know."""
+_FREQUENT = frozenset(
+    "not-long-enough while-not-held debounced late not-a-number too-early no-shot".split()
+)
+"""Reasons that a noisy tag gives many times a second …"""
+_PAUSE_US = 10_000_000
+"""… which are then one line in so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,7 @@ class Trace:
     """How often, by ``event:reason``, since this process began."""
 
     def add(self, at_us: int, kind: str, event: str, reason: str, words: str) -> None:
-        """Add a line; the same again and again is counted, and is one line.
+        """Add a line; what a noisy tag gives again and again is counted, and is one line.
 
         Args:
             at_us: when it happened, by the source's clock.
@@ -72,7 +78,12 @@ class Trace:
         key = f"{event}:{reason}"
         self.counts[key] = self.counts.get(key, 0) + 1
         last = self.lines[-1] if self.lines else None
-        if kind != TOLD and last is not None and (last.event, last.reason) == (event, reason):
+        if (
+            reason in _FREQUENT
+            and last is not None
+            and (last.event, last.reason) == (event, reason)
+            and abs(at_us - last.at_us) < _PAUSE_US
+        ):
             return
         line = TraceLine(self.station, at_us, kind, event, reason, words)
         self.lines.append(line)
