@@ -1,4 +1,4 @@
-"""docs/integrate/node-red/flow.json in a real Node-RED: its press is predicted, it loses nothing."""
+"""docs/integrate/node-red/flow.json in a real Node-RED: predicted, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -76,9 +76,14 @@ async def test_a_prediction_comes_through_and_nothing_is_lost(tmp_path: Path) ->
                 # an agent and a broker that forget everything: the shot is sent again
                 await asyncio.to_thread(agent.kill)
                 await asyncio.to_thread(node_red.inject, "twin-inject")
-                async with asyncio.timeout(30):
-                    while not any(map(is_poured, await asyncio.to_thread(waiting_in, node_red))):
-                        await asyncio.sleep(0.1)
+
+                async def pour_waits() -> bool:
+                    return any(map(is_poured, await asyncio.to_thread(waiting_in, node_red)))
+
+                async def no_pour_waits() -> bool:
+                    return not await pour_waits()
+
+                await until(pour_waits, "the pour to be kept", 30)
                 (again,) = filter(is_poured, await asyncio.to_thread(waiting_in, node_red))
                 await broker.kill()
                 await broker.start()
@@ -86,8 +91,6 @@ async def test_a_prediction_comes_through_and_nothing_is_lost(tmp_path: Path) ->
                 shot = again["payload"]["shot_id"]
                 query = "SELECT count(*) FROM shot WHERE shot_id = ?"
                 await until(lambda: agent.rows(query, shot) == [(1,)], "the second shot", 60)
-                async with asyncio.timeout(60):
-                    while any(map(is_poured, await asyncio.to_thread(waiting_in, node_red))):
-                        await asyncio.sleep(0.1)
+                await until(no_pour_waits, "the pour to be forgotten", 60)
         finally:
             agent.kill()
