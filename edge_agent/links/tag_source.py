@@ -34,6 +34,10 @@ class Sample:
     """True where the machine gives no time, and ``ts`` is when the value arrived."""
     historical: bool = False
     """True where it was read from a history or a backlog, not as it happened."""
+    unknown_age: bool = False
+    """True where nobody knows when it was read: a retained message without a time of its own. It
+    says how things stand (which mold, which recipe); it is no reading, and nothing begins with it.
+    """
 
 
 @dataclass(frozen=True, slots=True)
