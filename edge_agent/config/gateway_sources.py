@@ -88,24 +88,27 @@ class OpcUaSource(Section):
         return self
 
 
+_REGISTERS: dict[ModbusType, int] = {
+    "bool": 1,
+    "int16": 1,
+    "uint16": 1,
+    "int32": 2,
+    "uint32": 2,
+    "float32": 2,
+    "int64": 4,
+    "uint64": 4,
+    "float64": 4,
+    "text": 1,
+}
+
+
 class ModbusTag(Section):
     """Registers of a Modbus device that are one value."""
 
     table: Literal["holding", "input", "coil", "discrete"] = "holding"
     address: Annotated[int, Field(ge=0, le=65_535)]
     """Of the protocol, from 0: 40001 of a manual is holding 0."""
-    type: Literal[
-        "bool",
-        "int16",
-        "uint16",
-        "int32",
-        "uint32",
-        "int64",
-        "uint64",
-        "float32",
-        "float64",
-        "text",
-    ] = "int16"
+    type: ModbusType = "int16"
     """Coils and discrete inputs are ``bool``; of a register ``bit`` makes one."""
     words: Literal["big", "little"] = "big"
     """Order of the registers of a value: which comes first."""
@@ -132,7 +135,20 @@ class ModbusTag(Section):
             raise ValueError("length is the registers of a text: give it with type text only")
         if self.scale == 0:
             raise ValueError("scale 0 makes every value the same")
+        if self.address + self.size > 65_536:
+            raise ValueError(
+                f"address {self.address} and {self.size} registers reach beyond 65535, the last one"
+            )
         return self
+
+    @property
+    def size(self) -> int:
+        """Registers of the tag; 1 for a coil or a discrete input."""
+        if self.length is not None:
+            return self.length
+        if self.table in {"coil", "discrete"} or self.bit is not None:
+            return 1
+        return _REGISTERS[self.type]
 
 
 class ModbusSource(Section):

@@ -14,6 +14,7 @@ from edge_agent.errors import LinkError
 from edge_agent.links.tag_source import SampleBatch
 from tests.support.machines.gateway import Gateway, in_order
 from tests.support.machines.machine import MISSING, TAGS, Machine
+from tests.support.waiting import until
 
 MACHINES = {
     "modbus": "tests.support.machines.modbus:ModbusMachine",
@@ -195,7 +196,7 @@ async def test_what_was_not_safe_comes_again(machine: Machine) -> None:
         await ready(gateway)
         gateway.hold()
         await machine.write("counter", 101)
-        await asyncio.wait_for(_handed_over(gateway), 20.0)
+        await until(lambda: any(one.tag == "counter" for one in gateway.waiting))
         await machine.write("counter", 102)
         await gateway.kill()
         gateway.go_on()
@@ -203,11 +204,6 @@ async def test_what_was_not_safe_comes_again(machine: Machine) -> None:
         await gateway.has("counter", 102)
     if machine.traits.keeps:
         assert gateway.values("counter") == [TAGS["counter"], 101, 102]
-
-
-async def _handed_over(gateway: Gateway) -> None:
-    while not any(sample.tag == "counter" for sample in gateway.waiting):
-        await asyncio.sleep(0.01)
 
 
 async def test_nobody_there_is_a_link_error_with_the_way_out(machine: Machine) -> None:
