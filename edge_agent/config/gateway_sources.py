@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 
+from edge_agent.config.json_path import TopicSegment, check_filter, parse_place
 from edge_agent.config.section import Section
 from edge_agent.config.settings import BrokerSettings
 
@@ -88,24 +90,27 @@ class OpcUaSource(Section):
         return self
 
 
+_REGISTERS: dict[ModbusType, int] = {
+    "bool": 1,
+    "int16": 1,
+    "uint16": 1,
+    "int32": 2,
+    "uint32": 2,
+    "float32": 2,
+    "int64": 4,
+    "uint64": 4,
+    "float64": 4,
+    "text": 1,
+}
+
+
 class ModbusTag(Section):
     """Registers of a Modbus device that are one value."""
 
     table: Literal["holding", "input", "coil", "discrete"] = "holding"
     address: Annotated[int, Field(ge=0, le=65_535)]
     """Of the protocol, from 0: 40001 of a manual is holding 0."""
-    type: Literal[
-        "bool",
-        "int16",
-        "uint16",
-        "int32",
-        "uint32",
-        "int64",
-        "uint64",
-        "float32",
-        "float64",
-        "text",
-    ] = "int16"
+    type: ModbusType = "int16"
     """Coils and discrete inputs are ``bool``; of a register ``bit`` makes one."""
     words: Literal["big", "little"] = "big"
     """Order of the registers of a value: which comes first."""
@@ -132,7 +137,20 @@ class ModbusTag(Section):
             raise ValueError("length is the registers of a text: give it with type text only")
         if self.scale == 0:
             raise ValueError("scale 0 makes every value the same")
+        if self.address + self.size > 65_536:
+            raise ValueError(
+                f"address {self.address} and {self.size} registers reach beyond 65535, the last one"
+            )
         return self
+
+    @property
+    def size(self) -> int:
+        """Registers of the tag; 1 for a coil or a discrete input."""
+        if self.length is not None:
+            return self.length
+        if self.table in {"coil", "discrete"} or self.bit is not None:
+            return 1
+        return _REGISTERS[self.type]
 
 
 class ModbusSource(Section):
@@ -161,6 +179,20 @@ class MqttTag(Section):
     where: dict[str, str | int | float | bool] = Field(default_factory=dict, max_length=16)
     """Other places (or ``$topic[n]``) and what they must be for the message to count."""
 
+    @field_validator("topic")
+    @classmethod
+    def _is_a_filter(cls, topic: str) -> str:
+        return check_filter(topic)
+
+    @model_validator(mode="after")
+    def _has_places(self) -> Self:
+        levels = self.topic.split("/")
+        for text in (self.path, *self.where):
+            place = parse_place(text)
+            if isinstance(place, TopicSegment) and levels[-1] != "#" and place.level >= len(levels):
+                raise ValueError(f"{text}: {self.topic} has {len(levels)} levels, counted from 0")
+        return self
+
 
 class MqttSource(Section):
     """Topics of others, of any shape, on the gateway's broker or another one."""
@@ -174,8 +206,14 @@ class MqttSource(Section):
     """Of a time that is a number; ``auto``: seconds, or milliseconds above 1e11. A text is
     RFC 3339."""
     silent_s: Seconds | None = None
-    """Without a message for so long its tags have no value."""
+    """A tag without a message for so long has no value."""
     tags: Annotated[dict[TagName, MqttTag], Field(min_length=1, max_length=TAGS_MAX)]
+
+    @field_validator("time_path")
+    @classmethod
+    def _is_a_place(cls, path: str) -> str:
+        parse_place(path)
+        return path
 
 
 class FolderTag(Section):
@@ -195,6 +233,18 @@ class FolderSource(Section):
     """Of times without an offset; without it such a time is a fault."""
     look_s: Seconds = 1.0
     tags: Annotated[dict[TagName, FolderTag], Field(min_length=1, max_length=TAGS_MAX)]
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_a_zone(cls, zone: str | None) -> str | None:
+        try:
+            ZoneInfo(zone or "UTC")
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(
+                f"{(zone or '')[:64]!r} is no time zone of this machine: write Europe/Berlin, or "
+                "install its tzdata"
+            ) from None
+        return zone
 
     @field_validator("pattern")
     @classmethod

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import pairwise
 from types import TracebackType
 from typing import Any, Self
 
@@ -119,14 +120,7 @@ class Gateway:
     async def has(self, tag: str, value: Value, limit_s: float = 20.0) -> Sample:
         """Wait until the newest sample of a tag has this value."""
 
-        def there() -> bool:
-            last = self.last(tag)
-            return last is not None and last.value == value
-
-        await until(there, f"{tag} to be {value!r}, not {self.last(tag)}", limit_s)
-        last = self.last(tag)
-        assert last is not None
-        return last
+        return await self._until(tag, lambda last: last.value == value, repr(value), limit_s)
 
     async def has_all(self, values: dict[str, Value]) -> None:
         """Wait until tags have these values."""
@@ -135,19 +129,39 @@ class Gateway:
 
     async def fault(self, tag: str, limit_s: float = 20.0) -> Sample:
         """Wait until the newest sample of a tag says why it has no value."""
+        return await self._until(tag, lambda last: bool(last.fault), "a fault", limit_s)
+
+    async def lost(self, limit_s: float, before: int = 0) -> LinkError:
+        """Wait until the link was lost, once more than ``before`` times."""
         await until(
-            lambda: bool((last := self.last(tag)) and last.fault), f"{tag} to have a fault", limit_s
+            lambda: self._alive() and len(self.errors) > before, "the link to be lost", limit_s
         )
+        return self.errors[before]
+
+    async def _until(
+        self, tag: str, condition: Callable[[Sample], bool], what: str, limit_s: float
+    ) -> Sample:
+        def there() -> bool:
+            last = self.last(tag)
+            return self._alive() and last is not None and condition(last)
+
+        try:
+            await until(there, what, limit_s)
+        except AssertionError:
+            seen = self.of(tag)[-3:]
+            raise AssertionError(f"{tag}: waited for {what}, not {seen}, {self.errors}") from None
         last = self.last(tag)
         assert last is not None
         return last
 
-    async def lost(self, limit_s: float, before: int = 0) -> LinkError:
-        """Wait until the link was lost, once more than ``before`` times."""
-        await until(lambda: len(self.errors) > before, "the link to be lost", limit_s)
-        return self.errors[before]
+    def _alive(self) -> bool:
+        """Is it running? Raises what ended it otherwise."""
+        assert self._task is not None, "the gateway does not run"
+        if self._task.done():
+            self._task.result()
+        return True
 
 
 def in_order(samples: Sequence[Sample]) -> bool:
     """Do their times never run back?"""
-    return all(a.ts <= b.ts for a, b in zip(samples, samples[1:], strict=False))
+    return all(one.ts <= later.ts for one, later in pairwise(samples))
