@@ -6,14 +6,14 @@ renamed, copied and cut (logrotate), or written anew with the old lines in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, BinaryIO, Self
 from zlib import crc32
 
 HEAD_BYTES = 1024
-TAIL_BYTES = 32, 512
-"""Of the last line that was read: so many at least, with those before it, and at most."""
+TAIL_BYTES = 512
+"""At most, of the last line that was read and the line's end before it."""
 CHUNK = 1_000_000
 
 
@@ -28,7 +28,7 @@ class FilePlace:
     head: int = 0
     """Check sum of the first bytes, at most ``HEAD_BYTES`` of what is safe."""
     tail: int = 0
-    """Check sum of the last line that is safe."""
+    """Check sum of the last line that is safe, and of the line's end before it."""
     tail_size: int = 0
     """Bytes that it is made of."""
     mark: str = ""
@@ -52,29 +52,46 @@ class FilePlace:
         found = _sums(file, self.offset, self.tail_size)
         return size >= self.offset and (self.head, self.tail) == found
 
-    def moved(self, file: BinaryIO, offset: int, last_line: int, **more: Any) -> FilePlace:
+    def moved(self, file: BinaryIO, offset: int, tail_size: int, **more: Any) -> FilePlace:
         """The place after reading on.
 
         Args:
             file: the file.
             offset: where it was read to.
-            last_line: bytes of the last line before it.
+            tail_size: bytes of the last line before it, and of the line's end before that.
             more: other fields that change.
         """
-        tail_size = min(offset, max(TAIL_BYTES[0], min(last_line, TAIL_BYTES[1])))
+        tail_size = min(offset, tail_size, TAIL_BYTES)
         head, tail = _sums(file, offset, tail_size)
         return replace(self, offset=offset, head=head, tail=tail, tail_size=tail_size, **more)
 
-    def known_part(self, file: BinaryIO, newline: bytes) -> tuple[int, int]:
-        """Where what is new begins in a file that was written anew, and the lines before it.
 
-        A logger that keeps its newest lines only has the last one that was read at another offset.
-        (0, 0) if it does not stand there.
-        """
-        for at, line in _line_ends(file, newline):
-            if at >= self.tail_size > 0 and _sum(file, at, self.tail_size) == self.tail:
-                return at, line
-        return 0, 0
+def end_of_known_lines(
+    file: BinaryIO, newline: bytes, places: Iterable[FilePlace]
+) -> tuple[int, int, int]:
+    """Where what is new begins in a file that was written anew.
+
+    A logger that keeps its newest lines only has the last one that was read at another offset.
+
+    Args:
+        file: the file.
+        newline: bytes of a line's end.
+        places: those whose last line may stand in it.
+
+    Returns:
+        Offset, lines before it, and bytes of the line that was found; zeros if none was.
+    """
+    tails: dict[int, set[int]] = {}
+    for place in places:
+        if place.tail_size:
+            tails.setdefault(place.tail_size, set()).add(place.tail)
+    found = (0, 0, 0)
+    for at, line in _line_ends(file, newline) if tails else ():
+        for size, sums in tails.items():
+            if at >= size and (tail := _sum(file, at, size)) in sums:
+                sums.remove(tail)
+                found = (at, line, size)
+    return found
 
 
 def end_of_lines(file: BinaryIO, newline: bytes) -> tuple[list[int], int]:

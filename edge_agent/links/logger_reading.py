@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 from edge_agent.clock import Clock
 from edge_agent.config.gateway_sources import FolderSource
 from edge_agent.errors import LinkError, disk_hint
-from edge_agent.links.logger_file import FilePlace, end_of_lines
+from edge_agent.links.logger_file import FilePlace, end_of_known_lines, end_of_lines
 from edge_agent.links.logger_rows import RowReader, mark_of
 from edge_agent.links.tag_source import Sample
 from edge_agent.logs import get_logger
@@ -24,6 +24,8 @@ from twin_core.log_files.growing import GrowingTable
 
 FILES_MAX = 2000
 """Files of a folder that are looked at; their places travel with each batch."""
+RECENT = 50
+"""Files that were read last: their last lines are looked for in a file that is not known."""
 HEAD_MAX = 65_536
 """Bytes in which the header must be."""
 PART = 65_536
@@ -74,9 +76,9 @@ class FolderReading:
                     newline = self._table(name, file).newline
                 ends, count = end_of_lines(file, newline)
                 if name == files[-1][0] and count > 1:
-                    self.places[name] = FilePlace().moved(file, ends[0], ends[0], line=count - 1)
+                    self.places[name] = FilePlace().moved(file, ends[0], 0, line=count - 1)
                 else:
-                    length = ends[-1] - ends[0]
+                    length = ends[-1] - ends[0] + len(newline)
                     self.places[name] = FilePlace().moved(file, ends[-1], length, line=count)
 
     def changed(self) -> list[str]:
@@ -219,25 +221,27 @@ class FolderReading:
             get_logger().warning("file_unreadable", path=name, reason=words, hint=hint)
         self._unreadable[name] = words
 
-    def _place(self, name: str, file: BinaryIO, newline: bytes) -> FilePlace:
+    def _place(self, name: str, file: BinaryIO, table: GrowingTable) -> FilePlace:
         """The place in a file, which may have been renamed, copied or written anew."""
-        size = os.fstat(file.fileno()).st_size
-        own = self.places.get(name)
-        if own is not None and own.is_in(file, size):
+        size, header = os.fstat(file.fileno()).st_size, len(table.header)
+        own = self.places.get(name, FilePlace())
+        if own.offset > header and own.is_in(file, size):
             return own
-        others = [place for place in self.places.values() if place.is_in(file, size)]
+        others = [one for one in self.places.values() if one.offset > header]
+        others = [one for one in others if one.is_in(file, size)]
         place = max(others, key=lambda one: one.offset, default=FilePlace())
-        if not place.offset and own is not None:
-            at, line = own.known_part(file, newline)
+        if not place.offset:
+            recent = [*self.places.values()][-RECENT:]
+            at, line, length = end_of_known_lines(file, table.newline, recent)
             if at:
-                place = own.moved(file, at, own.tail_size, line=line, open_line=False)
+                place = place.moved(file, at, length, line=line)
         self._put(name, place)
         return place
 
     def _part(
         self, name: str, file: BinaryIO, table: GrowingTable, rows: RowReader, backlog: bool
     ) -> Part | None:
-        place = self._place(name, file, table.newline)
+        place = self._place(name, file, table)
         start = max(place.offset, len(table.header))
         line = place.line if place.offset >= len(table.header) else table.header_lines
         file.seek(start)
@@ -263,7 +267,7 @@ class FolderReading:
         if stop:
             lines = b"".join(lines.splitlines(keepends=True)[:stop])
         count = lines.count(table.newline) + open_line
-        last = len(lines) - (lines.rstrip(b"\r\n\0").rfind(b"\n") + 1)
+        last = len(table.newline) + len(lines) - (lines.rstrip(b"\r\n\0").rfind(b"\n") + 1)
         end = start + begin + len(lines)
         moved = after.moved(file, end, last, line=line + count, open_line=open_line)
         return Part(name, samples, moved, more=end < os.fstat(file.fileno()).st_size)

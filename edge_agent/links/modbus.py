@@ -50,7 +50,6 @@ class ModbusLink:
         told = ToldOnce(unchanged=False)
         loop = asyncio.get_running_loop()
         async with connect(self._settings) as device:
-            await deliver(SampleBatch((), {}))
             polls = self._polls(device, loop.time())
             while True:
                 samples: list[Sample] = []

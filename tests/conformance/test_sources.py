@@ -26,7 +26,13 @@ MACHINES = {
 """A class by the module that has it; made with a folder of its own for the test."""
 
 
-@pytest.fixture(params=MACHINES)
+PEERS = {"mqtt"}
+"""All of its tests: it differs from ``mqtt-timed`` in its times only."""
+
+
+@pytest.fixture(
+    params=[pytest.param(one, marks=[pytest.mark.peers] * (one in PEERS)) for one in MACHINES]
+)
 async def machine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Machine]:
     module, _, name = MACHINES[request.param].partition(":")
     made: Machine = getattr(import_module(module), name)(tmp_path)
@@ -155,7 +161,7 @@ SLOW = {"mqtt", "mqtt-timed"}
 @pytest.mark.parametrize(
     "machine",
     [
-        pytest.param(one, marks=[pytest.mark.peers] if one in SLOW else [])
+        pytest.param(one, marks=[pytest.mark.peers] * (one in SLOW))
         for one in MACHINES
         if one != "folder"  # which has no link
     ],
