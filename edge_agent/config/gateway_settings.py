@@ -117,7 +117,7 @@ class Shots(Section):
     write weights or their counter only then."""
     system_id: Identifier | TextFrom
     """The material system."""
-    recipe: dict[str, ChannelFrom | TagRef | float] = Field(default_factory=dict)
+    recipe: dict[str, ChannelFrom | TagRef | float]
     """Set points and weighed masses by the names of ``Recipe``, read at the pour; a number is
     fixed."""
     order_id: TextFrom | None = None

@@ -36,7 +36,9 @@ from tests.support.processes import ROOT, wait_for
 from tests.support.shots import rows_of, write_history
 from twin_core.extras import how_to_install
 
-PAGES = {path.name: path for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))}
+PAGES = {path.name: path for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))} | {
+    f"integrate/{path.name}": path for path in (ROOT / "docs" / "integrate").glob("*.md")
+}
 RUN = {name: commands_of(PAGES[name]) for name in ("README.md", "learning.md", "operations.md")}
 NOT_HERE = {
     "./twin test": "this is it",

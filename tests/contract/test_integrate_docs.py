@@ -1,0 +1,77 @@
+"""docs/integrate and docs/gateway.md: links lead somewhere, YAML is a configuration."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from edge_agent.config.gateway_settings import GatewaySettings
+from tests.support.processes import ROOT
+
+DOCS = ROOT / "docs"
+INTEGRATE = DOCS / "integrate"
+PAGES = [
+    *sorted(INTEGRATE.glob("*.md")),
+    DOCS / "gateway.md",
+    DOCS / "decisions/0023-the-gateway.md",
+]
+
+
+def anchors_of(page: Path) -> set[str]:
+    """Anchors of the headings of a page, as a reader of Markdown makes them."""
+    heads = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    plain = [re.sub(r"[^\w\- ]", "", head.replace("`", "").lower()) for head in heads]
+    return {head.replace(" ", "-") for head in plain}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
+    assert links
+    for link in links:
+        path, _, anchor = link.partition("#")
+        there = (page.parent / path).resolve() if path else page
+        assert there.exists(), link
+        if anchor:
+            assert anchor in anchors_of(there), link
+
+
+def test_every_page_is_in_the_table() -> None:
+    table = (INTEGRATE / "README.md").read_text(encoding="utf-8")
+    for page in INTEGRATE.glob("*.md"):
+        assert page.name == "README.md" or f"({page.name})" in table, page.name
+
+
+def test_yaml_of_the_pages_is_a_configuration() -> None:
+    blocks = [
+        block
+        for page in PAGES
+        for block in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    ]
+    assert blocks
+    for block in blocks:
+        GatewaySettings.model_validate(yaml.safe_load(block))
+
+
+def test_the_configuration_of_telegraf_is_toml_and_fits_to_the_mapping() -> None:
+    page = (INTEGRATE / "telegraf.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    telegraf = tomllib.loads(text)
+    (mapping,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    tags = yaml.safe_load(mapping)["sources"]["telegraf"]["tags"].values()
+    names = {node["name"] for node in telegraf["inputs"]["opcua_listener"][0]["nodes"]}
+    names |= {one["name"] for one in telegraf["inputs"]["modbus"][0]["holding_registers"]}
+    assert {tag["path"] for tag in tags} == {f"fields.{name}" for name in names}
+    topic = telegraf["outputs"]["mqtt"][0]["topic"].replace("{{ .PluginName }}", "+")
+    assert {tag["topic"] for tag in tags} == {topic}
+    nodes = {
+        "ns={namespace};{identifier_type}={identifier}".format(**node)
+        for node in telegraf["inputs"]["opcua_listener"][0]["nodes"]
+    }
+    wanted = [tag["where"] for tag in tags]
+    assert nodes == {where["tags.id"] for where in wanted if "tags.id" in where}
