@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 
+from edge_agent.config.json_path import TopicSegment, check_filter, parse_place
 from edge_agent.config.section import Section
 from edge_agent.config.settings import BrokerSettings
 
@@ -177,6 +179,20 @@ class MqttTag(Section):
     where: dict[str, str | int | float | bool] = Field(default_factory=dict, max_length=16)
     """Other places (or ``$topic[n]``) and what they must be for the message to count."""
 
+    @field_validator("topic")
+    @classmethod
+    def _is_a_filter(cls, topic: str) -> str:
+        return check_filter(topic)
+
+    @model_validator(mode="after")
+    def _has_places(self) -> Self:
+        levels = self.topic.split("/")
+        for text in (self.path, *self.where):
+            place = parse_place(text)
+            if isinstance(place, TopicSegment) and levels[-1] != "#" and place.level >= len(levels):
+                raise ValueError(f"{text}: {self.topic} has {len(levels)} levels, counted from 0")
+        return self
+
 
 class MqttSource(Section):
     """Topics of others, of any shape, on the gateway's broker or another one."""
@@ -190,8 +206,14 @@ class MqttSource(Section):
     """Of a time that is a number; ``auto``: seconds, or milliseconds above 1e11. A text is
     RFC 3339."""
     silent_s: Seconds | None = None
-    """Without a message for so long its tags have no value."""
+    """A tag without a message for so long has no value."""
     tags: Annotated[dict[TagName, MqttTag], Field(min_length=1, max_length=TAGS_MAX)]
+
+    @field_validator("time_path")
+    @classmethod
+    def _is_a_place(cls, path: str) -> str:
+        parse_place(path)
+        return path
 
 
 class FolderTag(Section):
@@ -211,6 +233,18 @@ class FolderSource(Section):
     """Of times without an offset; without it such a time is a fault."""
     look_s: Seconds = 1.0
     tags: Annotated[dict[TagName, FolderTag], Field(min_length=1, max_length=TAGS_MAX)]
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_a_zone(cls, zone: str | None) -> str | None:
+        try:
+            ZoneInfo(zone or "UTC")
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(
+                f"{(zone or '')[:64]!r} is no time zone of this machine: write Europe/Berlin, or "
+                "install its tzdata"
+            ) from None
+        return zone
 
     @field_validator("pattern")
     @classmethod

@@ -189,4 +189,5 @@ class QuickPaho(Client):
                 raise UnreadablePacket(words) from None
             message = Incoming("", start + packet, None, mid, qos, str(error))
         message.retained = bool(start[0] & 1)
+        message.repeated = bool(start[0] & 8)
         return message

@@ -39,6 +39,8 @@ class Incoming:
     """Why the packet cannot be read: then ``payload`` is all of it, and ``topic`` is empty."""
     retained: bool = False
     """The broker kept it for whoever subscribes: nobody sends it now."""
+    repeated: bool = False
+    """The broker sent it before, and did not hear that it was safe (DUP)."""
 
 
 def read_publish(packet: bytes, qos: int, version_5: bool) -> Incoming:

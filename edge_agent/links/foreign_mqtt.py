@@ -1,0 +1,235 @@
+"""MQTT topics of others, in any shape: each message becomes samples, and is acknowledged after.
+
+The broker keeps the session while we are away, so what was sent with QoS 1 comes later, marked
+historical. A message that comes again because the broker did not hear that it was safe is known
+by its packet id and content, which travel in the position.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import suppress
+from time import monotonic
+from zlib import crc32
+
+from edge_agent.clock import Clock
+from edge_agent.config.gateway_sources import MqttSource
+from edge_agent.config.settings import BrokerSettings
+from edge_agent.errors import NotAuthorized
+from edge_agent.links.foreign_messages import MessageReader, matches
+from edge_agent.links.foreign_topics import found_tags
+from edge_agent.links.mqtt import Session, connect, passing_id
+from edge_agent.links.publish_packet import Incoming
+from edge_agent.links.tag_source import Deliver, FoundTag, Position, Sample, SampleBatch
+from edge_agent.links.told_once import ToldOnce
+
+AT_ONCE = 500
+"""Messages that are delivered together."""
+SILENCE_LOOK_S = 0.5
+"""How often tags are looked at that may be silent, at most."""
+
+
+class ForeignMqttLink:
+    """Topics of a broker as a source of tags.
+
+    Attributes:
+        listen_s: how long ``browse`` listens [s].
+    """
+
+    listen_s = 3.0
+
+    def __init__(
+        self,
+        name: str,
+        settings: MqttSource,
+        broker: BrokerSettings,
+        client_id: str,
+        clock: Clock,
+    ) -> None:
+        """Make a link; nothing is opened yet.
+
+        Args:
+            name: of the source in the configuration.
+            settings: topics and tags.
+            broker: that of the gateway, used if the source names none.
+            client_id: names the session that the broker keeps: the same at every start, and
+                nobody else's.
+            clock: gives the times of arrival.
+        """
+        self.name = name
+        self._settings, self._broker = settings, settings.broker or broker
+        self._client_id, self._clock = client_id, clock
+
+    async def run(self, deliver: Deliver, position: Position) -> None:
+        """Receive until the link is lost: see ``TagSource.run``."""
+        async with connect(self._broker, self._client_id, keep=True) as session:
+            await _Reception(self._settings, session, self._broker, self._clock).run(
+                deliver, position, f"{self._client_id}/nothing"
+            )
+
+    async def browse(self) -> AsyncIterator[FoundTag]:
+        """What stands in the messages of the configured topics within some seconds.
+
+        Raises:
+            LinkError: the broker cannot be asked.
+        """
+        async with connect(self._broker, passing_id("gateway-browse")) as session:
+            await session.subscribe(subscriptions(self._settings))
+            end = monotonic() + self.listen_s
+            seen: set[str] = set()
+            while (left_s := end - monotonic()) > 0.0:
+                batch: Sequence[Incoming] = ()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(left_s):
+                        batch = await session.next_batch(AT_ONCE)
+                session.acknowledge(batch)
+                for message in batch:
+                    for found in found_tags(message.topic, message.payload, seen):
+                        yield found
+
+
+def subscriptions(settings: MqttSource) -> list[str]:
+    """Filters of all tags, without those that another one covers: no message comes twice for them.
+
+    Filters that only overlap may bring a message twice, as the broker likes it.
+    """
+    filters = sorted({tag.topic for tag in settings.tags.values()})
+    return [one for one in filters if not any(_covers(other, one) for other in filters)]
+
+
+def _covers(wide: str, narrow: str) -> bool:
+    """Does a filter match all that another one matches?"""
+    if wide == narrow:
+        return False
+    levels, others = wide.split("/"), narrow.split("/")
+    if "#" in others and "#" not in levels:
+        return False
+    if "#" in others:
+        others = others[:-1]
+        if len(others) < len(levels) - 1:
+            return False
+    return matches(tuple(levels), others)
+
+
+class _Reception:
+    """Messages of one connection, from the first to the loss of the link."""
+
+    def __init__(
+        self, settings: MqttSource, session: Session, broker: BrokerSettings, clock: Clock
+    ) -> None:
+        self._settings, self._session, self._clock = settings, session, clock
+        self._reader = MessageReader(settings)
+        self._told = ToldOnce(unchanged=True)
+        self._safe: deque[tuple[int, int]] = deque(maxlen=broker.receive_maximum)
+        """Packet id and check sum of what is safe with us, and may come again."""
+        self._topics = subscriptions(settings)
+        self._heard_s = dict.fromkeys(settings.tags, monotonic())
+
+    async def run(self, deliver: Deliver, position: Position, nothing: str) -> None:
+        """Deliver what comes; ``nothing`` is a topic to which nobody has subscribed."""
+        session = self._session
+        refused = await self._subscribe(position)
+        await deliver(SampleBatch(refused, self._position()))
+        await session.unsubscribe([nothing])
+        batch = session.here(AT_ONCE)
+        backlog = session.present
+        while True:
+            await self._deliver(batch, deliver, backlog)
+            if backlog:
+                backlog, batch = await self._more_backlog(len(batch), nothing)
+            else:
+                batch = await self._next()
+
+    async def _subscribe(self, position: Position) -> list[Sample]:
+        """Subscribe, unless the broker still has us as we were; tags whose topic it refuses.
+
+        Who subscribes again gets every retained message again.
+        """
+        before = set(position.get("topics", ()))
+        if self._session.present:
+            self._safe.extend((mid, check) for mid, check in position.get("safe", ()))
+            if before == set(self._topics):
+                return []
+            if stale := sorted(before - set(self._topics)):
+                await self._session.unsubscribe(stale)
+        try:
+            await self._session.subscribe(self._topics)
+        except NotAuthorized:
+            return [sample for topic in self._topics for sample in await self._try(topic)]
+        return []
+
+    async def _try(self, topic: str) -> list[Sample]:
+        try:
+            await self._session.subscribe([topic])
+        except NotAuthorized as error:
+            now = self._clock.now()
+            return [
+                Sample(name, now, fault=str(error), of_arrival=True)
+                for name, tag in self._settings.tags.items()
+                if tag.topic == topic or _covers(topic, tag.topic)
+            ]
+        return []
+
+    async def _more_backlog(self, count: int, nothing: str) -> tuple[bool, list[Incoming]]:
+        """What came for those that were just acknowledged, and whether there may be more.
+
+        The broker sends as many as are acknowledged, so fewer of them are the last; its answer to
+        a subscription that ends comes after them.
+        """
+        await self._session.unsubscribe([nothing])
+        batch = self._session.here(AT_ONCE)
+        return bool(batch) and len(batch) >= count, batch
+
+    async def _next(self) -> list[Incoming]:
+        """The next messages; none if tags may have become silent."""
+        silent_s = self._settings.silent_s
+        if silent_s is None:
+            return await self._session.next_batch(AT_ONCE)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(silent_s, SILENCE_LOOK_S)):
+                return await self._session.next_batch(AT_ONCE)
+        return []
+
+    async def _deliver(self, batch: list[Incoming], deliver: Deliver, backlog: bool) -> None:
+        samples = [sample for message in batch for sample in self._samples(message, backlog)]
+        samples += self._silent()
+        if news := [sample for sample in samples if self._told.worth_telling(sample)]:
+            await deliver(SampleBatch(news, self._position()))
+        self._session.acknowledge(batch)
+
+    def _samples(self, message: Incoming, backlog: bool) -> Iterable[Sample]:
+        if message.unreadable is not None:
+            return []
+        if message.qos:
+            known = message.mid, crc32(message.payload, crc32(message.topic.encode()))
+            if message.repeated and known in self._safe:
+                return []
+            self._safe.append(known)
+        samples = list(
+            self._reader.read(
+                message.topic,
+                message.payload,
+                self._clock.now(),
+                backlog=backlog,
+                retained=message.retained,
+            )
+        )
+        for sample in samples:
+            self._heard_s[sample.tag] = monotonic()
+        return samples
+
+    def _silent(self) -> list[Sample]:
+        silent_s, now_s = self._settings.silent_s, monotonic()
+        if silent_s is None:
+            return []
+        now, words = self._clock.now(), f"no message for {silent_s:g} s"
+        return [
+            Sample(tag, now, fault=words, of_arrival=True)
+            for tag, heard_s in self._heard_s.items()
+            if now_s - heard_s >= silent_s
+        ]
+
+    def _position(self) -> Position:
+        return {"topics": self._topics, "safe": [list(one) for one in self._safe]}
