@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -24,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class OpcUaServer:
-    """The server's process; inside ``async with`` it runs.
+    """The server's process; inside ``with`` it runs.
 
     Options: ``tags`` (values by name), ``other_first`` (another namespace has the lower index),
     ``history`` (names), ``users`` (passwords by name), ``certificate`` and ``key`` (files),
@@ -35,7 +36,7 @@ class OpcUaServer:
     def __init__(self, tags: Mapping[str, Any], **options: Any) -> None:
         self.port = free_port()
         self.options: dict[str, Any] = {"tags": dict(tags), **options}
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -48,38 +49,35 @@ class OpcUaServer:
         assert self._process is not None
         return self._process.pid
 
-    async def __aenter__(self) -> Self:
-        await self.start()
+    def __enter__(self) -> Self:
+        self.start()
         return self
 
-    async def __aexit__(
+    def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self.kill()
+        self.kill()
 
-    async def start(self, **changed: Any) -> None:
+    def start(self, **changed: Any) -> None:
         """Start it, with changed options."""
         self.options |= changed
         words = json.dumps(self.options | {"port": self.port})
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "tests.support.opcua_server",
-            words,
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.opcua_server", words],
             cwd=ROOT,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
-        await self._answer()
+        self._answer()
 
-    async def kill(self) -> None:
+    def kill(self) -> None:
         """End it as by SIGKILL."""
         if self._process is not None:
             self._process.kill()
-            await self._process.communicate()
+            self._process.communicate()
             self._process = None
 
     def freeze(self) -> None:
@@ -92,14 +90,14 @@ class OpcUaServer:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
-    async def write(
+    def write(
         self,
         tag: str,
         *values: Any,
         type_name: str | None = None,
         status: int = 0,
         offset_s: float = 0.0,
-        times: Sequence[str] = (),
+        times: Sequence[datetime] = (),
     ) -> None:
         """Give a tag values one after the other.
 
@@ -111,31 +109,32 @@ class OpcUaServer:
             offset_s: the machine's clock is so much ahead.
             times: source times; by default now.
         """
-        await self.ask(
+        self.ask(
             do="write",
             tag=tag,
             values=values,
             type=type_name,
             status=status,
             offset_s=offset_s,
-            times=times,
+            times=[one.isoformat() for one in times],
         )
 
-    async def ask(self, **command: Any) -> Any:
+    def ask(self, **command: Any) -> Any:
         """Have a command done; its answer."""
         assert self._process is not None
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(command).encode() + b"\n")
-        await self._process.stdin.drain()
-        return await self._answer()
+        self._process.stdin.flush()
+        return self._answer()
 
-    async def _answer(self) -> Any:
+    def _answer(self) -> Any:
         assert self._process is not None
         assert self._process.stdout is not None
-        line = await self._process.stdout.readline()
+        line = self._process.stdout.readline()
         assert line, "the server of OPC UA has ended"
         answer = json.loads(line)
-        assert "error" not in answer, answer["error"]
+        if "error" in answer:
+            raise AssertionError(answer["error"])
         return answer
 
 
@@ -223,6 +222,10 @@ class _Running:
         if command["do"] == "structure":
             body = ua.ExtensionObject(ua.NodeId(4711, 2), b"\1\2\3")
             await self._write(command["tag"], ua.Variant(body), 0, datetime.now(UTC))
+            return {}
+        if command["do"] == "end-sessions":
+            for session in list(self._server.iserver._external_sessions.values()):
+                await session.close_session(True)
             return {}
         if command["do"] == "sessions":
             return {"count": len(self._server.iserver._external_sessions)}
