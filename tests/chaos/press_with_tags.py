@@ -129,7 +129,7 @@ class OpcUaPlc:
         self.port = 0
 
     async def __aenter__(self) -> Self:
-        await self._server.start()
+        await asyncio.to_thread(self._server.start)
         await self.proxy.__aenter__()
         self.port = self.proxy.port
         return self
@@ -141,7 +141,7 @@ class OpcUaPlc:
         trace: TracebackType | None,
     ) -> None:
         await self.proxy.__aexit__(kind, error, trace)
-        await self._server.kill()
+        await asyncio.to_thread(self._server.kill)
 
     def source(self) -> dict[str, Any]:
         return {
@@ -153,7 +153,7 @@ class OpcUaPlc:
         }
 
     async def write(self, tag: str, value: Any, ts: datetime) -> None:
-        await self._server.write(tag, value, times=[ts.isoformat()])
+        await asyncio.to_thread(self._server.write, tag, value, times=[ts])
 
     async def seen(self) -> None:
         """It keeps what nobody has read."""

@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from broker.local.mosquitto import MosquittoProcess
 from broker.timestamps import parse_timestamp
-from tests.e2e.gateway.press_with_tags import FIRST_VALUE, PLCS, Press
+from tests.chaos.press_with_tags import FIRST_VALUE, PLCS, Press
 from tests.support.gateway_process import GatewayProcess
 from tests.support.link_proxy import Fault, LinkProxy
 from tests.support.processes import AgentProcess, waiting_in
