@@ -8,6 +8,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 
+from broker.timestamps import EARLIEST, LATEST
 from edge_agent.config.gateway_settings import GatewaySettings, Station, TextFrom
 from edge_agent.gateway.candidates import Candidate, Due
 from edge_agent.gateway.channels import channels_of
@@ -34,6 +35,25 @@ _BY_TIME = attrgetter("ts")
 _MISSES_NOTHING = frozenset({"mqtt", "folder"})
 """Kinds of sources whose tags keep their value while we are away: the broker keeps messages for us,
 and a file its lines."""
+
+
+def _in_time(samples: list[Sample], now: datetime) -> list[Sample]:
+    """Samples, the oldest first; one whose time the wire does not take has no value instead."""
+    if not samples or EARLIEST <= samples[0].ts <= samples[-1].ts <= LATEST:
+        return samples
+    found = [
+        one
+        if EARLIEST <= one.ts <= LATEST
+        else Sample(
+            one.tag,
+            now,
+            fault=f"its time is of the year {one.ts.year}: set the machine's clock, or take the "
+            "time of arrival",
+            of_arrival=True,
+        )
+        for one in samples
+    ]
+    return sorted(found, key=_BY_TIME)
 
 
 class StationTranslator:
@@ -132,7 +152,7 @@ class StationTranslator:
         now_us = us_of(now)
         if source in self._sources:
             self._tick(now_us)
-            ordered = sorted(samples, key=_BY_TIME)
+            ordered = _in_time(sorted(samples, key=_BY_TIME), now)
             self._hear(source, ordered, now_us)
             if source in self._watched:
                 self._watch(source, ordered, now_us)

@@ -76,11 +76,11 @@ def test_samples_that_come_again_after_a_restart(of, seed, shots):
 
 
 @BOTH
-@given(seed=seeds, shots=st.integers(1, 2), period_s=st.sampled_from([0.05, 0.1]))
-@hypothesis(max_examples=6, deadline=None)
-def test_single_samples_that_are_lost(of, seed, shots, period_s):
+@given(seed=seeds, period_s=st.sampled_from([0.05, 0.1]))
+@hypothesis(max_examples=5, deadline=None)
+def test_single_samples_that_are_lost(of, seed, period_s):
     rng = random.Random(seed)
-    real = story(rng, shots, cure_s=10)
+    real = story(rng, 1, cure_s=8)
     samples = sampled(real, period_s, rng, loss=0.2)
 
     found = events_of(told(of, arrivals(samples, rng, period_s)))
@@ -133,3 +133,21 @@ def test_times_of_frames_never_run_backwards_unless_historical(seed):
         if draft.kind == "telemetry" and not draft.historical:
             assert draft.ts >= newest
             newest = draft.ts
+
+
+@pytest.mark.peers
+@BOTH
+@given(seed=seeds, shots=st.integers(1, 6))
+@hypothesis(max_examples=1500, deadline=None)
+def test_order_repeats_and_restarts_together_many_times(of, seed, shots):
+    rng = random.Random(seed)
+    real = story(rng, shots)
+    coming = list(arrivals(real.samples, rng, SETTLE_S))
+    restarts = frozenset(rng.sample(range(len(coming)), min(5, len(coming))))
+    with_repeats = []
+    for number, (when, one) in enumerate(coming):
+        if number in restarts and number:
+            with_repeats += [(when, old) for _, old in coming[max(0, number - 8) : number]]
+        with_repeats.append((when, one))
+
+    assert events_of(told(of, with_repeats, restarts)) == real.events
