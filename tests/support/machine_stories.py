@@ -14,6 +14,8 @@ from edge_agent.links.tag_source import Sample
 from tests.support.stations import at, run_until, sample, translator
 
 SETTLE_S = 0.5
+_LIVELY = {"start", "pour", "demold", "count", "p_kg"}
+"""Tags that change in a shot."""
 Event = tuple[str, str, float]
 """Kind, id of the shot, seconds after the beginning."""
 
@@ -82,6 +84,7 @@ def sampled(of: Story, period_s: float, rng: random.Random, loss: float) -> list
         while waiting and waiting[0].ts <= ts:
             one = waiting.pop(0)
             values[one.tag] = one.value
+        values = {tag: one for tag, one in values.items() if tag in _LIVELY or not number}
         gone = {tag for tag in values if number and tag not in lost and rng.random() < loss}
         found += [Sample(tag, ts, value) for tag, value in values.items() if tag not in gone]
         lost = gone
