@@ -28,7 +28,7 @@ from edge_agent.gateway.source_time import SourceTime
 from edge_agent.gateway.tag_values import Entry, TagValues
 from edge_agent.gateway.texts import NoText, identifier_of, text_from
 from edge_agent.gateway.trace import NOTE, Trace, TraceLine
-from edge_agent.gateway.triggers import Triggers
+from edge_agent.gateway.triggers import BACKLOG_US, Triggers
 from edge_agent.links.tag_source import Sample, Value
 
 _BY_TIME = attrgetter("ts")
@@ -159,7 +159,23 @@ class StationTranslator:
             if source in self._frames:
                 self._frames[source].take(ordered, now_us)
             self._advance(now_us)
+            if source in self._watched:
+                self._forget(source, bool(samples) and samples[0].historical)
         return self._fetch()
+
+    def _forget(self, source: str, is_backlog: bool) -> None:
+        """Forget values that no event can read any more.
+
+        Args:
+            is_backlog: a pour may come behind what it reads.
+        """
+        undecided_us = None if self._triggers is None else self._triggers.oldest_us()
+        keep_us = self._keep_us + (BACKLOG_US if is_backlog else 0)
+        for tag in self._watched[source].values():
+            values = self._values[tag]
+            last = values.last()
+            if last is not None and len(values) > 1:
+                values.prune(min(last.ts_us, undecided_us or last.ts_us) - keep_us)
 
     def _hear(self, source: str, samples: Sequence[Sample], now_us: int) -> None:
         times = [one.ts for one in samples if one.value is not None and not one.unknown_age]
@@ -192,10 +208,8 @@ class StationTranslator:
                 values.add(Entry(ts_us, None, sample.fault or "no value"))
                 continue
             is_new = values.add(Entry(ts_us, sample.value))
-            if not sample.historical:  # of a backlog the pour may come behind what it reads
-                undecided_us = None if triggers is None else triggers.oldest_us()
-                until_us = max(ts_us, last.ts_us if last else 0)
-                values.prune(min(until_us, undecided_us or until_us) - self._keep_us)
+            if sample.historical and triggers is not None:
+                triggers.backlog(source, ts_us)
             if is_new and triggers is not None and tag in triggers.tags:
                 triggers.put(
                     Due(

@@ -51,13 +51,13 @@ def story(rng: random.Random, shots: int, cure_s: float = 100.0) -> Story:
         now += rng.uniform(2, 30)
         started = now
         samples += [sample("count", started - 0.2, count), sample("start", started, True)]
-        now += rng.uniform(0.7, 5)
+        now += rng.uniform(1.2, 5)
         samples += [
             sample("start", now - 0.3, False),
             sample("pour", now, True),
             sample("p_kg", now, round(rng.uniform(0.5, 2), 3)),
         ]
-        now += rng.uniform(0.2, 8)
+        now += rng.uniform(0.6, 8)
         poured = now
         samples += [sample("pour", poured, False)]
         now += rng.uniform(5, cure_s)
@@ -68,7 +68,7 @@ def story(rng: random.Random, shots: int, cure_s: float = 100.0) -> Story:
             ("poured", shot_id, round(poured, 6)),
             ("demolded", shot_id, round(now, 6)),
         ]
-        now += rng.uniform(0.3, 1)
+        now += rng.uniform(0.5, 1)
         samples += [sample("demold", now, False)]
     samples.sort(key=lambda one: one.ts)
     return Story(samples, events)
