@@ -168,13 +168,13 @@ class Reader:
         return requests
 
     def _open(self) -> Publisher:
-        silence_s = self._place.silence_s + self._settings.timeout_s
-        self._requests = Publisher(self._session, self._where, silence_s)
+        """The open requests; those of an earlier subscription serve the next one, too."""
+        if self._requests is None:
+            self._requests = Publisher(self._session, self._where)
+        self._requests.silence_s = self._place.silence_s + self._settings.timeout_s
         return self._requests
 
     async def _end_earlier(self) -> None:
-        if self._requests is not None:
-            self._requests.close()
         await self._session.client.uaclient.delete_subscriptions([self._place.subscription])
         self._place.subscription = 0
 

@@ -6,7 +6,7 @@ import atexit
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from edge_agent.config.gateway_sources import OpcUaSource
 from edge_agent.links.opcua import OpcUaLink
@@ -15,7 +15,7 @@ from tests.support.link_proxy import LinkProxy
 from tests.support.machines.machine import MISSING, TAGS, Spoil, Traits, Trouble
 from tests.support.opcua_server import URI, OpcUaServer
 
-BAD_SENSOR = 0x808D_0000
+BAD_SENSOR = 0x808C_0000
 _servers: list[OpcUaServer] = []
 """The server of this process of tests: to start one takes longer than a test."""
 
@@ -23,18 +23,27 @@ _servers: list[OpcUaServer] = []
 class OpcUaMachine:
     """Variables of every type in the namespace of a vendor."""
 
-    traits = Traits(own_time=True, keeps=True, every_value=True, half_open_s=8.0)
+    traits = Traits(own_time=True, keeps=True, every_value=True, half_open_s=6.0)
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, server: OpcUaServer | None = None) -> None:
+        """Make a machine.
+
+        Args:
+            folder: is not needed.
+            server: one of its own; by default that of all tests.
+        """
         self.offset_s = 0.0
-        self.server = _shared_server()
+        self.server = server or _shared_server()
         self.proxy = LinkProxy(self.server.port)
         self._values = dict(TAGS)
+        self.changes: dict[str, Any] = {}
+        """Settings of the source that a test wants otherwise."""
 
     async def __aenter__(self) -> Self:
         self.server.ask(do="end-sessions")
         for tag, value in TAGS.items():
-            self.server.write(tag, value)
+            if tag in self.server.options["tags"]:
+                self.server.write(tag, value)
         await self.proxy.__aenter__()
         return self
 
@@ -56,9 +65,10 @@ class OpcUaMachine:
                 "kind": "opcua",
                 "url": f"opc.tcp://127.0.0.1:{self.proxy.port}/press",
                 "subscription_ms": 50,
-                "timeout_s": 2.0,
-                "tags": {tag: {"node": f"nsu={URI};s=Press.{tag}"} for tag in (*TAGS, MISSING)},
+                "timeout_s": 1.0,
+                "tags": {tag: {"node": node_of(tag)} for tag in (*TAGS, MISSING)},
             }
+            | self.changes
         )
 
     async def write(self, tag: str, value: Value) -> None:
@@ -84,6 +94,11 @@ class OpcUaMachine:
     async def restart(self) -> None:
         self.server.kill()
         self.server.start(tags=self._values)
+
+
+def node_of(tag: str) -> str:
+    """Node id of a tag."""
+    return f"nsu={URI};s=Press.{tag}"
 
 
 def _shared_server() -> OpcUaServer:
