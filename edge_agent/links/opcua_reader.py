@@ -223,11 +223,12 @@ class Reader:
         while True:
             number = following(self._taken)
             one = await requests.again(self._place.subscription, number)
+            if one is not None:
+                self._add(one)
+            if one is None or len(self._values) > TOGETHER_MAX:
+                await self._flush(requests)
             if one is None:
                 return
-            self._add(one)
-            if len(self._values) > TOGETHER_MAX:
-                await self._flush(requests)
 
     async def _take(self, one: Notification, requests: Publisher) -> None:
         """Take a notification, after messages that were lost on the way."""
