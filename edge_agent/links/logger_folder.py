@@ -93,8 +93,9 @@ def _newest_cells(settings: FolderSource) -> list[tuple[str, str]]:
         with Path(folder, files[-1].name).open("rb") as file:
             table = GrowingTable(files[-1].name, file.read(HEAD_MAX), [settings.time_column])
             ends, _ = end_of_lines(file, table.newline)
-            file.seek(max(ends[0], len(table.header)))
-            rows = list(table.rows(file.read(PART), 1))
+            start = max(ends[0], len(table.header))
+            file.seek(start)
+            rows = list(table.rows(file.read(min(PART, max(0, ends[-1] - start))), 1))
     except InputError as error:
         raise LinkError(f"{folder}: {error}", hint="correct the file") from None
     except OSError as error:
