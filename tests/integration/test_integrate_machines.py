@@ -1,0 +1,85 @@
+"""From each machine of docs/integrate to the first prediction, as its page says: simulated."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.example_press import (
+    ExamplePress,
+    JsonLine,
+    LoggerFiles,
+    ModbusDevices,
+    OpcUaPlc,
+)
+from tests.support.processes import ROOT, AgentProcess, mosquitto_sub
+from tests.support.waiting import until
+
+PRESSES: dict[str, Any] = {
+    "foreign-json": JsonLine,
+    "logger-folder": LoggerFiles,
+    "modbus-thermostat": ModbusDevices,
+    "s7-1500": OpcUaPlc,
+}
+PRESS = "pur/v1/plant1/press1"
+pytestmark = [
+    pytest.mark.peers,
+    pytest.mark.needs("mosquitto", "mosquitto_sub", "python:asyncua", "python:pymodbus"),
+    pytest.mark.timeout(300),
+]
+
+
+@pytest.mark.parametrize("example", PRESSES)
+async def test_the_first_prediction(example: str, tmp_path: Path, port: int) -> None:
+    settings = yaml.safe_load((ROOT / "configs" / "gateway" / f"{example}.yaml").read_text())
+    press: ExamplePress = PRESSES[example](tmp_path, port)
+    agent = AgentProcess(tmp_path, port, ("press1",), more={"site": "plant1"})
+    log = tmp_path / "gateway.log"
+    async with press:
+        press.adapt(settings)
+        settings["broker"] = {"port": port}
+        settings["outbox"] = {"path": str(tmp_path / "gateway.db")}
+        file = tmp_path / "gateway.yaml"
+        file.write_text(json.dumps(settings))
+        with log.open("wb") as out:
+            gateway = subprocess.Popen(
+                [sys.executable, "-m", "edge_agent", "gateway", "-c", str(file)],
+                cwd=ROOT, env=os.environ.copy(), stderr=out, stdout=out,
+            )  # fmt: skip
+        try:
+            await asyncio.to_thread(agent.start)
+            connected = len(settings["sources"])
+            await until(
+                lambda: (
+                    log.read_text().count('"source_connected"') >= connected
+                    or gateway.poll() is not None
+                ),
+                "the sources",
+            )
+            assert gateway.poll() is None, log.read_text()[:2000]
+            await press.shoot()
+            topic = f"{PRESS}/twin/mold/PANEL_A/prediction"
+            (line,) = await asyncio.to_thread(mosquitto_sub, port, topic, 1, 120)
+        finally:
+            gateway.terminate()
+            code = await asyncio.to_thread(gateway.wait, 60)
+            agent.kill()
+    assert code == 0
+    prediction = json.loads(line)
+    assert prediction["system_id"] == "SYSTEM_R1"
+    assert 60 < prediction["t_demold_min_s"] < 1000
+    with_counter = example != "modbus-thermostat"
+    assert prediction["shot_id"].startswith("S-1042" if with_counter else "press1-")
+    (recipe,) = agent.rows("SELECT recipe FROM shot")[0]
+    found = json.loads(recipe)
+    assert found["m_polyol_kg"] == pytest.approx(0.4, rel=1e-3)
+    assert found["m_iso_kg"] == pytest.approx(0.45, rel=1e-3)
+    assert found["T_mold_C"] == pytest.approx(40.2, abs=0.3)
