@@ -50,7 +50,8 @@ async def test_the_first_prediction(example: str, tmp_path: Path, port: int) -> 
         file = tmp_path / "gateway.yaml"
         file.write_text(json.dumps(settings))
         with log.open("wb") as out:
-            gateway = subprocess.Popen(
+            gateway = await asyncio.to_thread(
+                subprocess.Popen,
                 [sys.executable, "-m", "edge_agent", "gateway", "-c", str(file)],
                 cwd=ROOT, env=os.environ.copy(), stderr=out, stdout=out,
             )  # fmt: skip
