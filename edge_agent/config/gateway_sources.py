@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 
@@ -232,6 +233,18 @@ class FolderSource(Section):
     """Of times without an offset; without it such a time is a fault."""
     look_s: Seconds = 1.0
     tags: Annotated[dict[TagName, FolderTag], Field(min_length=1, max_length=TAGS_MAX)]
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_a_zone(cls, zone: str | None) -> str | None:
+        try:
+            ZoneInfo(zone or "UTC")
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(
+                f"{(zone or '')[:64]!r} is no time zone of this machine: write Europe/Berlin, or "
+                "install its tzdata"
+            ) from None
+        return zone
 
     @field_validator("pattern")
     @classmethod

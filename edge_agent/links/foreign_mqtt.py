@@ -131,8 +131,7 @@ class _Reception:
         """Deliver what comes; ``nothing`` is a topic to which nobody has subscribed."""
         session = self._session
         refused = await self._subscribe(position)
-        if refused:
-            await deliver(SampleBatch(refused, self._position()))
+        await deliver(SampleBatch(refused, self._position()))
         await session.unsubscribe([nothing])
         batch = session.here(AT_ONCE)
         backlog = session.present

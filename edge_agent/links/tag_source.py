@@ -79,6 +79,8 @@ class TagSource(Protocol):
     async def run(self, deliver: Deliver, position: Position) -> None:
         """Connect, and deliver what is read until the link is lost; it never returns otherwise.
 
+        The first batch comes as soon as the link is there, perhaps empty.
+
         What the machine still has from before (a subscription's queue, its history, lines of a
         file) comes first, in its order, marked historical. A tag that cannot be read costs itself:
         it is delivered as a sample with a fault, once, and again when that changes.

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Self
 
 from twin_core.errors import InputError
 from twin_core.log_files.cells import number
@@ -52,6 +53,7 @@ class TextTable:
         names: of the columns; a known name as it is known, whatever its case in the file. ""
             where a column has none.
         delimiter: between cells.
+        encoding: of the text, by its name in Python.
     """
 
     def __init__(
@@ -67,9 +69,31 @@ class TextTable:
         Raises:
             InputError: it is no text, has no header, or a column stands twice.
         """
-        self.where, self._comments = str(path), comments
+        self._find_form(str(path), read_bytes(path, bytes_max), known, comments)
+
+    @classmethod
+    def of_bytes(
+        cls, where: str, content: bytes, known: Iterable[str], comments: bool = False
+    ) -> Self:
+        """Find the form of a part of a file: its header, and some whole lines.
+
+        Args:
+            where: the file, for errors.
+            content: header and lines.
+            known: names of columns that mean something.
+            comments: lines that begin with # are left out.
+
+        Raises:
+            InputError: it is no text, has no header, or a column stands twice.
+        """
+        table = cls.__new__(cls)
+        table._find_form(where, content, known, comments)
+        return table
+
+    def _find_form(self, where: str, content: bytes, known: Iterable[str], comments: bool) -> None:
+        self.where, self._comments = where, comments
         self._known = {name.casefold(): name for name in known}
-        self._content, self._encoding = _decoded(self.where, read_bytes(path, bytes_max))
+        self._content, self.encoding = _decoded(self.where, content)
         self._open_end = not self._content[-4:].rstrip(b"\0").endswith((b"\n", b"\r"))
         self.delimiter, self._header_line = self._head()
         records = self._records()
@@ -93,18 +117,13 @@ class TextTable:
         Raises:
             InputError: a row has too few or too many cells, or the file is damaged there.
         """
-        width, records = len(self.names), self._records()
-        next(records)
+        width = len(self.names)
         waiting: Row | None = None
         decimals: set[int] = set()
         count = 0
-        for line, cells in records:
-            while len(cells) > width and not cells[-1]:
-                cells.pop()
-            if not any(cells):
-                continue
+        for line, cells in self.uneven_rows():
             if len(cells) != width:
-                raise InputError(f"{self.where}: line {line}: {self._width_words(cells)}")
+                raise InputError(f"{self.where}: line {line}: {self.width_words(cells)}")
             if waiting is not None:
                 decimals.add(_decimals(waiting[1][-1]))
                 count += 1
@@ -123,6 +142,20 @@ class TextTable:
                 )
         yield waiting
 
+    def uneven_rows(self) -> Iterator[Row]:
+        """Rows below the header, however many cells they have; a row without any content is none.
+
+        Raises:
+            InputError: the file is damaged there.
+        """
+        width, records = len(self.names), self._records()
+        next(records)
+        for line, cells in records:
+            while len(cells) > width and not cells[-1]:
+                cells.pop()
+            if any(cells):
+                yield line, cells
+
     def decimal_mark(self, columns: Sequence[int]) -> str:
         """The mark in the numbers of these columns: a comma only where no number has a point.
 
@@ -140,7 +173,8 @@ class TextTable:
                 comma = comma or ("," in cell and number(cell, ",") is not None)
         return "," if comma else "."
 
-    def _width_words(self, cells: list[str]) -> str:
+    def width_words(self, cells: list[str]) -> str:
+        """Words for a row that has not as many cells as the header has names."""
         width = len(self.names)
         said = f"has {len(cells)} cells, the header has {width} names"
         if len(cells) < width:
@@ -203,7 +237,7 @@ class TextTable:
     def _lines(self) -> Iterator[str]:
         line = 0
         with io.TextIOWrapper(
-            io.BytesIO(self._content), encoding=self._encoding, newline=""
+            io.BytesIO(self._content), encoding=self.encoding, newline=""
         ) as stream:
             while True:
                 line += 1
@@ -211,7 +245,7 @@ class TextTable:
                     text = stream.readline(LINE_MAX + 1)
                 except UnicodeDecodeError:
                     raise InputError(
-                        f"{self.where}: near line {line}: is no text in {self._encoding}: the file "
+                        f"{self.where}: near line {line}: is no text in {self.encoding}: the file "
                         f"is damaged, or of another encoding: {SAVE_AS}"
                     ) from None
                 if not text:
