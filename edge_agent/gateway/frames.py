@@ -40,11 +40,32 @@ class _Tag:
         self.bad: dict[str, list[Any]] = {}
         """Channels that its values cannot be, by name: the reason, and when that was said."""
 
+    def state(self, newest_us: int) -> list[Any]:
+        """State as JSON, short: it is written with every batch.
+
+        Args:
+            newest_us: newest time of the source; those of the tag are counted from it.
+        """
+        found = [newest_us - self.ts_us, self.value, newest_us - self.said_us]
+        if self.fault or self.bad or not self.confirmed:
+            bad = {name: list(kept) for name, kept in self.bad.items()}
+            return [*found, self.fault, self.confirmed, bad]
+        return found
+
+    def go_on(self, state: Sequence[Any], newest_us: int) -> None:
+        """Go on from a state."""
+        ago_us, self.value, said_ago_us, self.fault, self.confirmed, bad = (
+            state if len(state) > 3 else (*state, "", True, {})
+        )
+        self.ts_us, self.said_us = newest_us - ago_us, newest_us - said_ago_us
+        self.bad = {name: list(kept) for name, kept in bad.items()}
+
     def is_news(self, channel: Channel, found: dict[str, str], now_us: int, repeat_us: int) -> bool:
         """Whether it is to be said that a channel is left out: once, and again after so long."""
         known = self.bad.get(channel.name)
         if known is not None and known[0] == found["reason"]:
-            if not repeat_us or now_us - known[1] < repeat_us:
+            is_due = repeat_us and now_us - known[1] >= repeat_us
+            if not is_due:
                 return False
         self.bad[channel.name] = [found["reason"], now_us]
         return True
@@ -82,10 +103,8 @@ class SourceFrames:
             self._tags.setdefault(name, _Tag(name)).channels.append(channel)
         self._channels_count = len(channels)
         for name, kept in state.get("tags", {}).items():
-            tag = self._tags.get(name)
-            if tag is not None:
-                tag.ts_us, tag.value, tag.said_us, tag.fault, tag.confirmed = kept[:5]
-                tag.bad = dict(kept[5]) if len(kept) > 5 else {}
+            if name in self._tags:
+                self._tags[name].go_on(kept, time.newest_us)
         self._live = OpenFrame.of(state.get("live"))
         self._backlog = OpenFrame.of(state.get("backlog"))
         self._last_us: int = state.get("last_us", 0)
@@ -103,7 +122,7 @@ class SourceFrames:
             now_us: when they arrived, by our clock.
         """
         due_us = now_us + self._together_us
-        tags, fresh_us, repeat_us = self._tags, 0, self._repeat_us
+        tags, fresh_us = self._tags, 0
         self._is_lost = False
         for sample in samples:
             tag = tags.get(sample.tag)
@@ -124,20 +143,27 @@ class SourceFrames:
                     fresh_us = ts_us
                 tag.ts_us, tag.value, tag.fault = ts_us, sample.value, ""
                 tag.said_us, tag.confirmed = now_us, True
-            for channel in tag.channels:
-                found = channel.reading(sample.value)
-                if type(found) is dict:
-                    if not historical and not tag.is_news(channel, found, now_us, repeat_us):
-                        continue
-                elif tag.bad:
-                    tag.bad.pop(channel.name, None)
-                self._add(channel, found, ts_us, due_us, historical, sample.of_arrival)
+            self._readings(tag, sample, ts_us, now_us, due_us, historical)
         if fresh_us:
             self._time.compare(fresh_us - now_us, now_us)
         if not self._together_us or len(self._live) >= self._channels_count:
             self._flush()
         if self._repeat_us and not self._look_us:
             self._look_us = now_us + self._repeat_us
+
+    def _readings(
+        self, tag: _Tag, sample: Sample, ts_us: int, now_us: int, due_us: int, historical: bool
+    ) -> None:
+        value = sample.value
+        assert value is not None
+        for channel in tag.channels:
+            found = channel.reading(value)
+            if type(found) is dict:
+                if not historical and not tag.is_news(channel, found, now_us, self._repeat_us):
+                    continue
+            elif tag.bad:
+                tag.bad.pop(channel.name, None)
+            self._add(channel, found, ts_us, due_us, historical, sample.of_arrival)
 
     def _add(
         self,
@@ -277,14 +303,7 @@ class SourceFrames:
         """State as JSON."""
         return {
             "tags": {
-                tag.name: [
-                    tag.ts_us,
-                    tag.value,
-                    tag.said_us,
-                    tag.fault,
-                    tag.confirmed,
-                    *([{name: list(bad) for name, bad in tag.bad.items()}] if tag.bad else []),
-                ]
+                tag.name: tag.state(self._time.newest_us)
                 for tag in self._tags.values()
                 if tag.ts_us or tag.fault
             },

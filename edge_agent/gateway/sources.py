@@ -40,7 +40,7 @@ def make(
     """
     match source:
         case OpcUaSource():
-            return _load("opcua", "OpcUaLink")(name, source, settings, clock)
+            return _load("opcua", "OpcUaLink")(name, source, clock)
         case ModbusSource():
             return _load("modbus", "ModbusLink")(name, source, clock)
         case MqttSource():
