@@ -50,7 +50,7 @@ async def browse(session: OpcUaSession, name: str) -> AsyncIterator[FoundTag]:
         units: dict[ua.NodeId, ua.NodeId] = {}
         for parent, children in zip(part, await _children(session, part), strict=True):
             for child in children:
-                if child.NodeId.ServerIndex:
+                if getattr(child.NodeId, "ServerIndex", 0):
                     continue  # on another server
                 node = ua.NodeId(child.NodeId.Identifier, child.NodeId.NamespaceIndex)
                 if child.ReferenceTypeId == _PROPERTY:

@@ -116,6 +116,14 @@ def notification_message(subscription: int, data: bytes) -> Notification:
         raise NotDecoded(f"a message that the server sent again cannot be read: {error}") from None
 
 
+def header_time(data: bytes) -> int:
+    """When an answer was made, by the server [100 ns since 1601]; 0 if it does not say."""
+    try:
+        return max(0, I64.unpack_from(data, _skip_node_id(data, 0))[0])
+    except _BROKEN:
+        return 0
+
+
 def read_response(data: bytes) -> list[DataValue]:
     """A ``ReadResponse``.
 

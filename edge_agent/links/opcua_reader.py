@@ -28,7 +28,7 @@ from edge_agent.links.opcua_position import Place, following, mapping_of
 from edge_agent.links.opcua_publisher import Publisher
 from edge_agent.links.opcua_samples import SampleMaker, TaggedValue, by_time, first_times
 from edge_agent.links.opcua_session import OpcUaSession
-from edge_agent.links.opcua_values import status_words, ticks_of
+from edge_agent.links.opcua_values import status_words
 from edge_agent.links.tag_source import Deliver, Sample, SampleBatch
 
 LOOK_S = 0.25
@@ -96,7 +96,7 @@ class Reader:
         place.namespaces = self._nodes.namespaces
         place.session, place.certificate = session.state(), session.facts.certificate
         await examine(session, self._nodes, self._settings.tags)
-        self._connected = ticks_of(await session.now())
+        self._connected = await session.now()
         try:
             requests = await self._take_up() or await self._begin()
             self._retry_at = self._time() + RETRY_S
@@ -162,7 +162,7 @@ class Reader:
         if place.gap:
             await self._take_first(requests, set(tags) - faults.keys())
             await asyncio.sleep(HISTORIAN_S)
-            await self._fill(self._nodes.historized, ticks_of(await session.now()))
+            await self._fill(self._nodes.historized, await session.now())
             place.gap = False
             await self._flush(requests)
         return requests
@@ -182,7 +182,7 @@ class Reader:
         """Read the history until it can be read as fast as it is written."""
         while True:
             began = self._time()
-            await self._fill(self._nodes.historized, ticks_of(await self._session.now()))
+            await self._fill(self._nodes.historized, await self._session.now())
             if self._time() - began < CAUGHT_UP_S:
                 return
 

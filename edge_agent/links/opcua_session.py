@@ -20,7 +20,7 @@ from cryptography import x509
 
 from edge_agent.config.gateway_sources import OpcUaSource
 from edge_agent.errors import CredentialsError, LinkError
-from edge_agent.links.opcua_decoding import DataValue, read_response
+from edge_agent.links.opcua_decoding import DataValue, header_time, read_response
 from edge_agent.links.opcua_errors import link_error
 from edge_agent.links.opcua_security import (
     APPLICATION_URI,
@@ -34,6 +34,7 @@ from edge_agent.links.opcua_security import (
     policy_for,
     server_certificate,
 )
+from edge_agent.links.opcua_values import ticks_of
 from edge_agent.logs import get_logger
 
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
@@ -110,11 +111,17 @@ class OpcUaSession:
             values += read_response(await self.raw(request))
         return values
 
-    async def now(self) -> datetime:
-        """Time by the server's clock."""
-        [value] = await self.read([ua.NodeId(_CURRENT_TIME)])
-        found = value.Value.Value if value.Value is not None else None
-        return _aware(found) if isinstance(found, datetime) else datetime.now(UTC)
+    async def now(self) -> int:
+        """Time by the server's clock [100 ns since 1601].
+
+        The one in the answer's header is of this moment; the variable may be a second old.
+        """
+        request = ua.ReadRequest()
+        request.Parameters.NodesToRead = [
+            ua.ReadValueId(ua.NodeId(_CURRENT_TIME), ua.AttributeIds.Value)
+        ]
+        data = await self.raw(request)
+        return header_time(data) or ticks_of(datetime.now(UTC))
 
     def state(self) -> dict[str, Any]:
         """State with which a later connection can take the session up again."""
