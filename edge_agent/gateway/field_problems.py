@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
@@ -23,13 +24,14 @@ def _pattern(annotation: Any) -> str:
 _TAG_REF, _TAG_NAME = _pattern(TagRef), _pattern(TagName)
 _NO_TAG = "is no tag: write source and tag, as plc.mold_temperature"
 _TAG_OR_MAPPING = f"{_NO_TAG}, or a mapping with tag, unit, scale, offset, range"
+_NAMES_A_KEY = re.compile(r"Value error, '([^']+)'")
 _MODEL_EXPECTED = {"model_type", "model_attributes_type", "dict_type"}
 _TEXT_EXPECTED = {"string_type", "string_pattern_mismatch", *TEXT_EXPECTED}
 _NUMBER_EXPECTED = {"float_type", "float_parsing", "int_type", "int_parsing", "finite_number"}
 
 
 def field_problems(
-    error: ValidationError, lines: Lines, model: type[BaseModel], before: Place = ()
+    error: ValidationError, lines: Lines, model: type[BaseModel]
 ) -> Iterator[Problem]:
     """Problems that a validation found, one for each wrong field.
 
@@ -37,21 +39,34 @@ def field_problems(
         error: of pydantic.
         lines: of the file.
         model: what was validated.
-        before: where it stands in the file.
     """
     by_place: dict[Place, list[Mapping[str, Any]]] = {}
     for item in error.errors(include_url=False, include_context=True):
-        loc = item["loc"]
-        is_key = bool(loc) and loc[-1] == "[key]"
-        place: Place = lines.known((*before, *(loc[:-1] if is_key else loc)))
-        if loc and item["type"] == "missing":
-            place = (*place, loc[-1])
+        is_key = bool(item["loc"]) and item["loc"][-1] == "[key]"
+        place = place_of(item, lines)
         by_place.setdefault(place, []).append({**item, "is_key": is_key})
     for place, items in by_place.items():
         if _says_more(place, items, by_place):
             continue
         for words in dict.fromkeys(_words(item, model) for item in _telling(items)):
             yield Problem(place, words)
+
+
+def place_of(item: Mapping[str, Any], lines: Lines) -> Place:
+    """Place of an error in the file; of one about a mapping that names a key of it, that key.
+
+    Args:
+        item: error of pydantic.
+        lines: of the file.
+    """
+    loc = item["loc"]
+    place: Place = lines.known(loc[:-1] if loc and loc[-1] == "[key]" else loc)
+    if loc and loc[-1] == "[key]":
+        place = lines.known((*place, loc[-2]))
+    if loc and item["type"] == "missing":
+        return (*place, loc[-1]) if place[-1:] != (str(loc[-1]),) else place
+    named = _NAMES_A_KEY.match(str(item["msg"])) if item["type"] == "value_error" else None
+    return lines.known((*place, named[1])) if named else place
 
 
 def _says_more(

@@ -25,6 +25,7 @@ from twin_core.plausible_ranges import range_of
 
 EVENTS = ("started", "poured", "demolded", "aborted")
 UNUSED = "is not used"
+NOTHING = "neither readings nor shots: it would send nothing"
 SUFFIX_LENGTH = 7
 """Characters that the outbox adds to the name of a device."""
 
@@ -41,13 +42,14 @@ def contradictions(
     used: set[str] = set()
     devices: dict[tuple[str, str], str] = {}
     molds: dict[tuple[str, str], str] = {}
+    tags = {f"{source}.{tag}" for source, names in known.items() for tag in names}
     for name, station in settings.stations.items():
         here: Place = ("stations", name)
         uses = list(uses_of(station, here))
         used |= {use.tag for use in uses}
         yield from _references(uses, known)
         yield from _types(uses, settings)
-        yield from _devices(name, station, uses, devices)
+        yield from _devices(name, station, [use for use in uses if use.tag in tags], devices)
         yield from _channels(station, here)
         if isinstance(station.mold, str):
             other = molds.setdefault((station.press, station.mold), name)
@@ -59,9 +61,9 @@ def contradictions(
         if station.shots is not None:
             yield from _shots(station.shots, (*here, "shots"))
         elif not (station.sensors or station.metrics or station.status):
-            yield Problem(here, "neither readings nor shots: it would send nothing")
-    for source, tags in known.items():
-        for tag in tags:
+            yield Problem(here, NOTHING)
+    for source, names in known.items():
+        for tag in names:
             if f"{source}.{tag}" not in used:
                 yield Problem(("sources", source, "tags", tag), UNUSED, is_note=True)
 

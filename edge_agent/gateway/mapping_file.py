@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from edge_agent.config.gateway_settings import GatewaySettings
 from edge_agent.errors import SettingsError
-from edge_agent.gateway.field_problems import SECRETS, field_problems
-from edge_agent.gateway.mapping_checks import UNUSED, contradictions
+from edge_agent.gateway.field_problems import SECRETS, field_problems, place_of
+from edge_agent.gateway.mapping_checks import NOTHING, UNUSED, contradictions
 from edge_agent.gateway.problem import Lines, Place, Problem, nearest
 from twin_core.checked_yaml import mapping_in
 from twin_core.errors import InputError
@@ -81,17 +81,14 @@ def check_mapping(path: Path) -> CheckedMapping:
     lines = Lines(path, key_lines(text))
     found = list(_secrets(content))
     environment = list(_passwords(content))
-    settings: GatewaySettings | None = None
-    try:
-        settings = usable = GatewaySettings.model_validate(content)
-    except ValidationError as error:
-        found += field_problems(error, lines, GatewaySettings)
-        usable = _usable(content, lines)
+    usable, wrong_fields = _usable(content, lines)
+    settings = None if wrong_fields else usable
+    found += wrong_fields
     found += contradictions(usable, _tags(content))
     wrong = [problem for problem in found if not problem.is_note]
     wrong.sort(key=lambda problem: lines.line(problem.place) or 0)
     if settings is None:
-        found = [one for one in found if one.words != UNUSED]  # what is wrong may use it
+        found = [one for one in found if one.words not in {UNUSED, NOTHING}]  # for what was wrong
     return CheckedMapping(
         settings if not wrong else None,
         list(dict.fromkeys([*(lines.words(one) for one in wrong), *environment])),
@@ -157,31 +154,44 @@ def _tags(content: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     }
 
 
-def _usable(content: Mapping[str, Any], lines: Lines) -> GatewaySettings:
-    """Settings without the fields that are wrong, for further checks."""
+def _usable(content: Mapping[str, Any], lines: Lines) -> tuple[GatewaySettings, list[Problem]]:
+    """Settings without the fields that are wrong, for further checks, and what is wrong with these.
+
+    Some fields are looked at only when others are right, so this takes several rounds.
+    """
     rest = copy.deepcopy(dict(content))
-    rest.setdefault("site", "site")
+    found: list[Problem] = []
+    removed: set[Place] = set()
     for _ in range(_ROUNDS_MAX):
         try:
-            return GatewaySettings.model_validate(rest)
+            return GatewaySettings.model_validate(rest), found
         except ValidationError as error:
-            places = {lines.known(item["loc"]) for item in error.errors(include_url=False)}
+            for problem in field_problems(error, lines, GatewaySettings):
+                around = problem.place
+                if not any(gone[: len(around)] == around for gone in removed):
+                    found.append(problem)
+            places = {place_of(item, lines) for item in error.errors(include_url=False)}
+        removed |= places
+        if ("site",) in places:
+            rest["site"] = "site"
         for place in sorted(places, key=len, reverse=True):
             _remove(rest, place)
-    return GatewaySettings.model_construct(site="site", sources={}, stations={})
+    return GatewaySettings.model_construct(site="site", sources={}, stations={}), found
 
 
-def _remove(content: Any, place: tuple[str, ...]) -> None:
-    """Remove what stands at a place; the items of a list go together."""
-    for part in place[:-1]:
-        inside = {str(key): value for key, value in _mapping(content).items()}.get(part)
-        if not isinstance(inside, dict):
+def _remove(content: Any, place: Place) -> None:
+    """Remove what stands at a place, or what is around it: a list, or what lacks it."""
+    around: list[tuple[dict[Any, Any], Any]] = []
+    for part in map(str, place):
+        inside = _mapping(content)
+        key = next((key for key in inside if str(key) == part), None)
+        if key is None:
             break
-        content = inside
-    else:
-        part = place[-1] if place else ""
-    for key in [key for key in _mapping(content) if str(key) == part]:
-        del content[key]
+        around.append((inside, key))
+        content = inside[key]
+    if around:
+        inside, key = around[-1]
+        del inside[key]
 
 
 def _mapping(value: object) -> dict[Any, Any]:
