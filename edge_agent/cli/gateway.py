@@ -10,13 +10,18 @@ from pathlib import Path
 import click
 
 from edge_agent.cli.common import fail
+from edge_agent.cli.gateway_check import command as check
+from edge_agent.cli.gateway_propose import command as propose
 from edge_agent.cli.gateway_status import command as status
+from edge_agent.cli.gateway_trace import command as trace
+from edge_agent.cli.gateway_watch import command as watch
 from edge_agent.cli.verbose import is_verbose, show_cause
 from twin_core.errors import InputError, TwinError
 
 EXAMPLE = """\b
 Examples:
   pur-mold-twin gateway --config configs/gateway.yaml
+  pur-mold-twin gateway check -c configs/gateway.yaml --live
   pur-mold-twin gateway status var/gateway.db
 """
 
@@ -69,4 +74,5 @@ def _run(config: Path) -> None:
         sys.exit(2 if isinstance(error, InputError) else 1)
 
 
-command.add_command(status)
+for below in (status, check, watch, propose, trace):
+    command.add_command(below)
