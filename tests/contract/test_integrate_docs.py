@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from edge_agent.cli import main
 from edge_agent.config.gateway_settings import GatewaySettings
 from tests.support.processes import ROOT
 
@@ -45,6 +46,17 @@ def test_every_page_is_in_the_table() -> None:
     table = (INTEGRATE / "README.md").read_text(encoding="utf-8")
     for page in INTEGRATE.glob("*.md"):
         assert page.name == "README.md" or f"({page.name})" in table, page.name
+
+
+def test_every_command_of_the_gateway_that_is_named_exists() -> None:
+    group = main.get_command(None, "gateway")  # type: ignore[arg-type]
+    known = set(group.commands)  # type: ignore[union-attr]
+    named = {
+        name
+        for page in PAGES
+        for name in re.findall(r"\bgateway ([a-z]+) (?:-c|--from|var/)", page.read_text("utf-8"))
+    }
+    assert named == known
 
 
 def test_yaml_of_the_pages_is_a_configuration() -> None:

@@ -29,12 +29,38 @@ PRESSES: dict[str, Any] = {
     "modbus-thermostat": ModbusDevices,
     "s7-1500": OpcUaPlc,
 }
+TELL_WHEN_ASKED = {"modbus-thermostat", "s7-1500"}
+"""Machines that can be read at any time; the others are heard when they speak."""
 PRESS = "pur/v1/plant1/press1"
 pytestmark = [
     pytest.mark.peers,
     pytest.mark.needs("mosquitto", "mosquitto_sub", "python:asyncua", "python:pymodbus"),
     pytest.mark.timeout(300),
 ]
+
+
+def look_around(file: Path, settings: dict[str, Any]) -> None:
+    """Run what the pages have before a gateway runs: every tag is there, and found by browsing."""
+    command = [sys.executable, "-m", "edge_agent", "gateway"]
+    live = subprocess.run(
+        [*command, "check", "-c", str(file), "--live"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert live.returncode == 0, live.stdout + live.stderr
+    assert live.stdout.endswith(f"{file}: nothing is wrong\n")
+    browsed = subprocess.run(
+        [*command, "browse", "-c", str(file), "--output", "json"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert browsed.returncode == 0, browsed.stderr
+    found = {(tag["source"], tag["address"]) for tag in json.loads(browsed.stdout)}
+    for name, source in settings["sources"].items():
+        for tag in source["tags"].values():
+            if "node" in tag:
+                assert (name, tag["node"]) in found
+            else:
+                bit = f".{tag['bit']}" if "bit" in tag else ""
+                assert (name, f"{tag.get('table', 'holding')}:{tag['address']}{bit}") in found
 
 
 @pytest.mark.parametrize("example", PRESSES)
@@ -66,6 +92,8 @@ async def test_the_first_prediction(example: str, tmp_path: Path, port: int) -> 
                 "the sources",
             )
             assert gateway.poll() is None, log.read_text()[:2000]
+            if example in TELL_WHEN_ASKED:
+                await asyncio.to_thread(look_around, file, settings)
             await press.shoot()
             topic = f"{PRESS}/twin/mold/PANEL_A/prediction"
             (line,) = await asyncio.to_thread(mosquitto_sub, port, topic, 1, 120)
