@@ -134,7 +134,8 @@ def configure(level: str = "info", style: Literal["json", "text"] = "json") -> N
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
-    logging.getLogger("mqtt").setLevel(logging.CRITICAL)  # what it says there, we raise
+    for library in ("mqtt", "pymodbus"):  # what they say there, we raise
+        logging.getLogger(library).setLevel(logging.CRITICAL)
 
 
 if not structlog.is_configured():  # stdout holds results: what is unconfigured writes elsewhere

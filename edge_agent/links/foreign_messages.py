@@ -11,7 +11,14 @@ from typing import NoReturn
 
 from edge_agent.config.gateway_sources import MqttSource
 from edge_agent.config.json_path import JsonPlace, NotThere, Place, kind_of, parse_place
+from edge_agent.links.foreign_filters import (
+    matches,
+    number_of,
+    subscription_of,
+    subscriptions,
+)
 from edge_agent.links.foreign_times import read_time
+from edge_agent.links.publish_packet import Incoming
 from edge_agent.links.tag_source import Sample, Value
 
 PAYLOAD_MAX = 1_000_000
@@ -29,6 +36,8 @@ class _Rule:
 
     tag: str
     levels: tuple[str, ...]
+    number: int
+    """Of the subscription by which its messages come."""
     place: Place
     where: tuple[tuple[Place, str | int | float | bool], ...]
 
@@ -47,10 +56,12 @@ class MessageReader:
 
     def __init__(self, settings: MqttSource) -> None:
         """Prepare the places of all tags."""
+        topics = subscriptions(tag.topic for tag in settings.tags.values())
         self._rules = [
             _Rule(
                 name,
                 tuple(tag.topic.split("/")),
+                number_of(subscription_of(tag.topic, topics)),
                 parse_place(tag.path),
                 tuple((parse_place(path), value) for path, value in tag.where.items()),
             )
@@ -60,23 +71,21 @@ class MessageReader:
         self._time_unit = settings.time_unit
         self._by_topic: dict[str, list[_Rule]] = {}
 
-    def read(
-        self, topic: str, payload: bytes, arrived: datetime, *, backlog: bool, retained: bool
-    ) -> Iterator[Sample]:
+    def read(self, message: Incoming, arrived: datetime, *, backlog: bool) -> Iterator[Sample]:
         """Samples of a message, one for each tag that it is about.
 
         Args:
-            topic: on which it came.
-            payload: its bytes.
+            message: as it came.
             arrived: when.
             backlog: the broker kept it while we were away.
-            retained: the broker keeps it for whoever subscribes.
         """
-        rules = self._rules_of(topic)
+        rules = self._rules_of(message.topic)
+        if message.subscriptions:  # it comes once for each of them, or once for all
+            rules = [rule for rule in rules if rule.number in message.subscriptions]
         if not rules:
             return
-        levels = topic.split("/")
-        document = parse_payload(payload)
+        levels = message.topic.split("/")
+        document = parse_payload(message.payload)
         ts, problem = self._time_of(levels, document, arrived)
         of_arrival = self._time is None or bool(problem)
         for rule in rules:
@@ -94,8 +103,8 @@ class MessageReader:
                 value,
                 fault,
                 of_arrival=of_arrival,
-                historical=backlog or retained,
-                unknown_age=retained and of_arrival,
+                historical=backlog or message.retained,
+                unknown_age=message.retained and of_arrival,
             )
 
     def _rules_of(self, topic: str) -> list[_Rule]:
@@ -117,19 +126,6 @@ class MessageReader:
             return read_time(_find(levels, document, self._time), self._time_unit), ""
         except ValueError as error:  # or NotThere, which is one
             return arrived, f"time_path: {error}"
-
-
-def matches(levels: tuple[str, ...], topic: list[str]) -> bool:
-    """Does a filter, by its levels, match a topic (MQTT 5.0 section 4.7)?"""
-    if topic[0].startswith("$") and levels[0] in {"+", "#"}:
-        return False
-    if levels[-1] == "#":
-        levels = levels[:-1]
-        if len(topic) < len(levels):
-            return False
-    elif len(topic) != len(levels):
-        return False
-    return all(level in {"+", one} for level, one in zip(levels, topic, strict=False))
 
 
 def parse_payload(payload: bytes) -> object:

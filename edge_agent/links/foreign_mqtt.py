@@ -18,7 +18,13 @@ from edge_agent.clock import Clock
 from edge_agent.config.gateway_sources import MqttSource
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.errors import NotAuthorized
-from edge_agent.links.foreign_messages import MessageReader, matches
+from edge_agent.links.foreign_filters import (
+    covers,
+    number_of,
+    some_overlap,
+    subscriptions,
+)
+from edge_agent.links.foreign_messages import MessageReader
 from edge_agent.links.foreign_topics import found_tags
 from edge_agent.links.mqtt import Session, connect, passing_id
 from edge_agent.links.publish_packet import Incoming
@@ -27,6 +33,10 @@ from edge_agent.links.told_once import ToldOnce
 
 AT_ONCE = 500
 """Messages that are delivered together."""
+IN_FLIGHT = 20
+"""Messages that a broker has under way at least, before the first is acknowledged."""
+WHOLE = 1_000_000
+"""More messages than ever wait here: the broker stops at the receive maximum."""
 SILENCE_LOOK_S = 0.5
 """How often tags are looked at that may be silent, at most."""
 
@@ -76,7 +86,7 @@ class ForeignMqttLink:
             LinkError: the broker cannot be asked.
         """
         async with connect(self._broker, passing_id("gateway-browse")) as session:
-            await session.subscribe(subscriptions(self._settings))
+            await session.subscribe(topics_of(self._settings))
             end = monotonic() + self.listen_s
             seen: set[str] = set()
             while (left_s := end - monotonic()) > 0.0:
@@ -90,27 +100,9 @@ class ForeignMqttLink:
                         yield found
 
 
-def subscriptions(settings: MqttSource) -> list[str]:
-    """Filters of all tags, without those that another one covers: no message comes twice for them.
-
-    Filters that only overlap may bring a message twice, as the broker likes it.
-    """
-    filters = sorted({tag.topic for tag in settings.tags.values()})
-    return [one for one in filters if not any(_covers(other, one) for other in filters)]
-
-
-def _covers(wide: str, narrow: str) -> bool:
-    """Does a filter match all that another one matches?"""
-    if wide == narrow:
-        return False
-    levels, others = wide.split("/"), narrow.split("/")
-    if "#" in others and "#" not in levels:
-        return False
-    if "#" in others:
-        others = others[:-1]
-        if len(others) < len(levels) - 1:
-            return False
-    return matches(tuple(levels), others)
+def topics_of(settings: MqttSource) -> list[str]:
+    """Filters to which a source subscribes."""
+    return subscriptions(tag.topic for tag in settings.tags.values())
 
 
 class _Reception:
@@ -124,23 +116,35 @@ class _Reception:
         self._told = ToldOnce(unchanged=True)
         self._safe: deque[tuple[int, int]] = deque(maxlen=broker.receive_maximum)
         """Packet id and check sum of what is safe with us, and may come again."""
-        self._topics = subscriptions(settings)
+        self._topics = topics_of(settings)
+        self._numbered = session.numbers_subscriptions and some_overlap(self._topics)
+        """Two of the topics may match one message, which comes with their numbers."""
         self._heard_s = dict.fromkeys(settings.tags, monotonic())
 
     async def run(self, deliver: Deliver, position: Position, nothing: str) -> None:
         """Deliver what comes; ``nothing`` is a topic to which nobody has subscribed."""
-        session = self._session
         refused = await self._subscribe(position)
         await deliver(SampleBatch(refused, self._position()))
-        await session.unsubscribe([nothing])
-        batch = session.here(AT_ONCE)
-        backlog = session.present
+        if self._session.present:
+            await self._read_backlog(deliver, nothing)
         while True:
-            await self._deliver(batch, deliver, backlog)
-            if backlog:
-                backlog, batch = await self._more_backlog(len(batch), nothing)
-            else:
-                batch = await self._next()
+            await self._deliver(await self._next(), deliver, backlog=False)
+
+    async def _read_backlog(self, deliver: Deliver, nothing: str) -> None:
+        """Read what the broker kept, until it has no more.
+
+        It sends as many as it may have under way, and again as many as were acknowledged; its
+        answer to the end of a subscription comes after them. So fewer than that are the last.
+        """
+        acknowledged = IN_FLIGHT
+        while True:
+            await self._session.unsubscribe([nothing])
+            batch = self._session.here(WHOLE)
+            for at in range(0, len(batch), AT_ONCE):
+                await self._deliver(batch[at : at + AT_ONCE], deliver, backlog=True)
+            if len(batch) < acknowledged:
+                return
+            acknowledged = len(batch)
 
     async def _subscribe(self, position: Position) -> list[Sample]:
         """Subscribe, unless the broker still has us as we were; tags whose topic it refuses.
@@ -150,37 +154,28 @@ class _Reception:
         before = set(position.get("topics", ()))
         if self._session.present:
             self._safe.extend((mid, check) for mid, check in position.get("safe", ()))
-            if before == set(self._topics):
+            same = self._numbered is position.get("numbered", False)
+            if same and before == set(self._topics):
                 return []
             if stale := sorted(before - set(self._topics)):
                 await self._session.unsubscribe(stale)
-        try:
-            await self._session.subscribe(self._topics)
-        except NotAuthorized:
-            return [sample for topic in self._topics for sample in await self._try(topic)]
-        return []
+        if not self._numbered:
+            with suppress(NotAuthorized):
+                await self._session.subscribe(self._topics)
+                return []
+        return [sample for topic in self._topics for sample in await self._try(topic)]
 
     async def _try(self, topic: str) -> list[Sample]:
         try:
-            await self._session.subscribe([topic])
+            await self._session.subscribe([topic], number_of(topic) if self._numbered else None)
         except NotAuthorized as error:
             now = self._clock.now()
             return [
                 Sample(name, now, fault=str(error), of_arrival=True)
                 for name, tag in self._settings.tags.items()
-                if tag.topic == topic or _covers(topic, tag.topic)
+                if tag.topic == topic or covers(topic, tag.topic)
             ]
         return []
-
-    async def _more_backlog(self, count: int, nothing: str) -> tuple[bool, list[Incoming]]:
-        """What came for those that were just acknowledged, and whether there may be more.
-
-        The broker sends as many as are acknowledged, so fewer of them are the last; its answer to
-        a subscription that ends comes after them.
-        """
-        await self._session.unsubscribe([nothing])
-        batch = self._session.here(AT_ONCE)
-        return bool(batch) and len(batch) >= count, batch
 
     async def _next(self) -> list[Incoming]:
         """The next messages; none if tags may have become silent."""
@@ -192,7 +187,7 @@ class _Reception:
                 return await self._session.next_batch(AT_ONCE)
         return []
 
-    async def _deliver(self, batch: list[Incoming], deliver: Deliver, backlog: bool) -> None:
+    async def _deliver(self, batch: list[Incoming], deliver: Deliver, *, backlog: bool) -> None:
         samples = [sample for message in batch for sample in self._samples(message, backlog)]
         samples += self._silent()
         if news := [sample for sample in samples if self._told.worth_telling(sample)]:
@@ -207,15 +202,7 @@ class _Reception:
             if message.repeated and known in self._safe:
                 return []
             self._safe.append(known)
-        samples = list(
-            self._reader.read(
-                message.topic,
-                message.payload,
-                self._clock.now(),
-                backlog=backlog,
-                retained=message.retained,
-            )
-        )
+        samples = list(self._reader.read(message, self._clock.now(), backlog=backlog))
         for sample in samples:
             self._heard_s[sample.tag] = monotonic()
         return samples
@@ -232,4 +219,5 @@ class _Reception:
         ]
 
     def _position(self) -> Position:
-        return {"topics": self._topics, "safe": [list(one) for one in self._safe]}
+        numbered = {"numbered": True} if self._numbered else {}
+        return numbered | {"topics": self._topics, "safe": [list(one) for one in self._safe]}

@@ -73,14 +73,23 @@ class Session:
         self._client = client
         self.version = version
 
-    async def subscribe(self, topics: Sequence[str]) -> None:
+    async def subscribe(self, topics: Sequence[str], number: int | None = None) -> None:
         """Subscribe with QoS 1.
+
+        Args:
+            topics: filters.
+            number: comes with each message of these; only if ``numbers_subscriptions``.
 
         Raises:
             LinkError: the broker does not grant a topic.
         """
+        properties = None
+        if number is not None:
+            properties = Properties(PacketTypes.SUBSCRIBE)  # type: ignore[no-untyped-call]
+            properties.SubscriptionIdentifier = number
         try:
-            codes = await self._client.subscribe([(topic, QOS) for topic in topics])
+            pairs = [(topic, QOS) for topic in topics]
+            codes = await self._client.subscribe(pairs, properties=properties)
         except aiomqtt.MqttError as error:
             raise self._client.lost(f"cannot subscribe: {error}") from error
         answers: list[ReasonCode | int] = list(codes)
@@ -172,6 +181,11 @@ class Session:
     def owes_s(self) -> float:
         """How long the broker has owed its answer to the oldest publish [s]."""
         return self._client.owes_s
+
+    @property
+    def numbers_subscriptions(self) -> bool:
+        """Can the broker say for which subscription a message comes (MQTT 5)?"""
+        return self.version == "5" and self._client.numbers_subscriptions
 
     @property
     def present(self) -> bool:

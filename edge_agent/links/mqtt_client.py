@@ -47,6 +47,7 @@ class Client(aiomqtt.Client):
         self._owes_since = 0.0
         """Since when the broker owes the next answer, by the monotonic clock."""
         self.session_present = False
+        self.numbers_subscriptions = False
         self._packet_bytes_max: int | None = None
         """A broker hangs up on a larger packet."""
         self._received: deque[Incoming] = deque()
@@ -174,6 +175,8 @@ class Client(aiomqtt.Client):
     ) -> None:
         self.session_present = bool(flags.session_present)
         self._packet_bytes_max = getattr(properties, "MaximumPacketSize", None)
+        available = getattr(properties, "SubscriptionIdentifierAvailable", 1)
+        self.numbers_subscriptions = bool(available)
         super()._on_connect(client, userdata, flags, reason_code, properties)
 
     def _on_disconnect(

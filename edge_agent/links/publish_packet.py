@@ -41,6 +41,8 @@ class Incoming:
     """The broker kept it for whoever subscribes: nobody sends it now."""
     repeated: bool = False
     """The broker sent it before, and did not hear that it was safe (DUP)."""
+    subscriptions: tuple[int, ...] = ()
+    """Numbers of the subscriptions for which it came, of those that have one (MQTT 5)."""
 
 
 def read_publish(packet: bytes, qos: int, version_5: bool) -> Incoming:
@@ -62,15 +64,19 @@ def read_publish(packet: bytes, qos: int, version_5: bool) -> Incoming:
         raise UnreadablePacket(f"{len(packet)} bytes, at least {end} expected")
     if qos and not mid:
         raise UnreadablePacket("the packet id is 0")
-    content_type = None
+    content_type: str | None = None
+    subscriptions: tuple[int, ...] = ()
     if version_5:
         if packet[end : end + 1] == b"\0":  # the usual case: no property at all
             end += 1
         else:
-            content_type, end = _read_properties(packet, end)
+            content_type, subscriptions, end = _read_properties(packet, end)
     if not topic or "\0" in topic or "+" in topic or "#" in topic:
         raise UnreadablePacket(_why_no_topic(topic))
-    return Incoming(topic, packet[end:], content_type, mid, qos)
+    message = Incoming(topic, packet[end:], content_type, mid, qos)
+    if subscriptions:
+        message.subscriptions = subscriptions
+    return message
 
 
 def remaining_length(read: bytes, at: int) -> tuple[int | None, int]:
@@ -102,13 +108,14 @@ def _why_no_topic(topic: str) -> str:
     return f"the topic {topic[:_SHOWN]!r} holds U+0000 or a wildcard"
 
 
-def _read_properties(packet: bytes, at: int) -> tuple[str | None, int]:
-    """The content type, and where the payload begins; the others are checked and left out."""
+def _read_properties(packet: bytes, at: int) -> tuple[str | None, tuple[int, ...], int]:
+    """Content type, subscriptions, and where the payload begins; the others are only checked."""
     length, at = _variable_integer(packet, at, len(packet))
     end = at + length
     if end > len(packet):
         raise UnreadablePacket(f"properties of {length} bytes reach beyond the end of the packet")
     content_type, seen = None, set()
+    subscriptions: tuple[int, ...] = ()
     while at < end:
         kind = packet[at]
         at += 1
@@ -128,11 +135,12 @@ def _read_properties(packet: bytes, at: int) -> tuple[str | None, int]:
             number, at = _variable_integer(packet, at, end)
             if not number:
                 raise UnreadablePacket("property 11, a subscription identifier, is 0")
+            subscriptions += (number,)
         else:
             raise UnreadablePacket(f"property {kind} does not belong to a PUBLISH")
         if at > end:
             raise UnreadablePacket(f"property {kind} reaches beyond the end of the properties")
-    return content_type, end
+    return content_type, subscriptions, end
 
 
 def _variable_integer(packet: bytes, at: int, end: int) -> tuple[int, int]:

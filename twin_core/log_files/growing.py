@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from twin_core.errors import InputError
 from twin_core.log_files.text_form import LINE_MAX, TextTable
 
+_OPEN_QUOTE = "a quotation mark is opened and not closed in its line"
 _NEWLINES = {"utf-16-le": b"\n\0", "utf-16-be": b"\0\n"}
 
 
@@ -104,6 +105,8 @@ class GrowingTable:
         table = TextTable.of_bytes(self._where, self.header + part, self._known, comments=True)
         before = line - self.header_lines - 1
         for at, cells in table.uneven_rows():
+            if any("\n" in cell for cell in cells):
+                raise InputError(f"{self._where}: line {at + before}: {_OPEN_QUOTE}")
             problem = ""
             if len(cells) != len(self.names):
                 problem = f"{self._where}: line {at + before}: {table.width_words(cells)}"

@@ -53,6 +53,7 @@ def test_legal_packets_are_read(topic: str, mid: int, given: dict[str, Any], loa
     message = read_publish(body(topic, mid, packed(given), load), 1, True)
     assert (message.topic, message.mid, message.payload) == (topic, mid, load)
     assert message.content_type == given.get("ContentType")
+    assert message.subscriptions == tuple(given.get("SubscriptionIdentifier", ()))
     assert message.unreadable is None
 
 
