@@ -172,7 +172,10 @@ class StationTranslator:
                 values.add(Entry(ts_us, None, sample.fault or "no value"))
                 continue
             is_new = values.add(Entry(ts_us, sample.value))
-            values.prune(max(ts_us, last.ts_us if last else 0) - self._keep_us)
+            if not sample.historical:  # of a backlog the pour may come behind what it reads
+                undecided_us = None if triggers is None else triggers.oldest_us()
+                until_us = max(ts_us, last.ts_us if last else 0)
+                values.prune(min(until_us, undecided_us or until_us) - self._keep_us)
             if is_new and triggers is not None and tag in triggers.tags:
                 triggers.put(
                     Due(

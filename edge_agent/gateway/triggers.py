@@ -254,6 +254,11 @@ class Triggers:
             if tag.partition(".")[0] == source:
                 self._done[tag] -= by_us
 
+    def oldest_us(self) -> int | None:
+        """Time of the oldest value or event that is still to be decided; None without one."""
+        found = [one[0].ts_us for one in (self._queue, self._candidates) if one]
+        return min(found, default=None)
+
     def next_due_us(self) -> int | None:
         """When ``advance`` has something to do."""
         arrived = (due.arrived_us for due in self._queue)

@@ -18,6 +18,7 @@ from tests.support.machines.machine import MISSING, TAGS, Machine
 from tests.support.waiting import until
 
 MACHINES = {
+    "opcua": "tests.support.machines.opcua:OpcUaMachine",
     "modbus": "tests.support.machines.modbus:ModbusMachine",
     "mqtt": "tests.support.machines.mqtt:MqttMachine",
     "mqtt-timed": "tests.support.machines.mqtt:TimedMqttMachine",

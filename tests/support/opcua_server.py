@@ -1,30 +1,42 @@
 """An OPC UA server of asyncua in a process of its own, told what to do by lines of JSON.
 
 A PLC as it looks from outside: variables in a namespace of its vendor, with types, a unit, and a
-history of some. ``python -m tests.support.opcua_server '{"port": 4840}'`` is what runs there.
+history of some.
+
+asyncua's server takes seconds of computing to be there. So one process has loaded it, once for all
+tests of a worker, and forks: ``python -m tests.support.opcua_server`` is what runs there.
 """
 
 from __future__ import annotations
 
 import asyncio
+import atexit
+import ctypes
 import json
+import logging
+import os
 import signal
+import socket
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from broker.local.loopback import HOST, free_port
+from tests.support.waiting import LIMIT_S, wait_for
 
 URI = "http://vendor.example/press"
 OTHER_URI = "http://vendor.example/other"
 ROOT = Path(__file__).parents[2]
+_SIGNAL_AT_END_OF_PARENT = 1
+"""``PR_SET_PDEATHSIG`` of prctl."""
 
 
 class OpcUaServer:
-    """The server's process; inside ``async with`` it runs.
+    """The server's process; inside ``with`` it runs.
 
     Options: ``tags`` (values by name), ``other_first`` (another namespace has the lower index),
     ``history`` (names), ``users`` (passwords by name), ``certificate`` and ``key`` (files),
@@ -35,7 +47,7 @@ class OpcUaServer:
     def __init__(self, tags: Mapping[str, Any], **options: Any) -> None:
         self.port = free_port()
         self.options: dict[str, Any] = {"tags": dict(tags), **options}
-        self._process: asyncio.subprocess.Process | None = None
+        self._pid = 0
 
     @property
     def url(self) -> str:
@@ -45,61 +57,60 @@ class OpcUaServer:
     @property
     def pid(self) -> int:
         """Its process."""
-        assert self._process is not None
-        return self._process.pid
+        return self._pid
 
-    async def __aenter__(self) -> Self:
-        await self.start()
+    def __enter__(self) -> Self:
+        self.start()
         return self
 
-    async def __aexit__(
+    def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self.kill()
+        self.kill()
 
-    async def start(self, **changed: Any) -> None:
+    def start(self, **changed: Any) -> None:
         """Start it, with changed options."""
         self.options |= changed
-        words = json.dumps(self.options | {"port": self.port})
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "tests.support.opcua_server",
-            words,
-            cwd=ROOT,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        await self._answer()
+        control = free_port()
+        self._pid = _parent().fork(self.options | {"port": self.port, "control": control})
+        self._control = socket.create_connection((HOST, control), timeout=LIMIT_S)
+        self._answers = self._control.makefile("rb")
 
-    async def kill(self) -> None:
+    def kill(self) -> None:
         """End it as by SIGKILL."""
-        if self._process is not None:
-            self._process.kill()
-            await self._process.communicate()
-            self._process = None
+        if self._pid:
+            os.kill(self._pid, signal.SIGKILL)
+            wait_for(self._is_gone, "the server of OPC UA to end")
+            self._answers.close()
+            self._control.close()
+            self._pid = 0
+
+    def _is_gone(self) -> bool:
+        try:
+            os.kill(self._pid, 0)
+        except ProcessLookupError:
+            return True
+        return False
 
     def freeze(self) -> None:
         """Let it stand still, as a machine that hangs."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
+        os.kill(self._pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Let it go on."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
+        os.kill(self._pid, signal.SIGCONT)
 
-    async def write(
+    def write(
         self,
         tag: str,
         *values: Any,
         type_name: str | None = None,
         status: int = 0,
         offset_s: float = 0.0,
-        times: Sequence[str] = (),
+        times: Sequence[datetime] = (),
     ) -> None:
         """Give a tag values one after the other.
 
@@ -111,43 +122,74 @@ class OpcUaServer:
             offset_s: the machine's clock is so much ahead.
             times: source times; by default now.
         """
-        await self.ask(
+        self.ask(
             do="write",
             tag=tag,
             values=values,
             type=type_name,
             status=status,
             offset_s=offset_s,
-            times=times,
+            times=[one.isoformat() for one in times],
         )
 
-    async def ask(self, **command: Any) -> Any:
+    def ask(self, **command: Any) -> Any:
         """Have a command done; its answer."""
-        assert self._process is not None
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(command).encode() + b"\n")
-        await self._process.stdin.drain()
-        return await self._answer()
+        self._control.sendall(json.dumps(command).encode() + b"\n")
+        return _answer(self._answers)
 
-    async def _answer(self) -> Any:
-        assert self._process is not None
+
+class _Parent:
+    """The process that has loaded asyncua's server, and forks."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.opcua_server"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        atexit.register(self._end)
+
+    def fork(self, options: Mapping[str, Any]) -> int:
+        """A process that serves; its id, when it does."""
+        assert self._process.stdin is not None
         assert self._process.stdout is not None
-        line = await self._process.stdout.readline()
-        assert line, "the server of OPC UA has ended"
-        answer = json.loads(line)
-        assert "error" not in answer, answer["error"]
-        return answer
+        self._process.stdin.write(json.dumps(options).encode() + b"\n")
+        self._process.stdin.flush()
+        return int(_answer(self._process.stdout)["pid"])
+
+    def _end(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+_parents: list[_Parent] = []
+
+
+def _parent() -> _Parent:
+    if not _parents:
+        _parents.append(_Parent())
+    return _parents[0]
+
+
+def _answer(answers: IO[bytes]) -> Any:
+    line = answers.readline()
+    assert line, "the server of OPC UA has ended"
+    answer = json.loads(line)
+    if "error" in answer:
+        raise AssertionError(answer["error"])
+    return answer
 
 
 class _Running:
     """The server within its process."""
 
-    def __init__(self, options: Mapping[str, Any]) -> None:
+    def __init__(self) -> None:
+        """Load the server, without anything of its own."""
         from asyncua import Server, ua
         from asyncua.server.user_managers import User, UserRole
 
-        self._ua, self._options = ua, options
-        users = options.get("users")
+        running = self
 
         class Users:
             def get_user(
@@ -157,15 +199,18 @@ class _Running:
                 password: str | None = None,
                 certificate: Any = None,
             ) -> User | None:
+                users = running.options.get("users")
                 known = not users or (username in users and users[username] == password)
                 return User(role=UserRole.User) if known else None
 
+        self._ua, self.options = ua, dict[str, Any]()
         self._server = Server(user_manager=Users())
         self._nodes: dict[str, Any] = {}
+        asyncio.run(self._server.init())
 
-    async def start(self) -> None:
-        ua, options, server = self._ua, self._options, self._server
-        await server.init()
+    async def start(self, options: Mapping[str, Any]) -> None:
+        """Serve with these options."""
+        ua, server, self.options = self._ua, self._server, dict(options)
         server.set_endpoint(f"opc.tcp://{HOST}:{options['port']}/press")
         server.set_server_name("press")
         internal = server.iserver
@@ -211,7 +256,9 @@ class _Running:
                 moment = datetime.now(UTC) + timedelta(seconds=command["offset_s"])
                 if number < len(command["times"]):
                     moment = datetime.fromisoformat(command["times"][number])
-                await self._write(command["tag"], ua.Variant(value, kind), command["status"], moment)
+                await self._write(
+                    command["tag"], ua.Variant(value, kind), command["status"], moment
+                )
                 await asyncio.sleep(0.0002)  # times of their own
             return {}
         if command["do"] == "add":
@@ -223,6 +270,10 @@ class _Running:
         if command["do"] == "structure":
             body = ua.ExtensionObject(ua.NodeId(4711, 2), b"\1\2\3")
             await self._write(command["tag"], ua.Variant(body), 0, datetime.now(UTC))
+            return {}
+        if command["do"] == "end-sessions":
+            for session in list(self._server.iserver._external_sessions.values()):
+                await session.close_session(True)
             return {}
         if command["do"] == "sessions":
             return {"count": len(self._server.iserver._external_sessions)}
@@ -265,6 +316,22 @@ class _Running:
             due += 1 / rate
             await asyncio.sleep(max(0.0, due - loop.time()))
 
+    async def serve(self, options: Mapping[str, Any]) -> None:
+        """Serve until the process is killed."""
+        await self.start(options)
+        control = await asyncio.start_server(self._listen, HOST, options["control"])
+        print(json.dumps({"pid": os.getpid()}), flush=True)
+        await control.serve_forever()
+
+    async def _listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while line := await reader.readline():
+            try:
+                answer = await self.do(json.loads(line))
+            except Exception as error:  # told to the test
+                answer = {"error": repr(error)}
+            writer.write(json.dumps(answer).encode() + b"\n")
+            await writer.drain()
+
 
 class _Trust:
     """Takes certificates of these files only."""
@@ -281,24 +348,21 @@ class _Trust:
             raise ServiceError(self._ua.StatusCodes.BadCertificateUntrusted)
 
 
-async def main(options: Mapping[str, Any]) -> None:
-    """Serve until stdin ends."""
-    running = _Running(options)
-    await running.start()
-    print("{}", flush=True)
-    reader = asyncio.StreamReader()
-    loop = asyncio.get_running_loop()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    while line := await reader.readline():
-        try:
-            answer = await running.do(json.loads(line))
-        except Exception as error:  # told to the test
-            answer = {"error": repr(error)}
-        print(json.dumps(answer), flush=True)
+def main() -> None:
+    """Fork a server for each line of stdin."""
+    ctypes.CDLL(None).prctl(_SIGNAL_AT_END_OF_PARENT, signal.SIGKILL)
+    logging.disable(logging.CRITICAL)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children
+    running = _Running()
+    for line in sys.stdin:
+        if os.fork() == 0:
+            ctypes.CDLL(None).prctl(_SIGNAL_AT_END_OF_PARENT, signal.SIGKILL)
+            try:
+                asyncio.run(running.serve(json.loads(line)))
+            except BaseException as error:
+                print(json.dumps({"error": repr(error)}), flush=True)
+            os._exit(0)
 
 
 if __name__ == "__main__":
-    import logging
-
-    logging.disable(logging.CRITICAL)
-    asyncio.run(main(json.loads(sys.argv[1])))
+    main()

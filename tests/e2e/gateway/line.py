@@ -89,9 +89,7 @@ class Line:
         self.broker = MosquittoProcess(
             directory=folder / "mosquitto", persistence=True, autosave_changes=100
         )
-        self._free = asyncio.Event()
-        self._free.set()
-        self.press = Press(self.plc, self._may_go_on)
+        self.press = Press(self.plc)
         self.troubles: Counter[str] = Counter()
 
     async def __aenter__(self) -> Self:
@@ -130,9 +128,6 @@ class Line:
         """Break something, and mend it after a while."""
         self.troubles[what] += 1
         away_s = self._rng.uniform(*AWAY_S)
-        slow = not self.plc.keeps and ("source" in what or "gateway" in what)
-        if slow:  # the press takes longer than the outage: its next step comes after it
-            self._free.clear()
         match what:
             case "gateway":
                 self.gateway.must_live()
@@ -157,25 +152,12 @@ class Line:
                 await self._break(self.plc.proxy, what.removeprefix("source "), away_s)
             case _:
                 await self._break(self.to_broker, "cut", away_s)
-        if slow:
-            await self._reads_again()
-            self._free.set()
 
     async def _break(self, link: LinkProxy, fault: Any, away_s: float) -> None:
         kind: Fault = fault
         link.break_link(kind)
         await asyncio.sleep(away_s + (3.0 if kind == "half-open" else 0.0))
         link.heal()
-
-    async def _may_go_on(self) -> None:
-        await self._free.wait()
-
-    async def _reads_again(self) -> None:
-        """Wait until the gateway has asked the PLC again."""
-        machine = self.plc._machine
-        for _ in range(2):
-            asked = len(machine.requests)
-            await until(lambda n=asked: len(machine.requests) > n + 4, "the gateway to ask")
 
     async def settled(self) -> None:
         """Wait until the agent has everything, and its history, too."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,6 +60,10 @@ class Plc(Protocol):
         """Change a tag at a time of the PLC's clock."""
         ...
 
+    async def seen(self) -> None:
+        """Wait as long as a slow press would, where the PLC keeps nothing but what is now."""
+        ...
+
 
 @dataclass
 class Made:
@@ -72,11 +76,9 @@ class Made:
 
 @dataclass
 class Press:
-    """Makes shots; ``held`` keeps it from going on."""
+    """Makes shots."""
 
     plc: Plc
-    held: Callable[[], Awaitable[None]]
-    """Waits as long as the next step must wait: a slow press outlasts an outage."""
     shots: list[Made] = field(default_factory=list)
     readings: dict[float, datetime] = field(default_factory=dict)
     """Time of each value of the mold's temperature."""
@@ -108,11 +110,11 @@ class Press:
         self.shots.append(Made(f"S-{self.count}", poured, opened))
 
     async def _set(self, tag: str, value: Any) -> datetime:
-        await self.held()
         ts = datetime.fromtimestamp(datetime.now(UTC).timestamp() + OFFSET_S, UTC)
         ts = ts.replace(microsecond=ts.microsecond // 1000 * 1000)
         await self.plc.write(tag, value, ts)
         await asyncio.sleep(STEP_S)
+        await self.plc.seen()
         return ts
 
 
@@ -153,6 +155,13 @@ class OpcUaPlc:
     async def write(self, tag: str, value: Any, ts: datetime) -> None:
         await self._server.write(tag, value, times=[ts.isoformat()])
 
+    async def seen(self) -> None:
+        """It keeps what nobody has read."""
+
+
+ROUNDS, REQUESTS = 3, 3
+"""Polls that a step of a Modbus device must outlast, and requests in each."""
+
 
 class ModbusPlc:
     """A pymodbus server: only what stands in its registers, without times."""
@@ -192,7 +201,7 @@ class ModbusPlc:
             "kind": "modbus",
             "host": "127.0.0.1",
             "port": self.port,
-            "poll_ms": 10,
+            "poll_ms": 20,
             "timeout_s": 1,
             "tags": self._PLACES,
         }
@@ -207,6 +216,15 @@ class ModbusPlc:
             high, low = struct.unpack(">HH", struct.pack(">f", value))
             words = [low, high] if place.get("words") == "little" else [high, low]
             machine.put(place["address"], words)
+
+    async def seen(self) -> None:
+        """Go on when it was asked for everything again, and again: the first answers are safe then.
+
+        The gateway asks anew only when what it was told before is on its disk.
+        """
+        asked, machine = len(self._machine.requests), self._machine
+        while len(machine.requests) < asked + ROUNDS * REQUESTS:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
 
 
 class JsonPlc:
@@ -263,6 +281,9 @@ class JsonPlc:
         else:
             topic, document = "line/7/state", {"t": stamp, "name": tag, "v": value}
         await self._session.publish(topic, json.dumps(document).encode())
+
+    async def seen(self) -> None:
+        """Its broker keeps what nobody has read."""
 
 
 PLCS: dict[str, Callable[[Path], Any]] = {"opcua": OpcUaPlc, "modbus": ModbusPlc, "json": JsonPlc}

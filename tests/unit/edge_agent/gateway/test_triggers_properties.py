@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 
 import pytest
-from hypothesis import given, settings as hypothesis
+from hypothesis import given
+from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
 from tests.support.machine_stories import (
@@ -115,9 +116,7 @@ def test_restarts_at_every_sample():
 def test_a_clock_that_is_wrong_changes_no_event(seed, offset_s):
     rng = random.Random(seed)
     real = story(rng, 2)
-    coming = [
-        (when + offset_s, one) for when, one in arrivals(real.samples, rng, SETTLE_S)
-    ]
+    coming = [(when + offset_s, one) for when, one in arrivals(real.samples, rng, SETTLE_S)]
 
     drafts = told(HELD, coming)
 
