@@ -58,7 +58,9 @@ class SampleMaker:
         for number, (tag, value) in enumerate(values):
             ticks = value.source_time or value.server_time
             old = past or (
-                connected is not None and (value.server_time or value.source_time) < connected
+                connected is not None
+                and (value.server_time or value.source_time) < connected
+                and ticks != last.get(tag)  # said again: it stands now
             )
             moment = time_of(ticks + shift) if ticks and shift is not None else None
             moment = moment or arrived + timedelta(microseconds=number)

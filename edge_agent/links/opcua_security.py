@@ -128,7 +128,7 @@ def choose_endpoint(
         words = policy if policy == "None" else f"{policy} {endpoint.SecurityMode.name}"
         if words not in offered:
             offered.append(words)
-    wanted = settings.security_policy
+    wanted: str = settings.security_policy
     if wanted != "None":
         wanted += f" with security_mode {settings.security_mode}"
     raise LinkError(

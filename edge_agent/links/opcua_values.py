@@ -28,9 +28,9 @@ _TICKS_MAX = 2_650_467_743_990_000_000
 
 
 def status_words(code: int) -> str:
-    """Name of a status code: ``BadSensorFailure``; or its number."""
-    name = get_name_and_doc(code & CODE)[0]
-    return name if name.startswith(("Bad", "Good", "Uncertain")) else f"status 0x{code:08X}"
+    """Name of a status code: ``BadSensorFailure``; with its number where it has none."""
+    name: str = get_name_and_doc(code & CODE)[0]
+    return f"{name} (0x{code:08X})" if name in {"Good", "Uncertain", "Bad"} and code else name
 
 
 def has_overflowed(code: int) -> bool:

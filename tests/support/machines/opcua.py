@@ -15,7 +15,7 @@ from tests.support.link_proxy import LinkProxy
 from tests.support.machines.machine import MISSING, TAGS, Spoil, Traits, Trouble
 from tests.support.opcua_server import URI, OpcUaServer
 
-BAD_SENSOR = 0x808D_0000
+BAD_SENSOR = 0x808C_0000
 _servers: list[OpcUaServer] = []
 """The server of this process of tests: to start one takes longer than a test."""
 
@@ -23,7 +23,7 @@ _servers: list[OpcUaServer] = []
 class OpcUaMachine:
     """Variables of every type in the namespace of a vendor."""
 
-    traits = Traits(own_time=True, keeps=True, every_value=True, half_open_s=8.0)
+    traits = Traits(own_time=True, keeps=True, every_value=True, half_open_s=6.0)
 
     def __init__(self, folder: Path) -> None:
         self.offset_s = 0.0
@@ -56,7 +56,7 @@ class OpcUaMachine:
                 "kind": "opcua",
                 "url": f"opc.tcp://127.0.0.1:{self.proxy.port}/press",
                 "subscription_ms": 50,
-                "timeout_s": 2.0,
+                "timeout_s": 1.0,
                 "tags": {tag: {"node": f"nsu={URI};s=Press.{tag}"} for tag in (*TAGS, MISSING)},
             }
         )
