@@ -50,7 +50,10 @@ class Channel:
             return self._state(value)
         if kind is not float and kind is not int:
             return {"reason": NOT_A_NUMBER, "words": f"{self.tag}: {no_number(value)}"}
-        number = self.factor * value + self.offset  # type: ignore[operator]
+        try:
+            number = self.factor * value + self.offset  # type: ignore[operator]
+        except OverflowError:
+            return {"reason": IMPOSSIBLE, "words": f"{self.tag}: more than 64 bit"}
         if self.low <= number <= self.high:
             return round(number, DIGITS)
         return {"reason": IMPOSSIBLE, "words": self._outside(value, number)}

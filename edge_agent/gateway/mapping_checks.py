@@ -16,11 +16,12 @@ from edge_agent.config.gateway_settings import (
     Station,
     TextFrom,
 )
-from edge_agent.config.gateway_sources import ModbusSource
+from edge_agent.config.gateway_sources import ModbusSource, OpcUaSource
 from edge_agent.gateway.channels import Part, channel
 from edge_agent.gateway.problem import Place, Problem, nearest
 from edge_agent.gateway.units import UnknownUnit
 from edge_agent.gateway.uses import Use, uses_of
+from edge_agent.links.opcua_node_ids import node_problems
 from twin_core.plausible_ranges import range_of
 
 EVENTS = ("started", "poured", "demolded", "aborted")
@@ -62,6 +63,10 @@ def contradictions(
             yield from _shots(station.shots, (*here, "shots"))
         elif not (station.sensors or station.metrics or station.status):
             yield Problem(here, NOTHING)
+    for source, of in settings.sources.items():
+        if isinstance(of, OpcUaSource):
+            for tag, words in node_problems(of).items():
+                yield Problem(("sources", source, "tags", tag, "node"), words)
     for source, names in known.items():
         for tag in names:
             if f"{source}.{tag}" not in used:

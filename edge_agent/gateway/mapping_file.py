@@ -25,6 +25,8 @@ PASSWORD = "TWIN_GATEWAY_PASSWORD_"
 """Before the name of a source, in capitals: the variable that holds its password."""
 _OF_BROKER = {"password": "TWIN_BROKER__PASSWORD", "session_secret": "TWIN_BROKER__SESSION_SECRET"}
 _ROUNDS_MAX = 30
+_STAND_INS = {"site": "site", "press": "press", "mold": "mold", "system_id": "system"}
+"""For needed ids that are wrong, so that the rest can be checked."""
 
 
 @dataclass(frozen=True)
@@ -171,12 +173,22 @@ def _usable(content: Mapping[str, Any], lines: Lines) -> tuple[GatewaySettings, 
                 if not any(gone[: len(around)] == around for gone in removed):
                     found.append(problem)
             places = {place_of(item, lines) for item in error.errors(include_url=False)}
-        removed |= places
-        if ("site",) in places:
-            rest["site"] = "site"
         for place in sorted(places, key=len, reverse=True):
-            _remove(rest, place)
+            stand_in = _STAND_INS.get(str(place[-1]) if place else "")
+            if stand_in is not None and place not in removed:
+                _put(rest, place, f"{stand_in}-{len(removed)}")
+            else:
+                _remove(rest, place)
+            removed.add(place)
     return GatewaySettings.model_construct(site="site", sources={}, stations={}), found
+
+
+def _put(content: Any, place: Place, value: str) -> None:
+    for part in map(str, place[:-1]):
+        inside = _mapping(content)
+        content = next((inside[key] for key in inside if str(key) == part), None)
+    if isinstance(content, dict):
+        content[place[-1]] = value
 
 
 def _remove(content: Any, place: Place) -> None:
