@@ -10,8 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from tests.chaos.gateway_line import TROUBLES, Line
-
-POLL_S = 0.02
+from tests.support.waiting import until
 
 
 @dataclass
@@ -65,18 +64,14 @@ async def run_shots(
         kills: how often something is killed or cut.
         seed: the order of the troubles.
     """
-    rng, begun, report = (
-        random.Random(f"{seed}/{protocol}"),
-        time.monotonic(),
-        Report(protocol, seed),
-    )
+    begun, report = time.monotonic(), Report(protocol, seed)
     troubles = [TROUBLES[n % len(TROUBLES)] for n in range(kills)]
-    rng.shuffle(troubles)
+    random.Random(f"{seed}/{protocol}").shuffle(troubles)
     async with Line(folder, protocol, seed) as line:
         working = asyncio.create_task(line.press.make(shots))
         for number, what in enumerate(troubles, 1):
-            while len(line.press.shots) < shots * number // (kills + 1) and not working.done():
-                await asyncio.sleep(POLL_S)
+            due = shots * number // (kills + 1)
+            await until(lambda n=due: working.done() or len(line.press.shots) >= n, "shots")
             await line.one_trouble(what)
             report.shots, report.troubles = len(line.press.shots), dict(line.troubles)
             report.duration_s = time.monotonic() - begun
