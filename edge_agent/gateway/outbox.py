@@ -222,7 +222,13 @@ class Outbox:
                 (after, press, limit),
             ).fetchall()
         return [
-            Entry(*r[:5], parse_timestamp(r[5]), bool(r[6]), unpack_payload(r[7])) for r in rows
+            Entry(
+                *(id, of, device_id, seq, kind),
+                created_at=parse_timestamp(at),
+                historical=bool(historical),
+                payload=unpack_payload(payload),
+            )
+            for id, of, device_id, seq, kind, at, historical, payload in rows
         ]
 
     def presses(self) -> list[str]:
