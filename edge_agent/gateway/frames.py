@@ -155,9 +155,7 @@ class SourceFrames:
             left = no_value(channel.tag, fault)
             self._add(channel, left, ts_us, due_us, sample.historical, sample.of_arrival)
 
-    def _repeated(
-        self, tag: FrameTag, sample: Sample, ts_us: int, now_us: int, due_us: int
-    ) -> None:
+    def _repeated(self, tag: FrameTag, sample: Sample, ts_us: int, now_us: int) -> None:
         """A sample that has come before is no reading; but it says that the tag is good again."""
         self.repeats += 1
         if ts_us < tag.ts_us or sample.historical or (tag.confirmed and not tag.fault):
