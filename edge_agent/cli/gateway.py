@@ -10,6 +10,8 @@ from pathlib import Path
 import click
 
 from edge_agent.cli.common import fail
+from edge_agent.cli.gateway_browse import command as browse
+from edge_agent.cli.gateway_certificate import command as certificate
 from edge_agent.cli.gateway_check import command as check
 from edge_agent.cli.gateway_propose import command as propose
 from edge_agent.cli.gateway_status import command as status
@@ -74,5 +76,5 @@ def _run(config: Path) -> None:
         sys.exit(2 if isinstance(error, InputError) else 1)
 
 
-for below in (status, check, watch, propose, trace):
+for below in (status, browse, certificate, check, watch, propose, trace):
     command.add_command(below)

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from pydantic import BaseModel
 
+from edge_agent.cli import main
 from edge_agent.config import gateway_settings as of_stations
 from edge_agent.config import gateway_sources as of_sources
 from edge_agent.config.gateway_settings import Trigger
+from edge_agent.gateway.moments import text_of
+from edge_agent.gateway.station import StationTranslator
 from edge_agent.gateway.units import UNITS_TEXT, unit_named
+from edge_agent.links.tag_source import Sample, Value
 from tests.support.processes import ROOT
 
 TEXT = (ROOT / "docs" / "gateway.md").read_text(encoding="utf-8")
@@ -130,3 +137,65 @@ def test_tags_and_sources_are_as_many_as_it_says() -> None:
             if hasattr(one, "max_length")
         ]
         assert f"{most} {words}" in limits
+
+
+POURED_AT = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
+(STATION,) = re.findall(r"```yaml\n(# trace.*?)```", TEXT, re.DOTALL)
+
+
+def quoted(page: str, name: str) -> list[str]:
+    """Lines of an indented block whose first line is ``# NAME``."""
+    (block,) = re.findall(rf"^    # {name}[^\n]*\n((?:    .*\n)+)", page, re.MULTILINE)
+    return [line[4:] for line in block.splitlines()]
+
+
+def test_the_trace_is_what_the_station_says() -> None:
+    settings = of_stations.GatewaySettings.model_validate(yaml.safe_load(STATION))
+    station = StationTranslator("press1", settings.stations["press1"], settings)
+
+    def give(second: float, **values: Value | None) -> None:
+        at = POURED_AT + timedelta(seconds=second)
+        fault = {None: "BadSensorFailure"}
+        samples = [Sample(tag, at, value, fault.get(value, "")) for tag, value in values.items()]
+        station.take("plc", samples, at)
+
+    give(0, pouring=False, mold_closed=False, polyol_kg=0.4, iso_kg=0.45)
+    give(1, pouring=True)
+    give(3, pouring=False)
+    give(50, mold_closed=True)
+    give(60, pouring=True)
+    give(63, iso_kg=None)
+    give(64, pouring=False)
+    station.tick(POURED_AT + timedelta(seconds=70))
+    lines = []
+    for line in station.fetch_trace():
+        what = f"{line.kind} {line.event} ({line.reason})"
+        lines.append(f"{text_of(line.at_us)} {line.station} {what}: {line.words}")
+    assert quoted(TEXT, "trace") == lines
+
+
+def test_a_wrong_mapping_is_told_as_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    below = "    mold: PANEL_A\n"
+    wrong = "".join(f"    {line}\n" for line in quoted(TEXT, "wrong"))
+    Path("gateway.yaml").write_text(STATION.replace(below, below + wrong), encoding="utf-8")
+    done = CliRunner().invoke(main, ["gateway", "check", "-c", "gateway.yaml"])
+    assert (done.exit_code, done.stdout.splitlines()) == (2, quoted(TEXT, "check"))
+
+
+def test_the_list_of_the_s7_page_is_proposed_as_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "integrate" / "s7-1500.md").read_text(encoding="utf-8")
+    Path("tags.csv").write_text("\n".join(quoted(page, "tags.csv")), encoding="utf-8")
+    done = CliRunner().invoke(main, ["gateway", "propose", "--from", "tags.csv"])
+    assert done.exit_code == 0, done.output
+    printed = [line.strip() for line in done.stdout.splitlines()]
+    for line in quoted(page, "propose"):
+        assert line.strip() in printed
+    Path("draft.yaml").write_text(done.stdout, encoding="utf-8")
+    checked = CliRunner().invoke(main, ["gateway", "check", "-c", "draft.yaml"])
+    assert checked.exit_code == 0, checked.output

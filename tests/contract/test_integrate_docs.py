@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import yaml
 
+from edge_agent.cli import main
 from edge_agent.config.gateway_settings import GatewaySettings
+from edge_agent.config.gateway_sources import MqttSource
+from edge_agent.links.foreign_messages import MessageReader
+from edge_agent.links.publish_packet import Incoming
 from tests.support.processes import ROOT
+
+NOW = datetime(2026, 5, 4, 8, 0, 31, tzinfo=UTC)
 
 DOCS = ROOT / "docs"
 INTEGRATE = DOCS / "integrate"
@@ -47,6 +55,17 @@ def test_every_page_is_in_the_table() -> None:
         assert page.name == "README.md" or f"({page.name})" in table, page.name
 
 
+def test_every_command_of_the_gateway_that_is_named_exists() -> None:
+    group = main.get_command(None, "gateway")  # type: ignore[arg-type]
+    known = set(group.commands)  # type: ignore[union-attr]
+    named = {
+        name
+        for page in PAGES
+        for name in re.findall(r"\bgateway ([a-z]+) (?:-c|--from|var/)", page.read_text("utf-8"))
+    }
+    assert named == known
+
+
 def test_yaml_of_the_pages_is_a_configuration() -> None:
     blocks = [
         block
@@ -75,3 +94,29 @@ def test_the_configuration_of_telegraf_is_toml_and_fits_to_the_mapping() -> None
     }
     wanted = [tag["where"] for tag in tags]
     assert nodes == {where["tags.id"] for where in wanted if "tags.id" in where}
+
+
+def test_the_mapping_of_telegraf_reads_its_messages() -> None:
+    """Messages in the form of its JSON serializer: each metric has one of the tags, no fault."""
+    page = (INTEGRATE / "telegraf.md").read_text(encoding="utf-8")
+    (mapping,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    settings = GatewaySettings.model_validate(yaml.safe_load(mapping))
+    source = settings.sources["telegraf"]
+    assert isinstance(source, MqttSource)
+    reader = MessageReader(source)
+    found = {}
+    for tag, where in source.tags.items():
+        wanted = where.where
+        document = {
+            "fields": {where.path.removeprefix("fields."): 402, "Quality": "OK (0x0)"},
+            "name": wanted.get("name", "press"),
+            "tags": {"id": wanted["tags.id"]} if "tags.id" in wanted else {},
+            "timestamp": 1777881630000,
+        }
+        topic = where.topic.replace("+", str(document["name"]))
+        message = Incoming(topic, json.dumps(document).encode(), None, 1, 1)
+        (sample,) = reader.read(message, NOW, backlog=False)
+        assert (sample.tag, sample.value, sample.fault) == (tag, 402, "")
+        assert sample.ts == datetime(2026, 5, 4, 8, 0, 30, tzinfo=UTC)
+        found[tag] = sample
+    assert found.keys() == source.tags.keys()

@@ -6,6 +6,8 @@ import asyncio
 import json
 import os
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from broker.codec import decode
 from broker.messages import Message, ShotEvent, TelemetryFrame
+from edge_agent.cli import main
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import connect
 from tests.support.doc_commands import commands_of
@@ -23,6 +27,8 @@ from tests.support.processes import ROOT, AgentProcess
 
 PAGES = ROOT / "docs" / "integrate"
 PRESS = "pur/v1/plant1/press1"
+OFFLINE = [["gateway", "check"], ["gateway", "certificate"]]
+MACHINES = sorted(path.stem for path in (ROOT / "configs" / "gateway").glob("*.yaml"))
 pytestmark = [pytest.mark.needs("mosquitto", "mosquitto_sub"), pytest.mark.timeout(300)]
 
 
@@ -73,6 +79,26 @@ def test_the_page_of_mosquitto_runs(environment: dict[str, str], agent: AgentPro
     assert float(seconds) == prediction["t_demold_min_s"]
     (received,) = [text for command, text in printed.items() if command.endswith("received'")]
     assert "hand" in json.loads(received)["devices"]
+
+
+@pytest.mark.parametrize("page", MACHINES)
+def test_what_needs_no_machine_runs(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Copying, certificate and check; all else is tests/integration/test_integrate_machines.py."""
+    shutil.copytree(ROOT / "configs" / "gateway", tmp_path / "configs" / "gateway")
+    monkeypatch.chdir(tmp_path)
+    ran = 0
+    for command in commands_of(PAGES / f"{page}.md"):
+        words = shlex.split(command.text)
+        if words[0] == "cp":
+            shutil.copy(words[1], words[2])
+        elif words[2:4] in OFFLINE and "--live" not in words:
+            done = CliRunner().invoke(main, words[2:])
+            assert done.exit_code == 0, f"{command}\n{done.output}"
+            ran += 1
+    assert ran
+    assert "gateway.yaml: nothing is wrong" in done.output
 
 
 async def test_the_python_press_speaks_the_contract(port: int) -> None:
