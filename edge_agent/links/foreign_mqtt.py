@@ -36,7 +36,7 @@ from edge_agent.logs import get_logger
 
 AT_ONCE = 500
 """Messages that are delivered together."""
-GATHER_S = 0.01
+GATHER_S = 0.03
 """How long a message waits for others, so that they are made safe together."""
 IN_FLIGHT = 20
 """Messages that a broker has under way at least, before the first is acknowledged."""
@@ -123,7 +123,7 @@ class _Reception:
         self._told = ToldOnce(unchanged=True)
         self._safe: deque[bytes] = deque(maxlen=broker.receive_maximum)
         """Packet id and check sum of what is safe with us, and may come again."""
-        session.gather(lambda _message: True, AT_ONCE, GATHER_S)
+        session.gather(lambda _message: True, broker.receive_maximum // 2, GATHER_S)
         self._topics = topics_of(settings)
         self._numbered = session.numbers_subscriptions and some_overlap(self._topics)
         """Two of the topics may match one message, which comes with their numbers."""
