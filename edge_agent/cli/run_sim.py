@@ -34,6 +34,12 @@ given, 1 when the solver failed or a report needs matplotlib (the extra report).
 
 File = click.Path(path_type=Path)
 
+ONE_SHOT = {
+    *("--backend", "--demold-at", "--mode", "--save-json", "--report", "--measured", "--with-ml"),
+    "--models",
+}
+"""Options of one shot, which --samples does not look at."""
+
 
 @click.command("run-sim", epilog=EXAMPLE)
 @click.option(
@@ -110,6 +116,7 @@ def command(
     from twin_core import TwinError, load_scenario, simulate
     from twin_core.errors import SolverError
 
+    _check_together(samples, varied)
     say_when_compiling()
     try:
         _check_report(report)
@@ -161,6 +168,26 @@ def _monte_carlo(
         click.echo(v.as_json(scenario, ranges, result), nl=False)
     else:
         v.print_distributions(scenario, ranges, result)
+
+
+def _check_together(samples: int | None, varied: tuple[str, ...]) -> None:
+    """Refuse options that would change nothing.
+
+    Raises:
+        click.UsageError: naming them.
+    """
+    context = click.get_current_context()
+    given = {
+        option.opts[0]
+        for option in context.command.params
+        if context.get_parameter_source(option.name or "") is click.core.ParameterSource.COMMANDLINE
+    }
+    if samples is None and varied:
+        raise click.UsageError("--vary says what varies with --samples: add --samples 1000")
+    if samples is not None and (left := sorted(given & ONE_SHOT)):
+        raise click.UsageError(
+            f"{', '.join(left)}: of one shot; leave away, or leave --samples away"
+        )
 
 
 def _check_report(path: Path | None) -> None:

@@ -105,7 +105,7 @@ async def _pieces(
             statement = _telemetry(reader, table, which, begin, chunk)
 
             def run(connection: Connection, statement: Select[Any] = statement) -> list[Row]:
-                rows = connection.execute(statement)
+                rows = connection.execute(statement).all()
                 return [dict(zip(TELEMETRY_COLUMNS, row, strict=True)) for row in rows]
 
             rows = await ask(run)

@@ -267,14 +267,18 @@ class HistoryReader:
             raise StoreError(words, hint=self._hint_of(cause)) from error
 
 
-def open_reader(settings: HistorySettings) -> HistoryReader:
+def open_reader(settings: HistorySettings, kept: int = 0) -> HistoryReader:
     """The history that the settings name, to be read.
+
+    Args:
+        settings: where it is.
+        kept: connections to a database that stay open, within one event loop.
 
     Raises:
         SettingsError, StoreError: the address cannot be read, or there is no such file.
     """
     url = settings.address()
-    return open_sqlite(settings.path) if url is None else open_timescale(url)
+    return open_sqlite(settings.path) if url is None else open_timescale(url, kept)
 
 
 def open_sqlite(path: Path) -> HistoryReader:
@@ -300,13 +304,13 @@ def open_sqlite(path: Path) -> HistoryReader:
     return HistoryReader(engine, str(path))
 
 
-def open_timescale(url: str) -> HistoryReader:
-    """A TimescaleDB or PostgreSQL history.
+def open_timescale(url: str, kept: int = 0) -> HistoryReader:
+    """A TimescaleDB or PostgreSQL history; of ``kept`` see ``open_reader``.
 
     Raises:
         MissingExtra: its driver is not installed.
     """
-    return HistoryReader(make_engine(url), without_password(url))
+    return HistoryReader(make_engine(url, kept), without_password(url))
 
 
 def conditions(name: str, table: Table, which: RowFilter, is_file: bool) -> list[Any]:

@@ -8,6 +8,8 @@ by its packet id and content, which travel in the position.
 from __future__ import annotations
 
 import asyncio
+import struct
+from base64 import b64decode, b64encode
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
@@ -30,15 +32,19 @@ from edge_agent.links.mqtt import Session, connect, passing_id
 from edge_agent.links.publish_packet import Incoming
 from edge_agent.links.tag_source import Deliver, FoundTag, Position, Sample, SampleBatch
 from edge_agent.links.told_once import ToldOnce
+from edge_agent.logs import get_logger
 
 AT_ONCE = 500
 """Messages that are delivered together."""
+GATHER_S = 0.03
+"""How long a message waits for others, so that they are made safe together."""
 IN_FLIGHT = 20
 """Messages that a broker has under way at least, before the first is acknowledged."""
 WHOLE = 1_000_000
 """More messages than ever wait here: the broker stops at the receive maximum."""
 SILENCE_LOOK_S = 0.5
 """How often tags are looked at that may be silent, at most."""
+_KNOWN = struct.Struct(">HI")
 
 
 class ForeignMqttLink:
@@ -112,10 +118,12 @@ class _Reception:
         self, settings: MqttSource, session: Session, broker: BrokerSettings, clock: Clock
     ) -> None:
         self._settings, self._session, self._clock = settings, session, clock
+        self._broker = broker
         self._reader = MessageReader(settings)
         self._told = ToldOnce(unchanged=True)
-        self._safe: deque[tuple[int, int]] = deque(maxlen=broker.receive_maximum)
+        self._safe: deque[bytes] = deque(maxlen=broker.receive_maximum)
         """Packet id and check sum of what is safe with us, and may come again."""
+        session.gather(lambda _message: True, broker.receive_maximum // 2, GATHER_S)
         self._topics = topics_of(settings)
         self._numbered = session.numbers_subscriptions and some_overlap(self._topics)
         """Two of the topics may match one message, which comes with their numbers."""
@@ -140,6 +148,8 @@ class _Reception:
         while True:
             await self._session.unsubscribe([nothing])
             batch = self._session.here(WHOLE)
+            window = max(len(batch), self._broker.receive_maximum)  # brokers send more than that
+            self._safe = deque(self._safe, maxlen=window)
             for at in range(0, len(batch), AT_ONCE):
                 await self._deliver(batch[at : at + AT_ONCE], deliver, backlog=True)
             if len(batch) < acknowledged:
@@ -153,7 +163,8 @@ class _Reception:
         """
         before = set(position.get("topics", ()))
         if self._session.present:
-            self._safe.extend((mid, check) for mid, check in position.get("safe", ()))
+            known = b64decode(position.get("safe", ""))
+            self._safe.extend(part for (part,) in struct.iter_unpack(f"{_KNOWN.size}s", known))
             same = self._numbered is position.get("numbered", False)
             if same and before == set(self._topics):
                 return []
@@ -196,9 +207,11 @@ class _Reception:
 
     def _samples(self, message: Incoming, backlog: bool) -> Iterable[Sample]:
         if message.unreadable is not None:
+            get_logger().warning("message_unreadable", reason=message.unreadable)
             return []
         if message.qos:
-            known = message.mid, crc32(message.payload, crc32(message.topic.encode()))
+            content = crc32(message.payload, crc32(message.topic.encode()))
+            known = _KNOWN.pack(message.mid, content)
             if message.repeated and known in self._safe:
                 return []
             self._safe.append(known)
@@ -220,4 +233,5 @@ class _Reception:
 
     def _position(self) -> Position:
         numbered = {"numbered": True} if self._numbered else {}
-        return numbered | {"topics": self._topics, "safe": [list(one) for one in self._safe]}
+        safe = b64encode(b"".join(self._safe)).decode()
+        return numbered | {"topics": self._topics, "safe": safe}

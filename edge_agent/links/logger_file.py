@@ -6,9 +6,9 @@ renamed, copied and cut (logrotate), or written anew with the old lines in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any, BinaryIO, Self
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO
 from zlib import crc32
 
 HEAD_BYTES = 1024
@@ -37,15 +37,6 @@ class FilePlace:
     """Time of the last row, in microseconds since 1970."""
     open_line: bool = False
     """The last line had no end when it was read."""
-
-    @classmethod
-    def of(cls, document: Mapping[str, Any]) -> Self:
-        """The place that a position has."""
-        return cls(**document)
-
-    def document(self) -> dict[str, Any]:
-        """As JSON."""
-        return asdict(self)
 
     def is_in(self, file: BinaryIO, size: int) -> bool:
         """Is this file the one that was read so far?"""

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from fnmatch import fnmatch
 from pathlib import Path
 from time import monotonic
 from typing import Any, BinaryIO
@@ -16,14 +15,13 @@ from edge_agent.clock import Clock
 from edge_agent.config.gateway_sources import FolderSource
 from edge_agent.errors import LinkError, disk_hint
 from edge_agent.links.logger_file import FilePlace, end_of_known_lines, end_of_lines
+from edge_agent.links.logger_places import FilePlaces, FoundFile, found_files
 from edge_agent.links.logger_rows import RowReader, mark_of
 from edge_agent.links.tag_source import Sample
 from edge_agent.logs import get_logger
 from twin_core.errors import InputError
 from twin_core.log_files.growing import GrowingTable
 
-FILES_MAX = 2000
-"""Files of a folder that are looked at; their places travel with each batch."""
 RECENT = 50
 """Files that were read last: their last lines are looked for in a file that is not known."""
 HEAD_MAX = 65_536
@@ -34,9 +32,6 @@ LAST_LINE_S = 30.0
 """A last line without an end counts if nobody has written on for so long."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-
-Stamp = tuple[int, int, int]
-"""Size, time of change and number of a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,35 +46,49 @@ class Part:
 
 
 class FolderReading:
-    """Files of a folder from the start of a run on. Its methods wait for the disk.
+    """Files of a folder from the start of a run on. Its methods wait for the disk."""
 
-    Attributes:
-        places: how far each file is safe, those last that were read last.
-    """
+    def __init__(self, settings: FolderSource, position: Mapping[str, Any], clock: Clock) -> None:
+        """Take up a position; without one, ``start_at_ends`` makes it.
 
-    def __init__(self, settings: FolderSource, places: Mapping[str, Any], clock: Clock) -> None:
+        Args:
+            settings: where the files are, and their columns.
+            position: as ``position`` gave it.
+            clock: gives the times of rows that have none.
+        """
         self._settings, self._clock = settings, clock
-        self.places = {name: FilePlace.of(place) for name, place in places.items()}
+        self._places = FilePlaces(position)
         self._known = [settings.time_column, *(tag.column for tag in settings.tags.values())]
-        self._seen: dict[str, tuple[Stamp, float]] = {}
-        """As a file was when it was looked at last, and since when."""
+        self._seen: dict[str, tuple[FoundFile, float]] = {}
+        """As a file was when it was looked at last, and since when; 0: long enough."""
         self._unreadable: dict[str, str] = {}
         self._newest = ""
 
     def start_at_ends(self) -> None:
-        """Begin with what comes now: what stands there is history. The newest row counts."""
-        files = self._files()
-        for name, _stamp in files:
-            with self._open(name) as file:
-                newline = b"\n"
-                with suppress(InputError):  # told when it is read
-                    newline = self._table(name, file).newline
-                ends, count = end_of_lines(file, newline)
-                if name == files[-1][0] and count > 1:
-                    self.places[name] = FilePlace().moved(file, ends[0], 0, line=count - 1)
-                else:
-                    length = ends[-1] - ends[0] + len(newline)
-                    self.places[name] = FilePlace().moved(file, ends[-1], length, line=count)
+        """Begin with what comes now: what stands there is history. The newest row counts.
+
+        Raises:
+            LinkError: the folder cannot be read.
+        """
+        files = self._places.leave_out(self._files())
+        for found in files:
+            try:
+                with self._open(found.name) as file:
+                    self._start_at_end(found.name, file, found == files[-1])
+            except OSError as error:
+                self._tell(found.name, error.strerror or str(error))
+
+    def _start_at_end(self, name: str, file: BinaryIO, with_last_row: bool) -> None:
+        newline = b"\n"
+        with suppress(InputError):  # told when it is read
+            newline = self._table(name, file).newline
+        ends, count = end_of_lines(file, newline)
+        if with_last_row and count > 1:
+            place = FilePlace().moved(file, ends[0], 0, line=count - 1)
+        else:
+            length = ends[-1] - ends[0] + len(newline)
+            place = FilePlace().moved(file, ends[-1], length, line=count)
+        self._places.put(name, place)
 
     def changed(self) -> list[str]:
         """Files that may have something new, the oldest first.
@@ -89,21 +98,29 @@ class FolderReading:
         """
         names, now_s = [], monotonic()
         files = self._files()
-        self._newest = files[-1][0] if files else ""
-        for name, stamp in files:
-            before, since_s = self._seen.get(name, (None, 0.0))
-            if stamp != before:
-                self._seen[name] = stamp, now_s
-                names.append(name)
+        self._places.keep_few(files)
+        files = [file for file in files if not self._places.is_done(file)]
+        self._newest = files[-1].name if files else ""
+        before = self._seen
+        self._seen = {}
+        for file in files:
+            last, since_s = before.get(file.name, (None, 0.0))
+            if file != last:
+                since_s = now_s
+                names.append(file.name)
             elif since_s and now_s - since_s >= LAST_LINE_S:
-                self._seen[name] = stamp, 0.0
-                if stamp[0] > self.places.get(name, FilePlace()).offset:
-                    names.append(name)
+                since_s = 0.0
+                if file.size > self._places.get(file.name).offset:
+                    names.append(file.name)
+            self._seen[file.name] = file, since_s
+        self._unreadable = {
+            name: why for name, why in self._unreadable.items() if name in self._seen
+        }
         return names
 
     def is_quiet(self, name: str) -> bool:
         """Has nobody written to a file for a while?"""
-        return self._seen[name][1] == 0.0
+        return name in self._seen and self._seen[name][1] == 0.0
 
     def faults(self) -> list[Sample]:
         """A fault of all tags while the newest file cannot be read."""
@@ -120,9 +137,6 @@ class FolderReading:
         Args:
             name: of the file.
             backlog: it stood there before we looked.
-
-        Raises:
-            LinkError: the file cannot be read.
         """
         try:
             with self._open(name) as file:
@@ -137,76 +151,27 @@ class FolderReading:
             self._tell(name, str(error))
             return None
         except OSError as error:
-            raise self._lost(error) from error
+            self._tell(name, error.strerror or str(error))
+            self._seen.pop(name, None)  # and is tried again
+            return None
         self._unreadable.pop(name, None)
         return part
 
-    def newest_cells(self) -> list[tuple[str, str]]:
-        """Columns of the newest file, and the cell of each in its last row.
-
-        Raises:
-            LinkError: the folder cannot be read, or its newest file.
-        """
-        files = self._files()
-        if not files:
-            raise LinkError(
-                f"{self._settings.path}: no file fits {self._settings.pattern}",
-                hint="is the path right, and has the logger written yet?",
-            )
-        name = files[-1][0]
-        try:
-            with self._open(name) as file:
-                table = self._table(name, file)
-                ends, _ = end_of_lines(file, table.newline)
-                file.seek(max(ends[0], len(table.header)))
-                rows = list(table.rows(file.read(PART), 1))
-        except InputError as error:
-            raise LinkError(f"{self._settings.path}: {error}", hint="correct the file") from None
-        except OSError as error:
-            raise self._lost(error) from error
-        cells = rows[-1].cells if rows else []
-        return [
-            (column, cells[at] if at < len(cells) else "")
-            for at, column in enumerate(table.names)
-            if column
-        ]
-
     def keep(self, part: Part) -> None:
         """Note that a part is safe."""
-        self._put(part.name, part.place)
+        self._places.put(part.name, part.place)
 
     def position(self, part: Part | None = None) -> dict[str, Any]:
         """The position when a part is safe, too."""
-        places = self.places if part is None else self.places | {part.name: part.place}
-        return {"files": {name: place.document() for name, place in places.items()}}
+        if part is None:
+            return self._places.document()
+        return self._places.document(part.name, part.place)
 
-    def _put(self, name: str, place: FilePlace) -> None:
-        self.places.pop(name, None)
-        self.places[name] = place
-        while len(self.places) > 2 * FILES_MAX:
-            del self.places[next(one for one in self.places if one not in self._seen)]
-
-    def _files(self) -> list[tuple[str, Stamp]]:
-        found = []
+    def _files(self) -> list[FoundFile]:
         try:
-            with os.scandir(self._settings.path) as entries:
-                for entry in entries:
-                    if fnmatch(entry.name, self._settings.pattern) and entry.is_file():
-                        stat = entry.stat()
-                        found.append((entry.name, (stat.st_size, stat.st_mtime_ns, stat.st_ino)))
+            return found_files(self._settings.path, self._settings.pattern)
         except OSError as error:
-            raise self._lost(error) from error
-        if len(found) > FILES_MAX:
-            raise LinkError(
-                f"{self._settings.path}: {len(found)} files fit {self._settings.pattern}, more "
-                f"than {FILES_MAX}",
-                hint="move old files away, or make the pattern narrower",
-            )
-        return sorted(found, key=lambda one: (one[1][1], one[0]))
-
-    def _lost(self, error: OSError) -> LinkError:
-        hint = disk_hint(error) or "look at the network drive"
-        return LinkError(f"{self._settings.path}: {error.strerror}", hint=hint)
+            raise folder_lost(self._settings.path, error) from error
 
     def _open(self, name: str) -> BinaryIO:
         return Path(self._settings.path, name).open("rb")
@@ -224,18 +189,17 @@ class FolderReading:
     def _place(self, name: str, file: BinaryIO, table: GrowingTable) -> FilePlace:
         """The place in a file, which may have been renamed, copied or written anew."""
         size, header = os.fstat(file.fileno()).st_size, len(table.header)
-        own = self.places.get(name, FilePlace())
+        own = self._places.get(name)
         if own.offset > header and own.is_in(file, size):
             return own
-        others = [one for one in self.places.values() if one.offset > header]
-        others = [one for one in others if one.is_in(file, size)]
+        all_places = self._places.newest()
+        others = [one for one in all_places if one.offset > header and one.is_in(file, size)]
         place = max(others, key=lambda one: one.offset, default=FilePlace())
         if not place.offset:
-            recent = [*self.places.values()][-RECENT:]
-            at, line, length = end_of_known_lines(file, table.newline, recent)
+            at, line, length = end_of_known_lines(file, table.newline, all_places[:RECENT])
             if at:
                 place = place.moved(file, at, length, line=line)
-        self._put(name, place)
+        self._places.put(name, place)
         return place
 
     def _part(
@@ -265,7 +229,7 @@ class FolderReading:
         if open_line and any(sample.fault and sample.of_arrival for sample in samples):
             return None  # it is cut
         if stop:
-            lines = b"".join(lines.splitlines(keepends=True)[:stop])
+            lines = table.first_lines(lines, stop)
         count = lines.count(table.newline) + open_line
         last = len(table.newline) + len(lines) - (lines.rstrip(b"\r\n\0").rfind(b"\n") + 1)
         end = start + begin + len(lines)
@@ -310,3 +274,9 @@ class FolderReading:
             if not found[0].of_arrival:
                 place = replace(place, last_us=(found[0].ts - _EPOCH) // _MICROSECOND)
         return samples, place, 0
+
+
+def folder_lost(folder: Path, error: OSError) -> LinkError:
+    """The error of a folder that cannot be read."""
+    hint = disk_hint(error) or "look at the network drive"
+    return LinkError(f"{folder}: {error.strerror}", hint=hint)

@@ -67,7 +67,8 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
     renderer.add(open_alerts=lambda: alerts.open_alerts(live), meaning=alerts.meaning)
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.openapi()  # a third of a second, which the first request would wait
         living = [
             asyncio.create_task(web.listener.run()),
             asyncio.create_task(watch(settings, live)),

@@ -38,7 +38,7 @@ class Web:
     whole_shots: WholeShots
 
 
-def web_of(request: Request) -> Web:
+async def web_of(request: Request) -> Web:
     """The parts, as a dependency of a path operation."""
     web = request.app.state.web
     assert isinstance(web, Web)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
 from tests.support.processes import ROOT
@@ -28,12 +29,25 @@ async def chromium() -> AsyncIterator[Browser]:
     program = shutil.which("chromium")
     assert program is not None
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    async with async_playwright() as playwright:
+    with libraries_of_the_driver():
+        playwright = await async_playwright().start()
+    try:
         browser = await playwright.chromium.launch(executable_path=program, args=arguments)
         try:
             yield browser
         finally:
             await browser.close()
+    finally:
+        await playwright.stop()
+
+
+@contextmanager
+def libraries_of_the_driver() -> Iterator[None]:
+    """Libatomic for Playwright's own program: it is beside Chromium where that was unpacked."""
+    with pytest.MonkeyPatch.context() as patch:
+        for library in (ROOT / ".twin" / "chromium").glob("usr/lib/*/libatomic.so.1"):
+            patch.setenv("LD_LIBRARY_PATH", str(library.parent), prepend=":")
+        yield
 
 
 class Watched:

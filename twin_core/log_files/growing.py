@@ -49,10 +49,7 @@ class GrowingTable:
         self.names, self.delimiter = table.names, table.delimiter
         self.newline = _NEWLINES.get(table.encoding, b"\n")
         self.header_lines = table.header_line
-        end = 0
-        for _ in range(self.header_lines):
-            end = self._line_end(head, end)
-        self.header = head[:end]
+        self.header = self.first_lines(head, self.header_lines)
 
     @property
     def is_whole(self) -> bool:
@@ -82,6 +79,13 @@ class GrowingTable:
                 "row a line"
             )
         return 0
+
+    def first_lines(self, part: bytes, count: int) -> bytes:
+        """The first lines of a part."""
+        end = 0
+        for _ in range(count):
+            end = self._line_end(part, end)
+        return part[:end]
 
     def rows(self, part: bytes, line: int) -> Iterator[AddedRow]:
         """Rows of a part of whole lines.

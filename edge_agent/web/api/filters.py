@@ -39,7 +39,9 @@ class Asked:
         return Asked(which, {**self.parameters, **more})
 
 
-def asked(press: Id = None, mold_id: Id = None, since: Time = None, until: Time = None) -> Asked:
+async def asked(
+    press: Id = None, mold_id: Id = None, since: Time = None, until: Time = None
+) -> Asked:
     """The rows of a press or mold in a time range.
 
     Raises:
@@ -56,7 +58,7 @@ def asked(press: Id = None, mold_id: Id = None, since: Time = None, until: Time 
     return Asked(RowFilter(press=press, mold_id=mold_id, **times), parameters)
 
 
-def known_parameters(request: Request) -> None:
+async def known_parameters(request: Request) -> None:
     """Refuse parameters that the route does not read: a misspelt one would filter nothing.
 
     Raises:

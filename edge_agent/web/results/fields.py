@@ -60,6 +60,9 @@ class Faults(ValueError):
 NO_NUMBER = "is no number: write digits, as 62.5"
 NO_FLAG = "is neither yes nor no"
 NO_TIME = "is no time: write it as 2026-05-04 14:30"
+TWICE = (
+    "names an hour that the change of the clocks has twice or not at all: add the offset, +01:00"
+)
 OF_FUTURE = "is in the future: correct it, or leave it empty for now"
 TOO_LONG = "is too long: at most {} characters"
 OUTSIDE = "cannot be: possible is {}"
@@ -71,7 +74,7 @@ NO_SUCH_DEFECT = "is no defect: leave it empty where there is none"
 TOO_MANY = "are too many: at most {}"
 NO_EARLIER = "names no record: write its record_id, or its time as ts:2026-05-04T12:30:00Z"
 WORDS = (
-    *(NO_NUMBER, NO_FLAG, NO_TIME, OF_FUTURE, TOO_LONG, OUTSIDE),
+    *(NO_NUMBER, NO_FLAG, NO_TIME, TWICE, OF_FUTURE, TOO_LONG, OUTSIDE),
     *(REFUSED, NO_NAME, IS_MISSING, NO_RESULT, NO_SUCH_DEFECT, TOO_MANY),
     NO_EARLIER,
 )
@@ -185,7 +188,10 @@ def _time(name: str, text: str, now: datetime, zone: ZoneInfo, faults: list[Faul
         return now
     try:
         found = datetime.fromisoformat(text)
-        found = found.replace(tzinfo=zone) if found.tzinfo is None else found
+        if found.tzinfo is None:
+            found = found.replace(tzinfo=zone)
+            if found.utcoffset() != found.replace(fold=1).utcoffset():
+                faults.append(Fault(name, text[:40], TWICE))
         found = found.astimezone(UTC)
     except (ValueError, OverflowError):
         faults.append(Fault(name, text[:40], NO_TIME))

@@ -238,6 +238,7 @@ async def test_every_state_is_seen_and_named(tmp_path: Path) -> None:
             watched.check(plant_.web.url)
 
 
+@pytest.mark.needs("npm")  # axe-core comes by it
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_three_languages_fit_and_everybody_can_use_them(tmp_path: Path, scheme: str) -> None:
     async with plant(tmp_path) as plant_, chromium() as browser:

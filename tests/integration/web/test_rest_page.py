@@ -20,6 +20,7 @@ TEXT = (ROOT / "docs" / "rest.md").read_text()
 BLOCKS = [block for block in re.findall(r"(?:^    .*\n)+", TEXT, re.MULTILINE) if "curl" in block]
 
 
+@pytest.mark.peers
 @pytest.mark.needs("curl")
 def test_every_request_is_answered(tmp_path: Path, broker: MosquittoProcess) -> None:
     asyncio.run(put_rows(tmp_path / "history.db", ROWS))

@@ -78,7 +78,7 @@ async def events(client: httpx.AsyncClient, url: str) -> AsyncIterator[tuple[str
 def test_the_server_loads_no_model() -> None:
     """Else it would need four times the memory."""
     program = (
-        "import sys, edge_agent.web.server, edge_agent.cli.web; "
+        "import sys, edge_agent.web.server, edge_agent.web.api.routes, edge_agent.cli.web; "
         "print([name for name in ('numba', 'scipy', 'numpy', 'twin_core.models', 'onnxruntime',"
         " 'pyarrow') if name in sys.modules])"
     )

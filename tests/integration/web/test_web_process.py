@@ -75,6 +75,7 @@ def test_no_secret_is_in_any_log(tmp_path: Path, broker: MosquittoProcess) -> No
     assert "token_added" in printed
 
 
+@pytest.mark.peers
 def test_the_head_of_the_audit_log_is_a_witness(tmp_path: Path, broker: MosquittoProcess) -> None:
     async def read() -> WebAudit:
         link = BrokerSettings(port=broker.port)
@@ -111,6 +112,7 @@ def test_the_head_of_the_audit_log_is_a_witness(tmp_path: Path, broker: Mosquitt
         assert web.run("audit", "verify", "--head", "x").exit_code == 2
 
 
+@pytest.mark.peers
 def test_tls_with_the_certificates_of_broker_init(tmp_path: Path) -> None:
     config = tmp_path / "init.yaml"
     config.write_text(json.dumps({"site": "s", "agent_id": "a", "presses": ["p1"]}))

@@ -15,7 +15,6 @@ from broker.ml_status import NO_MODEL, OK
 from edge_agent.web.what_if import worker as module
 from edge_agent.web.what_if.worker import Worker, WorkerBusy, WorkerDied, WorkerTimeout
 from tests.support.models import SYSTEM, model_file, registry_with
-from tests.support.processes import ROOT
 from tests.support.waiting import until
 from tests.support.what_if import BASE, web_settings
 from twin_core import load_scenario, simulate
@@ -81,6 +80,7 @@ async def test_what_is_wrong_is_told_and_costs_no_process(worker: Worker) -> Non
     assert worker.pid == first
 
 
+@pytest.mark.peers
 async def test_the_model_in_use_answers(worker: Worker, tmp_path: Path) -> None:
     assert (await worker.predict({}))["ml_status"] == NO_MODEL
     registry = registry_with(tmp_path / "models", {"pour": model_file("pour")})
@@ -101,6 +101,7 @@ async def test_a_process_that_is_killed_is_started_anew(worker: Worker) -> None:
     assert worker.pid not in (None, first)
 
 
+@pytest.mark.peers
 async def test_it_ends_when_nobody_asks(tmp_path: Path) -> None:
     worker = Worker(web_settings(tmp_path, worker_idle_s=0.05))
     await worker.simulate(QUICK)
@@ -127,6 +128,7 @@ async def test_a_process_that_cannot_work_is_told(tmp_path: Path) -> None:
         await worker.stop()
 
 
+@pytest.mark.peers
 async def test_few_wait_and_who_gives_up_stops_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -143,15 +145,3 @@ async def test_few_wait_and_who_gives_up_stops_nobody(
     worker._command = module.COMMAND
     await worker.simulate(QUICK)
     await worker.stop()
-
-
-async def test_the_server_side_imports_no_model() -> None:
-    code = (
-        "import sys, edge_agent.web.what_if.worker;"
-        "print([m for m in ('numpy', 'numba', 'scipy', 'twin_core.models') if m in sys.modules])"
-    )
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", code), stdout=asyncio.subprocess.PIPE, cwd=ROOT
-    )
-    said, _ = await process.communicate()
-    assert said.decode().strip() == "[]"

@@ -210,3 +210,16 @@ def test_an_opening_is_followed() -> None:
     assert error.startswith("error: the foam gels at ")
     cup = CONFIGS / "scenarios" / "cup_25C_system_r1.yaml"
     assert "no mold to open" in run_sim("-s", cup, "--demold-at", "200", exit_code=2).stderr
+
+
+@pytest.mark.parametrize("option", [["--demold-at", "300"], ["--with-ml"], ["--backend", "manual"]])
+def test_an_option_of_one_shot_is_refused_beside_samples(option: list[str]) -> None:
+    told = run_sim("-s", USE_CASE_1, "--samples", "3", *option, exit_code=2).stderr
+    assert f"{option[0]}: of one shot" in told
+
+
+def test_what_varies_needs_samples() -> None:
+    assert (
+        "add --samples"
+        in run_sim("-s", USE_CASE_1, "--vary", "mold.wall_T_C=1", exit_code=2).stderr
+    )

@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.config.gateway_sources import MqttSource
@@ -133,6 +133,7 @@ JSON = st.recursive(
 )
 
 
+@settings(max_examples=50)
 @given(st.sampled_from(["line/2/temps", "line/2/io", "line/2/plain"]), JSON | st.binary())
 def test_any_message_is_samples_or_faults(topic: str, payload: object) -> None:
     for one in read(topic, payload, time_path="at"):

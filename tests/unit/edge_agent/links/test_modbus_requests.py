@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.config.gateway_sources import ModbusTag
@@ -25,6 +25,7 @@ TAGS = st.dictionaries(
 )
 
 
+@settings(max_examples=40)
 @given(TAGS, st.integers(0, 120))
 def test_each_tag_is_read_once_within_the_limits(tags: dict[str, ModbusTag], gap: int) -> None:
     requests = requests_for(tags, gap)

@@ -52,6 +52,14 @@ def test_a_whole_form_is_a_record() -> None:
     assert (record.operator, record.source) == ("anna", "page")
 
 
+@pytest.mark.parametrize("text", ["2025-10-26 02:30", "2026-03-29 02:30"])
+def test_an_hour_that_there_is_twice_or_never_needs_its_offset(text: str) -> None:
+    assert "add the offset" in faults_of(ts=text, H_24h="60")["ts"]
+    fields = {"shot_id": "S-1", "ts": f"{text}+01:00", "H_24h": "60"}
+    record = record_of(fields, NOW, WARSAW, "page")
+    assert record.ts == datetime.fromisoformat(f"{text}+01:00")
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [("62.5", 62.5), ("62,5", 62.5), ("1 062,5", 1062.5), ("1e3", 1000.0)]

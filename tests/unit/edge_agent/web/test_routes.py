@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,7 +15,6 @@ from edge_agent.clock import SystemClock
 from edge_agent.web.access.roles import Role
 from edge_agent.web.access.who_may import RULES
 from edge_agent.web.app import create_app
-from tests.support.processes import ROOT
 from tests.support.web_access import bearer, client_of, token_of
 from tests.support.web_app import client, running_app, web_settings
 
@@ -96,15 +93,3 @@ async def test_pages_of_other_origins_only_where_they_are_named(tmp_path: Path) 
     async with client(web_settings(tmp_path / "b")) as reader:
         answer = await reader.options("/simulate", headers=preflight)
         assert "access-control-allow-origin" not in answer.headers
-
-
-def test_the_server_loads_no_model() -> None:
-    code = (
-        "import sys, edge_agent.web.server, edge_agent.web.api.routes\n"
-        "print([m for m in ('numpy', 'numba', 'scipy', 'pyarrow', 'twin_core.models')"
-        " if m in sys.modules])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.stdout.strip() == "[]", done.stderr

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from twin_core.errors import InputError
@@ -45,6 +45,7 @@ def table(encoding: str = "utf-8", mark: bytes = b"") -> GrowingTable:
         ("utf-16-be", codecs.BOM_UTF16_BE),
     ],
 )
+@settings(max_examples=30)
 @given(lines=LINES, cut=st.integers(0, 400))
 def test_a_cut_anywhere_changes_nothing(
     encoding: str, mark: bytes, lines: list[str], cut: int

@@ -125,7 +125,7 @@ def test_a_token_is_shown_once_and_ends(access: Access, clock: SetClock) -> None
     assert principal.scopes == {"read", "quality"}
     (listed,) = access.tokens.all()
     assert listed.expires_at == "2026-05-04T09:00:00Z"
-    assert token.rpartition("_")[2] not in str(listed)
+    assert token.split("_", 2)[2] not in str(listed)  # a secret may have a "_" of its own
     clock.move(minutes=60)
     assert access.of_token(token) is None
     assert not access.holds(principal)
