@@ -82,6 +82,15 @@ get_node_red() (
   fi
 )
 
+# node-opcua, a server of OPC UA that is not asyncua's: the gateway is tried on both.
+get_node_opcua() (
+  take_the_lock
+  : >"$LOG"
+  have npm || { say "no npm here: the gateway is not tried on node-opcua"; exit 0; }
+  step "installing node-opcua (npm)" npm install --no-audit --no-fund --no-save --ignore-scripts \
+    --prefix "$STATE/node-opcua" node-opcua@2 || true
+)
+
 # strace, with which benchmarks slow a disk down and count synced writes; they are skipped without it.
 get_strace() (
   take_the_lock

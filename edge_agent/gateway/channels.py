@@ -18,6 +18,8 @@ from twin_core.plausible_ranges import range_of
 Part = Literal["sensors", "metrics", "status"]
 DIGITS = 9
 """Decimals that are kept: 313.15 K is 40 °C, not 39.99999999999994 °C."""
+TINY, HUGE = 1e-30, 1e15
+"""Numbers that no instrument shows: a float whose words are exchanged is smaller or larger."""
 LeftOut = dict[str, str]
 """Reason and words, as in ``left_out`` of a frame."""
 WORDS_MAX = 250
@@ -54,13 +56,16 @@ class Channel:
             number = self.factor * value + self.offset  # type: ignore[operator]
         except OverflowError:
             return {"reason": IMPOSSIBLE, "words": f"{self.tag}: more than 64 bit"}
-        if self.low <= number <= self.high:
+        is_tiny = -TINY < value < TINY and value != 0  # type: ignore[operator]
+        if self.low <= number <= self.high and not is_tiny:
             return round(number, DIGITS)
-        return {"reason": IMPOSSIBLE, "words": self._outside(value, number)}
+        return {"reason": IMPOSSIBLE, "words": self._outside(value, number, is_tiny)}
 
-    def _outside(self, value: Value, number: float) -> str:
+    def _outside(self, value: Value, number: float, is_tiny: bool) -> str:
         if not isfinite(number):
             return f"{self.tag}: {shown(value)} is no finite number"
+        if is_tiny or abs(number) > HUGE:
+            return f"{self.tag}: {shown(value)} is no reading: are its type and word order right?"
         raw = "" if number == value else f" ({self.tag} is {shown(value)})"
         words = f"{number:g} is outside {self.low:g} to {self.high:g}{raw}: {self.reason}"
         return words[:WORDS_MAX]

@@ -40,25 +40,10 @@ class _Tag:
         self.bad: dict[str, list[Any]] = {}
         """Channels that its values cannot be, by name: the reason, and when that was said."""
 
-    def state(self, newest_us: int) -> list[Any]:
-        """State as JSON, short: it is written with every batch.
-
-        Args:
-            newest_us: newest time of the source; those of the tag are counted from it.
-        """
-        found = [newest_us - self.ts_us, self.value, newest_us - self.said_us]
-        if self.fault or self.bad or not self.confirmed:
-            bad = {name: list(kept) for name, kept in self.bad.items()}
-            return [*found, self.fault, self.confirmed, bad]
-        return found
-
-    def go_on(self, state: Sequence[Any], newest_us: int) -> None:
-        """Go on from a state."""
-        ago_us, self.value, said_ago_us, self.fault, self.confirmed, bad = (
-            state if len(state) > 3 else (*state, "", True, {})
-        )
-        self.ts_us, self.said_us = newest_us - ago_us, newest_us - said_ago_us
-        self.bad = {name: list(kept) for name, kept in bad.items()}
+    @property
+    def is_plain(self) -> bool:
+        """Whether there is nothing to say of it but time and value."""
+        return self.confirmed and not self.fault and not self.bad
 
     def is_news(self, channel: Channel, found: dict[str, str], now_us: int, repeat_us: int) -> bool:
         """Whether it is to be said that a channel is left out: once, and again after so long."""
@@ -102,9 +87,7 @@ class SourceFrames:
             name = channel.tag.partition(".")[2]
             self._tags.setdefault(name, _Tag(name)).channels.append(channel)
         self._channels_count = len(channels)
-        for name, kept in state.get("tags", {}).items():
-            if name in self._tags:
-                self._tags[name].go_on(kept, time.newest_us)
+        self._go_on(state.get("tags", {}), time.newest_us)
         self._live = OpenFrame.of(state.get("live"))
         self._backlog = OpenFrame.of(state.get("backlog"))
         self._last_us: int = state.get("last_us", 0)
@@ -302,14 +285,48 @@ class SourceFrames:
     def state(self) -> dict[str, Any]:
         """State as JSON."""
         return {
-            "tags": {
-                tag.name: tag.state(self._time.newest_us)
-                for tag in self._tags.values()
-                if tag.ts_us or tag.fault
-            },
+            "tags": self._state_of_tags(),
             "live": self._live.state(),
             "backlog": self._backlog.state(),
             "last_us": self._last_us,
             "is_lost": self._is_lost,
             "look_us": self._look_us,
         }
+
+    def _state_of_tags(self) -> dict[str, Any]:
+        """State of the tags in columns: it is written with every batch, so it is short."""
+        newest_us = self._time.newest_us
+        tags = [tag for tag in self._tags.values() if tag.ts_us or tag.fault]
+        return {
+            "names": ",".join([tag.name for tag in tags]),
+            "ago_us": [newest_us - tag.ts_us for tag in tags],
+            "said_ago_us": [newest_us - tag.said_us for tag in tags],
+            "values": [tag.value for tag in tags],
+            "odd": {
+                tag.name: [
+                    tag.fault, tag.confirmed, {name: list(bad) for name, bad in tag.bad.items()},
+                ]
+                for tag in tags
+                if not tag.is_plain
+            },
+        }  # fmt: skip
+
+    def _go_on(self, state: Mapping[str, Any], newest_us: int) -> None:
+        """Go on from a state of tags; those that the mapping does not have any more are left out.
+
+        Args:
+            state: of ``_state_of_tags``.
+            newest_us: newest time of the source, from which their times are counted.
+        """
+        names = state.get("names", "").split(",")
+        columns = (state.get(name, []) for name in ("ago_us", "said_ago_us", "values"))
+        odd = state.get("odd", {})
+        for name, ago_us, said_ago_us, value in zip(names, *columns, strict=False):
+            tag = self._tags.get(name)
+            if tag is None:
+                continue
+            tag.ts_us, tag.said_us = newest_us - ago_us, newest_us - said_ago_us
+            tag.value, tag.confirmed = value, True
+            if name in odd:
+                tag.fault, tag.confirmed, bad = odd[name]
+                tag.bad = {channel: list(kept) for channel, kept in bad.items()}

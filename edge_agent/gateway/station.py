@@ -8,6 +8,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 
+from broker.timestamps import EARLIEST, LATEST
 from edge_agent.config.gateway_settings import GatewaySettings, Station, TextFrom
 from edge_agent.gateway.candidates import Candidate, Due
 from edge_agent.gateway.channels import channels_of
@@ -27,13 +28,32 @@ from edge_agent.gateway.source_time import SourceTime
 from edge_agent.gateway.tag_values import Entry, TagValues
 from edge_agent.gateway.texts import NoText, identifier_of, text_from
 from edge_agent.gateway.trace import NOTE, Trace, TraceLine
-from edge_agent.gateway.triggers import Triggers
+from edge_agent.gateway.triggers import BACKLOG_US, Triggers
 from edge_agent.links.tag_source import Sample, Value
 
 _BY_TIME = attrgetter("ts")
 _MISSES_NOTHING = frozenset({"mqtt", "folder"})
 """Kinds of sources whose tags keep their value while we are away: the broker keeps messages for us,
 and a file its lines."""
+
+
+def _in_time(samples: list[Sample], now: datetime) -> list[Sample]:
+    """Samples, the oldest first; one whose time the wire does not take has no value instead."""
+    if not samples or EARLIEST <= samples[0].ts <= samples[-1].ts <= LATEST:
+        return samples
+    found = [
+        one
+        if EARLIEST <= one.ts <= LATEST
+        else Sample(
+            one.tag,
+            now,
+            fault=f"its time is of the year {one.ts.year}: set the machine's clock, or take the "
+            "time of arrival",
+            of_arrival=True,
+        )
+        for one in samples
+    ]
+    return sorted(found, key=_BY_TIME)
 
 
 class StationTranslator:
@@ -132,14 +152,30 @@ class StationTranslator:
         now_us = us_of(now)
         if source in self._sources:
             self._tick(now_us)
-            ordered = sorted(samples, key=_BY_TIME)
+            ordered = _in_time(sorted(samples, key=_BY_TIME), now)
             self._hear(source, ordered, now_us)
             if source in self._watched:
                 self._watch(source, ordered, now_us)
             if source in self._frames:
                 self._frames[source].take(ordered, now_us)
             self._advance(now_us)
+            if source in self._watched:
+                self._forget(source, bool(samples) and samples[0].historical)
         return self._fetch()
+
+    def _forget(self, source: str, is_backlog: bool) -> None:
+        """Forget values that no event can read any more.
+
+        Args:
+            is_backlog: a pour may come behind what it reads.
+        """
+        undecided_us = None if self._triggers is None else self._triggers.oldest_us()
+        keep_us = self._keep_us + (BACKLOG_US if is_backlog else 0)
+        for tag in self._watched[source].values():
+            values = self._values[tag]
+            last = values.last()
+            if last is not None and len(values) > 1:
+                values.prune(min(last.ts_us, undecided_us or last.ts_us) - keep_us)
 
     def _hear(self, source: str, samples: Sequence[Sample], now_us: int) -> None:
         times = [one.ts for one in samples if one.value is not None and not one.unknown_age]
@@ -172,10 +208,8 @@ class StationTranslator:
                 values.add(Entry(ts_us, None, sample.fault or "no value"))
                 continue
             is_new = values.add(Entry(ts_us, sample.value))
-            if not sample.historical:  # of a backlog the pour may come behind what it reads
-                undecided_us = None if triggers is None else triggers.oldest_us()
-                until_us = max(ts_us, last.ts_us if last else 0)
-                values.prune(min(until_us, undecided_us or until_us) - self._keep_us)
+            if sample.historical and triggers is not None:
+                triggers.backlog(source, ts_us)
             if is_new and triggers is not None and tag in triggers.tags:
                 triggers.put(
                     Due(

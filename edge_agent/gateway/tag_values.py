@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from edge_agent.links.tag_source import Value
 
-ENTRIES_MAX = 2000
+ENTRIES_MAX = 20_000
 _TIME = itemgetter(0)
 
 

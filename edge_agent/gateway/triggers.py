@@ -23,6 +23,10 @@ UNKNOWN_US = 60 * SECOND_US
 """A condition that held until its tag had no value is given up after so long."""
 
 
+BACKLOG_US = 30 * SECOND_US
+"""Values of a backlog are looked at when it has come so far beyond them, if not before."""
+
+
 class Triggers:
     """Triggers of a station."""
 
@@ -74,6 +78,8 @@ class Triggers:
         self._done: dict[str, int] = dict(state.get("done", {}))
         """Its time."""
         self._number: int = state.get("number", 0)
+        self._backlog: dict[str, int] = dict(state.get("backlog", {}))
+        """Newest time of each source's backlog."""
 
     @property
     def tags(self) -> frozenset[str]:
@@ -89,6 +95,17 @@ class Triggers:
         self._number += 1
         due.number = self._number
         insort(self._queue, due, key=lambda one: one.order)
+
+    def backlog(self, source: str, ts_us: int) -> None:
+        """Note how far a backlog of a source has come.
+
+        It comes faster than time passes, in its order, so what lies far behind has settled, too.
+
+        Args:
+            source: name of the source.
+            ts_us: time of a sample of it.
+        """
+        self._backlog[source] = max(self._backlog.get(source, 0), ts_us)
 
     def advance(self, now_us: int) -> None:
         """Look at all that has settled."""
@@ -106,6 +123,8 @@ class Triggers:
     def _settled(self, now_us: int) -> Due | None:
         """The first item whose time has settled; those of other sources just before it go first."""
         until = dict(self._horizon)
+        for source, ts_us in self._backlog.items():
+            until[source] = max(until.get(source, 0), ts_us - BACKLOG_US)
         for due in self._queue:
             if due.arrived_us + self._settle_us <= now_us:
                 until[due.source] = max(until.get(due.source, 0), due.ts_us)
@@ -250,6 +269,7 @@ class Triggers:
         self._queue.sort(key=lambda due: due.order)
         self._candidates.sort(key=lambda candidate: candidate.order)
         self._horizon.pop(source, None)
+        self._backlog.pop(source, None)
         for tag in self._done:
             if tag.partition(".")[0] == source:
                 self._done[tag] -= by_us
@@ -273,4 +293,5 @@ class Triggers:
             "before": dict(self._before),
             "done": dict(self._done),
             "number": self._number,
+            "backlog": dict(self._backlog),
         }

@@ -171,10 +171,12 @@ def conversion_between(word: str, unit: str) -> Affine:
     Raises:
         UnknownUnit: the word is none, or a unit of another quantity.
     """
-    given = unit_named(word)
+    wanted = _QUANTITY_OF.get(unit)
+    plain = NOT_GUESSED.get(word.strip().casefold()) if wanted != "pressure" else None
+    given = unit_named(plain or word)
     quantity = _QUANTITY_OF[given]
-    if _QUANTITY_OF.get(unit) != quantity:
-        units = _QUANTITIES.get(_QUANTITY_OF.get(unit, ""), {})
+    if wanted != quantity:
+        units = _QUANTITIES.get(wanted or "", {})
         raise UnknownUnit(
             f"{given} is a {quantity}, and cannot be converted to {unit}: "
             f"expected one of {', '.join(units)}"

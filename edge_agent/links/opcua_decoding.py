@@ -119,7 +119,7 @@ def notification_message(subscription: int, data: bytes) -> Notification:
 def header_time(data: bytes) -> int:
     """When an answer was made, by the server [100 ns since 1601]; 0 if it does not say."""
     try:
-        return max(0, I64.unpack_from(data, _skip_node_id(data, 0))[0])
+        return max(0, int(I64.unpack_from(data, _skip_node_id(data, 0))[0]))
     except _BROKEN:
         return 0
 

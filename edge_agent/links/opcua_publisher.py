@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 
 from asyncua import ua
@@ -21,15 +22,16 @@ _GONE = {ua.StatusCodes.BadNoSubscription, ua.StatusCodes.BadSubscriptionIdInval
 class Publisher:
     """Notifications of a session, in their order."""
 
-    def __init__(self, session: OpcUaSession, where: str, silence_s: float) -> None:
+    def __init__(self, session: OpcUaSession, where: str) -> None:
         """Open the requests.
 
         Args:
             session: one that has a subscription.
             where: source and address, for errors.
-            silence_s: longest time without a word from the server; then the link is lost.
         """
-        self._session, self._where, self._silence_s = session, where, silence_s
+        self._session, self._where = session, where
+        self.silence_s = math.inf
+        """Longest time without a word from the server [s]; then the link is lost."""
         self._waited_s = 0.0
         self._acknowledgements: list[ua.SubscriptionAcknowledgement] = []
         self._open: deque[asyncio.Task[bytes]] = deque()
@@ -47,7 +49,7 @@ class Publisher:
         await asyncio.wait({self._open[0]}, timeout=timeout_s)
         if not self._open[0].done():
             self._waited_s += loop.time() - began
-            if self._waited_s > self._silence_s:
+            if self._waited_s > self.silence_s:
                 raise LinkError(
                     f"{self._where}: silent for {self._waited_s:.1f} s: the link is half open",
                     hint="look at the network and the server",

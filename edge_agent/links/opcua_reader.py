@@ -43,8 +43,8 @@ HISTORIAN_S = 0.25
 """A historian writes so much later than it happens."""
 TOGETHER_MAX = 50_000
 """Values of a backlog that are put into the order of their times at once."""
-AHEAD_MAX = 100_000
-"""Messages that can be missing between two."""
+AHEAD_MAX, AGAIN_MAX = 1_000_000, 1000
+"""Messages that can be missing between two, and how many of them are asked for."""
 _TRANSFERRED = 0x002D_0000
 
 
@@ -79,6 +79,8 @@ class Reader:
         self._messages: list[Notification] = []
         self._taken = place.sequence
         """Number of the last message that was taken."""
+        self._again: set[int] = set()
+        """Numbers of messages that were asked for again."""
         self._behind = False
         """What comes is what the server kept for us."""
         self._requests: Publisher | None = None
@@ -156,6 +158,7 @@ class Reader:
         self._notices.reduced(created)
         faults = self._nodes.faults | created.faults
         place.subscription, place.sequence, self._taken = subscription, 0, 0
+        self._again.clear()
         place.missing, place.own_deadband = list(faults), created.own_deadband
         await self._tell(faults)
         requests = self._open()
@@ -168,13 +171,13 @@ class Reader:
         return requests
 
     def _open(self) -> Publisher:
-        silence_s = self._place.silence_s + self._settings.timeout_s
-        self._requests = Publisher(self._session, self._where, silence_s)
+        """The open requests; those of an earlier subscription serve the next one, too."""
+        if self._requests is None:
+            self._requests = Publisher(self._session, self._where)
+        self._requests.silence_s = self._place.silence_s + self._settings.timeout_s
         return self._requests
 
     async def _end_earlier(self) -> None:
-        if self._requests is not None:
-            self._requests.close()
         await self._session.client.uaclient.delete_subscriptions([self._place.subscription])
         self._place.subscription = 0
 
@@ -223,48 +226,55 @@ class Reader:
         while True:
             number = following(self._taken)
             one = await requests.again(self._place.subscription, number)
+            if one is not None:
+                await self._add(one, requests)
+                self._again.add(number)
+            if one is None or len(self._values) > TOGETHER_MAX:
+                await self._flush(requests)
             if one is None:
                 return
-            self._add(one)
-            if len(self._values) > TOGETHER_MAX:
-                await self._flush(requests)
 
     async def _take(self, one: Notification, requests: Publisher) -> None:
         """Take a notification, after messages that were lost on the way."""
-        if one.subscription != self._place.subscription:
-            return
+        if one.subscription != self._place.subscription or one.sequence in self._again:
+            return  # of an earlier one; or it was asked for while it was under way
         if one.status:
             self._raise_end(one.status)
         expected = following(self._taken)
+        messages = []
         if 0 < one.sequence - expected < AHEAD_MAX:
-            for number in range(expected, one.sequence):
-                again = await requests.again(self._place.subscription, number)
-                if again is None:
-                    await self._make_good(one, requests, self._nodes.by_tag, "messages were lost")
-                    break
-                self._add(again)
+            first = max(expected, one.sequence - AGAIN_MAX)
+            for number in range(first, one.sequence):
+                if again := await requests.again(self._place.subscription, number):
+                    messages.append(again)
+            if len(messages) < one.sequence - expected:
+                why = "messages were lost"
+                await self._make_good([*messages, one], requests, self._nodes.by_tag, why)
+        for message in (*messages, one):
+            await self._add(message, requests)
+
+    async def _add(self, one: Notification, requests: Publisher) -> None:
+        """Take the values of a message, after those for which the server had no room."""
         values = self._maker.tagged(one.items)
         if overflowed := self._maker.overflowed(values):
-            await self._make_good(one, requests, overflowed, "the server's queue was too short")
-        self._add(one)
-
-    def _add(self, one: Notification) -> None:
-        self._values += self._maker.tagged(one.items)
+            why = "the server's queue was too short"
+            await self._make_good([one], requests, overflowed, why)
+        self._values += values
         if not one.is_keep_alive:
             self._messages.append(one)
             self._taken = one.sequence
 
     async def _make_good(
-        self, one: Notification, requests: Publisher, tags: Iterable[str], why: str
+        self, later: Sequence[Notification], requests: Publisher, tags: Iterable[str], why: str
     ) -> None:
-        """Read from the history what was lost before a notification, where there is one."""
+        """Read from the history what was lost before some messages, where there is one."""
         self._notices.lost(tags, why)
         known = self._nodes.historized.intersection(tags)
         if self._place.gap or not self._settings.history or not known:
             return
         await self._flush(requests)
-        self._values = self._maker.tagged(one.items)
-        await self._fill(known, one.publish_time)
+        self._values = [item for one in later for item in self._maker.tagged(one.items)]
+        await self._fill(known, later[-1].publish_time or await self._session.now())
         self._values = []
 
     async def _flush(self, requests: Publisher) -> None:

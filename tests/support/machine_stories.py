@@ -14,6 +14,8 @@ from edge_agent.links.tag_source import Sample
 from tests.support.stations import at, run_until, sample, translator
 
 SETTLE_S = 0.5
+_LIVELY = {"start", "pour", "demold", "count", "p_kg"}
+"""Tags that change in a shot."""
 Event = tuple[str, str, float]
 """Kind, id of the shot, seconds after the beginning."""
 
@@ -49,13 +51,13 @@ def story(rng: random.Random, shots: int, cure_s: float = 100.0) -> Story:
         now += rng.uniform(2, 30)
         started = now
         samples += [sample("count", started - 0.2, count), sample("start", started, True)]
-        now += rng.uniform(0.7, 5)
+        now += rng.uniform(1.2, 5)
         samples += [
             sample("start", now - 0.3, False),
             sample("pour", now, True),
             sample("p_kg", now, round(rng.uniform(0.5, 2), 3)),
         ]
-        now += rng.uniform(0.2, 8)
+        now += rng.uniform(0.6, 8)
         poured = now
         samples += [sample("pour", poured, False)]
         now += rng.uniform(5, cure_s)
@@ -66,7 +68,7 @@ def story(rng: random.Random, shots: int, cure_s: float = 100.0) -> Story:
             ("poured", shot_id, round(poured, 6)),
             ("demolded", shot_id, round(now, 6)),
         ]
-        now += rng.uniform(0.3, 1)
+        now += rng.uniform(0.5, 1)
         samples += [sample("demold", now, False)]
     samples.sort(key=lambda one: one.ts)
     return Story(samples, events)
@@ -82,6 +84,7 @@ def sampled(of: Story, period_s: float, rng: random.Random, loss: float) -> list
         while waiting and waiting[0].ts <= ts:
             one = waiting.pop(0)
             values[one.tag] = one.value
+        values = {tag: one for tag, one in values.items() if tag in _LIVELY or not number}
         gone = {tag for tag in values if number and tag not in lost and rng.random() < loss}
         found += [Sample(tag, ts, value) for tag, value in values.items() if tag not in gone]
         lost = gone

@@ -31,6 +31,7 @@ from tests.support.waiting import LIMIT_S, wait_for
 URI = "http://vendor.example/press"
 OTHER_URI = "http://vendor.example/other"
 ROOT = Path(__file__).parents[2]
+LINE_MAX = 16_000_000
 _SIGNAL_AT_END_OF_PARENT = 1
 """``PR_SET_PDEATHSIG`` of prctl."""
 
@@ -41,7 +42,8 @@ class OpcUaServer:
     Options: ``tags`` (values by name), ``other_first`` (another namespace has the lower index),
     ``history`` (names), ``users`` (passwords by name), ``certificate`` and ``key`` (files),
     ``policies`` (names of asyncua), ``trusted`` (files of certificates), ``min_session_ms``,
-    ``max_queue``, ``rate`` (changes of each tag a second), ``node_ids`` (``i=`` from 1 on).
+    ``max_queue``, ``page`` (values of a history at a time), ``rate`` (changes of each tag a
+    second), ``node_ids`` (``i=`` from 1 on).
     """
 
     def __init__(self, tags: Mapping[str, Any], **options: Any) -> None:
@@ -234,6 +236,11 @@ class _Running:
             await self._add(press, f"ns={index};{node}", index, tag, value)
         other = await server.get_namespace_index(OTHER_URI)
         await press.add_variable(f"ns={other};s=Press.temperature", f"{other}:temperature", -1.0)
+        # a PLC's program may be changed to one with other types
+        internal.aspace._is_expected_variant_type = lambda *_: True
+        internal.history_manager.storage.max_history_data_response_size = options.get(
+            "page", 10_000
+        )
         await server.start()
         for tag in options.get("history", ()):
             await server.historize_node_data_change(self._nodes[tag], timedelta(days=1), 0)
@@ -296,7 +303,7 @@ class _Running:
             SourceTimestamp=moment,
             ServerTimestamp=datetime.now(UTC),
         )
-        await self._nodes[tag].write_value(value)
+        await self._server.write_attribute_value(self._nodes[tag].nodeid, value)
 
     async def _change(self, rate: float) -> None:
         """Change every tag so many times a second."""
@@ -312,14 +319,14 @@ class _Running:
                     SourceTimestamp=moment,
                     ServerTimestamp=moment,
                 )
-                await node.write_value(value)
+                await self._server.write_attribute_value(node.nodeid, value)
             due += 1 / rate
             await asyncio.sleep(max(0.0, due - loop.time()))
 
     async def serve(self, options: Mapping[str, Any]) -> None:
         """Serve until the process is killed."""
         await self.start(options)
-        control = await asyncio.start_server(self._listen, HOST, options["control"])
+        control = await asyncio.start_server(self._listen, HOST, options["control"], limit=LINE_MAX)
         print(json.dumps({"pid": os.getpid()}), flush=True)
         await control.serve_forever()
 

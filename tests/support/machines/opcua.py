@@ -6,7 +6,7 @@ import atexit
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from edge_agent.config.gateway_sources import OpcUaSource
 from edge_agent.links.opcua import OpcUaLink
@@ -25,16 +25,25 @@ class OpcUaMachine:
 
     traits = Traits(own_time=True, keeps=True, every_value=True, half_open_s=6.0)
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, server: OpcUaServer | None = None) -> None:
+        """Make a machine.
+
+        Args:
+            folder: is not needed.
+            server: one of its own; by default that of all tests.
+        """
         self.offset_s = 0.0
-        self.server = _shared_server()
+        self.server = server or _shared_server()
         self.proxy = LinkProxy(self.server.port)
         self._values = dict(TAGS)
+        self.changes: dict[str, Any] = {}
+        """Settings of the source that a test wants otherwise."""
 
     async def __aenter__(self) -> Self:
         self.server.ask(do="end-sessions")
         for tag, value in TAGS.items():
-            self.server.write(tag, value)
+            if tag in self.server.options["tags"]:
+                self.server.write(tag, value)
         await self.proxy.__aenter__()
         return self
 
@@ -57,8 +66,9 @@ class OpcUaMachine:
                 "url": f"opc.tcp://127.0.0.1:{self.proxy.port}/press",
                 "subscription_ms": 50,
                 "timeout_s": 1.0,
-                "tags": {tag: {"node": f"nsu={URI};s=Press.{tag}"} for tag in (*TAGS, MISSING)},
+                "tags": {tag: {"node": node_of(tag)} for tag in (*TAGS, MISSING)},
             }
+            | self.changes
         )
 
     async def write(self, tag: str, value: Value) -> None:
@@ -84,6 +94,11 @@ class OpcUaMachine:
     async def restart(self) -> None:
         self.server.kill()
         self.server.start(tags=self._values)
+
+
+def node_of(tag: str) -> str:
+    """Node id of a tag."""
+    return f"nsu={URI};s=Press.{tag}"
 
 
 def _shared_server() -> OpcUaServer:

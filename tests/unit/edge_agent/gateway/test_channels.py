@@ -24,6 +24,7 @@ def test_scale_and_offset_come_before_the_unit():
     [
         (3276.7, "impossible"),
         (float("nan"), "impossible"),
+        (2.4e-41, "impossible"),
         (float("inf"), "impossible"),
         (10**400, "impossible"),
         (True, "not-a-number"),
@@ -35,6 +36,16 @@ def test_what_is_no_reading(value, reason):
 
     assert found["reason"] == reason
     assert "plc.x" in found["words"] or "outside" in found["words"]
+
+
+@pytest.mark.parametrize("value", [2.4e-41, -1e-38, 7.1e28])
+def test_a_float_whose_words_are_exchanged(value):
+    assert "word order" in _reading("T_mold_C", value)["words"]
+
+
+def test_nothing_is_a_reading():
+    assert _reading("p_mix_bar", 0) == 0.0
+    assert _reading("p_mix_bar", 0.0) == 0.0
 
 
 def test_the_number_that_a_text_means_is_named():

@@ -22,7 +22,7 @@ from edge_agent.gateway.gateway import Gateway
 from edge_agent.gateway.sources import make
 from edge_agent.gateway.station import StationTranslator
 from edge_agent.links.tag_source import Deliver, FoundTag, Position, Sample, SampleBatch
-from tests.e2e.gateway.line import settings_for
+from tests.chaos.gateway_line import settings_for
 from tests.support.waiting import until
 
 SOURCE = {

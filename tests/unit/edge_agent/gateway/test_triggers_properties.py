@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -19,7 +22,15 @@ from tests.support.machine_stories import (
     story,
     told,
 )
-from tests.support.stations import SHOTS, at, check_contract, settings
+from tests.support.stations import (
+    SHOTS,
+    at,
+    check_contract,
+    run_until,
+    sample,
+    settings,
+    translator,
+)
 
 PLAIN = settings(shots=SHOTS | {"settle_s": SETTLE_S})
 HELD = settings(
@@ -76,11 +87,11 @@ def test_samples_that_come_again_after_a_restart(of, seed, shots):
 
 
 @BOTH
-@given(seed=seeds, shots=st.integers(1, 2), period_s=st.sampled_from([0.05, 0.1]))
-@hypothesis(max_examples=6, deadline=None)
-def test_single_samples_that_are_lost(of, seed, shots, period_s):
+@given(seed=seeds, period_s=st.sampled_from([0.1, 0.15]))
+@hypothesis(max_examples=4, deadline=None)
+def test_single_samples_that_are_lost(of, seed, period_s):
     rng = random.Random(seed)
-    real = story(rng, shots, cure_s=10)
+    real = story(rng, 1, cure_s=8)
     samples = sampled(real, period_s, rng, loss=0.2)
 
     found = events_of(told(of, arrivals(samples, rng, period_s)))
@@ -133,3 +144,56 @@ def test_times_of_frames_never_run_backwards_unless_historical(seed):
         if draft.kind == "telemetry" and not draft.historical:
             assert draft.ts >= newest
             newest = draft.ts
+
+
+@pytest.mark.peers
+@BOTH
+@given(seed=seeds, shots=st.integers(1, 6))
+@hypothesis(max_examples=1500, deadline=None)
+def test_order_repeats_and_restarts_together_many_times(of, seed, shots):
+    rng = random.Random(seed)
+    real = story(rng, shots)
+    coming = list(arrivals(real.samples, rng, SETTLE_S))
+    restarts = frozenset(rng.sample(range(len(coming)), min(5, len(coming))))
+    with_repeats = []
+    for number, (when, one) in enumerate(coming):
+        if number in restarts and number:
+            with_repeats += [(when, old) for _, old in coming[max(0, number - 8) : number]]
+        with_repeats.append((when, one))
+
+    assert events_of(told(of, with_repeats, restarts)) == real.events
+
+
+@BOTH
+@given(seed=seeds, shots=st.integers(1, 5))
+@hypothesis(max_examples=EXAMPLES, deadline=None)
+def test_a_backlog_in_batches_of_any_size_is_the_same_shots(of, seed, shots):
+    """Minutes of the machine's time come within milliseconds, in their order."""
+    rng = random.Random(seed)
+    real = story(rng, shots)
+    away = sorted(
+        [*real.samples, *(sample("p_kg", n / 2 + 0.01, 0.1 + n / 1e4) for n in range(2, 600))],
+        key=lambda one: one.ts,
+    )
+    backlog = [replace(one, historical=True) for one in away]
+    station, drafts, now = translator(of), [], at(7200)
+    while backlog:
+        batch = backlog[: rng.choice([1, 7, 50, 5000])]
+        del backlog[: len(batch)]
+        drafts += station.take("plc", batch, now)
+        if rng.random() < 0.3:
+            station = translator(of, json.loads(json.dumps(station.state())))
+        now += timedelta(milliseconds=rng.randrange(5))
+    drafts += run_until(station, now + timedelta(seconds=5))
+
+    assert events_of(drafts) == real.events
+    assert all(draft.historical for draft in drafts)
+    masses = {one.ts: one.value for one in away if one.tag == "p_kg"}
+    for draft in drafts:
+        if draft.document.get("event") == "poured":
+            read = max(ts for ts in masses if ts <= draft.ts + timedelta(seconds=read_after(of)))
+            assert draft.document["recipe"]["m_polyol_kg"] == round(masses[read], 9)
+
+
+def read_after(of):
+    return of.stations["press"].shots.read_after_s

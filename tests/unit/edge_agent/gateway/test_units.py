@@ -63,6 +63,7 @@ def test_every_unit_of_the_wire_is_known(suffix):
         ("barg", "bar", "gauge or absolute is not guessed"),
         ("psia", "bar", "write psi"),
         ("K", "bar", "is a temperature"),
+        ("barg", "kg", "bar is a pressure, and cannot be converted to kg: expected one of kg, g"),
         ("mW", "W", "not known"),
         ("mPa", "bar", "not known"),
         ("celcius", "°C", "is celsius meant?"),

@@ -11,6 +11,7 @@ import asyncio
 import json
 import struct
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any, Protocol, Self
 
 from broker.local.mosquitto import MosquittoProcess
 from edge_agent.config.settings import BrokerSettings
+from edge_agent.errors import LinkError
 from edge_agent.links.mqtt import Session, connect
 from tests.support.link_proxy import LinkProxy
 from tests.support.machines.modbus import ModbusMachine
@@ -129,7 +131,7 @@ class OpcUaPlc:
         self.port = 0
 
     async def __aenter__(self) -> Self:
-        await self._server.start()
+        await asyncio.to_thread(self._server.start)
         await self.proxy.__aenter__()
         self.port = self.proxy.port
         return self
@@ -141,7 +143,7 @@ class OpcUaPlc:
         trace: TracebackType | None,
     ) -> None:
         await self.proxy.__aexit__(kind, error, trace)
-        await self._server.kill()
+        await asyncio.to_thread(self._server.kill)
 
     def source(self) -> dict[str, Any]:
         return {
@@ -153,7 +155,7 @@ class OpcUaPlc:
         }
 
     async def write(self, tag: str, value: Any, ts: datetime) -> None:
-        await self._server.write(tag, value, times=[ts.isoformat()])
+        await asyncio.to_thread(self._server.write, tag, value, times=[ts])
 
     async def seen(self) -> None:
         """It keeps what nobody has read."""
@@ -182,9 +184,9 @@ class ModbusPlc:
         self.port = 0
 
     async def __aenter__(self) -> Self:
+        await self._machine.__aenter__()
         for tag, value in START.items():
             await self.write(tag, value, datetime.now(UTC))
-        await self._machine.__aenter__()
         self.port = self.proxy.port
         return self
 
@@ -243,9 +245,14 @@ class JsonPlc:
         self.proxy = LinkProxy(self._broker.port)
         await self.proxy.__aenter__()
         self.port = self.proxy.port
-        self._opened = connect(BrokerSettings(port=self._broker.port), "the-plc")
-        self._session = await self._opened.__aenter__()
+        self._publisher = AsyncExitStack()
+        await self._connect()
         return self
+
+    async def _connect(self) -> None:
+        await self._publisher.aclose()
+        link = connect(BrokerSettings(port=self._broker.port), "the-plc")
+        self._session = await self._publisher.enter_async_context(link)
 
     async def __aexit__(
         self,
@@ -253,7 +260,7 @@ class JsonPlc:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._opened.__aexit__(kind, error, trace)
+        await self._publisher.aclose()
         await self.proxy.__aexit__(kind, error, trace)
         await self._broker.terminate()
 
@@ -280,7 +287,11 @@ class JsonPlc:
             topic, document = "line/7/temp", {"t": stamp, "zones": [{"value": value}]}
         else:
             topic, document = "line/7/state", {"t": stamp, "name": tag, "v": value}
-        await self._session.publish(topic, json.dumps(document).encode())
+        try:
+            await self._session.publish(topic, json.dumps(document).encode())
+        except LinkError:  # a busy machine: a good publisher sends it again
+            await self._connect()
+            await self._session.publish(topic, json.dumps(document).encode())
 
     async def seen(self) -> None:
         """Its broker keeps what nobody has read."""
