@@ -12,48 +12,16 @@ from typing import Any
 
 from edge_agent.config.gateway_settings import FrameSettings
 from edge_agent.gateway.channels import Channel, no_value
+from edge_agent.gateway.frame_tags import FrameTag, go_on, state_of
 from edge_agent.gateway.moments import SECOND_US, seconds_us
 from edge_agent.gateway.open_frame import OpenFrame
 from edge_agent.gateway.source_time import SourceTime
-from edge_agent.links.tag_source import Sample, Value
+from edge_agent.links.tag_source import Sample
 
 Emit = Callable[[dict[str, Any], int, bool], None]
 """Takes a frame's readings, its time, and whether it is historical."""
 GUARD_US = SECOND_US
 """What is said again is said of a moment so long ago: a change may still be under way."""
-
-
-class _Tag:
-    """A tag with its channels, its last value, and when that was said."""
-
-    __slots__ = ("bad", "channels", "confirmed", "fault", "name", "said_us", "ts_us", "value")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.channels: list[Channel] = []
-        self.ts_us = 0
-        self.value: Value | None = None
-        self.fault = ""
-        self.said_us = 0
-        self.confirmed = False
-        """A sample has come since the link is there."""
-        self.bad: dict[str, list[Any]] = {}
-        """Channels that its values cannot be, by name: the reason, and when that was said."""
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether there is nothing to say of it but time and value."""
-        return self.confirmed and not self.fault and not self.bad
-
-    def is_news(self, channel: Channel, found: dict[str, str], now_us: int, repeat_us: int) -> bool:
-        """Whether it is to be said that a channel is left out: once, and again after so long."""
-        known = self.bad.get(channel.name)
-        if known is not None and known[0] == found["reason"]:
-            is_due = repeat_us and now_us - known[1] >= repeat_us
-            if not is_due:
-                return False
-        self.bad[channel.name] = [found["reason"], now_us]
-        return True
 
 
 class SourceFrames:
@@ -82,12 +50,12 @@ class SourceFrames:
         self._source, self._emit, self._time = source, emit, time
         self._together_us = round(settings.together_ms * 1000)
         self._repeat_us = seconds_us(settings.repeat_s)
-        self._tags: dict[str, _Tag] = {}
+        self._tags: dict[str, FrameTag] = {}
         for channel in channels:
             name = channel.tag.partition(".")[2]
-            self._tags.setdefault(name, _Tag(name)).channels.append(channel)
+            self._tags.setdefault(name, FrameTag(name)).channels.append(channel)
         self._channels_count = len(channels)
-        self._go_on(state.get("tags", {}), time.newest_us)
+        go_on(self._tags, state.get("tags", {}), time.newest_us)
         self._live = OpenFrame.of(state.get("live"))
         self._backlog = OpenFrame.of(state.get("backlog"))
         self._last_us: int = state.get("last_us", 0)
@@ -118,7 +86,7 @@ class SourceFrames:
             historical = sample.historical
             if ts_us <= tag.ts_us:
                 if ts_us == tag.ts_us or not self._time.fills_a_gap(tag.name, ts_us):
-                    self._repeated(tag, sample, ts_us, now_us, due_us)
+                    self._repeated(tag, sample, ts_us, now_us)
                     continue
                 historical = True
             else:
@@ -135,7 +103,7 @@ class SourceFrames:
             self._look_us = now_us + self._repeat_us
 
     def _readings(
-        self, tag: _Tag, sample: Sample, ts_us: int, now_us: int, due_us: int, historical: bool
+        self, tag: FrameTag, sample: Sample, ts_us: int, now_us: int, due_us: int, historical: bool
     ) -> None:
         value = sample.value
         assert value is not None
@@ -172,7 +140,7 @@ class SourceFrames:
             self._flush()
         self._live.add(channel, found, ts_us, due_us, of_arrival)
 
-    def _fault(self, tag: _Tag, sample: Sample, ts_us: int, now_us: int, due_us: int) -> None:
+    def _fault(self, tag: FrameTag, sample: Sample, ts_us: int, now_us: int, due_us: int) -> None:
         """A tag without a value: told once, and again as ``repeat_s`` says."""
         if ts_us < tag.ts_us and sample.historical:
             return  # that it was bad for a while is over
@@ -187,7 +155,7 @@ class SourceFrames:
             left = no_value(channel.tag, fault)
             self._add(channel, left, ts_us, due_us, sample.historical, sample.of_arrival)
 
-    def _repeated(self, tag: _Tag, sample: Sample, ts_us: int, now_us: int, due_us: int) -> None:
+    def _repeated(self, tag: FrameTag, sample: Sample, ts_us: int, now_us: int) -> None:
         """A sample that has come before is no reading; but it says that the tag is good again."""
         self.repeats += 1
         if ts_us < tag.ts_us or sample.historical or (tag.confirmed and not tag.fault):
@@ -285,48 +253,10 @@ class SourceFrames:
     def state(self) -> dict[str, Any]:
         """State as JSON."""
         return {
-            "tags": self._state_of_tags(),
+            "tags": state_of(self._tags.values(), self._time.newest_us),
             "live": self._live.state(),
             "backlog": self._backlog.state(),
             "last_us": self._last_us,
             "is_lost": self._is_lost,
             "look_us": self._look_us,
         }
-
-    def _state_of_tags(self) -> dict[str, Any]:
-        """State of the tags in columns: it is written with every batch, so it is short."""
-        newest_us = self._time.newest_us
-        tags = [tag for tag in self._tags.values() if tag.ts_us or tag.fault]
-        return {
-            "names": ",".join([tag.name for tag in tags]),
-            "ago_us": [newest_us - tag.ts_us for tag in tags],
-            "said_ago_us": [newest_us - tag.said_us for tag in tags],
-            "values": [tag.value for tag in tags],
-            "odd": {
-                tag.name: [
-                    tag.fault, tag.confirmed, {name: list(bad) for name, bad in tag.bad.items()},
-                ]
-                for tag in tags
-                if not tag.is_plain
-            },
-        }  # fmt: skip
-
-    def _go_on(self, state: Mapping[str, Any], newest_us: int) -> None:
-        """Go on from a state of tags; those that the mapping does not have any more are left out.
-
-        Args:
-            state: of ``_state_of_tags``.
-            newest_us: newest time of the source, from which their times are counted.
-        """
-        names = state.get("names", "").split(",")
-        columns = (state.get(name, []) for name in ("ago_us", "said_ago_us", "values"))
-        odd = state.get("odd", {})
-        for name, ago_us, said_ago_us, value in zip(names, *columns, strict=False):
-            tag = self._tags.get(name)
-            if tag is None:
-                continue
-            tag.ts_us, tag.said_us = newest_us - ago_us, newest_us - said_ago_us
-            tag.value, tag.confirmed = value, True
-            if name in odd:
-                tag.fault, tag.confirmed, bad = odd[name]
-                tag.bad = {channel: list(kept) for channel, kept in bad.items()}

@@ -39,16 +39,6 @@ class PourReader:
             if isinstance(given, ChannelFrom | str)
         }
 
-    def tags(self) -> set[str]:
-        """Tags that are read."""
-        found = {one.tag for one in self._channels.values()}
-        for text in (self._station.mold, self._shots.system_id, *self._references().values()):
-            if isinstance(text, TextFrom):
-                found.add(text.tag)
-        if self._shots.id.tag is not None:
-            found.add(self._shots.id.tag)
-        return found
-
     def tags_of_one_shot(self) -> set[str]:
         """Tags whose value belongs to one shot alone: masses, id, lots and order."""
         found = {one.tag for name, one in self._channels.items() if name in MASSES}
@@ -111,10 +101,6 @@ class PourReader:
             return no_value(of.tag, why)
         found = of.reading(value)
         return found if isinstance(found, dict) else float(found)
-
-    def mold_id(self, ts_us: int) -> str | None:
-        """The mold at a moment; None where it is not known."""
-        return self._identifier("mold_id", self._station.mold, ts_us, {})
 
     def _identifier(
         self, name: str, given: TextFrom | str, ts_us: int, missing: dict[str, LeftOut]

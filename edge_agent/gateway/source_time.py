@@ -10,9 +10,15 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
+from broker.timestamps import EARLIEST, LATEST
 from edge_agent.gateway.moments import SECOND_US
+from edge_agent.links.tag_source import Sample
+
+_BY_TIME = attrgetter("ts")
 
 GAP_US = 5 * SECOND_US
 """A source that is silent for longer leaves a gap."""
@@ -131,3 +137,28 @@ class SourceTime:
         if self._offset:
             found["offset"] = list(self._offset)
         return found
+
+
+def in_time(samples: Sequence[Sample], now: datetime) -> list[Sample]:
+    """Samples, the oldest first; one whose time the wire does not take has no value instead.
+
+    Args:
+        samples: of one source.
+        now: when they arrived.
+    """
+    ordered = sorted(samples, key=_BY_TIME)
+    if not ordered or EARLIEST <= ordered[0].ts <= ordered[-1].ts <= LATEST:
+        return ordered
+    found = [
+        one
+        if EARLIEST <= one.ts <= LATEST
+        else Sample(
+            one.tag,
+            now,
+            fault=f"its time is of the year {one.ts.year}: set the machine's clock, or take the "
+            "time of arrival",
+            of_arrival=True,
+        )
+        for one in ordered
+    ]
+    return sorted(found, key=_BY_TIME)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from operator import attrgetter
 from typing import Any
 
-from broker.timestamps import EARLIEST, LATEST
 from edge_agent.config.gateway_settings import GatewaySettings, Station, TextFrom
 from edge_agent.gateway.candidates import Candidate, Due
 from edge_agent.gateway.channels import channels_of
@@ -24,36 +22,17 @@ from edge_agent.gateway.moments import (
 from edge_agent.gateway.outbox_entry import Draft, Kind
 from edge_agent.gateway.readings_of_pour import PourReader
 from edge_agent.gateway.shots_of_station import StationShots
-from edge_agent.gateway.source_time import SourceTime
-from edge_agent.gateway.tag_values import Entry, TagValues
+from edge_agent.gateway.source_time import SourceTime, in_time
 from edge_agent.gateway.texts import NoText, identifier_of, text_from
 from edge_agent.gateway.trace import NOTE, Trace, TraceLine
 from edge_agent.gateway.triggers import BACKLOG_US, Triggers
-from edge_agent.links.tag_source import Sample, Value
+from edge_agent.gateway.uses import tags_of_shots
+from edge_agent.gateway.watched_values import WatchedValues
+from edge_agent.links.tag_source import Sample
 
-_BY_TIME = attrgetter("ts")
 _MISSES_NOTHING = frozenset({"mqtt", "folder"})
 """Kinds of sources whose tags keep their value while we are away: the broker keeps messages for us,
 and a file its lines."""
-
-
-def _in_time(samples: list[Sample], now: datetime) -> list[Sample]:
-    """Samples, the oldest first; one whose time the wire does not take has no value instead."""
-    if not samples or EARLIEST <= samples[0].ts <= samples[-1].ts <= LATEST:
-        return samples
-    found = [
-        one
-        if EARLIEST <= one.ts <= LATEST
-        else Sample(
-            one.tag,
-            now,
-            fault=f"its time is of the year {one.ts.year}: set the machine's clock, or take the "
-            "time of arrival",
-            of_arrival=True,
-        )
-        for one in samples
-    ]
-    return sorted(found, key=_BY_TIME)
 
 
 class StationTranslator:
@@ -85,61 +64,44 @@ class StationTranslator:
         self._press = settings.address(station)
         self._drafts: list[Draft] = []
         channels = channels_of(station)
-        frame_sources = list(dict.fromkeys(one.tag.partition(".")[0] for one in channels))
         self._device = station.device or name
-        self._times: dict[str, SourceTime] = {}
-        self._frames: dict[str, SourceFrames] = {}
-        for source in frame_sources:
-            kept = state.get("frames", {}).get(source)
-            self._frames[source] = SourceFrames(
+        watched = {station.mold.tag} if isinstance(station.mold, TextFrom) else set[str]()
+        shots, self._settle_us = station.shots, 0
+        if shots is not None:
+            watched |= tags_of_shots(station)
+            self._settle_us = seconds_us(shots.settle_s)
+        self._values = WatchedValues(watched, state.get("values", {}))
+        self._keep_us = 2 * self._settle_us + 2 * SECOND_US
+        frame_sources = list(dict.fromkeys(one.tag.partition(".")[0] for one in channels))
+        self._times = {
+            source: SourceTime(state.get("times", {}).get(source))
+            for source in sorted({*frame_sources, *self._values.sources})
+        }
+        self._frames = {
+            source: SourceFrames(
                 source,
                 [one for one in channels if one.tag.partition(".")[0] == source],
                 settings.frames,
                 partial(self._frame, source),
-                self._time(source, state),
-                kept,
+                self._times[source],
+                state.get("frames", {}).get(source),
             )
-        self._values: dict[str, TagValues] = {}
-        """Values of tags that events, conditions and molds are read from."""
+            for source in frame_sources
+        }
         self._triggers: Triggers | None = None
         self._shots: StationShots | None = None
-        if isinstance(station.mold, TextFrom):
-            self._values[station.mold.tag] = TagValues()
-        if station.shots is not None:
-            reader = PourReader(station, self.value_at)
-            self._shots = StationShots(
-                name, station.shots, self.trace, self._event, state.get("shots")
-            )
+        if shots is not None:
+            value_at = self._values.value_at
+            reader = PourReader(station, value_at)
+            kept = state.get("shots")
+            self._shots = StationShots(name, shots, self.trace, self._event, kept)
             self._triggers = Triggers(
-                station.shots, reader, self.value_at, self.trace, self._counted,
-                state.get("triggers"),
-            )  # fmt: skip
-            self._of_one_shot = reader.tags_of_one_shot()
-            tags = reader.tags() | self._triggers.tags | self._triggers.other_tags()
-            self._values |= {tag: TagValues() for tag in sorted(tags) if tag not in self._values}
-            self._settle_us = seconds_us(station.shots.settle_s)
-            self._keep_us = (
-                2 * self._settle_us + seconds_us(station.shots.read_after_s) + 2 * SECOND_US
+                shots, reader, value_at, self.trace, self._counted, state.get("triggers")
             )
-        else:
-            self._keep_us = 10 * SECOND_US
-        for tag, entries in state.get("values", {}).items():
-            if tag in self._values:
-                self._values[tag] = TagValues(entries)
-        self._watched: dict[str, dict[str, str]] = {}
-        """Those tags by source and name."""
-        for tag in self._values:
-            source, _, short = tag.partition(".")
-            self._watched.setdefault(source, {})[short] = tag
-            self._time(source, state)
-        self.tags: frozenset[str] = frozenset(self._values) | {one.tag for one in channels}
+            self._of_one_shot = reader.tags_of_one_shot()
+            self._keep_us += seconds_us(shots.read_after_s)
+        self.tags: frozenset[str] = self._values.tags | {one.tag for one in channels}
         """Tags that the station needs, as ``plc.mold_temperature``."""
-        self._sources = frozenset(tag.partition(".")[0] for tag in self.tags)
-
-    def _time(self, source: str, state: Mapping[str, Any]) -> SourceTime:
-        if source not in self._times:
-            self._times[source] = SourceTime(state.get("times", {}).get(source))
-        return self._times[source]
 
     def take(self, source: str, samples: Sequence[Sample], now: datetime) -> list[Draft]:
         """Messages that follow from samples; samples of tags that it does not need are passed over.
@@ -150,32 +112,27 @@ class StationTranslator:
             now: when they arrived, by the gateway's clock.
         """
         now_us = us_of(now)
-        if source in self._sources:
+        if source in self._times:
             self._tick(now_us)
-            ordered = _in_time(sorted(samples, key=_BY_TIME), now)
+            ordered = in_time(samples, now)
             self._hear(source, ordered, now_us)
-            if source in self._watched:
-                self._watch(source, ordered, now_us)
+            self._watch(source, ordered, now_us)
             if source in self._frames:
                 self._frames[source].take(ordered, now_us)
             self._advance(now_us)
-            if source in self._watched:
-                self._forget(source, bool(samples) and samples[0].historical)
+            self._forget(source, is_backlog=bool(ordered) and ordered[0].historical)
         return self._fetch()
 
-    def _forget(self, source: str, is_backlog: bool) -> None:
+    def _forget(self, source: str, *, is_backlog: bool) -> None:
         """Forget values that no event can read any more.
 
         Args:
+            source: whose values.
             is_backlog: a pour may come behind what it reads.
         """
         undecided_us = None if self._triggers is None else self._triggers.oldest_us()
         keep_us = self._keep_us + (BACKLOG_US if is_backlog else 0)
-        for tag in self._watched[source].values():
-            values = self._values[tag]
-            last = values.last()
-            if last is not None and len(values) > 1:
-                values.prune(min(last.ts_us, undecided_us or last.ts_us) - keep_us)
+        self._values.forget(source, undecided_us, keep_us)
 
     def _hear(self, source: str, samples: Sequence[Sample], now_us: int) -> None:
         times = [one.ts for one in samples if one.value is not None and not one.unknown_age]
@@ -194,23 +151,13 @@ class StationTranslator:
 
     def _watch(self, source: str, samples: Sequence[Sample], now_us: int) -> None:
         """Note the values that events and molds are read from."""
-        triggers, watched = self._triggers, self._watched[source]
-        newest_us = self._times[source].newest_us
-        for sample in samples:
-            tag = watched.get(sample.tag)
-            if tag is None:
+        triggers = self._triggers
+        for tag, ts_us, sample in self._values.note(source, samples, self._times[source].newest_us):
+            if triggers is None:
                 continue
-            ts_us, values = us_of(sample.ts), self._values[tag]
-            last = values.last()
-            if sample.value is None:
-                if not sample.historical:  # its time may be of our clock
-                    ts_us = max(newest_us, last.ts_us if last else 0)
-                values.add(Entry(ts_us, None, sample.fault or "no value"))
-                continue
-            is_new = values.add(Entry(ts_us, sample.value))
-            if sample.historical and triggers is not None:
+            if sample.historical:
                 triggers.backlog(source, ts_us)
-            if is_new and triggers is not None and tag in triggers.tags:
+            if tag in triggers.tags:
                 triggers.put(
                     Due(
                         ts_us, 0, "value", source, now_us, tag, sample.value,
@@ -225,34 +172,12 @@ class StationTranslator:
             ts_us, NOTE, "", "clock-set-back",
             f"the clock of {source} was set back by {seconds_text(by_us)}, to {text_of(ts_us)}",
         )  # fmt: skip
-        for tag in self._watched.get(source, {}).values():
-            self._values[tag].shift(by_us)
+        self._values.shift(source, by_us)
         if source in self._frames:
             self._frames[source].set_back()
         if self._triggers is not None and self._shots is not None:
             self._triggers.shift(source, by_us)
             self._shots.shift(source, by_us)
-
-    def value_at(self, tag: str, ts_us: int) -> tuple[Value | None, str]:
-        """Value of a tag at or before a moment; or None, and why it has none.
-
-        Args:
-            tag: ``plc.mold_number``.
-            ts_us: the moment, in microseconds since 1970.
-        """
-        values = self._values[tag]
-        entry = values.at(ts_us)
-        if entry is None:
-            first = values.first()
-            if first is None:
-                return None, "has no value yet"
-            return None, (
-                f"has no value at or before that moment, the first is "
-                f"{seconds_text(first.ts_us - ts_us)} later"
-            )
-        if entry.value is None:
-            return None, f"has no value: {entry.fault}"
-        return entry.value, ""
 
     def tick(self, now: datetime) -> list[Draft]:
         """Messages that are due as time goes by: settled events, full frames, repeated values."""
@@ -275,17 +200,12 @@ class StationTranslator:
         next sample the link counts as connected.
         """
         now_us = us_of(now)
-        if source in self._sources:
+        if source in self._times:
             self._tick(now_us)
             if source in self._frames:
                 self._frames[source].lost(now_us)
             if self._settings.sources[source].kind not in _MISSES_NOTHING:
-                at_us = self._times[source].newest_us
-                for tag in self._watched.get(source, {}).values():
-                    last = self._values[tag].last()
-                    if last is not None and last.value is not None:
-                        fault = f"the link to {source} is lost"
-                        self._values[tag].add(Entry(max(at_us, last.ts_us), None, fault))
+                self._values.lost(source, self._times[source].newest_us)
         return self._fetch()
 
     def next_due(self, now: datetime) -> datetime | None:
@@ -301,7 +221,7 @@ class StationTranslator:
         found: dict[str, Any] = {
             "times": {source: time.state() for source, time in self._times.items()},
             "frames": {source: frames.state() for source, frames in self._frames.items()},
-            "values": {tag: values.state() for tag, values in self._values.items() if len(values)},
+            "values": self._values.state(),
         }
         if self._triggers is not None and self._shots is not None:
             found |= {"triggers": self._triggers.state(), "shots": self._shots.state()}
@@ -365,7 +285,7 @@ class StationTranslator:
         given = self._station.mold
         if isinstance(given, str):
             return given
-        value, _ = self.value_at(given.tag, ts_us)
+        value, _ = self._values.value_at(given.tag, ts_us)
         if value is None:
             return None
         try:

@@ -86,10 +86,6 @@ class Triggers:
         """Tags with a trigger, as ``plc.pour_valve``."""
         return frozenset(self._on)
 
-    def other_tags(self) -> set[str]:
-        """Tags of conditions that must hold, too."""
-        return {one.tag for trigger in self._triggers.values() for one in trigger.while_}
-
     def put(self, due: Due) -> None:
         """Put a value of a tag with a trigger among those that have to settle."""
         self._number += 1

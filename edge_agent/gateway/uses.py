@@ -46,6 +46,11 @@ def uses_of(station: Station, here: Place) -> Iterator[Use]:
         yield from _of_shots(station.shots, (*here, "shots"))
 
 
+def tags_of_shots(station: Station) -> set[str]:
+    """Tags that the events of a station's shots are read from."""
+    return {use.tag for use in uses_of(station, ()) if not use.is_reading}
+
+
 def _of_shots(shots: Shots, here: Place) -> Iterator[Use]:
     if shots.id.tag is not None:
         yield Use(shots.id.tag, (*here, "id", "tag"), "any", "shot id")

@@ -153,9 +153,9 @@ async def test_its_variables_have_units(shared: NodeOpcUa) -> None:
 async def test_keys_of_the_channel_are_renewed(
     shared: NodeOpcUa, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opcua_session, "RENEW_AFTER", 0.0001)  # of an hour
+    monkeypatch.setattr(opcua_session, "RENEW_AFTER", 0.0003)  # of an hour
     async with running(shared) as gateway:
-        for value in range(300, 310):
+        for value in range(300, 320):
             shared.write("counter", value, pause_ms=APART_MS)
-        await gateway.has("counter", 309)
+        await gateway.has("counter", 319)
         assert gateway.errors == []

@@ -306,20 +306,29 @@ class _Running:
         await self._server.write_attribute_value(self._nodes[tag].nodeid, value)
 
     async def _change(self, rate: float) -> None:
-        """Change every tag so many times a second."""
+        """Change every tag so many times a second.
+
+        To write a value costs this server 0.3 ms, in which it copies it through and through: 500
+        tags at 10 Hz would be more than a core. So a change goes into the queues of the items.
+        """
         ua, number = self._ua, 0
         loop = asyncio.get_running_loop()
+        tags = {node.nodeid for node in self._nodes.values()}
         due = loop.time()
         while True:
             number += 1
             moment = datetime.now(UTC)
-            for node in self._nodes.values():
-                value = ua.DataValue(
-                    ua.Variant(float(number), ua.VariantType.Double),
-                    SourceTimestamp=moment,
-                    ServerTimestamp=moment,
-                )
-                await self._server.write_attribute_value(node.nodeid, value)
+            value = ua.DataValue(
+                ua.Variant(float(number), ua.VariantType.Double),
+                SourceTimestamp=moment,
+                ServerTimestamp=moment,
+            )
+            for subscription in self._server.iserver.subscription_service.subscriptions.values():
+                items = subscription.monitored_item_srv._monitored_items
+                for key, item in items.items():
+                    if item.read_value_id.NodeId in tags:
+                        change = ua.MonitoredItemNotification(item.client_handle, value)
+                        subscription._triggered_datachanges.setdefault(key, []).append(change)
             due += 1 / rate
             await asyncio.sleep(max(0.0, due - loop.time()))
 

@@ -98,7 +98,7 @@ def test_wild_samples_never_make_what_the_contract_does_not_take(batches):
 
 @pytest.mark.peers
 @given(batches=st.lists(st.lists(wild_samples, max_size=12), max_size=30))
-@hypothesis(max_examples=2000, deadline=None)
+@hypothesis(max_examples=400, deadline=None)
 def test_many_wild_samples(batches):
     _take_wild(batches)
 

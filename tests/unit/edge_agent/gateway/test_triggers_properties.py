@@ -149,7 +149,7 @@ def test_times_of_frames_never_run_backwards_unless_historical(seed):
 @pytest.mark.peers
 @BOTH
 @given(seed=seeds, shots=st.integers(1, 6))
-@hypothesis(max_examples=1500, deadline=None)
+@hypothesis(max_examples=300, deadline=None)
 def test_order_repeats_and_restarts_together_many_times(of, seed, shots):
     rng = random.Random(seed)
     real = story(rng, shots)
