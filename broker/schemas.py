@@ -99,11 +99,12 @@ def _index() -> str:
         sender = "press, laboratory, MES, people" if channel in INBOUND else "twin"
         what = (model.__doc__ or "").strip().splitlines()[0]
         links = f"[{name}]({_file_name(model)}) | [example]({_example_name(model)})"
-        lines.append(f"| `{_topic(channel)}` | {sender} | {links} | {what} |")
+        lines.append(f"| `{topic_of(channel)}` | {sender} | {links} | {what} |")
     return "\n".join(lines) + "\n"
 
 
-def _topic(channel: Channel) -> str:
+def topic_of(channel: Channel) -> str:
+    """The topic of a kind of message, with a word in braces for each level that varies."""
     space, example = TopicSpace(), PressAddress("SITE", "PRESS")
     of_press = getattr(space, channel.replace("-", "_"))
     match channel:

@@ -12,6 +12,7 @@ TwinError
 │   ├── NotAuthorized   the broker's access rules do not allow it
 │   ├── PublishRefused  the broker will never take this message
 │   └── PublishDeferred the broker does not take this message now
+│       └── NobodySubscribes  it takes it, and nobody would get it
 └── StoreError          spool or history cannot be written or read (retryable)
 """
 
@@ -90,6 +91,12 @@ class PublishDeferred(LinkError):
     """The broker does not take a message now: it is busy, or a quota is used up."""
 
     usual_hint = "look at the broker's limits and load: its log may say more"
+
+
+class NobodySubscribes(PublishDeferred):
+    """The broker has no subscriber for a message, so it is not kept for anybody either."""
+
+    usual_hint = "start the agent of this press, and see that site, press and topic_prefix are its"
 
 
 class StoreError(TwinError):

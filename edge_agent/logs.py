@@ -19,11 +19,15 @@ import structlog
 STAGES = ("receive", "decode", "assemble", "simulate", "infer", "commit", "publish", "forward")
 """Values of the field ``stage``; metrics and documents use the same names."""
 _WHO = {"site", "press", "shot_id", "mold_id", "system_id", "agent_id", "topic"}
+_WHENCE = {"source", "station"}
+"""Of a gateway."""
 _WHAT = {"reason", "detail", "code", "hint", "error", "exception", "stage", "signal", "outcome"}
 _HOW = {"host", "port", "protocol", "path", "version", "basis", "revision", "speed"}
 _HOW_MUCH = {"delay_s", "count", "backlog_count", "rejected_count"}
-FIELDS = frozenset({"event", "level", "timestamp"} | _WHO | _WHAT | _HOW | _HOW_MUCH)
+FIELDS = frozenset({"event", "level", "timestamp"} | _WHO | _WHENCE | _WHAT | _HOW | _HOW_MUCH)
 """Every field of a log line; another one is an error in tests and is dropped in production."""
+KEY = ("event", "reason", "stage", "press", "source", "station")
+"""What makes a line a repeat of another one."""
 REPEAT_WINDOW_S = 60.0
 INFOS_PER_WINDOW, TROUBLES_PER_WINDOW = 60, 10
 REPEATS_KEPT = 1000
@@ -59,7 +63,7 @@ class RepeatLimit:
         self, _logger: Any, method: str, event: MutableMapping[str, Any]
     ) -> MutableMapping[str, Any]:
         """A processor of structlog."""
-        key = (event["event"], event.get("reason"), event.get("stage"), event.get("press"))
+        key = tuple(event.get(name) for name in KEY)
         with self._lock:
             if not self._wanted(key, method):
                 raise structlog.DropEvent
@@ -70,8 +74,7 @@ class RepeatLimit:
         if known is None:
             if len(self._seen) >= REPEATS_KEPT:
                 self._close(next(iter(self._seen)))
-            names = ("event", "reason", "stage", "press")
-            line = {name: value for name, value in zip(names, key, strict=True) if value}
+            line = {name: value for name, value in zip(KEY, key, strict=True) if value}
             known = self._seen[key] = _Repeats(line | {"method": method}, self._clock())
         known.count += 1
         limit = INFOS_PER_WINDOW if method in {"info", "debug"} else TROUBLES_PER_WINDOW

@@ -23,7 +23,19 @@ def read_yaml(path: Path) -> dict[str, Any]:
         InputError: the file is missing, no regular file, out of bounds (``yaml_text``), not YAML,
             or not a mapping.
     """
-    text = read_text(path, BYTES_MAX)
+    return mapping_in(read_text(path, BYTES_MAX), path)
+
+
+def mapping_in(text: str, path: Path) -> dict[str, Any]:
+    """The mapping in the text of a YAML file.
+
+    Args:
+        text: content of the file.
+        path: the file, for errors.
+
+    Raises:
+        InputError: it is out of bounds (``yaml_text``), not YAML, or not a mapping.
+    """
     try:
         content = parse_yaml(text)
     except ValueError as error:

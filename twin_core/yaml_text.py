@@ -83,6 +83,39 @@ def _check_bounds(text: str) -> None:
             )
 
 
+def key_lines(text: str) -> dict[tuple[str, ...], int]:
+    """Line of each key, and of each item of a list, by the keys and numbers that lead to it.
+
+    Args:
+        text: one that ``parse_yaml`` takes.
+    """
+    found: dict[tuple[str, ...], int] = {}
+    try:
+        root = yaml.compose(text, _Reader)
+    except yaml.YAMLError:
+        return found
+    if root is not None:
+        _note_lines(root, (), found)
+    return found
+
+
+def _note_lines(node: yaml.Node, place: tuple[str, ...], found: dict[tuple[str, ...], int]) -> None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.tag == MERGE:
+                for part in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                    _note_lines(part, place, found)
+                continue
+            here = (*place, str(key.value))
+            found[here] = key.start_mark.line + 1
+            _note_lines(value, here, found)
+    elif isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            here = (*place, str(number))
+            found[here] = item.start_mark.line + 1
+            _note_lines(item, here, found)
+
+
 def dump_yaml(content: Any, **options: Any) -> str:
     """Plain data as YAML text that this and older readers read alike."""
     return str(yaml.dump(content, Dumper=_Dumper, sort_keys=False, **options))

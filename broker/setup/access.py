@@ -2,10 +2,11 @@
 
 | client | writes | reads |
 |---|---|---|
-| a press | its own telemetry, shots, events and orders | its own predictions, what is committed |
+| a press | its telemetry, shots, events, orders | its predictions, what is committed, its twin |
 | an agent | what the twin says about its presses | what its presses send, and its own status |
 | an agent of a group | also its own status | also the group's agents, and what they hand over |
 | quality | quality records of every press | nothing |
+| gateway | telemetry and shots of every press | what is committed of them, and their twins |
 | orders (MES) | orders and events of every press | nothing |
 | reader (SCADA, pages) | nothing | what the twin says about every press |
 | web server | quality, acknowledgements, head of its audit log | all of every press |
@@ -42,7 +43,8 @@ def agent_name(agent_id: str) -> str:
 
 
 def press_client(topics: TopicSpace, press: PressAddress) -> Client:
-    """A press, or its gateway, writes what happens, and reads its predictions and its receipt."""
+    """A press, or its gateway, writes what happens; it reads its predictions, its receipt, and
+    whether its twin is there."""
     return Client(
         press_name(press),
         writes=(
@@ -51,7 +53,21 @@ def press_client(topics: TopicSpace, press: PressAddress) -> Client:
             topics.event(press),
             topics.order(press),
         ),
-        reads=(topics.predictions(press), topics.received(press)),
+        reads=(topics.predictions(press), topics.received(press), topics.status(press)),
+    )
+
+
+def gateway_client(name: str, topics: TopicSpace, presses: Iterable[PressAddress]) -> Client:
+    """A gateway writes readings and shots of presses, and reads what is committed of them.
+
+    Args:
+        name: its `id`.
+    """
+    own = list(presses)
+    return Client(
+        name,
+        writes=tuple(topic for p in own for topic in (topics.telemetry(p), topics.shot(p))),
+        reads=tuple(topic for p in own for topic in (topics.received(p), topics.status(p))),
     )
 
 

@@ -15,6 +15,7 @@ from broker.ids import Identifier
 from broker.setup.access import (
     Client,
     agent_client,
+    gateway_client,
     orders_client,
     press_client,
     quality_client,
@@ -93,6 +94,9 @@ class Plan(_Part):
     """Clients that write orders and events, with a certificate; presses may do so, too."""
     web: Names = ()
     """Web servers (`pur-mold-twin web`) by their `web.id`, with a certificate."""
+    gateways: Names = ()
+    """Gateways (`pur-mold-twin gateway`) of several presses by their `id`, with a certificate; that
+    of a single press may use the press's own."""
     pages: Names = ("page",)
     """Clients that read all of the twin, with a password over websockets."""
     user: str = "mosquitto"
@@ -139,6 +143,7 @@ class Plan(_Part):
             *(orders_client(name, orders) for name in self.orders),
             *(reader_client(name, self._twins()) for name in self.scada),
             *(self._web_client(name) for name in self.web),
+            *(self._gateway_client(name) for name in self.gateways),
         ]
 
     def with_password(self) -> list[Client]:
@@ -163,6 +168,13 @@ class Plan(_Part):
     def _web_client(self, name: str) -> Client:
         """A web server as the client of all agents' presses; one right is listed once."""
         parts = [web_client(name, a.topics, a.site, a.addresses()) for a in self.agents]
+        writes = dict.fromkeys(topic for part in parts for topic in part.writes)
+        reads = dict.fromkeys(topic for part in parts for topic in part.reads)
+        return Client(name, tuple(writes), tuple(reads))
+
+    def _gateway_client(self, name: str) -> Client:
+        """A gateway as the client of all agents' presses; one right is listed once."""
+        parts = [gateway_client(name, a.topics, a.addresses()) for a in self.agents]
         writes = dict.fromkeys(topic for part in parts for topic in part.writes)
         reads = dict.fromkeys(topic for part in parts for topic in part.reads)
         return Client(name, tuple(writes), tuple(reads))

@@ -3,7 +3,7 @@
 
 Standard library only. `mosquitto-passwd` has the hashes of the users' passwords, as
 mosquitto_passwd makes them (PBKDF2-SHA512); the plain ones stay in the files `mqtt-password`
-(twin), `mqtt-press1`, `mqtt-web` and `mqtt-scada`.
+(twin), `mqtt-press1`, `mqtt-gateway`, `mqtt-web` and `mqtt-scada`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,13 @@ import sys
 from base64 import b64encode
 from pathlib import Path
 
-USERS = {"twin": "mqtt-password", "press1": "mqtt-press1", "web": "mqtt-web", "scada": "mqtt-scada"}
+USERS = {
+    "twin": "mqtt-password",
+    "press1": "mqtt-press1",
+    "gateway": "mqtt-gateway",
+    "web": "mqtt-web",
+    "scada": "mqtt-scada",
+}
 """MQTT users of `acl`, and the file with the password of each."""
 OUTWARD = ("smtp-password", "alert-webhook-url")
 """Given by others, for prometheus/alertmanager.yml; docs/operations.md says how."""

@@ -18,6 +18,7 @@ COMMANDS = {
     "check-drift": "Do the shots of now still look like those before?",
     "demo": "Broker, agent and a virtual press on this machine, with a live table.",
     "doctor": "Are broker, database, disk, clock and models as an agent needs them?",
+    "gateway": "Let presses in that speak OPC UA, Modbus, other MQTT topics or CSV files.",
     "history": "Print what is stored of a shot, or the shots of a mold.",
     "list": "Systems, molds and scenarios, and what each lacks.",
     "models": "Which learned model corrects the physics: list, promote, go back, shadow.",
@@ -53,14 +54,15 @@ class _Lazy(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; of what nobody foresaw a line is said, not a page.
 
-        ``agent`` is left out: nobody can run that night again to see where it was.
+        ``agent`` and ``gateway`` are left out: nobody can run that night again to see where it
+        was.
         """
         try:
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
-            if ctx.invoked_subcommand == "agent":
+            if ctx.invoked_subcommand in {"agent", "gateway"}:
                 raise
             from edge_agent.cli.common import fault
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PLAN = "plan.json"
 _NAMES = {
     **{"--scada": "scada", "--quality": "quality", "--orders": "orders"},
-    **{"--page": "pages", "--web": "web"},
+    **{"--page": "pages", "--web": "web", "--gateway": "gateways"},
 }
 Port = click.IntRange(1, 65535)
 EXAMPLE = """\b
@@ -72,6 +72,7 @@ def command() -> None:
 @click.option("--quality", multiple=True, help="A client that writes quality.  [default: quality]")
 @click.option("--orders", multiple=True, help="A client that writes orders and events (a MES).")
 @click.option("--web", multiple=True, help="A web server (`pur-mold-twin web`), by its web.id.")
+@click.option("--gateway", "gateways", multiple=True, help="A gateway of all presses, by its id.")
 @click.option("--page", "pages", multiple=True, help="A reader with a password.  [default: page]")
 @click.option(
     "--data",

@@ -112,9 +112,12 @@ class Shots(Section):
     """Two pours of a station that are closer are one."""
     settle_s: Annotated[float, Field(ge=0, le=60)] = 0.5
     """An event is decided so long after its time, so that tags which come late count."""
+    read_after_s: Annotated[float, Field(ge=0, le=3600)] = 0.0
+    """The recipe and all else that a pour takes along are read so long after it, for machines that
+    write weights or their counter only then."""
     system_id: Identifier | TextFrom
     """The material system."""
-    recipe: dict[str, ChannelFrom | TagRef | float] = Field(default_factory=dict)
+    recipe: dict[str, ChannelFrom | TagRef | float]
     """Set points and weighed masses by the names of ``Recipe``, read at the pour; a number is
     fixed."""
     order_id: TextFrom | None = None

@@ -45,6 +45,8 @@ SECRETS = ("password", "session_secret", "url")
 YEAR_S = 31_536_000
 _OTHER_VARIABLES = {"TWIN_TEST", "TWIN_CONFIG", "TWIN_DEBUG", "TWIN_FAULT_POINT"}
 """Variables with our prefix that are not settings."""
+_OF_GATEWAY = "TWIN_GATEWAY_PASSWORD_"
+"""Of a gateway that runs with the same environment."""
 
 
 class TlsSettings(Section):
@@ -374,6 +376,8 @@ def _unknown_variables() -> list[str]:
     sections = {name.upper() for name in Settings.model_fields}
     found = []
     for name in sorted(os.environ):
+        if name.startswith(_OF_GATEWAY):
+            continue
         if name.startswith(ENV_PREFIX) and name not in _OTHER_VARIABLES:
             section = name.removeprefix(ENV_PREFIX).split("__")[0].upper()
             if section not in sections:

@@ -35,3 +35,5 @@ class Step:
     """State of stations by name, as JSON: where frames and triggers stand."""
     positions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Position by source."""
+    trace: Sequence[tuple[str, Mapping[str, Any]]] = ()
+    """Station and line of its trace, as JSON: why a shot began, or not."""

@@ -58,6 +58,8 @@ class SendOptions(TypedDict, total=False):
     """It was made from memory while the disk refuses (a user property, MQTT 5)."""
     expires_s: int | None
     """The broker forgets it then (MQTT 5)."""
+    heard: bool
+    """That nobody subscribes is an error, ``NobodySubscribes``, if the broker says so (MQTT 5)."""
 
 
 MARKS = ("historical", "unsaved")
@@ -168,7 +170,8 @@ class Session:
                 properties.MessageExpiryInterval = expires_s
             if marks := [(mark, "true") for mark in MARKS if options.get(mark)]:
                 properties.UserProperty = marks
-        return self._client.send(topic, payload, options.get("retain", False), properties)
+        retain, heard = options.get("retain", False), options.get("heard", False)
+        return self._client.send(topic, payload, retain, properties, heard)
 
     def flush(self) -> None:
         """Write to the socket now what was sent, before the event loop comes to it."""

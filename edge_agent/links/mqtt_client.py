@@ -20,10 +20,10 @@ from paho.mqtt.client import MQTT_ERR_SUCCESS
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge_agent.errors import LinkError, PacketError, PublishRefused
+from edge_agent.errors import LinkError, NobodySubscribes, PacketError, PublishRefused
 from edge_agent.links.paho_batches import QuickPaho
 from edge_agent.links.publish_packet import Incoming
-from edge_agent.links.refusals import TOO_LARGE, packet_bytes, refusal
+from edge_agent.links.refusals import NO_SUBSCRIBERS, TOO_LARGE, packet_bytes, refusal
 
 T = TypeVar("T")
 QOS = 1
@@ -41,8 +41,9 @@ class Client(aiomqtt.Client):
         self.paho = cast(QuickPaho, self._client)
         self.paho.manual_ack_set(True)
         self.paho.on_incoming = self._take
-        self._results: dict[int, tuple[str, asyncio.Future[None]]] = {}
-        """Topic and outcome of what the broker has not acknowledged, by packet id."""
+        self._results: dict[int, tuple[str, asyncio.Future[None], bool]] = {}
+        """Topic and outcome of what the broker has not acknowledged, and whether somebody must
+        have subscribed, by packet id."""
         self._owes_since = 0.0
         """Since when the broker owes the next answer, by the monotonic clock."""
         self.session_present = False
@@ -159,11 +160,13 @@ class Client(aiomqtt.Client):
     ) -> None:
         if mid == next(iter(self._results), None):
             self._owes_since = monotonic()
-        topic, outcome = self._results.pop(mid, ("", None))
+        topic, outcome, heard = self._results.pop(mid, ("", None, False))
         if outcome is None or outcome.done():
             return
         if reason_code.is_failure:
             outcome.set_exception(refusal(topic, self.paho.puback_code))
+        elif heard and self.paho.puback_code == NO_SUBSCRIBERS:
+            outcome.set_exception(NobodySubscribes(f"{topic}: nobody subscribes to it"))
         else:
             outcome.set_result(None)
 
@@ -194,7 +197,7 @@ class Client(aiomqtt.Client):
                     aiomqtt.MqttCodeError(reason_code, "Unexpected disconnection")
                 )
                 self._disconnected.exception()
-        for topic, outcome in self._results.values():
+        for topic, outcome, _ in self._results.values():
             if not outcome.done():
                 outcome.set_exception(self.lost(f"{topic}: not acknowledged, connection lost"))
                 outcome.exception()
@@ -227,9 +230,17 @@ class Client(aiomqtt.Client):
         return LinkError(f"{what}: {reason or 'closed'}", hint=BROKER_LOG)
 
     def send(
-        self, topic: str, payload: bytes, retain: bool, properties: Properties | None
+        self,
+        topic: str,
+        payload: bytes,
+        retain: bool,
+        properties: Properties | None,
+        heard: bool = False,
     ) -> asyncio.Future[None]:
         """Publish with QoS 1; the future has the broker's word, or the error of a refusal.
+
+        Args:
+            heard: that nobody subscribes is an error, where the broker says so (MQTT 5).
 
         Raises:
             PublishRefused: MQTT cannot carry this message.
@@ -250,7 +261,7 @@ class Client(aiomqtt.Client):
         outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if not self._results:
             self._owes_since = monotonic()
-        self._results[info.mid] = topic, outcome
+        self._results[info.mid] = topic, outcome, heard
         return outcome
 
     @property

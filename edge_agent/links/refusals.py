@@ -15,6 +15,8 @@ NEVER_ACCEPTED = {
     0x9B: "let the broker take QoS 1",
 }
 """Reason codes of a publish that trying again cannot change, and what to do about each."""
+NO_SUBSCRIBERS = 0x10
+"""The reason code of a publish that nobody subscribes to: it is lost, and that is a success."""
 NOT_AUTHORIZED = 0x87
 """The reason code of a publish that the access rules forbid."""
 CODE_NAMES = {

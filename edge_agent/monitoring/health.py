@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from io import StringIO
 from socketserver import ThreadingMixIn
 from threading import Thread
-from typing import Any
+from typing import Any, Protocol
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
@@ -74,6 +74,18 @@ class Vitals:
         return None
 
 
+class Health(Protocol):
+    """Health of a program, asked by any thread."""
+
+    def stuck(self) -> list[str]:
+        """Loops that hang, in words."""
+        ...
+
+    def readiness(self) -> dict[str, Any]:
+        """Document of what is well and what is not; ``ready`` sums it up."""
+        ...
+
+
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
     allow_reuse_address = True
@@ -101,7 +113,7 @@ class _Handler(WSGIRequestHandler):
         return StringIO()
 
 
-def application(vitals: Vitals, registry: CollectorRegistry) -> Callable[..., Any]:
+def application(vitals: Health, registry: CollectorRegistry) -> Callable[..., Any]:
     """The three pages."""
     metrics = make_wsgi_app(registry)
 

@@ -13,6 +13,7 @@ import os
 import stat
 import struct
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from socket import gethostname
 from typing import Any
@@ -27,6 +28,21 @@ LOCKED_BYTE = 1 << 62
 FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
+@dataclass(frozen=True)
+class Words:
+    """Words for a file in messages."""
+
+    noun: str
+    """``spool``."""
+    field: str
+    """The setting that names it."""
+    owner: str
+    """The program that has one: ``agent``."""
+
+
+SPOOL = Words("spool", "spool.path", "agent")
+
+
 class SpoolInUse(SettingsError):
     """Error: another process has the spool."""
 
@@ -36,17 +52,18 @@ class SpoolInUse(SettingsError):
 class SpoolFile:
     """A spool's file, held by this process until ``close``."""
 
-    def __init__(self, path: Path, agent_id: str = "") -> None:
+    def __init__(self, path: Path, agent_id: str = "", words: Words = SPOOL) -> None:
         """Lock the spool at ``path``; an empty file is made when there is none.
 
         Args:
             agent_id: what the lock file says of its holder.
+            words: for the file, if it is no spool and is kept like one.
 
         Raises:
             SpoolInUse: another process holds it; the message says which.
             StoreError: there cannot be a spool here.
         """
-        self.path = path
+        self.path, self.words = path, words
         self.place = place_of(path)
         self.fresh = False
         """Nothing was here: a new spool begins."""
@@ -67,10 +84,16 @@ class SpoolFile:
                 self.fresh, self.lost = self._found(known=bool(before))
                 self.unfinished = _read(before).get("aside")
                 self.claim()
-                self._who = {"pid": os.getpid(), "agent_id": agent_id, "host": gethostname()}
+                self._who = {
+                    "pid": os.getpid(),
+                    "agent_id": agent_id,
+                    "host": gethostname(),
+                    "owner": words.owner,
+                }
                 self.note(self.unfinished)
             except OSError as error:
-                raise StoreError(f"{path}: the spool cannot be opened: {error}") from error
+                words_of = f"the {words.noun} cannot be opened"
+                raise StoreError(f"{path}: {words_of}: {error}") from error
             self._opened = opened.pop_all()
 
     def claim(self) -> None:
@@ -87,9 +110,7 @@ class SpoolFile:
         try:
             fcntl.fcntl(self._file, fcntl.F_OFD_SETLK, byte)
         except (BlockingIOError, PermissionError):
-            raise SpoolInUse(
-                f"spool.path: {self.path} is in use by another process, whose lock file was deleted"
-            ) from None
+            raise self._in_use("another process, whose lock file was deleted") from None
         tighten(self.place)
 
     def is_at(self, identity: tuple[int, int]) -> bool:
@@ -114,14 +135,23 @@ class SpoolFile:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             who = _read(os.pread(self._lock, WRITTEN_BYTES, 0))
-            words = _words_on(who)
-            raise SpoolInUse(f"spool.path: {self.path} is in use by {words}") from None
+            raise self._in_use(_words_on(who)) from None
         except OSError as error:
+            noun, field = self.words.noun, self.words.field
             raise StoreError(
-                f"{self.path}: cannot be locked: {error.strerror}: a spool belongs on a local disk",
-                hint="set spool.path to a file on a disk of this machine, not of the network",
+                f"{self.path}: cannot be locked: {error.strerror}: the {noun} belongs on a local "
+                "disk",
+                hint=f"set {field} to a file on a disk of this machine, not of the network",
             ) from error
         return os.pread(self._lock, WRITTEN_BYTES, 0)
+
+    def _in_use(self, by: str) -> SpoolInUse:
+        field, owner = self.words.field, self.words.owner
+        return SpoolInUse(
+            f"{field}: {self.path} is in use by {by}",
+            hint=f"give every {owner} {'an' if field[0] in 'aeiou' else 'a'} {field} of its own, "
+            "or stop the other one",
+        )
 
     def _refuse_what_is_no_file(self) -> None:
         try:
@@ -134,16 +164,17 @@ class SpoolFile:
                 ) from None
             return
         if not stat.S_ISREG(mode):
-            raise StoreError(f"{self.path}: not a file: spool.path names the file of the spool")
+            words = f"{self.words.field} names the file of the {self.words.noun}"
+            raise StoreError(f"{self.path}: not a file: {words}")
 
     def _found(self, *, known: bool) -> tuple[bool, str | None]:
         """Find out whether this is the beginning, and if not, what is missing."""
         wal = part(self.place, "-wal")
         if self.place.exists():
             empty = self.place.stat().st_size == 0
-            return False, "the spool is empty: 0 bytes" if empty else None
+            return False, f"the {self.words.noun} is empty: 0 bytes" if empty else None
         if known or (wal.exists() and wal.stat().st_size > 0):
-            return False, "the spool is gone: there was one"
+            return False, f"the {self.words.noun} is gone: there was one"
         return True, None
 
     def _release(self) -> None:
@@ -173,7 +204,8 @@ def holder_of(path: Path) -> str | None:
 
 
 def _words_on(who: dict[str, Any]) -> str:
-    agent = f"agent {who['agent_id']}" if who.get("agent_id") else "a program"
+    owner = who.get("owner", SPOOL.owner)
+    agent = f"{owner} {who['agent_id']}" if who.get("agent_id") else "a program"
     return f"{agent}, process {who['pid']} on {who['host']}" if who else "another process"
 
 

@@ -8,12 +8,16 @@ import random
 import sys
 import tempfile
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
 from tests.chaos.fault_point import FaultPlant, run_kills
 from tests.chaos.fault_point import Report as FaultReport
+from tests.chaos.gateway_kills import Report as ShotsReport
+from tests.chaos.gateway_kills import run_shots
 from tests.chaos.plant import Plant
+from tests.chaos.press_with_tags import PLCS
 from tests.chaos.rounds import Report, run_rounds
 from tests.support.waiting import GATHER_BY_DEFAULT_S
 
@@ -40,8 +44,18 @@ FAULT_POINT = "published-uncommitted"
     type=click.Choice([FAULT_POINT]),
     help="Instead: the agent kills itself there; a listener hears all that it says.",
 )
-@click.option("--kills", default=50, show_default=True, type=click.IntRange(1), help="There.")
+@click.option(
+    "--kills", type=click.IntRange(1), help="There, and with a gateway.  [default: 50, 20]"
+)
 @click.option("--group", is_flag=True, help="There: two agents that share the presses.")
+@click.option(
+    "--gateway",
+    "protocols",
+    multiple=True,
+    type=click.Choice([*PLCS, "all"]),
+    help="Instead: a PLC with nothing but tags behind a gateway; by this protocol, or all.",
+)
+@click.option("--shots", default=200, show_default=True, type=click.IntRange(1), help="There.")
 @click.option("--report", type=click.Path(path_type=Path), help="Write the figures as JSON.")
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep logs and spool in this folder.")
 def command(
@@ -51,8 +65,10 @@ def command(
     check_every: int,
     hostile: bool,
     fault_point: str | None,
-    kills: int,
+    kills: int | None,
     group: bool,
+    protocols: tuple[str, ...],
+    shots: int,
     report: Path | None,
     keep: Path | None,
 ) -> None:
@@ -70,9 +86,16 @@ def command(
     committed what led to it. Nobody may hear one revision of a shot with two contents, and the last
     word that is heard on a shot must be that of the history.
 
+    With --gateway a simulated PLC makes shots and knows nothing of the twin; gateway, agent and
+    broker get SIGKILL, and the links to PLC and broker are cut or half-open. Each shot must be in
+    the history once, at its time by the PLC's clock, and each reading that the PLC still had.
+
     Exit codes: 0 nothing lost and nothing doubled, 1 something was.
     """
     chosen = random.randrange(10**6) if seed is None else seed
+    if protocols:
+        _run_gateway(keep, chosen, protocols, shots, kills or 20, report)
+    kills = kills or 50
     what = f"{rounds} rounds" if fault_point is None else f"{kills} kills"
     click.echo(f"seed {chosen}, {what}", err=True)
     with tempfile.TemporaryDirectory(prefix="twin-chaos-") as temporary:
@@ -88,6 +111,33 @@ def command(
     if report is not None:
         report.write_text(json.dumps(found.as_json(), indent=2) + "\n")
     sys.exit(0 if found.is_good else 1)
+
+
+def _run_gateway(
+    keep: Path | None,
+    seed: int,
+    protocols: tuple[str, ...],
+    shots: int,
+    kills: int,
+    report: Path | None,
+) -> NoReturn:
+    click.echo(f"seed {seed}, {shots} shots, {kills} kills and cuts", err=True)
+    found = []
+    with tempfile.TemporaryDirectory(prefix="twin-chaos-") as temporary:
+        for protocol in PLCS if "all" in protocols else protocols:
+            folder = Path(keep or temporary, protocol)
+            folder.mkdir(parents=True, exist_ok=True)
+            one = asyncio.run(run_shots(folder, protocol, shots, kills, seed, _progress_of_shots))
+            click.echo(one.text())
+            found.append(one)
+    if report is not None:
+        report.write_text(json.dumps([one.as_json() for one in found], indent=2) + "\n")
+    sys.exit(0 if all(one.is_good for one in found) else 1)
+
+
+def _progress_of_shots(report: ShotsReport) -> None:
+    count = sum(report.troubles.values())
+    click.echo(f"{report.duration_s:7.0f} s  shots {report.shots:4}  broken {count:3}", err=True)
 
 
 async def _run(

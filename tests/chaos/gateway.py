@@ -1,32 +1,38 @@
-"""The gateway of a press: a client of its own that keeps every message until it is safe.
+"""The gateway of a press: outbox and sender of the product, and an account of every message.
 
 A PUBACK of Mosquitto is no promise for the case that Mosquitto itself is killed: it loses what it
 has not saved yet. Nor is it one when nobody subscribes (MQTT 5 then says ``no matching
-subscribers``). So this gateway does what a good one does: at every new connection it sends all that
-is not confirmed again, in the old order and before anything new, and a message that met no
-subscriber counts as not taken. The agent removes the repeats by key.
+subscribers``). So the product keeps a message until the agent says that it is committed; here that
+is put to the proof. A thread stands for the process: it is the press that says something, numbered
+and kept by ``edge_agent.gateway``.
 """
 
 from __future__ import annotations
 
-import queue
-import secrets
-import ssl
+import asyncio
 import threading
 import time
-from collections import deque
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from paho.mqtt.client import MQTT_ERR_SUCCESS, Client
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from broker.topics import PressAddress, TopicSpace
+from edge_agent.clock import SystemClock
+from edge_agent.config.settings import BrokerSettings
+from edge_agent.errors import LinkError
+from edge_agent.gateway.committer import Committer
+from edge_agent.gateway.outbox import Entry, Outbox
+from edge_agent.gateway.outbox_entry import Draft, Step
+from edge_agent.gateway.outbox_thread import OutboxThread
+from edge_agent.gateway.sender import Sender
+from edge_agent.monitoring.watchdog import Watch
+from tests.chaos.script import CUT, SITE, Sent
+from tests.support.processes import read_file
 
-from tests.chaos.script import Sent
-
-WINDOW = 50
-"""Messages under way at once; a single one until the first is taken."""
-CONNECT_TIMEOUT_S = 2.0
-PAUSE_S = 0.05
+LOOK_S = 0.005
+Place = tuple[str, int]
+"""Device on the wire and number."""
 
 
 class Gateway(threading.Thread):
@@ -34,28 +40,29 @@ class Gateway(threading.Thread):
 
     def __init__(
         self,
-        port: int,
+        folder: Path,
+        broker: BrokerSettings,
         name: str,
         script: Iterator[Sent],
         rate_per_s: float,
-        context: ssl.SSLContext | None = None,
     ) -> None:
         """Nothing is sent yet.
 
         Args:
-            context: TLS with the certificate of the press; plain MQTT without.
+            folder: where the outbox lies.
+            broker: the link, with the certificate of the press if it needs one.
         """
         super().__init__(name=f"gateway-{name}", daemon=True)
-        self._context = context
-        self._client_id = f"{self.name}-{secrets.token_hex(8)}"  # nobody can take its session
         self.ledger: list[Sent] = []
         """Everything the press ever had to say, in order."""
         self.confirmed = 0
-        """How many of them, from the first on, are known to be safe: never sent again."""
+        """How many of them, from the first on, were judged and are right."""
         self.sent_again = 0
-        self._port, self._script, self._rate = port, script, rate_per_s
-        self._waiting: deque[Sent] = deque()
-        self._results: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
+        self._press = name
+        self._path, self._broker = folder / f"gateway-{name}.db", broker
+        self._script, self._rate = script, rate_per_s
+        self._places: dict[Place, Sent] = {}
+        self._counts: Counter[str] = Counter()
         self._talking, self._ended = threading.Event(), threading.Event()
         self._due = time.monotonic()
         self.problem: BaseException | None = None
@@ -66,7 +73,7 @@ class Gateway(threading.Thread):
         self._talking.set()
 
     def hush(self) -> None:
-        """No new messages; what is not acknowledged is still sent."""
+        """No new messages; what is not confirmed is still sent."""
         self._talking.clear()
 
     def end(self) -> None:
@@ -85,92 +92,79 @@ class Gateway(threading.Thread):
         )
 
     def run(self) -> None:
-        """See ``Thread.run``: connect again and again, until the end."""
+        """See ``Thread.run``: work until the end."""
         try:
-            while not self._ended.is_set():
-                self._produce()
-                client = self._connected()
-                if client is None:
-                    time.sleep(PAUSE_S)
-                    continue
-                try:
-                    while client.is_connected() and not self._ended.is_set():
-                        self._work(client)
-                finally:
-                    client.disconnect()
-                    client.loop_stop()
+            asyncio.run(self._run())
         except BaseException as problem:
             self.problem = problem
             raise
 
-    def _produce(self) -> None:
-        """What the press had to say since the last time, connected or not."""
+    def sent(self, entry: Entry, *, again: bool) -> None:
+        """See ``Observer``."""
+        self._places[entry.device_id, entry.seq].attempts += 1
+        self.sent_again += again
+
+    def taken(self, entry: Entry) -> None:
+        """See ``Observer``."""
+        sent = self._places[entry.device_id, entry.seq]
+        sent.first_acked = sent.first_acked or sent.attempts
+
+    def refused(self, entry: Entry, problem: LinkError) -> None:
+        """See ``Observer``: the broker refuses nothing of a press of its own.
+
+        Raises:
+            AssertionError: it did.
+        """
+        self.problem = AssertionError(f"refused: {problem}")
+
+    async def _run(self) -> None:
+        outbox = CutOutbox(self._path)
+        thread, clock, press = OutboxThread(outbox), SystemClock(), PressAddress(SITE, self._press)
+        sender = Sender(self._broker, TopicSpace(), [press], thread, clock, self)
+        committer = Committer(thread, clock, Watch("outbox"), lambda _steps: sender.committed())
+        tasks = [asyncio.create_task(sender.run()), asyncio.create_task(committer.run())]
+        try:
+            while not self._ended.is_set():
+                if drafts := self._said(outbox):
+                    await committer.add(Step(drafts))
+                self._note_confirmed()
+                await asyncio.sleep(LOOK_S)
+                for task in tasks:
+                    if task.done():
+                        task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            thread.close()
+
+    def _said(self, outbox: Outbox) -> list[Draft]:
+        """All that the press had to say since the last time, connected or not."""
+        drafts = []
         while self._talking.is_set() and self._due <= time.monotonic():
             self._due += 1.0 / self._rate
             sent = next(self._script)
+            device_id = outbox.device_id(str(sent.draft.press), sent.draft.device)
+            sent.number(device_id, self._counts[device_id])
+            self._counts[device_id] += 1
+            self._places[device_id, sent.seq] = sent
             self.ledger.append(sent)
-            self._waiting.append(sent)
+            drafts.append(sent.draft)
+        return drafts
 
-    def _connected(self) -> Client | None:
-        client = Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=self._client_id,
-            protocol=MQTTProtocolVersion.MQTTv5,
-            reconnect_on_failure=False,
-        )
-        client.max_inflight_messages_set(WINDOW)
-        if self._context is not None:
-            client.tls_set_context(self._context)
-        self._results = results = queue.SimpleQueue()
-        connected = threading.Event()
-
-        def on_connect(_c: Any, _u: Any, _f: Any, code: Any, _p: Any) -> None:
-            if not code.is_failure:
-                connected.set()
-
-        def on_publish(_c: Any, _u: Any, mid: int, code: Any, _p: Any) -> None:
-            results.put((mid, code.value))
-
-        client.on_connect, client.on_publish = on_connect, on_publish
-        try:
-            client.connect("localhost" if self._context else "127.0.0.1", self._port)
-        except OSError:
-            return None
-        client.loop_start()
-        if connected.wait(CONNECT_TIMEOUT_S):
-            return client
-        client.loop_stop()
-        return None
-
-    def _work(self, client: Client) -> None:
-        """Send all that is not confirmed, then what is new; ends when something was not taken."""
-        self._waiting = deque(self.ledger[self.confirmed :])
-        under_way: dict[int, Sent] = {}
-        window, all_taken = 1, True
-        while client.is_connected() and not self._ended.is_set():
-            self._produce()
-            while all_taken and self._waiting and len(under_way) < window:
-                sent = self._waiting.popleft()
-                sent.attempts += 1
-                self.sent_again += sent.attempts > 1
-                info = client.publish(sent.topic, sent.payload(), qos=1)
-                if info.rc != MQTT_ERR_SUCCESS:
-                    return
-                under_way[info.mid] = sent
-            for mid, code in self._answers():
-                sent = under_way.pop(mid)
-                if code == 0:
-                    sent.first_acked, window = sent.first_acked or sent.attempts, WINDOW
-                else:  # nobody subscribes yet, or the broker is not ready
-                    all_taken = False
-            if not all_taken and not under_way:
-                time.sleep(PAUSE_S)
-                return
-
-    def _answers(self) -> Iterator[tuple[int, int]]:
-        try:
-            yield self._results.get(timeout=0.004)
-            while True:
-                yield self._results.get_nowait()
-        except queue.Empty:
+    def _note_confirmed(self) -> None:
+        """What the agent has, the broker had, though its answer may have been lost with it."""
+        if self._talking.is_set() or self.is_through():
             return
+        left = set(read_file(self._path, "SELECT device_id, seq FROM message"))
+        for sent in self.ledger[self.confirmed :]:
+            if sent.attempts and (sent.device_id, sent.seq) not in left:
+                sent.first_acked = sent.first_acked or sent.attempts
+
+
+class CutOutbox(Outbox):
+    """An outbox in which one or the other message loses its last byte: no JSON any more."""
+
+    def _row(self, id: int, at: str, draft: Draft, device_id: str, seq: int) -> tuple[Any, ...]:
+        *row, payload = super()._row(id, at, draft, device_id, seq)
+        return *row, payload[:-1] if draft.document.get(CUT) else payload

@@ -58,8 +58,8 @@ def expected(gateways: list[Gateway], *, unconfirmed: bool = False) -> Expected:
 
 
 def press_of(sent: Sent) -> str:
-    """The press in the topic."""
-    return sent.topic.split("/")[3]
+    """The press that said it."""
+    return sent.draft.press.press
 
 
 _ENDED = "SELECT count(*) FROM shot WHERE outcome IS NOT NULL"
@@ -112,7 +112,7 @@ async def compare(
 async def _frames(
     db: asyncpg.Connection, wanted: dict[Key, Sent], verdict: Verdict, everything: bool
 ) -> None:
-    since = EVER if everything else min((s.message.ts for s in wanted.values()), default=EVER)
+    since = EVER if everything else min((s.draft.ts for s in wanted.values()), default=EVER)
     rows = await db.fetch(
         "SELECT press, device_id, seq, ts, sensors FROM telemetry WHERE ts >= $1", since
     )
@@ -124,8 +124,8 @@ async def _frames(
         if sent is None:
             verdict.problems.append(f"{key}: stored and never sent")
             continue
-        assert isinstance(sent.message, TelemetryFrame)
-        if (ts, json.loads(sensors)) != (sent.message.ts, sent.message.sensors):
+        assert isinstance(sent.model, TelemetryFrame)
+        if (ts, json.loads(sensors)) != (sent.model.ts, sent.model.sensors):
             verdict.problems.append(f"{key}: stored with other values than sent: {ts} {sensors}")
         verdict.sent_again += sent.first_acked is not None and sent.first_acked < sent.attempts
     missing = wanted.keys() - seen.keys()

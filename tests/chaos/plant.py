@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from broker.local.mosquitto import MosquittoProcess
 from broker.setup.inventory import AgentPlan
+from edge_agent.config.settings import BrokerSettings
 from tests.chaos.gateway import Gateway
 from tests.chaos.hostile import Intruder
 from tests.chaos.script import HOSTILE_PRESS, SITE, script
@@ -31,6 +32,8 @@ VICTIMS = ("agent", "broker", "database")
 AUTOSAVE_CHANGES = 100
 """As `broker init` sets up a broker for a plant."""
 AGENT = "t1"
+RECONNECT_MAX_S = 0.2
+"""Of the gateways: they are to be there again as soon as the broker is."""
 INTRUDERS = (f"press-{SITE}-{HOSTILE_PRESS}", "quality", "scada", "page", "nobody")
 
 
@@ -93,8 +96,12 @@ class Plant:
             await self._sessions_saved(ruled, presses)
         for press in PRESSES:
             messages = script(press, random.Random(f"{self._seed}/{press}"))
-            context = ruled.context(f"press-{SITE}-{press}") if ruled else None
-            gateway = Gateway(self.broker.port, press, messages, self._rate, context)
+            link: BrokerSettings = (
+                ruled.settings(f"press-{SITE}-{press}", reconnect_max_s=RECONNECT_MAX_S)
+                if ruled
+                else BrokerSettings(port=self.broker.port, reconnect_max_s=RECONNECT_MAX_S)
+            )
+            gateway = Gateway(self._folder, link, press, messages, self._rate)
             self.gateways.append(gateway)
             gateway.start()
         if ruled is not None:

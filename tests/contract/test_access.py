@@ -20,6 +20,7 @@ topic write t/s/p1/event
 topic write t/s/p1/order
 topic read t/s/p1/twin/mold/+/prediction
 topic read t/s/p1/twin/received
+topic read t/s/p1/twin/status
 
 user press-s-p2
 topic write t/s/p2/telemetry
@@ -28,6 +29,7 @@ topic write t/s/p2/event
 topic write t/s/p2/order
 topic read t/s/p2/twin/mold/+/prediction
 topic read t/s/p2/twin/received
+topic read t/s/p2/twin/status
 
 user agent-a
 topic write t/s/p1/twin/#
@@ -92,6 +94,21 @@ def test_a_client_for_orders_is_there_when_it_is_asked_for() -> None:
         "topic write t/s/p1/event",
         "topic write t/s/p2/order",
         "topic write t/s/p2/event",
+    ]
+
+
+def test_a_gateway_of_several_presses_writes_for_all_of_them() -> None:
+    text = rules(plan(agent("a", "p1", "p2")).model_copy(update={"gateways": ("gw",)}))
+    block = text.split("user gw\n")[1].split("\n\n")[0]
+    assert block.splitlines() == [
+        "topic write t/s/p1/telemetry",
+        "topic write t/s/p1/shot",
+        "topic write t/s/p2/telemetry",
+        "topic write t/s/p2/shot",
+        "topic read t/s/p1/twin/received",
+        "topic read t/s/p1/twin/status",
+        "topic read t/s/p2/twin/received",
+        "topic read t/s/p2/twin/status",
     ]
 
 

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from edge_agent.config.settings import Settings, load_settings
+from edge_agent.gateway.mapping_file import load_gateway
 from tests.support.deploy import DEPLOY, check, read
 from tests.support.processes import ROOT
 
@@ -96,6 +97,21 @@ def test_the_agent_takes_the_configuration_of_compose(monkeypatch: pytest.Monkey
     mounted = {volume.split(":")[1] for volume in SERVICES["agent"]["volumes"]}
     folders = settings.catalogue.systems, settings.catalogue.molds, settings.learning.models
     assert {str(folder) for folder in folders} <= mounted
+
+
+def test_the_gateway_takes_the_configuration_of_compose() -> None:
+    service = SERVICES["gateway"]
+    settings = load_gateway(DEPLOY / "compose" / "gateway.yaml")
+    assert settings.broker.host in SERVICES
+    assert str(settings.broker.password_file) == "credentials:mqtt-password"
+    (secret,) = service["secrets"]
+    assert secret["target"] == "mqtt-password"
+    mounted = {volume.split(":")[1] for volume in service["volumes"]}
+    assert str(settings.outbox.path.parent) in mounted
+    assert f":{settings.health.port}/healthz" in service["healthcheck"]["test"][-1]
+    assert service["profiles"] == ["gateway"], "only where it is asked for"
+    acl = (DEPLOY / "compose" / "acl").read_text().split("user gateway\n")[1].split("\n\n")[0]
+    assert f"topic write pur/v1/{settings.site}/+/telemetry" in acl.splitlines()
 
 
 def test_extras_of_the_image_are_an_argument() -> None:

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from edge_agent.config.settings import load_settings
+from edge_agent.gateway.mapping_file import load_gateway
 from edge_agent.monitoring.watchdog import STUCK_AFTER_S
 from tests.support.deploy import DEPLOY, check
+from tests.support.processes import ROOT
 
 can_run = pytest.mark.skipif(
     os.geteuid() != 0 and not Path("/run/systemd").is_dir(),
@@ -20,7 +22,8 @@ can_run = pytest.mark.skipif(
 )
 UNIT = DEPLOY / "systemd" / "pur-mold-twin-agent.service"
 WEB = DEPLOY / "systemd" / "pur-mold-twin-web.service"
-units = pytest.mark.parametrize("unit", [UNIT, WEB], ids=["agent", "web"])
+GATEWAY = DEPLOY / "systemd" / "pur-mold-twin-gateway.service"
+units = pytest.mark.parametrize("unit", [UNIT, WEB, GATEWAY], ids=["agent", "web", "gateway"])
 EXPOSURE_MAX = 1.5
 
 
@@ -87,7 +90,8 @@ def test_it_can_be_read_as_one_file(unit: Path) -> None:
 
 def test_the_watchdog_waits_longer_than_a_step_may_take() -> None:
     assert float(lines("WatchdogSec")[0]) >= STUCK_AFTER_S
-    assert lines("Type") == ["notify"]
+    assert float(lines("WatchdogSec", GATEWAY)[0]) >= STUCK_AFTER_S
+    assert lines("Type") == lines("Type", GATEWAY) == ["notify"]
     assert lines("ExecReload") == ["/bin/kill -HUP $MAINPID"]
 
 
@@ -96,7 +100,14 @@ def test_the_pages_read_the_history_of_the_agent() -> None:
         assert lines(key) == lines(key, WEB)
 
 
-@units
+def test_the_gateway_has_a_state_of_its_own_that_fits_its_configuration() -> None:
+    state = f"%S/{lines('StateDirectory', GATEWAY)[0]}"
+    assert lines("WorkingDirectory", GATEWAY) == [state]
+    assert lines("StateDirectory", GATEWAY) != lines("StateDirectory")
+    assert not load_gateway(ROOT / "configs" / "gateway.yaml").outbox.path.is_absolute()
+
+
+@pytest.mark.parametrize("unit", [UNIT, WEB], ids=["agent", "web"])
 def test_its_variables_are_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unit: Path
 ) -> None:

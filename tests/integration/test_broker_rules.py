@@ -50,8 +50,8 @@ WRITES = {
     "scada": set(),
 }
 READS = {
-    "press-s-p1": {f"{P1}/{PREDICTION}", f"{P1}/twin/received"},
-    "press-s-p2": {f"{P2}/{PREDICTION}", f"{P2}/twin/received"},
+    "press-s-p1": {f"{P1}/{PREDICTION}", f"{P1}/twin/received", f"{P1}/twin/status"},
+    "press-s-p2": {f"{P2}/{PREDICTION}", f"{P2}/twin/received", f"{P2}/twin/status"},
     "agent-a": {t for t in EVERYTHING if "/twin/" not in t or t.endswith("/twin/status")},
     "quality": set(),
     "scada": {topic for topic in EVERYTHING if "/twin/" in topic},

@@ -28,7 +28,7 @@ def make_secrets(folder: Path) -> str:
 @on_every_version()
 async def test_users_and_their_rights(tmp_path: Path, version: str) -> None:
     secrets = tmp_path / "secrets"
-    assert make_secrets(secrets).count("made ") == 10
+    assert make_secrets(secrets).count("made ") == 11
     hashes = secrets / "mosquitto-passwd"
     kept = hashes.read_text().splitlines(keepends=True)
     older = "".join(line for line in kept if not line.startswith("web:"))
@@ -117,6 +117,15 @@ async def check_rights(port: int, secrets: Path) -> None:
             await pages.publish("pur/v1/plant1/web/twin/web-audit", b"{}", retain=True)
             with pytest.raises(LinkError, match="Not authorized"):
                 await pages.publish("pur/v1/plant1/press1/shot", b"{}")
+        gateway = user(port, "gateway", secrets / "mqtt-gateway")
+        async with connect(gateway, "gateway") as machines:
+            await machines.publish("pur/v1/plant1/press1/shot", b"[]")
+            assert (await agent.next_batch(1))[0].payload == b"[]"
+            await machines.subscribe(["pur/v1/plant1/press1/twin/received"])
+            await agent.publish("pur/v1/plant1/press1/twin/received", b"{}")
+            assert (await machines.next_batch(1))[0].topic.endswith("/twin/received")
+            with pytest.raises(LinkError, match="Not authorized"):
+                await machines.publish("pur/v1/plant1/press1/quality", b"{}")
         with pytest.raises(LinkError, match="Not authorized"):
             await sender.publish("pur/v1/plant1/press2/shot", b"{}")
         with pytest.raises(LinkError, match="Not authorized"):

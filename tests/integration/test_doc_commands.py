@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,15 +29,20 @@ from click.testing import CliRunner
 from broker.local.loopback import free_port
 from broker.local.mosquitto import find_mosquitto
 from edge_agent.cli import main
+from edge_agent.gateway.outbox import Outbox
+from edge_agent.gateway.outbox_entry import Step
 from edge_agent.learning.tables import write_table
 from tests.support.doc_commands import Command, commands_of
+from tests.support.drafts import START, draft
 from tests.support.feature_sets import feature_set
 from tests.support.models import model_file, registry_with
 from tests.support.processes import ROOT, wait_for
 from tests.support.shots import rows_of, write_history
 from twin_core.extras import how_to_install
 
-PAGES = {path.name: path for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))}
+PAGES = {path.name: path for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))} | {
+    f"integrate/{path.name}": path for path in (ROOT / "docs" / "integrate").glob("*.md")
+}
 RUN = {name: commands_of(PAGES[name]) for name in ("README.md", "learning.md", "operations.md")}
 NOT_HERE = {
     "./twin test": "this is it",
@@ -47,6 +53,7 @@ NOT_HERE = {
     "systemctl": "needs systemd as root; tests/contract/test_deploy_service.py",
     "docker": "needs Docker; tests/contract/test_deploy_containers.py",
     "kubectl": "needs a cluster; the same",
+    "python -m tests.benchmarks": "ten million frames",
     "pur-mold-twin models compare": "needs a history; tests/unit/edge_agent/cli/test_train_ml.py",
 }
 """First words of commands that do not run here, and why."""
@@ -212,6 +219,9 @@ def test_operations(desk: Desk) -> None:
     Path("my-system-v1.yaml").write_text(yaml.safe_dump(system | {"system_id": "OWN"}))
     shutil.copytree("configs/systems", "plant/systems")
     Path("plant/systems/SYSTEM_R1-v3.yaml").write_text(yaml.safe_dump(system | {"version": 3}))
+    outbox = Path("var/lib/pur-mold-twin-gateway/var/gateway.db")
+    with closing(Outbox(outbox)) as kept:
+        kept.commit([Step([draft()])], START)
     desk.commit()
     read_through("operations.md", desk)
     of_the_plant = {"?? plant/systems/in_use.yaml"}

@@ -14,7 +14,7 @@ PROGRAMS = {
     "/opt/pur-mold-twin/bin/pip",
     "TWIN_EXTRAS=timescale,ml",
     "deploy/compose/make_secrets.py",
-    *"cp docker install kubectl pip python3 systemctl".split(),
+    *"cp docker install kubectl mosquitto_pub mosquitto_sub pip python python3 systemctl".split(),
 }
 """First words of a command; a block that begins with one of them holds commands only."""
 

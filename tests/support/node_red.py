@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.request import Request, urlopen
 
 from broker.local.loopback import free_port
 from edge_agent.config.settings import BrokerSettings
@@ -54,19 +55,26 @@ def flow(port: int) -> list[dict[str, Any]]:
 
 
 class NodeRed:
-    """A running Node-RED; counts what it publishes."""
+    """A running Node-RED; counts what it publishes on ``checked``.
 
-    def __init__(self, folder: Path, port: int) -> None:
+    Args:
+        port: the broker's.
+        flows: what it runs instead of ``flow``.
+    """
+
+    def __init__(self, folder: Path, port: int, flows: list[dict[str, Any]] | None = None) -> None:
         self._folder, self._port, self._heard = folder / "node-red", port, 0
+        self._flows = flow(port) if flows is None else flows
+        self._ui_port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._listening: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         self._folder.mkdir()
-        (self._folder / "flows.json").write_text(json.dumps(flow(self._port)))
-        settings = {"uiHost": "127.0.0.1", "uiPort": free_port(), "flowFile": "flows.json"}
+        (self._folder / "flows.json").write_text(json.dumps(self._flows))
+        settings = {"uiHost": "127.0.0.1", "uiPort": self._ui_port, "flowFile": "flows.json"}
         (self._folder / "settings.js").write_text(f"module.exports = {json.dumps(settings)}")
-        log = self._folder / "log"
+        log = self.log
         with log.open("wb") as out:
             self._process = await asyncio.to_thread(
                 subprocess.Popen, ["node-red", "--userDir", self._folder], stdout=out, stderr=out
@@ -89,6 +97,25 @@ class NodeRed:
         self._listening.cancel()
         self._process.terminate()
         await asyncio.to_thread(self._process.wait, 20)
+
+    @property
+    def log(self) -> Path:
+        """The file with what it prints."""
+        return self._folder / "log"
+
+    def inject(self, node: str) -> None:
+        """Press the button of an inject node."""
+        request = Request(f"http://127.0.0.1:{self._ui_port}/inject/{node}", method="POST")
+        with urlopen(request, timeout=10) as answer:
+            assert answer.status == 200
+
+    def in_context(self, tab: str, name: str) -> Any:
+        """A value in the context of a flow."""
+        address = f"http://127.0.0.1:{self._ui_port}/context/flow/{tab}/{name}"
+        with urlopen(address, timeout=10) as answer:
+            found = json.loads(answer.read())
+        # a long array comes as its text, behind its length
+        return json.loads(found["msg"]) if found.get("format", "").startswith("array") else found
 
     async def heard(self, count: int) -> None:
         """Wait until it has published so many."""

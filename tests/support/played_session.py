@@ -20,6 +20,7 @@ class Sent:
     historical: bool = False
     unsaved: bool = False
     expires_s: int | None = None
+    heard: bool = False
 
     def accept(self) -> None:
         """The broker has it."""

@@ -224,7 +224,7 @@ def test_a_salvage_that_fails_or_is_killed_is_done_again(
         with pytest.raises(StoreError, match="full"):
             open_spool(path, NOW)
         assert path.read_bytes() == content
-        lost = "edge_agent.spool.repair._restore_name"
+        lost = "edge_agent.spool.damaged_file._restore_name"
         patched.setattr(lost, lambda damaged, place: None)  # killed
         with pytest.raises(StoreError, match="full"):
             open_spool(path, NOW)
