@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from edge_agent.links import opcua_reader
+from edge_agent.links import opcua_items, opcua_reader
 from edge_agent.links.tag_source import FoundTag
 from tests.support.machines.gateway import Gateway, in_order
 from tests.support.machines.machine import TAGS
@@ -84,7 +84,38 @@ async def test_a_gateway_that_dies_in_a_history_reads_it_again(
     assert gateway.values("counter") == [TAGS["counter"], *range(100, 151)]
 
 
-async def test_another_mapping_takes_what_the_earlier_subscription_kept(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("tags", "trouble", "seamless"),
+    [
+        (("counter", "open"), "", True),
+        (("counter",), "forget", True),
+        (("counter", "open"), "forget", False),  # it has no history of one
+        (("counter",), "restart", False),  # nor of the time when it was not there
+    ],
+)
+async def test_whether_anything_can_be_missed_is_said(
+    server: OpcUaServer, tmp_path: Path, tags: tuple[str, ...], trouble: str, seamless: bool
+) -> None:
+    nodes = {tag: {"node": node_of(tag)} for tag in tags}
+    async with running(server, tmp_path, tags=nodes) as (_, gateway):
+        await gateway.kill()
+        if trouble == "forget":
+            server.ask(do="forget")
+        if trouble == "restart":
+            server.kill()
+            server.start()
+        gateway.batches.clear()
+        gateway.start()
+        server.write("counter", 101)
+        await gateway.has("counter", 101)
+        assert gateway.batches[0].seamless is seamless
+        assert not any(batch.seamless for batch in gateway.batches[1:])
+
+
+async def test_another_mapping_takes_what_the_earlier_subscription_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opcua_items, "KEEP_ALIVE_S", 0.3)  # which ends the wait for more
     tags = {tag: {"node": node_of(tag)} for tag in ("counter", "open")}
     async with running(None, tmp_path, tags=tags) as (machine, gateway):
         await gateway.stop()
@@ -131,7 +162,7 @@ async def test_a_tag_that_comes_later_is_found(
     ("value", "type_name", "words"),
     [
         (math.nan, "Double", "nan: not a finite number"),
-        ([0.5] * 500_000, "Double", "an array of 500000 Double: name a variable of one value"),
+        ([0.5] * 100_000, "Double", "an array of 100000 Double: name a variable of one value"),
         ("x" * 100_000, "String", "a text of 100000 bytes; up to 1000 characters are a value"),
         (None, "Null", "no value (null)"),
     ],
