@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 EXAMPLE = """\b
 Examples:
   pur-mold-twin gateway browse -c gateway.yaml
-  pur-mold-twin gateway browse -c gateway.yaml --source plc --output csv > tags.csv
+  pur-mold-twin gateway browse -c gateway.yaml --output csv > tags.csv
 """
 
 

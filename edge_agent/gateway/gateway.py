@@ -175,6 +175,10 @@ class Gateway:
         samples, drafts = batch.samples, []
         states: dict[str, Mapping[str, Any]] = {}
         trace: list[tuple[str, Mapping[str, Any]]] = []
+        if batch.seamless:
+            for station in self._stations_of[name]:
+                station.resumed(name)
+                states[station.name] = station.state()
         if samples:
             self.metrics.samples.labels(name).inc(len(samples))
             now = self._clock.now()
@@ -182,7 +186,7 @@ class Gateway:
                 drafts += _made(station, station.take, name, samples, now)
                 states[station.name] = station.state()
                 trace += self._traced(station)
-        elif batch.position == self._positions.get(name):
+        elif batch.position == self._positions.get(name) and not batch.seamless:
             return
         self._positions[name] = batch.position
         written = self._committer.add(Step(drafts, states, {name: batch.position}, trace))

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
 import msgpack
 
 from broker.codec import Format
+
+PACKED = b"\0z"
+"""Before a compressed payload; neither JSON nor a map of MessagePack begins so."""
+PACKED_FROM = 600
+"""Bytes of a payload from which on it is compressed."""
 
 
 def payload_of(document: Mapping[str, Any], device_id: str, seq: int, format: Format) -> bytes:
@@ -33,3 +39,22 @@ def payload_of(document: Mapping[str, Any], device_id: str, seq: int, format: Fo
 def document_of(payload: bytes, format: Format) -> dict[str, Any]:
     """The document of a payload of ``payload_of``."""
     return dict(json.loads(payload) if format == "json" else msgpack.unpackb(payload))
+
+
+def pack_payload(payload: bytes) -> bytes:
+    """A payload as it is kept: a long one compressed, since a commit writes whole pages."""
+    return payload if len(payload) < PACKED_FROM else PACKED + zlib.compress(payload, 1)
+
+
+def unpack_payload(kept: bytes) -> bytes:
+    """The payload that was kept.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    if not kept.startswith(PACKED):
+        return kept
+    try:
+        return zlib.decompress(kept[len(PACKED) :])
+    except zlib.error as error:
+        raise ValueError(str(error)) from None

@@ -208,6 +208,14 @@ class StationTranslator:
                 self._values.lost(source, self._times[source].newest_us)
         return self._fetch()
 
+    def resumed(self, source: str) -> None:
+        """Let values from before ``lost`` hold: the source goes on and has missed nothing.
+
+        To be called before the samples of such a connection.
+        """
+        if source in self._times:
+            self._values.resumed(source)
+
     def next_due(self, now: datetime) -> datetime | None:
         """When ``tick`` has something to do; None while it has not."""
         due = [frames.next_due_us() for frames in self._frames.values()]

@@ -63,6 +63,11 @@ class TagValues:
             del entries[at + 1 :]
         return is_new
 
+    def withdraw(self, fault: str) -> None:
+        """Take back that there is no value for this reason, where it stands last."""
+        if self._entries and self._entries[-1].fault == fault:
+            self._entries.pop()
+
     def at(self, ts_us: int) -> Entry | None:
         """The last entry at or before a moment; None where there is none."""
         at = bisect_right(self._entries, ts_us, key=_TIME)

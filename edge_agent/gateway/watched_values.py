@@ -94,8 +94,13 @@ class WatchedValues:
         for tag in self._by_source.get(source, {}).values():
             last = self._values[tag].last()
             if last is not None and last.value is not None:
-                fault = f"the link to {source} is lost"
-                self._values[tag].add(Entry(max(newest_us, last.ts_us), None, fault))
+                fault = Entry(max(newest_us, last.ts_us), None, _lost(source))
+                self._values[tag].add(fault)
+
+    def resumed(self, source: str) -> None:
+        """Let the tags of a source have the values again that they had before ``lost``."""
+        for tag in self._by_source.get(source, {}).values():
+            self._values[tag].withdraw(_lost(source))
 
     def forget(self, source: str, undecided_us: int | None, keep_us: int) -> None:
         """Forget values of a source that no event can read any more.
@@ -119,3 +124,7 @@ class WatchedValues:
     def state(self) -> dict[str, Any]:
         """State as JSON."""
         return {tag: values.state() for tag, values in self._values.items() if len(values)}
+
+
+def _lost(source: str) -> str:
+    return f"the link to {source} is lost"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -20,6 +20,24 @@ VALUES_WANTED, VALUES_MAX = 10_000, 50_000
 """Of all tags in a slice of time."""
 _NO_POINTS = ua.StatusCodes.BadNoContinuationPoints
 _BAD = 0x8000_0000
+TIMEOUT_S = 30.0
+"""A historian may have to look into its files."""
+_LESS = {
+    ua.StatusCodes.BadTooManyOperations,
+    ua.StatusCodes.BadResponseTooLarge,
+    ua.StatusCodes.BadEncodingLimitsExceeded,
+    ua.StatusCodes.BadRequestTooLarge,
+}
+_NEVER = {
+    ua.StatusCodes.BadServiceUnsupported,
+    ua.StatusCodes.BadHistoryOperationUnsupported,
+    ua.StatusCodes.BadHistoryOperationInvalid,
+    ua.StatusCodes.BadNotSupported,
+    ua.StatusCodes.BadNotImplemented,
+    ua.StatusCodes.BadUserAccessDenied,
+    ua.StatusCodes.BadInternalError,
+    ua.StatusCodes.BadUnexpectedError,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +77,11 @@ class HistoryReader:
             except _TooMany:
                 width = max(WIDTH_MIN, _whole(width // 4))
                 continue
+            except TimeoutError:
+                if width <= SECOND:
+                    raise
+                width = max(SECOND, _whole(width // 4))
+                continue
             kept = [
                 (tag, value)
                 for tag, value in values
@@ -84,9 +107,17 @@ class HistoryReader:
         waiting = [(tag, b"") for tag in tags]
         while waiting:
             now, waiting = waiting[: self._step], waiting[self._step :]
-            for (tag, _), history in zip(now, await self._ask(now, start, end), strict=True):
-                if history.status == _NO_POINTS and self._step > 1:
-                    self._step = max(1, self._step // 4)  # the server holds so few at a time
+            try:
+                answers = await self._ask(now, start, end)
+            except ua.UaStatusCodeError as error:
+                waiting = [(tag, b"") for tag, _ in (*now, *waiting)]
+                values = [one for one in values if one[0] not in dict(waiting)]
+                self._refused_at_all(error, dict(now), may_be_more=may_be_more)
+                waiting = [one for one in waiting if one[0] not in self._refused]
+                continue
+            for (tag, _), history in zip(now, answers, strict=True):
+                if history.status == _NO_POINTS and len(now) > 1:
+                    self._step = max(1, len(now) // 4)  # the server holds so few at a time
                     waiting.append((tag, b""))
                 elif history.status & _BAD:
                     self._refuse(tag, history.status)
@@ -115,12 +146,32 @@ class HistoryReader:
             node = ua.HistoryReadValueId()
             node.NodeId, node.ContinuationPoint = self._nodes[tag], point or None
             request.Parameters.NodesToRead.append(node)
-        return history_response(await self._session.raw(request))
+        return history_response(await self._session.raw(request, TIMEOUT_S))
 
     async def _release(self, points: list[tuple[str, bytes]], start: int, end: int) -> None:
         if points:
             with suppress(ua.UaStatusCodeError):  # it forgets them by itself, too
                 await self._ask(points, start, end, release=True)
+
+    def _refused_at_all(
+        self, error: ua.UaStatusCodeError, tags: Iterable[str], *, may_be_more: bool
+    ) -> None:
+        """Ask for less after the server refused a request, or no more for these tags.
+
+        Raises:
+            _TooMany: a shorter slice may be answered.
+            ua.UaStatusCodeError: it has nothing to do with the history.
+        """
+        if error.code in _LESS:
+            if self._step > 1:
+                self._step = max(1, self._step // 4)
+                return
+            if not may_be_more:
+                raise _TooMany
+        elif error.code not in _NEVER:
+            raise error
+        for tag in tags:
+            self._refuse(tag, error.code)
 
     def _refuse(self, tag: str, status: int) -> None:
         self._refused.add(tag)

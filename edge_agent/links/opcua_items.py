@@ -27,6 +27,8 @@ _NO_DEADBAND = {
     ua.StatusCodes.BadDeadbandFilterInvalid,
     ua.StatusCodes.BadMonitoredItemFilterInvalid,
 }
+_TOO_MANY_OPERATIONS = ua.StatusCodes.BadTooManyOperations
+_NO_ROOM = {ua.StatusCodes.BadTooManyMonitoredItems, ua.StatusCodes.BadOutOfMemory}
 
 
 @dataclass(slots=True)
@@ -158,7 +160,17 @@ async def create_items(
             _item(settings, tag, nodes.by_tag[tag], handles[tag], filtered)
             for tag, filtered in part
         ]
-        results = await session.client.uaclient.create_monitored_items(request)
+        try:
+            results = await session.client.uaclient.create_monitored_items(request)
+        except ua.UaStatusCodeError as error:
+            if error.code == _TOO_MANY_OPERATIONS and step > 1:
+                step, wanted = max(1, step // 4), part + wanted
+                continue
+            if error.code not in _NO_ROOM:
+                raise
+            words = status_words(error.code)
+            created.faults |= dict.fromkeys((tag for tag, _ in part + wanted), words)
+            break
         for (tag, filtered), result in zip(part, results, strict=True):
             code = result.StatusCode.value
             if filtered and code in _NO_DEADBAND:

@@ -129,6 +129,8 @@ class Reader:
             return None
         other_tags = place.mapping != mapping_of(self._settings)
         if not other_tags:
+            position = place.position(self._settings)
+            await self._deliver(SampleBatch((), position, seamless=True))
             await self._tell(self._nodes.faults)
             await self._look_at_present()
             await self._try_missing()

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from asyncua import Client, ua
 from cryptography import x509
@@ -47,6 +47,8 @@ RENEW_AFTER = 0.75
 _LIMITS = {"items": 11714, "read": 11705, "history": 12165, "browse": 11710}
 """Nodes with the server's limits of a request."""
 _NAMESPACES, _START_TIME, _CURRENT_TIME = 2255, 2257, 2258
+
+Answer = TypeVar("Answer")
 
 logging.getLogger("asyncua").setLevel(logging.CRITICAL)  # what it says there, we raise
 
@@ -91,25 +93,43 @@ class OpcUaSession:
         self, nodes: Sequence[ua.NodeId], attribute: ua.AttributeIds = ua.AttributeIds.Value
     ) -> list[ua.DataValue]:
         """An attribute of nodes, in as few requests as the server allows."""
-        values: list[ua.DataValue] = []
-        step = self.facts.limits.get("read", CALL_MAX)
-        for start in range(0, len(nodes), step):
-            part = list(nodes[start : start + step])
-            values += await self.client.uaclient.read_attributes(part, attribute)
-        return values
+
+        async def ask(part: list[ua.NodeId]) -> list[ua.DataValue]:
+            answers: list[ua.DataValue] = await self.client.uaclient.read_attributes(
+                part, attribute
+            )
+            return answers
+
+        return await self._in_parts(nodes, ask)
 
     async def read_values(self, nodes: Sequence[ua.NodeId]) -> list[DataValue]:
         """Values of nodes with both times, as they are notified."""
-        values: list[DataValue] = []
-        step = self.facts.limits.get("read", CALL_MAX)
-        for start in range(0, len(nodes), step):
+
+        async def ask(part: list[ua.NodeId]) -> list[DataValue]:
             request = ua.ReadRequest()
             request.Parameters.TimestampsToReturn = ua.TimestampsToReturn.Both
-            for node in nodes[start : start + step]:
-                wanted = ua.ReadValueId(node, ua.AttributeIds.Value)
-                request.Parameters.NodesToRead.append(wanted)
-            values += read_response(await self.raw(request))
-        return values
+            request.Parameters.NodesToRead = [
+                ua.ReadValueId(node, ua.AttributeIds.Value) for node in part
+            ]
+            return read_response(await self.raw(request))
+
+        return await self._in_parts(nodes, ask)
+
+    async def _in_parts(
+        self, nodes: Sequence[ua.NodeId], ask: Callable[[list[ua.NodeId]], Awaitable[list[Answer]]]
+    ) -> list[Answer]:
+        """Answers for nodes; a server that does not say how many it takes is asked for fewer."""
+        answers: list[Answer] = []
+        step = self.facts.limits.get("read", CALL_MAX)
+        while len(answers) < len(nodes):
+            part = list(nodes[len(answers) : len(answers) + step])
+            try:
+                answers += await ask(part)
+            except ua.UaStatusCodeError as error:
+                if error.code != ua.StatusCodes.BadTooManyOperations or step == 1:
+                    raise
+                step = max(1, step // 4)
+        return answers
 
     async def now(self) -> int:
         """Time by the server's clock [100 ns since 1601].

@@ -47,6 +47,9 @@ class SampleBatch:
     samples: Sequence[Sample]
     position: Position = field(default_factory=dict)
     """Replaces the last one as a whole."""
+    seamless: bool = False
+    """True in the first batch of a connection that goes on where the last one was left: nothing
+    that happened meanwhile is missed, so values from before still hold."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,12 +44,22 @@ def settings_in(folder: Path, **more: Any) -> GatewaySettings:
 class PlayedPlc:
     """Delivers the batches from its position on, then fails as it is told."""
 
-    def __init__(self, name: str, batches: list[list[Sample]], end: Exception | None = None):
+    def __init__(
+        self,
+        name: str,
+        batches: list[list[Sample]],
+        end: Exception | None = None,
+        *,
+        seamless: bool = False,
+    ) -> None:
         self.name, self._batches, self._end = name, batches, end
+        self._seamless = seamless
 
     async def run(self, deliver: Deliver, position: Position) -> None:
         if self._end is not None:
             raise self._end
+        if self._seamless:
+            await deliver(SampleBatch((), position, seamless=True))
         for number in range(position.get("at", 0), len(self._batches)):
             await deliver(SampleBatch(self._batches[number], {"at": number + 1}))
         await asyncio.Event().wait()
@@ -124,6 +134,21 @@ async def test_a_shot_is_in_the_outbox_once_over_restarts(tmp_path: Path) -> Non
         assert sorted(numbers) == list(range(len(numbers)))
         (trace,) = gateway._outbox._db.execute("SELECT count(*) FROM trace").fetchone()
         assert trace >= 3
+
+
+async def test_a_link_that_goes_on_where_it_was_left_keeps_what_was_known(tmp_path: Path) -> None:
+    """The recipe was read before the gateway ended, the pour comes after: of OPC UA it holds."""
+    given = settings_in(tmp_path).model_dump(mode="json", by_alias=True, exclude_unset=True)
+    given["sources"]["plc"] = {
+        "kind": "opcua",
+        "url": "opc.tcp://nowhere:4840",
+        "tags": {name: {"node": f"ns=2;s={name}"} for name in SOURCE["tags"]},
+    }
+    settings, batches = GatewaySettings.model_validate(given), a_shot()
+    async with running(settings, PlayedPlc("plc", batches[:2])) as gateway:
+        await has_read(gateway, 2)
+    async with running(settings, PlayedPlc("plc", batches, seamless=True)) as gateway:
+        await until(lambda: told(gateway) == SHOT)
 
 
 async def test_health_says_what_is_up(tmp_path: Path) -> None:

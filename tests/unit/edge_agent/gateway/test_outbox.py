@@ -230,6 +230,16 @@ def test_a_newer_file_is_left_alone(path: Path) -> None:
         Outbox(path)
 
 
+def test_a_long_message_comes_out_as_it_went_in(outbox: Outbox) -> None:
+    names = {f"T_mold_C.{n}": 40.0 + n / 7 for n in range(1, 200)}
+    document = {"v": 1, "ts": START.isoformat(), "sensors": names}
+    commit(outbox, Draft(PRESS, "plc", "telemetry", START, document))
+    (entry,) = outbox.pending(P1, 10)
+    assert json.loads(entry.payload)["sensors"] == names
+    (size,) = outbox._db.execute("SELECT length(payload) FROM message").fetchone()
+    assert size < 0.7 * len(entry.payload)
+
+
 def test_long_names_keep_within_the_length_of_an_id(outbox: Outbox) -> None:
     long = "d" * 64
     commit(outbox, draft(0, device=long), draft(1, device=long[:60] + "x"))

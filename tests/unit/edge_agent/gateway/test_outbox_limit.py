@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +18,8 @@ from edge_agent.gateway.outbox_thread import OutboxThread
 from tests.support.drafts import PRESS, START
 
 NOW = START + timedelta(hours=1)
-LARGE = {"words": "x" * 20_000}
+LARGE = {"words": random.Random(1).randbytes(10_000).hex()}
+"""It cannot be compressed below half."""
 
 
 @pytest.fixture
@@ -35,14 +37,14 @@ async def fill(thread: OutboxThread, kind: Kind, count: int) -> None:
 async def test_readings_go_and_it_is_told(thread: OutboxThread) -> None:
     limit = OutboxLimit(thread, OutboxSettings(limit_mb=1))
     with capture_logs() as logs:
-        await fill(thread, "telemetry", 40)
+        await fill(thread, "telemetry", 80)
         await limit.check(NOW)
-        await fill(thread, "telemetry", 30)
+        await fill(thread, "telemetry", 60)
         await limit.check(NOW)
-        await fill(thread, "telemetry", 5)
+        await fill(thread, "telemetry", 10)
         await limit.check(NOW)
     assert limit.dropped_count > 0
-    assert thread.outbox.waiting["telemetry"] + limit.dropped_count == 75
+    assert thread.outbox.waiting["telemetry"] + limit.dropped_count == 150
     events = [line["event"] for line in logs]
     assert events == ["readings_given_up", "outbox_has_room"]
 
@@ -50,10 +52,10 @@ async def test_readings_go_and_it_is_told(thread: OutboxThread) -> None:
 async def test_events_never_go(thread: OutboxThread) -> None:
     limit = OutboxLimit(thread, OutboxSettings(limit_mb=1))
     with capture_logs() as logs:
-        await fill(thread, "shot", 70)
+        await fill(thread, "shot", 140)
         await limit.check(NOW)
         await limit.check(NOW)
     assert thread.outbox.full
-    assert thread.outbox.waiting["shot"] == 70
+    assert thread.outbox.waiting["shot"] == 140
     assert limit.words is not None
     assert [line["event"] for line in logs] == ["outbox_full"]
