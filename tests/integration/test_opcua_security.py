@@ -23,6 +23,7 @@ from tests.support.waiting import until
 POLICIES = ("Basic256Sha256", "Aes128_Sha256_RsaOaep", "Aes256_Sha256_RsaPss")
 NAMES = ("Basic256Sha256", "Aes128Sha256RsaOaep", "Aes256Sha256RsaPss")
 """Of the same in asyncua."""
+USUAL = ("Basic256Sha256", "SignAndEncrypt")
 USER, PASSWORD = "gateway", "pässword"
 
 
@@ -86,8 +87,14 @@ async def read(source: OpcUaSource, position: dict[str, Any]) -> list[Sample]:
     return samples
 
 
-@pytest.mark.parametrize("mode", ["Sign", "SignAndEncrypt"])
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize(
+    ("policy", "mode"),
+    [
+        pytest.param(policy, mode, marks=() if (policy, mode) == USUAL else pytest.mark.peers)
+        for policy in POLICIES
+        for mode in ("Sign", "SignAndEncrypt")
+    ],
+)
 async def test_every_policy_and_the_session_again(
     server: OpcUaServer, pki: dict[str, MadeCertificate], policy: str, mode: str
 ) -> None:
