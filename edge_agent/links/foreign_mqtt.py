@@ -127,6 +127,7 @@ class _Reception:
         self._topics = topics_of(settings)
         self._numbered = session.numbers_subscriptions and some_overlap(self._topics)
         """Two of the topics may match one message, which comes with their numbers."""
+        self._granted: list[str] = []
         self._heard_s = dict.fromkeys(settings.tags, monotonic())
 
     async def run(self, deliver: Deliver, position: Position, nothing: str) -> None:
@@ -167,12 +168,14 @@ class _Reception:
             self._safe.extend(part for (part,) in struct.iter_unpack(f"{_KNOWN.size}s", known))
             same = self._numbered is position.get("numbered", False)
             if same and before == set(self._topics):
+                self._granted = self._topics
                 return []
             if stale := sorted(before - set(self._topics)):
                 await self._session.unsubscribe(stale)
         if not self._numbered:
             with suppress(NotAuthorized):
                 await self._session.subscribe(self._topics)
+                self._granted = self._topics
                 return []
         return [sample for topic in self._topics for sample in await self._try(topic)]
 
@@ -186,6 +189,7 @@ class _Reception:
                 for name, tag in self._settings.tags.items()
                 if tag.topic == topic or covers(topic, tag.topic)
             ]
+        self._granted = [*self._granted, topic]
         return []
 
     async def _next(self) -> list[Incoming]:
@@ -234,4 +238,4 @@ class _Reception:
     def _position(self) -> Position:
         numbered = {"numbered": True} if self._numbered else {}
         safe = b64encode(b"".join(self._safe)).decode()
-        return numbered | {"topics": self._topics, "safe": safe}
+        return numbered | {"topics": self._granted, "safe": safe}
