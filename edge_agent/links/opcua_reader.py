@@ -79,6 +79,8 @@ class Reader:
         self._messages: list[Notification] = []
         self._taken = place.sequence
         """Number of the last message that was taken."""
+        self._same_server = False
+        """It was not started anew since."""
         self._again: set[int] = set()
         """Numbers of messages that were asked for again."""
         self._behind = False
@@ -115,7 +117,8 @@ class Reader:
         """Go on with the earlier subscription; None if it is gone or is for other tags."""
         place, session = self._place, self._session
         known, place.server = place.server, session.facts.started
-        if not place.subscription or not known or known != place.server:
+        self._same_server = known != "" and known == place.server
+        if not place.subscription or not self._same_server:
             alive = False
         elif session.resumed:
             alive = await is_alive(session, place.subscription)
@@ -129,8 +132,7 @@ class Reader:
             return None
         other_tags = place.mapping != mapping_of(self._settings)
         if not other_tags:
-            position = place.position(self._settings)
-            await self._deliver(SampleBatch((), position, seamless=True))
+            await self._commit((), seamless=True)
             await self._tell(self._nodes.faults)
             await self._look_at_present()
             await self._try_missing()
@@ -149,13 +151,15 @@ class Reader:
         place, session = self._place, self._session
         place.mapping = mapping_of(self._settings)
         place.gap = self._settings.history and bool(self._nodes.historized & place.last.keys())
+        tags = [tag for tag in self._nodes.by_tag if tag not in self._nodes.faults]
         if place.gap:
+            if self._same_server and self._nodes.historized & place.last.keys() >= set(tags):
+                await self._commit((), seamless=True)  # the history has all that happened
             await self._catch_up()
         subscription, interval_ms, place.silence_s = await create_subscription(
             session, self._settings
         )
         self._notices.slowed(self._settings.subscription_ms, interval_ms)
-        tags = [tag for tag in self._nodes.by_tag if tag not in self._nodes.faults]
         created = await create_items(session, self._settings, subscription, self._nodes, tags)
         self._notices.reduced(created)
         faults = self._nodes.faults | created.faults
@@ -332,8 +336,9 @@ class Reader:
             [Sample(tag, now, None, words, of_arrival=True) for tag, words in new.items()]
         )
 
-    async def _commit(self, samples: Sequence[Sample]) -> None:
-        await self._deliver(SampleBatch(samples, self._place.position(self._settings)))
+    async def _commit(self, samples: Sequence[Sample], *, seamless: bool = False) -> None:
+        position = self._place.position(self._settings)
+        await self._deliver(SampleBatch(samples, position, seamless=seamless))
 
     def _raise_end(self, status: int) -> None:
         if status == _TRANSFERRED:

@@ -84,6 +84,34 @@ async def test_a_gateway_that_dies_in_a_history_reads_it_again(
     assert gateway.values("counter") == [TAGS["counter"], *range(100, 151)]
 
 
+@pytest.mark.parametrize(
+    ("tags", "trouble", "seamless"),
+    [
+        (("counter", "open"), "", True),
+        (("counter",), "forget", True),
+        (("counter", "open"), "forget", False),  # it has no history of one
+        (("counter",), "restart", False),  # nor of the time when it was not there
+    ],
+)
+async def test_whether_anything_can_be_missed_is_said(
+    server: OpcUaServer, tmp_path: Path, tags: tuple[str, ...], trouble: str, seamless: bool
+) -> None:
+    nodes = {tag: {"node": node_of(tag)} for tag in tags}
+    async with running(server, tmp_path, tags=nodes) as (_, gateway):
+        await gateway.kill()
+        if trouble == "forget":
+            server.ask(do="forget")
+        if trouble == "restart":
+            server.kill()
+            server.start()
+        gateway.batches.clear()
+        gateway.start()
+        server.write("counter", 101)
+        await gateway.has("counter", 101)
+        assert gateway.batches[0].seamless is seamless
+        assert not any(batch.seamless for batch in gateway.batches[1:])
+
+
 async def test_another_mapping_takes_what_the_earlier_subscription_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

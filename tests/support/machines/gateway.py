@@ -22,7 +22,7 @@ class Gateway:
     """Runs a machine's source inside ``async with``; may be killed and started again.
 
     Attributes:
-        samples: what was made safe, in order.
+        samples: what was made safe, in order; ``batches``: as it was handed over.
         position: where the source stands, made safe with the samples.
         errors: why the link was lost or could not be had, in order.
     """
@@ -30,6 +30,7 @@ class Gateway:
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
         self.samples: list[Sample] = []
+        self.batches: list[SampleBatch] = []
         self.position: Position = {}
         self.errors: list[LinkError] = []
         self._may_save = asyncio.Event()
@@ -93,6 +94,7 @@ class Gateway:
         self.waiting = list(batch.samples)
         await self._may_save.wait()
         self.samples += batch.samples
+        self.batches.append(batch)
         self.position = batch.position
         self.waiting = []
 
