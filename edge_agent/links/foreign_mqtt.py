@@ -13,6 +13,7 @@ from base64 import b64decode, b64encode
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from zlib import crc32
 
@@ -44,6 +45,8 @@ WHOLE = 1_000_000
 """More messages than ever wait here: the broker stops at the receive maximum."""
 SILENCE_LOOK_S = 0.5
 """How often tags are looked at that may be silent, at most."""
+CLOCK_STEP = timedelta(seconds=1)
+"""A clock that goes back further was set; what is less is the order of messages."""
 _KNOWN = struct.Struct(">HI")
 
 
@@ -128,6 +131,8 @@ class _Reception:
         self._numbered = session.numbers_subscriptions and some_overlap(self._topics)
         """Two of the topics may match one message, which comes with their numbers."""
         self._granted: list[str] = []
+        self._arrived = datetime.min.replace(tzinfo=UTC)
+        """Time of arrival of the last message."""
         self._heard_s = dict.fromkeys(settings.tags, monotonic())
 
     async def run(self, deliver: Deliver, position: Position, nothing: str) -> None:
@@ -219,10 +224,20 @@ class _Reception:
             if message.repeated and known in self._safe:
                 return []
             self._safe.append(known)
-        samples = list(self._reader.read(message, self._clock.now(), backlog=backlog))
+        arrived = self._time_of_arrival(message)
+        samples = list(self._reader.read(message, arrived, backlog=backlog))
         for sample in samples:
             self._heard_s[sample.tag] = monotonic()
         return samples
+
+    def _time_of_arrival(self, message: Incoming) -> datetime:
+        """When it came in; never the time of the one before, which would make it a repeat."""
+        waited = timedelta(seconds=monotonic() - message.arrived_s) * self._clock.speed
+        arrived = self._clock.now() - waited
+        if timedelta(0) <= self._arrived - arrived < CLOCK_STEP:
+            arrived = self._arrived + timedelta(microseconds=1)
+        self._arrived = arrived
+        return arrived
 
     def _silent(self) -> list[Sample]:
         silent_s, now_s = self._settings.silent_s, monotonic()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -219,3 +221,19 @@ async def test_a_topic_that_the_broker_refuses_costs_its_tags(tmp_path: Path) ->
             broker.send(publish("hall/4", 2, b"", b"8"))
             await gateway.has("shut", 8)
         assert broker.acknowledged == [1, 2]
+
+
+async def test_times_of_arrival_are_those_of_arrival(machine: Shaped) -> None:
+    """However long it takes until what came is looked at."""
+    async with Gateway(machine) as gateway:
+        await gateway.has_all(TAGS)
+        gateway.hold()
+        await machine.write("counter", 8)
+        await until(lambda: bool(gateway.waiting))
+        before = datetime.now(UTC)
+        await machine.write("counter", 9)
+        await asyncio.sleep(0.3)
+        after = datetime.now(UTC) - timedelta(seconds=0.1)
+        gateway.go_on()
+        sample = await gateway.has("counter", 9)
+        assert before <= sample.ts <= after
