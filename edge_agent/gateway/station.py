@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from edge_agent.config.gateway_settings import GatewaySettings, Station, TextFrom
+from edge_agent.gateway.backlogs import BEHIND_US
 from edge_agent.gateway.candidates import Candidate, Due
 from edge_agent.gateway.channels import channels_of
 from edge_agent.gateway.frames import SourceFrames
@@ -25,7 +26,7 @@ from edge_agent.gateway.shots_of_station import StationShots
 from edge_agent.gateway.source_time import SourceTime, in_time
 from edge_agent.gateway.texts import NoText, identifier_of, text_from
 from edge_agent.gateway.trace import NOTE, Trace, TraceLine
-from edge_agent.gateway.triggers import BACKLOG_US, Triggers
+from edge_agent.gateway.triggers import Triggers
 from edge_agent.gateway.uses import tags_of_shots
 from edge_agent.gateway.watched_values import WatchedValues
 from edge_agent.links.tag_source import Sample
@@ -131,7 +132,7 @@ class StationTranslator:
             is_backlog: a pour may come behind what it reads.
         """
         undecided_us = None if self._triggers is None else self._triggers.oldest_us()
-        keep_us = self._keep_us + (BACKLOG_US if is_backlog else 0)
+        keep_us = self._keep_us + (BEHIND_US if is_backlog else 0)
         self._values.forget(source, undecided_us, keep_us)
 
     def _hear(self, source: str, samples: Sequence[Sample], now_us: int) -> None:
@@ -152,11 +153,13 @@ class StationTranslator:
     def _watch(self, source: str, samples: Sequence[Sample], now_us: int) -> None:
         """Note the values that events and molds are read from."""
         triggers = self._triggers
+        if triggers is not None and any(not sample.historical for sample in samples):
+            triggers.backlogs.is_over(source)
         for tag, ts_us, sample in self._values.note(source, samples, self._times[source].newest_us):
             if triggers is None:
                 continue
             if sample.historical:
-                triggers.backlog(source, ts_us)
+                triggers.backlogs.historical(source, ts_us, now_us)
             if tag in triggers.tags:
                 triggers.put(
                     Due(
@@ -206,6 +209,8 @@ class StationTranslator:
                 self._frames[source].lost(now_us)
             if self._settings.sources[source].kind not in _MISSES_NOTHING:
                 self._values.lost(source, self._times[source].newest_us)
+                if self._triggers is not None:
+                    self._triggers.backlogs.lost(source)
         return self._fetch()
 
     def resumed(self, source: str) -> None:
@@ -215,6 +220,8 @@ class StationTranslator:
         """
         if source in self._times:
             self._values.resumed(source)
+            if self._triggers is not None:
+                self._triggers.backlogs.is_over(source)
 
     def next_due(self, now: datetime) -> datetime | None:
         """When ``tick`` has something to do; None while it has not."""
@@ -251,22 +258,16 @@ class StationTranslator:
 
     def _note_late_values(self, candidate: Candidate) -> None:
         """Tell of weights and counters that the machine writes only after the pour."""
-        until_us = candidate.ts_us + self._settle_us
-        assert self._station.shots is not None
-        if self._station.shots.read_after_s:
+        shots, ts_us = self._station.shots, candidate.ts_us
+        if shots is None or shots.read_after_s:
             return
-        for tag in sorted(self._of_one_shot):
-            values = self._values[tag]
-            before = values.at(candidate.ts_us)
-            for entry in values.between(candidate.ts_us, until_us):
-                if entry.value is not None and (before is None or entry.value != before.value):
-                    late = seconds_text(entry.ts_us - candidate.ts_us)
-                    self.trace.add(
-                        candidate.ts_us, NOTE, "poured", "written-later",
-                        f"{tag} changed {late} after the pour: if the machine writes it then for "
-                        "this shot, set read_after_s above that",
-                    )  # fmt: skip
-                    break
+        tags = sorted(self._of_one_shot)
+        for tag, late_us in self._values.changed(tags, ts_us, ts_us + self._settle_us):
+            self.trace.add(
+                ts_us, NOTE, "poured", "written-later",
+                f"{tag} changed {seconds_text(late_us)} after the pour: if the machine writes it "
+                "then for this shot, set read_after_s above that",
+            )  # fmt: skip
 
     def _event(self, kind: Kind, message: dict[str, Any], candidate: Candidate) -> None:
         document: dict[str, Any] = {"v": 1, "ts": text_of(candidate.ts_us), **message}

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from edge_agent.config.gateway_settings import Shots, Trigger
+from edge_agent.gateway.backlogs import Backlogs
 from edge_agent.gateway.candidates import EVENTS, Candidate, Due
 from edge_agent.gateway.conditions import begins, holds, in_words, value_text
 from edge_agent.gateway.moments import SECOND_US, seconds_text, seconds_us, text_of
@@ -21,10 +22,6 @@ from edge_agent.links.tag_source import Value
 
 UNKNOWN_US = 60 * SECOND_US
 """A condition that held until its tag had no value is given up after so long."""
-
-
-BACKLOG_US = 30 * SECOND_US
-"""Values of a backlog are looked at when it has come so far beyond them, if not before."""
 
 
 class Triggers:
@@ -78,8 +75,7 @@ class Triggers:
         self._done: dict[str, int] = dict(state.get("done", {}))
         """Its time."""
         self._number: int = state.get("number", 0)
-        self._backlog: dict[str, int] = dict(state.get("backlog", {}))
-        """Newest time of each source's backlog."""
+        self.backlogs = Backlogs(state.get("backlogs", {}))
 
     @property
     def tags(self) -> frozenset[str]:
@@ -91,17 +87,6 @@ class Triggers:
         self._number += 1
         due.number = self._number
         insort(self._queue, due, key=lambda one: one.order)
-
-    def backlog(self, source: str, ts_us: int) -> None:
-        """Note how far a backlog of a source has come.
-
-        It comes faster than time passes, in its order, so what lies far behind has settled, too.
-
-        Args:
-            source: name of the source.
-            ts_us: time of a sample of it.
-        """
-        self._backlog[source] = max(self._backlog.get(source, 0), ts_us)
 
     def advance(self, now_us: int) -> None:
         """Look at all that has settled."""
@@ -119,16 +104,21 @@ class Triggers:
     def _settled(self, now_us: int) -> Due | None:
         """The first item whose time has settled; those of other sources just before it go first."""
         until = dict(self._horizon)
-        for source, ts_us in self._backlog.items():
-            until[source] = max(until.get(source, 0), ts_us - BACKLOG_US)
-        for due in self._queue:
+        for source, ts_us in self.backlogs.settled_us().items():
+            until[source] = max(until.get(source, 0), ts_us)
+        open_ = [due for due in self._queue if not self._waits(due, now_us)]
+        for due in open_:
             if due.arrived_us + self._settle_us <= now_us:
                 until[due.source] = max(until.get(due.source, 0), due.ts_us)
-        for due in self._queue:
+        for due in open_:
             if due.ts_us <= until.get(due.source, 0):
                 since_us = due.ts_us - self._settle_us
-                return next(one for one in self._queue if one.ts_us >= since_us)
+                return next(one for one in open_ if one.ts_us >= since_us)
         return None
+
+    def _waits(self, due: Due, now_us: int) -> bool:
+        """Whether it is of a backlog behind which the source has still to say how things stand."""
+        return due.historical and now_us < self.backlogs.waits_until_us(due.source)
 
     def _value(self, due: Due) -> None:
         before, value = self._before.get(due.tag), due.value
@@ -265,7 +255,7 @@ class Triggers:
         self._queue.sort(key=lambda due: due.order)
         self._candidates.sort(key=lambda candidate: candidate.order)
         self._horizon.pop(source, None)
-        self._backlog.pop(source, None)
+        self.backlogs.forget(source)
         for tag in self._done:
             if tag.partition(".")[0] == source:
                 self._done[tag] -= by_us
@@ -277,8 +267,16 @@ class Triggers:
 
     def next_due_us(self) -> int | None:
         """When ``advance`` has something to do."""
-        arrived = (due.arrived_us for due in self._queue)
-        return min((one + self._settle_us for one in arrived), default=None)
+        return min(
+            (
+                max(
+                    due.arrived_us + self._settle_us,
+                    self.backlogs.waits_until_us(due.source) if due.historical else 0,
+                )
+                for due in self._queue
+            ),
+            default=None,
+        )
 
     def state(self) -> dict[str, Any]:
         """State as JSON."""
@@ -289,5 +287,5 @@ class Triggers:
             "before": dict(self._before),
             "done": dict(self._done),
             "number": self._number,
-            "backlog": dict(self._backlog),
+            "backlogs": self.backlogs.state(),
         }

@@ -36,8 +36,22 @@ class WatchedValues:
         """Sources of them."""
         return frozenset(self._by_source)
 
-    def __getitem__(self, tag: str) -> TagValues:
-        return self._values[tag]
+    def changed(
+        self, tags: Iterable[str], after_us: int, until_us: int
+    ) -> Iterator[tuple[str, int]]:
+        """Tags that have changed after a moment, and how long after it.
+
+        Args:
+            tags: those to look at.
+            after_us: the moment.
+            until_us: a later one, up to which is looked.
+        """
+        for tag in tags:
+            before = self._values[tag].at(after_us)
+            for entry in self._values[tag].between(after_us, until_us):
+                if entry.value is not None and (before is None or entry.value != before.value):
+                    yield tag, entry.ts_us - after_us
+                    break
 
     def note(
         self, source: str, samples: Sequence[Sample], newest_us: int

@@ -132,6 +132,8 @@ def parse_payload(payload: bytes) -> object:
     """The JSON of a payload; a ``_Text`` that says why where it is none."""
     if len(payload) > PAYLOAD_MAX:
         return _Text(None, f"the message has {len(payload)} bytes, more than {PAYLOAD_MAX}")
+    if not payload:
+        return _Text(None, "the message is empty")
     try:
         text = payload.decode("utf-8-sig")
     except UnicodeDecodeError:

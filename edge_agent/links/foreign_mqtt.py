@@ -13,6 +13,7 @@ from base64 import b64decode, b64encode
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from zlib import crc32
 
@@ -44,6 +45,8 @@ WHOLE = 1_000_000
 """More messages than ever wait here: the broker stops at the receive maximum."""
 SILENCE_LOOK_S = 0.5
 """How often tags are looked at that may be silent, at most."""
+CLOCK_STEP = timedelta(seconds=1)
+"""A clock that goes back further was set; what is less is the order of messages."""
 _KNOWN = struct.Struct(">HI")
 
 
@@ -127,6 +130,9 @@ class _Reception:
         self._topics = topics_of(settings)
         self._numbered = session.numbers_subscriptions and some_overlap(self._topics)
         """Two of the topics may match one message, which comes with their numbers."""
+        self._granted: list[str] = []
+        self._arrived = datetime.min.replace(tzinfo=UTC)
+        """Time of arrival of the last message."""
         self._heard_s = dict.fromkeys(settings.tags, monotonic())
 
     async def run(self, deliver: Deliver, position: Position, nothing: str) -> None:
@@ -167,12 +173,14 @@ class _Reception:
             self._safe.extend(part for (part,) in struct.iter_unpack(f"{_KNOWN.size}s", known))
             same = self._numbered is position.get("numbered", False)
             if same and before == set(self._topics):
+                self._granted = self._topics
                 return []
             if stale := sorted(before - set(self._topics)):
                 await self._session.unsubscribe(stale)
         if not self._numbered:
             with suppress(NotAuthorized):
                 await self._session.subscribe(self._topics)
+                self._granted = self._topics
                 return []
         return [sample for topic in self._topics for sample in await self._try(topic)]
 
@@ -186,6 +194,7 @@ class _Reception:
                 for name, tag in self._settings.tags.items()
                 if tag.topic == topic or covers(topic, tag.topic)
             ]
+        self._granted = [*self._granted, topic]
         return []
 
     async def _next(self) -> list[Incoming]:
@@ -215,10 +224,20 @@ class _Reception:
             if message.repeated and known in self._safe:
                 return []
             self._safe.append(known)
-        samples = list(self._reader.read(message, self._clock.now(), backlog=backlog))
+        arrived = self._time_of_arrival(message)
+        samples = list(self._reader.read(message, arrived, backlog=backlog))
         for sample in samples:
             self._heard_s[sample.tag] = monotonic()
         return samples
+
+    def _time_of_arrival(self, message: Incoming) -> datetime:
+        """When it came in; never the time of the one before, which would make it a repeat."""
+        waited = timedelta(seconds=monotonic() - message.arrived_s) * self._clock.speed
+        arrived = self._clock.now() - waited
+        if timedelta(0) <= self._arrived - arrived < CLOCK_STEP:
+            arrived = self._arrived + timedelta(microseconds=1)
+        self._arrived = arrived
+        return arrived
 
     def _silent(self) -> list[Sample]:
         silent_s, now_s = self._settings.silent_s, monotonic()
@@ -234,4 +253,4 @@ class _Reception:
     def _position(self) -> Position:
         numbered = {"numbered": True} if self._numbered else {}
         safe = b64encode(b"".join(self._safe)).decode()
-        return numbered | {"topics": self._topics, "safe": safe}
+        return numbered | {"topics": self._granted, "safe": safe}

@@ -105,6 +105,7 @@ class Client(aiomqtt.Client):
                 self._disconnected.exception()
 
     def _take(self, message: Incoming) -> None:
+        message.arrived_s = monotonic()
         self._received.append(message)
         if not (self._may_wait(message) and len(self._received) < self._gather_max):
             self._arrived()

@@ -43,6 +43,8 @@ class Incoming:
     """The broker sent it before, and did not hear that it was safe (DUP)."""
     subscriptions: tuple[int, ...] = ()
     """Numbers of the subscriptions for which it came, of those that have one (MQTT 5)."""
+    arrived_s: float = 0.0
+    """When it came in, by the monotonic clock [s]."""
 
 
 def read_publish(packet: bytes, qos: int, version_5: bool) -> Incoming:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ from edge_agent.links.tag_source import SampleBatch
 from tests.support.machines.gateway import Gateway
 from tests.support.machines.machine import TAGS
 from tests.support.machines.mqtt import PLACES, MqttMachine
+from tests.support.played_broker import SUBACK, PlayedBroker, packet, publish
+from tests.support.played_broker import _topics as topics_of_packet
 from tests.support.waiting import until
 
 
@@ -34,7 +38,7 @@ async def machine(tmp_path: Path) -> AsyncIterator[Shaped]:
         yield running
 
 
-async def publish(machine: Shaped, values: range) -> None:
+async def count(machine: Shaped, values: range) -> None:
     await machine.burst("counter", list(values))
 
 
@@ -44,13 +48,13 @@ async def test_a_message_that_is_safe_is_not_read_twice(machine: Shaped) -> None
     async with gateway:
         await gateway.has_all(TAGS)
         gateway.hold()
-        await publish(machine, range(100, 105))
+        await count(machine, range(100, 105))
         await until(lambda: any(one.tag == "counter" for one in gateway.waiting))
         machine.proxy.break_link("half-open")  # the acknowledgement does not arrive
         gateway.go_on()
         await gateway.has("counter", 104)
         await gateway.kill()
-        await publish(machine, range(105, 108))
+        await count(machine, range(105, 108))
         gateway.start()
         await gateway.has("counter", 107)
         assert [one.value for one in gateway.of("counter")] == [TAGS["counter"], *range(100, 108)]
@@ -62,7 +66,7 @@ async def test_a_long_backlog_is_whole_in_order_and_marked(machine: Shaped) -> N
     async with gateway:
         await gateway.has_all(TAGS)
         await gateway.kill()
-        await publish(machine, range(1000, 1800))
+        await count(machine, range(1000, 1800))
         gateway.start()
         await gateway.has("counter", 1799)
         for value in range(1800, 1810):  # the first may come while the last of it is read
@@ -163,7 +167,7 @@ async def test_filters_that_overlap(machine: Shaped) -> None:
     machine.settings = {"tags": tags}
     async with Gateway(machine) as gateway:
         await gateway.has("one", 7)
-        await publish(machine, range(10, 20))
+        await count(machine, range(10, 20))
         await gateway.has("one", 19)
         await gateway.has("two", 19)
     for tag in tags:
@@ -190,3 +194,46 @@ async def test_a_full_disk_acknowledges_nothing(machine: Shaped) -> None:
     await machine.send("hall/3/count", json.dumps({"n": 5}))
     async with Gateway(machine) as gateway:
         await gateway.has("counter", 5)
+
+
+async def test_a_topic_that_the_broker_refuses_costs_its_tags(tmp_path: Path) -> None:
+    """Until its rules are changed, which is tried at each connection."""
+    async with PlayedBroker() as broker, Shaped(tmp_path) as machine:
+        forbidden = {b"hall/4"}
+
+        def suback(body: bytes) -> bytes:
+            codes = b"\x87" if forbidden & set(topics_of_packet(body, 1)) else b"\x01"
+            return packet(SUBACK, body[:2] + b"\0" + codes * len(topics_of_packet(body, 1)))
+
+        broker.answers[0x80] = suback
+        tags = {"open": {"topic": "hall/3"}, "shut": {"topic": "hall/4"}}
+        address = {"port": broker.port, "protocol": "5"}
+        machine.settings = {"tags": tags, "broker": address}
+        async with Gateway(machine) as gateway:
+            fault = await gateway.fault("shut")
+            assert "hall/4: the broker refused the subscription" in fault.fault
+            broker.send(publish("hall/3", 1, b"", b"7"))
+            await gateway.has("open", 7)
+            assert gateway.position["topics"] == ["hall/3"]
+            forbidden.clear()
+            broker.hang_up()
+            await until(lambda: gateway.position["topics"] == ["hall/3", "hall/4"])
+            broker.send(publish("hall/4", 2, b"", b"8"))
+            await gateway.has("shut", 8)
+        assert broker.acknowledged == [1, 2]
+
+
+async def test_times_of_arrival_are_those_of_arrival(machine: Shaped) -> None:
+    """However long it takes until what came is looked at."""
+    async with Gateway(machine) as gateway:
+        await gateway.has_all(TAGS)
+        gateway.hold()
+        await machine.write("counter", 8)
+        await until(lambda: bool(gateway.waiting))
+        before = datetime.now(UTC)
+        await machine.write("counter", 9)
+        await asyncio.sleep(0.3)
+        after = datetime.now(UTC) - timedelta(seconds=0.1)
+        gateway.go_on()
+        sample = await gateway.has("counter", 9)
+        assert before <= sample.ts <= after

@@ -11,7 +11,7 @@ from edge_agent.config.settings import load_settings
 from twin_core import InputError
 from twin_core.checked_yaml import read_yaml
 from twin_core.shipped_files import configs_folder
-from twin_core.yaml_text import DEPTH_MAX, VALUES_MAX, dump_yaml, parse_yaml
+from twin_core.yaml_text import DEPTH_MAX, VALUES_MAX, dump_yaml, key_lines, parse_yaml
 
 LAUGHS = "a0: &a0 [x, x]\n" + "".join(
     f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12)
@@ -135,3 +135,17 @@ def test_numbers_of_the_configuration_of_the_agent(tmp_path: Path) -> None:
     path.write_text(text.replace("timeout_s: 14400 ", "timeout_s: 0600\n  signal_age_max_s: 3e2 "))
     shots = load_settings(path).shots
     assert (shots.timeout_s, shots.signal_age_max_s) == (600.0, 300.0)
+
+
+def test_lines_of_keys_and_items() -> None:
+    text = "a: &x\n  b: 1\nc:\n  - d\n  - {e: 2}\nf:\n  <<: *x\n  g: *x\n"
+
+    assert key_lines(text) == {
+        ("a",): 1, ("a", "b"): 2, ("c",): 3, ("c", "0"): 4, ("c", "1"): 5, ("c", "1", "e"): 5,
+        ("f",): 6, ("f", "b"): 2, ("f", "g"): 8, ("f", "g", "b"): 2,
+    }  # fmt: skip
+
+
+def test_a_text_that_is_no_yaml_has_no_lines() -> None:
+    assert key_lines("a: [") == {}
+    assert key_lines("") == {}

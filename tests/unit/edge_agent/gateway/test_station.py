@@ -301,3 +301,46 @@ def test_a_state_of_another_mapping_is_no_error():
     again = translator(other, station.state())
 
     assert again.take("plc", [sample("t_mold", 500, 40.0)], at(500)) == []
+
+
+@pytest.mark.parametrize("outage_s", [20, 600])
+def test_a_pour_of_a_backlog_waits_until_the_source_says_what_still_holds(outage_s):
+    """Killed after the recipe was read; the weights do not change while the gateway is away."""
+    of = settings(shots=_shots(started=None, demolded=None), **QUIET)
+    station = translator(of)
+    feed(station, _beginning(), 5)
+    station = translator(of, station.state())
+    back = outage_s + 100.0
+    drafts = station.lost("plc", at(back))
+    backlog = [
+        sample("pour", 10, True),
+        sample("pour", 12, False),
+        sample("t_mold", outage_s, 40.0),
+    ]
+    for one in backlog:
+        drafts += station.take(
+            "plc", [sample(one.tag, (one.ts - at(0)).total_seconds(), one.value, historical=True)],
+            at(back),
+        )  # fmt: skip
+    drafts += run_until(station, at(back + 5))
+    assert events(drafts) == []
+
+    drafts += station.take("plc", _beginning(), at(back + 6)) + station.tick(at(back + 10))
+
+    (poured,) = events(drafts)
+    assert poured["ts"] == "2026-05-04T08:00:12Z"
+    assert poured["recipe"] == {"m_polyol_kg": 0.8, "m_iso_kg": 0.9, "T_polyol_C": 24.5}
+
+
+def test_a_source_that_never_says_what_holds_is_not_waited_for_long():
+    station = translator(settings(shots=_shots(started=None, demolded=None), **QUIET))
+    feed(station, _beginning(), 5)
+    drafts = station.lost("plc", at(100))
+    for seconds, value in ((10, True), (12, False)):
+        one = sample("pour", seconds, value, historical=True)
+        drafts += station.take("plc", [one], at(100))
+
+    drafts += run_until(station, at(121))
+
+    assert station.next_due(at(121)) is None
+    assert _reasons(station) == [("poured", "mass-missing")]

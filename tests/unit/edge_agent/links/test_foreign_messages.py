@@ -90,6 +90,7 @@ DEEP = b"[" * 200_000
         ("temps", {"zones": [{}, {"value": "a\nb"}]}, "a text with line breaks"),
         ("temps", b" " * (PAYLOAD_MAX + 1), f"more than {PAYLOAD_MAX}"),
         ("plain", {"a": 1}, "an object, where a number or text should be"),
+        ("plain", b"", "the message is empty"),
         ("plain", b"\x00\x01", "a text with line breaks"),
         ("io", b"no json", "the message is no JSON"),
     ],
