@@ -108,12 +108,13 @@ class Line:
         await self._stack.enter_async_context(self.to_broker)
         self.agent = AgentProcess(self._folder, self.broker.port, (PRESS,))
         self._stack.callback(self._end, self.agent)
-        await asyncio.to_thread(self.agent.start)
+        await asyncio.to_thread(lambda: self.agent.start(wait=False))
         settings = settings_for(self.plc.source(), self.to_broker.port)
         self.gateway = GatewayProcess(self._folder, settings)
         self._stack.callback(self.gateway.kill)
         self.gateway.start()
         await until(lambda: self.gateway.logged("source_connected") > 0, "the PLC to be read")
+        await until(lambda: self.agent.logged("link_connected") > 0, "the agent to connect")
         await self.press.switch_on()
 
     async def __aexit__(

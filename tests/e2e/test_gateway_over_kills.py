@@ -28,5 +28,5 @@ async def test_each_shot_once_whatever_breaks(protocol: str, tmp_path: Path) -> 
 
 async def test_shots_over_a_kill_of_the_gateway(tmp_path: Path) -> None:
     """The short form: foreign JSON."""
-    report = await run_shots(tmp_path, "json", 4, 1, SEED)
+    report = await run_shots(tmp_path, "json", 2, 1, SEED)
     assert report.is_good, report.text()
