@@ -16,7 +16,7 @@ from edge_agent.cli.models_show import print_manifest
 from edge_agent.cli.tables import print_table
 
 if TYPE_CHECKING:
-    from edge_agent.inference.registry import Manifest, State
+    from edge_agent.inference.manifest import Manifest, State
 
 EXAMPLE = """\b
 Examples:

@@ -10,7 +10,7 @@ import click
 from edge_agent.cli.tables import print_table, say
 
 if TYPE_CHECKING:
-    from edge_agent.inference.registry import Manifest
+    from edge_agent.inference.manifest import Manifest
 
 _MOMENTS = {
     "pour": "what is known at the pour",

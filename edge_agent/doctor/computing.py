@@ -34,7 +34,8 @@ def check_catalogue(settings: Settings) -> Iterator[Finding]:
 
 def check_models(settings: Settings) -> Iterator[Finding]:
     """Check that each model in use can be used here."""
-    registry, used = ModelRegistry(settings.learning.models), 0
+    learning = settings.learning
+    registry, used = ModelRegistry(learning.models, learning.trusted_keys), 0
     for name in registry.names():
         try:
             version = registry.state(name).promoted

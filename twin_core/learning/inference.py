@@ -6,6 +6,7 @@ physics goes on alone.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -92,6 +93,8 @@ class Model:
         self._low = np.array(self.card.domain.low)
         self._high = np.array(self.card.domain.high)
         self._width = np.maximum(self._high - self._low, 1e-9 * (1.0 + np.abs(self._high)))
+        self.sha256 = hashlib.sha256(content).hexdigest()
+        """Of the file."""
         self._needed = ~np.array(self.card.domain.may_miss)
         self._try()
 
@@ -142,6 +145,11 @@ class Model:
         fade = (WITHHELD_RATIO - outside) / (WITHHELD_RATIO - CERTAIN_RATIO)
         return np.clip(fade, 0.0, 1.0), outside, worst
 
+    @property
+    def middle(self) -> Any:
+        """(1, features) in the middle of what it knows."""
+        return (0.5 * self._low + 0.5 * self._high)[None, :]
+
     def residual(self, name: str, outputs: Mapping[str, Any], trust: Any) -> tuple[Any, Any]:
         """Residual of a target and half the width of its interval, faded and widened."""
         card = self.card.targets[name]
@@ -188,7 +196,7 @@ class Model:
 
     def _try(self) -> None:
         """Check that the graph answers as the card promises, at the ends of what it knows, too."""
-        middle = 0.5 * self._low + 0.5 * self._high
+        middle = self.middle[0]
         missing = np.where(self._needed, middle, np.nan)
         try:
             said = [self.run(row[None, :]) for row in (middle, self._low, self._high, missing)]

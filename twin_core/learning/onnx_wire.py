@@ -1,8 +1,8 @@
 """ONNX file as plain data, read from protobuf's wire format before any library opens it.
 
-Only fields are taken that files of this product have; each other one is refused by name. So nothing
-nests deeper than ``_FIELDS`` says, nothing stands twice that a library would join, and no number lies
-in another file.
+Only fields are taken that files of this product have; each other one is refused. So nothing nests
+deeper than ``_FIELDS`` says, nothing stands twice that a library would join, and no number lies in
+another file.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ _FIELDS: dict[str, dict[int, tuple[str, str, str]]] = {
     "shape": {1: ("dim", "dim", _MANY)},
     "dim": {1: ("dim_value", _INT, _ONE), 2: ("dim_param", _BYTES, _ONE)},
 }
-"""By message of onnx.proto and number of the field: its name, what it holds, how often it stands."""
+"""By message of onnx.proto and number of the field: name, what it holds, how often it stands."""
 _ELSEWHERE = "its numbers are in another file (external data)"
 _INSIDE = "it holds a graph within its graph (a loop or a branch)"
 _REFUSED = {
@@ -249,7 +249,7 @@ def _prefix(same: NDArray[np.bool_]) -> int:
 
 
 def _varints(part: NDArray[np.uint8]) -> tuple[NDArray[np.int64], int]:
-    """Numbers that lie one after the other up to the first that is none, and the bytes they take."""
+    """Numbers one after the other, up to the first that is none, and the bytes they take."""
     ends = np.flatnonzero(part < 0x80)
     starts = np.concatenate([[0], ends[:-1] + 1]) if len(ends) else ends
     lengths = ends - starts + 1

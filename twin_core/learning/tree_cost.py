@@ -58,7 +58,7 @@ def _keys(node: Node, trees: NDArray[Any], nodes: NDArray[Any]) -> NDArray[np.in
     both = np.concatenate([trees, nodes])
     if len(both) and not (both.min() >= 0 and both.max() < 2 * NODES_MAX):
         raise ModelError(f"{node.label}: ids of trees and nodes are not 0 to {2 * NODES_MAX}")
-    return trees.astype(np.int64) * _SPAN + nodes
+    return np.asarray(trees.astype(np.int64) * _SPAN + nodes, np.int64)
 
 
 def _depth(

@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edge_agent.cli import main
-from edge_agent.inference.registry import MODEL, ModelRegistry
+from edge_agent.inference.manifest import MODEL
+from edge_agent.inference.registry import ModelRegistry
 from tests.support.models import NOW, model_file, registry_with
 
 pytestmark = pytest.mark.xdist_group("training")  # models are trained once

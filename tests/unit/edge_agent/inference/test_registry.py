@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from edge_agent.inference.registry import MANIFEST, MODEL, STATE, ModelRegistry
+from edge_agent.inference.manifest import MANIFEST, MODEL, STATE
+from edge_agent.inference.registry import ModelRegistry
 from tests.support.feature_sets import feature_set
 from twin_core.errors import InputError, ModelError
 from twin_core.learning.training.fit import TrainConfig

@@ -17,7 +17,8 @@ from broker.codec import decode, encode
 from broker.messages import Alert, Prediction, QualityRecord, ShotEvent, TelemetryFrame
 from broker.ml_status import ML_STATUS
 from edge_agent.config.catalogue import load_catalogue
-from edge_agent.inference.registry import MANIFEST, MODEL, STATE, ModelRegistry
+from edge_agent.inference.manifest import MANIFEST, MODEL, STATE
+from edge_agent.inference.registry import ModelRegistry
 from edge_agent.links.publish_packet import Incoming
 from edge_agent.monitoring.metrics import Metrics
 from edge_agent.pipeline.pipeline import Pipeline
