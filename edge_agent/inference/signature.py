@@ -1,9 +1,9 @@
 """Signatures of model versions: who trained, or checked, it says so, and nothing has changed since.
 
-A signature (Ed25519) is over the name, the version and the hash of every file in the version's folder,
-the manifest among them. It lies beside them in ``signature.yaml``. A site that demands one names the
-public keys that it trusts (``learning.trusted_keys``). Needs ``cryptography``, of the extras ``ml``,
-``learn`` and ``broker``.
+A signature (Ed25519) is over the name, the version and the hash of every file in the version's
+folder, the manifest among them. It lies beside them in ``signature.yaml``. A site that demands one
+names the public keys that it trusts (``learning.trusted_keys``). Needs ``cryptography``, of the
+extras ``ml``, ``learn`` and ``broker``.
 """
 
 from __future__ import annotations
@@ -219,9 +219,7 @@ def _private(path: Path) -> Ed25519PrivateKey:
     except Exception:  # the library raises classes of several kinds
         key = None
     if not isinstance(key, Ed25519PrivateKey):
-        raise InputError(
-            f"{path}: is no private key for Ed25519 (PEM): make one with models keygen"
-        )
+        raise InputError(f"{path}: no private key for Ed25519 (PEM): make one with models keygen")
     return key
 
 
@@ -235,9 +233,7 @@ def _public(path: Path) -> Ed25519PublicKey:
     except Exception:  # the library raises classes of several kinds
         key = None
     if not isinstance(key, Ed25519PublicKey):
-        raise InputError(
-            f"{path}: is no public key for Ed25519 (PEM): name the .pub of models keygen"
-        )
+        raise InputError(f"{path}: no public key for Ed25519 (PEM): name the .pub of models keygen")
     return key
 
 

@@ -1,8 +1,8 @@
 """``python -m edge_agent.inference.trial``: load a version of a model where it can do no harm.
 
 What to load comes as JSON on standard input, the verdict goes as JSON to standard output. An agent
-has each version tried by this process before it loads the very same bytes: a file that would crash a
-library, fill the memory or take a minute does that here, and the agent goes on.
+has each version tried by this process before it loads the very same bytes: a file that would crash
+a library, fill the memory or take a minute does that here, and the agent goes on.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class Verdict(BaseModel):
     """Of the bytes that were tried."""
     status: str = OK
     words: str = ""
+    may_pass: bool = False
 
 
 def tried(registry: ModelRegistry, name: str, version: int) -> Entry:
@@ -63,7 +64,8 @@ def tried(registry: ModelRegistry, name: str, version: int) -> Entry:
         verdict = _apart(request)
         known_at = verdict.known_at
         if verdict.status != OK:
-            return Entry(name, version, known_at, None, verdict.status, verdict.words)
+            said = verdict.status, verdict.words, verdict.may_pass
+            return Entry(name, version, known_at, None, *said)
         content = registry.file(name, version)
         if hashlib.sha256(content).hexdigest() != verdict.sha256:
             raise ModelError(
@@ -88,10 +90,10 @@ def _apart(request: Request) -> Verdict:
         )
     except subprocess.TimeoutExpired:
         words = f"loading it took longer than {TRIAL_MAX_S:.0f} s: train a smaller one"
-        return Verdict(status=ERROR, words=words)
+        return Verdict(status=ERROR, words=words, may_pass=True)
     except OSError as error:
         words = f"no process to try it in: {error.strerror}"
-        return Verdict(status=ERROR, words=words)
+        return Verdict(status=ERROR, words=words, may_pass=True)
     try:
         return Verdict.model_validate_json(done.stdout)
     except ValidationError:

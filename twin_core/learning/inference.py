@@ -195,14 +195,12 @@ class Model:
         )
 
     def _try(self) -> None:
-        """Check that the graph answers as the card promises, at the ends of what it knows, too."""
-        middle = self.middle[0]
-        missing = np.where(self._needed, middle, np.nan)
+        """Check that the graph answers as the card promises."""
         try:
-            said = [self.run(row[None, :]) for row in (middle, self._low, self._high, missing)]
+            said = self.run(self.middle)
         except Exception as error:
             raise ModelError(f"the graph does not fit its card: {_first_line(error)}") from None
-        if not all(np.isfinite(value).all() for one in said for value in one.values()):
+        if not all(np.isfinite(value).all() for value in said.values()):
             raise ModelError("the graph answers with no numbers")
 
 
