@@ -135,14 +135,14 @@ def verify(name: str, version: int, folder: Path, root: Path, trusted: Sequence[
         ModelError: there is none, none of them made it, or a file differs from what was signed.
     """
     _need_cryptography()
-    keys = dict[str, Ed25519PublicKey]()
+    keys: dict[str, Ed25519PublicKey] = {}
     for file in trusted:
         key = _public(file)
         keys[fingerprint(key)] = key
     path = folder / SIGNATURE
-    if not os.path.lexists(path):
-        raise ModelError(f"{path}: is missing: this site takes signed models only: {_HOW}")
-    found = parse(Signature, read_yaml(path, SIGNATURE_BYTES_MAX, root), str(path))
+    found = signature_of(folder, root)
+    if found is None:
+        raise ModelError(f"{path}: is missing: only signed models are taken here: {_HOW}")
     if found.key not in keys:
         raise ModelError(f"{path}: key: {found.key[:16]}… is none that is trusted here: {_HOW}")
     _check_signed(found, keys[found.key], path)
@@ -172,6 +172,18 @@ def _check_signed(found: Signature, key: Ed25519PublicKey, path: Path) -> None:
         key.verify(base64.b64decode(found.signature, validate=True), found.content)
     except (InvalidSignature, binascii.Error, ValueError):
         raise ModelError(f"{path}: signature: does not fit name, version, files: {_HOW}") from None
+
+
+def signature_of(folder: Path, root: Path) -> Signature | None:
+    """The signature beside a version, unchecked; None if it has none.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    path = folder / SIGNATURE
+    if not os.path.lexists(path):
+        return None
+    return parse(Signature, read_yaml(path, SIGNATURE_BYTES_MAX, root), str(path))
 
 
 def hashes_of(folder: Path, root: Path) -> dict[str, str]:
