@@ -203,6 +203,9 @@ def _version_stamps(folder: Path, label: str) -> Iterator[FileStamp]:
             names = sorted(item.name for item, _ in zip(found, range(2 * FILES_MAX), strict=False))
     except OSError:
         return
+    for outer in (folder / label, (folder / label).parent):  # a link may have taken their place
+        found = outer.lstat()
+        yield f"{label}/{outer.name}", 0, 0, found.st_ino, found.st_mode
     for name in names:
         if stamp := _file_stamp(folder / label / name, f"{label}/{name}"):
             yield stamp
@@ -210,7 +213,8 @@ def _version_stamps(folder: Path, label: str) -> Iterator[FileStamp]:
 
 def _file_stamp(path: Path, name: str) -> FileStamp | None:
     try:
-        found = path.stat()
+        link, found = path.lstat(), path.stat()
     except OSError:
         return None
-    return name, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size
+    changed = max(link.st_ctime_ns, found.st_ctime_ns)
+    return name, found.st_mtime_ns, changed, link.st_ino, found.st_size

@@ -29,6 +29,7 @@ TRIAL_MAX_S = 60.0
 MEMORY_MAX_BYTES = 4_000_000_000
 """Of addresses, most of which are never touched: libraries reserve some hundred megabytes."""
 NICE = 10
+COMMAND = [sys.executable, "-m", "edge_agent.inference.trial"]
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -81,7 +82,7 @@ def _apart(request: Request) -> Verdict:
     environment = os.environ | dict.fromkeys(_THREADS, "1")
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "edge_agent.inference.trial"],
+            COMMAND,
             input=request.model_dump_json().encode(),
             capture_output=True,
             timeout=TRIAL_MAX_S,

@@ -17,7 +17,7 @@ from twin_core.errors import ModelError
 
 NUMBERS_MAX = 400_000
 """Of one list. A tree of 15 leaves has 29 nodes: 150 trees have 4,350 numbers in each list."""
-FIELDS_MAX = 500_000
+FIELDS_MAX = 200_000
 """Of a file, each list of numbers counted as one; of the trees there is a text for each node."""
 _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
 _ONE, _MANY = "one", "many"
