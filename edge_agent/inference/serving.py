@@ -204,8 +204,8 @@ def _version_stamps(folder: Path, label: str) -> Iterator[FileStamp]:
     except OSError:
         return
     for outer in (folder / label, (folder / label).parent):  # a link may have taken their place
-        found = outer.lstat()
-        yield f"{label}/{outer.name}", 0, 0, found.st_ino, found.st_mode
+        itself = outer.lstat()
+        yield f"{label}/{outer.name}", 0, 0, itself.st_ino, itself.st_mode
     for name in names:
         if stamp := _file_stamp(folder / label / name, f"{label}/{name}"):
             yield stamp
