@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 
 import click
@@ -60,7 +64,8 @@ def _serve(config: Path, clock: str | None) -> None:
         await serve(settings, twins, stop)
 
     try:
-        asyncio.run(run())
+        with _small():
+            asyncio.run(run())
     except ImportError as error:
         from edge_agent.errors import MissingExtra
 
@@ -70,3 +75,32 @@ def _serve(config: Path, clock: str | None) -> None:
         more = {"hint": error.hint} if error.hint else {}
         get_logger().error("web_failed", error=str(error), **more)
         sys.exit(2 if isinstance(error, InputError) else 1)
+
+
+class _WithoutPandas(MetaPathFinder):
+    """Finds no pandas, as where it is not installed."""
+
+    def find_spec(self, fullname: str, *_: object) -> None:
+        """Refuse the one name.
+
+        Raises:
+            ModuleNotFoundError: it is asked for.
+        """
+        if fullname == "pandas":
+            raise ModuleNotFoundError("the web server uses no pandas", name=fullname)
+
+
+@contextmanager
+def _small() -> Iterator[None]:
+    """Keep out what pyarrow would load for Parquet and nothing here needs: 70 MB.
+
+    It imports pandas with its first array where that is installed, and numpy's OpenBLAS makes
+    buffers for threads.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    finder = _WithoutPandas()
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)

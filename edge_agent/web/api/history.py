@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from typing import Annotated, Any, Literal
 
@@ -51,10 +52,18 @@ _DESCRIPTION: dict[int | str, dict[str, Any]] = {
 
 
 class Streams:
-    """Count of the streams that go on."""
+    """Count of the streams that go on, and the one thread that writes their rows.
+
+    Several threads would each keep memory of their own for what pyarrow frees: 60 MB and more.
+    """
 
     def __init__(self) -> None:
         self._open = 0
+        self._writer = ThreadPoolExecutor(1, "history-rows")
+
+    async def written(self, write: Callable[[list[Row]], bytes], rows: list[Row]) -> bytes:
+        """What a form makes of rows."""
+        return await asyncio.get_running_loop().run_in_executor(self._writer, write, rows)
 
     def take(self) -> None:
         """Begin one.
@@ -166,12 +175,12 @@ async def _stream(
     async def body() -> AsyncIterator[bytes]:
         async with aclosing(pieces):
             yield form.head()
-            yield await asyncio.to_thread(form.rows, first)
+            yield await streams.written(form.rows, first)
             async for rows in pieces:
-                written = await asyncio.to_thread(form.rows, rows)
+                written = await streams.written(form.rows, rows)
                 if written:
                     yield written
-            yield await asyncio.to_thread(form.end, None)
+            yield await streams.written(lambda _none: form.end(None), [])
 
     return _Streamed(body(), form.media_type, streams)
 
