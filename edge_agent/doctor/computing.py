@@ -36,7 +36,12 @@ def check_models(settings: Settings) -> Iterator[Finding]:
     """Check that each model in use can be used here."""
     learning = settings.learning
     registry, used = ModelRegistry(learning.models, learning.trusted_keys), 0
-    for name in registry.names():
+    try:
+        names = registry.names()
+    except TwinError as error:
+        yield Finding("models", "problem", str(error), error.hint)
+        return
+    for name in names:
         try:
             version = registry.state(name).promoted
             if version is None:

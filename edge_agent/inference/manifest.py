@@ -22,7 +22,8 @@ NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,31}$"
 VERSION_PATTERN = r"[1-9][0-9]{0,8}"
 """Of the name of a version's folder."""
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
-Version = Annotated[int, Field(ge=1, le=999_999_999)]
+VERSION_MAX = 999_999_999
+Version = Annotated[int, Field(ge=1, le=VERSION_MAX)]
 
 
 class Manifest(BaseModel):

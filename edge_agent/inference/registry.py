@@ -29,6 +29,7 @@ from edge_agent.inference.manifest import (
     MODEL,
     NAME_PATTERN,
     STATE,
+    VERSION_MAX,
     VERSION_PATTERN,
     Manifest,
     State,
@@ -179,12 +180,15 @@ class ModelRegistry:
 
         Raises:
             ModelError: the file cannot be used here.
+            InputError: no version can follow those that there are.
             StoreError: the folder cannot be written.
         """
         from twin_core.learning.inference import Model
 
         card = Model(content).card
         version = max(self.versions(name), default=0) + 1
+        if version > VERSION_MAX:
+            raise InputError(f"{self.folder / name}: version {version - 1} is the last: remove it")
         folder = self.folder / name / str(version)
         manifest = Manifest(
             name=name,

@@ -24,8 +24,9 @@ from twin_core.errors import MissingRuntime, ModelError
 from twin_core.learning.columns import Known
 from twin_core.learning.inference import Model
 
-TRIAL_MAX_S = 60.0
-"""It takes one second, most of it to start Python; on a machine under load ten times that."""
+TRIAL_MAX_S = 30.0
+"""It takes one second, most of it to start Python; on a machine under load ten times that. An agent
+that is told to stop waits for it."""
 MEMORY_MAX_BYTES = 4_000_000_000
 """Of addresses, most of which are never touched: libraries reserve some hundred megabytes."""
 NICE = 10

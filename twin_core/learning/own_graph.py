@@ -93,15 +93,15 @@ def check_own_graph(content: bytes) -> Graph:
 
 def _check_versions(model: Message) -> None:
     if (version := model.number("ir_version")) != IR_VERSION:
-        raise ModelError(f"ir_version: {version}, models of this product have {IR_VERSION}")
+        raise ModelError(f"not a model of this product: ir_version: {version}, not {IR_VERSION}")
     seen = set[str]()
     for item in model.many("opset_import"):
         domain, version = item.text("domain"), item.number("version")
         if domain in seen or OPSETS.get(domain) != version:
             known = ", ".join(f"{name or 'ai.onnx'} {number}" for name, number in OPSETS.items())
             raise ModelError(
-                f"opset_import: version {version} of the operators of {domain or 'ai.onnx'!r}: "
-                f"models of this product have {known}, each once"
+                f"not a model of this product: opset_import: version {version} of the operators of "
+                f"{domain or 'ai.onnx'!r}, not {known}, each once"
             )
         seen.add(domain)
 
