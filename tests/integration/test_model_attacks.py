@@ -91,7 +91,7 @@ async def test_the_loop_is_not_held_by_any(name: str, registry: ModelRegistry) -
 async def test_the_loop_is_not_held_by_a_good_model(registry: ModelRegistry) -> None:
     models = ModelRefresh(registry.folder, Metrics())
     await models.start()
-    registry.add("pour", model_file(seed=1), NOW, {})
+    registry.add("pour", model_file(coverage=0.8), NOW, {})
     registry.promote("pour", 2)
     async with loop_lag() as lag:
         await _refreshed(models)
@@ -132,7 +132,7 @@ def test_exchanged_between_the_trial_and_the_loading(
         found = examined(registry, request.name, request.version)
         assert found.model is not None
         verdict = trial.Verdict(known_at=found.known_at, sha256=found.model.sha256)
-        put(registry, model_file(seed=1))
+        put(registry, model_file(coverage=0.8))
         return verdict
 
     monkeypatch.setattr(trial, "_apart", and_exchange)

@@ -26,9 +26,9 @@ OF_THE_WHOLE = {("", "Mul"), ("", "Gather"), ("", "Add"), ("", "Max")}
 def test_the_list_is_what_training_writes() -> None:
     """Each learner that competes: no operator or attribute is missing, and none is too many."""
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(300, 4)).astype(np.float32)
+    X = rng.normal(size=(150, 4)).astype(np.float32)
     X[rng.random(X.shape) < 0.1] = np.nan
-    y = np.nan_to_num(X[:, 0]) + 0.1 * rng.normal(size=300)
+    y = np.nan_to_num(X[:, 0]) + 0.1 * rng.normal(size=150)
     learners = [make(0, [0, 1, 2]) for make in REGRESSORS.values()]
     learners.append(spread_learner(0, [0, 1]))
     learners = [learner.fit(X, y) for learner in learners]
