@@ -23,6 +23,7 @@ OF_THE_WHOLE = {("", "Mul"), ("", "Gather"), ("", "Add"), ("", "Max")}
 """Operators that join the learners to one graph (``training.export``)."""
 
 
+@pytest.mark.peers  # it trains each kind of learner
 def test_the_list_is_what_training_writes() -> None:
     """Each learner that competes: no operator or attribute is missing, and none is too many."""
     rng = np.random.default_rng(0)
