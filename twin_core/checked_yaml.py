@@ -16,14 +16,19 @@ from twin_core.yaml_text import BYTES_MAX, parse_yaml
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path, bytes_max: int = BYTES_MAX, inside: Path | None = None) -> dict[str, Any]:
     """The mapping in a YAML file.
+
+    Args:
+        path: the file.
+        bytes_max: how large it may be, in bytes.
+        inside: folder that it must lie in (``plain_files.read_bytes``).
 
     Raises:
         InputError: the file is missing, no regular file, out of bounds (``yaml_text``), not YAML,
             or not a mapping.
     """
-    return mapping_in(read_text(path, BYTES_MAX), path)
+    return mapping_in(read_text(path, bytes_max, inside), path)
 
 
 def mapping_in(text: str, path: Path) -> dict[str, Any]:

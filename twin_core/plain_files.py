@@ -39,17 +39,18 @@ class FileRefused(InputError):
         self.problem = problem
 
 
-def read_bytes(path: Path, bytes_max: int) -> bytes:
+def read_bytes(path: Path, bytes_max: int, inside: Path | None = None) -> bytes:
     """The whole content of a regular file.
 
     Args:
         path: the file; a link to one will do.
         bytes_max: how large it may be, in bytes.
+        inside: folder that it must lie in, with no other name (hard link) elsewhere.
 
     Raises:
-        FileRefused: it is missing, unreadable, too large, or no regular file.
+        FileRefused: it is missing, unreadable, too large, elsewhere, or no regular file.
     """
-    number = _opened(path, bytes_max)
+    number = _opened(path, bytes_max, inside)
     try:
         with open(number, "rb") as file:
             content = file.read(bytes_max + 1)
@@ -60,17 +61,26 @@ def read_bytes(path: Path, bytes_max: int) -> bytes:
     return content
 
 
-def read_text(path: Path, bytes_max: int) -> str:
+def read_text(path: Path, bytes_max: int, inside: Path | None = None) -> str:
     """The whole text of a regular file in UTF-8; a byte order mark is left out.
 
     Args:
         path: the file; a link to one will do.
         bytes_max: how large it may be, in bytes.
+        inside: as for ``read_bytes``.
 
     Raises:
         FileRefused: as ``read_bytes``, or it is not UTF-8.
     """
-    content = read_bytes(path, bytes_max)
+    return text_of(read_bytes(path, bytes_max, inside), path)
+
+
+def text_of(content: bytes, path: Path) -> str:
+    """Text in UTF-8; a byte order mark is left out.
+
+    Raises:
+        FileRefused: it is not UTF-8.
+    """
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -91,14 +101,17 @@ def check_regular(path: Path, bytes_max: int) -> None:
     os.close(_opened(path, bytes_max))
 
 
-def _opened(path: Path, bytes_max: int) -> int:
+def _opened(path: Path, bytes_max: int, inside: Path | None = None) -> int:
     """Number of the open file."""
     try:
         number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise FileRefused(path, _words(error)) from None
     try:
-        _check(path, os.fstat(number), bytes_max)
+        status = os.fstat(number)
+        _check(path, status, bytes_max)
+        if inside is not None:
+            _check_place(path, status, inside)
     except BaseException:
         os.close(number)
         raise
@@ -111,6 +124,26 @@ def _check(path: Path, status: os.stat_result, bytes_max: int) -> None:
         raise FileRefused(path, f"is {kind}, not a regular file")
     if status.st_size > bytes_max:
         raise FileRefused(path, f"{status.st_size} bytes, more than {bytes_max}, the limit here")
+
+
+def _check_place(path: Path, status: os.stat_result, inside: Path) -> None:
+    """Refuse a file that is open and lies, or is named, elsewhere."""
+    try:
+        found = path.resolve(strict=True)
+        same = os.path.samestat(found.lstat(), status)
+        is_inside = found.is_relative_to(inside.resolve(strict=True))
+    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a ring of links
+        words = _words(error) if not isinstance(error, RuntimeError) else "a ring of links"
+        raise FileRefused(path, words) from None
+    if not is_inside:
+        raise FileRefused(path, f"is a link to {found}, outside of {inside}: copy the file")
+    if not same:
+        raise FileRefused(path, "was exchanged while it was opened: look who writes there")
+    if status.st_nlink > 1:
+        raise FileRefused(
+            path,
+            f"has {status.st_nlink} names (hard links), and can be changed by another: copy it",
+        )
 
 
 def _words(error: OSError | ValueError) -> str:

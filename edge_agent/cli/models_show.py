@@ -10,7 +10,8 @@ import click
 from edge_agent.cli.tables import print_table, say
 
 if TYPE_CHECKING:
-    from edge_agent.inference.registry import Manifest
+    from edge_agent.inference.manifest import Manifest
+    from edge_agent.inference.signature import Signature
 
 _MOMENTS = {
     "pour": "what is known at the pour",
@@ -21,14 +22,18 @@ _SCORES = {"shots": "shots_count", "error": "ratio", "inside": "coverage", "bias
 """Column of the table: name of the score."""
 
 
-def print_manifest(manifest: Manifest, use: str) -> None:
+def print_manifest(manifest: Manifest, use: str, signature: Signature | None) -> None:
     """Print the page; ``--output json`` has every number."""
+    signed = "by nobody"
+    if signature is not None:
+        signed = f"with key {signature.key[:16]}… (checked with --trusted-key, or models verify)"
     lines = {
         "use": use or "none",
         "looks at": _MOMENTS[manifest.known_at],
         "trained": f"{manifest.trained_at:%Y-%m-%d %H:%M} UTC",
         "simulated": f"{manifest.simulated_share:.0%} of the shots that it learned from",
         "file": f"{manifest.bytes_count / 1000:.1f} kB, SHA-256 {manifest.sha256[:16]}…",
+        "signed": signed,
         "physics": manifest.physics_hash,
         "features": manifest.feature_schema,
         "commit": manifest.git_commit,

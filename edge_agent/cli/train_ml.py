@@ -97,7 +97,8 @@ def _train(
     unseen: tuple[Path, ...],
     progress: Any,
 ) -> tuple[str, Path, list[str]]:
-    from edge_agent.inference.registry import ModelRegistry, check_name
+    from edge_agent.inference.manifest import check_name
+    from edge_agent.inference.registry import ModelRegistry
     from edge_agent.learning.parallel import in_parallel
     from edge_agent.learning.tables import write_table
     from edge_agent.report.drawing import need_matplotlib

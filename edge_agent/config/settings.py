@@ -224,6 +224,9 @@ class LearningSettings(Section):
 
     models: Path = Path("var/models")
     """The model directory; what is promoted in it is used at once. It need not exist."""
+    trusted_keys: list[Path] = Field(default_factory=list)
+    """Public keys (PEM files of ``models keygen``): one of them must have signed each model that is
+    used. Empty: no signature is asked for."""
     drift_every_h: Annotated[float, Field(ge=0, le=8760)] = 6.0
     """How often the newest shots are compared with those that the model in use learned from; 0 is
     never."""

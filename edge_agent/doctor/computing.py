@@ -34,8 +34,14 @@ def check_catalogue(settings: Settings) -> Iterator[Finding]:
 
 def check_models(settings: Settings) -> Iterator[Finding]:
     """Check that each model in use can be used here."""
-    registry, used = ModelRegistry(settings.learning.models), 0
-    for name in registry.names():
+    learning = settings.learning
+    registry, used = ModelRegistry(learning.models, learning.trusted_keys), 0
+    try:
+        names = registry.names()
+    except TwinError as error:
+        yield Finding("models", "problem", str(error), error.hint)
+        return
+    for name in names:
         try:
             version = registry.state(name).promoted
             if version is None:

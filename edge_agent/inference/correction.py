@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from broker.messages import Correction, Diagnostic
 from broker.messages.prediction import Interval
 from broker.ml_status import BAD_INPUT, ERROR, NO_MODEL, OK
-from edge_agent.inference.serving import Entry
+from edge_agent.inference.entry import Entry
 from edge_agent.logs import get_logger
 from twin_core.errors import InvalidInput
 from twin_core.learning.columns import TARGETS

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
-from edge_agent.inference.serving import Entry, ModelDirectory, ServingModels
+from edge_agent.inference.entry import Entry
+from edge_agent.inference.serving import ModelDirectory, ServingModels
+from edge_agent.inference.trial import tried
 from edge_agent.logs import get_logger
 from edge_agent.monitoring.metrics import Metrics
 
@@ -17,8 +22,8 @@ FIRST_REFRESH_S = 20.0
 class ModelRefresh:
     """Models in use of one model directory, which is read again and again in a thread."""
 
-    def __init__(self, folder: Path, metrics: Metrics) -> None:
-        self.models, self._metrics = ModelDirectory(folder), metrics
+    def __init__(self, folder: Path, metrics: Metrics, trusted: Sequence[Path] = ()) -> None:
+        self.models, self._metrics = ModelDirectory(folder, trusted, tried), metrics
         self._reported = ServingModels()
         self._running: asyncio.Task[ServingModels] | None = None
 
@@ -35,14 +40,20 @@ class ModelRefresh:
             return None
         return self.models.folder / entry.name / str(entry.version)
 
-    def renew(self, folder: Path) -> None:
-        """Go on with another model directory."""
-        if folder != self.models.folder:
-            self.models = ModelDirectory(folder)
+    def renew(self, folder: Path, trusted: Sequence[Path] = ()) -> None:
+        """Go on with another model directory, or other keys."""
+        if (folder, tuple(trusted)) != (self.models.folder, self.models.trusted):
+            self.models = ModelDirectory(folder, trusted, tried)
             self._start()
 
     async def start(self) -> None:
-        """Load the promoted models, and wait for them for a while."""
+        """Load what runs models, then the promoted ones, and wait for them for a while.
+
+        The library is loaded though nothing may be promoted yet: later it would hold the event loop
+        for 0.1 s.
+        """
+        if find_spec("onnxruntime") is not None:
+            await asyncio.to_thread(import_module, "onnxruntime")
         with suppress(TimeoutError):
             async with asyncio.timeout(FIRST_REFRESH_S):
                 await asyncio.shield(self._start())

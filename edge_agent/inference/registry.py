@@ -2,10 +2,12 @@
 
     var/models/pour/3/model.onnx      the file that runs
                      manifest.yaml    its hash, what it is, how good it was, where it comes from
+                     signature.yaml   who answers for it, where a site demands that
                      report.html, report.md, baseline.parquet
                pour/state.yaml        {promoted: 3, shadow: null, earlier: [1, 2]}
 
 A version is never changed. A state is replaced whole, so whoever reads it sees the old or the new.
+A manifest names its own folder: a copy of a version elsewhere is none.
 """
 
 from __future__ import annotations
@@ -13,16 +15,28 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
-from broker.timestamps import Timestamp
 from edge_agent.errors import StoreError, disk_hint
-from twin_core.checked_yaml import parse, read_yaml
+from edge_agent.inference.manifest import (
+    MANIFEST,
+    MANIFEST_BYTES_MAX,
+    MODEL,
+    NAME_PATTERN,
+    STATE,
+    VERSION_MAX,
+    VERSION_PATTERN,
+    Manifest,
+    State,
+    manifest_of,
+    read_state,
+)
+from edge_agent.inference.signature import verify
 from twin_core.errors import InputError, ModelError
 from twin_core.plain_files import FileRefused, read_bytes
 from twin_core.yaml_text import dump_yaml
@@ -30,68 +44,57 @@ from twin_core.yaml_text import dump_yaml
 if TYPE_CHECKING:
     from twin_core.learning.inference import Model
 
-MODEL, MANIFEST, STATE = "model.onnx", "manifest.yaml", "state.yaml"
-NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,31}$"
-Name = Annotated[str, Field(pattern=NAME_PATTERN)]
-Version = Annotated[int, Field(ge=1)]
-
-
-class Manifest(BaseModel):
-    """Manifest of a version, beside its file."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    name: Name
-    version: Version
-    trained_at: Timestamp
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    """Of ``model.onnx``."""
-    bytes_count: Annotated[int, Field(gt=0)]
-    known_at: Literal["pour", "live", "demold"]
-    physics_hash: str
-    feature_schema: str
-    git_commit: str
-    simulated_share: float
-    """Share of the shots learned from that a simulator made."""
-    metrics: dict[str, Any] = {}
-    """Scores by part of the test and target."""
-
-    @property
-    def label(self) -> str:
-        """Name as in a prediction: ``pour/3``."""
-        return f"{self.name}/{self.version}"
-
-
-class State(BaseModel):
-    """Versions of a model that are in use."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    promoted: Version | None = None
-    shadow: Version | None = None
-    """A candidate that answers too, for comparison only."""
-    earlier: list[Version] = []
-    """What was promoted before, oldest first: where ``rollback`` goes."""
+NAMES_MAX = 100
+"""Of models in a directory; a plant has one to three."""
+EARLIER_MAX = 1000
+"""So many promotions a rollback remembers."""
 
 
 class ModelRegistry:
     """A model directory."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, trusted: Sequence[Path] = ()) -> None:
+        """Open it.
+
+        Args:
+            folder: the directory; it need not exist.
+            trusted: public keys, PEM files: one of them must have signed what is used; empty: no
+                signature is asked for.
+        """
+        self.folder, self.trusted = folder, tuple(trusted)
 
     def names(self) -> list[str]:
-        """Models that have a version or a state, sorted."""
-        if not self.folder.is_dir():
+        """Models that have a version or a state, sorted.
+
+        Raises:
+            InputError: the directory cannot be read, or holds too many.
+        """
+        found = [name for name in self._folders() if re.fullmatch(NAME_PATTERN, name)]
+        if len(found) > NAMES_MAX:
+            raise InputError(f"{self.folder}: {len(found)} models, more than {NAMES_MAX}")
+        return found
+
+    def odd_names(self) -> list[str]:
+        """Folders with a state that cannot be models for their name; nobody looks into them."""
+        odd = [name for name in self._folders() if not re.fullmatch(NAME_PATTERN, name)]
+        return [name for name in odd[:NAMES_MAX] if os.path.lexists(self.folder / name / STATE)]
+
+    def _folders(self) -> list[str]:
+        try:
+            with os.scandir(self.folder) as found:
+                return sorted(item.name for item in found if item.is_dir())
+        except FileNotFoundError:
             return []
-        return sorted(path.name for path in self.folder.iterdir() if path.is_dir())
+        except OSError as error:
+            raise FileRefused(self.folder, f"cannot be read: {error.strerror}") from None
 
     def versions(self, name: str) -> list[int]:
         """Versions of a model, oldest first."""
-        folder = self.folder / name
-        if not folder.is_dir():
+        try:
+            names = os.listdir(self.folder / name)
+        except OSError:
             return []
-        return sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal())
+        return sorted(int(one) for one in names if re.fullmatch(VERSION_PATTERN, one))
 
     def state(self, name: str) -> State:
         """Which versions are in use.
@@ -100,37 +103,58 @@ class ModelRegistry:
             InputError: the file is damaged.
         """
         path = self.folder / name / STATE
-        return parse(State, read_yaml(path), str(path)) if path.exists() else State()
+        return read_state(path, self.folder) if os.path.lexists(path) else State()
 
     def manifest(self, name: str, version: int) -> Manifest:
         """Manifest of a version.
 
         Raises:
-            InputError: there is none, or it is damaged.
+            InputError: there is none, or it is damaged, or of another version.
         """
+        return self._manifest(name, version)[0]
+
+    def _manifest(self, name: str, version: int) -> tuple[Manifest, bytes]:
         path = self.folder / name / str(version) / MANIFEST
-        if not path.exists():
+        if not os.path.lexists(path):
             known = ", ".join(map(str, self.versions(name))) or "none"
             raise InputError(f"{self.folder}: no version {version} of {name} (there are: {known})")
-        return parse(Manifest, read_yaml(path), str(path))
+        content = read_bytes(path, MANIFEST_BYTES_MAX, self.folder)
+        return manifest_of(content, path), content
 
     def content(self, name: str, version: int) -> bytes:
-        """The file of a version, if it is the one that was put there.
+        """The file of a version, if it is the one that was put there, signed where that is asked.
 
         Raises:
-            InputError, ModelError: it is missing, too large or another one.
+            InputError, ModelError: it is missing, too large or another one, or nobody who is
+                trusted has signed it.
+        """
+        manifest, text = self._manifest(name, version)
+        content = self.file(name, version)
+        folder, sha256 = self.folder / name / str(version), hashlib.sha256(content).hexdigest()
+        if sha256 != manifest.sha256:
+            raise ModelError(
+                f"{folder / MODEL}: is not the file that was put there: its hash differs from the "
+                f"manifest's sha256: {manifest.sha256[:16]}…: put it back, or train anew"
+            )
+        if self.trusted:
+            files = verify(name, version, folder, self.folder, self.trusted).files
+            for file, read in ((MODEL, sha256), (MANIFEST, hashlib.sha256(text).hexdigest())):
+                if files.get(file) != read:
+                    raise ModelError(f"{folder / file}: was exchanged while it was being checked")
+        return content
+
+    def file(self, name: str, version: int) -> bytes:
+        """The file of a version, whatever it is.
+
+        Raises:
+            ModelError: it is missing, too large, or elsewhere.
         """
         from twin_core.learning.inference import BYTES_MAX
 
-        manifest = self.manifest(name, version)
-        path = self.folder / name / str(version) / MODEL
         try:
-            content = read_bytes(path, BYTES_MAX)
+            return read_bytes(self.folder / name / str(version) / MODEL, BYTES_MAX, self.folder)
         except FileRefused as error:
             raise ModelError(str(error)) from None
-        if hashlib.sha256(content).hexdigest() != manifest.sha256:
-            raise ModelError(f"{path}: is not the file that was put there: its hash differs")
-        return content
 
     def load(self, name: str, version: int) -> Model:
         """A version, ready to answer.
@@ -140,10 +164,13 @@ class ModelRegistry:
         """
         from twin_core.learning.inference import Model
 
-        model = Model(self.content(name, version))
         manifest = self.manifest(name, version)
+        model = Model(self.content(name, version))
         if manifest.known_at != model.card.known_at:
-            raise ModelError(f"{manifest.label}: manifest and file differ in known_at")
+            raise ModelError(
+                f"{self.folder / name / str(version) / MANIFEST}: known_at: is "
+                f"{manifest.known_at}, but the model's is {model.card.known_at}: train anew"
+            )
         return model
 
     def add(
@@ -153,12 +180,15 @@ class ModelRegistry:
 
         Raises:
             ModelError: the file cannot be used here.
+            InputError: no version can follow those that there are.
             StoreError: the folder cannot be written.
         """
         from twin_core.learning.inference import Model
 
         card = Model(content).card
         version = max(self.versions(name), default=0) + 1
+        if version > VERSION_MAX:
+            raise InputError(f"{self.folder / name}: version {version - 1} is the last: remove it")
         folder = self.folder / name / str(version)
         manifest = Manifest(
             name=name,
@@ -193,7 +223,7 @@ class ModelRegistry:
         old = self.state(name)
         if old.promoted == version:
             return old
-        earlier = [*old.earlier, *([] if old.promoted is None else [old.promoted])]
+        earlier = [*old.earlier, *([] if old.promoted is None else [old.promoted])][-EARLIER_MAX:]
         shadow = None if old.shadow == version else old.shadow
         return self._write(name, State(promoted=version, shadow=shadow, earlier=earlier))
 
@@ -247,21 +277,12 @@ class ModelRegistry:
         return state
 
 
-def check_name(name: str) -> str:
-    """The name of a model, if it may be one.
-
-    Raises:
-        InputError: it may not.
-    """
-    if not re.fullmatch(NAME_PATTERN, name):
-        raise InputError(f"model name {name!r}: small letters, digits, - and _, 32 at most")
-    return name
-
-
 def _replace(path: Path, content: BaseModel) -> None:
     """Write a file whole: a reader, or a power cut, sees the old one or the new one."""
     part = path.with_suffix(".part")
-    with part.open("w", encoding="utf-8") as file:
+    part.unlink(missing_ok=True)  # it may be a link to a file elsewhere
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    with open(os.open(part, flags, 0o666), "w", encoding="utf-8") as file:
         file.write(dump_yaml(content.model_dump(mode="json"), allow_unicode=True))
         file.flush()
         os.fsync(file.fileno())

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from edge_agent.inference.registry import ModelRegistry, check_name
+from edge_agent.inference.manifest import check_name
+from edge_agent.inference.registry import ModelRegistry
 from edge_agent.learning.model_errors import PHYSICS, ModelErrors
 from edge_agent.learning.tables import read_table
 from twin_core.arrays import Array

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ from broker.ml_status import BAD_INPUT
 from broker.topics import PressAddress
 from edge_agent.inference.correction import Learned, learned
 from edge_agent.inference.earlier_shots import State
+from edge_agent.inference.entry import Entry
 from edge_agent.inference.feature_row import FeatureRows
 from edge_agent.inference.refresh import ModelRefresh
-from edge_agent.inference.serving import Entry
 from edge_agent.monitoring.alerts import model_refused
 from edge_agent.monitoring.metrics import Metrics
 from edge_agent.shots.shot import Shot
@@ -28,16 +28,20 @@ class Inference:
     """Features and models of all presses of an agent."""
 
     def __init__(
-        self, folder: Path, metrics: Metrics, kept: Iterable[Mapping[str, Any]] = ()
+        self,
+        folder: Path,
+        metrics: Metrics,
+        kept: Iterable[Mapping[str, Any]] = (),
+        trusted: Sequence[Path] = (),
     ) -> None:
-        self._models, self._metrics = ModelRefresh(folder, metrics), metrics
+        self._models, self._metrics = ModelRefresh(folder, metrics, trusted), metrics
         self.rows = FeatureRows(kept)
         self._at_pour: dict[tuple[str, str], Learned] = {}
         """Corrections at the pour, by shot and model: they hold while the shot cures."""
 
-    def renew(self, folder: Path) -> None:
-        """Go on with another model directory, and perhaps another catalogue."""
-        self._models.renew(folder)
+    def renew(self, folder: Path, trusted: Sequence[Path] = ()) -> None:
+        """Go on with another model directory or other keys, and perhaps another catalogue."""
+        self._models.renew(folder, trusted)
         self.rows.clear()
         self._at_pour.clear()
 

@@ -111,7 +111,8 @@ class Pipeline:
             *(spool, self.revisions, self.results, self.batches, self._watch, metrics, clock)
         )
         earlier = spool.state_at_start(EARLIER_SCOPE).values()
-        self._inference = Inference(settings.learning.models, metrics, earlier)
+        learning = settings.learning
+        self._inference = Inference(learning.models, metrics, earlier, learning.trusted_keys)
         self._drift = DriftWatch(metrics, lambda p: drift_level(self.open_alerts.open_of(p)))
         self._simulations = Simulations(catalogue, settings.shots.horizon_s, metrics)
         self._predictions = Predictions(
@@ -160,7 +161,7 @@ class Pipeline:
         self._fallback = settings.addresses()[0]
         self._predictions.live_interval_s = settings.shots.live_interval_s
         self._simulations.renew(catalogue, settings.shots.horizon_s)
-        self._inference.renew(settings.learning.models)
+        self._inference.renew(settings.learning.models, settings.learning.trusted_keys)
         self.assembler.renew(settings.shots.signal_age_max_s, settings.shots.timeout_s)
         self._intake.renew(settings)
         self.batches.gather_s = settings.spool.gather_s

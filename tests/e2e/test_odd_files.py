@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from broker.local.mosquitto import MosquittoProcess
-from edge_agent.inference.registry import MODEL
+from edge_agent.inference.manifest import MODEL
 from tests.support.models import model_file, registry_with
 from tests.support.processes import ROOT, AgentProcess, wait_for
 

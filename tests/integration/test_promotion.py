@@ -12,7 +12,7 @@ import pytest
 from broker.codec import decode
 from broker.local.mosquitto import MosquittoProcess
 from broker.messages import Alert, Prediction
-from edge_agent.inference.registry import MODEL
+from edge_agent.inference.manifest import MODEL
 from edge_agent.links.mqtt import Session
 from edge_agent.pipeline import pipeline
 from tests.chaos.inside import TOPIC, event, press, send

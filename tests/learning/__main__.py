@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import yaml
 
-from edge_agent.inference.registry import MANIFEST
+from edge_agent.inference.manifest import MANIFEST
 from edge_agent.report.training import INSIDE, INSIDE_MOLD, SHARE_ALLOWED, WORSE_ALLOWED
 
 TARGETS = ("rho_moulded", "t_demold", "p_max", "T_core_max")

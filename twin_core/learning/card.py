@@ -108,4 +108,7 @@ class Card(_Part):
         counts = {len(values) for values in (self.domain.low, self.domain.high)}
         if counts | {len(self.domain.may_miss)} != {len(self.features)}:
             raise ValueError("domain: one range for each feature")
+        for name, low, high in zip(self.features, self.domain.low, self.domain.high, strict=True):
+            if low > high:
+                raise ValueError(f"domain: {name} from {low:.4g} to {high:.4g} is no range")
         return self

@@ -6,6 +6,7 @@ physics goes on alone.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,11 +19,14 @@ from twin_core.errors import InvalidInput, MissingRuntime, ModelError
 from twin_core.fingerprint import PHYSICS_HASH
 from twin_core.learning.card import CARD_KEY, INPUT, Card
 from twin_core.learning.columns import TARGETS
+from twin_core.learning.graph_cost import check_cost
 from twin_core.learning.own_graph import check_own_graph
 from twin_core.learning.residual_features import corrected
 
 BYTES_MAX = 16_000_000
 """A larger file is none of ours: gradient boosting makes some hundred kilobytes."""
+CARD_BYTES_MAX = 200_000
+"""A card of 120 features has 9,300."""
 CERTAIN_RATIO = 0.1
 """So far outside its range, as a share of the range, a feature changes nothing (assumed)."""
 WITHHELD_RATIO = 0.5
@@ -52,8 +56,13 @@ class Outcome:
 class Model:
     """A loaded model file."""
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, *, checked: bool = False) -> None:
         """Load and check.
+
+        Args:
+            content: of the file.
+            checked: another process has loaded these very bytes with all checks: what takes long is
+                not done again.
 
         Raises:
             MissingRuntime, ModelError: why it cannot be used.
@@ -64,7 +73,10 @@ class Model:
             raise MissingRuntime("onnxruntime is not installed") from None
         if len(content) > BYTES_MAX:
             raise ModelError(f"the file has {len(content)} bytes, more than {BYTES_MAX}")
-        check_own_graph(content)
+        if not checked:
+            graph = check_own_graph(content)
+            card = _card(graph.metadata)
+            check_cost(graph, len(card.features), _outputs(card))
         options = onnxruntime.SessionOptions()
         options.add_session_config_entry("session.load_model_format", "ONNX")
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -77,13 +89,12 @@ class Model:
         except Exception as error:  # the library raises a class of its own for each kind of damage
             raise ModelError(f"not a usable ONNX file: {_first_line(error)}") from None
         self.card = _card(found)
-        self._outputs = [
-            *(f"{name}{part}" for name in self.card.targets for part in ("", ".spread")),
-            *(f"risk.{name}" for name in self.card.risks),
-        ]
+        self._outputs = _outputs(self.card)
         self._low = np.array(self.card.domain.low)
         self._high = np.array(self.card.domain.high)
         self._width = np.maximum(self._high - self._low, 1e-9 * (1.0 + np.abs(self._high)))
+        self.sha256 = hashlib.sha256(content).hexdigest()
+        """Of the file."""
         self._needed = ~np.array(self.card.domain.may_miss)
         self._try()
 
@@ -96,6 +107,7 @@ class Model:
 
         Raises:
             InvalidInput: a feature that was never missing is.
+            ModelError: the graph answers with no numbers.
         """
         features = np.array([[row.get(name, math.nan) for name in self.card.features]])
         missing = np.isnan(features[0]) & self._needed
@@ -112,6 +124,8 @@ class Model:
         if trust == 0.0:
             return Outcome(outside=outside, words=self._unlike("withheld", worst, row))
         said = self.run(features)
+        if odd := [name for name, value in said.items() if not np.isfinite(value).all()]:
+            raise ModelError(f"the graph answers with no number for {odd[0]}")
         targets = {
             name: expected
             for name in self.card.targets
@@ -130,6 +144,11 @@ class Model:
         outside = beyond[np.arange(len(beyond)), worst]
         fade = (WITHHELD_RATIO - outside) / (WITHHELD_RATIO - CERTAIN_RATIO)
         return np.clip(fade, 0.0, 1.0), outside, worst
+
+    @property
+    def middle(self) -> Any:
+        """(1, features) in the middle of what it knows."""
+        return (0.5 * self._low + 0.5 * self._high)[None, :]
 
     def residual(self, name: str, outputs: Mapping[str, Any], trust: Any) -> tuple[Any, Any]:
         """Residual of a target and half the width of its interval, faded and widened."""
@@ -177,19 +196,26 @@ class Model:
 
     def _try(self) -> None:
         """Check that the graph answers as the card promises."""
-        shape = [item.shape for item in self._session.get_inputs() if item.name == INPUT]
         try:
-            middle = 0.5 * (self._low + self._high)[None, :]
-            said = self.run(middle)
+            said = self.run(self.middle)
         except Exception as error:
             raise ModelError(f"the graph does not fit its card: {_first_line(error)}") from None
-        if not shape or not all(np.isfinite(value).all() for value in said.values()):
+        if not all(np.isfinite(value).all() for value in said.values()):
             raise ModelError("the graph answers with no numbers")
+
+
+def _outputs(card: Card) -> list[str]:
+    return [
+        *(f"{name}{part}" for name in card.targets for part in ("", ".spread")),
+        *(f"risk.{name}" for name in card.risks),
+    ]
 
 
 def _card(metadata: Mapping[str, str]) -> Card:
     if CARD_KEY not in metadata:
         raise ModelError(f"not a model of this product: its metadata has no {CARD_KEY}")
+    if (size := len(metadata[CARD_KEY].encode())) > CARD_BYTES_MAX:
+        raise ModelError(f"its card has {size} bytes, more than {CARD_BYTES_MAX}")
     try:
         card = Card.model_validate_json(metadata[CARD_KEY])
     except ValidationError as error:

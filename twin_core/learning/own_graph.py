@@ -1,100 +1,166 @@
 """Refusal of ONNX files that would read other files, or never end, before a library opens them.
 
-An ONNX graph may keep its numbers in other files, named by the graph: whoever may put a model
-beside the press would read what the agent may read. A loop inside a graph may have no end. Models
-of this product have neither, so a file with one is not run at all. Only the outline of the file is
-read here, in protobuf's wire format; everything else of it is left to onnxruntime.
+A graph may keep its numbers in other files, named by the graph: whoever may put a model beside the
+press would read what the agent may read. A loop inside a graph may have no end. Models of this
+product have neither, so a file with one is not run at all. ``graph_cost`` says what may be run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from twin_core.errors import ModelError
+from twin_core.learning.onnx_wire import Message, read_model
 
-_PARTS: dict[str, dict[int, str]] = {
-    "model": {7: "graph"},
-    "graph": {1: "node", 5: "tensor", 15: "sparse tensor"},
-    "node": {5: "attribute"},
-    "attribute": {5: "tensor", 10: "tensor", 22: "sparse tensor", 23: "sparse tensor"},
-    "sparse tensor": {1: "tensor", 2: "tensor"},
-    "tensor": {},
-}
-"""By message of onnx.proto and number of the field: which message lies in it."""
-_ELSEWHERE = "its numbers are in another file (external data)"
-_REFUSED = {
-    ("model", 20): "it holds steps of a training",
-    ("model", 25): "it holds functions of its own",
-    ("attribute", 6): "it holds a graph within its graph (a loop or a branch)",
-    ("attribute", 11): "it holds a graph within its graph (a loop or a branch)",
-    ("tensor", 13): _ELSEWHERE,
-    ("tensor", 14): _ELSEWHERE,
-}
-"""Fields that no model of this product has; ``tensor`` 14 counts if it is not 0."""
-FIELDS_MAX = 3_000_000
-"""Each number of a tree is one; some hundred kilobytes of gradient boosting have 100,000."""
-_VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
+OPSETS = {"": 18, "ai.onnx.ml": 3}
+"""Versions of the operators, by domain, that training writes."""
+IR_VERSION = 10
+NODES_MAX = 500
+"""A network for four targets and ten kinds of defects have 120."""
+NUMBERS_BYTES_MAX = 4_000_000
+"""Of all tensors. The network of 120 features has 22,000."""
+FLOAT, INT64 = 1, 7
+"""Kinds of numbers, in ONNX's count."""
+_KINDS: dict[int, tuple[str, str]] = {FLOAT: ("<f4", "float_data"), INT64: ("<i8", "int64_data")}
+Place = tuple[str, int, tuple[int, ...]]
+"""Name, kind of numbers and shape of an input or output; -1 where the shape is left open."""
 
 
-def check_own_graph(content: bytes) -> None:
-    """Refuse a file that needs other files, or holds what could go on for ever.
+@dataclass(frozen=True)
+class Node:
+    """Operator at work."""
+
+    label: str
+    """As errors name it."""
+    operator: tuple[str, str]
+    """Domain and name."""
+    inputs: list[str]
+    outputs: list[str]
+    attributes: Mapping[str, Message]
+
+    def number(self, name: str, default: int = 0) -> int:
+        """Whole number among the attributes."""
+        found = self.attributes.get(name)
+        return default if found is None else found.number("i", default)
+
+    def list(self, name: str) -> NDArray[Any]:
+        """List of numbers among the attributes; empty if it is not there."""
+        found = self.attributes.get(name)
+        if found is None:
+            return np.zeros(0, np.int64)
+        return found.numbers("floats") if "floats" in found.fields else found.numbers("ints")
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Graph without anything inside that would have to be run to be known."""
+
+    metadata: dict[str, str]
+    nodes: list[Node]
+    numbers: dict[str, NDArray[Any]]
+    """Tensors by name, float32 or int64."""
+    inputs: list[Place]
+    outputs: list[Place]
+
+
+def check_own_graph(content: bytes) -> Graph:
+    """Read a file that needs no other files, and holds nothing that could go on for ever.
 
     Raises:
-        ModelError: it does, or it is no ONNX file.
+        ModelError: it does, or it is no ONNX file; the message says which part.
     """
-    waiting = [("model", 0, len(content))]
-    count = 0
-    while waiting:
-        kind, begin, end = waiting.pop()
-        for number, value, start in _fields(content, begin, end):
-            count += 1
-            if count > FIELDS_MAX:
-                raise ModelError(f"it has more than {FIELDS_MAX} fields: train a smaller one")
-            if start is None and not value:
-                continue
-            if words := _REFUSED.get((kind, number)):
-                raise ModelError(f"{words}: models of this product are one file, without loops")
-            part = _PARTS[kind].get(number)
-            if part is not None and start is not None:
-                waiting.append((part, start, start + value))
+    model = read_model(content)
+    if "graph" not in model.fields:
+        raise ModelError("not a usable ONNX file: it has no graph")
+    _check_versions(model)
+    graph: Message = model.fields["graph"]
+    nodes = graph.many("node")
+    if len(nodes) > NODES_MAX:
+        raise ModelError(f"it has {len(nodes)} operators, more than {NODES_MAX}")
+    return Graph(
+        metadata={item.text("key"): item.text("value") for item in model.many("metadata_props")},
+        nodes=[_node(node, number) for number, node in enumerate(nodes, 1)],
+        numbers=_tensors(graph.many("initializer")),
+        inputs=[_place(item) for item in graph.many("input")],
+        outputs=[_place(item) for item in graph.many("output")],
+    )
 
 
-def _fields(content: bytes, at: int, end: int) -> Iterator[tuple[int, int, int | None]]:
-    """Number, value and None of each field that is a number; number, length and start of others."""
-    while at < end:
-        tag, at = _varint(content, at, end)
-        if tag >= 1 << 32:
-            raise _broken(at)
-        number, kind = tag >> 3, tag & 7
-        if kind == _VARINT:
-            value, at = _varint(content, at, end)
-            yield number, value, None
-            continue
-        if kind == _LENGTH:
-            length, at = _varint(content, at, end)
-        elif kind in (_EIGHT_BYTES, _FOUR_BYTES):
-            length = 8 if kind == _EIGHT_BYTES else 4
-        else:
-            raise _broken(at)
-        if at + length > end:
-            raise _broken(at)
-        if kind == _LENGTH:
-            yield number, length, at
-        at += length
+def _check_versions(model: Message) -> None:
+    if (version := model.number("ir_version")) != IR_VERSION:
+        raise ModelError(f"not a model of this product: ir_version: {version}, not {IR_VERSION}")
+    seen = set[str]()
+    for item in model.many("opset_import"):
+        domain, version = item.text("domain"), item.number("version")
+        if domain in seen or OPSETS.get(domain) != version:
+            known = ", ".join(f"{name or 'ai.onnx'} {number}" for name, number in OPSETS.items())
+            raise ModelError(
+                f"not a model of this product: opset_import: version {version} of the operators of "
+                f"{domain or 'ai.onnx'!r}, not {known}, each once"
+            )
+        seen.add(domain)
 
 
-def _varint(content: bytes, at: int, end: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        if at >= end:
-            break
-        byte = content[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-    raise _broken(at)
+def _node(message: Message, number: int) -> Node:
+    domain, name = message.text("domain"), message.text("op_type")
+    label = f"operator {number} ({f'{domain}.' if domain else ''}{name})"[:200]
+    attributes = dict[str, Message]()
+    for item in message.many("attribute"):
+        attribute = item.text("name")
+        if attribute in attributes:
+            raise ModelError(f"{label}: attribute {attribute!r} stands twice")
+        attributes[attribute] = item
+    return Node(label, (domain, name), message.texts("input"), message.texts("output"), attributes)
 
 
-def _broken(at: int) -> ModelError:
-    return ModelError(f"not a usable ONNX file: it is damaged at byte {at}, or none at all")
+def _tensors(messages: list[Message]) -> dict[str, NDArray[Any]]:
+    found = dict[str, NDArray[Any]]()
+    total = 0
+    for message in messages:
+        name, kind = message.text("name"), message.number("data_type")
+        if kind not in _KINDS:
+            raise ModelError(f"tensor {name!r}: numbers of kind {kind}, neither float32 nor int64")
+        dims = [int(size) for size in message.numbers("dims")]
+        dtype, listed = _KINDS[kind]
+        raw = message.fields.get("raw_data")
+        if raw is not None and len(raw) % np.dtype(dtype).itemsize:
+            raise ModelError(f"tensor {name!r}: {len(raw)} bytes are no {dtype[1:]} numbers")
+        values = message.numbers(listed) if raw is None else np.frombuffer(raw, dtype)
+        fits = all(size > 0 for size in dims) and _product(dims) == len(values)
+        if name in found or not fits or len(dims) > 4 or set(message.fields) & _others(kind, raw):
+            raise ModelError(
+                f"tensor {name!r}: shape {dims} does not fit its {len(values)} numbers"
+            )
+        total += values.nbytes
+        if total > NUMBERS_BYTES_MAX:
+            raise ModelError(f"its tensors have more than {NUMBERS_BYTES_MAX} bytes")
+        if not np.isfinite(values).all():
+            raise ModelError(f"tensor {name!r}: holds what is no finite number")
+        found[name] = values.reshape(dims)
+    return found
+
+
+def _others(kind: int, raw: bytes | None) -> set[str]:
+    """Fields that would hold the numbers a second time."""
+    mine = "raw_data" if raw is not None else _KINDS[kind][1]
+    return {"raw_data", "float_data", "int64_data"} - {mine}
+
+
+def _product(sizes: list[int]) -> int:
+    total = 1
+    for size in sizes:
+        total *= size  # of Python: it does not overflow
+    return total
+
+
+def _place(message: Message) -> Place:
+    name, kind = message.text("name"), message.fields.get("type", Message("type"))
+    tensor = kind.fields.get("tensor_type", Message("tensor type"))
+    shape = tensor.fields.get("shape", Message("shape"))
+    sizes = tuple(item.number("dim_value", -1) for item in shape.many("dim"))
+    return name, tensor.number("elem_type"), sizes

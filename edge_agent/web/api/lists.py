@@ -9,7 +9,8 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel
 
 from edge_agent.history import pages
-from edge_agent.inference.registry import Manifest, ModelRegistry
+from edge_agent.inference.manifest import Manifest
+from edge_agent.inference.registry import ModelRegistry
 from edge_agent.web.api.answers import (
     IfNoneMatch,
     Page,

@@ -47,6 +47,7 @@ class Simulator:
             for mold_id, one in hello["quality_by_mold"].items()
         }
         self._models = Path(hello["models"])
+        self._trusted = [Path(file) for file in hello.get("trusted_keys", [])]
         self._kept: OrderedDict[str, SimulationResult] = OrderedDict()
 
     @cached_property
@@ -75,7 +76,7 @@ class Simulator:
 
     def predict(self, features: dict[str, float], system_id: str | None) -> dict[str, Any]:
         """See ``worker.Worker.predict``."""
-        entry = ModelDirectory(self._models).refresh().serving("pour")
+        entry = ModelDirectory(self._models, self._trusted).refresh().serving("pour")
         known = {} if entry is None or entry.model is None else entry.model.card.systems
         if entry is not None and entry.model is not None and system_id is None:
             if len(known) != 1:

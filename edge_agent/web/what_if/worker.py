@@ -230,6 +230,7 @@ def hello(settings: Settings) -> dict[str, Any]:
             for mold_id, quality in settings.quality_by_mold.items()
         },
         "models": str(settings.learning.models),
+        "trusted_keys": [str(file) for file in settings.learning.trusted_keys],
     }
 
 

@@ -17,10 +17,10 @@ from skl2onnx.common.data_types import FloatTensorType
 
 from twin_core.errors import ModelError
 from twin_core.learning.card import CARD_KEY, INPUT, Card
+from twin_core.learning.own_graph import IR_VERSION, OPSETS
 from twin_core.learning.training.regression import Regression
 from twin_core.learning.training.risk import RiskModel
 
-OPSETS = {"": 18, "ai.onnx.ml": 3}
 PARITY = 1e-5
 """Largest difference between a file and the learners it was made from (float32 against float64)."""
 
@@ -90,7 +90,7 @@ def graph(
         whole,
         opset_imports=[helper.make_opsetid(domain, version) for domain, version in OPSETS.items()],
         producer_name="pur-mold-twin",
-        ir_version=10,
+        ir_version=IR_VERSION,
     )
     onnx.checker.check_model(model)
     return model

@@ -17,7 +17,7 @@ from edge_agent.cli import main
 from edge_agent.cli.demo import print_board
 from edge_agent.cli.history import print_shots
 from edge_agent.demo import Board, Row
-from edge_agent.inference.registry import MANIFEST
+from edge_agent.inference.manifest import MANIFEST
 from tests.support.models import NOW, model_file, registry_with
 from tests.support.predictions import final_kpis, prediction
 from tests.support.shots import rows_of, write_history

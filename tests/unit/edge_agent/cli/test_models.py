@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from edge_agent.cli import main
-from edge_agent.inference.registry import MODEL, ModelRegistry
+from edge_agent.inference.manifest import MODEL
+from edge_agent.inference.registry import ModelRegistry
 from tests.support.models import NOW, model_file, registry_with
 
 pytestmark = pytest.mark.xdist_group("training")  # models are trained once
@@ -68,3 +70,44 @@ def test_what_cannot_be_used_is_not_promoted(registry: ModelRegistry) -> None:
     assert run(registry, "shadow", "pour").exit_code == 2
     (registry.folder / "pour" / "state.yaml").write_text("promoted: [")
     assert run(registry, "list").exit_code == 2
+
+
+def test_what_is_really_served(registry: ModelRegistry) -> None:
+    """Promoted and usable, promoted and refused, a copy that is neither."""
+    run(registry, "shadow", "pour", "2")
+    found = json.loads(run(registry, "list", "--output", "json").stdout)
+    assert [(row["use"], row["answers_at"], row["refused"]) for row in found] == [
+        ("promoted", ["pour", "live", "demold"], None),
+        ("shadow", ["pour", "live", "demold"], None),
+    ]
+    (registry.folder / "pour" / "1" / MODEL).write_bytes(b"something else")
+    refused = run(registry, "list")
+    assert refused.exit_code == 1
+    assert "refused" in refused.stdout
+    assert "pour/1 is refused: " in refused.stderr
+    assert "its hash differs" in refused.stderr
+    shutil.copytree(registry.folder / "pour", registry.folder / "backup")
+    copied = run(registry, "list")
+    assert copied.exit_code == 2
+    assert "name: is pour, but it lies in backup/1" in copied.stderr
+
+
+def test_signed(registry: ModelRegistry, tmp_path: Path) -> None:
+    key = str(tmp_path / "models.key")
+    made = CliRunner().invoke(main, ["models", "keygen", key])
+    assert made.exit_code == 0
+    assert CliRunner().invoke(main, ["models", "keygen", key]).exit_code == 2
+    public = f"{key}.pub"
+    assert run(registry, "verify", "pour/1", "--key", public).exit_code == 1
+    assert run(registry, "promote", "pour", "2", "--trusted-key", public).exit_code == 1
+    assert run(registry, "sign", "pour/1", "--key", key).exit_code == 0
+    assert run(registry, "sign", "pour/x", "--key", key).exit_code == 2
+    assert run(registry, "verify", "pour/1", "--key", public).exit_code == 0
+    assert "signed" in run(registry, "show", "pour", "1").output
+    shown = json.loads(run(registry, "show", "pour", "1", "--output", "json").output)
+    assert len(shown["signature"]["key"]) == 64
+    assert run(registry, "list", "--trusted-key", public).exit_code == 0
+    (registry.folder / "pour" / "1" / "report.md").write_text("more")
+    unsigned = run(registry, "list", "--trusted-key", public)
+    assert unsigned.exit_code == 1
+    assert "report.md: is not signed" in unsigned.stderr

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import yaml
 
-from edge_agent.inference.registry import MANIFEST, MODEL, STATE, ModelRegistry
+from edge_agent.inference.manifest import MANIFEST, MODEL, STATE
+from edge_agent.inference.registry import ModelRegistry
 from tests.support.feature_sets import feature_set
 from twin_core.errors import InputError, ModelError
 from twin_core.learning.training.fit import TrainConfig
@@ -89,3 +91,30 @@ def test_what_is_damaged_is_named(registry: ModelRegistry) -> None:
 
 def test_a_folder_that_is_not_there_is_an_empty_shelf(tmp_path: Path) -> None:
     assert ModelRegistry(tmp_path / "none").names() == []
+
+
+def test_a_manifest_names_its_folder(registry: ModelRegistry) -> None:
+    shutil.copytree(registry.folder / "pour", registry.folder / "backup")
+    shutil.copytree(registry.folder / "pour" / "1", registry.folder / "pour" / "04")
+    shutil.copytree(registry.folder / "pour" / "1", registry.folder / "pour" / "4")
+    assert registry.versions("pour") == [1, 2, 3, 4], "04 is no name of a version"
+    with pytest.raises(InputError, match=r"manifest\.yaml: name: is pour, but it lies in backup/1"):
+        registry.promote("backup", 1)
+    with pytest.raises(InputError, match=r"manifest\.yaml: version: is 1, but it lies in pour/4"):
+        registry.promote("pour", 4)
+
+
+def test_nothing_is_written_through_a_link(registry: ModelRegistry, tmp_path: Path) -> None:
+    """Who may write into the directory must not write elsewhere with the rights of who promotes."""
+    other = tmp_path / "other"
+    other.write_text("precious")
+    (registry.folder / "pour" / "state.part").symlink_to(other)
+    registry.promote("pour", 1)
+    assert registry.state("pour").promoted == 1
+    assert other.read_text() == "precious"
+
+
+def test_the_last_version(registry: ModelRegistry, content: bytes) -> None:
+    (registry.folder / "pour" / "999999999").mkdir()
+    with pytest.raises(InputError, match="version 999999999 is the last: remove it"):
+        registry.add("pour", content, NOW, {})

@@ -17,7 +17,10 @@ from broker.codec import decode, encode
 from broker.messages import Alert, Prediction, QualityRecord, ShotEvent, TelemetryFrame
 from broker.ml_status import ML_STATUS
 from edge_agent.config.catalogue import load_catalogue
-from edge_agent.inference.registry import MANIFEST, MODEL, STATE, ModelRegistry
+from edge_agent.inference import refresh
+from edge_agent.inference.entry import examined
+from edge_agent.inference.manifest import MANIFEST, MODEL, STATE
+from edge_agent.inference.registry import ModelRegistry
 from edge_agent.links.publish_packet import Incoming
 from edge_agent.monitoring.metrics import Metrics
 from edge_agent.pipeline.pipeline import Pipeline
@@ -83,7 +86,9 @@ class Press:
 
 
 @pytest.fixture
-def press(tmp_path: Path) -> Iterator[Press]:
+def press(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Press]:
+    """Models are loaded at once, without a trial in a process of its own: that takes a second."""
+    monkeypatch.setattr(refresh, "tried", examined)
     press = Press(tmp_path)
     yield press
     assert press.work is not None
