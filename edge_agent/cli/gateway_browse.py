@@ -6,7 +6,6 @@ import asyncio
 import csv
 import io
 import json
-import sys
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,11 +62,12 @@ def command(config: Path, source: str | None, output: str) -> None:
     if output != "table":
         rows = [{"source": name, **asdict(tag)} for name, tags in found.items() for tag in tags]
         click.echo(_csv(rows) if output == "csv" else json.dumps(rows, indent=1), nl=False)
-    for name, problem in failed.items():
-        click.echo(f"error: {name}: {problem}", err=True)
-        if problem.hint:
-            click.echo(f"hint: {problem.hint}", err=True)
-    sys.exit(1 if failed else 0)
+    if failed:
+        from edge_agent.errors import LinkError
+
+        words = "\n".join(f"{name}: {problem}" for name, problem in failed.items())
+        hints = dict.fromkeys(problem.hint for problem in failed.values() if problem.hint)
+        fail(LinkError(words, hint="; ".join(hints)))
 
 
 async def _browsed(

@@ -111,7 +111,9 @@ async def test_what_is_counted(tmp_path: Path) -> None:
                 seen = await figures(settings)
                 waiting = seen.get(("pur_spool_entries", "forward"), 1)
                 latency = seen.get(("pur_prediction_latency_seconds_count",))
-                return latency == 1 and waiting == 0 and seen["pur_shots_total", "demolded"] == 1
+                stored = seen.get(("pur_stage_seconds_count", "forward"), 0) > 0
+                done = latency == 1 and seen["pur_shots_total", "demolded"] == 1
+                return done and waiting == 0 and stored
 
             await until(ended, "the shot in the metrics")
             seen = await figures(settings)
