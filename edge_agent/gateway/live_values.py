@@ -17,7 +17,7 @@ from edge_agent.gateway.channels import Channel, channel, channels_of
 from edge_agent.gateway.conditions import holds, in_words, value_text
 from edge_agent.gateway.looking_on import Seen
 from edge_agent.gateway.problem import Place
-from edge_agent.gateway.texts import NoText, identifier_of, reference_of, text_from
+from edge_agent.gateway.texts import NoText, named_id, reference_of, text_from
 from edge_agent.gateway.uses import Use, uses_of
 from edge_agent.links.tag_source import Sample, Value
 
@@ -139,8 +139,9 @@ def _text(use: Use, station: Station, value: Value) -> tuple[str, bool]:
     if not isinstance(given, TextFrom):
         return "", False
     try:
-        text = text_from(given, value)
-        return (identifier_of(text) if use.name in _IDS else reference_of(text)), False
+        if use.name in _IDS:
+            return named_id(given, value), False
+        return reference_of(text_from(given, value)), False
     except NoText as error:
         return str(error), True
 

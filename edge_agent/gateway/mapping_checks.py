@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from broker.ids import ID_LIMIT, is_identifier
+from broker.ids import ID_LIMIT, identifier_fault, is_identifier
 from broker.messages.bad_set_points import SET_POINTS
 from broker.messages.recipe import MASSES
 from broker.near_names import meant_sensor
@@ -52,6 +52,7 @@ def contradictions(
         yield from _types(uses, settings)
         yield from _devices(name, station, [use for use in uses if use.tag in tags], devices)
         yield from _channels(station, here)
+        yield from _ids_of(station.mold, (*here, "mold"))
         if isinstance(station.mold, str):
             other = molds.setdefault((station.press, station.mold), name)
             if other != name:
@@ -205,15 +206,19 @@ def _recipe(shots: Shots, here: Place) -> Iterator[Problem]:
                 yield Problem(place, f"{given:g} kg: {found.low:g} to {found.high:g} is possible")
             elif name in MASSES[:2] and given == 0:
                 yield Problem(place, "0 kg: more than 0 is possible")
-    system = shots.system_id
-    if isinstance(system, TextFrom):
-        yield from _names(system, (*here, "system_id"))
+    yield from _ids_of(shots.system_id, (*here, "system_id"))
 
 
-def _names(given: TextFrom, place: Place) -> Iterator[Problem]:
+def _ids_of(given: TextFrom | str, place: Place) -> Iterator[Problem]:
+    """What a tag is to be named as, and cannot: ids of molds and systems."""
+    if not isinstance(given, TextFrom):
+        return
     for value, text in given.names.items():
         if not is_identifier(text):
-            yield Problem((*place, "names", value), f"{text[:64]!r} is no id: letters, digits, "
-                          "_ . - and the first a letter or a digit")  # fmt: skip
+            words = f"{text[:64]!r} is no id, for {given.tag}: {identifier_fault(text)}"
+            yield Problem((*place, "names", value), words)
+    if given.prefix and not is_identifier(given.prefix):
+        words = f"{given.prefix!r} begins no id, for {given.tag}: {identifier_fault(given.prefix)}"
+        yield Problem((*place, "prefix"), words)
     if given.names and given.prefix:
         yield Problem((*place, "prefix"), "does not count beside names", is_note=True)

@@ -10,7 +10,7 @@ from broker.messages.bad_set_points import SET_POINTS
 from broker.messages.recipe import MASSES
 from edge_agent.config.gateway_settings import ChannelFrom, Station, TextFrom
 from edge_agent.gateway.channels import Channel, LeftOut, channel, no_value
-from edge_agent.gateway.texts import NoText, identifier_of, reference_of, text_from
+from edge_agent.gateway.texts import NoText, named_id, reference_of, text_from
 from edge_agent.links.tag_source import Value
 
 ValueAt = Callable[[str, int], tuple[Value | None, str]]
@@ -88,7 +88,7 @@ class PourReader:
             fields["system_id"] = system_id
         for name, text in self._references().items():
             try:
-                fields[name] = reference_of(self._text(text, ts_us))
+                fields[name] = reference_of(text_from(text, self._value(text, ts_us)))
             except NoText as error:
                 odd.append(f"{name} is left away: {text.tag} {error}")
         if left_out:
@@ -108,17 +108,17 @@ class PourReader:
         if isinstance(given, str):
             return given
         try:
-            return identifier_of(self._text(given, ts_us))
+            return named_id(given, self._value(given, ts_us))
         except NoText as error:
             words = f"{given.tag} {error}"
             missing[name] = {"reason": NOT_A_NUMBER, "words": words[:250]}
             return None
 
-    def _text(self, given: TextFrom, ts_us: int) -> str:
+    def _value(self, given: TextFrom, ts_us: int) -> Value:
         value, why = self._value_at(given.tag, ts_us)
         if value is None:
             raise NoText(why)
-        return text_from(given, value)
+        return value
 
     def _references(self) -> Mapping[str, TextFrom]:
         found = {name: getattr(self._shots, name) for name in _TEXTS}

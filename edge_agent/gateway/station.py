@@ -24,7 +24,7 @@ from edge_agent.gateway.outbox_entry import Draft, Kind
 from edge_agent.gateway.readings_of_pour import PourReader
 from edge_agent.gateway.shots_of_station import StationShots
 from edge_agent.gateway.source_time import SourceTime, in_time
-from edge_agent.gateway.texts import NoText, identifier_of, text_from
+from edge_agent.gateway.texts import NoText, named_id
 from edge_agent.gateway.trace import NOTE, Trace, TraceLine
 from edge_agent.gateway.triggers import Triggers
 from edge_agent.gateway.uses import tags_of_shots
@@ -64,6 +64,8 @@ class StationTranslator:
         self._station, self._settings = station, settings
         self._press = settings.address(station)
         self._drafts: list[Draft] = []
+        self._no_mold = ""
+        """Value that names no mold, told already."""
         channels = channels_of(station)
         self._device = station.device or name
         watched = {station.mold.tag} if isinstance(station.mold, TextFrom) else set[str]()
@@ -298,8 +300,12 @@ class StationTranslator:
         if value is None:
             return None
         try:
-            return identifier_of(text_from(given, value))
-        except NoText:
+            return named_id(given, value)
+        except NoText as error:
+            if repr(value) != self._no_mold:
+                self._no_mold = repr(value)
+                words = f"{given.tag} {error}: readings are sent without a mold"
+                self.trace.add(ts_us, NOTE, "", "no-mold", words)
             return None
 
     def _device_of(self, source: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from broker.ids import ID_LIMIT, is_identifier
+from broker.ids import ID_LIMIT, identifier_fault, is_identifier
 from edge_agent.config.gateway_settings import TextFrom
 from edge_agent.gateway.conditions import value_text
 from edge_agent.links.tag_source import Value
@@ -34,6 +34,20 @@ def plain_text(value: Value) -> str:
     text = "".join(one for one in value if one.isprintable()).strip()
     if not text:
         raise NoText("is an empty text")
+    return text
+
+
+def named_id(given: TextFrom, value: Value) -> str:
+    """The id of a mold or a system that a value means by its mapping, as it is.
+
+    Nothing in it is exchanged, as in ``identifier_of``: A/1 and A-1 would become one mold.
+
+    Raises:
+        NoText: it is no id, or the value has no text.
+    """
+    text = text_from(given, value)
+    if not is_identifier(text):
+        raise NoText(f"is no id: {identifier_fault(text)}; give it one in names")
     return text
 
 

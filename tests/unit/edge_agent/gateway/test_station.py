@@ -344,3 +344,16 @@ def test_a_source_that_never_says_what_holds_is_not_waited_for_long():
 
     assert station.next_due(at(121)) is None
     assert _reasons(station) == [("poured", "mass-missing")]
+
+
+def test_a_text_that_is_no_mold_is_told_once():
+    station = translator(settings({"mold": {"tag": "plc.mold"}}, **QUIET))
+    readings = [sample("t_mold", at_s, 40 + at_s) for at_s in range(1, 9)]
+
+    drafts = feed(station, [sample("mold", 0, "A/1"), *readings], 20.0)
+
+    assert drafts
+    assert not any("mold_id" in one.document for one in drafts)
+    (line,) = station.fetch_trace()
+    assert (line.kind, line.reason) == ("note", "no-mold")
+    assert "plc.mold is no id: '/' in 'A/1', character 2" in line.words

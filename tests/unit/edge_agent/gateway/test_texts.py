@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from edge_agent.config.gateway_settings import TextFrom
-from edge_agent.gateway.texts import NoText, identifier_of, plain_text, reference_of, text_from
+from edge_agent.gateway.texts import (
+    NoText,
+    identifier_of,
+    named_id,
+    plain_text,
+    reference_of,
+    text_from,
+)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +40,14 @@ def test_texts_as_ids(text, found):
 def test_texts_that_are_no_id(text):
     with pytest.raises(NoText):
         identifier_of(text)
+
+
+@pytest.mark.parametrize("value", ["PANEL/+#", "A 1", "ü", "x" * 65])
+def test_a_mold_is_never_made_another_one(value):
+    with pytest.raises(NoText, match=r"is no id: .*; give it one in names"):
+        named_id(TextFrom(tag="plc.mold"), value)
+
+    assert named_id(TextFrom(tag="plc.mold", names={value: "A-1"}), value) == "A-1"
 
 
 def test_names_and_prefix():
