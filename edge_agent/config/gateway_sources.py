@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
@@ -18,6 +19,7 @@ SourceName = TagName
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Milliseconds = Annotated[float, Field(ge=1, le=86_400_000)]
 TAGS_MAX = 5000
+_URL = "write opc.tcp://192.168.0.10:4840"
 
 
 ModbusType = Literal[
@@ -75,6 +77,18 @@ class OpcUaSource(Section):
     """Whose time counts: the source timestamp, that of the server, or when it arrived."""
     timeout_s: Seconds = 5.0
     tags: Annotated[dict[TagName, OpcUaTag], Field(min_length=1, max_length=TAGS_MAX)]
+
+    @field_validator("url")
+    @classmethod
+    def _names_a_server(cls, url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError as error:
+            raise ValueError(f"is no address of a server: {error}: {_URL}") from None
+        if not host or port == 0:
+            raise ValueError(f"names no {'port' if host else 'host'}: {_URL}")
+        return url
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
