@@ -36,6 +36,14 @@ def parse_yaml(text: str) -> Any:
     try:
         _check_bounds(text)
         return yaml.load(text, _Reader)
+    except yaml.reader.ReaderError as error:
+        found = yaml.reader.Reader.NON_PRINTABLE.search(text)
+        where = "" if found is None else f"line {text.count(chr(10), 0, found.start()) + 1}: "
+        what = "a character" if found is None else f"the character U+{ord(found[0]):04X}"
+        raise ValueError(
+            f"{where}{what} is none of a text: remove it, or write it in double quotes as "
+            f'"\\x{error.character:02x}"'
+        ) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = "" if mark is None else f"line {mark.line + 1}: "

@@ -47,6 +47,7 @@ class Draft:
         """Add a line, with what is open about it behind it."""
         self.open += open_
         comment = "; ".join(filter(None, [note, *(f"{TODO} {words}" for words in open_)]))
+        comment = "".join(one if one.isprintable() else " " for one in comment)
         self.lines.append(f"{line}  # {comment}" if comment else line)
 
     @property
@@ -113,7 +114,8 @@ def _about(found: FoundTag) -> str:
     words = " ".join(
         filter(None, (found.data_type, found.unit, found.value and f"= {found.value}"))
     )
-    return " ".join(words.split())[:60]
+    printable = "".join(one if one.isprintable() else " " for one in words)
+    return " ".join(printable.split())[:60]
 
 
 def _address(source: DraftSource, one: Proposed) -> str:
@@ -136,12 +138,21 @@ def _address(source: DraftSource, one: Proposed) -> str:
 
 
 def _scalar(value: Any) -> str:
+    if isinstance(value, str) and not value.isprintable():
+        return '"' + "".join(map(_escaped, value)) + '"'
     if isinstance(value, str):
         plain = value.replace("_", "").isalnum() and not value.isdigit() and value.isascii()
         return (
             value if plain and value.lower() not in _WORDS else "'" + value.replace("'", "''") + "'"
         )
     return json.dumps(value)
+
+
+def _escaped(character: str) -> str:
+    """A character of a text in double quotes."""
+    if character.isprintable():
+        return f"\\{character}" if character in {'"', "\\"} else character
+    return f"\\U{ord(character):08x}"
 
 
 _WORDS = {"true", "false", "null", "yes", "no", "on", "off"}

@@ -101,6 +101,21 @@ def test_a_draft_loads_and_says_what_is_open(tmp_path, kind):
     assert found.text.count("TODO") == len(found.open) + 1 > 10
 
 
+@pytest.mark.parametrize("odd", ["\x00", "\x01", "\x85", "\u2028", "\ufeff", "\n", '\\\x02"'])
+@pytest.mark.parametrize("name", ["MoldTemp", "X"])
+def test_a_draft_of_what_holds_control_characters_can_be_read(tmp_path, odd, name):
+    tag = FoundTag(f"ns=2;s={odd}", name, f"Float{odd}", f"°C{odd}", f"a{odd}b")
+    found = draft([DraftSource("plc", "opcua", proposed([tag]))], site="s", press="p1")
+    path = tmp_path / "draft.yaml"
+    path.write_text(found.text)
+
+    checked = check_mapping(path)
+
+    assert not any("YAML" in one for one in checked.problems)
+    if name == "MoldTemp" and checked.settings is not None:
+        assert checked.settings.sources["plc"].tags["mold_temp"].node == tag.address
+
+
 def test_a_draft_without_what_shots_need_says_so(tmp_path):
     names = {"MoldTemp": "Float", "Speed": "Float"}
     found = draft([DraftSource("plc", "opcua", proposed(_found(names)))], site="s", press="p1")
