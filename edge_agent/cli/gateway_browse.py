@@ -44,11 +44,11 @@ def command(config: Path, source: str | None, output: str) -> None:
     machine. Exit codes: 0, 1 a source cannot be asked, 2 wrong configuration.
     """
     from edge_agent.cli.verbose import configure_logs
-    from edge_agent.gateway.mapping_file import load_gateway
+    from edge_agent.gateway.mapping_file import load_sources
     from edge_agent.gateway.problem import nearest
 
     try:
-        settings = load_gateway(config)
+        settings = load_sources(config)
         if source is not None and source not in settings.sources:
             known = nearest(source, settings.sources)
             raise InputError(f"--source {source}: there is no such source: {known}")

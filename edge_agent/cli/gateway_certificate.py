@@ -35,10 +35,10 @@ def command(config: Path, host: str | None) -> None:
     written over. Exit codes: 0, 2 wrong configuration, or a file that is there.
     """
     from edge_agent.clock import SystemClock
-    from edge_agent.gateway.mapping_file import load_gateway
+    from edge_agent.gateway.mapping_file import load_sources
 
     try:
-        folders = _wanted(load_gateway(config), config)
+        folders = _wanted(load_sources(config), config)
         for folder, name in folders:
             _make(folder, name, host or socket.gethostname(), SystemClock().now())
     except TwinError as error:

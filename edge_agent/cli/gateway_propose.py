@@ -49,24 +49,23 @@ def command(
     """
     from edge_agent.gateway.draft import DraftSource, draft
     from edge_agent.gateway.found_tags import read_found_tags
-    from edge_agent.gateway.mapping_file import load_gateway
+    from edge_agent.gateway.mapping_file import load_sources, press_of
     from edge_agent.gateway.proposal import proposed
 
     if (config is None) == (file is None):
         raise click.UsageError("give --config or --from, one of them")
-    site, press = SITE, PRESS
+    press, settings = PRESS, None
     try:
         if file is not None:
             sources = [DraftSource("machine", kind, proposed(read_found_tags(file)))]
         else:
             assert config is not None
-            settings = load_gateway(config)
-            site = settings.site
-            press = next(iter(settings.stations.values())).press
+            settings = load_sources(config)
+            press = press_of(config) or PRESS
             sources = asyncio.run(_browsed(settings, source))
     except TwinError as error:
         fail(error)
-    found = draft(sources, site=site, press=press)
+    found = draft(sources, press=press, settings=settings, site=SITE)
     if output is None:
         click.echo(found.text, nl=False)
     else:
@@ -90,10 +89,10 @@ async def _browsed(settings: GatewaySettings, only: str | None) -> list[DraftSou
     if only is not None and only not in settings.sources:
         words = f"--source {only}: there is no such source: {nearest(only, settings.sources)}"
         raise InputError(words)
-    settings, found = apart(settings, "propose"), []
+    asking, found = apart(settings, "propose"), []
     for name, source in settings.sources.items():
         if only in {None, name}:
-            link = make(name, source, settings, SystemClock())
+            link = make(name, asking.sources[name], asking, SystemClock())
             tags: list[FoundTag] = [tag async for tag in link.browse()]
             found.append(DraftSource(name, source.kind, proposed(tags), source))
     return found

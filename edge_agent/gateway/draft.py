@@ -7,15 +7,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from edge_agent.config.gateway_settings import GatewaySettings
 from edge_agent.config.gateway_sources import Source
 from edge_agent.gateway.proposal import SURE, Proposed, best
 from edge_agent.gateway.tag_words import READINGS
 from edge_agent.links.tag_source import FoundTag
+from twin_core.yaml_text import dump_yaml
 
 TODO = "TODO"
 _MASSES = ("m_polyol_kg", "m_iso_kg")
 _IN_RECIPE = ("T_polyol_C", "T_iso_C", "T_mold_C", "T_ambient_C", "RH_ambient_pct")
 _SENSORS = tuple(dict.fromkeys(role.name for role in READINGS if role.name not in _MASSES))
+_SECRETS: dict[str, Any] = {"password": True, "session_secret": True}
+_NOT_TAKEN_OVER: dict[str, Any] = {"sources": True, "stations": True, "broker": _SECRETS}
 _ADDRESS = {
     "opcua": "url: opc.tcp://192.168.0.10:4840",
     "modbus": "host: 192.168.0.10",
@@ -56,20 +60,28 @@ class Draft:
         return "\n".join(self.lines) + "\n"
 
 
-def draft(sources: list[DraftSource], *, site: str, press: str) -> Draft:
+def draft(
+    sources: list[DraftSource], *, site: str, press: str, settings: GatewaySettings | None = None
+) -> Draft:
     """Draft a mapping from what machines offer.
 
     Args:
         sources: with what each tag may be for.
         site: of the plant.
         press: of the only station.
+        settings: of the file whose sources they are; what it sets beside these is taken over,
+            its site, too. Secrets are not.
     """
     all_items = [(source, one) for source in sources for one in source.items]
     used = {id(one) for _, one in all_items if one.role is not None}
     found = Draft()
     found.add("# A draft: look at each line, above all at those with TODO; then")
     found.add("# `pur-mold-twin gateway check` says what is wrong, `gateway watch` shows values.")
-    found.add(f"site: {site}")
+    if settings is None:
+        found.add(f"site: {site}")
+    else:
+        given = settings.model_dump(mode="json", exclude_unset=True, exclude=_NOT_TAKEN_OVER)
+        found.lines += dump_yaml(given, allow_unicode=True).splitlines()
     found.add("sources:")
     for source in sources:
         _source(found, source, used)
@@ -92,10 +104,12 @@ def _source(found: Draft, source: DraftSource, used: set[int]) -> None:
             found.add("    time_column: time", "the column of the time")
     else:
         given = source.settings.model_dump(
-            mode="json", exclude_unset=True, exclude={"kind", "tags", "password"}
+            mode="json",
+            exclude_unset=True,
+            exclude={"kind": True, "tags": True, "password": True, "broker": _SECRETS},
         )
-        for name, value in given.items():
-            found.add(f"    {name}: {json.dumps(value)}")
+        lines = dump_yaml(given, allow_unicode=True).splitlines() if given else []
+        found.lines += [f"    {line}" for line in lines]
     found.add("    tags:")
     for one in source.items:
         if id(one) in used:

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from broker.ids import is_identifier
 from edge_agent.config.gateway_settings import GatewaySettings
 from edge_agent.errors import SettingsError
 from edge_agent.gateway.field_problems import SECRETS, field_problems, place_of
@@ -27,6 +28,15 @@ _OF_BROKER = {"password": "TWIN_BROKER__PASSWORD", "session_secret": "TWIN_BROKE
 _ROUNDS_MAX = 30
 _STAND_INS = {"site": "site", "press": "press", "mold": "mold", "system_id": "system"}
 """For needed ids that are wrong, so that the rest can be checked."""
+_TAGS = {
+    "opcua": {"node": "i=2258"},
+    "modbus": {"address": 0},
+    "mqtt": {"topic": "#"},
+    "folder": {"column": "time"},
+}
+"""By the kind of a source, for one that has no tags yet."""
+_STATIONS = {"station": {"press": "press", "mold": "mold", "status": {}}}
+"""For a file that has none yet."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +68,60 @@ def load_gateway(path: Path) -> GatewaySettings:
         hint = checked.hint or f"pur-mold-twin gateway check --config {path} looks at all of it"
         raise SettingsError("\n".join(checked.problems), hint=hint)
     return checked.settings
+
+
+def load_sources(path: Path) -> GatewaySettings:
+    """The sources of a gateway's YAML that is not finished: it may lack stations, and tags.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Settings without stations; a source without tags has none, one of foreign topics all topics.
+
+    Raises:
+        SettingsError: one line per problem; what is wrong with stations is none here.
+    """
+    try:
+        text = read_text(path, BYTES_MAX)
+        content = mapping_in(text, path)
+    except InputError as error:
+        raise SettingsError(str(error), hint=error.hint) from None
+    lines = Lines(path, key_lines(text))
+    found = list(_secrets(content))
+    environment = _passwords(content)
+    without = set()
+    for name, source in _mapping(content.get("sources")).items():
+        if isinstance(source, dict) and not source.get("tags"):
+            without.add(name)
+            source["tags"] = {"tag": _TAGS.get(str(source.get("kind")), {})}
+    content |= {"site": content.get("site", "plant1"), "stations": _STATIONS}
+    settings, wrong = _usable(content, lines)
+    problems = [*(lines.words(one) for one in (*found, *wrong)), *environment]
+    if problems:
+        raise SettingsError("\n".join(dict.fromkeys(problems)))
+    sources = {
+        name: source.model_copy(update={"tags": {}})
+        if name in without and source.kind != "mqtt"
+        else source
+        for name, source in settings.sources.items()
+    }
+    return settings.model_copy(update={"sources": sources, "stations": {}})
+
+
+def press_of(path: Path) -> str | None:
+    """The press of the first station of a YAML that is not finished; None if there is none.
+
+    Args:
+        path: the file.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    for station in _mapping(mapping_in(read_text(path, BYTES_MAX), path).get("stations")).values():
+        press = _mapping(station).get("press")
+        return press if isinstance(press, str) and is_identifier(press) else None
+    return None
 
 
 def problems_of(path: Path) -> list[str]:

@@ -64,6 +64,43 @@ def test_a_source_that_cannot_be_asked_costs_itself() -> None:
     assert "Traceback" not in done.output
 
 
+def test_of_a_source_its_address_is_enough() -> None:
+    Path("gateway.yaml").write_text(
+        "sources:\n  logger: {kind: folder, path: var/logger, time_column: Time}\n"
+    )
+    done = browse()
+    assert done.exit_code == 0, done.output
+    assert "logger: 3 tags" in done.stdout
+    done = CliRunner().invoke(main, ["gateway", "propose", "-c", "gateway.yaml"])
+    assert done.exit_code == 0, done.output
+    assert yaml.safe_load(done.stdout)["site"] == "plant1"
+
+
+def test_what_is_wrong_with_a_source_is_told_by_browse() -> None:
+    Path("gateway.yaml").write_text("sources:\n  a: {kind: folder, time_column: Time}\n")
+    done = browse()
+    assert done.exit_code == 2
+    assert "line 2: sources.a.path: is missing" in done.stderr
+    assert "tags" not in done.stderr
+    assert "stations" not in done.stderr
+
+
+def test_a_draft_takes_over_what_the_file_sets_but_no_secret(monkeypatch) -> None:
+    given = yaml.safe_load(EXAMPLE.read_text()) | {
+        "id": "gateway-x", "outbox": {"path": "var/x.db"}, "health": {"enabled": True},
+        "log": {"level": "debug"}, "broker": {"host": "broker.plant", "username": "me"},
+    }  # fmt: skip
+    Path("gateway.yaml").write_text(yaml.safe_dump(given))
+    monkeypatch.setenv("TWIN_BROKER__PASSWORD", "hunter2")
+    done = CliRunner().invoke(main, ["gateway", "propose", "-c", "gateway.yaml"])
+    assert done.exit_code == 0, done.output
+    found = yaml.safe_load(done.stdout)
+    for name in ("id", "site", "outbox", "health", "log", "broker"):
+        assert found[name] == given[name]
+    assert found["sources"]["logger"]["path"] == given["sources"]["logger"]["path"]
+    assert "password" not in done.stdout
+
+
 def test_a_source_that_is_not_there() -> None:
     done = browse("--source", "loger")
     assert done.exit_code == 2

@@ -48,6 +48,14 @@ def test_nothing_is_written_over(folder: Path) -> None:
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
+def test_it_needs_neither_stations_nor_tags(folder: Path) -> None:
+    settings = yaml.safe_load(EXAMPLE.read_text())
+    del settings["stations"], settings["sources"]["plc"]["tags"]
+    Path("gateway.yaml").write_text(yaml.safe_dump(settings))
+    done = CliRunner().invoke(main, ["gateway", "certificate", "-c", "gateway.yaml"])
+    assert done.exit_code == 0, done.output
+
+
 @pytest.mark.parametrize(
     ("plc", "words"),
     [

@@ -104,7 +104,7 @@ def test_a_draft_loads_and_says_what_is_open(tmp_path, kind):
 @pytest.mark.parametrize("odd", ["\x00", "\x01", "\x85", "\u2028", "\ufeff", "\n", '\\\x02"'])
 @pytest.mark.parametrize("name", ["MoldTemp", "X"])
 def test_a_draft_of_what_holds_control_characters_can_be_read(tmp_path, odd, name):
-    tag = FoundTag(f"ns=2;s={odd}", name, f"Float{odd}", f"°C{odd}", f"a{odd}b")
+    tag = FoundTag(f"ns=2;s=a{odd}b", name, f"Float{odd}", f"°C{odd}", f"a{odd}b")
     found = draft([DraftSource("plc", "opcua", proposed([tag]))], site="s", press="p1")
     path = tmp_path / "draft.yaml"
     path.write_text(found.text)
@@ -112,7 +112,8 @@ def test_a_draft_of_what_holds_control_characters_can_be_read(tmp_path, odd, nam
     checked = check_mapping(path)
 
     assert not any("YAML" in one for one in checked.problems)
-    if name == "MoldTemp" and checked.settings is not None:
+    if name == "MoldTemp":
+        assert checked.settings is not None, checked.problems
         assert checked.settings.sources["plc"].tags["mold_temp"].node == tag.address
 
 
