@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from twin_core.errors import InputError
 from twin_core.plain_files import read_text
-from twin_core.yaml_text import BYTES_MAX, parse_yaml
+from twin_core.yaml_text import BYTES_MAX, VALUES_MAX, parse_yaml
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -31,18 +31,19 @@ def read_yaml(path: Path, bytes_max: int = BYTES_MAX, inside: Path | None = None
     return mapping_in(read_text(path, bytes_max, inside), path)
 
 
-def mapping_in(text: str, path: Path) -> dict[str, Any]:
+def mapping_in(text: str, path: Path, values_max: int = VALUES_MAX) -> dict[str, Any]:
     """The mapping in the text of a YAML file.
 
     Args:
         text: content of the file.
         path: the file, for errors.
+        values_max: how many keys and values it may have.
 
     Raises:
         InputError: it is out of bounds (``yaml_text``), not YAML, or not a mapping.
     """
     try:
-        content = parse_yaml(text)
+        content = parse_yaml(text, values_max)
     except ValueError as error:
         raise InputError(f"{path}: cannot be read as YAML: {error}") from None
     if not isinstance(content, dict):

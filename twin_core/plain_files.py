@@ -25,6 +25,8 @@ _KINDS = (
 _NO_FILE = "no such file"
 _NO_TEXT = "is not text in UTF-8"
 _SAVE = "save it as text in UTF-8"
+_LIMIT = "the limit here"
+_LESS = "leave out what is not needed"
 _WHERE = "correct the path; a relative one starts at the working directory"
 
 
@@ -34,7 +36,8 @@ class FileRefused(InputError):
     usual_hint = "name a regular file that this user may read"
 
     def __init__(self, path: Path, problem: str) -> None:
-        hint = _WHERE if problem == _NO_FILE else _SAVE if problem.endswith(_NO_TEXT) else None
+        hints = ((_NO_FILE, _WHERE), (_NO_TEXT, _SAVE), (_LIMIT, _LESS))
+        hint = next((way_out for end, way_out in hints if problem.endswith(end)), None)
         super().__init__(f"{path}: {problem}", hint=hint)
         self.problem = problem
 
@@ -57,7 +60,7 @@ def read_bytes(path: Path, bytes_max: int, inside: Path | None = None) -> bytes:
     except OSError as error:
         raise FileRefused(path, _words(error)) from None
     if len(content) > bytes_max:  # it grew, or is one of /proc, which all have size 0
-        raise FileRefused(path, f"larger than {bytes_max} bytes, the limit here")
+        raise FileRefused(path, f"larger than {bytes_max} bytes, {_LIMIT}")
     return content
 
 
@@ -123,7 +126,7 @@ def _check(path: Path, status: os.stat_result, bytes_max: int) -> None:
         kind = next((words for is_kind, words in _KINDS if is_kind(status.st_mode)), "no file")
         raise FileRefused(path, f"is {kind}, not a regular file")
     if status.st_size > bytes_max:
-        raise FileRefused(path, f"{status.st_size} bytes, more than {bytes_max}, the limit here")
+        raise FileRefused(path, f"{status.st_size} bytes, more than {bytes_max}, {_LIMIT}")
 
 
 def _check_place(path: Path, status: os.stat_result, inside: Path) -> None:

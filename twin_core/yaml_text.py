@@ -26,15 +26,19 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's parser where PyYAML came with it: ten times faster."""
 
 
-def parse_yaml(text: str) -> Any:
+def parse_yaml(text: str, values_max: int = VALUES_MAX) -> Any:
     """The one document in a text.
+
+    Args:
+        text: the YAML.
+        values_max: how many keys and values it may have.
 
     Raises:
         ValueError: it is no YAML, holds a key twice, or is out of bounds; the message names the
             line.
     """
     try:
-        _check_bounds(text)
+        _check_bounds(text, values_max)
         return yaml.load(text, _Reader)
     except yaml.reader.ReaderError as error:
         found = yaml.reader.Reader.NON_PRINTABLE.search(text)
@@ -56,7 +60,7 @@ def parse_yaml(text: str) -> Any:
         raise ValueError(" ".join(str(error).split())) from None
 
 
-def _check_bounds(text: str) -> None:
+def _check_bounds(text: str, values_max: int) -> None:
     if tag := re.search(r"^%TAG", text, re.MULTILINE):  # thousands of them take the parser hours
         line = text.count("\n", 0, tag.start()) + 1
         raise ValueError(f"line {line}: %TAG is not taken here: write plain values")
@@ -84,10 +88,10 @@ def _check_bounds(text: str) -> None:
                 sizes[event.anchor] = 1
         if len(open_) > DEPTH_MAX:
             raise ValueError(f"line {line}: nested deeper than {DEPTH_MAX} levels")
-        if count > VALUES_MAX:
+        if count > values_max:
             raise ValueError(
-                f"line {line}: more than {VALUES_MAX} keys and values, what aliases (*name) repeat "
-                "counted each time: split the file, or write out what is needed"
+                f"line {line}: more than {values_max} keys and values, what aliases (*name) repeat "
+                "counted each time: leave out what is not needed"
             )
 
 

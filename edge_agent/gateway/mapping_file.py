@@ -20,11 +20,13 @@ from edge_agent.gateway.problem import Lines, Place, Problem, nearest
 from twin_core.checked_yaml import mapping_in
 from twin_core.errors import InputError
 from twin_core.plain_files import read_text
-from twin_core.yaml_text import BYTES_MAX, key_lines
+from twin_core.yaml_text import key_lines
 
 PASSWORD = "TWIN_GATEWAY_PASSWORD_"
 """Before the name of a source, in capitals: the variable that holds its password."""
 _OF_BROKER = {"password": "TWIN_BROKER__PASSWORD", "session_secret": "TWIN_BROKER__SESSION_SECRET"}
+BYTES_MAX, VALUES_MAX = 10_000_000, 300_000
+"""Of a file, in bytes, and in keys and values: some sources of 5,000 tags with their stations."""
 _ROUNDS_MAX = 30
 _STAND_INS = {"site": "site", "press": "press", "mold": "mold", "system_id": "system"}
 """For needed ids that are wrong, so that the rest can be checked."""
@@ -84,7 +86,7 @@ def load_sources(path: Path) -> GatewaySettings:
     """
     try:
         text = read_text(path, BYTES_MAX)
-        content = mapping_in(text, path)
+        content = mapping_in(text, path, VALUES_MAX)
     except InputError as error:
         raise SettingsError(str(error), hint=error.hint) from None
     lines = Lines(path, key_lines(text))
@@ -118,7 +120,9 @@ def press_of(path: Path) -> str | None:
     Raises:
         InputError: it cannot be read.
     """
-    for station in _mapping(mapping_in(read_text(path, BYTES_MAX), path).get("stations")).values():
+    for station in _mapping(
+        mapping_in(read_text(path, BYTES_MAX), path, VALUES_MAX).get("stations")
+    ).values():
         press = _mapping(station).get("press")
         return press if isinstance(press, str) and is_identifier(press) else None
     return None
@@ -141,7 +145,7 @@ def check_mapping(path: Path) -> CheckedMapping:
     """
     try:
         text = read_text(path, BYTES_MAX)
-        content = mapping_in(text, path)
+        content = mapping_in(text, path, VALUES_MAX)
     except InputError as error:
         return CheckedMapping(None, problems=str(error).splitlines(), hint=error.hint)
     lines = Lines(path, key_lines(text))

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from edge_agent.config.gateway_sources import TAGS_MAX
 from edge_agent.errors import SettingsError
-from edge_agent.gateway.mapping_file import check_mapping, load_gateway, problems_of
+from edge_agent.gateway.mapping_file import BYTES_MAX, check_mapping, load_gateway, problems_of
 from twin_core.shipped_files import configs_folder
 
 GOOD = """\
@@ -225,6 +226,27 @@ def test_what_is_no_mapping(file, text, words):
 
     with pytest.raises(SettingsError, match=words):
         load_gateway(file)
+
+
+def test_a_source_of_as_many_tags_as_it_may_have(file):
+    def checked(count):
+        tags = "".join(f"      x{n}: {{node: 'ns=2;i={n}', deadband: 1}}\n" for n in range(count))
+        file.write_text(GOOD.replace("    tags:\n", f"    tags:\n{tags}", 1))
+        return check_mapping(file)
+
+    of_file = GOOD.count("{node")
+    assert checked(TAGS_MAX - of_file).problems == []
+    (problem,) = checked(TAGS_MAX - of_file + 1).problems
+    assert "sources.plc.tags: " in problem
+    assert "at most 5000" in problem
+
+
+def test_a_file_that_is_too_large_says_what_to_do(file):
+    file.write_text(GOOD + "#" * BYTES_MAX)
+
+    with pytest.raises(SettingsError, match="more than 10000000, the limit here") as caught:
+        load_gateway(file)
+    assert caught.value.hint == "leave out what is not needed"
 
 
 def test_no_file(tmp_path):
