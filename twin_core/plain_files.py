@@ -22,7 +22,8 @@ _KINDS = (
 )
 
 
-_NO_FILE = "no such file"
+NO_FILE = "no such file"
+UNREADABLE = "cannot be read"
 _NO_TEXT = "is not text in UTF-8"
 _SAVE = "save it as text in UTF-8"
 _LIMIT = "the limit here"
@@ -36,7 +37,7 @@ class FileRefused(InputError):
     usual_hint = "name a regular file that this user may read"
 
     def __init__(self, path: Path, problem: str) -> None:
-        hints = ((_NO_FILE, _WHERE), (_NO_TEXT, _SAVE), (_LIMIT, _LESS))
+        hints = ((NO_FILE, _WHERE), (_NO_TEXT, _SAVE), (_LIMIT, _LESS))
         hint = next((way_out for end, way_out in hints if problem.endswith(end)), None)
         super().__init__(f"{path}: {problem}", hint=hint)
         self.problem = problem
@@ -151,7 +152,7 @@ def _check_place(path: Path, status: os.stat_result, inside: Path) -> None:
 
 def _words(error: OSError | ValueError) -> str:
     if isinstance(error, FileNotFoundError):
-        return _NO_FILE
+        return NO_FILE
     if isinstance(error, OSError) and error.errno == errno.ENXIO:
         return "is a socket or a device without a driver, not a regular file"
-    return f"cannot be read: {getattr(error, 'strerror', None) or error}"
+    return f"{UNREADABLE}: {getattr(error, 'strerror', None) or error}"

@@ -43,16 +43,20 @@ def command(config: Path, live: bool, wait: float) -> None:
     have another name.
     """
     from edge_agent.gateway.mapping_file import check_mapping
+    from edge_agent.gateway.named_files import file_problems
 
     checked = check_mapping(config)
-    for note in checked.notes:
+    notes, problems = list(checked.notes), list(checked.problems)
+    if checked.settings is not None:
+        for one in file_problems(checked.settings):
+            (notes if one.is_note else problems).append(checked.lines.words(one))
+    for note in notes:
         click.echo(f"note: {note}")
-    problems = list(checked.problems)
     for problem in problems:
         click.echo(f"problem: {problem}")
     if checked.hint:
         click.echo(f"  → {checked.hint}")
-    if live and checked.settings is not None:
+    if live and checked.settings is not None and not problems:
         problems += _look(checked.settings, checked, wait)
     elif live:
         click.echo("nothing is connected to before that is mended")
