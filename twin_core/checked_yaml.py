@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from twin_core.errors import InputError
 from twin_core.plain_files import read_text
-from twin_core.yaml_text import BYTES_MAX, VALUES_MAX, parse_yaml
+from twin_core.yaml_text import BYTES_MAX, VALUES_MAX, key_lines, parse_yaml
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -49,7 +49,9 @@ def mapping_in(text: str, path: Path, values_max: int = VALUES_MAX) -> dict[str,
     if not isinstance(content, dict):
         raise InputError(f"{path}: must hold a mapping of fields, not {type(content).__name__}")
     if unnamed := [key for key in content if not isinstance(key, str)]:
-        raise InputError(f"{path}: a field must have a name, not {short(unnamed[0])}: quote it")
+        line = key_lines(text).get((str(unnamed[0]),))
+        where = path if line is None else f"{path}: line {line}"
+        raise InputError(f"{where}: a field must have a name, not {short(unnamed[0])}: quote it")
     return content
 
 

@@ -19,6 +19,8 @@ VALUES_MAX = 30_000
 """Keys and values, those that aliases repeat counted each time. A catalogue of thousand molds
 has a third of it."""
 DEPTH_MAX = 50
+DIGITS_MAX = 4300
+"""Of an integer; Python reads no longer one."""
 MERGE = "tag:yaml.org,2002:merge"
 """Of the key ``<<``, which takes over the fields of another mapping."""
 
@@ -181,7 +183,13 @@ class _Reader(_Loader):  # type: ignore[misc]
         if "_" in text:
             raise ValueError(f"invalid literal for int: {text}: write it without _")
         base = {"0o": 8, "0x": 16}.get(text[:2], 10)
-        return int(text[2:] if base != 10 else text, base)
+        try:
+            return int(text[2:] if base != 10 else text, base)
+        except ValueError:
+            if len(text) < DIGITS_MAX:
+                raise
+        line = node.start_mark.line + 1
+        raise yaml.YAMLError(f"line {line}: a number of {len(text)} digits: put a text in quotes")
 
     def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
         text = str(self.construct_scalar(node))

@@ -100,6 +100,7 @@ def _print_table(name: str, tags: list[FoundTag]) -> None:
         [(tag.address, tag.name, tag.data_type, tag.unit, tag.value) for tag in tags],
         right=("value",),
         folds=("address", "name", "value"),
+        whole=True,
     )
 
 

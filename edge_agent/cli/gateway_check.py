@@ -90,6 +90,7 @@ def _look(settings: GatewaySettings, checked: CheckedMapping, wait_s: float) -> 
         [(one.tag, _type(one, seen), one.raw, one.name, one.becomes) for one in values],
         right=("value",),
         folds=("tag", "value", "becomes"),
+        whole=True,
     )
     problems = list(_problems(values, seen, checked))
     for problem in problems:
@@ -113,7 +114,8 @@ def _problems(values: list[LiveValue], seen: dict[str, Seen], checked: CheckedMa
     for name, source in seen.items():
         if source.error:
             words = source.error + (f" ({source.hint})" if source.hint else "")
-            found.append(Problem(("sources", name), " ".join(words.split())))
+            words = " ".join(words.split()).removeprefix(f"sources.{name}: ")
+            found.append(Problem(("sources", name), words.removeprefix(f"sources.{name}.")))
     for one in values:
         source_name, _, tag = one.tag.partition(".")
         place = ("sources", source_name, "tags", tag)
@@ -122,5 +124,6 @@ def _problems(values: list[LiveValue], seen: dict[str, Seen], checked: CheckedMa
         if one.is_wrong and not one.becomes:
             found.append(Problem(place, one.quality))
         elif one.is_wrong:
-            found.append(Problem(one.place, f"{one.tag}: {one.becomes}"))
+            words = one.becomes.removeprefix(f"{one.tag}: ")
+            found.append(Problem(one.place, f"{one.tag}: {words}"))
     return list(dict.fromkeys(checked.lines.words(one) for one in found))

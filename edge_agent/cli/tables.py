@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Literal
@@ -10,6 +11,7 @@ from typing import Literal
 import click
 
 WIDTH = 80
+_WHOLE = 10_000
 
 
 def print_table(
@@ -17,12 +19,14 @@ def print_table(
     rows: Iterable[Sequence[str]],
     right: Sequence[str] = (),
     folds: Sequence[str] = (),
+    whole: bool = False,
 ) -> None:
     """Print columns with their heads above them.
 
     Args:
         right: heads of the columns that are aligned to the right.
         folds: heads of those that go on in a second line where the terminal is too narrow.
+        whole: fold nothing where there is no terminal, so that a program finds it in one line.
     """
     from rich import box
     from rich.console import Console
@@ -34,7 +38,8 @@ def print_table(
         table.add_column(name, justify=justify, overflow="fold", no_wrap=name not in folds)
     for row in rows:
         table.add_row(*row)
-    Console(highlight=False, markup=False).print(table)
+    width = _WHOLE if whole and not sys.stdout.isatty() else None
+    Console(highlight=False, markup=False, width=width).print(table)
 
 
 def say(text: str, indent: str = "") -> None:

@@ -21,6 +21,8 @@ TagRef = Annotated[
 ]
 """A tag of a source: ``plc.mold_temperature``."""
 Scalar = str | bool | int | float
+CHANNELS_MAX = 256
+"""Sensors, metrics or states of a station."""
 RECIPE_FIELDS = tuple(Recipe.model_fields)
 
 
@@ -146,10 +148,10 @@ class Station(Section):
     device: Identifier | None = None
     """Names the sender in its frames; by default the station."""
     mold: Identifier | TextFrom
-    sensors: dict[str, ChannelFrom | TagRef] = Field(default_factory=dict, max_length=256)
+    sensors: dict[str, ChannelFrom | TagRef] = Field(default_factory=dict, max_length=CHANNELS_MAX)
     """By the name on the wire, which ends in its unit: ``T_mold_C: plc.mold_temperature``."""
-    metrics: dict[Name, ChannelFrom | TagRef] = Field(default_factory=dict, max_length=256)
-    status: dict[Name, TagRef] = Field(default_factory=dict, max_length=256)
+    metrics: dict[Name, ChannelFrom | TagRef] = Field(default_factory=dict, max_length=CHANNELS_MAX)
+    status: dict[Name, TagRef] = Field(default_factory=dict, max_length=CHANNELS_MAX)
     shots: Shots | None = None
     """None: the press sends its events itself."""
 

@@ -33,8 +33,8 @@ def read_secret(field: str, path: Path) -> str:
         return read_text(resolved(field, path), BYTES_MAX)
     except FileRefused as error:
         raise SecretFileError(
-            f"{field}: {path}: {error.problem}: the agent's user (id {os.geteuid()}) must find a "
-            "text file it may read"
+            f"{field}: {path}: {error.problem}: the user that runs this (id {os.geteuid()}) must "
+            "find a text file it may read"
         ) from None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from edge_agent.config.gateway_settings import GatewaySettings
+from edge_agent.config.gateway_settings import CHANNELS_MAX, GatewaySettings
 from edge_agent.config.gateway_sources import Source
 from edge_agent.gateway.proposal import SURE, Proposed, best
 from edge_agent.gateway.tag_words import READINGS
@@ -204,7 +204,10 @@ def _sensors(found: Draft, sources: list[DraftSource]) -> None:
             numbered = name if number == 1 else f"{name}.{number}"
             lines.append((f"      {numbered}: {_channel(tag, one)}", one))
     found.add("    sensors:" if lines else "    sensors: {}")
-    for line, one in lines:
+    if len(lines) > CHANNELS_MAX:
+        words = f"{len(lines) - CHANNELS_MAX} more may be sensors: a station has {CHANNELS_MAX}"
+        found.add("      #", words)
+    for line, one in lines[:CHANNELS_MAX]:
         open_ = [*one.open]
         if ".2:" in line:
             open_.append("several may be this: the twin uses the one without a number")
@@ -217,12 +220,12 @@ def _others(found: Draft, sources: list[DraftSource]) -> None:
     ]
     if points:
         found.add("    metrics:")
-    for tag, one in points:
+    for tag, one in points[:CHANNELS_MAX]:
         found.add(f"      {one.tag}: {tag}", note="a set point")
     modes = _best(sources, "mode")
     if modes:
         found.add("    status:")
-    for tag, one in modes:
+    for tag, one in modes[:CHANNELS_MAX]:
         found.add(f"      {one.tag}: {tag}", note=one.sure)
 
 

@@ -17,7 +17,16 @@ class Notices:
 
     def moved(self, named: Mapping[int, str], here: Sequence[str]) -> None:
         """Tell that namespaces have other indices than in the mapping."""
-        moved = {index: uri for index, uri in named.items() if uri not in here[index : index + 1]}
+        missing = [index for index, uri in named.items() if not uri and index >= len(here)]
+        if missing:
+            self._log.warning(
+                "namespaces_missing",
+                detail=", ".join(f"ns={index}" for index in missing)[:500],
+                hint=f"the server has ns=0 to ns={len(here) - 1}: correct the mapping",
+            )
+        moved = {
+            index: uri for index, uri in named.items() if uri and uri not in here[index : index + 1]
+        }
         if moved:
             self._log.warning(
                 "namespaces_moved",

@@ -39,6 +39,12 @@ def test_a_table() -> None:
     assert "40,4" in done.stdout
 
 
+def test_a_long_address_is_one_line_where_there_is_no_terminal() -> None:
+    column = "Temperatur " * 20 + "Ende"
+    Path("var/logger/press1_b.csv").write_text(f"Time;{column}\n2026-05-04 10:00:28;40,2\n")
+    assert column in browse().stdout
+
+
 def test_csv_and_json_are_read_by_propose() -> None:
     table = browse("--output", "csv", "--source", "logger").stdout
     rows = list(csv.DictReader(table.splitlines()))

@@ -117,6 +117,16 @@ def test_a_draft_of_what_holds_control_characters_can_be_read(tmp_path, odd, nam
         assert checked.settings.sources["plc"].tags["mold_temp"].node == tag.address
 
 
+def test_a_draft_has_no_more_sensors_than_a_station_may(tmp_path):
+    names = {f"Zone{number}.MoldTemp": "Float" for number in range(300)}
+    found = draft([DraftSource("plc", "opcua", proposed(_found(names)))], site="s", press="p1")
+    path = tmp_path / "draft.yaml"
+    path.write_text(found.text)
+
+    assert check_mapping(path).problems == []
+    assert any("44 more may be sensors" in words for words in found.open)
+
+
 def test_a_draft_without_what_shots_need_says_so(tmp_path):
     names = {"MoldTemp": "Float", "Speed": "Float"}
     found = draft([DraftSource("plc", "opcua", proposed(_found(names)))], site="s", press="p1")

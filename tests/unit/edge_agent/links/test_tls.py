@@ -56,7 +56,7 @@ def test_files_that_fit(files: dict[str, Path]) -> None:
 @pytest.mark.parametrize(
     ("field", "name", "words"),
     [
-        ("ca_file", "missing", "no such file: the agent's user"),
+        ("ca_file", "missing", "no such file: the user that runs this"),
         ("ca_file", "garbled", "holds no certificate in PEM"),
         ("ca_file", "binary", "is not text"),
         ("cert_file", "missing", "no such file"),
