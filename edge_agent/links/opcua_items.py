@@ -81,7 +81,7 @@ def find_nodes(settings: OpcUaSource, namespaces: Sequence[str], known: Mapping[
         else:
             index = address.namespace
             here = namespaces[index] if index < len(namespaces) else ""
-            wanted = known.get(index, here)
+            wanted = known.get(index) or here  # "": the server did not have it so far
             nodes.namespaces[index] = wanted
             if index and wanted != here:
                 index = index_of(wanted, namespaces)

@@ -65,3 +65,11 @@ def test_a_server_that_numbers_its_namespaces_anew() -> None:
     assert "the server has no namespace 'urn:x'" in gone.faults["a"]
     assert "is no node id" in gone.faults["e"]
     assert gone.by_tag["c"].NamespaceIndex == 0
+
+
+def test_a_namespace_that_a_server_gets_later() -> None:
+    settings = source(a="ns=2;s=a")
+    before = find_nodes(settings, ["urn:0", "urn:x"], {})
+    after = find_nodes(settings, ["urn:0", "urn:x", "urn:y"], before.namespaces)
+    assert after.by_tag["a"].NamespaceIndex == 2
+    assert after.namespaces == {2: "urn:y"}
