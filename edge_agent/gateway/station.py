@@ -35,6 +35,8 @@ from edge_agent.links.tag_source import Sample
 _MISSES_NOTHING = frozenset({"mqtt", "folder"})
 """Kinds of sources whose tags keep their value while we are away: the broker keeps messages for us,
 and a file its lines."""
+AHEAD_US = 300 * SECOND_US
+"""A clock that is further ahead is told: an agent refuses such times, unless set otherwise."""
 
 
 class StationTranslator:
@@ -83,6 +85,8 @@ class StationTranslator:
             source: HeldSamples(time, state.get("held", {}).get(source, ()))
             for source, time in self._times.items()
         }
+        self._ahead: set[str] = set()
+        """Sources whose clock is ahead, as was told."""
         self._frames = {
             source: SourceFrames(
                 source,
@@ -172,6 +176,20 @@ class StationTranslator:
             self._set_back(source, by_us, newest_us)
         if not samples[-1].historical:
             time.heard(newest_us, now_us)
+            self._compare(source, newest_us, now_us)
+
+    def _compare(self, source: str, ts_us: int, now_us: int) -> None:
+        """Tell once when a source's clock is so far ahead that the agent refuses its events."""
+        ahead_us = ts_us - now_us
+        if ahead_us <= AHEAD_US:
+            self._ahead.discard(source)
+        elif source not in self._ahead:
+            self._ahead.add(source)
+            self.trace.add(
+                ts_us, NOTE, "", "clock-ahead",
+                f"the clock of {source} is {seconds_text(ahead_us)} ahead of this machine's: the "
+                "agent refuses its shots (clock-skew); set the clock, or take the time of arrival",
+            )  # fmt: skip
 
     def _watch(self, source: str, samples: Sequence[Sample], now_us: int) -> None:
         """Note the values that events and molds are read from."""

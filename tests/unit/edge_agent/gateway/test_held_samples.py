@@ -119,3 +119,10 @@ def test_what_is_held_is_used_when_the_link_is_lost():
 
     read = [one.document["sensors"] for one in drafts if "sensors" in one.document]
     assert read == [{"p_cavity_bar": 1.0}]
+
+
+def test_a_clock_far_ahead_is_told_once():
+    _, lines = _run([(n, sample("t_mold", n + 86_400, 40.0 + n)) for n in range(5)])
+
+    assert [line.reason for line in lines] == ["clock-ahead"]
+    assert "the clock of plc is 24 h ahead of this machine's" in lines[0].words
