@@ -13,6 +13,7 @@ from typing import Any
 from edge_agent.config.gateway_settings import FrameSettings
 from edge_agent.gateway.channels import Channel, no_value
 from edge_agent.gateway.frame_tags import FrameTag, go_on, state_of
+from edge_agent.gateway.held_samples import Last
 from edge_agent.gateway.moments import SECOND_US, seconds_us
 from edge_agent.gateway.open_frame import OpenFrame
 from edge_agent.gateway.source_time import SourceTime
@@ -237,6 +238,11 @@ class SourceFrames:
         if certain:  # else its time is by our clock, and the source's may be far behind
             self._last_us = max(self._last_us, frame.newest_us)
         self._emit(frame.document(), frame.newest_us, historical)
+
+    def last(self, tag: str) -> Last:
+        """Time and value of the last sample of a tag; 0 and None where there is none."""
+        found = self._tags.get(tag)
+        return (found.ts_us, found.value) if found else (0, None)
 
     def set_back(self) -> None:
         """The source's clock was set back: send what waits, and take all times anew."""

@@ -41,6 +41,8 @@ TICK_LAST_S = 1.0
 LIMIT_EVERY_S = 5.0
 FLUSH_TIMEOUT_S = 5.0
 """How long an ending gateway waits for the disk, and for the broker; the rest stays on disk."""
+_OF_CLOCK = {"clock-ahead", "clock-set-back"}
+"""Notes of the trace that are warnings in the log."""
 MakeSource = Callable[..., TagSource]
 
 
@@ -218,7 +220,8 @@ class Gateway:
         """New lines of a station's trace, which are logged, too."""
         lines = station.fetch_trace()
         for line in lines:
-            get_logger().info(
+            write = get_logger().warning if line.reason in _OF_CLOCK else get_logger().info
+            write(
                 "shot_traced",
                 station=station.name,
                 code=line.kind,

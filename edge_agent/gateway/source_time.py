@@ -38,6 +38,8 @@ class SourceTime:
         state = state or {}
         self.newest_us: int = state.get("newest_us", 0)
         """Time of the newest sample."""
+        self._heard_us: int = state.get("heard_us", 0)
+        """When it came, by our clock; 0 where it came with a backlog."""
         self._gaps: list[list[int]] = [list(gap) for gap in state.get("gaps", [])]
         self._filled: dict[str, int] = dict(state.get("filled", {}))
         """How far each tag has filled them."""
@@ -76,6 +78,39 @@ class SourceTime:
                 del self._gaps[:-GAPS_KEPT]
             self.newest_us = newest_us
         return 0
+
+    def heard(self, ts_us: int, now_us: int) -> None:
+        """Note when a sample came, as it was read.
+
+        Args:
+            ts_us: its time.
+            now_us: when it came, by our clock.
+        """
+        if ts_us >= self.newest_us:
+            self._heard_us = now_us
+
+    def reach_us(self, now_us: int) -> int:
+        """How far ahead of ours its clock was at least, from its samples so far.
+
+        Args:
+            now_us: our time when it was as they show.
+        """
+        if not self.newest_us:
+            return -now_us
+        found = [self.newest_us - (self._heard_us or now_us), self.newest_us - now_us]
+        return max(*found, *self._offset[:2])
+
+    def set_back(self, by_us: int) -> None:
+        """Move what is known back: its clock was set.
+
+        Args:
+            by_us: by how much.
+        """
+        self.newest_us -= by_us
+        self._behind_us = 0
+        self._gaps.clear()
+        self._filled.clear()
+        self._offset.clear()
 
     def fills_a_gap(self, tag: str, ts_us: int) -> bool:
         """Whether a sample that is older than the last one of its tag lies in a gap, and is new.
@@ -128,6 +163,8 @@ class SourceTime:
     def state(self) -> dict[str, Any]:
         """State as JSON."""
         found: dict[str, Any] = {"newest_us": self.newest_us}
+        if self._heard_us:
+            found["heard_us"] = self._heard_us
         if self._gaps:
             found["gaps"] = [list(gap) for gap in self._gaps]
         if self._filled:

@@ -12,6 +12,7 @@ from edge_agent.gateway.backlogs import BEHIND_US
 from edge_agent.gateway.candidates import Candidate, Due
 from edge_agent.gateway.channels import channels_of
 from edge_agent.gateway.frames import SourceFrames
+from edge_agent.gateway.held_samples import Batches, HeldSamples, Last
 from edge_agent.gateway.moments import (
     SECOND_US,
     seconds_text,
@@ -34,6 +35,8 @@ from edge_agent.links.tag_source import Sample
 _MISSES_NOTHING = frozenset({"mqtt", "folder"})
 """Kinds of sources whose tags keep their value while we are away: the broker keeps messages for us,
 and a file its lines."""
+AHEAD_US = 300 * SECOND_US
+"""A clock that is further ahead is told: an agent refuses such times, unless set otherwise."""
 
 
 class StationTranslator:
@@ -80,6 +83,12 @@ class StationTranslator:
             source: SourceTime(state.get("times", {}).get(source))
             for source in sorted({*frame_sources, *self._values.sources})
         }
+        self._held = {
+            source: HeldSamples(time, state.get("held", {}).get(source, ()))
+            for source, time in self._times.items()
+        }
+        self._ahead: set[str] = set()
+        """Sources whose clock is ahead, as was told."""
         self._frames = {
             source: SourceFrames(
                 source,
@@ -118,13 +127,29 @@ class StationTranslator:
         if source in self._times:
             self._tick(now_us)
             ordered = in_time(samples, now)
-            self._hear(source, ordered, now_us)
-            self._watch(source, ordered, now_us)
-            if source in self._frames:
-                self._frames[source].take(ordered, now_us)
-            self._advance(now_us)
-            self._forget(source, is_backlog=bool(ordered) and ordered[0].historical)
+            by_us, batches = self._held[source].take(ordered, now_us, partial(self._last, source))
+            if by_us:
+                self._times[source].set_back(by_us)
+                self._set_back(source, by_us, us_of(ordered[-1].ts))
+            self._use(source, batches, now_us)
         return self._fetch()
+
+    def _last(self, source: str, tag: str) -> Last:
+        """Time and last value of a tag of a source."""
+        watched, frames = self._values.last(f"{source}.{tag}"), self._frames.get(source)
+        read: Last = frames.last(tag) if frames else (0, None)
+        return read if read[0] > watched[0] else watched
+
+    def _use(self, source: str, batches: Batches, now_us: int) -> None:
+        """Use samples of a source, each batch as of when it arrived."""
+        for arrived_us, ordered in batches:
+            self._hear(source, ordered, arrived_us)
+            self._watch(source, ordered, arrived_us)
+            if source in self._frames:
+                self._frames[source].take(ordered, arrived_us)
+        self._advance(now_us)
+        for _, ordered in batches:
+            self._forget(source, is_backlog=bool(ordered) and ordered[0].historical)
 
     def _forget(self, source: str, *, is_backlog: bool) -> None:
         """Forget values that no event can read any more.
@@ -151,6 +176,22 @@ class StationTranslator:
             by_us = time.hear([first_us, newest_us], now_us)
         if by_us:
             self._set_back(source, by_us, newest_us)
+        if not samples[-1].historical:
+            time.heard(newest_us, now_us)
+            self._compare(source, newest_us, now_us)
+
+    def _compare(self, source: str, ts_us: int, now_us: int) -> None:
+        """Tell once when a source's clock is so far ahead that the agent refuses its events."""
+        ahead_us = ts_us - now_us
+        if ahead_us <= AHEAD_US:
+            self._ahead.discard(source)
+        elif source not in self._ahead:
+            self._ahead.add(source)
+            self.trace.add(
+                ts_us, NOTE, "", "clock-ahead",
+                f"the clock of {source} is {seconds_text(ahead_us)} ahead of this machine's: the "
+                "agent refuses its shots (clock-skew); set the clock, or take the time of arrival",
+            )  # fmt: skip
 
     def _watch(self, source: str, samples: Sequence[Sample], now_us: int) -> None:
         """Note the values that events and molds are read from."""
@@ -207,6 +248,7 @@ class StationTranslator:
         now_us = us_of(now)
         if source in self._times:
             self._tick(now_us)
+            self._use(source, self._held[source].release(), now_us)
             if source in self._frames:
                 self._frames[source].lost(now_us)
             if self._settings.sources[source].kind not in _MISSES_NOTHING:
@@ -240,6 +282,8 @@ class StationTranslator:
             "frames": {source: frames.state() for source, frames in self._frames.items()},
             "values": self._values.state(),
         }
+        if held := {source: one.state() for source, one in self._held.items() if one}:
+            found["held"] = held
         if self._triggers is not None and self._shots is not None:
             found |= {"triggers": self._triggers.state(), "shots": self._shots.state()}
         return found

@@ -86,6 +86,10 @@ class TagValues:
         """The newest entry."""
         return self._entries[-1] if self._entries else None
 
+    def last_good(self) -> Entry | None:
+        """The newest entry that has a value."""
+        return next((one for one in reversed(self._entries) if one.value is not None), None)
+
     def prune(self, before_us: int) -> None:
         """Forget entries before a moment, but for the last of them, which still holds."""
         at = bisect_right(self._entries, before_us, key=_TIME)

@@ -11,15 +11,17 @@ from bisect import insort
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from broker.timestamps import EARLIEST
 from edge_agent.config.gateway_settings import Shots, Trigger
 from edge_agent.gateway.backlogs import Backlogs
 from edge_agent.gateway.candidates import EVENTS, Candidate, Due
 from edge_agent.gateway.conditions import begins, holds, in_words, value_text
-from edge_agent.gateway.moments import SECOND_US, seconds_text, seconds_us, text_of
+from edge_agent.gateway.moments import SECOND_US, seconds_text, seconds_us, text_of, us_of
 from edge_agent.gateway.readings_of_pour import PourReader, ValueAt
 from edge_agent.gateway.trace import NOT, NOTE, Trace
 from edge_agent.links.tag_source import Value
 
+_EARLIEST_US = us_of(EARLIEST)
 UNKNOWN_US = 60 * SECOND_US
 """A condition that held until its tag had no value is given up after so long."""
 
@@ -122,8 +124,9 @@ class Triggers:
 
     def _value(self, due: Due) -> None:
         before, value = self._before.get(due.tag), due.value
-        if due.ts_us <= self._done.get(due.tag, 0):
-            later = seconds_text(self._done[due.tag] - due.ts_us)
+        done_us = self._done.get(due.tag)
+        if done_us is not None and due.ts_us <= done_us:
+            later = seconds_text(done_us - due.ts_us)
             self._trace.add(
                 due.ts_us, NOTE, "", "late",
                 f"{due.tag} came {later} behind a newer value of it: too late for an event; "
@@ -249,9 +252,11 @@ class Triggers:
             by_us: by how much.
         """
         for due in self._queue:
-            due.ts_us -= by_us if due.source == source else 0
+            if due.source == source:
+                due.ts_us = max(due.ts_us - by_us, _EARLIEST_US)
         for candidate in self._candidates:
-            candidate.ts_us -= by_us if candidate.source == source else 0
+            if candidate.source == source:
+                candidate.ts_us = max(candidate.ts_us - by_us, _EARLIEST_US)
         self._queue.sort(key=lambda due: due.order)
         self._candidates.sort(key=lambda candidate: candidate.order)
         self._horizon.pop(source, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from edge_agent.gateway.held_samples import Last
 from edge_agent.gateway.moments import seconds_text, us_of
 from edge_agent.gateway.tag_values import Entry, TagValues
 from edge_agent.links.tag_source import Sample, Value
@@ -76,6 +77,12 @@ class WatchedValues:
                 values.add(Entry(ts_us, None, sample.fault or "no value"))
             elif values.add(Entry(ts_us, sample.value)):
                 yield tag, ts_us, sample
+
+    def last(self, tag: str) -> Last:
+        """Time and last value of a tag, as ``plc.pour_valve``; 0 and None where there is none."""
+        values = self._values.get(tag)
+        last = values.last_good() if values is not None else None
+        return (last.ts_us, last.value) if last else (0, None)
 
     def value_at(self, tag: str, ts_us: int) -> tuple[Value | None, str]:
         """Value of a tag at or before a moment; or None, and why it has none.
