@@ -102,7 +102,8 @@ class WatchedValues:
                 f"{seconds_text(first.ts_us - ts_us)} later"
             )
         if entry.value is None:
-            return None, f"has no value: {entry.fault}"
+            words = "".join(one if one.isprintable() else "?" for one in entry.fault)
+            return None, f"has no value: {words}"
         return entry.value, ""
 
     def lost(self, source: str, newest_us: int) -> None:
