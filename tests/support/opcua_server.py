@@ -365,8 +365,10 @@ class _Trust:
 
 
 def main() -> None:
-    """Fork a server for each line of stdin."""
-    ctypes.CDLL(None).prctl(_SIGNAL_AT_END_OF_PARENT, signal.SIGKILL)
+    """Fork a server for each line of stdin; the end of stdin is the end of all.
+
+    A signal at the end of the parent would come when the thread ends that began this process.
+    """
     logging.disable(logging.CRITICAL)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children
     running = _Running()
