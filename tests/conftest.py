@@ -79,6 +79,8 @@ def _is_open(db: sqlite3.Connection) -> bool:
         return False
 
 
+ROOT = Path(__file__).parents[1]
+
 settings.register_profile("tests", deadline=None)  # a busy machine is no failure
 settings.load_profile("tests")
 
@@ -115,11 +117,15 @@ def shortened(text: str) -> str:
 
 
 def _have(need: str) -> bool:
-    """Is a program, or after ``python:`` a module, on this machine; with ``|`` one of several?"""
+    """Is a program, ``python:`` module or ``npm:`` package here; with ``|`` one of several?"""
     path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
     for one in need.split("|"):
         kind, _, module = one.partition(":")
-        found = find_spec(module) if kind == "python" else shutil.which(one, path=path)
+        if kind == "npm":  # in a folder of its name: see deploy/setup
+            folder = ROOT / ".twin" / module / "node_modules" / module
+            found: object = folder if folder.exists() else None
+        else:
+            found = find_spec(module) if kind == "python" else shutil.which(one, path=path)
         if found is not None:
             return True
     return False

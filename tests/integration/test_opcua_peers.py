@@ -13,11 +13,11 @@ from edge_agent.links import opcua_session
 from edge_agent.links.opcua import OpcUaLink
 from tests.support.link_proxy import LinkProxy
 from tests.support.machines.gateway import Gateway, in_order
-from tests.support.node_opcua import NodeOpcUa, missing
+from tests.support.node_opcua import NodeOpcUa
 
 pytestmark = [
     pytest.mark.peers,
-    pytest.mark.skipif(missing, reason="no node-opcua here: ./twin test --peers installs it"),
+    pytest.mark.needs("npm:node-opcua"),
 ]
 URI = "http://vendor.example/press"
 TAGS = {

@@ -17,10 +17,6 @@ MODULES = ROOT / ".twin" / "node-opcua" / "node_modules"
 SCRIPT = Path(__file__).with_suffix(".js")
 
 
-missing = not (MODULES / "node-opcua").exists()
-"""Not on this machine: ``./twin test --peers`` installs it."""
-
-
 class NodeOpcUa:
     """The server; inside ``with`` it runs.
 

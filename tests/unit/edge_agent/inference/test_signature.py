@@ -161,7 +161,7 @@ def test_keys_to_sign_with(site: Path) -> None:
         sign("pour", 1, models / "pour" / "1", models, site / "ours.pub")
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
+@pytest.mark.needs("openssl")
 def test_keys_of_openssl(site: Path) -> None:
     """A key from elsewhere does; one with a passphrase says how to remove it."""
     key, models = site / "key.pem", site / "models"
