@@ -14,7 +14,7 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -32,7 +32,7 @@ from edge_agent.gateway.received_ranges import confirmed_ranges
 from edge_agent.logs import get_logger
 from edge_agent.spool.packed_state import pack_state, unpack_state
 from edge_agent.spool.spool_file import SpoolFile
-from edge_agent.spool.sqlite_files import OpenFiles, check_version, connect
+from edge_agent.spool.sqlite_files import OpenFiles, connect, reading, transaction
 
 PAGE_BYTES = 1024
 """A commit writes whole pages: with 500 tags at 10 Hz 20 kB, with pages of 4096 bytes 33."""
@@ -427,25 +427,14 @@ class Outbox:
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         counted = dict(self.waiting)
         try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                check_version(self._db, SCHEMA_VERSION, f"{self.path}: outbox")
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                self.waiting = counted
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-        except sqlite3.Error as error:
-            raise StoreError(f"{self.path}: the outbox cannot be written: {error}") from error
+            with transaction(self._db, SCHEMA_VERSION, f"{self.path}: the outbox") as db:
+                yield db
+        except BaseException:
+            self.waiting = counted
+            raise
 
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        try:
-            yield self._db
-        except sqlite3.Error as error:
-            raise StoreError(f"{self.path}: the outbox cannot be read: {error}") from error
+    def _reading(self) -> AbstractContextManager[sqlite3.Connection]:
+        return reading(self._db, f"{self.path}: the outbox")
 
 
 def _keep_trace(db: sqlite3.Connection, lines: list[tuple[str, Mapping[str, Any]]]) -> None:

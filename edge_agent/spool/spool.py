@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
@@ -26,7 +26,7 @@ from edge_agent.ports import HistoryRow, Outgoing, Retained, Stored
 from edge_agent.spool.changes import Changes, Depth
 from edge_agent.spool.packed_state import pack_state, unpack_state
 from edge_agent.spool.spool_file import SpoolFile
-from edge_agent.spool.sqlite_files import OpenFiles, check_version, connect
+from edge_agent.spool.sqlite_files import OpenFiles, connect, reading, transaction
 from edge_agent.spool.tables import INBOX, INBOX_TABLE, SCHEMA_VERSION, has_inbox, migrate
 
 NOTHING = {"results": 0, "telemetry": 0}
@@ -349,27 +349,11 @@ class Spool:
         if self._files is not None:
             self._files.check()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                check_version(self._db, SCHEMA_VERSION, f"{self.path}: spool")
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-        except sqlite3.Error as error:
-            raise StoreError(f"{self.path}: the spool cannot be written: {error}") from error
+    def _transaction(self) -> AbstractContextManager[sqlite3.Connection]:
+        return transaction(self._db, SCHEMA_VERSION, f"{self.path}: the spool")
 
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        try:
-            yield self._db
-        except sqlite3.Error as error:
-            raise StoreError(f"{self.path}: the spool cannot be read: {error}") from error
+    def _reading(self) -> AbstractContextManager[sqlite3.Connection]:
+        return reading(self._db, f"{self.path}: the spool")
 
 
 def _at(message: Outgoing, stored_at: str) -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -142,3 +143,42 @@ def check_version(db: sqlite3.Connection, known: int, words: str) -> None:
 def _identity(path: Path) -> Identity:
     found = os.stat(path)
     return found.st_dev, found.st_ino
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection, version: int, words: str) -> Iterator[sqlite3.Connection]:
+    """All that is written within, or nothing.
+
+    Args:
+        db: the open file.
+        version: of the tables that this program knows.
+        words: names the file and what it is, ``var/spool.db: the spool``.
+
+    Raises:
+        StoreError: it cannot be written, or a newer program has changed the tables.
+    """
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            check_version(db, version, words)
+            yield db
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+    except sqlite3.Error as error:
+        raise StoreError(f"{words} cannot be written: {error}") from error
+
+
+@contextmanager
+def reading(db: sqlite3.Connection, words: str) -> Iterator[sqlite3.Connection]:
+    """Questions to an open file; ``words`` as for ``transaction``.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    try:
+        yield db
+    except sqlite3.Error as error:
+        raise StoreError(f"{words} cannot be read: {error}") from error
