@@ -8,9 +8,9 @@
 
 The foam is simulated in 1D from values that differ from the reported ones, partly for good
 (``hidden_truth``) and partly from shot to shot (``foam.Scatter``). How much is in
-``assumed_sizes``, and all of it is assumed. With ``preset="harsh"`` the truth also drifts, steps and
-follows laws that no model has, and people make mistakes (``harsh_sizes``). Everything a plant says
-is labelled simulated. More: docs/virtual-plant.md.
+``assumed_sizes``, and all of it is assumed. With ``preset="harsh"`` the truth also drifts, steps
+and follows laws that no model has, and people make mistakes (``harsh_sizes``). Everything a plant
+says is labelled simulated. More: docs/virtual-plant.md.
 """
 
 from edge_agent.virtual_plant.assumed_sizes import ASSUMED, Assumed
