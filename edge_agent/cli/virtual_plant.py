@@ -109,7 +109,7 @@ File = click.Path(path_type=Path)
     "--system",
     "system_ids",
     multiple=True,
-    help="What is poured; repeat, if harsh. [default: SYSTEM_R1 if calm, seven systems if harsh]",
+    help="What is poured; repeat, if harsh. [default: SYSTEM_R1 if calm, six systems if harsh]",
 )
 @click.option("-c", "--systems", type=File, help="File or folder of systems. [default: catalogue]")
 @click.option(
