@@ -24,6 +24,7 @@ HARSH_ASSUMED: Assumed = replace(
     lab_share=0.1,
     lab_hours_min=2.0,
     lab_hours_max=30.0,
+    lab_t_demold_share=0.8,
     T_hall_day_C=3.0,
     RH_sigma_pct=12.0,
     wear_max_per_year=0.0,
