@@ -120,7 +120,9 @@ def _train(
         _tell_learned(path, table, columns)
     trained = train(columns, config, _git_hash(), progress, in_parallel)
     model = Model(trained.content)
-    evaluations = {stem: evaluate(model, table, trained.final.ridges) for stem, table in others.items()}
+    evaluations = {
+        stem: evaluate(model, table, trained.final.ridges) for stem, table in others.items()
+    }
     metrics = {
         "other_presses": {key: found.as_dict() for key, found in trained.apart.items()},
         "test": {

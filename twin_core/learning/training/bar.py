@@ -29,7 +29,9 @@ class Demand:
     holds: bool | None
 
     def __str__(self) -> str:
-        return self.words if self.holds is None else f"{self.words}: {'yes' if self.holds else 'NO'}"
+        return (
+            self.words if self.holds is None else f"{self.words}: {'yes' if self.holds else 'NO'}"
+        )
 
 
 def demands(one: Score, coverage: float, outside: Score | None = None) -> list[Demand]:
