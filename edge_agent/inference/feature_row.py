@@ -36,7 +36,7 @@ class FeatureRows:
 
     def __init__(self, kept: Iterable[Mapping[str, Any]] = ()) -> None:
         """Go on from the rows of earlier shots that were kept on disk."""
-        self._earlier = EarlierShots(kept)
+        self.earlier = EarlierShots(kept)
         self._at_pour: dict[str, Row] = {}
         """Columns known at the pour, by shot."""
 
@@ -55,7 +55,7 @@ class FeatureRows:
     def poured(self, shot: Shot, simulation: ShotSimulation, state: State) -> None:
         """Report a shot that was simulated, for the first time or again."""
         if simulation.result is not None:
-            self._earlier.poured(shot, _computed(simulation, simulation.result), state)
+            self.earlier.poured(shot, _computed(simulation, simulation.result), state)
 
     def closed(
         self,
@@ -66,7 +66,7 @@ class FeatureRows:
     ) -> None:
         """Report the end of a poured shot; the next ones may know its results."""
         row = self.row_or_none(shot, simulation, "demold") or {}
-        self._earlier.closed(shot, row, state, received_at)
+        self.earlier.closed(shot, row, state, received_at)
 
     def lab(
         self,
@@ -76,7 +76,7 @@ class FeatureRows:
         received_at: datetime | None = None,
     ) -> None:
         """Report a quality record."""
-        self._earlier.lab(press, record, state, received_at)
+        self.earlier.lab(press, record, state, received_at)
 
     def row(self, shot: Shot, simulation: ShotSimulation, moment: Known) -> Row:
         """Compute all columns of a shot that are known at a moment; empty without a simulation."""
@@ -86,7 +86,7 @@ class FeatureRows:
         row = self._at_pour.get(shot.shot_key)
         if row is None:
             row = _computed(simulation, simulation.result)
-            row |= self._earlier.known(shot, row)
+            row |= self.earlier.known(shot, row)
             self._at_pour[shot.shot_key] = row
         if moment == "pour":
             return row

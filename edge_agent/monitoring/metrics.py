@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from time import perf_counter
 from typing import get_args
@@ -83,6 +84,18 @@ class Metrics:
         )
         self.corrections = Counter(
             "pur_corrections", "Results corrected by what came late.", registry=registry
+        )
+        self.memory_shots = Gauge(
+            "pur_memory_shots", "Earlier shots that are remembered.", ["press"], registry=registry
+        )
+        self.memory_molds = Gauge(
+            "pur_memory_molds", "Molds that these were poured into.", ["press"], registry=registry
+        )
+        self.recalled = Counter(
+            "pur_recalled_shots",
+            "Earlier shots taken from the history, or from another agent.",
+            ["press", "source"],
+            registry=registry,
         )
         self._dead_letters = Counter(
             "pur_dead_letters", "Messages refused.", ["reason"], registry=registry
@@ -179,6 +192,9 @@ class Metrics:
         """A press is no longer in the configuration."""
         for metric in (self.reconnects, self.link_up):
             metric.remove(press)
+        for gauge in (self.memory_shots, self.memory_molds):
+            with suppress(KeyError):
+                gauge.remove(press)
 
 
 class Laps:

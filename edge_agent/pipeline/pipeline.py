@@ -18,6 +18,7 @@ from edge_agent.config.settings import Settings
 from edge_agent.drift.schedule import DriftWatch
 from edge_agent.errors import LinkError
 from edge_agent.inference.earlier_shots import EARLIER_SCOPE
+from edge_agent.learning.recall import RECALLED_SCOPE, Recall
 from edge_agent.logs import get_logger
 from edge_agent.monitoring.alerts import (
     drift_level,
@@ -46,7 +47,7 @@ from edge_agent.pipeline.receipts import RECEIVED_SCOPE, Receipts
 from edge_agent.pipeline.receive import Inlet
 from edge_agent.pipeline.refused_publishes import RefusedPublishes
 from edge_agent.pipeline.results import Results
-from edge_agent.pipeline.revisions import REVISION_SCOPE, Revisions
+from edge_agent.pipeline.revisions import REVISION_SCOPE, Revisions, State
 from edge_agent.pipeline.simulate import Simulations
 from edge_agent.ports import HistoryRow, Outgoing, Stored
 from edge_agent.shots import scenario
@@ -113,6 +114,13 @@ class Pipeline:
         earlier = spool.state_at_start(EARLIER_SCOPE).values()
         learning = settings.learning
         self._inference = Inference(learning.models, metrics, earlier, learning.trusted_keys)
+        self.recall = Recall(
+            self._inference.rows.earlier,
+            spool.state_at_start(RECALLED_SCOPE),
+            self._to_write,
+            metrics,
+        )
+        """Memory of earlier shots that a new spool has not."""
         self._drift = DriftWatch(metrics, lambda p: drift_level(self.open_alerts.open_of(p)))
         self._simulations = Simulations(catalogue, settings.shots.horizon_s, metrics)
         self._predictions = Predictions(
@@ -200,10 +208,13 @@ class Pipeline:
         """Reserve numbers, load models, and work on what an older program left."""
         await self.reserve()
         await self._inference.start()
+        presses = filter(self.holds, self._settings.addresses())
+        self.recall.tick(self._clock.now(), self._settings, presses)
         await self._drain_inbox()
 
     async def stop(self) -> None:
         """Write what there is, if the disk takes it at once; the broker has the rest."""
+        await self.recall.stop()
         await self._predictions.intervals.computed()
         await self.batches.stop()
 
@@ -233,6 +244,7 @@ class Pipeline:
             presses = list(filter(self.holds, self._settings.addresses()))
             for alert in self._inference.tick(now, presses, self.assembler.shots):
                 self.results.alert(alert)
+            self.recall.tick(now, self._settings, presses)
             model = self._inference.folder_in_use
             for alert in self._drift.tick(now, self._settings, model, presses):
                 self.results.alert(alert)
@@ -333,6 +345,11 @@ class Pipeline:
             await self._changed.answer(shot, by_readings=event is None, event=event)
         if taken is not None:
             self._intake.report(taken)
+
+    def _to_write(self) -> State:
+        """State that the next transaction writes, which is due in time."""
+        self.batches.settle()
+        return self.results.batch.state
 
     def _pause_s(self) -> float:
         due_s = self.batches.due_in_s()

@@ -1,0 +1,220 @@
+"""Recall of earlier shots from the history, once for each press of a new spool.
+
+It runs beside the shots: the first ones may be answered before it is done, and a history that is
+away is asked again until it has answered. That it was done is kept in the spool.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from broker.timestamps import format_timestamp
+from broker.topics import PressAddress
+from edge_agent.config.settings import CatalogueSettings, HistorySettings, Settings, ShotSettings
+from edge_agent.history.any_shots import any_shots
+from edge_agent.inference.earlier_rows import Earlier
+from edge_agent.inference.earlier_shots import EarlierShots, State
+from edge_agent.logs import get_logger
+from edge_agent.monitoring.metrics import Metrics
+from twin_core import PHYSICS_HASH
+from twin_core.learning.past_results import ShotKey
+from twin_core.scenario import Quality
+
+RECALLED_SCOPE = "recalled"
+"""Scope in the spool's state, by press."""
+TIMEOUT_S = 900.0
+NICE = 10
+"""Predictions come first."""
+AGAIN_S, AGAIN_MAX_S = 10.0, 600.0
+"""Pause after a history that could not be read, and the longest one."""
+AT_ONCE = 50
+"""Rows that are looked at before others have their turn: a millisecond or two."""
+
+
+class MemoryRequest(BaseModel):
+    """Request: earlier shots of which presses, and where they are."""
+
+    model_config = ConfigDict(frozen=True)
+
+    site: str
+    presses: list[str]
+    history: HistorySettings
+    catalogue: CatalogueSettings
+    shots: ShotSettings
+    quality: Quality
+    quality_by_mold: dict[str, Quality]
+
+
+class Recalled(BaseModel):
+    """Note that the history was read."""
+
+    at: str
+    physics_hash: str
+    """Of the physics that the rows are compared with: another one asks again."""
+    shots_count: int = 0
+    molds_count: int = 0
+
+
+class Recall:
+    """Recall for all presses of an agent."""
+
+    def __init__(
+        self,
+        earlier: EarlierShots,
+        kept: Mapping[str, Mapping[str, Any]],
+        state: Callable[[], State],
+        metrics: Metrics,
+    ) -> None:
+        """Nothing is read yet.
+
+        Args:
+            earlier: takes the shots.
+            kept: notes of the spool, by press.
+            state: gives what is written next.
+            metrics: counts.
+        """
+        self._earlier, self._state, self._metrics = earlier, state, metrics
+        self._done = {press for press, note in kept.items() if _is_of_now(note)}
+        self._running: asyncio.Task[bool] | None = None
+        self._delay_s = AGAIN_S
+        self._due_at: datetime | None = None
+
+    def tick(self, now: datetime, settings: Settings, presses: Iterable[PressAddress]) -> None:
+        """Begin to read for presses that need it, if it is time."""
+        if self._running is not None and self._running.done():
+            worked, self._running = self._running.result(), None
+            self._delay_s = AGAIN_S if worked else min(2.0 * self._delay_s, AGAIN_MAX_S)
+            self._due_at = None if worked else now + timedelta(seconds=self._delay_s)
+        presses = list(presses)
+        for press in presses:
+            molds = Counter(row.shot.mold_id for row in self._earlier.rows_of(press))
+            self._metrics.memory_shots.labels(press.press).set(molds.total())
+            self._metrics.memory_molds.labels(press.press).set(len(molds))
+        wanted = [press for press in presses if str(press) not in self._done]
+        due = self._due_at is None or now >= self._due_at
+        if wanted and self._running is None and due:
+            self._running = asyncio.create_task(self._read(_request(settings, wanted), wanted, now))
+
+    def forget(self, press: PressAddress, state: State) -> None:
+        """Let the history be read again when the press comes back.
+
+        Args:
+            press: another agent has it now.
+            state: takes what goes from the disk.
+        """
+        self._done.discard(str(press))
+        state[RECALLED_SCOPE, str(press)] = None
+
+    async def stop(self) -> None:
+        """Break off; the next life of the agent begins anew."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+
+    async def _read(
+        self, request: MemoryRequest, presses: Sequence[PressAddress], now: datetime
+    ) -> bool:
+        """Read the history and merge what it knows; false if it could not be read."""
+        lines = await _lines(request)
+        if lines is None:
+            return False
+        rows = await _rows(lines)
+        for press in presses:
+            taken = await self._earlier.merge(press, rows, theirs_first=False)
+            await self.keep(taken)
+            note = Recalled(
+                at=format_timestamp(now),
+                physics_hash=PHYSICS_HASH,
+                shots_count=len(taken),
+                molds_count=len({shot.mold_id for shot in taken}),
+            )
+            self._state()[RECALLED_SCOPE, str(press)] = note.model_dump()
+            self._done.add(str(press))
+            self._metrics.recalled.labels(press.press, "history").inc(len(taken))
+            get_logger().info(
+                "earlier_shots_recalled",
+                stage="infer",
+                press=press.press,
+                count=note.shots_count,
+                detail=f"{note.shots_count} shots of {note.molds_count} molds from the history",
+            )
+        return True
+
+    async def keep(self, shots: Sequence[ShotKey]) -> None:
+        """Write the rows of these shots, some in each transaction."""
+        for start in range(0, len(shots), AT_ONCE):
+            self._earlier.keep(shots[start : start + AT_ONCE], self._state())
+            await asyncio.sleep(0)
+
+
+def _is_of_now(note: Mapping[str, Any]) -> bool:
+    try:
+        return Recalled.model_validate(note).physics_hash == PHYSICS_HASH
+    except ValidationError:
+        return False
+
+
+def _request(settings: Settings, presses: Sequence[PressAddress]) -> MemoryRequest:
+    return MemoryRequest(
+        site=settings.site,
+        presses=[press.press for press in presses],
+        history=settings.history,
+        catalogue=settings.catalogue,
+        shots=settings.shots,
+        quality=settings.quality,
+        quality_by_mold=settings.quality_by_mold,
+    )
+
+
+async def _rows(lines: Sequence[bytes]) -> list[Earlier]:
+    rows = list[Earlier]()
+    for number, line in enumerate(lines, start=1):
+        try:
+            rows.append(Earlier.model_validate_json(line))
+        except ValidationError as error:
+            get_logger().warning("earlier_shot_unreadable", error=str(error)[:500])
+        if number % AT_ONCE == 0:
+            await asyncio.sleep(0)
+    return rows
+
+
+async def _lines(request: MemoryRequest) -> list[bytes] | None:
+    """Rows of the history, as lines; None if it cannot be read now."""
+    if request.history.url is None and request.history.url_file is None:
+        path = request.history.path
+        known = await asyncio.to_thread(any_shots, path, request.site, request.presses)
+        if not known:  # no process for an empty file; one that is not there may come
+            return None if known is None else []
+    return await _apart(request)
+
+
+async def _apart(request: MemoryRequest) -> list[bytes] | None:
+    """Read in a process of its own; None and a line in the log if that fails."""
+    pipe = asyncio.subprocess.PIPE
+    module = "edge_agent.learning.memory_from_history"
+    process = None
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", module, stdin=pipe, stdout=pipe, stderr=pipe
+        )
+        os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
+        async with asyncio.timeout(TIMEOUT_S):
+            output, errors = await process.communicate(request.model_dump_json().encode())
+        if process.returncode == 0:
+            return output.splitlines()
+        reason = errors.decode(errors="replace").strip().splitlines()[-1:] or ["no reason given"]
+        get_logger().warning("earlier_shots_not_recalled", stage="infer", reason=reason[0][:500])
+    except (OSError, TimeoutError, ValueError) as error:
+        get_logger().warning("earlier_shots_not_recalled", stage="infer", reason=repr(error)[:500])
+    finally:
+        if process is not None and process.returncode is None:
+            process.kill()
+    return None
