@@ -138,6 +138,8 @@ class RowFilter:
     press: str | None = None
     device_id: str | None = None
     shot_key: str | None = None
+    kinds: frozenset[str] | None = None
+    """Of events."""
 
 
 class HistoryReader:
@@ -335,6 +337,8 @@ def conditions(name: str, table: Table, which: RowFilter, is_file: bool) -> list
         value = getattr(which, column)
         if value is not None and column in table.c:
             found.append(table.c[column] == value)
+    if which.kinds is not None:
+        found.append(table.c.kind.in_(sorted(which.kinds)))
     return found
 
 

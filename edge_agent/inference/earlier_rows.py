@@ -6,9 +6,11 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from operator import itemgetter
 
 from pydantic import BaseModel
 
+from edge_agent.logged_shots.logged_event import LoggedEvent
 from edge_agent.logged_shots.logged_shot import LabRecord
 from edge_agent.logged_shots.quality_rows import Said, replaced_at
 from twin_core import PHYSICS_HASH
@@ -167,6 +169,14 @@ def in_time(rows: Iterable[Earlier], past: PastResults) -> list[Step]:
     for number, row in enumerate(sorted(rows, key=lambda row: row.began_s)):
         steps += [(at_s, kind, number, tell) for at_s, kind, tell in row.steps(past)]
     return [(at_s, kind, tell) for at_s, kind, _, tell in sorted(steps, key=lambda s: s[:3])]
+
+
+def with_events(
+    steps: Iterable[Step], events: Iterable[LoggedEvent], past: PastResults
+) -> list[Step]:
+    """Steps, and what was done to the presses meanwhile, in order of time."""
+    more: list[Step] = [(event.known_s, 3, partial(event.report, past)) for event in events]
+    return sorted([*steps, *more], key=itemgetter(0, 1))
 
 
 def poured_columns(row: Row) -> Row:

@@ -28,7 +28,10 @@ from edge_agent.inference.earlier_rows import (
     measured_columns,
     poured_columns,
     with_end,
+    with_events,
 )
+from edge_agent.inference.press_events import PressEvents
+from edge_agent.logged_shots.logged_event import LoggedEvent
 from edge_agent.logged_shots.logged_shot import lab_record
 from edge_agent.logged_shots.quality_rows import Said
 from edge_agent.logs import get_logger
@@ -53,9 +56,18 @@ Lane = tuple[str, str]
 class EarlierShots:
     """Reports to the past results, and keeps on disk what these need after a restart."""
 
-    def __init__(self, kept: Iterable[Mapping[str, Any]] = ()) -> None:
-        """Go on from what was kept; a damaged row is left out."""
-        self._past = PastResults()
+    def __init__(
+        self,
+        kept: Iterable[Mapping[str, Any]] = (),
+        happened: Iterable[Mapping[str, Any]] = (),
+    ) -> None:
+        """Go on from what was kept; a damaged row is left out.
+
+        Args:
+            kept: rows of shots.
+            happened: events of presses.
+        """
+        self._past, self._events = PastResults(), PressEvents(happened)
         self._rows: dict[Lane, dict[str, Earlier]] = {}
         self._merging = asyncio.Lock()
         rows = list[Earlier]()
@@ -66,7 +78,8 @@ class EarlierShots:
                 get_logger().warning("earlier_shot_unreadable", error=str(error)[:500])
         for row in sorted(rows, key=lambda row: row.began_s):
             self._of_mold(row.shot)[row.shot.name] = row
-        for *_, tell in in_time(rows, self._past):
+        every = [event for events in self._events.by_press.values() for event in events]
+        for *_, tell in with_events(in_time(rows, self._past), every, self._past):
             tell()
 
     def __len__(self) -> int:
@@ -168,6 +181,29 @@ class EarlierShots:
             self._past.lab(key, one.at_s, one.columns(), until_s)
         self._write(key, {"records": records}, state)
 
+    def happened(self, event: LoggedEvent, state: State) -> None:
+        """Something was done to a press; told again it is no news.
+
+        Args:
+            event: as it became known.
+            state: takes what is to be kept.
+        """
+        if self._events.add([event], state):
+            event.report(self._past)
+
+    def recall_events(self, events: Iterable[LoggedEvent], state: State) -> None:
+        """Take events that this agent has not heard; they count from the next ``merge`` on.
+
+        Args:
+            events: of the history, or of another agent.
+            state: takes what is to be kept.
+        """
+        self._events.add(events, state)
+
+    def events_of(self, press: PressAddress) -> list[LoggedEvent]:
+        """Events of a press, in the order in which they became known."""
+        return list(self._events.by_press.get(str(press), []))
+
     def forget(self, press: PressAddress, state: State) -> None:
         """Forget the shots of a press that another agent has now.
 
@@ -178,6 +214,7 @@ class EarlierShots:
         for lane in [lane for lane in self._rows if lane[0] == str(press)]:
             for row in self._rows.pop(lane).values():
                 state[EARLIER_SCOPE, _text(row.shot)] = None
+        self._events.forget(str(press), state)
         self._past.presses.pop(str(press), None)
 
     def rows_of(self, press: PressAddress) -> Iterator[Earlier]:
@@ -226,6 +263,8 @@ class EarlierShots:
             merged[lane] = {row.shot.name: row for row in oldest_first}
             steps.append(in_time(oldest_first, past))
             await asyncio.sleep(0)
+        events = self._events.by_press.get(press, [])
+        steps.append(with_events([], events, past))
         async for *_, tell in _few_at_once(heapq.merge(*steps, key=itemgetter(0, 1))):
             tell()
         for lane, of_mold in self._rows.items():  # no message has its turn from here on
@@ -235,6 +274,9 @@ class EarlierShots:
                 there = merged.setdefault(lane, {}).get(row.shot.name)
                 merged[lane][row.shot.name] = row if there is None else row.with_more_of(there)
                 _report_again(merged[lane][row.shot.name], past)
+        for event in self._events.by_press.get(press, []):
+            if event not in events:
+                event.report(past)
         kept = [row for of in before.values() for row in of.values()]
         same = {id(row) for row in kept}
         self._rows |= merged

@@ -34,9 +34,13 @@ SENSORS = ("T_core_C", "p_cavity_bar")
 class FeatureRows:
     """Feature rows of all shots that cure, and the earlier shots that they rest on."""
 
-    def __init__(self, kept: Iterable[Mapping[str, Any]] = ()) -> None:
-        """Go on from the rows of earlier shots that were kept on disk."""
-        self.earlier = EarlierShots(kept)
+    def __init__(
+        self,
+        kept: Iterable[Mapping[str, Any]] = (),
+        happened: Iterable[Mapping[str, Any]] = (),
+    ) -> None:
+        """Go on from the rows of earlier shots, and events of presses, that were kept on disk."""
+        self.earlier = EarlierShots(kept, happened)
         self._at_pour: dict[str, Row] = {}
         """Columns known at the pour, by shot."""
 

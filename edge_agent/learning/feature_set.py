@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from edge_agent.config.catalogue import Catalogue
 from edge_agent.learning.checks import Findings, Inspector
 from edge_agent.learning.physics_columns import simulate_columns
+from edge_agent.logged_shots.logged_event import LoggedEvent
 from edge_agent.logged_shots.logged_shot import LabRecord, LoggedShot
 from edge_agent.shots.scenario import scenario_of
 from twin_core import PHYSICS_HASH
@@ -88,6 +90,7 @@ class Builder:
         self._drafts: dict[ShotKey, Draft] = {}
         self._scenarios: dict[ShotKey, Scenario] = {}
         self._hashes: dict[str, str] = {}
+        self._happened: list[LoggedEvent] = []
 
     def take(self, shot: LoggedShot) -> None:
         """A shot of the source."""
@@ -107,6 +110,10 @@ class Builder:
             self.findings.add("shot_repeated", draft.key.shot_id)
             return
         self._drafts[draft.key] = draft
+
+    def take_event(self, event: LoggedEvent) -> None:
+        """Something that was done to a press."""
+        self._happened.append(event)
 
     def finish(self, source: str) -> FeatureSet:
         """Simulate, walk through time, and put the columns together.
@@ -224,7 +231,10 @@ class Builder:
                     events.append((known_at.timestamp(), 2, number, draft, row, until_s))
         events.sort(key=lambda event: event[:3])
         past = PastResults()
+        happened = deque(sorted(self._happened, key=lambda event: event.known_s))
         for at_s, what, _number, draft, row, until_s in events:
+            while happened and happened[0].known_s < at_s:
+                happened.popleft().report(past)
             match what:
                 case 0 if draft.kept:
                     draft.row |= past.poured(draft.key, at_s, row)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -27,8 +27,10 @@ from edge_agent.inference.earlier_rows import (
     poured_columns,
 )
 from edge_agent.inference.earlier_shots import ROWS_MAX
+from edge_agent.inference.press_events import EVENTS_MAX
 from edge_agent.learning.checks import Findings, Inspector
-from edge_agent.learning.recall import MemoryRequest
+from edge_agent.learning.recall import MemoryLine, MemoryRequest
+from edge_agent.logged_shots.event_rows import press_events
 from edge_agent.logged_shots.from_history import shots_of_rows
 from edge_agent.logged_shots.logged_shot import LoggedShot
 from edge_agent.shots.scenario import scenario_of
@@ -42,6 +44,9 @@ from twin_core.scenario import Scenario
 
 SPANS_MAX = 50
 """Pieces in which telemetry is read: molds that are poured into rarely leave long pauses."""
+
+EVENTS_DAYS = 400
+"""Older events of a press change nothing any more."""
 
 
 async def memory_of_press(
@@ -158,7 +163,11 @@ async def _write(request: MemoryRequest) -> None:
     try:
         for press in request.presses:
             for row in await memory_of_press(reader, press, request, catalogue):
-                print(row.model_dump_json())
+                print(MemoryLine(shot=row).model_dump_json(exclude_defaults=True))
+            which = RowFilter(datetime.now(UTC) - timedelta(days=EVENTS_DAYS), press=press)
+            events = [e for e in await press_events(reader, which) if e.site == request.site]
+            for event in events[-EVENTS_MAX:]:
+                print(MemoryLine(event=event).model_dump_json(exclude_defaults=True))
     finally:
         await reader.close()
 

@@ -22,6 +22,7 @@ from edge_agent.config.settings import CatalogueSettings, HistorySettings, Setti
 from edge_agent.history.any_shots import any_shots
 from edge_agent.inference.earlier_rows import Earlier
 from edge_agent.inference.earlier_shots import EarlierShots, State
+from edge_agent.logged_shots.logged_event import LoggedEvent
 from edge_agent.logs import get_logger
 from edge_agent.monitoring.metrics import Metrics
 from twin_core import PHYSICS_HASH
@@ -51,6 +52,13 @@ class MemoryRequest(BaseModel):
     shots: ShotSettings
     quality: Quality
     quality_by_mold: dict[str, Quality]
+
+
+class MemoryLine(BaseModel):
+    """Line of the answer: a shot, or what was done to a press."""
+
+    shot: Earlier | None = None
+    event: LoggedEvent | None = None
 
 
 class Recalled(BaseModel):
@@ -126,8 +134,10 @@ class Recall:
         lines = await _lines(request)
         if lines is None:
             return False
-        rows = await _rows(lines)
+        rows, events = await _read_lines(lines)
         for press in presses:
+            of_press = [event for event in events if event.address == str(press)]
+            self._earlier.recall_events(of_press, self._state())
             taken = await self._earlier.merge(press, rows, theirs_first=False)
             await self.keep(taken)
             note = Recalled(
@@ -174,16 +184,18 @@ def _request(settings: Settings, presses: Sequence[PressAddress]) -> MemoryReque
     )
 
 
-async def _rows(lines: Sequence[bytes]) -> list[Earlier]:
-    rows = list[Earlier]()
+async def _read_lines(lines: Sequence[bytes]) -> tuple[list[Earlier], list[LoggedEvent]]:
+    rows, events = list[Earlier](), list[LoggedEvent]()
     for number, line in enumerate(lines, start=1):
         try:
-            rows.append(Earlier.model_validate_json(line))
+            found = MemoryLine.model_validate_json(line)
+            rows += [] if found.shot is None else [found.shot]
+            events += [] if found.event is None else [found.event]
         except ValidationError as error:
             get_logger().warning("earlier_shot_unreadable", error=str(error)[:500])
         if number % AT_ONCE == 0:
             await asyncio.sleep(0)
-    return rows
+    return rows, events
 
 
 async def _lines(request: MemoryRequest) -> list[bytes] | None:

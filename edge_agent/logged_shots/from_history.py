@@ -12,6 +12,8 @@ from pydantic import ValidationError
 
 from broker.messages import QualityRecord, Recipe
 from edge_agent.history.read import HistoryReader, RowFilter
+from edge_agent.logged_shots.event_rows import press_events
+from edge_agent.logged_shots.logged_event import LoggedEvent
 from edge_agent.logged_shots.logged_shot import (
     LAB_NUMBERS,
     LabRecord,
@@ -60,6 +62,7 @@ async def from_history(
     until: datetime | None = None,
     signal_age_max_s: float = 600.0,
     timeout_s: float = 4 * 3600.0,
+    take_event: Callable[[LoggedEvent], None] = lambda event: None,
     progress: Callable[[str, int], None] = lambda table, rows: None,
 ) -> None:
     """Give every shot poured in this time to ``take``, in the order in which shots end.
@@ -69,11 +72,14 @@ async def from_history(
 
     Args:
         signal_age_max_s, timeout_s: as in the agent's ``shots`` settings.
+        take_event: gets what was done to the presses, also long before.
         progress: called with a table and how many of its rows were read.
 
     Raises:
         StoreError: the history cannot be read.
     """
+    for event in await press_events(reader, RowFilter(until=until)):
+        take_event(event)
     rows: list[dict[str, Any]] = []
     await reader.each(
         "shot", RowFilter(since, until=until), _counted("shot", rows.extend, progress)

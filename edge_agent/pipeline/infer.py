@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from broker.messages import Alert, Prediction, QualityRecord
+from broker.messages import Alert, Prediction, PressEvent, QualityRecord
 from broker.ml_status import BAD_INPUT
 from broker.topics import PressAddress
 from edge_agent.inference.correction import Learned, learned
@@ -15,6 +15,7 @@ from edge_agent.inference.earlier_shots import State
 from edge_agent.inference.entry import Entry
 from edge_agent.inference.feature_row import FeatureRows
 from edge_agent.inference.refresh import ModelRefresh
+from edge_agent.logged_shots.logged_event import LoggedEvent
 from edge_agent.monitoring.alerts import model_refused
 from edge_agent.monitoring.metrics import Metrics
 from edge_agent.shots.shot import Shot
@@ -33,9 +34,10 @@ class Inference:
         metrics: Metrics,
         kept: Iterable[Mapping[str, Any]] = (),
         trusted: Sequence[Path] = (),
+        happened: Iterable[Mapping[str, Any]] = (),
     ) -> None:
         self._models, self._metrics = ModelRefresh(folder, metrics, trusted), metrics
-        self.rows = FeatureRows(kept)
+        self.rows = FeatureRows(kept, happened)
         self._at_pour: dict[tuple[str, str], Learned] = {}
         """Corrections at the pour, by shot and model: they hold while the shot cures."""
 
@@ -94,6 +96,12 @@ class Inference:
     ) -> None:
         """Report a quality record, known from ``received_at`` on."""
         self.rows.lab(press, record, state, received_at)
+
+    def happened(
+        self, press: PressAddress, event: PressEvent, state: State, received_at: datetime
+    ) -> None:
+        """Report a thing that was done to a press, known from ``received_at`` on."""
+        self.rows.earlier.happened(LoggedEvent.of(press, event, received_at), state)
 
     def forget(self, key: str) -> None:
         """Drop what is kept of a shot that has changed or is over."""

@@ -18,6 +18,7 @@ from edge_agent.config.settings import Settings
 from edge_agent.drift.schedule import DriftWatch
 from edge_agent.errors import LinkError
 from edge_agent.inference.earlier_shots import EARLIER_SCOPE
+from edge_agent.inference.press_events import HAPPENED_SCOPE
 from edge_agent.learning.recall import RECALLED_SCOPE, Recall
 from edge_agent.logs import get_logger
 from edge_agent.monitoring.alerts import (
@@ -111,9 +112,14 @@ class Pipeline:
         self.numbers = Numbers(
             *(spool, self.revisions, self.results, self.batches, self._watch, metrics, clock)
         )
-        earlier = spool.state_at_start(EARLIER_SCOPE).values()
         learning = settings.learning
-        self._inference = Inference(learning.models, metrics, earlier, learning.trusted_keys)
+        self._inference = Inference(
+            learning.models,
+            metrics,
+            spool.state_at_start(EARLIER_SCOPE).values(),
+            learning.trusted_keys,
+            spool.state_at_start(HAPPENED_SCOPE).values(),
+        )
         self.recall = Recall(
             self._inference.rows.earlier,
             spool.state_at_start(RECALLED_SCOPE),
