@@ -21,7 +21,7 @@ from twin_core.plausible_ranges import possible
 
 RECORDS_MAX = 8
 """Quality records of a shot that are kept."""
-_POURED = (*(target.physics for target in TARGETS.values()), *INPUTS)
+POURED = (*(target.physics for target in TARGETS.values()), *INPUTS)
 _MEASURED = tuple(target.measured for target in TARGETS.values() if target.known == "demold")
 _SAME = {"numbers", "defects", "risk"}
 Step = tuple[float, int, Callable[[], object]]
@@ -185,7 +185,7 @@ def poured_columns(row: Row) -> Row:
     Args:
         row: ``proc_`` and ``sim_`` columns.
     """
-    return {name: row[name] for name in _POURED if math.isfinite(row.get(name, math.nan))}
+    return {name: row[name] for name in POURED if math.isfinite(row.get(name, math.nan))}
 
 
 def measured_columns(row: Row) -> Row:

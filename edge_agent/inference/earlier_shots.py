@@ -30,7 +30,7 @@ from edge_agent.inference.earlier_rows import (
     with_end,
     with_events,
 )
-from edge_agent.inference.press_events import PressEvents
+from edge_agent.inference.press_events import HAPPENED_SCOPE, PressEvents
 from edge_agent.logged_shots.logged_event import LoggedEvent
 from edge_agent.logged_shots.logged_shot import lab_record
 from edge_agent.logged_shots.quality_rows import Said
@@ -70,6 +70,8 @@ class EarlierShots:
         self._past, self._events = PastResults(), PressEvents(happened)
         self._rows: dict[Lane, dict[str, Earlier]] = {}
         self._merging = asyncio.Lock()
+        self._forgotten = set[str]()
+        """Presses that were forgotten while rows are merged."""
         rows = list[Earlier]()
         for state in kept:
             try:
@@ -204,18 +206,24 @@ class EarlierShots:
         """Events of a press, in the order in which they became known."""
         return list(self._events.by_press.get(str(press), []))
 
-    def forget(self, press: PressAddress, state: State) -> None:
-        """Forget the shots of a press that another agent has now.
+    def forgets(self, press: PressAddress) -> State:
+        """What goes from the disk when a press is forgotten."""
+        state: State = {(EARLIER_SCOPE, _text(row.shot)): None for row in self.rows_of(press)}
+        if self.events_of(press):
+            state[HAPPENED_SCOPE, str(press)] = None
+        return state
 
-        Args:
-            press: the press.
-            state: takes what goes from the disk.
-        """
+    def forget(self, press: PressAddress) -> None:
+        """Forget the shots of a press that another agent has now."""
         for lane in [lane for lane in self._rows if lane[0] == str(press)]:
-            for row in self._rows.pop(lane).values():
-                state[EARLIER_SCOPE, _text(row.shot)] = None
-        self._events.forget(str(press), state)
+            del self._rows[lane]
+        self._events.by_press.pop(str(press), None)
+        self._forgotten.add(str(press))
         self._past.presses.pop(str(press), None)
+
+    def row(self, shot: ShotKey) -> Earlier | None:
+        """Row of a shot; None if it is not remembered."""
+        return self._rows.get((shot.address, shot.mold_id), {}).get(shot.name)
 
     def rows_of(self, press: PressAddress) -> Iterator[Earlier]:
         """Rows of a press, mold by mold, oldest first."""
@@ -240,6 +248,7 @@ class EarlierShots:
             Shots whose rows are new or know more than before, to be given to ``keep``.
         """
         async with self._merging:
+            self._forgotten.clear()
             return await self._merge(str(press), rows, theirs_first=theirs_first)
 
     async def _merge(
@@ -267,6 +276,8 @@ class EarlierShots:
         steps.append(with_events([], events, past))
         async for *_, tell in _few_at_once(heapq.merge(*steps, key=itemgetter(0, 1))):
             tell()
+        if press in self._forgotten:
+            return []
         for lane, of_mold in self._rows.items():  # no message has its turn from here on
             known = before.get(lane, {})
             changed = [row for row in of_mold.values() if row is not known.get(row.shot.name)]

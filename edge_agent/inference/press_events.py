@@ -55,13 +55,3 @@ class PressEvents:
             of_press = _Kept(events=self.by_press[press])
             state[HAPPENED_SCOPE, press] = of_press.model_dump(mode="json")
         return new
-
-    def forget(self, press: str, state: State) -> None:
-        """Forget the events of a press.
-
-        Args:
-            press: ``site/press``.
-            state: takes what goes from the disk.
-        """
-        if self.by_press.pop(press, None) is not None:
-            state[HAPPENED_SCOPE, press] = None

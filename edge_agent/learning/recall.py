@@ -89,9 +89,10 @@ class Recall:
             state: gives what is written next.
             metrics: counts.
         """
-        self._earlier, self._state, self._metrics = earlier, state, metrics
+        self.earlier, self._state, self._metrics = earlier, state, metrics
         self._done = {press for press, note in kept.items() if _is_of_now(note)}
         self._running: asyncio.Task[bool] | None = None
+        self._asking = set[str]()
         self._delay_s = AGAIN_S
         self._due_at: datetime | None = None
 
@@ -103,23 +104,49 @@ class Recall:
             self._due_at = None if worked else now + timedelta(seconds=self._delay_s)
         presses = list(presses)
         for press in presses:
-            molds = Counter(row.shot.mold_id for row in self._earlier.rows_of(press))
+            molds = Counter(row.shot.mold_id for row in self.earlier.rows_of(press))
             self._metrics.memory_shots.labels(press.press).set(molds.total())
             self._metrics.memory_molds.labels(press.press).set(len(molds))
         wanted = [press for press in presses if str(press) not in self._done]
         due = self._due_at is None or now >= self._due_at
         if wanted and self._running is None and due:
+            self._asking = {str(press) for press in wanted}
             self._running = asyncio.create_task(self._read(_request(settings, wanted), wanted, now))
 
-    def forget(self, press: PressAddress, state: State) -> None:
-        """Let the history be read again when the press comes back.
+    def forgets(self, press: PressAddress) -> State:
+        """What goes from the disk when a press is forgotten, with all that is remembered of it."""
+        return {(RECALLED_SCOPE, str(press)): None} | self.earlier.forgets(press)
+
+    def forget(self, press: PressAddress) -> None:
+        """Forget a press that another agent has now; the history is read when it comes back."""
+        self._done.discard(str(press))
+        self._asking.discard(str(press))
+        self.earlier.forget(press)
+
+    async def take_over(
+        self,
+        press: PressAddress,
+        ours: Sequence[Earlier],
+        theirs: Sequence[Earlier],
+        events: Sequence[LoggedEvent],
+    ) -> None:
+        """Go on with what is retained of a press.
 
         Args:
-            press: another agent has it now.
-            state: takes what goes from the disk.
+            press: this agent has it from now on.
+            ours: rows as this agent left them.
+            theirs: rows as another agent left them, which has had the press since.
+            events: what was done to the press.
         """
-        self._done.discard(str(press))
-        state[RECALLED_SCOPE, str(press)] = None
+        self.earlier.recall_events(events, self._state())
+        await self.keep(await self.earlier.merge(press, ours, theirs_first=False))
+        taken = await self.earlier.merge(press, theirs, theirs_first=True)
+        await self.keep(taken)
+        self._metrics.recalled.labels(press.press, "handover").inc(len(taken))
+        if taken:
+            get_logger().info(
+                "earlier_shots_taken_over", stage="infer", press=press.press, count=len(taken)
+            )
 
     async def stop(self) -> None:
         """Break off; the next life of the agent begins anew."""
@@ -136,9 +163,13 @@ class Recall:
             return False
         rows, events = await _read_lines(lines)
         for press in presses:
+            if str(press) not in self._asking:
+                continue
             of_press = [event for event in events if event.address == str(press)]
-            self._earlier.recall_events(of_press, self._state())
-            taken = await self._earlier.merge(press, rows, theirs_first=False)
+            self.earlier.recall_events(of_press, self._state())
+            taken = await self.earlier.merge(press, rows, theirs_first=False)
+            if str(press) not in self._asking:  # another agent has got it meanwhile
+                continue
             await self.keep(taken)
             note = Recalled(
                 at=format_timestamp(now),
@@ -161,7 +192,7 @@ class Recall:
     async def keep(self, shots: Sequence[ShotKey]) -> None:
         """Write the rows of these shots, some in each transaction."""
         for start in range(0, len(shots), AT_ONCE):
-            self._earlier.keep(shots[start : start + AT_ONCE], self._state())
+            self.earlier.keep(shots[start : start + AT_ONCE], self._state())
             await asyncio.sleep(0)
 
 

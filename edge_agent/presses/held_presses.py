@@ -111,10 +111,12 @@ class HeldPresses:
             await self._spool.exchange(str(press), {}, self._clock.now())
             receipts = self._pipeline.receipts
             alerts = self._pipeline.open_alerts
-            forgotten = receipts.forgets(press) | alerts.forgets(press)
+            recall = self._pipeline.recall
+            forgotten = receipts.forgets(press) | alerts.forgets(press) | recall.forgets(press)
             await self._exchange(self._shots.of_press(press), [], forgotten)
             receipts.forget(press)
             alerts.forget(press)
+            recall.forget(press)
 
     def _is_unknown(self, agent_id: str, shot: Shot) -> bool:
         """True if this agent has to take a shot: another left it, or it has been forgotten here."""

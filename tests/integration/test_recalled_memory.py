@@ -31,7 +31,7 @@ from tests.support.shots import write_history
 from tests.support.timescale import TimescaleServer, migrated_database
 from twin_core.learning.features import Row
 
-SHOTS, BEFORE = 14, 12
+SHOTS, BEFORE = 12, 10
 REMEMBERED = ("prev_", "press_", "site_", "dev_")
 
 
