@@ -10,10 +10,10 @@ from operator import itemgetter
 
 from pydantic import BaseModel
 
+from edge_agent.inference.seen_intervals import Kept
 from edge_agent.logged_shots.logged_event import LoggedEvent
 from edge_agent.logged_shots.logged_shot import LabRecord
 from edge_agent.logged_shots.quality_rows import Said, replaced_at
-from twin_core import PHYSICS_HASH
 from twin_core.learning.columns import INPUTS, TARGETS
 from twin_core.learning.features import Row, lab_columns
 from twin_core.learning.past_results import PastResults, ShotKey
@@ -84,8 +84,9 @@ class Earlier(BaseModel):
     poured_at_s: float | None = None
     poured: Row = {}
     """How it was poured, and its ``sim_`` columns that something is compared with."""
-    physics_hash: str = ""
-    """Of the physics that computed these; empty in rows of older programs."""
+    basis: str = ""
+    """What the physics rests on (``past_results.basis_of``); empty in rows of older programs,
+    which teach nothing."""
     closed_at_s: float | None = None
     end_known_s: float | None = None
     """When that became known; None in rows of older programs."""
@@ -94,6 +95,8 @@ class Earlier(BaseModel):
     measured: Row = {}
     """What they are compared with, as far as the press measures it."""
     records: list[Record] = []
+    said: dict[str, Kept] = {}
+    """By target, what was said of it at the pour and has not been held against its result."""
 
     @property
     def shot(self) -> ShotKey:
@@ -106,17 +109,17 @@ class Earlier(BaseModel):
         known = [self.poured_at_s, self.closed_at_s, *(record.at_s for record in self.records)]
         return min((at for at in known if at is not None), default=math.inf)
 
-    @property
-    def is_of_this_physics(self) -> bool:
-        """True if its ``sim_`` columns can be compared with those of today."""
-        return not self.poured or self.physics_hash == PHYSICS_HASH
+    def with_more_of(self, other: Earlier, *, renewed: bool = False) -> Earlier:
+        """This row, and of another row of the same shot what it does not know.
 
-    def with_more_of(self, other: Earlier) -> Earlier:
-        """This row, and of another row of the same shot what it does not know."""
+        Args:
+            other: the other row.
+            renewed: it was simulated with the materials of today: its physics counts.
+        """
         changed = dict[str, object]()
-        theirs = other.poured and other.is_of_this_physics
-        if theirs and not (self.poured and self.is_of_this_physics):
-            changed |= {"poured": other.poured, "physics_hash": other.physics_hash}
+        if other.poured and (not self.poured or (renewed and self.basis != other.basis)):
+            changed |= {"poured": other.poured, "basis": other.basis}
+            changed["said"] = {} if self.poured else other.said
         if self.poured_at_s is None:
             changed["poured_at_s"] = other.poured_at_s
         if self.closed_at_s is None and other.closed_at_s is not None:
@@ -131,10 +134,8 @@ class Earlier(BaseModel):
         """All that was reported of the shot, to be reported to ``past`` in order of time."""
         shot = self.shot
         if self.poured_at_s is not None and not self.aborted:
-            poured = self.poured
-            if not self.is_of_this_physics:  # nothing may be compared with it
-                poured = {name: poured[name] for name in INPUTS if name in poured}
-            yield self.poured_at_s, 0, partial(past.simulated, shot, poured, self.poured_at_s)
+            at_s = self.poured_at_s
+            yield at_s, 0, partial(past.simulated, shot, self.poured, at_s, self.basis)
         if self.closed_at_s is not None:
             known_s = self.closed_at_s if self.end_known_s is None else self.end_known_s
             closed = partial(past.closed, opened=self.opened, closed_at_s=self.closed_at_s)

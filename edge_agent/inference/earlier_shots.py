@@ -12,11 +12,12 @@ import heapq
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import ValidationError
 
 from broker.messages import QualityRecord
+from broker.messages.prediction import IntervalRecord
 from broker.topics import PressAddress
 from edge_agent.inference.earlier_rows import (
     Earlier,
@@ -31,13 +32,15 @@ from edge_agent.inference.earlier_rows import (
     with_events,
 )
 from edge_agent.inference.press_events import HAPPENED_SCOPE, PressEvents
+from edge_agent.inference.seen_intervals import INTERVALS_SCOPE, SeenIntervals, kept_of
 from edge_agent.logged_shots.logged_event import LoggedEvent
 from edge_agent.logged_shots.logged_shot import lab_record
-from edge_agent.logged_shots.quality_rows import Said
+from edge_agent.logged_shots.quality_rows import Said as Names
 from edge_agent.logs import get_logger
 from edge_agent.shots.shot import Shot
-from twin_core import PHYSICS_HASH
+from twin_core.learning.adaptive_interval import Said
 from twin_core.learning.features import Row
+from twin_core.learning.inference import Seen
 from twin_core.learning.past_results import WAITING_MAX, PastResults, PressResults, ShotKey
 
 EARLIER_SCOPE = "earlier"
@@ -49,6 +52,8 @@ AT_ONCE = 50
 T = TypeVar("T")
 State = dict[tuple[str, str], dict[str, Any] | None]
 """``Changes.state``."""
+Rule = Literal["fill", "renew", "replace"]
+"""Of rows that are merged: what is known here stays; that, but with their physics; theirs."""
 Lane = tuple[str, str]
 """A mold of a press: address and ``mold_id``."""
 
@@ -60,13 +65,16 @@ class EarlierShots:
         self,
         kept: Iterable[Mapping[str, Any]] = (),
         happened: Iterable[Mapping[str, Any]] = (),
+        intervals: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         """Go on from what was kept; a damaged row is left out.
 
         Args:
             kept: rows of shots.
             happened: events of presses.
+            intervals: what was seen of corrections, by press and mold.
         """
+        self.intervals = SeenIntervals(intervals)
         self._past, self._events = PastResults(), PressEvents(happened)
         self._rows: dict[Lane, dict[str, Earlier]] = {}
         self._merging = asyncio.Lock()
@@ -88,31 +96,54 @@ class EarlierShots:
         """Number of shots that are kept."""
         return sum(len(rows) for rows in self._rows.values())
 
-    def known(self, shot: Shot, row: Row) -> Row:
+    def known(self, shot: Shot, row: Row, basis: str = "") -> Row:
         """The ``prev_ press_ site_ dev_`` columns of a shot: what was known before its pour.
 
         Args:
             row: its ``proc_`` columns.
+            basis: what its physics rests on.
         """
         assert shot.poured_at is not None
-        return self._past.known(_key(shot), shot.poured_at.timestamp(), row)
+        return self._past.known(_key(shot), shot.poured_at.timestamp(), row, basis)
 
-    def poured(self, shot: Shot, row: Row, state: State) -> None:
+    def poured(self, shot: Shot, row: Row, state: State, basis: str = "") -> None:
         """The shot was poured and simulated.
 
         Args:
             row: its ``proc_`` and ``sim_`` columns.
             state: takes what is to be kept.
+            basis: what its physics rests on.
         """
         assert shot.poured_at is not None
         key = _key(shot)
-        self._past.simulated(key, row, shot.poured_at.timestamp())
+        self._past.simulated(key, row, shot.poured_at.timestamp(), basis)
         changed = {
             "poured_at_s": shot.poured_at.timestamp(),
             "poured": poured_columns(row),
-            "physics_hash": PHYSICS_HASH,
+            "basis": basis,
         }
         self._write(key, changed, state)
+
+    def said(self, shot: Shot, said: Mapping[str, Said], coverage: float, state: State) -> None:
+        """Keep what was said of a shot at its pour, to hold it against the results.
+
+        Args:
+            shot: was poured and simulated.
+            said: by target.
+            coverage: that the intervals are to have.
+            state: takes what is to be kept.
+        """
+        row = self.row(_key(shot))
+        if row is None or row.closed_at_s is not None or row.records:
+            return  # late truth: what is said now knows more than the pour did
+        kept = {name: kept_of(one, coverage) for name, one in said.items()}
+        self._write(row.shot, {"said": kept}, state)
+
+    def seen(self, shot: Shot) -> tuple[dict[str, Seen], dict[str, IntervalRecord]]:
+        """What was seen of the corrections of a mold, and how its intervals have held."""
+        key = _key(shot)
+        mold = key.address, key.mold_id
+        return self.intervals.seen(mold), self.intervals.records(mold)
 
     def closed(
         self, shot: Shot, row: Row, state: State, received_at: datetime | None = None
@@ -142,6 +173,7 @@ class EarlierShots:
             "measured": measured_columns(seen),
         }
         self._write(key, changed | {"opened": opened, "aborted": aborted}, state)
+        self._hold_against(key, state)
 
     def lab(
         self,
@@ -166,7 +198,7 @@ class EarlierShots:
         if (key.address, key.mold_id) not in self._rows:
             key = key._replace(mold_id="")  # no shot of this mold is known: it may be anything
         corrects = record.corrects
-        names = Said(
+        names = Names(
             known_at,
             record.ts,
             record.record_id,
@@ -182,6 +214,7 @@ class EarlierShots:
         for one, until_s in with_end(records):
             self._past.lab(key, one.at_s, one.columns(), until_s)
         self._write(key, {"records": records}, state)
+        self._hold_against(key, state)
 
     def happened(self, event: LoggedEvent, state: State) -> None:
         """Something was done to a press; told again it is no news.
@@ -211,7 +244,8 @@ class EarlierShots:
         state: State = {(EARLIER_SCOPE, _text(row.shot)): None for row in self.rows_of(press)}
         if self.events_of(press):
             state[HAPPENED_SCOPE, str(press)] = None
-        return state
+        molds = self.intervals.of_press(press)
+        return state | {(INTERVALS_SCOPE, "/".join(mold)): None for mold in molds}
 
     def forget(self, press: PressAddress) -> None:
         """Forget the shots of a press that another agent has now."""
@@ -219,6 +253,7 @@ class EarlierShots:
             del self._rows[lane]
         self._events.by_press.pop(str(press), None)
         self._forgotten.add(str(press))
+        self.intervals.forget(press)
         self._past.presses.pop(str(press), None)
 
     def row(self, shot: ShotKey) -> Earlier | None:
@@ -232,7 +267,7 @@ class EarlierShots:
                 yield from rows.values()
 
     async def merge(
-        self, press: PressAddress, rows: Sequence[Earlier], *, theirs_first: bool
+        self, press: PressAddress, rows: Sequence[Earlier], rule: Rule
     ) -> list[ShotKey]:
         """Take rows of shots of a press that this agent has not followed, or not to the end.
 
@@ -242,18 +277,16 @@ class EarlierShots:
         Args:
             press: the press.
             rows: of the history, or of another agent.
-            theirs_first: what both know is as ``rows`` say; else as it is here.
+            rule: for what both know.
 
         Returns:
             Shots whose rows are new or know more than before, to be given to ``keep``.
         """
         async with self._merging:
             self._forgotten.clear()
-            return await self._merge(str(press), rows, theirs_first=theirs_first)
+            return await self._merge(str(press), rows, rule)
 
-    async def _merge(
-        self, press: str, rows: Sequence[Earlier], *, theirs_first: bool
-    ) -> list[ShotKey]:
+    async def _merge(self, press: str, rows: Sequence[Earlier], rule: Rule) -> list[ShotKey]:
         rows = [row for row in rows if row.shot.address == press]
         before = {lane: dict(of) for lane, of in self._rows.items() if lane[0] == press}
         merged = {lane: dict(of) for lane, of in before.items()}
@@ -264,7 +297,8 @@ class EarlierShots:
             if here is None:
                 of_mold[key.name] = row
                 continue
-            both = row.with_more_of(here) if theirs_first else here.with_more_of(row)
+            both = here.with_more_of(row, renewed=rule == "renew")
+            both = row.with_more_of(here) if rule == "replace" else both
             of_mold[key.name] = here if both == here else both
         past, steps = PastResults(), list[list[Step]]()
         for lane, of_mold in merged.items():
@@ -306,6 +340,21 @@ class EarlierShots:
             if key.name in of_mold:
                 state[EARLIER_SCOPE, _text(key)] = of_mold[key.name].model_dump(mode="json")
                 self._bound(of_mold, state)
+
+    def _hold_against(self, key: ShotKey, state: State) -> None:
+        """Hold what was said of a shot against its results, each once."""
+        row = self.row(key)
+        if row is None or not row.said:
+            return
+        results = {
+            name: residual
+            for name in row.said
+            if (residual := self._past.residual_of(key, name)) is not None
+        }
+        if results:
+            self.intervals.told((key.address, key.mold_id), results, row.said, state)
+            left = {name: kept for name, kept in row.said.items() if name not in results}
+            self._write(key, {"said": left}, state)
 
     def _write(self, key: ShotKey, changed: dict[str, Any], state: State) -> None:
         rows = self._of_mold(key)

@@ -26,6 +26,7 @@ from twin_core.learning.features import (
     physics_columns,
     process_columns,
 )
+from twin_core.learning.past_results import basis_of
 from twin_core.plausible_ranges import possible
 
 SENSORS = ("T_core_C", "p_cavity_bar")
@@ -38,9 +39,10 @@ class FeatureRows:
         self,
         kept: Iterable[Mapping[str, Any]] = (),
         happened: Iterable[Mapping[str, Any]] = (),
+        intervals: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
-        """Go on from the rows of earlier shots, and events of presses, that were kept on disk."""
-        self.earlier = EarlierShots(kept, happened)
+        """Go on from what was kept on disk; see ``EarlierShots``."""
+        self.earlier = EarlierShots(kept, happened, intervals)
         self._at_pour: dict[str, Row] = {}
         """Columns known at the pour, by shot."""
 
@@ -59,7 +61,8 @@ class FeatureRows:
     def poured(self, shot: Shot, simulation: ShotSimulation, state: State) -> None:
         """Report a shot that was simulated, for the first time or again."""
         if simulation.result is not None:
-            self.earlier.poured(shot, _computed(simulation, simulation.result), state)
+            row = _computed(simulation, simulation.result)
+            self.earlier.poured(shot, row, state, basis(simulation, simulation.result))
 
     def closed(
         self,
@@ -90,7 +93,7 @@ class FeatureRows:
         row = self._at_pour.get(shot.shot_key)
         if row is None:
             row = _computed(simulation, simulation.result)
-            row |= self.earlier.known(shot, row)
+            row |= self.earlier.known(shot, row, basis(simulation, simulation.result))
             self._at_pour[shot.shot_key] = row
         if moment == "pour":
             return row
@@ -112,6 +115,13 @@ class FeatureRows:
         except Exception as error:  # a feature that cannot be computed stops nothing
             get_logger().error("features_failed", stage="infer", error=str(error)[:500])
             return None
+
+
+def basis(simulation: ShotSimulation, result: SimulationResult) -> str:
+    """What the physics of a shot rests on."""
+    system, facts = result.scenario.system, simulation.facts
+    parameters_hash = system.parameters_hash() if facts is None else facts.parameters_hash
+    return basis_of(system.system_id, parameters_hash)
 
 
 def _computed(simulation: ShotSimulation, result: SimulationResult) -> Row:

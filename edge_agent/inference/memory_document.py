@@ -7,7 +7,7 @@ known, and a row that does not fit is left out and logged.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -24,14 +24,22 @@ class MemoryDocument(BaseModel):
     """Names of the numbers in each ``poured``."""
     shots: list[dict[str, Any]] = []
     events: list[dict[str, Any]] = []
+    intervals: dict[str, Any] = {}
+    """What was seen of corrections of the mold, by target: with the results of these shots, so
+    that none counts twice."""
 
 
-def packed(rows: Iterable[Earlier] = (), events: Iterable[LoggedEvent] = ()) -> str:
+def packed(
+    rows: Iterable[Earlier] = (),
+    events: Iterable[LoggedEvent] = (),
+    intervals: Mapping[str, Any] | None = None,
+) -> str:
     """Pack rows and events into a document.
 
     Args:
         rows: of shots.
         events: of the press.
+        intervals: what was seen of corrections of the mold.
     """
     shots = []
     for row in rows:
@@ -44,6 +52,7 @@ def packed(rows: Iterable[Earlier] = (), events: Iterable[LoggedEvent] = ()) -> 
         columns=list(POURED) if shots else [],
         shots=shots,
         events=[event.model_dump(mode="json", exclude_defaults=True) for event in events],
+        intervals=dict(intervals or {}),
     )
     return json.dumps(found.model_dump(exclude_defaults=True), separators=(",", ":"))
 

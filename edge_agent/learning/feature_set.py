@@ -31,7 +31,7 @@ from twin_core.learning.features import (
     merged_lab_columns,
     process_columns,
 )
-from twin_core.learning.past_results import PastResults, ShotKey
+from twin_core.learning.past_results import PastResults, ShotKey, basis_of
 from twin_core.scenario import Scenario
 
 SCHEMA_VERSION = "1"
@@ -219,7 +219,7 @@ class Builder:
         events: list[tuple[float, int, int, Draft, Row, float]] = []
         for number, draft in enumerate(drafts):
             if draft.poured_at is None:
-                draft.row |= PastResults().known(draft.key, 0.0, draft.row)
+                draft.row |= PastResults().known(draft.key, 0.0, draft.row, _basis(draft))
                 continue
             events.append((draft.poured_at.timestamp(), 0, number, draft, draft.row, math.inf))
             if draft.closed_at is not None:
@@ -237,7 +237,7 @@ class Builder:
                 happened.popleft().report(past)
             match what:
                 case 0 if draft.kept:
-                    draft.row |= past.poured(draft.key, at_s, row)
+                    draft.row |= past.poured(draft.key, at_s, row, _basis(draft))
                 case 1:
                     assert draft.closed_at is not None
                     seen, ended_s = row if draft.kept else {}, draft.closed_at.timestamp()
@@ -289,6 +289,10 @@ def _columns(kept: list[Draft]) -> dict[str, NDArray[Any]]:
         for name in COLUMNS
     }
     return ids | numbers
+
+
+def _basis(draft: Draft) -> str:
+    return basis_of(draft.system_id, draft.parameters_hash)
 
 
 def _utc(at: datetime | None) -> np.datetime64:

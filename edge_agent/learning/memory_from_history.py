@@ -2,8 +2,8 @@
 
 Which presses comes as JSON on standard input, a row a line goes to standard output. An agent with a
 new spool has it run beside itself: reading a history takes memory and time that predictions need.
-The physics is that of the stored predictions; shots that another physics answered are simulated
-again, one by one as at the press.
+The physics is that of the stored predictions; shots that another physics answered, or other
+parameters, are simulated again, one by one as at the press.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from twin_core import PHYSICS_HASH, simulate
 from twin_core.errors import InputError, TwinError
 from twin_core.learning.columns import TARGETS
 from twin_core.learning.features import Row, physics_columns, process_columns
-from twin_core.learning.past_results import WAITING_MAX
+from twin_core.learning.past_results import WAITING_MAX, basis_of
 from twin_core.plausible_ranges import possible
 from twin_core.scenario import Scenario
 
@@ -97,12 +97,13 @@ def _row(
     try:
         scenario, substituted = _scenario(shot, catalogue, horizon_s)
         how = process_columns(scenario.process, scenario.mold, len(substituted))
-        physics = _stored(document) or physics_columns(simulate(scenario))
-    except TwinError:
-        how, physics = {}, _stored(document)
-    if physics:
+        facts = catalogue.facts[scenario.system.system_id]
+        stored = _stored(document, facts.parameters_hash)
+        physics = stored or physics_columns(simulate(scenario))
         row.poured = poured_columns(possible(how)[0] | physics)
-        row.physics_hash = PHYSICS_HASH
+        row.basis = basis_of(scenario.system.system_id, facts.parameters_hash)
+    except TwinError:
+        physics = {}
     if shot.closed_at is not None:
         row.closed_at_s = shot.closed_at.timestamp()
         row.end_known_s = (shot.known_at or shot.closed_at).timestamp()
@@ -123,10 +124,11 @@ def _scenario(
     return scenario_of(*parts, catalogue, horizon_s)
 
 
-def _stored(document: Mapping[str, Any]) -> Row:
+def _stored(document: Mapping[str, Any], parameters_hash: str) -> Row:
     """``sim_`` columns of a stored prediction; empty if another physics made it, or none."""
-    kpis, versions = document.get("kpis"), document.get("versions")
-    if not kpis or not versions or versions.get("physics_hash") != PHYSICS_HASH:
+    kpis, versions = document.get("kpis"), document.get("versions") or {}
+    made_by = versions.get("physics_hash"), versions.get("parameters_hash")
+    if not kpis or made_by != (PHYSICS_HASH, parameters_hash):
         return {}
     values = {**kpis, "t_demold_min_s": document.get("t_demold_min_s")}
     found = {target.physics: values.get(target.quantity) for target in TARGETS.values()}

@@ -12,12 +12,14 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from broker.timestamps import format_timestamp
 from broker.topics import PressAddress
+from edge_agent.config.catalogue import Catalogue
 from edge_agent.config.settings import CatalogueSettings, HistorySettings, Settings, ShotSettings
 from edge_agent.history.any_shots import any_shots
 from edge_agent.inference.earlier_rows import Earlier
@@ -25,8 +27,7 @@ from edge_agent.inference.earlier_shots import EarlierShots, State
 from edge_agent.logged_shots.logged_event import LoggedEvent
 from edge_agent.logs import get_logger
 from edge_agent.monitoring.metrics import Metrics
-from twin_core import PHYSICS_HASH
-from twin_core.learning.past_results import ShotKey
+from twin_core.learning.past_results import ShotKey, basis_of
 from twin_core.scenario import Quality
 
 RECALLED_SCOPE = "recalled"
@@ -65,8 +66,9 @@ class Recalled(BaseModel):
     """Note that the history was read."""
 
     at: str
-    physics_hash: str
-    """Of the physics that the rows are compared with: another one asks again."""
+    materials: str
+    """Fingerprint of physics and material systems that the rows are compared with: with others the
+    history is read again."""
     shots_count: int = 0
     molds_count: int = 0
 
@@ -90,11 +92,19 @@ class Recall:
             metrics: counts.
         """
         self.earlier, self._state, self._metrics = earlier, state, metrics
-        self._done = {press for press, note in kept.items() if _is_of_now(note)}
+        self._read_with = {press: _materials_of(note) for press, note in kept.items()}
+        """Materials with which the history was read, by press."""
+        self._materials = ""
         self._running: asyncio.Task[bool] | None = None
         self._asking = set[str]()
         self._delay_s = AGAIN_S
         self._due_at: datetime | None = None
+
+    def renew(self, catalogue: Catalogue) -> None:
+        """Go on with these materials; shots of those that have changed are simulated again."""
+        facts = catalogue.facts.items()
+        bases = sorted(basis_of(system_id, of.parameters_hash) for system_id, of in facts)
+        self._materials = sha256("\n".join(bases).encode()).hexdigest()[:16]
 
     def tick(self, now: datetime, settings: Settings, presses: Iterable[PressAddress]) -> None:
         """Begin to read for presses that need it, if it is time."""
@@ -107,11 +117,13 @@ class Recall:
             molds = Counter(row.shot.mold_id for row in self.earlier.rows_of(press))
             self._metrics.memory_shots.labels(press.press).set(molds.total())
             self._metrics.memory_molds.labels(press.press).set(len(molds))
-        wanted = [press for press in presses if str(press) not in self._done]
+        read_with, now_with = self._read_with, self._materials
+        wanted = [press for press in presses if read_with.get(str(press)) != now_with]
         due = self._due_at is None or now >= self._due_at
         if wanted and self._running is None and due:
             self._asking = {str(press) for press in wanted}
-            self._running = asyncio.create_task(self._read(_request(settings, wanted), wanted, now))
+            reading = self._read(_request(settings, wanted), wanted, now, now_with)
+            self._running = asyncio.create_task(reading)
 
     def forgets(self, press: PressAddress) -> State:
         """What goes from the disk when a press is forgotten, with all that is remembered of it."""
@@ -119,7 +131,7 @@ class Recall:
 
     def forget(self, press: PressAddress) -> None:
         """Forget a press that another agent has now; the history is read when it comes back."""
-        self._done.discard(str(press))
+        self._read_with.pop(str(press), None)
         self._asking.discard(str(press))
         self.earlier.forget(press)
 
@@ -129,6 +141,7 @@ class Recall:
         ours: Sequence[Earlier],
         theirs: Sequence[Earlier],
         events: Sequence[LoggedEvent],
+        intervals: Sequence[tuple[tuple[str, str], Mapping[str, Any]]] = (),
     ) -> None:
         """Go on with what is retained of a press.
 
@@ -137,10 +150,13 @@ class Recall:
             ours: rows as this agent left them.
             theirs: rows as another agent left them, which has had the press since.
             events: what was done to the press.
+            intervals: what was seen of corrections, by mold; those of most results count.
         """
+        for mold, document in intervals:
+            self.earlier.intervals.take(mold, document, self._state())
         self.earlier.recall_events(events, self._state())
-        await self.keep(await self.earlier.merge(press, ours, theirs_first=False))
-        taken = await self.earlier.merge(press, theirs, theirs_first=True)
+        await self.keep(await self.earlier.merge(press, ours, "fill"))
+        taken = await self.earlier.merge(press, theirs, "replace")
         await self.keep(taken)
         self._metrics.recalled.labels(press.press, "handover").inc(len(taken))
         if taken:
@@ -155,7 +171,11 @@ class Recall:
             await asyncio.gather(self._running, return_exceptions=True)
 
     async def _read(
-        self, request: MemoryRequest, presses: Sequence[PressAddress], now: datetime
+        self,
+        request: MemoryRequest,
+        presses: Sequence[PressAddress],
+        now: datetime,
+        materials: str,
     ) -> bool:
         """Read the history and merge what it knows; false if it could not be read."""
         lines = await _lines(request)
@@ -167,18 +187,18 @@ class Recall:
                 continue
             of_press = [event for event in events if event.address == str(press)]
             self.earlier.recall_events(of_press, self._state())
-            taken = await self.earlier.merge(press, rows, theirs_first=False)
+            taken = await self.earlier.merge(press, rows, "renew")
             if str(press) not in self._asking:  # another agent has got it meanwhile
                 continue
             await self.keep(taken)
             note = Recalled(
                 at=format_timestamp(now),
-                physics_hash=PHYSICS_HASH,
+                materials=materials,
                 shots_count=len(taken),
                 molds_count=len({shot.mold_id for shot in taken}),
             )
             self._state()[RECALLED_SCOPE, str(press)] = note.model_dump()
-            self._done.add(str(press))
+            self._read_with[str(press)] = materials
             self._metrics.recalled.labels(press.press, "history").inc(len(taken))
             get_logger().info(
                 "earlier_shots_recalled",
@@ -196,11 +216,11 @@ class Recall:
             await asyncio.sleep(0)
 
 
-def _is_of_now(note: Mapping[str, Any]) -> bool:
+def _materials_of(note: Mapping[str, Any]) -> str:
     try:
-        return Recalled.model_validate(note).physics_hash == PHYSICS_HASH
+        return Recalled.model_validate(note).materials
     except ValidationError:
-        return False
+        return "unknown"
 
 
 def _request(settings: Settings, presses: Sequence[PressAddress]) -> MemoryRequest:

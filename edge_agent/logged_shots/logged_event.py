@@ -12,7 +12,7 @@ from broker.messages import PressEvent
 from broker.messages.events import EventKind
 from broker.timestamps import parse_timestamp
 from broker.topics import PressAddress
-from twin_core.learning.past_results import PastResults
+from twin_core.learning.past_results import Event, PastResults
 
 EVENT_KINDS = frozenset(get_args(EventKind))
 """Kinds of the table ``event`` that are such a thing; the others are steps of shots, and orders."""
@@ -90,6 +90,6 @@ class LoggedEvent(BaseModel):
 
     def report(self, past: PastResults) -> None:
         """Report it to past results, at its turn in time."""
-        if hasattr(past, "happened"):
-            where = self.site, self.press, self.mold_id
-            past.happened(*where, self.ts.timestamp(), self.kind, self.part)
+        sensor = self.part if self.kind == "sensor_replaced" else ""
+        where = self.site, self.press, self.mold_id
+        past.happened(Event(self.ts.timestamp(), self.known_s, *where, self.kind, sensor))

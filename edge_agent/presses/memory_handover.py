@@ -46,6 +46,8 @@ class Left:
         self.theirs: list[Earlier] = []
         """As another agent knows them: it has had the press since."""
         self.events: list[LoggedEvent] = []
+        self.intervals: list[tuple[tuple[str, str], dict[str, Any]]] = []
+        """What was seen of corrections, by press and mold, of each part."""
         self.part_of: dict[tuple[str, str], str] = {}
         """By ``mold_id`` and name of the shot."""
 
@@ -70,6 +72,8 @@ class Left:
             rows = [r for r in shots_of(document) if r.shot.address == str(address.press)]
             (self.ours if message.agent_id == agent_id else self.theirs).extend(rows)
             self.events += events_of(document)
+            if address.mold_id is not None and document.intervals:
+                self.intervals.append(((str(address.press), address.mold_id), document.intervals))
             for row in rows:
                 self.part_of[row.shot.mold_id, row.shot.name] = address.part or ""
             await asyncio.sleep(0)
@@ -169,7 +173,8 @@ class MemoryHandover:
         rows = [row for key in shots.values() if (row := self._earlier.row(key)) is not None]
         if not rows and not events:
             return b""
-        document = packed(rows, events)
+        mold = str(self._press), mold_id
+        document = packed(rows, events, self._earlier.intervals.document(mold) if mold_id else {})
         if len(document) > DOCUMENT_LIMIT:  # names as long as they may be, records without end
             get_logger().warning("memory_too_large", mold_id=mold_id, count=len(document))
             return None

@@ -161,7 +161,7 @@ class PressSession:
         left = Left()
         await left.read(topics, retained, self._settings.agent_id)
         recall = tools.pipeline.recall
-        await recall.take_over(link.press, left.ours, left.theirs, left.events)
+        await recall.take_over(link.press, left.ours, left.theirs, left.events, left.intervals)
         await tools.pipeline.batches.flush()
         shots = tools.pipeline.assembler.shots.of_press(link.press)
         publisher = tools.pipeline.publisher

@@ -43,14 +43,18 @@ class Seen:
         corrected = Inference.corrected
 
         def with_row(
-            inference: Inference, shot: Shot, simulation: ShotSimulation, prediction: Prediction
-        ) -> Prediction:
+            inference: Inference,
+            shot: Shot,
+            simulation: ShotSimulation,
+            prediction: Prediction,
+            *more: Any,
+        ) -> Any:
             if prediction.basis == "poured":
                 row = inference.rows.row(shot, simulation, "pour")
                 self.rows[shot.shot_id] = {
                     name: value for name, value in row.items() if name.startswith(REMEMBERED)
                 }
-            return corrected(inference, shot, simulation, prediction)
+            return corrected(inference, shot, simulation, prediction, *more)
 
         monkeypatch.setattr(Inference, "corrected", with_row)
 
