@@ -32,18 +32,22 @@ def columns_for(target: str, features: Sequence[str]) -> list[int]:
     earlier shots of its mold (where there are none, from nothing: then it does see the mold).
     """
     stems = (f"dev_{target}_", "meas_", "delta_")
+    ends = ("_trend", "_news", "_lately")
     found = [
         number
         for number, name in enumerate(features)
-        if name.startswith(stems) or name.endswith(("_trend", "_news"))
+        if name.startswith(stems) or name.endswith(ends) or name == f"prev_{target}_lead"
     ]
     return found or list(range(len(features)))
 
 
 def columns_for_spread(target: str, features: Sequence[str]) -> list[int]:
     """Numbers of the columns that say how well a mold is known."""
-    stems = (f"dev_{target}_", f"prev_{target}_std")
-    ends = (f"prev_{target}_count", f"press_{target}_count")
+    stems = (f"dev_{target}_", f"prev_{target}_age_")
+    ends = tuple(
+        f"{scope}_{target}_{what}"
+        for scope, what in (("prev", "count"), ("press", "count"), ("prev", "since"))
+    )
     found = [
         number for number, name in enumerate(features) if name.startswith(stems) or name in ends
     ]
