@@ -18,17 +18,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
-GAIN = 0.07
+GAIN = 0.1
 """Growth of ln(width) for a result outside, before the part that balances it."""
 FASTER = 4.0
 """The first results move it faster: by this factor at the first, fading like 1/n."""
-FACTOR_MAX = 30.0
+LOG_FACTOR_MAX = math.log(30.0)
 KEPT = 0.98
 """Share of an advantage that is left after each result: 50 results are remembered."""
-TRUST = 4.0
+TRUST = 1.0
 """Advantage that a learner begins with, in squared errors: it was better elsewhere (assumed)."""
+SURPRISE_KEPT, SURPRISE_GAIN = 0.9, 0.06
+"""Of what all molds of a site share: what surprises one, another lot, surprises the others."""
 LOSS_MAX = 9.0
 RECENT = 100
 """Consecutive results whose coverage is shown."""
@@ -59,6 +61,7 @@ class AdaptiveState:
 
     Attributes:
         log_factor: ln of the factor on the width of intervals.
+        surprise: how many more of the last results than asked for lay outside.
         advantage: by how much the learner was better than the memory, old results forgotten.
         count, inside: results, and those inside their interval.
         last: the latest of them, oldest first: 1 inside, 0 outside.
@@ -66,16 +69,12 @@ class AdaptiveState:
     """
 
     log_factor: float = 0.0
+    surprise: float = 0.0
     advantage: float = 0.0
     count: int = 0
     inside: int = 0
     last: str = ""
     worst: int | None = None
-
-    @property
-    def factor(self) -> float:
-        """On the width of intervals."""
-        return math.exp(self.log_factor)
 
     def told(self, said: Said, residual: float, coverage: float) -> AdaptiveState:
         """The state after a result became known.
@@ -87,8 +86,7 @@ class AdaptiveState:
         """
         inside = abs(residual - said.value) <= said.half
         gain = GAIN * (1.0 + FASTER / (1.0 + self.count))
-        step = gain * ((0.0 if inside else 1.0) - (1.0 - coverage))
-        limit = math.log(FACTOR_MAX)
+        off = (0.0 if inside else 1.0) - (1.0 - coverage)
         advantage = KEPT * self.advantage
         if said.learner is not None:
             losses = (
@@ -103,7 +101,8 @@ class AdaptiveState:
             worst = min(last.count("1"), RECENT if worst is None else worst)
         return replace(
             self,
-            log_factor=max(-limit, min(limit, self.log_factor + step)),
+            log_factor=max(-LOG_FACTOR_MAX, min(LOG_FACTOR_MAX, self.log_factor + gain * off)),
+            surprise=SURPRISE_KEPT * self.surprise + off,
             advantage=advantage,
             count=self.count + 1,
             inside=self.inside + inside,
@@ -125,7 +124,27 @@ class AdaptiveState:
         return cls(**document)
 
 
-def share_of_learner(states: Iterable[AdaptiveState]) -> float:
-    """Share of the learner in a correction, 0 to 1: from what all molds have seen of a target."""
-    advantage = TRUST + sum(state.advantage for state in states)
-    return 1.0 / (1.0 + math.exp(-0.5 * max(-60.0, min(60.0, advantage))))
+class Seen(NamedTuple):
+    """What the press has seen of the corrections of a target on a mold, as the next one needs it.
+
+    Attributes:
+        share: of the learner in the correction, 0 to 1.
+        factor: on the width of the interval.
+    """
+
+    share: float
+    factor: float
+
+    @classmethod
+    def of(cls, mold: AdaptiveState, site: Iterable[AdaptiveState]) -> Seen:
+        """From the state of the mold, and those of all molds of the site, this one among them."""
+        surprise, advantage = 0.0, TRUST
+        for state in site:
+            surprise += state.surprise
+            advantage += state.advantage
+        share = 1.0 / (1.0 + math.exp(-0.5 * max(-60.0, min(60.0, advantage))))
+        wider = mold.log_factor + SURPRISE_GAIN * surprise
+        return cls(share, math.exp(max(-LOG_FACTOR_MAX, min(LOG_FACTOR_MAX, wider))))
+
+
+NOTHING_SEEN = Seen.of(AdaptiveState(), ())

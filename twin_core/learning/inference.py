@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from twin_core.arrays import Array
 from twin_core.errors import MissingRuntime, ModelError
 from twin_core.fingerprint import PHYSICS_HASH
-from twin_core.learning.adaptive_interval import Said, share_of_learner
+from twin_core.learning.adaptive_interval import NOTHING_SEEN, Said, Seen
 from twin_core.learning.card import CARD_KEY, INPUT, Card
 from twin_core.learning.columns import TARGETS
 from twin_core.learning.graph_cost import check_cost
@@ -98,15 +98,10 @@ class Answers:
     error: Array
     known: NDArray[np.bool_]
 
-    def said(self, number: int, share: float, factor: float) -> Said:
-        """What is said of a shot.
-
-        Args:
-            share: of the learner, from what was seen here; see ``share_of_learner``.
-            factor: on the width of the interval; see ``AdaptiveState``.
-        """
+    def said(self, number: int, seen: Seen) -> Said:
+        """What is said of a shot, after what was seen here."""
         memory, learner = float(self.memory[number]), float(self.learner[number])
-        weight = 0.0 if math.isnan(learner) else float(self.trust[number]) * share
+        weight = 0.0 if math.isnan(learner) else float(self.trust[number]) * seen.share
         drawn = weight * (learner - memory) if weight else 0.0
         half = weight * self.half[number] + (1.0 - weight) * self.memory_half[number]
         trusted = weight and self.trust[number] == 1.0
@@ -114,18 +109,9 @@ class Answers:
             memory=memory,
             learner=learner if trusted else None,
             value=memory + drawn,
-            half=factor * float(half),
+            half=seen.factor * float(half),
             error=float(self.error[number]),
         )
-
-
-class Seen(NamedTuple):
-    """What a press has seen of the corrections of a target; see ``adaptive_interval``."""
-
-    share: float = share_of_learner(())
-    """Of the learner."""
-    factor: float = 1.0
-    """On the width of the interval."""
 
 
 class _Columns(NamedTuple):
@@ -214,9 +200,9 @@ class Model:
             if math.isnan(physics):
                 continue
             answers = self.answers(name, features, outputs)
-            one = (seen or {}).get(name, Seen())
+            one = (seen or {}).get(name, NOTHING_SEEN)
             share = one.share if knows else 0.0
-            found = answers.said(0, share, one.factor)
+            found = answers.said(0, one._replace(share=share))
             weight = share * float(answers.trust[0])
             reason = self._reason(name, answers, knows, one.share)
             if reason is not None:

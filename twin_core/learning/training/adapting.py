@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from twin_core.learning.adaptive_interval import AdaptiveState, Said, share_of_learner
+from twin_core.learning.adaptive_interval import AdaptiveState, Said, Seen
 from twin_core.learning.inference import Answers
 from twin_core.learning.training.scores import Corrections
 from twin_core.learning.training.table import FeatureSet
@@ -38,5 +38,5 @@ def adapted(name: str, table: FeatureSet, answers: Answers, coverage: float) -> 
         waiting.clear()
         of_site = states.setdefault(site, {})
         state = of_site.setdefault(mold, AdaptiveState())
-        said.append(answers.said(number, share_of_learner(of_site.values()), state.factor))
+        said.append(answers.said(number, Seen.of(state, of_site.values())))
     return Corrections(np.array([one.value for one in said]), np.array([one.half for one in said]))
