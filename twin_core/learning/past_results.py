@@ -316,6 +316,18 @@ class PastResults:
         mold = press.molds.get(shot.mold_id, Ledger())
         return mold.has(shot.name)
 
+    def residual_of(self, shot: ShotKey, name: str) -> float | None:
+        """The newest residual of a shot that no later record corrects; None if there is none that
+        teaches.
+
+        Args:
+            name: of ``columns.TARGETS``.
+        """
+        press = self.presses.get(shot.address, PressResults())
+        results = press.molds.get(shot.mold_id, Ledger()).results.get(name, [])
+        mine = (r for r in reversed(results) if r.shot_id == shot.name and math.isinf(r.until_s))
+        return next((result.value for result in mine), None)
+
     def _measured(
         self,
         shot: ShotKey,
