@@ -121,7 +121,7 @@ def draw_parts(
     packing = even(rng, count, sizes.packing_min, sizes.packing_max)
     index = even(rng, count, sizes.index_min, sizes.index_max)
     vents = rng.integers(2, 7, size=count)
-    ratios = [_ratio_at_index_1(system) for system in systems]
+    ratios = _ratios_at_index_1(systems)
     found = []
     for i in range(count):
         press, number = i // molds_per_press + 1, i % molds_per_press + 1
@@ -150,13 +150,15 @@ def draw_parts(
     return found
 
 
-def _ratio_at_index_1(system: MaterialSystem) -> float | None:
-    """Isocyanate per polyol at an index of 1; None where the system does not leave it to masses."""
-    if not isinstance(system.composition, Components):
-        return None
+def _ratios_at_index_1(systems: Sequence[MaterialSystem]) -> list[float | None]:
+    """Isocyanate per polyol at an index of 1; None where a system does not leave it to masses."""
     probe = Process(m_polyol_kg=1.0, m_iso_kg=1.0, T_polyol_C=23.0, T_iso_C=23.0)
-    cup = Scenario(system=system, process=probe, mold=Mold(open=True))
-    return 1.0 / float(simulate_many([cup])["nco_oh_index"][0])
+    cups = [Scenario(system=one, process=probe, mold=Mold(open=True)) for one in systems]
+    indices = simulate_many(cups)["nco_oh_index"].tolist()
+    return [
+        1.0 / index if isinstance(system.composition, Components) else None
+        for system, index in zip(systems, indices, strict=True)
+    ]
 
 
 def write_molds(molds: list[MoldInUse], folder: Path) -> list[Path]:

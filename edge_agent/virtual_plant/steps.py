@@ -28,12 +28,6 @@ class Steps:
         """Days since the step in use began."""
         return day - self.since_days[self.number(day)]
 
-    def length_days(self, day: float) -> float:
-        """Days from the begin of the step in use to that of the next; the last one has no end."""
-        number = self.number(day)
-        ends = (*self.since_days, float("inf"))[number + 1]
-        return ends - self.since_days[number]
-
 
 def draw_days(
     rng: np.random.Generator, days: float, shortest: float, longest: float

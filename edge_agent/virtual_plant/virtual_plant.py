@@ -12,10 +12,8 @@ import numpy as np
 
 from broker.topics import PressAddress
 from edge_agent.shots.timed_messages import TimedMessage
-from edge_agent.virtual_plant import laboratory as lab
 from edge_agent.virtual_plant.assumed_sizes import Assumed
 from edge_agent.virtual_plant.change import Change, combined
-from edge_agent.virtual_plant.climate import P_MEAN_BAR
 from edge_agent.virtual_plant.foam import (
     draw_scatter,
     true_mold,
@@ -23,7 +21,7 @@ from edge_agent.virtual_plant.foam import (
     true_scenario,
     true_system,
 )
-from edge_agent.virtual_plant.harsh_plant import HarshPlant, Now, usual_causes
+from edge_agent.virtual_plant.harsh_plant import HarshPlant, Now
 from edge_agent.virtual_plant.harsh_sizes import Harsh
 from edge_agent.virtual_plant.hidden_truth import PlantTruth, draw_truth
 from edge_agent.virtual_plant.mistakes import NONE
@@ -36,26 +34,15 @@ from edge_agent.virtual_plant.shots import (
     observe,
     report,
     reported_shot,
-    water_ratio,
 )
 from edge_agent.virtual_plant.truth_layer import Causes, with_layer
-from twin_core import BatchResult, MaterialSystem, Scenario, simulate_many
+from edge_agent.virtual_plant.usual_shots import learn_the_usual, shortest_spacing_s
+from twin_core import BatchResult, MaterialSystem, simulate_many
 from twin_core.errors import InputError
-from twin_core.units import bar
 
 START = datetime(2025, 1, 6, tzinfo=UTC)
 CHUNK = 256
 """Shots simulated at once: some 20 MB of profiles."""
-CYCLE_STEP_S = 10.0
-CYCLE_UNKNOWN_S = 600.0
-"""Cycle of a mold whose usual shot has no safe time at all."""
-VENTS_USUALLY_OPEN = 0.8
-SAFE_FACTOR = 1.25
-"""A mold may take so much longer than by its nominal recipe."""
-CYCLE_SHARE = 0.85
-"""Of that time: room for the scatter of the opening."""
-MAKE_READY_S = 720.0
-"""From opening to pour: longer than a reading counts as one of the pour (``signal_age_max_s``)."""
 
 
 class VirtualPlant:
@@ -154,7 +141,9 @@ class VirtualPlant:
                 self.truth, self._slots, busy, self.presses, self.start, self.days, self.assumed
             )
         self.skipped: dict[str, str] = {}
-        self._usual, self._cycle_s = self._learn_the_usual(busy)
+        self._usual = learn_the_usual(
+            self._in_use, self.systems, self.truth, self.days, busy, self._true
+        )
 
     def __len__(self) -> int:
         """Shots to be made, those included that will be skipped."""
@@ -226,6 +215,7 @@ class VirtualPlant:
         )
         steady = true_process(reported, press, mold, day, change)
         process = true_process(reported, press, mold, day, change, scatter)
+        usual = self._usual[slot.mold, now.system]
         if harsh is None:
             says = reported_shot(shot_id, system, now.used, reported)
             causes = steady_causes = None
@@ -249,8 +239,8 @@ class VirtualPlant:
             steady=true_scenario(shot_id, true_one, steady, cavity),
             T_core_offset_C=mold.T_core_offset_C,
             T_mold_offset_C=mold.T_mold_offset_C + change.T_mold_offset_C,
-            cycle_s=self._cycle_s[slot.mold, now.system],
-            usual=self._usual[slot.mold, now.system],
+            cycle_s=usual.cycle_s,
+            usual=usual.shot,
             causes=causes,
             steady_causes=steady_causes,
             mistakes=NONE if harsh is None else harsh.mistakes.get(slot.number, NONE),
@@ -278,7 +268,7 @@ class VirtualPlant:
         """
         if self.harsh is None and spacing_min is None:
             return None
-        least_s = self._least_s()
+        least_s = shortest_spacing_s(self._in_use, self.systems, self.assumed)
         if spacing_min is not None and 60.0 * spacing_min < max(least_s):
             raise InputError(
                 f"{spacing_min:g} minutes from pour to pour: a mold takes {max(least_s) / 60.0:.0f}"
@@ -287,61 +277,6 @@ class VirtualPlant:
             return self.harsh.busy(least_s, spacing_min)
         assert spacing_min is not None
         return Busy((60.0 * spacing_min,) * len(least_s), tuple(least_s))
-
-    def _least_s(self) -> list[float]:
-        """Time from pour to pour that each mold needs: its longest cycle, by the nominal recipe."""
-        keys = [(i, system) for i, part in enumerate(self._in_use) for system in part]
-        scenarios = [
-            Scenario(system=self.systems[system], process=used.nominal, mold=used.mold)
-            for used, system in ((self._in_use[i][system], system) for i, system in keys)
-        ]
-        safe = simulate_many(scenarios)["t_demold_min_s"]
-        found = [0.0] * len(self._in_use)
-        for (i, _), one in zip(keys, np.nan_to_num(safe, nan=CYCLE_UNKNOWN_S), strict=True):
-            longest = SAFE_FACTOR * self.assumed.cycle_margin_max * float(one)
-            found[i] = max(found[i], longest + MAKE_READY_S)
-        return found
-
-    def _learn_the_usual(
-        self, busy: Busy | None
-    ) -> tuple[dict[tuple[int, int], lab.Usual], dict[tuple[int, int], float]]:
-        """Learn usual shot and cycle time of each mold and system, as operators do over years."""
-        keys = [(i, system) for i, part in enumerate(self._in_use) for system in part]
-        scenarios: list[Scenario] = []
-        causes: list[Causes | None] = []
-        middle = self.days / 2.0
-        for i, system in keys:
-            used, mold = self._in_use[i][system], self.truth.molds[i]
-            none = combined((), used.press, self.start)
-            press = self.truth.presses[i // self._per_press]
-            process = true_process(used.nominal, press, mold, middle, none)
-            cavity = true_mold(used.mold, mold, VENTS_USUALLY_OPEN, P_MEAN_BAR, none)
-            scenarios.append(
-                true_scenario(used.mold.mold_id, self.systems[system], process, cavity)
-            )
-            if self.harsh is not None:
-                causes.append(usual_causes(used, P_MEAN_BAR))
-        result = self._true(simulate_many(scenarios), causes)
-        usual, cycles = {}, {}
-        for place, (i, system) in enumerate(keys):
-            used = self._in_use[i][system]
-            if place in result.errors:
-                raise InputError(f"{used.mold.mold_id}: {result.errors[place]}")
-            usual[i, system] = lab.Usual(
-                rho_design_kg_per_m3=used.rho_design_kg_per_m3,
-                T_core_max_C=float(result["T_core_max_C"][place]),
-                p_max_bar=bar(float(result["p_max_Pa"][place])),
-                water_from_rh_ratio=water_ratio(result, place),
-            )
-            safe = float(result["t_demold_min_s"][place])
-            cycle = CYCLE_UNKNOWN_S
-            if not math.isnan(safe):
-                margin = self.truth.molds[i].cycle_margin_ratio
-                cycle = CYCLE_STEP_S * math.ceil(margin * safe / CYCLE_STEP_S)
-            if busy is not None:  # scatter of the opening included, the next pour has to wait
-                cycle = min(cycle, CYCLE_SHARE * (busy.least_s[i] - MAKE_READY_S))
-            cycles[i, system] = cycle
-        return usual, cycles
 
     def with_changes(self, *changes: Change) -> VirtualPlant:
         """Copy of the plant, with changes at known times."""
