@@ -24,9 +24,9 @@ from broker.ml_status import (
 from edge_agent.inference.entry import Entry
 from edge_agent.logs import get_logger
 from twin_core.errors import InvalidInput
-from twin_core.learning.adaptive_interval import Said
+from twin_core.learning.adaptive_interval import Said, Seen
 from twin_core.learning.columns import TARGETS
-from twin_core.learning.inference import Model, Outcome, Seen
+from twin_core.learning.inference import Model, Outcome
 
 ANY_DEFECT = "any_defect"
 NOT_CORRECTED = "NOT_CORRECTED"

@@ -38,10 +38,10 @@ from edge_agent.logged_shots.logged_shot import lab_record
 from edge_agent.logged_shots.quality_rows import Said as Names
 from edge_agent.logs import get_logger
 from edge_agent.shots.shot import Shot
-from twin_core.learning.adaptive_interval import Said
+from twin_core.learning.adaptive_interval import Said, Seen
 from twin_core.learning.features import Row
-from twin_core.learning.inference import Seen
-from twin_core.learning.past_results import WAITING_MAX, PastResults, PressResults, ShotKey
+from twin_core.learning.past_results import WAITING_MAX, PastResults, ShotKey
+from twin_core.learning.press_results import PressResults
 
 EARLIER_SCOPE = "earlier"
 """Scope of the rows in the spool's state."""
@@ -342,10 +342,14 @@ class EarlierShots:
                 self._bound(of_mold, state)
 
     def _hold_against(self, key: ShotKey, state: State) -> None:
-        """Hold what was said of a shot against its results, each once."""
+        """Hold what was said of a shot against its results, each once.
+
+        What is remembered of the mold is counted anew here, so that the next pour need not wait.
+        """
         row = self.row(key)
-        if row is None or not row.said:
+        if row is None or not row.poured:
             return
+        self._past.known(key, row.known_s, row.poured, row.basis)
         results = {
             name: residual
             for name in row.said

@@ -12,8 +12,7 @@ from typing import Any
 from broker.messages.prediction import IntervalRecord
 from broker.topics import PressAddress
 from edge_agent.logs import get_logger
-from twin_core.learning.adaptive_interval import RECENT, AdaptiveState, Said, share_of_learner
-from twin_core.learning.inference import Seen
+from twin_core.learning.adaptive_interval import RECENT, AdaptiveState, Said, Seen
 
 INTERVALS_SCOPE = "intervals"
 """Scope in the spool's state, by press and mold."""
@@ -65,9 +64,8 @@ class SeenIntervals:
         own = self._states.get(mold, {})
         names = {name for of in of_site for name in of}
         return {
-            name: Seen(
-                share_of_learner(of[name] for of in of_site if name in of),
-                own.get(name, AdaptiveState()).factor,
+            name: Seen.of(
+                own.get(name, AdaptiveState()), [of[name] for of in of_site if name in of]
             )
             for name in names
         }

@@ -21,7 +21,7 @@ from edge_agent.shots.scenario import scenario_of
 from twin_core import PHYSICS_HASH
 from twin_core.arrays import Array
 from twin_core.errors import InputError
-from twin_core.learning.columns import COLUMNS, IDS, schema_hash
+from twin_core.learning.columns import COLUMNS, IDS, TIMES, schema_hash
 from twin_core.learning.features import (
     NAN,
     Row,
@@ -64,7 +64,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class FeatureSet:
-    """Columns by name, those of ``IDS``, then ``COLUMNS``, and what the file says of itself."""
+    """Columns by name (``IDS``, ``TIMES``, ``COLUMNS``), and what the file says of itself."""
 
     columns: dict[str, NDArray[Any]]
     metadata: dict[str, str]
@@ -253,6 +253,7 @@ class Builder:
         mold = self._catalogue.molds.get(draft.key.mold_id) if scenario is None else scenario.mold
         index = None if scenario is None else scenario.process.nco_oh_index
         full = {name: draft.row.get(name, NAN) for name in COLUMNS}
+        self._inspector.usual(draft.key, full)
         self._inspector.row(draft.key.shot_id, full, mold, index)
 
     def _metadata(self, source: str, kept: list[Draft]) -> dict[str, str]:
@@ -288,7 +289,17 @@ def _columns(kept: list[Draft]) -> dict[str, NDArray[Any]]:
         name: np.array([draft.row.get(name, NAN) for draft in kept], dtype=np.float64)
         for name in COLUMNS
     }
-    return ids | numbers
+    known = {
+        "end_known_at": [draft.known_at or draft.closed_at for draft in kept],
+        "lab_known_at": [_first_known(draft) for draft in kept],
+    }
+    times = {name: np.array([_utc(at) for at in known[name]]) for name in TIMES}
+    return ids | times | numbers
+
+
+def _first_known(draft: Draft) -> datetime | None:
+    """When the first quality record became known."""
+    return min((at for at, *_ in draft.records if at is not None), default=None)
 
 
 def _basis(draft: Draft) -> str:
