@@ -29,8 +29,8 @@ from twin_core.learning.training.table import FeatureSet, group_folds, later_fol
 FOLDS = 5
 SPREAD_FLOOR = 0.4
 """Of the median: no shot is that much surer than others (assumed)."""
-EWMA_RIDGE = "ewma + ridge"
-"""Name of a baseline: ridge regression on how the shot was poured, on a level of fixed speed."""
+PHYSICS = "physics"
+"""Name of the physics alone among ``Regression.errors``."""
 
 
 class Residual:
@@ -91,8 +91,9 @@ class Regression:
     """Fit of one target.
 
     Attributes:
-        errors: root mean square of each candidate and of the memory, on shots of other groups,
-            later in time; what is further out than ``OUTLIER`` errors counts as that far.
+        errors: root mean square of the physics, the memory and each candidate, on shots of other
+            groups, later in time; what is further out than ``OUTLIER`` errors counts as that far
+            (but for the physics).
         verdict: why this learner, or why none, in words.
         apart: for the shots learned from, the residual and spread that models say which had not
             seen their group, shape (shots, 2); the interval's width was set on these.
@@ -132,6 +133,8 @@ def fit_regression(
     squares = {c: _squares_later(learners[c], table, X, y, error, seed) for c in learners}
     errors = {c: float(np.sqrt(np.nanmean(found))) for c, found in squares.items()}
     learner, verdict = _chosen(squares, errors)
+    tested = ~np.isnan(squares[MEMORY])
+    errors = {PHYSICS: float(np.sqrt(np.mean(y[tested] ** 2)))} | errors
     apart = _apart(learners[learner], ErrorSize(seed, name, features), table, X, y, error, seed)
     return Regression(
         name=name,
