@@ -30,6 +30,13 @@ from edge_agent.virtual_plant.presets import PRESETS
 from edge_agent.virtual_plant.schedule import (
     Busy,
     Slot,
+    days_at_most,
+    draw_busy_slots,
+    draw_slots,
+    midnight,
+)
+    Busy,
+    Slot,
     draw_busy_slots,
     draw_slots,
     midnight,
