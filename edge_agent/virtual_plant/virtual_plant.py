@@ -35,12 +35,6 @@ from edge_agent.virtual_plant.schedule import (
     draw_slots,
     midnight,
 )
-    Busy,
-    Slot,
-    draw_busy_slots,
-    draw_slots,
-    midnight,
-)
 from edge_agent.virtual_plant.shots import (
     Pour,
     VirtualShot,
