@@ -33,7 +33,7 @@ def test_what_is_impossible_is_left_out() -> None:
     cure = CureReadings()
     for value in (850.0, -270.0):
         cure.read("T_core_C", us(at(10.0)), value, us(POURED))
-    cure.read("T_mold_C", us(at(10.0)), 40.0, us(POURED))
+    cure.read("T_polyol_C", us(at(10.0)), 24.0, us(POURED))
     assert cure == CureReadings()
 
 

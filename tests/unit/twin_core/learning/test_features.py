@@ -51,6 +51,7 @@ def test_a_row_has_every_column_once() -> None:
         features.physics_columns(result),
         residual_features(KnownResults(), KnownResults(), {}, 0.0, NO_INPUTS),
         features.live_columns([], []),
+        features.curve_columns({}, 600.0, 600.0),
         features.demold_columns(features.physics_columns(result), (50.0, 140.0), None, 600.0),
         features.lab_columns({"rho_moulded_kg_per_m3": 80.0}, ["void", "scratch"], None),
     ):
