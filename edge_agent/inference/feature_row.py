@@ -24,6 +24,7 @@ from twin_core.learning.features import (
     curve_columns,
     demold_columns,
     live_columns,
+    mold_columns,
     physics_columns,
     process_columns,
 )
@@ -98,15 +99,14 @@ class FeatureRows:
         if moment == "live" or closed_at is None:
             return row | possible(measured)[0]
         ended_s = (closed_at - poured_at).total_seconds()
-        opened = {_OPENED: ended_s if shot.outcome == "demolded" else NAN}
-        measured = possible(measured | opened)[0]
+        measured[_OPENED] = ended_s if shot.outcome == "demolded" else NAN
+        measured = possible(measured)[0]
         T_max, p_max = (cure.peak(name, poured_at, closed_at) for name in SENSORS)
-        opened, ended_s = (
-            measured["meas_t_demold_actual_s"],
-            (closed_at - poured_at).total_seconds(),
-        )
+        opened = measured[_OPENED]
         measured |= possible(curve_columns(cure.shapes(), ended_s, opened))[0]
-        return row | measured | demold_columns(row | measured, T_max, p_max, opened)
+        row = row | measured
+        row |= demold_columns(row, T_max, p_max, opened)
+        return row | mold_columns(row)
 
     def row_or_none(self, shot: Shot, simulation: ShotSimulation, moment: Known) -> Row | None:
         """Compute the columns as ``row`` does; None, and a log line, if that fails."""

@@ -28,6 +28,7 @@ from twin_core.learning.features import (
     lab_columns,
     live_columns,
     merged_lab_columns,
+    mold_columns,
     process_columns,
 )
 from twin_core.learning.past_results import PastResults, ShotKey
@@ -241,6 +242,8 @@ class Builder:
                 case 2:
                     past.lab(draft.key, at_s, row, until_s)
         for draft in drafts:
+            if draft.kept:
+                draft.row |= mold_columns(draft.row)
             valid = [row for _, row, replaced_at in draft.records if replaced_at is None]
             draft.row |= merged_lab_columns([lab_columns({}, None, None), *valid])
 

@@ -139,6 +139,16 @@ _DEMOLD = {
     "delta_p_t_half_s": ("s", "meas_p_t_half_s - sim_t_rise_s"),
     "delta_t_demold_s": ("s", "meas_t_demold_actual_s - sim_t_demold_opt_s"),
     "delta_t_demold_min_ratio": ("1", "meas_t_demold_actual_s / sim_t_demold_min_s - 1"),
+    "delta_T_core_max_mold_K": ("K", "delta_T_core_max_C - prev_T_core_max_expected"),
+    "delta_p_max_mold_ratio": (
+        "1",
+        "delta_p_max_bar - prev_p_max_expected, to the pressure that was expected of the mold",
+    ),
+    "delta_t_demold_mold_ratio": (
+        "1",
+        "ln(meas_t_demold_actual_s / sim_t_demold_min_s) - prev_t_demold_expected: below 0 it was"
+        " opened before the earliest time that was expected of the mold",
+    ),
 }
 _LAB = {
     "qc_rho_moulded": ("kg/m3", "moulded density"),

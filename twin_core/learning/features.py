@@ -167,6 +167,25 @@ def demold_columns(
     }
 
 
+def mold_columns(row: Mapping[str, float]) -> Row:
+    """``delta_`` columns against what was expected of the mold, known when it opens.
+
+    Args:
+        row: all columns of the shot that are known then but these.
+    """
+    p_expected = row["sim_p_max_bar"] + row["prev_p_max_expected"]
+    late = row["delta_t_demold_min_ratio"] + 1.0
+    return {
+        "delta_T_core_max_mold_K": row["delta_T_core_max_C"] - row["prev_T_core_max_expected"],
+        "delta_p_max_mold_ratio": (row["meas_p_max_bar"] - p_expected) / p_expected
+        if p_expected > 0.0
+        else NAN,
+        "delta_t_demold_mold_ratio": math.log(late) - row["prev_t_demold_expected"]
+        if late > 0.0
+        else NAN,
+    }
+
+
 def lab_columns(
     record: Mapping[str, float | None], defects: Iterable[str] | None, risk: float | None
 ) -> Row:

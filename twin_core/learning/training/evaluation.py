@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from twin_core.arrays import Array
 from twin_core.errors import InputError
 from twin_core.learning.columns import COLUMNS
 from twin_core.learning.inference import Model
+from twin_core.learning.training.risk import RiskSkill, skill_of
 from twin_core.learning.training.scores import FEWEST, Answers, Score, score
 from twin_core.learning.training.table import FeatureSet
 
@@ -25,7 +26,8 @@ class Evaluation:
         scores: by target, all shots that it answers for; where it withholds, physics stands.
         outside: the same, of shots outside the range that it learned from only; none of a few.
         errors: by target, squared error of each shot in units of the residual, NaN where unknown.
-        briers: by kind of defect, squared error of each probability.
+        briers: by kind of defect, squared error of each probability, and
+        skills: their worth beside the base rate of the file; where it withholds, that stands.
     """
 
     table: FeatureSet
@@ -35,6 +37,7 @@ class Evaluation:
     withheld_count: int
     errors: dict[str, Array]
     briers: dict[str, Array]
+    skills: dict[str, RiskSkill]
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, without the shots."""
@@ -44,6 +47,7 @@ class Evaluation:
             "withheld_count": self.withheld_count,
             "scores": {name: found.as_dict() for name, found in self.scores.items()},
             "outside": {name: found.as_dict() for name, found in self.outside.items()},
+            "risks": {name: asdict(found) for name, found in self.skills.items()},
         }
 
 
@@ -72,8 +76,15 @@ def evaluate(model: Model, columns: Mapping[str, Any]) -> Evaluation:
         far = score(name, table, answers, 0.0, out)
         if far is not None and far.shots_count >= FEWEST:
             beyond[name] = far
-    if not scores:
+    looked_at = {name: table[_defect(name)].astype(float) for name in model.card.risks}
+    if not scores and not any((~np.isnan(y)).any() for y in looked_at.values()):
         raise InputError("feature set: no shot has a measurement that the model could be held to")
+    briers: dict[str, Array] = {}
+    skills: dict[str, RiskSkill] = {}
+    for name, y in looked_at.items():
+        base = np.full(len(table), model.card.risks[name].base_share)
+        p = np.where(trust > 0.0, said[f"risk.{name}"], base)
+        briers[name], skills[name] = (y - p) ** 2, skill_of(name, y, p, base)
     return Evaluation(
         table=table,
         scores=scores,
@@ -81,7 +92,8 @@ def evaluate(model: Model, columns: Mapping[str, Any]) -> Evaluation:
         outside_count=int(out.sum()),
         withheld_count=int((trust == 0.0).sum()),
         errors=errors,
-        briers={name: _brier(name, table, said) for name in model.card.risks},
+        briers=briers,
+        skills=skills,
     )
 
 
@@ -90,7 +102,6 @@ def _knows_material(model: Model, table: FeatureSet) -> NDArray[np.bool_]:
     return np.array([model.card.systems.get(system) == hashed for system, hashed in pairs], bool)
 
 
-def _brier(name: str, table: FeatureSet, outputs: Mapping[str, Any]) -> Array:
-    column = "qc_any_defect" if name == "any_defect" else f"qc_defect_{name}"
-    found: Array = (table[column].astype(float) - outputs[f"risk.{name}"]) ** 2
-    return found
+def _defect(name: str) -> str:
+    """Column of a kind of defect."""
+    return "qc_any_defect" if name == "any_defect" else f"qc_defect_{name}"

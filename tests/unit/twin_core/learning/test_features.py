@@ -57,6 +57,7 @@ def test_a_row_has_every_column_once() -> None:
     ):
         assert row.keys().isdisjoint(part)
         row |= part
+    row |= features.mold_columns(row)
     assert set(row) == set(COLUMNS)
     assert row["qc_any_defect"] == row["qc_defect_void"] == 1.0
     assert row["qc_defect_burn"] == 0.0
