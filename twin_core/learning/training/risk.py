@@ -36,8 +36,8 @@ FEWEST = 30
 """A kind of defect that was found less often is not learned."""
 CUTS = (0.4, 0.6, 0.8)
 """Shares of the time: learned from is what lies before one, judged what follows up to the next."""
-SIGNIFICANT = 0.01
-"""Most that chance may show a difference to the base rate as large, over all candidates."""
+SIGNIFICANT = 0.05
+"""How often chance may show such a difference to the base rate, over all candidates."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def fit_risk(
     later = {variant: _later(new, table, X, y, seed) for variant, new in learners.items()}
     base = _base_later(table, y, seed)
     judged = ~np.isnan(base)
-    losses = {c: _log_loss(y[judged], p[judged]) for c, p in later.items()}
+    losses = {c: float(np.mean(_log_losses(y, p)[judged])) for c, p in later.items()}
     learner = min(losses, key=lambda c: losses[c])
     skill = _skill(name, y, later[learner], base, len(learners))
     if not skill.is_better:
@@ -188,26 +188,29 @@ def _skill(name: str, y: Array, p: Array, base: Array, tried: int) -> RiskSkill:
     known = ~np.isnan(y) & ~np.isnan(p) & ~np.isnan(base)
     looked_at = y[~np.isnan(y)]
     counts = int(looked_at.sum()), len(looked_at)
-    of_model, of_base = (np.where(known, (y - q) ** 2, np.nan) for q in (p, base))
+    of_model, of_base = (np.where(known, _log_losses(y, q), np.nan) for q in (p, base))
     try:
         compared = compare_errors(of_base, of_model)
     except InputError:  # too few are judged
         return RiskSkill(name, *counts)
     y, p, base = y[known], p[known], base[known]
+    one_sided = 0.5 * compared.p_value if compared.ratio < 1.0 else 1.0 - 0.5 * compared.p_value
+    brier, brier_base = float(np.mean((y - p) ** 2)), float(np.mean((y - base) ** 2))
     return RiskSkill(
         name,
         *counts,
         judged_count=len(y),
         judged_found_count=int(y.sum()),
-        brier_skill=1.0 - compared.ratio**2,
-        log_loss_skill=1.0 - _log_loss(y, p) / _log_loss(y, base),
-        p_value=min(1.0, tried * compared.p_value),
+        brier_skill=1.0 - brier / brier_base if brier_base else 0.0,
+        log_loss_skill=1.0 - compared.ratio**2,
+        p_value=min(1.0, tried * one_sided),
     )
 
 
-def _log_loss(y: Array, p: Array) -> float:
+def _log_losses(y: Array, p: Array) -> Array:
     p = np.clip(p, 1e-6, 1.0 - 1e-6)
-    return float(-np.mean(y * np.log(p) + (1.0 - y) * np.log(1.0 - p)))
+    found: Array = -(y * np.log(p) + (1.0 - y) * np.log(1.0 - p))
+    return found
 
 
 def _apart(new: Learner, table: FeatureSet, X: Any, y: NDArray[np.int_], seed: int) -> Array:
