@@ -79,6 +79,7 @@ def errors_on(features: Path, folder: Path, first: str, second: str) -> Errors:
     """
     columns = read_table(features)
     errors: list[dict[str, Array]] = []
+    risks: dict[str, Array] = {}
     for label in (first, second):
         if label == PHYSICS:
             table = FeatureSet.of(columns, list(COLUMNS))
@@ -88,6 +89,10 @@ def errors_on(features: Path, folder: Path, first: str, second: str) -> Errors:
         if not version.isdecimal():
             raise InputError(f"{label!r}: write NAME/VERSION, as in pour/3, or physics")
         model = ModelRegistry(folder).load(check_name(name), int(version))
-        errors.append(evaluate(model, columns).errors)
+        found = evaluate(model, columns)
+        errors.append(found.errors | {f"risk of {key}": b for key, b in found.briers.items()})
+        risks |= {f"risk of {key}": b for key, b in found.base_briers.items()}
     one, other = errors
+    if PHYSICS in {first, second}:  # it knows the base rate
+        (one if first == PHYSICS else other).update(risks)
     return {name: (one[name], other[name]) for name in one if name in other}

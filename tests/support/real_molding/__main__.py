@@ -1,4 +1,4 @@
-"""Real cycles through ``train-ml`` and ``check-drift``: ``python -m tests.support.real_molding``."""
+"""``python -m tests.support.real_molding``: real cycles through training and check of drift."""
 
 from __future__ import annotations
 

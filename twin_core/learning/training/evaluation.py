@@ -26,7 +26,8 @@ class Evaluation:
         scores: by target, all shots that it answers for; where it withholds, physics stands.
         outside: the same, of shots outside the range that it learned from only; none of a few.
         errors: by target, squared error of each shot in units of the residual, NaN where unknown.
-        briers: by kind of defect, squared error of each probability, and
+        briers: by kind of defect, squared error of each probability,
+        base_briers: of the base rate of the file, and
         skills: their worth beside the base rate of the file; where it withholds, that stands.
     """
 
@@ -37,6 +38,7 @@ class Evaluation:
     withheld_count: int
     errors: dict[str, Array]
     briers: dict[str, Array]
+    base_briers: dict[str, Array]
     skills: dict[str, RiskSkill]
 
     def as_dict(self) -> dict[str, Any]:
@@ -80,11 +82,13 @@ def evaluate(model: Model, columns: Mapping[str, Any]) -> Evaluation:
     if not scores and not any((~np.isnan(y)).any() for y in looked_at.values()):
         raise InputError("feature set: no shot has a measurement that the model could be held to")
     briers: dict[str, Array] = {}
+    base_briers: dict[str, Array] = {}
     skills: dict[str, RiskSkill] = {}
     for name, y in looked_at.items():
         base = np.full(len(table), model.card.risks[name].base_share)
         p = np.where(trust > 0.0, said[f"risk.{name}"], base)
-        briers[name], skills[name] = (y - p) ** 2, skill_of(name, y, p, base)
+        briers[name], base_briers[name] = (y - p) ** 2, (y - base) ** 2
+        skills[name] = skill_of(name, y, p, base)
     return Evaluation(
         table=table,
         scores=scores,
@@ -93,6 +97,7 @@ def evaluate(model: Model, columns: Mapping[str, Any]) -> Evaluation:
         withheld_count=int((trust == 0.0).sum()),
         errors=errors,
         briers=briers,
+        base_briers=base_briers,
         skills=skills,
     )
 
