@@ -8,6 +8,8 @@ SHOT_WITHOUT_POUR: Final = "shot-without-pour"
 TOO_MANY_SHOTS: Final = "too-many-open-shots"
 OPENED_BEFORE_WINDOW: Final = "opened-before-window"
 MODEL_REFUSED: Final = "ml-model-refused"
+NO_CORRECTIONS: Final = "no-corrections"
+CORRECTIONS_BACK: Final = "corrections-again"
 DRIFT_WARNING: Final = "drift-warning"
 DRIFT_ALERT: Final = "drift-alert"
 DRIFT_OVER: Final = "drift-over"
@@ -40,6 +42,8 @@ ALERT_CODES: Final = {
     TOO_MANY_SHOTS: "a press has more open shots than it can: the oldest counts as ended",
     OPENED_BEFORE_WINDOW: "a mold was opened earlier than the prediction allowed: check the part",
     MODEL_REFUSED: "a model that is promoted, or in shadow, cannot be used",
+    NO_CORRECTIONS: "a mold is poured into, a model is promoted, and it has corrected nothing",
+    CORRECTIONS_BACK: "shots of the mold are corrected again",
     DRIFT_WARNING: "the newest shots differ somewhat from those that the model learned from",
     DRIFT_ALERT: "the newest shots differ much from those that the model learned from",
     DRIFT_OVER: "the newest shots look again like those that the model learned from",
@@ -70,6 +74,7 @@ ALERT_CODES: Final = {
 """Every code with its meaning."""
 
 ENDED_BY: Final = {
+    NO_CORRECTIONS: CORRECTIONS_BACK,
     DRIFT_WARNING: DRIFT_OVER,
     DRIFT_ALERT: DRIFT_OVER,
     SPOOL_REFUSED: SPOOL_TAKES_AGAIN,

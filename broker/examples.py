@@ -22,6 +22,7 @@ from broker.messages import (
     Kpis,
     LeftOut,
     LiveAlert,
+    Memory,
     Message,
     OpenAlerts,
     Order,
@@ -338,6 +339,15 @@ EXAMPLES: Final[dict[type[Message], Message]] = {
             shot_id=SHOT,
             agent_id=AGENT,
             document='{"shot_id": "S-1042"}',
+        ),
+        Memory(
+            ts=_at(60.0),
+            site=SITE,
+            press=PRESS,
+            mold_id=MOLD,
+            part="7",
+            agent_id=AGENT,
+            document='{"shots": []}',
         ),
     )
 }

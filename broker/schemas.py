@@ -112,6 +112,8 @@ def topic_of(channel: Channel) -> str:
             topic = of_press(example, "MOLD")
         case Channel.HANDOVER:
             topic = of_press(example, "MOLD", "SHOT")
+        case Channel.MEMORY:
+            topic = of_press(example, "MOLD", "PART")
         case Channel.WEB_AUDIT:
             topic = space.web_audit(PressAddress("SITE", "WEB_ID"))
         case Channel.AGENT:
@@ -125,6 +127,7 @@ def topic_of(channel: Channel) -> str:
         .replace("WEB_ID", "{web_id}")
         .replace("MOLD", "{mold_id}")
         .replace("SHOT", "{shot_key}")
+        .replace("PART", "{part}")
         .replace("GROUP", "{group}")
         .replace("AGENT", "{agent_id}")
     )

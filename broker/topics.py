@@ -11,6 +11,9 @@ With the default prefix `pur/v1`, for one press:
     pur/v1/{site}/{press}/twin/mold/{mold_id}/prediction  Prediction       retained
     pur/v1/{site}/{press}/twin/mold/{mold_id}/handover/{shot_key}
                                                           Handover         retained
+    pur/v1/{site}/{press}/twin/mold/{mold_id}/memory/{part}
+                                                          Memory           retained
+    pur/v1/{site}/{press}/twin/memory/{part}              Memory           retained, of the press
     pur/v1/{site}/{press}/twin/kpi                        ShotKpis
     pur/v1/{site}/{press}/twin/alert                      Alert
     pur/v1/{site}/{press}/twin/alerts                     OpenAlerts       retained
@@ -55,6 +58,7 @@ class Channel(StrEnum):
     STATUS = "status"
     RECEIVED = "received"
     HANDOVER = "handover"
+    MEMORY = "memory"
     AGENT = "agent"
     WEB_AUDIT = "web-audit"
 
@@ -101,13 +105,14 @@ class PressAddress:
 
 @dataclass(frozen=True, slots=True)
 class TopicAddress:
-    """Address in a topic: press or group, channel, and mold, shot or agent if one."""
+    """Address in a topic: press or group, channel, and mold, shot, part or agent if one."""
 
     press: PressAddress
     channel: Channel
     mold_id: str | None = None
     agent_id: str | None = None
     shot_key: str | None = None
+    part: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +169,19 @@ class TopicSpace:
         require_identifier("mold_id", mold_id)
         require_identifier("shot_key", shot_key)
         return f"{self.prefix}/{press}/twin/mold/{mold_id}/{Channel.HANDOVER}/{shot_key}"
+
+    def memory(self, press: PressAddress, mold_id: str | None, part: str) -> str:
+        """Topic of a retained `Memory` of a mold, or with None of the press as a whole."""
+        require_identifier("part", part)
+        if mold_id is None:
+            return f"{self.prefix}/{press}/twin/{Channel.MEMORY}/{part}"
+        require_identifier("mold_id", mold_id)
+        return f"{self.prefix}/{press}/twin/mold/{mold_id}/{Channel.MEMORY}/{part}"
+
+    def memories(self, press: PressAddress) -> list[str]:
+        """The topic filters of all that is remembered of a press."""
+        twin = f"{self.prefix}/{press}/twin"
+        return [f"{twin}/mold/+/{Channel.MEMORY}/+", f"{twin}/{Channel.MEMORY}/+"]
 
     def agent(self, group: PressAddress, agent_id: str) -> str:
         """Topic of the retained `AgentStatus` of an agent of a group, and of its last will."""
@@ -276,17 +294,28 @@ def _parse_tail(topic: str, press: PressAddress, tail: str) -> TopicAddress:
             return TopicAddress(press, _PRESS_CHANNELS[name])
         case ["twin", name] if name in _TWIN_CHANNELS:
             return TopicAddress(press, _TWIN_CHANNELS[name])
-        case ["twin", "mold", mold_id, Channel.PREDICTION.value] if is_identifier(mold_id):
-            return TopicAddress(press, Channel.PREDICTION, mold_id)
-        case ["twin", "mold", mold_id, Channel.HANDOVER.value] if is_identifier(mold_id):
-            return TopicAddress(press, Channel.HANDOVER, mold_id)  # of an older agent
-        case ["twin", "mold", mold_id, Channel.HANDOVER.value, key] if all(
-            map(is_identifier, (mold_id, key))
-        ):
-            return TopicAddress(press, Channel.HANDOVER, mold_id, shot_key=key)
+        case ["twin", "mold", mold_id, *levels] if is_identifier(mold_id):
+            address = _of_mold(press, mold_id, levels)
+            if address is not None:
+                return address
+        case ["twin", Channel.MEMORY.value, part] if is_identifier(part):
+            return TopicAddress(press, Channel.MEMORY, part=part)
         case ["twin", Channel.AGENT.value, agent_id] if is_identifier(agent_id):
             return TopicAddress(press, Channel.AGENT, agent_id=agent_id)
     raise _unknown(topic, "expected " + ", ".join(c.value for c in INBOUND_CHANNELS) + " or twin/…")
+
+
+def _of_mold(press: PressAddress, mold_id: str, levels: list[str]) -> TopicAddress | None:
+    match levels:
+        case [Channel.PREDICTION.value]:
+            return TopicAddress(press, Channel.PREDICTION, mold_id)
+        case [Channel.HANDOVER.value]:  # of an older agent
+            return TopicAddress(press, Channel.HANDOVER, mold_id)
+        case [Channel.HANDOVER.value, key] if is_identifier(key):
+            return TopicAddress(press, Channel.HANDOVER, mold_id, shot_key=key)
+        case [Channel.MEMORY.value, part] if is_identifier(part):
+            return TopicAddress(press, Channel.MEMORY, mold_id, part=part)
+    return None
 
 
 def _unknown(topic: str, expected: str) -> PayloadError:

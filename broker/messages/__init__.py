@@ -19,6 +19,7 @@ from broker.messages.outbound import (
     AgentStatus,
     DeadLetter,
     Handover,
+    Memory,
     Outcome,
     Received,
     ReceivedOf,
@@ -67,6 +68,7 @@ OUTBOUND: Mapping[Channel, type[Message]] = MappingProxyType(
         Channel.STATUS: TwinStatus,
         Channel.RECEIVED: Received,
         Channel.HANDOVER: Handover,
+        Channel.MEMORY: Memory,
         Channel.AGENT: AgentStatus,
         Channel.WEB_AUDIT: WebAudit,
     }
@@ -99,6 +101,7 @@ __all__ = [
     "Kpis",
     "LeftOut",
     "LiveAlert",
+    "Memory",
     "Message",
     "OpenAlerts",
     "Order",

@@ -255,3 +255,22 @@ class Handover(Message):
     """Who follows the shot."""
     document: Annotated[str, StringConstraints(max_length=DOCUMENT_LIMIT, pattern=r"^[^\x00]*$")]
     """Its state: JSON that only agents read, and of which nothing is promised."""
+
+
+class Memory(Message):
+    """A part of what an agent remembers of earlier shots, for the agent that comes after; retained.
+
+    Only agents that share presses send it. An empty payload takes a part away.
+    """
+
+    ts: Timestamp
+    site: Identifier
+    press: Identifier
+    mold_id: Identifier | None = None
+    """Mold of the shots; without one it is of the press as a whole."""
+    part: Identifier
+    """Which part: shots stay in theirs, so that a result writes one part anew."""
+    agent_id: Identifier
+    """Who remembers it."""
+    document: Annotated[str, StringConstraints(max_length=DOCUMENT_LIMIT, pattern=r"^[^\x00]*$")]
+    """JSON that only agents read, and of which nothing is promised."""

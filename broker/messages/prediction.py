@@ -72,6 +72,19 @@ class Interval(WireModel):
         return self
 
 
+Layer = Literal["learner", "faded", "memory"]
+"""Layers of a correction: what was learned of many shots; the running level of the mold."""
+
+
+class IntervalRecord(WireModel):
+    """How often results of a mold lay inside the intervals that were said at their pours."""
+
+    results_count: Count
+    inside_share: Share
+    worst_share: Share | None = None
+    """Of the worst 100 consecutive results; None before there are so many."""
+
+
 class Correction(WireModel):
     """What a learned model expects instead of the physics, quantity by quantity."""
 
@@ -82,7 +95,21 @@ class Correction(WireModel):
     in_domain: bool
     """False when the shot is unlike those it learned from: `words` say in what."""
     words: Words | None = None
-    """Why the correction is faded, widened or withheld."""
+    """Why the learner does not answer for a quantity, or not alone."""
+    layers: Annotated[dict[Name, Layer], Field(max_length=NAMES_LIMIT)] = Field(
+        default_factory=dict
+    )
+    """Which layer a value comes from, by the name of the quantity: `faded` is between the two;
+    older versions did not send it."""
+    reasons: Annotated[dict[Name, Code], Field(max_length=NAMES_LIMIT)] = Field(
+        default_factory=dict
+    )
+    """Why the learner does not answer for a quantity, or not alone: of
+    `broker.ml_status.ML_REASONS`; also for quantities without a value."""
+    records: Annotated[dict[Name, IntervalRecord], Field(max_length=NAMES_LIMIT)] = Field(
+        default_factory=dict
+    )
+    """How the intervals of the mold have held so far, by the name of the quantity."""
     values: Readings = Field(default_factory=dict)
     """By the name of the quantity: `rho_moulded_kg_per_m3`; empty when withheld."""
     intervals: Annotated[dict[Name, Interval], Field(max_length=NAMES_LIMIT)] = Field(

@@ -94,6 +94,7 @@ def agent_client(
         writes.append(topics.agent(group, agent_id))
         of_press = topics.predictions, topics.handovers, topics.alerts
         reads += [read(press) for press in own for read in of_press]
+        reads += [topic for press in own for topic in topics.memories(press)]
         reads.append(topics.agents(group))
     return Client(agent_name(agent_id), tuple(writes), tuple(reads))
 

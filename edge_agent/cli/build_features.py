@@ -232,6 +232,7 @@ def _history(
                 until=until,
                 signal_age_max_s=limits.signal_age_max_s,
                 timeout_s=limits.timeout_s,
+                take_event=builder.take_event,
                 progress=lambda table, rows: progress.count(f"rows of {table}", rows),
             )
         finally:

@@ -230,6 +230,9 @@ class LearningSettings(Section):
     drift_every_h: Annotated[float, Field(ge=0, le=8760)] = 6.0
     """How often the newest shots are compared with those that the model in use learned from; 0 is
     never."""
+    no_corrections_h: Annotated[float, Field(ge=0, le=8760)] = 24.0
+    """People are told of a mold whose shots were not corrected for so long, though a model is
+    promoted; 0 is never."""
     drift_window_shots: Annotated[int, Field(ge=60, le=100_000)] = 300
     """How many of the newest."""
 

@@ -73,7 +73,7 @@ async def _reading(settings: Settings, session: Session, press: PressAddress) ->
     topics = settings.topics
     wanted = [*topics.subscriptions(press), topics.status(press)]
     if settings.group is not None:
-        wanted += [topics.predictions(press), topics.handovers(press)]
+        wanted += [topics.predictions(press), topics.handovers(press), *topics.memories(press)]
     refused = await _refused_subscriptions(session, wanted)
     subject = f"read {press.press}"
     if refused:

@@ -62,6 +62,7 @@ async def _newest(request: DriftRequest) -> Columns:
                 since=since,
                 signal_age_max_s=request.shots.signal_age_max_s,
                 timeout_s=request.shots.timeout_s,
+                take_event=builder.take_event,
             )
             predicted = await _predicted(reader, since)
     finally:

@@ -138,6 +138,8 @@ class RowFilter:
     press: str | None = None
     device_id: str | None = None
     shot_key: str | None = None
+    kinds: frozenset[str] | None = None
+    """Of events."""
 
 
 class HistoryReader:
@@ -160,6 +162,16 @@ class HistoryReader:
     async def shots(self, mold_id: str | None, since: datetime, limit: int) -> list[dict[str, Any]]:
         """Shots poured since then, newest first, with their latest prediction."""
         return await self._rows(_shots(mold_id, since, limit, self.is_file))
+
+    async def newest_of_molds(self, site: str, press: str, limit: int) -> list[dict[str, Any]]:
+        """The newest poured shots of each mold of a press, oldest first.
+
+        With the document of the newest prediction of each; None without one.
+
+        Args:
+            limit: shots of a mold.
+        """
+        return await self._rows(_newest_of_molds(site, press, limit, self.is_file))
 
     async def each(
         self, table: str, which: RowFilter, take: Callable[[list[dict[str, Any]]], None]
@@ -325,6 +337,8 @@ def conditions(name: str, table: Table, which: RowFilter, is_file: bool) -> list
         value = getattr(which, column)
         if value is not None and column in table.c:
             found.append(table.c[column] == value)
+    if which.kinds is not None:
+        found.append(table.c.kind.in_(sorted(which.kinds)))
     return found
 
 
@@ -336,6 +350,33 @@ def _shots(mold_id: str | None, since: datetime, limit: int, is_file: bool) -> S
         .where(*conditions("shot", shot, RowFilter(since, mold_id), is_file))
         .order_by((time_texts.plain(poured_at) if is_file else poured_at).desc())
         .limit(limit)
+    )
+
+
+def _newest_of_molds(site: str, press: str, limit: int, is_file: bool) -> Select[Any]:
+    shot, prediction = TABLES["shot"], TABLES["prediction"]
+    poured_at = time_texts.plain(shot.c.poured_at) if is_file else shot.c.poured_at
+    place = func.row_number().over(partition_by=shot.c.mold_id, order_by=poured_at.desc())
+    ranked = (
+        select(shot.c.shot_key, place.label("place"))
+        .where(shot.c.site == site, shot.c.press == press, shot.c.poured_at.is_not(None))
+        .subquery()
+    )
+    other = prediction.alias()
+    newest = (
+        select(func.max(other.c.revision))
+        .where(*(other.c[name] == shot.c[name] for name in ("site", "press", "shot_key")))
+        .scalar_subquery()
+    )
+    same = (prediction.c[name] == shot.c[name] for name in ("site", "press", "shot_key"))
+    joined = shot.join(ranked, ranked.c.shot_key == shot.c.shot_key).outerjoin(
+        prediction, and_(*same, prediction.c.revision == newest)
+    )
+    return (
+        select(*shot.c, prediction.c.document)
+        .select_from(joined)
+        .where(shot.c.site == site, shot.c.press == press, ranked.c.place <= limit)
+        .order_by(poured_at)
     )
 
 

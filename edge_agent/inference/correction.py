@@ -6,14 +6,25 @@ Nothing here raises: whatever a model does, the physics has been computed and go
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from broker.messages import Correction, Diagnostic
-from broker.messages.prediction import Interval
-from broker.ml_status import BAD_INPUT, ERROR, NO_MODEL, OK
+from broker.messages.prediction import Interval, IntervalRecord
+from broker.ml_status import (
+    BAD_INPUT,
+    ERROR,
+    FADED,
+    MEMORY_ONLY,
+    NO_LEARNER,
+    NO_MODEL,
+    OK,
+    UNLIKE,
+    WITHHELD,
+)
 from edge_agent.inference.entry import Entry
 from edge_agent.logs import get_logger
 from twin_core.errors import InvalidInput
+from twin_core.learning.adaptive_interval import Said, Seen
 from twin_core.learning.columns import TARGETS
 from twin_core.learning.inference import Model, Outcome
 
@@ -30,6 +41,12 @@ class Learned:
     correction: Correction | None = None
     words: str = ""
     """Why there is no correction though a model is promoted."""
+    said: Mapping[str, Said] = field(default_factory=dict)
+    """By target, what is to be held against its result."""
+    coverage: float = 0.0
+    """That the intervals are to have."""
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    """By target, why its learner does not answer, or not alone."""
 
     @property
     def diagnostics(self) -> list[Diagnostic]:
@@ -37,42 +54,75 @@ class Learned:
         return [Diagnostic(code=NOT_CORRECTED, words=self.words[:2000])] if self.words else []
 
 
-def learned(entry: Entry | None, row: Mapping[str, float], system: tuple[str, str]) -> Learned:
+def learned(
+    entry: Entry | None,
+    row: Mapping[str, float],
+    system: tuple[str, str],
+    seen: Mapping[str, Seen] | None = None,
+    records: Mapping[str, IntervalRecord] | None = None,
+) -> Learned:
     """Ask a model.
 
     Args:
         entry: the one that serves this moment; None: none is promoted.
         row: features by name.
         system: ``system_id`` and ``parameters_hash``.
+        seen: by target, what the press has seen of its corrections.
+        records: by target, how its intervals have held.
     """
     if entry is None:
         return Learned()
     if entry.model is None:
         return Learned(entry.status, words=f"{entry.label} is refused: {entry.words}")
     try:
-        outcome = entry.model.predict(row, system)
-        return Learned(OK, _correction(entry, entry.model, outcome))
+        outcome = entry.model.predict(row, system, seen)
+        correction = _correction(entry, entry.model, outcome, records or {})
     except InvalidInput as error:
         return Learned(BAD_INPUT, words=f"{entry.label}: {error}")
     except Exception as error:  # a model is a program of somebody else: it stops nothing
         words = f"{entry.label}: {type(error).__name__}: {error}"[:500]
         get_logger().error("inference_failed", stage="infer", reason=entry.label, error=words)
         return Learned(ERROR, words=words)
+    coverage = entry.model.card.coverage
+    status = status_of(outcome)
+    return Learned(
+        status, correction, said=outcome.said, coverage=coverage, reasons=dict(outcome.reasons)
+    )
 
 
-def _correction(entry: Entry, model: Model, outcome: Outcome) -> Correction:
+def status_of(outcome: Outcome) -> str:
+    """The ``ml_status`` of an answer."""
+    if not outcome.targets and not outcome.risks:
+        return WITHHELD
+    layers = {found.layer for found in outcome.targets.values()}
+    if not layers & {"learner", "faded"}:
+        return MEMORY_ONLY if layers else OK
+    meant = all(reason == NO_LEARNER for reason in outcome.reasons.values())
+    return OK if meant and "faded" not in layers else FADED
+
+
+def _correction(
+    entry: Entry, model: Model, outcome: Outcome, records: Mapping[str, IntervalRecord]
+) -> Correction:
     coverage = model.card.coverage
     risks = {name: min(max(risk, 0.0), 1.0) for name, risk in outcome.risks.items()}
     expected = {TARGETS[name].quantity: found for name, found in outcome.targets.items()}
     return Correction(
         model=entry.label,
         known_at=model.card.known_at,
-        in_domain=outcome.words is None,
+        in_domain=UNLIKE.isdisjoint(outcome.reasons.values()),
         words=outcome.words,
         values={name: found.value for name, found in expected.items()},
         intervals={
             name: Interval(low=found.low, high=found.high, coverage=coverage)
             for name, found in expected.items()
+        },
+        layers={name: found.layer for name, found in expected.items()},
+        reasons={TARGETS[name].quantity: reason for name, reason in outcome.reasons.items()},
+        records={
+            TARGETS[name].quantity: record
+            for name, record in records.items()
+            if name in outcome.targets
         },
         defect_risk=risks.pop(ANY_DEFECT, None),
         defects=risks,

@@ -1,103 +1,84 @@
 """Earlier shots of an agent: their ``PastResults`` in memory, and a small row of each shot on disk.
 
 A row changes with the pour, the end and the quality records of its shot, in the transaction that
-these lead to anyway; after a restart the rows are played again in order of time. The past of an
-agent that takes over a press begins with the shots that this agent sees.
+these lead to anyway; after a restart the rows are played again in order of time. Rows of shots that
+this agent has not followed come from the history, or from the agent before it in a group.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from functools import partial
-from typing import Any
+import asyncio
+import heapq
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from operator import itemgetter
+from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from broker.messages import QualityRecord
+from broker.messages.prediction import IntervalRecord
 from broker.topics import PressAddress
+from edge_agent.inference.earlier_rows import (
+    Earlier,
+    Record,
+    Step,
+    in_order,
+    in_time,
+    is_known,
+    measured_columns,
+    poured_columns,
+    with_end,
+    with_events,
+)
+from edge_agent.inference.press_events import HAPPENED_SCOPE, PressEvents
+from edge_agent.inference.seen_intervals import INTERVALS_SCOPE, SeenIntervals, kept_of
+from edge_agent.logged_shots.logged_event import LoggedEvent
 from edge_agent.logged_shots.logged_shot import lab_record
-from edge_agent.logged_shots.quality_rows import Said, replaced_at
+from edge_agent.logged_shots.quality_rows import Said as Names
 from edge_agent.logs import get_logger
 from edge_agent.shots.shot import Shot
-from twin_core.learning.columns import INPUTS, TARGETS
-from twin_core.learning.features import Row, lab_columns
-from twin_core.learning.past_results import WAITING_MAX, PastResults, ShotKey
-from twin_core.plausible_ranges import possible
+from twin_core.learning.adaptive_interval import Said, Seen
+from twin_core.learning.features import Row
+from twin_core.learning.past_results import WAITING_MAX, PastResults, PressResults, ShotKey
 
 EARLIER_SCOPE = "earlier"
 """Scope of the rows in the spool's state."""
 ROWS_MAX = 2 * WAITING_MAX
 """Of a mold; beyond ``WAITING_MAX`` only shots stay whose results still count."""
-RECORDS_MAX = 8
-_POURED = (*(target.physics for target in TARGETS.values()), *INPUTS)
-_MEASURED = tuple(target.measured for target in TARGETS.values() if target.known == "demold")
+AT_ONCE = 50
+"""Steps of earlier shots that are reported before the next message has its turn."""
+T = TypeVar("T")
 State = dict[tuple[str, str], dict[str, Any] | None]
 """``Changes.state``."""
-
-
-class Record(BaseModel):
-    """A quality record, and when it became known."""
-
-    at_s: float
-    numbers: dict[str, float | None]
-    defects: tuple[str, ...] | None = None
-    risk: float | None = None
-    ts: datetime | None = None
-    """When it was measured; None in rows of older programs, as the next three."""
-    record_id: str | None = None
-    corrects_id: str | None = None
-    corrects_ts: datetime | None = None
-
-    def said(self) -> Said:
-        """Its names, and the name of the record that it corrects."""
-        known_at = datetime.fromtimestamp(self.at_s, UTC)
-        return Said(
-            known_at, self.ts or known_at, self.record_id, self.corrects_id, self.corrects_ts
-        )
-
-    def columns(self) -> Row:
-        """Its ``qc_`` columns, without what is impossible."""
-        return possible(lab_columns(self.numbers, self.defects, self.risk))[0]
-
-
-class Earlier(BaseModel):
-    """Row that is kept of a shot."""
-
-    key: tuple[str, str, str, str] | tuple[str, str, str, str, str]
-    """Of a ``ShotKey``; an older program kept no ``shot_key``."""
-    poured_at_s: float | None = None
-    poured: Row = {}
-    """How it was poured, and its ``sim_`` columns that something is compared with."""
-    closed_at_s: float | None = None
-    end_known_s: float | None = None
-    """When that became known; None in rows of older programs."""
-    opened: bool = False
-    aborted: bool = False
-    measured: Row = {}
-    """What they are compared with, as far as the press measures it."""
-    records: list[Record] = []
-
-    @property
-    def shot(self) -> ShotKey:
-        """Key of the shot."""
-        return ShotKey(*self.key)
-
-    @property
-    def began_s(self) -> float:
-        """Time at which the shot began, to put rows in order [s]."""
-        known = [self.poured_at_s, self.closed_at_s, *(record.at_s for record in self.records)]
-        return min((at for at in known if at is not None), default=math.inf)
+Rule = Literal["fill", "renew", "replace"]
+"""Of rows that are merged: what is known here stays; that, but with their physics; theirs."""
+Lane = tuple[str, str]
+"""A mold of a press: address and ``mold_id``."""
 
 
 class EarlierShots:
     """Reports to the past results, and keeps on disk what these need after a restart."""
 
-    def __init__(self, kept: Iterable[Mapping[str, Any]] = ()) -> None:
-        """Go on from what was kept; a damaged row is left out."""
-        self._past = PastResults()
-        self._rows: dict[tuple[str, str], dict[str, Earlier]] = {}
+    def __init__(
+        self,
+        kept: Iterable[Mapping[str, Any]] = (),
+        happened: Iterable[Mapping[str, Any]] = (),
+        intervals: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        """Go on from what was kept; a damaged row is left out.
+
+        Args:
+            kept: rows of shots.
+            happened: events of presses.
+            intervals: what was seen of corrections, by press and mold.
+        """
+        self.intervals = SeenIntervals(intervals)
+        self._past, self._events = PastResults(), PressEvents(happened)
+        self._rows: dict[Lane, dict[str, Earlier]] = {}
+        self._merging = asyncio.Lock()
+        self._forgotten = set[str]()
+        """Presses that were forgotten while rows are merged."""
         rows = list[Earlier]()
         for state in kept:
             try:
@@ -106,33 +87,62 @@ class EarlierShots:
                 get_logger().warning("earlier_shot_unreadable", error=str(error)[:500])
         for row in sorted(rows, key=lambda row: row.began_s):
             self._of_mold(row.shot)[row.shot.name] = row
-        self._tell(rows)
+        every = [event for events in self._events.by_press.values() for event in events]
+        for *_, tell in with_events(in_time(rows, self._past), every, self._past):
+            tell()
 
     def __len__(self) -> int:
         """Number of shots that are kept."""
         return sum(len(rows) for rows in self._rows.values())
 
-    def known(self, shot: Shot, row: Row) -> Row:
+    def known(self, shot: Shot, row: Row, basis: str = "") -> Row:
         """The ``prev_ press_ site_ dev_`` columns of a shot: what was known before its pour.
 
         Args:
             row: its ``proc_`` columns.
+            basis: what its physics rests on.
         """
         assert shot.poured_at is not None
-        return self._past.known(_key(shot), shot.poured_at.timestamp(), row)
+        return self._past.known(_key(shot), shot.poured_at.timestamp(), row, basis)
 
-    def poured(self, shot: Shot, row: Row, state: State) -> None:
+    def poured(self, shot: Shot, row: Row, state: State, basis: str = "") -> None:
         """The shot was poured and simulated.
 
         Args:
             row: its ``proc_`` and ``sim_`` columns.
             state: takes what is to be kept.
+            basis: what its physics rests on.
         """
         assert shot.poured_at is not None
         key = _key(shot)
-        self._past.simulated(key, row, shot.poured_at.timestamp())
-        poured = {name: row[name] for name in _POURED if math.isfinite(row.get(name, math.nan))}
-        self._write(key, {"poured_at_s": shot.poured_at.timestamp(), "poured": poured}, state)
+        self._past.simulated(key, row, shot.poured_at.timestamp(), basis)
+        changed = {
+            "poured_at_s": shot.poured_at.timestamp(),
+            "poured": poured_columns(row),
+            "basis": basis,
+        }
+        self._write(key, changed, state)
+
+    def said(self, shot: Shot, said: Mapping[str, Said], coverage: float, state: State) -> None:
+        """Keep what was said of a shot at its pour, to hold it against the results.
+
+        Args:
+            shot: was poured and simulated.
+            said: by target.
+            coverage: that the intervals are to have.
+            state: takes what is to be kept.
+        """
+        row = self.row(_key(shot))
+        if row is None or row.closed_at_s is not None or row.records:
+            return  # late truth: what is said now knows more than the pour did
+        kept = {name: kept_of(one, coverage) for name, one in said.items()}
+        self._write(row.shot, {"said": kept}, state)
+
+    def seen(self, shot: Shot) -> tuple[dict[str, Seen], dict[str, IntervalRecord]]:
+        """What was seen of the corrections of a mold, and how its intervals have held."""
+        key = _key(shot)
+        mold = key.address, key.mold_id
+        return self.intervals.seen(mold), self.intervals.records(mold)
 
     def closed(
         self, shot: Shot, row: Row, state: State, received_at: datetime | None = None
@@ -155,14 +165,14 @@ class EarlierShots:
         self._past.closed(key, at_s, seen, opened=opened, closed_at_s=closed_at_s)
         if aborted:
             self._past.aborted(key)
-        measured = {n: seen[n] for n in _MEASURED if math.isfinite(seen.get(n, math.nan))}
         changed = {
             "poured_at_s": shot.poured_at.timestamp(),
             "closed_at_s": closed_at_s,
             "end_known_s": at_s,
-            "measured": measured,
+            "measured": measured_columns(seen),
         }
         self._write(key, changed | {"opened": opened, "aborted": aborted}, state)
+        self._hold_against(key, state)
 
     def lab(
         self,
@@ -186,27 +196,168 @@ class EarlierShots:
         key = self._past.shot_of(key, record.ts.timestamp())
         if (key.address, key.mold_id) not in self._rows:
             key = key._replace(mold_id="")  # no shot of this mold is known: it may be anything
-        found = lab_record(record)
-        new = Record(
-            at_s=known_at.timestamp(),
-            numbers=dict(found.numbers),
-            defects=found.defects,
-            risk=found.risk,
-            ts=record.ts,
-            record_id=record.record_id,
-            corrects_id=None if record.corrects is None else record.corrects.record_id,
-            corrects_ts=None if record.corrects is None else record.corrects.ts,
+        corrects = record.corrects
+        names = Names(
+            known_at,
+            record.ts,
+            record.record_id,
+            None if corrects is None else corrects.record_id,
+            None if corrects is None else corrects.ts,
         )
+        new = Record.of(lab_record(record), names)
         known = self._of_mold(key).get(key.name, Earlier(key=key)).records
-        same = {"numbers", "defects", "risk"}
-        for other, until in zip(known, replaced_at([r.said() for r in known]), strict=True):
-            if until is None and other.model_dump(include=same) == new.model_dump(include=same):
-                return
-        records = sorted([*known, new], key=lambda one: one.at_s)[-RECORDS_MAX:]
+        if is_known(known, new):
+            return
+        records = in_order([*known, new])
         self._past.forget_lab(key)
-        for one, until_s in _with_end(records):
+        for one, until_s in with_end(records):
             self._past.lab(key, one.at_s, one.columns(), until_s)
         self._write(key, {"records": records}, state)
+        self._hold_against(key, state)
+
+    def happened(self, event: LoggedEvent, state: State) -> None:
+        """Something was done to a press; told again it is no news.
+
+        Args:
+            event: as it became known.
+            state: takes what is to be kept.
+        """
+        if self._events.add([event], state):
+            event.report(self._past)
+
+    def recall_events(self, events: Iterable[LoggedEvent], state: State) -> None:
+        """Take events that this agent has not heard; they count from the next ``merge`` on.
+
+        Args:
+            events: of the history, or of another agent.
+            state: takes what is to be kept.
+        """
+        self._events.add(events, state)
+
+    def events_of(self, press: PressAddress) -> list[LoggedEvent]:
+        """Events of a press, in the order in which they became known."""
+        return list(self._events.by_press.get(str(press), []))
+
+    def forgets(self, press: PressAddress) -> State:
+        """What goes from the disk when a press is forgotten."""
+        state: State = {(EARLIER_SCOPE, _text(row.shot)): None for row in self.rows_of(press)}
+        if self.events_of(press):
+            state[HAPPENED_SCOPE, str(press)] = None
+        molds = self.intervals.of_press(press)
+        return state | {(INTERVALS_SCOPE, "/".join(mold)): None for mold in molds}
+
+    def forget(self, press: PressAddress) -> None:
+        """Forget the shots of a press that another agent has now."""
+        for lane in [lane for lane in self._rows if lane[0] == str(press)]:
+            del self._rows[lane]
+        self._events.by_press.pop(str(press), None)
+        self._forgotten.add(str(press))
+        self.intervals.forget(press)
+        self._past.presses.pop(str(press), None)
+
+    def row(self, shot: ShotKey) -> Earlier | None:
+        """Row of a shot; None if it is not remembered."""
+        return self._rows.get((shot.address, shot.mold_id), {}).get(shot.name)
+
+    def rows_of(self, press: PressAddress) -> Iterator[Earlier]:
+        """Rows of a press, mold by mold, oldest first."""
+        for lane, rows in self._rows.items():
+            if lane[0] == str(press):
+                yield from rows.values()
+
+    async def merge(
+        self, press: PressAddress, rows: Sequence[Earlier], rule: Rule
+    ) -> list[ShotKey]:
+        """Take rows of shots of a press that this agent has not followed, or not to the end.
+
+        All results of the press are reported anew in order of time, a few at once: messages have
+        their turn in between, and what these change counts, too. Nothing is on disk yet.
+
+        Args:
+            press: the press.
+            rows: of the history, or of another agent.
+            rule: for what both know.
+
+        Returns:
+            Shots whose rows are new or know more than before, to be given to ``keep``.
+        """
+        async with self._merging:
+            self._forgotten.clear()
+            return await self._merge(str(press), rows, rule)
+
+    async def _merge(self, press: str, rows: Sequence[Earlier], rule: Rule) -> list[ShotKey]:
+        rows = [row for row in rows if row.shot.address == press]
+        before = {lane: dict(of) for lane, of in self._rows.items() if lane[0] == press}
+        merged = {lane: dict(of) for lane, of in before.items()}
+        async for row in _few_at_once(rows):
+            key = row.shot
+            of_mold = merged.setdefault((key.address, key.mold_id), {})
+            here = of_mold.get(key.name)
+            if here is None:
+                of_mold[key.name] = row
+                continue
+            both = here.with_more_of(row, renewed=rule == "renew")
+            both = row.with_more_of(here) if rule == "replace" else both
+            of_mold[key.name] = here if both == here else both
+        past, steps = PastResults(), list[list[Step]]()
+        for lane, of_mold in merged.items():
+            oldest_first = sorted(of_mold.values(), key=lambda row: row.began_s)
+            merged[lane] = {row.shot.name: row for row in oldest_first}
+            steps.append(in_time(oldest_first, past))
+            await asyncio.sleep(0)
+        events = self._events.by_press.get(press, [])
+        steps.append(with_events([], events, past))
+        async for *_, tell in _few_at_once(heapq.merge(*steps, key=itemgetter(0, 1))):
+            tell()
+        if press in self._forgotten:
+            return []
+        for lane, of_mold in self._rows.items():  # no message has its turn from here on
+            known = before.get(lane, {})
+            changed = [row for row in of_mold.values() if row is not known.get(row.shot.name)]
+            for row in changed if lane[0] == press else ():
+                there = merged.setdefault(lane, {}).get(row.shot.name)
+                merged[lane][row.shot.name] = row if there is None else row.with_more_of(there)
+                _report_again(merged[lane][row.shot.name], past)
+        for event in self._events.by_press.get(press, []):
+            if event not in events:
+                event.report(past)
+        kept = [row for of in before.values() for row in of.values()]
+        same = {id(row) for row in kept}
+        self._rows |= merged
+        self._past.presses[press] = past.presses.get(press, PressResults())
+        return [row.shot for of in merged.values() for row in of.values() if id(row) not in same]
+
+    def keep(self, shots: Iterable[ShotKey], state: State) -> None:
+        """Keep the rows of these shots on disk as they are now, as far as they are to stay.
+
+        Args:
+            shots: of ``merge``, in its order.
+            state: takes what is to be kept.
+        """
+        for key in shots:
+            of_mold = self._of_mold(key)
+            if key.name in of_mold:
+                state[EARLIER_SCOPE, _text(key)] = of_mold[key.name].model_dump(mode="json")
+                self._bound(of_mold, state)
+
+    def _hold_against(self, key: ShotKey, state: State) -> None:
+        """Hold what was said of a shot against its results, each once.
+
+        What is remembered of the mold is counted anew here, so that the next pour need not wait.
+        """
+        row = self.row(key)
+        if row is None or not row.poured:
+            return
+        self._past.known(key, row.known_s, row.poured, row.basis)
+        results = {
+            name: residual
+            for name in row.said
+            if (residual := self._past.residual_of(key, name)) is not None
+        }
+        if results:
+            self.intervals.told((key.address, key.mold_id), results, row.said, state)
+            left = {name: kept for name, kept in row.said.items() if name not in results}
+            self._write(key, {"said": left}, state)
 
     def _write(self, key: ShotKey, changed: dict[str, Any], state: State) -> None:
         rows = self._of_mold(key)
@@ -216,6 +367,10 @@ class EarlierShots:
             return
         rows[key.name] = row
         state[EARLIER_SCOPE, _text(key)] = row.model_dump(mode="json")
+        self._bound(rows, state)
+
+    def _bound(self, rows: dict[str, Earlier], state: State) -> None:
+        """Forget the oldest shots of a mold beyond those that stay."""
         while len(rows) > WAITING_MAX:
             oldest = next(iter(rows.values())).shot
             if len(rows) <= ROWS_MAX and self._past.counts(oldest):
@@ -226,38 +381,22 @@ class EarlierShots:
     def _of_mold(self, key: ShotKey) -> dict[str, Earlier]:
         return self._rows.setdefault((key.address, key.mold_id), {})
 
-    def _tell(self, rows: list[Earlier]) -> None:
-        """Everything again, in order of time, as a feature set is built."""
-        past = self._past
-        events: list[tuple[float, int, int, Callable[[], object]]] = []
-        for number, row in enumerate(sorted(rows, key=lambda row: row.began_s)):
-            events += [(at_s, kind, number, tell) for at_s, kind, tell in _events(row, past)]
-        for *_, tell in sorted(events, key=lambda event: event[:3]):
-            tell()
+
+async def _few_at_once(items: Iterable[T]) -> AsyncIterator[T]:
+    """Items, with a turn for others now and then."""
+    for number, item in enumerate(items, start=1):
+        yield item
+        if number % AT_ONCE == 0:
+            await asyncio.sleep(0)
 
 
-def _events(row: Earlier, past: PastResults) -> Iterable[tuple[float, int, Callable[[], object]]]:
-    shot = row.shot
-    if row.poured_at_s is not None and not row.aborted:
-        poured_at_s = row.poured_at_s
-        yield poured_at_s, 0, lambda: past.simulated(shot, row.poured, poured_at_s)
-    if row.closed_at_s is not None:
-        closed_at_s, opened = row.closed_at_s, row.opened
-        known_s = closed_at_s if row.end_known_s is None else row.end_known_s
-
-        def tell() -> None:
-            past.closed(shot, known_s, row.measured, opened=opened, closed_at_s=closed_at_s)
-
-        yield known_s, 1, tell
-    for record, until_s in _with_end(row.records):
-        yield record.at_s, 2, partial(past.lab, shot, record.at_s, record.columns(), until_s)
-
-
-def _with_end(records: Sequence[Record]) -> Iterator[tuple[Record, float]]:
-    """Records in order of time, each with when another one corrected it [s]."""
-    times = replaced_at([record.said() for record in records])
-    for record, time in zip(records, times, strict=True):
-        yield record, math.inf if time is None else time.timestamp()
+def _report_again(row: Earlier, past: PastResults) -> None:
+    """Report a shot that has changed since it was reported."""
+    past.forget_lab(row.shot)
+    if row.aborted:
+        past.aborted(row.shot)
+    for *_, tell in in_time([row], past):
+        tell()
 
 
 def _key(shot: Shot) -> ShotKey:

@@ -28,6 +28,7 @@ from twin_core.learning.features import (
     physics_columns,
     process_columns,
 )
+from twin_core.learning.past_results import basis_of
 from twin_core.plausible_ranges import possible
 
 SENSORS = ("T_core_C", "p_cavity_bar")
@@ -37,9 +38,14 @@ _OPENED = "meas_t_demold_actual_s"
 class FeatureRows:
     """Feature rows of all shots that cure, and the earlier shots that they rest on."""
 
-    def __init__(self, kept: Iterable[Mapping[str, Any]] = ()) -> None:
-        """Go on from the rows of earlier shots that were kept on disk."""
-        self._earlier = EarlierShots(kept)
+    def __init__(
+        self,
+        kept: Iterable[Mapping[str, Any]] = (),
+        happened: Iterable[Mapping[str, Any]] = (),
+        intervals: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
+        """Go on from what was kept on disk; see ``EarlierShots``."""
+        self.earlier = EarlierShots(kept, happened, intervals)
         self._at_pour: dict[str, Row] = {}
         """Columns known at the pour, by shot."""
 
@@ -58,7 +64,8 @@ class FeatureRows:
     def poured(self, shot: Shot, simulation: ShotSimulation, state: State) -> None:
         """Report a shot that was simulated, for the first time or again."""
         if simulation.result is not None:
-            self._earlier.poured(shot, _computed(simulation, simulation.result), state)
+            row = _computed(simulation, simulation.result)
+            self.earlier.poured(shot, row, state, basis(simulation, simulation.result))
 
     def closed(
         self,
@@ -69,7 +76,7 @@ class FeatureRows:
     ) -> None:
         """Report the end of a poured shot; the next ones may know its results."""
         row = self.row_or_none(shot, simulation, "demold") or {}
-        self._earlier.closed(shot, row, state, received_at)
+        self.earlier.closed(shot, row, state, received_at)
 
     def lab(
         self,
@@ -79,7 +86,7 @@ class FeatureRows:
         received_at: datetime | None = None,
     ) -> None:
         """Report a quality record."""
-        self._earlier.lab(press, record, state, received_at)
+        self.earlier.lab(press, record, state, received_at)
 
     def row(self, shot: Shot, simulation: ShotSimulation, moment: Known) -> Row:
         """Compute all columns of a shot that are known at a moment; empty without a simulation."""
@@ -89,7 +96,7 @@ class FeatureRows:
         row = self._at_pour.get(shot.shot_key)
         if row is None:
             row = _computed(simulation, simulation.result)
-            row |= self._earlier.known(shot, row)
+            row |= self.earlier.known(shot, row, basis(simulation, simulation.result))
             self._at_pour[shot.shot_key] = row
         if moment == "pour":
             return row
@@ -115,6 +122,13 @@ class FeatureRows:
         except Exception as error:  # a feature that cannot be computed stops nothing
             get_logger().error("features_failed", stage="infer", error=str(error)[:500])
             return None
+
+
+def basis(simulation: ShotSimulation, result: SimulationResult) -> str:
+    """What the physics of a shot rests on."""
+    system, facts = result.scenario.system, simulation.facts
+    parameters_hash = system.parameters_hash() if facts is None else facts.parameters_hash
+    return basis_of(system.system_id, parameters_hash)
 
 
 def _computed(simulation: ShotSimulation, result: SimulationResult) -> Row:

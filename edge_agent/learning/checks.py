@@ -7,7 +7,7 @@ logged, and the report says so.
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -18,7 +18,11 @@ import numpy as np
 from edge_agent.logged_shots.logged_shot import LabRecord, LoggedShot
 from twin_core.arrays import Array
 from twin_core.hot_probe import still_hot
+from twin_core.learning.columns import TARGETS
 from twin_core.learning.features import Row
+from twin_core.learning.past_results import USUAL_SHOTS, ShotKey
+from twin_core.learning.residual_features import inputs_of
+from twin_core.learning.teaching import DENSITY_SHARE, FALL_K, contradiction, in_fahrenheit
 from twin_core.mold import Mold
 from twin_core.plausible_ranges import RANGES, SERIES, possible, possible_readings
 
@@ -27,9 +31,7 @@ EXAMPLES = 5
 STUCK_S = 60.0
 STUCK_READINGS = 10
 STUCK_SHOTS = 50
-FALL_K = 5.0
 PACKING = (10.0, 1400.0)
-DENSITY_SHARE = 0.5
 INDEX_SHARE = 0.1
 DISAGREE = {
     "rho_moulded_kg_per_m3": (0.05, "relative"),
@@ -69,6 +71,15 @@ RULES = {
                             "heat of the part before: left out of every column"),
     "core_never_heated": Rule("contradictory", f"the peak of the core is {FALL_K:g} K or more "
                               "below the components: the sensor sits elsewhere"),
+    "core_in_fahrenheit": Rule("contradictory", "the peak of the core is far from the physics, "
+                               "and near it when read as °F: it teaches nothing"),
+    "demold_in_minutes": Rule("contradictory", "the demold time is far below the physics, and near "
+                              "it when read as minutes: it teaches nothing"),
+    "pressure_in_psi": Rule("contradictory", "the peak of the pressure is far above the physics, "
+                            "and near it when read as psi: it teaches nothing"),
+    "inputs_in_fahrenheit": Rule("contradictory", "a temperature at the pour is far from those of "
+                                 f"the {USUAL_SHOTS} pours before in the mold, and near them when "
+                                 "read as °F: the shot teaches nothing"),
     "opened_before_gel": Rule("contradictory", "the mold was opened before the simulated gel"),
     "mass_against_cavity": Rule("contradictory", "the metered mass in this cavity gives less than "
                                 f"{PACKING[0]:g} or more than {PACKING[1]:g} kg/m3, the range of "
@@ -161,6 +172,8 @@ class Inspector:
     def __init__(self, findings: Findings) -> None:
         self.findings = findings
         self._same: dict[tuple[str, str, str, str], tuple[float, int]] = {}
+        self._poured: dict[str, deque[tuple[float, ...]]] = {}
+        """Inputs of the last pours of each mold, without those in another unit."""
 
     def times(self, shot: LoggedShot) -> None:
         """Check that it is known when the shot was poured and ended."""
@@ -240,25 +253,35 @@ class Inspector:
                     self.findings.add("records_disagree", shot_id, name, f"{a:g}, then {b:g}")
         return kept
 
+    def usual(self, key: ShotKey, row: Mapping[str, float]) -> None:
+        """Check whether a shot was poured in the unit of those before it in its mold."""
+        inputs, mold = inputs_of(row), f"{key.address}/{key.mold_id}"
+        before = self._poured.setdefault(mold, deque(maxlen=USUAL_SHOTS))
+        if in_fahrenheit(inputs, before):
+            words = ", ".join(f"{value:g}" for value in inputs[:4])
+            self.findings.add("inputs_in_fahrenheit", key.shot_id, words=words)
+        else:
+            before.append(inputs)
+
     def row(
         self, shot_id: str, row: Mapping[str, float], mold: Mold | None, index: float | None
     ) -> None:
         """Check whether the columns of a shot contradict each other."""
-        add = self.findings.add
-        warmest = max(row["proc_T_polyol_in_C"], row["proc_T_iso_in_C"])
-        peak = row["meas_T_core_max_C"]
-        if peak < warmest - FALL_K:
-            add("core_never_heated", shot_id, "meas_T_core_max_C", f"{peak:g} °C")
+        add, inputs = self.findings.add, inputs_of(row)
+        closed = mold is None or not mold.open
+        for name, target in TARGETS.items():
+            measured, physics = row[target.measured], row[target.physics]
+            rule = contradiction(name, measured, physics, inputs)
+            if rule and (closed or rule != "density_against_mass"):
+                words = f"{measured:g}, physics {physics:g}"
+                add(rule, shot_id, target.measured, words)
         opened, gel = row["meas_t_demold_actual_s"], row["sim_t_gel_s"]
         if opened < gel:
             words = f"{opened:.0f} s, gel {gel:.0f} s"
             add("opened_before_gel", shot_id, "meas_t_demold_actual_s", words)
-        packing, density = row["proc_packing_kg_per_m3"], row["qc_rho_moulded"]
+        packing = row["proc_packing_kg_per_m3"]
         if packing < PACKING[0] or packing > PACKING[1]:
             add("mass_against_cavity", shot_id, "proc_packing_kg_per_m3", f"{packing:g}")
-        closed = mold is None or not mold.open
-        if closed and abs(density / packing - 1.0) > DENSITY_SHARE:
-            add("density_against_mass", shot_id, "qc_rho_moulded", f"{density:g} of {packing:g}")
         simulated = row["sim_nco_oh_index"]
         if index is not None and abs(index / simulated - 1.0) > INDEX_SHARE:
             words = f"{index:g} declared, {simulated:g} metered"

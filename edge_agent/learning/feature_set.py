@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,12 +15,13 @@ from numpy.typing import NDArray
 from edge_agent.config.catalogue import Catalogue
 from edge_agent.learning.checks import Findings, Inspector
 from edge_agent.learning.physics_columns import simulate_columns
+from edge_agent.logged_shots.logged_event import LoggedEvent
 from edge_agent.logged_shots.logged_shot import LabRecord, LoggedShot
 from edge_agent.shots.scenario import scenario_of
 from twin_core import PHYSICS_HASH
 from twin_core.arrays import Array
 from twin_core.errors import InputError
-from twin_core.learning.columns import COLUMNS, IDS, schema_hash
+from twin_core.learning.columns import COLUMNS, IDS, TIMES, schema_hash
 from twin_core.learning.features import (
     NAN,
     Row,
@@ -31,7 +33,7 @@ from twin_core.learning.features import (
     mold_columns,
     process_columns,
 )
-from twin_core.learning.past_results import PastResults, ShotKey
+from twin_core.learning.past_results import PastResults, ShotKey, basis_of
 from twin_core.scenario import Scenario
 
 SCHEMA_VERSION = "1"
@@ -64,7 +66,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class FeatureSet:
-    """Columns by name, those of ``IDS``, then ``COLUMNS``, and what the file says of itself."""
+    """Columns by name (``IDS``, ``TIMES``, ``COLUMNS``), and what the file says of itself."""
 
     columns: dict[str, NDArray[Any]]
     metadata: dict[str, str]
@@ -90,6 +92,7 @@ class Builder:
         self._drafts: dict[ShotKey, Draft] = {}
         self._scenarios: dict[ShotKey, Scenario] = {}
         self._hashes: dict[str, str] = {}
+        self._happened: list[LoggedEvent] = []
 
     def take(self, shot: LoggedShot) -> None:
         """A shot of the source."""
@@ -109,6 +112,10 @@ class Builder:
             self.findings.add("shot_repeated", draft.key.shot_id)
             return
         self._drafts[draft.key] = draft
+
+    def take_event(self, event: LoggedEvent) -> None:
+        """Something that was done to a press."""
+        self._happened.append(event)
 
     def finish(self, source: str) -> FeatureSet:
         """Simulate, walk through time, and put the columns together.
@@ -219,7 +226,7 @@ class Builder:
         events: list[tuple[float, int, int, Draft, Row, float]] = []
         for number, draft in enumerate(drafts):
             if draft.poured_at is None:
-                draft.row |= PastResults().known(draft.key, 0.0, draft.row)
+                draft.row |= PastResults().known(draft.key, 0.0, draft.row, _basis(draft))
                 continue
             events.append((draft.poured_at.timestamp(), 0, number, draft, draft.row, math.inf))
             if draft.closed_at is not None:
@@ -231,10 +238,13 @@ class Builder:
                     events.append((known_at.timestamp(), 2, number, draft, row, until_s))
         events.sort(key=lambda event: event[:3])
         past = PastResults()
+        happened = deque(sorted(self._happened, key=lambda event: event.known_s))
         for at_s, what, _number, draft, row, until_s in events:
+            while happened and happened[0].known_s < at_s:
+                happened.popleft().report(past)
             match what:
                 case 0 if draft.kept:
-                    draft.row |= past.poured(draft.key, at_s, row)
+                    draft.row |= past.poured(draft.key, at_s, row, _basis(draft))
                 case 1:
                     assert draft.closed_at is not None
                     seen, ended_s = row if draft.kept else {}, draft.closed_at.timestamp()
@@ -252,6 +262,7 @@ class Builder:
         mold = self._catalogue.molds.get(draft.key.mold_id) if scenario is None else scenario.mold
         index = None if scenario is None else scenario.process.nco_oh_index
         full = {name: draft.row.get(name, NAN) for name in COLUMNS}
+        self._inspector.usual(draft.key, full)
         self._inspector.row(draft.key.shot_id, full, mold, index)
 
     def _metadata(self, source: str, kept: list[Draft]) -> dict[str, str]:
@@ -287,7 +298,21 @@ def _columns(kept: list[Draft]) -> dict[str, NDArray[Any]]:
         name: np.array([draft.row.get(name, NAN) for draft in kept], dtype=np.float64)
         for name in COLUMNS
     }
-    return ids | numbers
+    known = {
+        "end_known_at": [draft.known_at or draft.closed_at for draft in kept],
+        "lab_known_at": [_first_known(draft) for draft in kept],
+    }
+    times = {name: np.array([_utc(at) for at in known[name]]) for name in TIMES}
+    return ids | times | numbers
+
+
+def _first_known(draft: Draft) -> datetime | None:
+    """When the first quality record became known."""
+    return min((at for at, *_ in draft.records if at is not None), default=None)
+
+
+def _basis(draft: Draft) -> str:
+    return basis_of(draft.system_id, draft.parameters_hash)
 
 
 def _utc(at: datetime | None) -> np.datetime64:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from edge_agent.errors import MissingExtra, TableError, disk_hint
 from twin_core.errors import InputError
-from twin_core.learning.columns import COLUMNS, IDS
+from twin_core.learning.columns import COLUMNS, IDS, TIMES
 from twin_core.log_files.cells import OVERFLOW, YEARS, no_readings
 from twin_core.log_files.shot_table import (
     EXAMPLES,
@@ -47,7 +47,7 @@ NUMBERS = ("sim_", "meas_", "delta_", "proc_", "qc_", "ml_", "prev_", "press_", 
 
 def kind_of(name: str) -> Kind | None:
     """What a column of a feature set holds; None of one that nothing knows."""
-    if name == "poured_at":
+    if name == "poured_at" or name in TIMES:
         return "time"
     is_defect = name.startswith(("qc_any_defect", "qc_defect_")) and not name.endswith("_risk")
     if is_defect or name in {"simulated", "any_defect"}:

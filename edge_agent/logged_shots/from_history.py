@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 from pydantic import ValidationError
 
 from broker.messages import QualityRecord, Recipe
 from edge_agent.history.read import HistoryReader, RowFilter
+from edge_agent.logged_shots.event_rows import press_events
+from edge_agent.logged_shots.logged_event import LoggedEvent
 from edge_agent.logged_shots.logged_shot import (
     LAB_NUMBERS,
     LabRecord,
@@ -59,6 +62,7 @@ async def from_history(
     until: datetime | None = None,
     signal_age_max_s: float = 600.0,
     timeout_s: float = 4 * 3600.0,
+    take_event: Callable[[LoggedEvent], None] = lambda event: None,
     progress: Callable[[str, int], None] = lambda table, rows: None,
 ) -> None:
     """Give every shot poured in this time to ``take``, in the order in which shots end.
@@ -68,30 +72,80 @@ async def from_history(
 
     Args:
         signal_age_max_s, timeout_s: as in the agent's ``shots`` settings.
+        take_event: gets what was done to the presses, also long before.
         progress: called with a table and how many of its rows were read.
 
     Raises:
         StoreError: the history cannot be read.
     """
+    for event in await press_events(reader, RowFilter(until=until)):
+        take_event(event)
     rows: list[dict[str, Any]] = []
     await reader.each(
         "shot", RowFilter(since, until=until), _counted("shot", rows.extend, progress)
     )
+    which = RowFilter(since)
+    limits = signal_age_max_s, timeout_s
+    await shots_of_rows(reader, rows, take, which, *limits, progress=progress)
+
+
+async def shots_of_rows(
+    reader: HistoryReader,
+    rows: Sequence[dict[str, Any]],
+    take: Callable[[LoggedShot], None],
+    which: RowFilter,
+    signal_age_max_s: float,
+    timeout_s: float,
+    progress: Callable[[str, int], None] = lambda table, rows: None,
+    spans_max: int = 1,
+) -> None:
+    """Give the shots of some rows to ``take``, with their readings and quality records.
+
+    Args:
+        rows: of the table ``shot``.
+        which: quality records, and of which press the telemetry; without its times.
+        signal_age_max_s, timeout_s: as in the agent's ``shots`` settings.
+        progress: called with a table and how many of its rows were read.
+        spans_max: telemetry is read in so many pieces; what lies between them is left out.
+
+    Raises:
+        StoreError: the history cannot be read.
+    """
     of_shots: dict[ById, list[dict[str, Any]]] = {}
 
     def keep(found: list[dict[str, Any]]) -> None:
         for row in found:
             of_shots.setdefault((row["site"], row["press"], row["shot_id"]), []).append(row)
 
-    await reader.each("quality", RowFilter(since), _counted("quality", keep, progress))
+    await reader.each("quality", which, _counted("quality", keep, progress))
     records = _records(of_shots, pours_by_id(rows))
     walk = _Walk(rows, records, take, timedelta(seconds=signal_age_max_s), timeout_s)
-    if walk.shots:
-        first = min(shot.begun_at for shot in walk.shots) - timedelta(seconds=signal_age_max_s)
-        last = max(shot.ends_at for shot in walk.shots) + timedelta(seconds=1)
-        which = RowFilter(first, until=last)
-        await reader.each("telemetry", which, _counted("telemetry", walk.frames, progress))
+    frames = _counted("telemetry", walk.frames, progress)
+    for begin, end in _spans(walk.shots, timedelta(seconds=signal_age_max_s), spans_max):
+        await reader.each("telemetry", RowFilter(begin, until=end, press=which.press), frames)
     walk.finish()
+
+
+def _spans(
+    shots: Iterable[_Open], age_max: timedelta, most: int
+) -> list[tuple[datetime, datetime]]:
+    """At most so many stretches of time, in order, with all readings that count for a shot."""
+    found: list[tuple[datetime, datetime]] = []
+    for shot in sorted(shots, key=lambda shot: shot.begun_at):
+        begin, end = shot.begun_at - age_max, shot.ends_at + timedelta(seconds=1)
+        if found and begin <= found[-1][1]:
+            found[-1] = found[-1][0], max(found[-1][1], end)
+        else:
+            found.append((begin, end))
+    pauses = [following[0] - before[1] for before, following in pairwise(found)]
+    longest = set(sorted(range(len(pauses)), key=pauses.__getitem__)[::-1][: most - 1])
+    joined = found[:1]
+    for number, span in enumerate(found[1:]):
+        if number in longest:
+            joined.append(span)
+        else:
+            joined[-1] = joined[-1][0], span[1]
+    return joined
 
 
 def _counted(
@@ -115,7 +169,7 @@ class _Walk:
 
     def __init__(
         self,
-        rows: list[dict[str, Any]],
+        rows: Iterable[dict[str, Any]],
         records: Records,
         take: Callable[[LoggedShot], None],
         age_max: timedelta,
@@ -245,7 +299,7 @@ def _records(
             known = in_order(of_shot)
             times = replaced_at([said(row) for row in known])
             found = [
-                replace(_record(row), replaced_at=time)
+                replace(_record(row), replaced_at=time, said=said(row))
                 for row, time in zip(known, times, strict=True)
             ]
             records[by_id[0], by_id[1], key] = found

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from broker.messages import Outcome, QualityRecord, Recipe
+from edge_agent.logged_shots.quality_rows import Said
 from twin_core.arrays import Array
 from twin_core.learning.past_results import ShotKey
 
@@ -28,6 +29,8 @@ class LabRecord:
     measured_at: datetime | None = None
     replaced_at: datetime | None = None
     """When a record became known that corrects this one, which does not count any more."""
+    said: Said | None = None
+    """Its names, where the source keeps them."""
 
 
 LAB_NUMBERS = ("rho_moulded_kg_per_m3", "H_demold_shore", "H_24h_shore", "t_demold_safe_s")

@@ -14,6 +14,7 @@ from broker.messages import Alert, LiveAlert, Prediction, QualityRecord, ShotKpi
 from broker.remarks import Remark
 from broker.topics import PressAddress
 from edge_agent.monitoring.press_clocks import in_words
+from edge_agent.monitoring.uncorrected import Uncorrected
 from edge_agent.shots.named_shots import Pour
 from edge_agent.shots.shot import Shot
 from edge_agent.shots.steps import ENDS
@@ -185,6 +186,40 @@ def model_refused(press: PressAddress, label: str, words: str, now: datetime) ->
     """A model that is promoted, or in shadow, cannot be used."""
     words = f"{label} cannot be used: {words}; the physics answers alone"
     return _alert(press, now, codes.MODEL_REFUSED, "warning", words, evidence={"model": label})
+
+
+def corrections_missing(
+    shot: Shot,
+    news: Literal["begins", "over"],
+    missing: Uncorrected,
+    ml_status: str,
+    words: str,
+    now: datetime,
+) -> Alert:
+    """A mold that gets no corrections though a model is promoted, or gets them again.
+
+    Args:
+        shot: the newest of the mold.
+        news: which of both.
+        missing: since when, and of how many shots.
+        ml_status: of the shot.
+        words: why, as far as the model says.
+        now: the agent's time.
+    """
+    evidence: dict[str, float | str] = {"shots_count": float(missing.shots_count)}
+    severity: Severity
+    if news == "over":
+        said = f"shots of {shot.mold_id} are corrected again, after {missing.shots_count} without"
+        code, severity = codes.CORRECTIONS_BACK, "info"
+    else:
+        since = missing.since.isoformat(timespec="minutes")
+        said = (
+            f"{missing.shots_count} shots of {shot.mold_id} since {since} had no correction "
+            f"({ml_status}){': ' if words else ''}{words}"
+        )
+        code, severity = codes.NO_CORRECTIONS, "warning"
+    alert = _alert(shot.address, now, code, severity, printable(said, WORDS_MAX), evidence=evidence)
+    return alert.model_copy(update={"mold_id": shot.mold_id, "simulated": shot.simulated})
 
 
 def drift_alert(

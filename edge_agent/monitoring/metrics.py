@@ -8,8 +8,10 @@ the table, a test compares.
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
+from itertools import product
 from time import perf_counter
 from typing import get_args
 
@@ -19,7 +21,8 @@ from broker.codec import decode
 from broker.dead_letter_reasons import REASONS
 from broker.errors import PayloadError
 from broker.messages import Basis, Outcome, Prediction
-from broker.ml_status import ML_STATUS
+from broker.messages.prediction import IntervalRecord
+from broker.ml_status import ML_REASONS, ML_STATUS
 from broker.topics import INBOUND_CHANNELS
 from edge_agent import __version__
 from edge_agent.logs import STAGES
@@ -27,8 +30,15 @@ from edge_agent.monitoring.watchdog import Watch, Watches
 from edge_agent.ports import Outgoing
 from edge_agent.spool.changes import Changes
 from twin_core import PHYSICS_HASH
+from twin_core.learning.columns import TARGETS
 
 CHANNELS = frozenset(channel.value for channel in INBOUND_CHANNELS)
+INTERVALS = {
+    "results": "Results that were held against the interval of their pour.",
+    "inside_ratio": "Share of these that lay inside.",
+    "worst_ratio": "Share inside of the worst 100 consecutive ones.",
+}
+OF_TARGET = ("press", "mold", "target")
 OTHER = "other"
 """The label of what is in none of these lists."""
 STAGE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -53,6 +63,16 @@ class Metrics:
         self.ml_status = Counter(
             "pur_ml_status", "Predictions by ml_status.", ["code"], registry=registry
         )
+        self.ml_reasons = Counter(
+            "pur_ml_reasons",
+            "Quantities for which the learner did not answer, or not alone.",
+            ["target", "reason"],
+            registry=registry,
+        )
+        self._intervals = {
+            name: Gauge(f"pur_interval_{name}", words, OF_TARGET, registry=registry)
+            for name, words in INTERVALS.items()
+        }
         self._model_loaded = Gauge(
             "pur_model_loaded", "1 for each promoted model.", ["name", "version"], registry=registry
         )
@@ -83,6 +103,18 @@ class Metrics:
         )
         self.corrections = Counter(
             "pur_corrections", "Results corrected by what came late.", registry=registry
+        )
+        self.memory_shots = Gauge(
+            "pur_memory_shots", "Earlier shots that are remembered.", ["press"], registry=registry
+        )
+        self.memory_molds = Gauge(
+            "pur_memory_molds", "Molds that these were poured into.", ["press"], registry=registry
+        )
+        self.recalled = Counter(
+            "pur_recalled_shots",
+            "Earlier shots taken from the history, or from another agent.",
+            ["press", "source"],
+            registry=registry,
         )
         self._dead_letters = Counter(
             "pur_dead_letters", "Messages refused.", ["reason"], registry=registry
@@ -120,6 +152,8 @@ class Metrics:
         ):
             for label in sorted(labels):  # from 0 on: Prometheus does not see the first step else
                 counter.labels(label)
+        for target, reason in product(sorted(TARGETS), sorted(ML_REASONS)):
+            self.ml_reasons.labels(target, reason)
         self._latency = Histogram(
             "pur_prediction_latency_seconds",
             "From the pour, by the press's clock, until the broker has the first prediction.",
@@ -169,6 +203,16 @@ class Metrics:
             self._model_loaded.labels(name, version).set(1)
         self._models_refused.set(refused)
 
+    def intervals(self, records: Iterable[tuple[str, str, str, IntervalRecord]]) -> None:
+        """Set how intervals have held, by press, mold and target."""
+        for gauge in self._intervals.values():
+            gauge.clear()
+        for *labels, record in records:
+            self._intervals["results"].labels(*labels).set(record.results_count)
+            self._intervals["inside_ratio"].labels(*labels).set(record.inside_share)
+            if record.worst_share is not None:
+                self._intervals["worst_ratio"].labels(*labels).set(record.worst_share)
+
     def drift(self, level: int, columns: int, now: datetime) -> None:
         """Drift was checked."""
         self._drift_level.set(level)
@@ -179,6 +223,9 @@ class Metrics:
         """A press is no longer in the configuration."""
         for metric in (self.reconnects, self.link_up):
             metric.remove(press)
+        for gauge in (self.memory_shots, self.memory_molds):
+            with suppress(KeyError):
+                gauge.remove(press)
 
 
 class Laps:

@@ -163,8 +163,11 @@ class Intake:
                 return self._event(press, event, incoming, changed, now)
             case QualityRecord() as record:
                 self._record(press, record, now)
-            case PressEvent() | Order() as reported:
+            case PressEvent() as reported:
                 self._results.event(press, reported, None, now)
+                self._inference.happened(press, reported, self._results.batch.state, now)
+            case Order() as order:
+                self._results.event(press, order, None, now)
         return None
 
     def _frame(

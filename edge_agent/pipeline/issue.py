@@ -125,8 +125,11 @@ class Predictions:
                 *(shot, simulation.result, simulation.substituted, simulation.rho_free_rise),
                 *(simulation.facts, basis, now, interval),
             )
-        prediction = self._inference.corrected(shot, simulation, prediction)
+        state = self._results.batch.state
+        prediction, alerts = self._inference.corrected(shot, simulation, prediction, state)
         self._results.prediction(prediction, keep=keep, show=self.is_newest(shot))
+        for alert in alerts:
+            self._results.alert(alert)
         self._metrics.predictions.labels(basis).inc()
         if keep:
             get_logger().info(

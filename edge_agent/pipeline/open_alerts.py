@@ -69,7 +69,8 @@ class OpenAlertLists:
         press = PressAddress(alert.site, alert.press)
         if alert.code in ENDED_BY.values():
             for one in self.open_of(press):
-                if ENDED_BY.get(one.code) == alert.code and one.ends_by == "condition":
+                ended = ENDED_BY.get(one.code) == alert.code and one.mold_id == alert.mold_id
+                if ended and one.ends_by == "condition":
                     self._close(press, one, "condition", alert.ts)
             return alert
         ends_by = alert.ends_by or ("condition" if alert.code in ENDED_BY else "acknowledgement")
@@ -280,7 +281,7 @@ class AlertListSender:
 def _subject(alert: Alert | LiveAlert) -> str:
     """Words for what an alert is about: the same for one that is told again."""
     if alert.ends_by == "condition":
-        return f"condition {ENDED_BY.get(alert.code, alert.code)}"
+        return f"condition {ENDED_BY.get(alert.code, alert.code)} {alert.mold_id or ''}".rstrip()
     texts = (f"{k}={v}" for k, v in sorted(alert.evidence.items()) if isinstance(v, str))
     return "\n".join((alert.code, alert.mold_id or "", alert.shot_key or "", *texts))
 

@@ -14,10 +14,13 @@ from broker.messages import Alert, OpenAlerts
 from broker.topics import PressAddress
 from edge_agent.clock import Clock
 from edge_agent.config.catalogue import Catalogue, changed_systems
-from edge_agent.config.settings import Settings
+from edge_agent.config.settings import LearningSettings, Settings
 from edge_agent.drift.schedule import DriftWatch
 from edge_agent.errors import LinkError
 from edge_agent.inference.earlier_shots import EARLIER_SCOPE
+from edge_agent.inference.press_events import HAPPENED_SCOPE
+from edge_agent.inference.seen_intervals import INTERVALS_SCOPE
+from edge_agent.learning.recall import RECALLED_SCOPE, Recall
 from edge_agent.logs import get_logger
 from edge_agent.monitoring.alerts import (
     drift_level,
@@ -27,6 +30,7 @@ from edge_agent.monitoring.alerts import (
     spool_takes_again,
 )
 from edge_agent.monitoring.metrics import Laps, Metrics
+from edge_agent.monitoring.uncorrected import UNCORRECTED_SCOPE, UncorrectedMolds
 from edge_agent.monitoring.watchdog import Watch
 from edge_agent.pipeline import old_inbox
 from edge_agent.pipeline.assemble import Assembler
@@ -46,7 +50,7 @@ from edge_agent.pipeline.receipts import RECEIVED_SCOPE, Receipts
 from edge_agent.pipeline.receive import Inlet
 from edge_agent.pipeline.refused_publishes import RefusedPublishes
 from edge_agent.pipeline.results import Results
-from edge_agent.pipeline.revisions import REVISION_SCOPE, Revisions
+from edge_agent.pipeline.revisions import REVISION_SCOPE, Revisions, State
 from edge_agent.pipeline.simulate import Simulations
 from edge_agent.ports import HistoryRow, Outgoing, Stored
 from edge_agent.shots import scenario
@@ -110,9 +114,11 @@ class Pipeline:
         self.numbers = Numbers(
             *(spool, self.revisions, self.results, self.batches, self._watch, metrics, clock)
         )
-        earlier = spool.state_at_start(EARLIER_SCOPE).values()
-        learning = settings.learning
-        self._inference = Inference(learning.models, metrics, earlier, learning.trusted_keys)
+        self._inference = _inference(settings.learning, spool, metrics)
+        notes = spool.state_at_start(RECALLED_SCOPE)
+        self.recall = Recall(self._inference.rows.earlier, notes, self._to_write, metrics)
+        """Memory of earlier shots that a new spool has not."""
+        self.recall.renew(catalogue)
         self._drift = DriftWatch(metrics, lambda p: drift_level(self.open_alerts.open_of(p)))
         self._simulations = Simulations(catalogue, settings.shots.horizon_s, metrics)
         self._predictions = Predictions(
@@ -160,11 +166,18 @@ class Pipeline:
         self._settings, self._catalogue = settings, catalogue
         self._fallback = settings.addresses()[0]
         self._predictions.live_interval_s = settings.shots.live_interval_s
+        self.recall.renew(catalogue)
         self._simulations.renew(catalogue, settings.shots.horizon_s)
         self._inference.renew(settings.learning.models, settings.learning.trusted_keys)
+        self._inference.no_corrections_h = settings.learning.no_corrections_h
         self.assembler.renew(settings.shots.signal_age_max_s, settings.shots.timeout_s)
         self._intake.renew(settings)
         self.batches.gather_s = settings.spool.gather_s
+
+    @property
+    def uncorrected(self) -> UncorrectedMolds:
+        """Molds whose last shots had no correction."""
+        return self._inference.uncorrected
 
     def open(self, inlet: Inlet) -> None:
         """Work on what comes in there, too."""
@@ -200,10 +213,13 @@ class Pipeline:
         """Reserve numbers, load models, and work on what an older program left."""
         await self.reserve()
         await self._inference.start()
+        presses = filter(self.holds, self._settings.addresses())
+        self.recall.tick(self._clock.now(), self._settings, presses)
         await self._drain_inbox()
 
     async def stop(self) -> None:
         """Write what there is, if the disk takes it at once; the broker has the rest."""
+        await self.recall.stop()
         await self._predictions.intervals.computed()
         await self.batches.stop()
 
@@ -233,6 +249,7 @@ class Pipeline:
             presses = list(filter(self.holds, self._settings.addresses()))
             for alert in self._inference.tick(now, presses, self.assembler.shots):
                 self.results.alert(alert)
+            self.recall.tick(now, self._settings, presses)
             model = self._inference.folder_in_use
             for alert in self._drift.tick(now, self._settings, model, presses):
                 self.results.alert(alert)
@@ -334,6 +351,11 @@ class Pipeline:
         if taken is not None:
             self._intake.report(taken)
 
+    def _to_write(self) -> State:
+        """State that the next transaction writes, which is due in time."""
+        self.batches.settle()
+        return self.results.batch.state
+
     def _pause_s(self) -> float:
         due_s = self.batches.due_in_s()
         return TICK_S if due_s is None else min(TICK_S, due_s)
@@ -389,3 +411,18 @@ class Pipeline:
         if not self._watch.resting:  # a shot may have waited for it
             self._watch.progress()
         get_logger().info("simulation_ready", stage="simulate")
+
+
+def _inference(learning: LearningSettings, spool: SpoolThread, metrics: Metrics) -> Inference:
+    """Inference that goes on from what the spool holds."""
+    found = Inference(
+        learning.models,
+        metrics,
+        spool.state_at_start(EARLIER_SCOPE).values(),
+        learning.trusted_keys,
+        spool.state_at_start(HAPPENED_SCOPE).values(),
+        spool.state_at_start(INTERVALS_SCOPE),
+        spool.state_at_start(UNCORRECTED_SCOPE),
+    )
+    found.no_corrections_h = learning.no_corrections_h
+    return found

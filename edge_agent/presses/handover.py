@@ -19,11 +19,12 @@ from broker.messages.outbound import DOCUMENT_LIMIT
 from broker.topics import Channel, PressAddress, TopicSpace
 from edge_agent.clock import Clock
 from edge_agent.config.settings import Settings
-from edge_agent.errors import LinkError
+from edge_agent.errors import LinkError, NotAuthorized
 from edge_agent.links.mqtt import Session, connect
 from edge_agent.logs import get_logger
 from edge_agent.pipeline.commit import SHOT_SCOPE
 from edge_agent.pipeline.publish import Publisher
+from edge_agent.presses.memory_handover import MemoryHandover
 from edge_agent.shots.shot import Shot
 
 READ_TIMEOUT_S = 10.0
@@ -45,16 +46,19 @@ class Handover:
         clock: Clock,
         retained: Mapping[str, bytes],
         shots: Iterable[Shot],
+        memory: MemoryHandover | None = None,
     ) -> None:
         """Make a handover; nothing is retained yet.
 
         Args:
+            memory: of earlier shots, which goes with it.
             retained: what the broker keeps, by topic.
             shots: those of the press, as they are on disk.
         """
         self._settings, self._press = settings, press
         self._publisher, self._clock = publisher, clock
         self._settling = asyncio.Lock()
+        self.memory = memory
         self._due: dict[str, Document | None] = {}
         """Shots whose state on disk is not retained, by key; None for those that are forgotten."""
         self._topics: dict[str, str] = {}
@@ -83,6 +87,8 @@ class Handover:
 
     def committed(self, state: Mapping[tuple[str, str], Document | None]) -> None:
         """A transaction with this state is on disk."""
+        if self.memory is not None:
+            self.memory.committed(state)
         for (scope, key), document in state.items():
             if scope != SHOT_SCOPE:
                 continue
@@ -116,7 +122,8 @@ class Handover:
                 progress()
                 await asyncio.sleep(LOOK_AGAIN_S)
             beyond = self._beyond(due)  # what is acknowledged now is not among these
-            await self._retain(session, due)
+            of_memory = [] if self.memory is None else [self.memory.settle(session)]
+            await asyncio.gather(self._retain(session, due), *of_memory)
             await asyncio.gather(*(session.publish(topic, b"", retain=True) for topic in beyond))
 
     def _beyond(self, due: Iterable[str]) -> list[str]:
@@ -201,7 +208,7 @@ def _when(shot: Document) -> str:
 
 
 async def left_behind(settings: Settings, press: PressAddress, client_id: str) -> dict[str, bytes]:
-    """Read what the broker retains of shots, predictions and open alerts of a press, by topic.
+    """Read what the broker retains of a press, by topic: shots, memory, predictions, open alerts.
 
     Args:
         client_id: of the session that reads it.
@@ -215,6 +222,15 @@ async def left_behind(settings: Settings, press: PressAddress, client_id: str) -
     found: dict[str, bytes] = {}
     try:
         async with connect(settings.broker, client_id) as session, asyncio.timeout(READ_TIMEOUT_S):
+            try:
+                await session.subscribe(topics.memories(press))
+            except NotAuthorized as error:  # by rules of an older program
+                get_logger().warning(
+                    "memory_not_heard",
+                    press=press.press,
+                    error=str(error),
+                    hint="let agents read …/memory/…: call `pur-mold-twin broker init` again",
+                )
             of_press = topics.handovers(press), topics.predictions(press), topics.alerts(press)
             await session.subscribe([*of_press, end])
             while True:

@@ -111,10 +111,15 @@ class HeldPresses:
             await self._spool.exchange(str(press), {}, self._clock.now())
             receipts = self._pipeline.receipts
             alerts = self._pipeline.open_alerts
+            known = self._pipeline.recall, self._pipeline.uncorrected
             forgotten = receipts.forgets(press) | alerts.forgets(press)
+            for one in known:
+                forgotten |= one.forgets(press)
             await self._exchange(self._shots.of_press(press), [], forgotten)
             receipts.forget(press)
             alerts.forget(press)
+            for one in known:
+                one.forget(press)
 
     def _is_unknown(self, agent_id: str, shot: Shot) -> bool:
         """True if this agent has to take a shot: another left it, or it has been forgotten here."""

@@ -28,6 +28,7 @@ from edge_agent.pipeline.receive import Inlet, receive
 from edge_agent.presses.handover import Handover, left_behind
 from edge_agent.presses.held_presses import HeldPresses
 from edge_agent.presses.identity import Identity
+from edge_agent.presses.memory_handover import Left, MemoryHandover
 from edge_agent.presses.session_state import Link
 from edge_agent.presses.takeover import Kept, Settled, TakeOver
 from edge_agent.spool.retry import until_written
@@ -157,12 +158,20 @@ class PressSession:
         link.watch.rest()  # the disk may refuse for long: that is not stuck
         topics = self._settings.topics
         await until_written("commit", tools.held.take, link.press, topics, retained)
+        left = Left()
+        await left.read(topics, retained, self._settings.agent_id)
+        recall = tools.pipeline.recall
+        await recall.take_over(link.press, left.ours, left.theirs, left.events, left.intervals)
         await tools.pipeline.batches.flush()
         shots = tools.pipeline.assembler.shots.of_press(link.press)
         publisher = tools.pipeline.publisher
-        link.handover = handover = Handover(
-            self._settings, link.press, publisher, tools.clock, retained, shots
+        memory = MemoryHandover(
+            self._settings, link.press, recall.earlier, tools.clock, left.part_of
         )
+        link.handover = handover = Handover(
+            self._settings, link.press, publisher, tools.clock, retained, shots, memory
+        )
+        self._settle.set()
         await handover.sign(self._session, tools.held.taken.pop(link.press, []))
 
     async def _tell_received(self) -> None:
@@ -193,6 +202,8 @@ class PressSession:
             await self._settle.wait()
             self._settle.clear()
             count = len(link.settling)
+            if link.handover is not None and not count:
+                await self._settle_memory(link.handover)
             if link.handover is not None and count:
                 await link.handover.settle(self._session, watch.progress)
                 await self._alerts.send()
@@ -200,6 +211,15 @@ class PressSession:
                 for messages in link.settling[:count]:
                     self._session.acknowledge(messages)
                 del link.settling[:count]
+                self._settle.set()  # for what waits beside the shots
+
+    async def _settle_memory(self, handover: Handover) -> None:
+        """Retain what is remembered and nobody waits for, some at a time."""
+        memory = handover.memory
+        if memory is not None and memory.waits:
+            await memory.settle(self._session)
+            await memory.settle_beside(self._session)
+            self._settle.set()
 
     async def _receive(self, inlet: Inlet, watch: Watch, earlier: list[Kept]) -> None:
         """Take messages until the session ends, after those of earlier sessions."""

@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 
 from edge_agent.learning.checks import RULES
-from twin_core.learning.columns import COLUMNS, IDS, LIVE_S, TARGETS, Known
+from twin_core.learning.columns import COLUMNS, IDS, LIVE_S, TARGETS, TIMES, Known
 from twin_core.plausible_ranges import CHANNELS, RANGES
 
 COMMAND = "python -m edge_agent.report.features_page docs/features.md"
@@ -31,6 +31,8 @@ ID_MEANINGS = {
     "system_id": "the material system",
     "parameters_hash": "the numbers of the material system that the physics used",
     "poured_at": "the end of injection, UTC",
+    "end_known_at": "when the end of the shot became known, UTC",
+    "lab_known_at": "when its first quality record became known, UTC",
     "simulated": "1 for a shot that a virtual press made, else 0",
 }
 HEAD = f"""\
@@ -79,7 +81,7 @@ on two cores that had other work, too: 37 and 48 s by the clock).
 def render() -> str:
     """The page."""
     parts = [HEAD, "## Which shot\n"]
-    rows = [f"| `{name}` | {ID_MEANINGS[name]} |" for name in IDS]
+    rows = [f"| `{name}` | {ID_MEANINGS[name]} |" for name in (*IDS, *TIMES)]
     parts.append("\n".join(["| column | meaning |", "|---|---|", *rows]) + "\n")
     for known, group in groupby(COLUMNS.items(), key=lambda item: item[1].known):
         title, words = MOMENTS[known]

@@ -130,6 +130,8 @@ def test_agents_of_a_group_read_what_each_keeps_for_the_others() -> None:
     assert more == {
         "topic write t/s/g/twin/agent/a",
         "topic read t/s/p1/twin/mold/+/handover/#",
+        "topic read t/s/p1/twin/mold/+/memory/+",
+        "topic read t/s/p1/twin/memory/+",
         "topic read t/s/p1/twin/alerts",
         "topic read t/s/g/twin/agent/+",
         "topic read t/s/g/twin/#",  # scada, page

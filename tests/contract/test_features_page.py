@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent.report.features_page import COMMAND, ID_MEANINGS, main, render
-from twin_core.learning.columns import COLUMNS, IDS
+from twin_core.learning.columns import COLUMNS, IDS, TIMES
 
 PAGE = Path(__file__).parents[2] / "docs" / "features.md"
 
@@ -18,7 +18,7 @@ def test_the_written_page_is_current() -> None:
 
 def test_every_column_is_there() -> None:
     text = render()
-    assert set(ID_MEANINGS) == set(IDS)
+    assert set(ID_MEANINGS) == {*IDS, *TIMES}
     assert not [name for name in [*IDS, *COLUMNS] if f"| `{name}` |" not in text]
 
 

@@ -38,16 +38,17 @@ TOPICS = {
     "pur/v1/plant-1/press_7/twin/status": Channel.STATUS,
     "pur/v1/plant-1/press_7/twin/received": Channel.RECEIVED,
     "pur/v1/plant-1/press_7/twin/mold/M.1/handover/0123456789abcdef0123": Channel.HANDOVER,
+    "pur/v1/plant-1/press_7/twin/mold/M.1/memory/12": Channel.MEMORY,
     "pur/v1/plant-1/press_7/twin/agent/a-1": Channel.AGENT,
     "pur/v1/plant-1/press_7/twin/web-audit": Channel.WEB_AUDIT,
 }
 
 
-OF_A_MOLD = {Channel.PREDICTION, Channel.HANDOVER}
+OF_A_MOLD = {Channel.PREDICTION, Channel.HANDOVER, Channel.MEMORY}
 
 
 def format_topic(space: TopicSpace, address: TopicAddress) -> str:
-    of = address.mold_id, address.shot_key, address.agent_id
+    of = address.mold_id, address.shot_key, address.part, address.agent_id
     more = [one for one in of if one is not None]
     topic: str = getattr(space, address.channel.replace("-", "_"))(address.press, *more)
     return topic
@@ -61,6 +62,12 @@ def test_the_topics_are_these(topic: str) -> None:
     assert address.mold_id == ("M.1" if address.channel in OF_A_MOLD else None)
     assert address.agent_id == ("a-1" if address.channel is Channel.AGENT else None)
     assert format_topic(SPACE, address) == topic
+
+
+def test_a_memory_may_be_of_a_press() -> None:
+    topic = SPACE.memory(PRESS, None, "events")
+    assert topic == "pur/v1/plant-1/press_7/twin/memory/events"
+    assert SPACE.parse(topic) == TopicAddress(PRESS, Channel.MEMORY, part="events")
 
 
 def test_every_channel_has_a_topic_and_a_model() -> None:
@@ -82,7 +89,9 @@ def test_formatted_topics_are_parsed_back(site: str, press: str, mold: str, pref
         mold_id = mold if channel in OF_A_MOLD else None
         agent_id = mold if channel is Channel.AGENT else None
         shot_key = "0" * 20 if channel is Channel.HANDOVER else None
-        address = TopicAddress(PressAddress(site, press), channel, mold_id, agent_id, shot_key)
+        part = mold if channel is Channel.MEMORY else None
+        press_of = PressAddress(site, press)
+        address = TopicAddress(press_of, channel, mold_id, agent_id, shot_key, part)
         assert space.parse(format_topic(space, address)) == address
 
 

@@ -75,11 +75,15 @@ class Seen:
         corrected, closed = Inference.corrected, Inference.closed
 
         def with_pour(
-            inference: Inference, shot: Shot, simulation: ShotSimulation, prediction: Prediction
-        ) -> Prediction:
+            inference: Inference,
+            shot: Shot,
+            simulation: ShotSimulation,
+            prediction: Prediction,
+            *more: Any,
+        ) -> Any:
             if prediction.basis == "poured":
                 self.pour[shot.shot_id] = dict(inference.rows.row(shot, simulation, "pour"))
-            return corrected(inference, shot, simulation, prediction)
+            return corrected(inference, shot, simulation, prediction, *more)
 
         def with_demold(
             inference: Inference, shot: Shot, simulation: ShotSimulation, *more: Any

@@ -431,6 +431,17 @@ handovers = _model(
     document=texts,
 )
 
+memories = _model(
+    messages.Memory,
+    **_LABEL,
+    **_PLACE,
+    ts=timestamps,
+    mold_id=_maybe(identifiers),
+    part=identifiers,
+    agent_id=identifiers,
+    document=texts,
+)
+
 web_audits = _model(
     messages.WebAudit,
     **_LABEL,
@@ -456,6 +467,7 @@ MESSAGES: dict[type[messages.Message], st.SearchStrategy[Any]] = {
     messages.DeadLetter: dead_letters,
     messages.TwinStatus: twin_statuses,
     messages.Handover: handovers,
+    messages.Memory: memories,
     messages.AgentStatus: agent_statuses,
     messages.WebAudit: web_audits,
 }

@@ -8,11 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from twin_core.learning.columns import COLUMNS, TARGETS, known_by, schema_hash, targets_at
 
-FORMAT: Literal[1] = 1
+FORMAT: Literal[2] = 2
 CARD_KEY = "pur-mold-twin.card"
 """Key of the card, JSON, among the metadata of the graph."""
 INPUT = "features"
 """Input of the graph: float32, (shots, features)."""
+
+MEMORY = "memory"
+"""``Corrected.learner`` where the memory answers alone."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -24,19 +27,30 @@ class _Part(BaseModel):
 
 
 class Corrected(_Part):
-    """A target: two outputs of the graph, its residual and the spread of what is left.
+    """A target: two outputs of the graph, its residual and how uncertain the shot is.
 
-    The interval is ``residual +- width * spread``: split conformal prediction with normalised
-    residuals (Papadopoulos et al. 2002; Lei et al. 2018, section 5.2), on shots of presses that the
-    model of the fold had not seen.
+    The interval is ``residual +- width * spread * error``, ``error`` being the usual size of an
+    error of the memory (``prev_…_error``): split conformal prediction with normalised residuals
+    (Papadopoulos et al. 2002; Lei et al. 2018, section 5.2), on shots of presses that the model of
+    the fold had not seen. At the press the width follows what is seen (``adaptive_interval``).
     """
 
     learner: str
-    """Which of the candidates won: ridge, boosting, network."""
+    """Which of the candidates won: ridge, boosting, network; ``memory`` where none of them was
+    better than the memory alone, which the graph then hands on."""
+    reads: list[str]
+    """Features that the learner looks at: outside their ranges the memory answers."""
+    mean: float
+    """Mean residual of the shots learned from."""
     width: Positive
     """Spreads to either side."""
-    physics_half_width: Positive
-    """Half width of the interval of the physics alone, same coverage."""
+    memory_width: Positive
+    """The same where the memory answers alone."""
+
+    @property
+    def is_memory(self) -> bool:
+        """True if the file holds no learner for the target."""
+        return self.learner == MEMORY
 
 
 class Risk(_Part):
@@ -46,6 +60,8 @@ class Risk(_Part):
     """
 
     learner: str
+    reads: list[str]
+    """Features that the learner looks at; outside their ranges it is not asked."""
     slope: float
     offset: float
     base_share: Share
@@ -80,7 +96,7 @@ class Origin(_Part):
 class Card(_Part):
     """A model: what it looks at, what it says, how sure it is, where it comes from."""
 
-    format: Literal[1] = FORMAT
+    format: Literal[2] = FORMAT
     known_at: Literal["pour", "live", "demold"]
     features: Annotated[list[str], Field(min_length=1, max_length=1000)]
     feature_schema: Hex
@@ -105,6 +121,10 @@ class Card(_Part):
             raise ValueError("feature_schema: the columns mean something else in this version")
         if not set(self.targets) <= set(targets_at(self.known_at)):
             raise ValueError(f"targets: only {', '.join(TARGETS)} at the {self.known_at}")
+        parts: list[Corrected | Risk] = [*self.targets.values(), *self.risks.values()]
+        strange = {one for found in parts for one in found.reads}
+        if not strange <= set(self.features):
+            raise ValueError(f"targets: {min(strange - set(self.features))} is no feature of it")
         counts = {len(values) for values in (self.domain.low, self.domain.high)}
         if counts | {len(self.domain.may_miss)} != {len(self.features)}:
             raise ValueError("domain: one range for each feature")

@@ -2,9 +2,9 @@
 
 ``sim_ meas_ delta_ proc_ qc_`` columns are those of the first generation, under the same names.
 ``prev_`` is what earlier shots of this mold on this press showed, ``press_`` those of all molds of
-the press, ``site_`` what is new on all molds (another lot of material), ``dev_`` how this shot was
-poured otherwise than they were; they hold only what was known when this shot was poured. Missing
-values are NaN.
+the press, ``site_`` what is new on the other molds (another lot of material), ``dev_`` how this
+shot was poured otherwise than they were; they hold only what was known when this shot was poured.
+Missing values are NaN.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ class Target:
         measured, physics: columns that are compared.
         relative: the residual is ``ln(measured / physics)``, else ``measured - physics``.
         known: when it was measured.
+        usual_error: size of an error of a good correction, in units of the residual, before any
+            result is known (assumed: that of virtual plants).
     """
 
     quantity: str
@@ -48,15 +50,20 @@ class Target:
     physics: str
     relative: bool
     known: Known
+    usual_error: float
 
 
 TARGETS = {
     "rho_moulded": Target(
-        "rho_moulded_kg_per_m3", "qc_rho_moulded", "sim_rho_moulded", True, "lab"
+        "rho_moulded_kg_per_m3", "qc_rho_moulded", "sim_rho_moulded", True, "lab", 0.02
     ),
-    "t_demold": Target("t_demold_min_s", "qc_t_demold_safe_s", "sim_t_demold_min_s", True, "lab"),
-    "p_max": Target("p_max_bar", "meas_p_max_bar", "sim_p_max_bar", False, "demold"),
-    "T_core_max": Target("T_core_max_C", "meas_T_core_max_C", "sim_T_core_max_C", False, "demold"),
+    "t_demold": Target(
+        "t_demold_min_s", "qc_t_demold_safe_s", "sim_t_demold_min_s", True, "lab", 0.08
+    ),
+    "p_max": Target("p_max_bar", "meas_p_max_bar", "sim_p_max_bar", False, "demold", 0.05),
+    "T_core_max": Target(
+        "T_core_max_C", "meas_T_core_max_C", "sim_T_core_max_C", False, "demold", 2.0
+    ),
 }
 """By the name that their residual has in columns: ``prev_rho_moulded_mean8``."""
 
@@ -69,6 +76,10 @@ IDS = (
 )
 """Columns that say which shot it is; no model looks at them. ``simulated`` is 1 for a shot that a
 virtual press made, else 0."""
+
+TIMES = ("end_known_at", "lab_known_at")
+"""Columns that say when the end of a shot and its first quality record became known; no model looks
+at them. A feature set of another origin may lack them."""
 
 _PROCESS = {
     "proc_T_polyol_in_C": ("°C", "polyol at the mixing head"),
@@ -172,32 +183,24 @@ def _earlier() -> dict[str, tuple[str, str]]:
     found = {}
     for scope, whose in _SCOPES.items():
         for name, target in TARGETS.items():
-            unit = "1" if target.relative else {"p_max": "bar"}.get(name, "K")
-            residual = f"{target.measured} against {target.physics}, {whose}"
+            unit = _residual_unit(name)
+            residual = f"residual of {target.measured} against {target.physics}, {whose}"
             if scope == "prev":
-                found[f"prev_{name}_last"] = unit, f"residual of {residual}: the last one known"
+                found[f"prev_{name}_last"] = unit, f"{residual}: the last one known"
             found[f"{scope}_{name}_trend"] = (
                 unit,
-                f"residual of {residual}: mean{RECENT[0]} less mean{RECENT[1]}",
+                f"{residual}: mean{RECENT[0]} less mean{RECENT[1]}",
             )
             for count in RECENT:
                 found[f"{scope}_{name}_mean{count}"] = (
                     unit,
-                    f"residual of {residual}: mean of the last {count} known",
+                    f"{residual}: mean of the last {count} known",
                 )
             if scope == "prev":
-                found[f"prev_{name}_expected"] = (
-                    unit,
-                    f"residual of {residual}: mean of the last {RECENT[0]} known, drawn towards"
-                    " that of the press and this towards 0, the fewer are known",
-                )
-                found[f"prev_{name}_std{RECENT[-1]}"] = (
-                    unit,
-                    f"residual of {residual}: standard deviation of the last {RECENT[-1]} known",
-                )
+                found |= _memory(name, residual)
             found[f"{scope}_{name}_count"] = (
                 "1",
-                f"how many of these are known, {RECENT[-1]} at most",
+                f"how many of these are known, {RECENT[-1]} at most of a mold",
             )
             if scope == "prev":
                 newest = f"since the newest shot of which {target.measured} is known, on this mold"
@@ -207,7 +210,7 @@ def _earlier() -> dict[str, tuple[str, str]]:
                 )
                 found[f"prev_{name}_age_h"] = "h", f"time {newest}"
     for name in TARGETS:
-        weights = f"with the weights of prev_{name}_expected"
+        weights = f"with the weights of prev_{name}_level"
         for column in INPUTS:
             unit = "K" if _PROCESS[column][0] == "°C" else _PROCESS[column][0]
             found[f"dev_{name}_{column.removeprefix('proc_')}"] = (
@@ -219,15 +222,40 @@ def _earlier() -> dict[str, tuple[str, str]]:
             f"1 less the sum of these: 1 if nothing is known, {weights}",
         )
     for name, target in TARGETS.items():
-        unit = "1" if target.relative else {"p_max": "bar"}.get(name, "K")
-        found[f"site_{name}_news"] = (
-            unit,
-            f"residual of {target.measured} against {target.physics}: how far the last"
-            f" {RECENT[0]} known of all molds of the site lie above those before on their molds",
-        )
+        for kind, count in (("news", RECENT[1]), ("lately", RECENT[0])):
+            found[f"site_{name}_{kind}"] = (
+                _residual_unit(name),
+                f"residual of {target.measured} against {target.physics}: how far the newest known"
+                f" of the site lie off the mean of {count} before on their molds, weight 0.3 on the"
+                " newest; 0 if nothing is known",
+            )
     found["prev_pause_s"] = "s", "since the mold was opened last"
     found["prev_defect_share"] = "1", f"defective among the last {RECENT[-1]} parts looked at"
     return found
+
+
+def _memory(name: str, residual: str) -> dict[str, tuple[str, str]]:
+    unit = _residual_unit(name)
+    return {
+        f"prev_{name}_expected": (
+            unit,
+            f"{residual}: the level of the mold's memory, drawn towards the median of the press's"
+            f" last {RECENT[0]} and this towards 0, the fewer are known",
+        ),
+        f"prev_{name}_level": (unit, f"{residual}: the same at a speed of 0.2, the usual one"),
+        f"prev_{name}_lead": (unit, f"prev_{name}_expected less prev_{name}_level"),
+        f"prev_{name}_error": (unit, f"{residual}: usual size of the error of this level"),
+        f"prev_{name}_speed": ("1", "share of the newest result in the level: how fast it follows"),
+        f"prev_{name}_since": ("1", "results known since the last step or event of the press"),
+        f"prev_{name}_std{RECENT[-1]}": (
+            unit,
+            f"{residual}: standard deviation of the last {RECENT[-1]} known",
+        ),
+    }
+
+
+def _residual_unit(name: str) -> str:
+    return "1" if TARGETS[name].relative else {"p_max": "bar"}.get(name, "K")
 
 
 _TABLES: dict[Known, dict[str, tuple[str, str]]] = {

@@ -10,13 +10,16 @@ import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from twin_core.errors import InvalidInput, MissingRuntime, ModelError
+from twin_core.arrays import Array
+from twin_core.errors import MissingRuntime, ModelError
 from twin_core.fingerprint import PHYSICS_HASH
+from twin_core.learning.adaptive_interval import NOTHING_SEEN, Said, Seen
 from twin_core.learning.card import CARD_KEY, INPUT, Card
 from twin_core.learning.columns import TARGETS
 from twin_core.learning.graph_cost import check_cost
@@ -30,27 +33,94 @@ CARD_BYTES_MAX = 200_000
 CERTAIN_RATIO = 0.1
 """So far outside its range, as a share of the range, a feature changes nothing (assumed)."""
 WITHHELD_RATIO = 0.5
-"""So far outside nothing is said any more; between the two the correction fades (assumed)."""
+"""So far outside the memory answers alone; between the two the correction fades (assumed)."""
+
+
+Layer = Literal["learner", "faded", "memory"]
+Reason = Literal[
+    "outside-range", "unknown-material", "missing-feature", "no-learner", "no-results", "not-better"
+]
+"""Why the learner does not answer for a target, or not alone: the shot is outside the range that
+it knows; it never saw the material, or other parameters of it; a feature is missing that never was;
+the file holds none for the target; nothing is known of the mold and the press either; here it was
+no better than the memory."""
+LEARNER_MIN = 0.5
+"""A learner with a smaller share in a correction was no better here."""
 
 
 @dataclass(frozen=True)
 class Expected:
-    """Value that a model expects of a target, in its unit."""
+    """Value that a model expects of a target, in its unit, and which layer says so."""
 
     value: float
     low: float
     high: float
+    layer: Layer
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Answer of a model for a shot; on the wire ``broker.messages.Correction``."""
+    """Answer of a model for a shot; on the wire ``broker.messages.Correction``.
+
+    Attributes:
+        targets: those that are corrected.
+        reasons: by target, why its learner does not answer, or not alone.
+        said: by target, what is to be held against its result.
+        words: the same for people; None where every learner answers.
+    """
 
     targets: dict[str, Expected] = field(default_factory=dict)
     risks: dict[str, float] = field(default_factory=dict)
-    outside: float = 0.0
-    """How far the worst feature lies outside its range, as a share of the range."""
+    reasons: dict[str, Reason] = field(default_factory=dict)
+    said: dict[str, Said] = field(default_factory=dict)
     words: str | None = None
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Answers for many shots and one target, in units of the residual, (shots,) each.
+
+    Attributes:
+        memory: level of the memory; 0 where nothing is known.
+        learner: residual that the learner says; NaN where it may not answer at all.
+        trust: how far to believe it by the ranges it knows, 1 inside, 0 far out.
+        half: half width of the interval by the learner, before it is adapted.
+        memory_half: by the memory alone.
+        error: usual size of an error of the memory.
+        known: False where neither the mold nor the press has a result.
+    """
+
+    memory: Array
+    learner: Array
+    trust: Array
+    half: Array
+    memory_half: Array
+    error: Array
+    known: NDArray[np.bool_]
+
+    def said(self, number: int, seen: Seen) -> Said:
+        """What is said of a shot, after what was seen here."""
+        memory, learner = float(self.memory[number]), float(self.learner[number])
+        weight = 0.0 if math.isnan(learner) else float(self.trust[number]) * seen.share
+        drawn = weight * (learner - memory) if weight else 0.0
+        half = weight * self.half[number] + (1.0 - weight) * self.memory_half[number]
+        trusted = weight and self.trust[number] == 1.0
+        return Said(
+            memory=memory,
+            learner=learner if trusted else None,
+            value=memory + drawn,
+            half=seen.factor * float(half),
+            error=float(self.error[number]),
+        )
+
+
+class _Columns(NamedTuple):
+    """Numbers of the features that an answer for a target needs."""
+
+    memory: int
+    error: int
+    counts: list[int]
+    reads: Any
 
 
 class Model:
@@ -96,67 +166,123 @@ class Model:
         self.sha256 = hashlib.sha256(content).hexdigest()
         """Of the file."""
         self._needed = ~np.array(self.card.domain.may_miss)
+        number = {feature: i for i, feature in enumerate(self.card.features)}
+        self._risk_reads = {
+            name: np.array([number[one] for one in risk.reads], dtype=int)
+            for name, risk in self.card.risks.items()
+        }
+        self._columns = {name: _columns(name, self.card) for name in self.card.targets}
         self._try()
 
-    def predict(self, row: Mapping[str, float], system: tuple[str, str]) -> Outcome:
-        """Predict the targets of a shot.
+    def predict(
+        self,
+        row: Mapping[str, float],
+        system: tuple[str, str],
+        seen: Mapping[str, Seen] | None = None,
+    ) -> Outcome:
+        """Predict the targets of a shot: the learner, drawn to the memory where it must be.
 
         Args:
             row: features by name, NaN for what is missing; ``sim_`` columns among them.
             system: ``system_id`` and ``parameters_hash`` of the material.
+            seen: by target, what the press has seen of its corrections.
 
         Raises:
-            InvalidInput: a feature that was never missing is.
             ModelError: the graph answers with no numbers.
         """
         features = np.array([[row.get(name, math.nan) for name in self.card.features]])
-        missing = np.isnan(features[0]) & self._needed
-        if missing.any():
-            name = self.card.features[int(missing.argmax())]
-            raise InvalidInput(f"{name} is missing: the model never saw a shot without it")
-        system_id, parameters_hash = system
-        known = self.card.systems.get(system_id)
-        if known != parameters_hash:
-            how = "never saw this material" if known is None else "saw other parameters of it"
-            return Outcome(outside=math.inf, words=f"withheld: the model {how} ({system_id})")
-        trusts, outsides, worsts = self.trust(features)
-        trust, outside, worst = float(trusts[0]), float(outsides[0]), int(worsts[0])
-        if trust == 0.0:
-            return Outcome(outside=outside, words=self._unlike("withheld", worst, row))
-        said = self.run(features)
-        if odd := [name for name, value in said.items() if not np.isfinite(value).all()]:
+        outputs = self.run(features)
+        if odd := [name for name, value in outputs.items() if not np.isfinite(value).all()]:
             raise ModelError(f"the graph answers with no number for {odd[0]}")
-        targets = {
-            name: expected
-            for name in self.card.targets
-            if (expected := self._expected(name, said, row, trust)) is not None
+        knows = self.card.systems.get(system[0]) == system[1]
+        targets: dict[str, Expected] = {}
+        reasons: dict[str, Reason] = {}
+        said: dict[str, Said] = {}
+        words: list[str] = []
+        for name in self.card.targets:
+            physics = row.get(TARGETS[name].physics, math.nan)
+            if math.isnan(physics):
+                continue
+            answers = self.answers(name, features, outputs)
+            one = (seen or {}).get(name, NOTHING_SEEN)
+            share = one.share if knows else 0.0
+            found = answers.said(0, one._replace(share=share))
+            weight = share * float(answers.trust[0])
+            reason = self._reason(name, answers, knows, one.share)
+            if reason is not None:
+                reasons[name] = reason
+                words.append(self._unlike(name, reason, system[0], features[0]))
+            if not answers.known[0] and (weight == 0.0 or self.card.targets[name].is_memory):
+                reasons[name] = "no-results"
+                continue
+            said[name] = found
+            layer: Layer = "memory"
+            if weight and not self.card.targets[name].is_memory:
+                layer = "learner" if weight >= LEARNER_MIN and reason is None else "faded"
+            value, low, high = (
+                corrected(TARGETS[name], physics, found.value + off)
+                for off in (0.0, -found.half, found.half)
+            )
+            targets[name] = Expected(value, low, high, layer)
+        risks = {
+            name: float(outputs[f"risk.{name}"][0])
+            for name in self.card.risks
+            if knows and float(self.risk_trust(name, features)[0]) > 0.0
         }
-        risks = {name: float(said[f"risk.{name}"][0]) for name in self.card.risks}
-        words = None if trust == 1.0 else self._unlike("faded and widened", worst, row)
-        return Outcome(targets, risks, outside, words)
+        return Outcome(targets, risks, reasons, said, "; ".join(dict.fromkeys(words)) or None)
 
-    def trust(self, features: Any) -> tuple[Any, Any, Any]:
-        """(shots,) each: how far to believe it, 1 inside its range, less outside, 0 far out; how
-        far outside, as a share of the range; number of the feature that is furthest out."""
-        beyond = np.maximum(features - self._high, self._low - features) / self._width
-        beyond = np.maximum(np.where(np.isnan(beyond), 0.0, beyond), 0.0)
-        worst = beyond.argmax(axis=1)
-        outside = beyond[np.arange(len(beyond)), worst]
+    def answers(self, name: str, features: Any, outputs: Mapping[str, Any]) -> Answers:
+        """Answers of both layers for a target.
+
+        Args:
+            features: (shots, features) in the order of the card.
+            outputs: of ``run`` for them.
+        """
+        card, columns = self.card.targets[name], self._columns[name]
+        error, spread = features[:, columns.error], outputs[f"{name}.spread"]
+        reads = features[:, columns.reads]
+        lost = (np.isnan(reads) & self._needed[columns.reads]).any(axis=1)
+        return Answers(
+            memory=features[:, columns.memory],
+            learner=np.where(lost, np.nan, outputs[name]),
+            trust=np.where(lost, 0.0, self._trust(features, columns.reads)),
+            half=card.width * spread * error,
+            memory_half=card.memory_width * spread * error,
+            error=error,
+            known=features[:, columns.counts].sum(axis=1) > 0.0,
+        )
+
+    def outside(self, name: str, features: Any) -> Any:
+        """(shots,) how far the worst feature that a learner reads lies outside its range, as a
+        share of the range."""
+        return self._beyond(features, self._columns[name].reads).max(axis=1, initial=0.0)
+
+    def risk_trust(self, name: str, features: Any) -> Any:
+        """(shots,) how far to believe the probability of a defect; at 0 it is withheld.
+
+        Args:
+            features: (shots, features) in the order of the card.
+        """
+        reads = self._risk_reads[name]
+        lost = (np.isnan(features[:, reads]) & self._needed[reads]).any(axis=1)
+        return np.where(lost, 0.0, self._trust(features, reads))
+
+    def _trust(self, features: Any, columns: Any) -> Any:
+        """(shots,) how far to believe what reads these columns: 1 inside its range, 0 far out."""
+        outside = self._beyond(features, columns).max(axis=1, initial=0.0)
         fade = (WITHHELD_RATIO - outside) / (WITHHELD_RATIO - CERTAIN_RATIO)
-        return np.clip(fade, 0.0, 1.0), outside, worst
+        return np.clip(fade, 0.0, 1.0)
+
+    def _beyond(self, features: Any, columns: Any) -> Any:
+        """(shots, columns) how far outside its range each is, as a share of the range."""
+        values, low, high = features[:, columns], self._low[columns], self._high[columns]
+        beyond = np.maximum(values - high, low - values) / self._width[columns]
+        return np.maximum(np.where(np.isnan(beyond), 0.0, beyond), 0.0)
 
     @property
     def middle(self) -> Any:
         """(1, features) in the middle of what it knows."""
         return (0.5 * self._low + 0.5 * self._high)[None, :]
-
-    def residual(self, name: str, outputs: Mapping[str, Any], trust: Any) -> tuple[Any, Any]:
-        """Residual of a target and half the width of its interval, faded and widened."""
-        card = self.card.targets[name]
-        half = (
-            trust * card.width * outputs[f"{name}.spread"] + (1.0 - trust) * card.physics_half_width
-        )
-        return trust * outputs[name], half
 
     def run(self, features: Any) -> dict[str, Any]:
         """All outputs for many rows, (shots,) each; the risks are calibrated.
@@ -175,23 +301,37 @@ class Model:
             said[f"risk.{name}"] = 1.0 / (1.0 + np.exp(-(risk.slope * logit + risk.offset)))
         return said
 
-    def _expected(
-        self, name: str, outputs: dict[str, Any], row: Mapping[str, float], trust: float
-    ) -> Expected | None:
-        target = TARGETS[name]
-        physics = row.get(target.physics, math.nan)
-        if math.isnan(physics):
-            return None
-        residuals, halves = self.residual(name, outputs, trust)
-        residual, half = float(residuals[0]), float(halves[0])
-        values = (residual, residual - half, residual + half)
-        return Expected(*(corrected(target, physics, value) for value in values))
+    def _reason(self, name: str, answers: Answers, knows: bool, share: float) -> Reason | None:
+        if self.card.targets[name].is_memory:
+            return "no-learner"
+        if not knows:
+            return "unknown-material"
+        if math.isnan(answers.learner[0]):
+            return "missing-feature"
+        if answers.trust[0] < 1.0:
+            return "outside-range"
+        return "not-better" if share < LEARNER_MIN else None
 
-    def _unlike(self, what: str, worst: int, row: Mapping[str, float]) -> str:
-        name, domain = self.card.features[worst], self.card.domain
+    def _unlike(self, name: str, reason: Reason, system_id: str, features: Any) -> str:
+        columns = self._columns[name].reads
+        match reason:
+            case "no-learner":
+                return "the file holds the memory alone for some targets"
+            case "unknown-material":
+                known = system_id in self.card.systems
+                how = "saw other parameters of it" if known else "never saw this material"
+                return f"memory alone: the model {how} ({system_id})"
+            case "missing-feature":
+                lost = np.isnan(features[columns]) & self._needed[columns]
+                column = self.card.features[columns[int(lost.argmax())]]
+                return f"memory alone: {column} is missing: the model never saw a shot without it"
+            case "not-better":
+                return f"{name}: drawn to the memory: the learner was no better here"
+        worst = columns[int(self._beyond(features[None, :], columns)[0].argmax())]
+        low, high = self.card.domain.low[worst], self.card.domain.high[worst]
         return (
-            f"{what}: {name} is {row[name]:.4g}, the model knows "
-            f"{domain.low[worst]:.4g} to {domain.high[worst]:.4g}"
+            f"drawn to the memory: {self.card.features[worst]} is {features[worst]:.4g}, the model "
+            f"knows {low:.4g} to {high:.4g}"
         )
 
     def _try(self) -> None:
@@ -202,6 +342,18 @@ class Model:
             raise ModelError(f"the graph does not fit its card: {_first_line(error)}") from None
         if not all(np.isfinite(value).all() for value in said.values()):
             raise ModelError("the graph answers with no numbers")
+
+
+def _columns(name: str, card: Card) -> _Columns:
+    number = {feature: i for i, feature in enumerate(card.features)}
+    names = ("prev_{}_expected", "prev_{}_error", "prev_{}_count", "press_{}_count")
+    needed = [one.format(name) for one in names]
+    missing = [one for one in needed if one not in number]
+    if missing:
+        raise ModelError(f"its card does not fit this version: {missing[0]} is no feature of it")
+    memory, error, *counts = (number[one] for one in needed)
+    reads = np.array([number[one] for one in card.targets[name].reads], dtype=int)
+    return _Columns(memory, error, counts, reads)
 
 
 def _outputs(card: Card) -> list[str]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from twin_core.learning.columns import TARGETS
-from twin_core.learning.residual_features import LONGEST, NAN, NO_INPUTS, KnownResults
+import numpy as np
+
+from twin_core.learning.columns import INPUTS, TARGETS
+from twin_core.learning.memory import Memory, remember
+from twin_core.learning.residual_features import LONGEST, NAN, NO_INPUTS, KnownOfMold
 
 KEPT = 2 * LONGEST
 """Results that are kept of each kind: twice as many as features use, for those that come late."""
@@ -25,6 +29,16 @@ class Result(NamedTuple):
     """When the shot was poured."""
     until_s: float = math.inf
     """When it became known that it is not so: a later record corrects it."""
+    basis: str = ""
+    """What its physics rests on: results on another basis tell nothing of it."""
+
+
+class _Kept(NamedTuple):
+    """A memory, from when on all of its results are known [s], and for which basis and events."""
+
+    memory: Memory
+    settled_s: float
+    made_for: tuple[str, tuple[float, ...]]
 
 
 @dataclass
@@ -34,6 +48,8 @@ class Ledger:
     results: dict[str, list[Result]] = field(default_factory=dict)
     """By target; ``defect`` is 1 or 0 for a part that was inspected, ``opened`` when the mold was
     opened [s], ``poured`` 1 at the pour itself."""
+    _memories: dict[str, _Kept] = field(default_factory=dict, repr=False)
+    """Memory of each target from all of its results; it holds until there is another."""
 
     def add(self, name: str, result: Result) -> None:
         """Add a result; another value of the same moment and shot replaces the first.
@@ -42,6 +58,7 @@ class Ledger:
         """
         if result.until_s <= result.at_s:
             return
+        self._memories.pop(name, None)
         known = self.results.setdefault(name, [])
         at = len(known)
         while at > 0 and known[at - 1][:2] > result[:2]:
@@ -55,6 +72,7 @@ class Ledger:
 
     def drop(self, name: str, shot_id: str) -> None:
         """Forget one kind of result of a shot."""
+        self._memories.pop(name, None)
         if name in self.results:
             self.results[name] = [r for r in self.results[name] if r.shot_id != shot_id]
 
@@ -63,17 +81,44 @@ class Ledger:
         kinds = (results for name, results in self.results.items() if name != "poured")
         return any(r.shot_id == shot_id for results in kinds for r in results)
 
-    def before(self, at_s: float) -> KnownResults:
-        """Results known before a moment [s]; a shot that was reported again counts once."""
+    def before(self, at_s: float) -> KnownOfMold:
+        """What was known of the mold before a moment [s], beside its residuals."""
         opened = [result.value for result in self.results.get("opened", []) if result.at_s < at_s]
-        targets = {name: self._latest(name, at_s) for name in TARGETS if name in self.results}
-        return KnownResults(
-            residuals={name: [r.value for r in latest] for name, latest in targets.items()},
-            inputs={name: [r.inputs for r in latest] for name, latest in targets.items()},
+        return KnownOfMold(
             defects=[int(result.value) for result in self._latest("defect", at_s)],
             opened_at_s=max(opened, default=None),
-            ages={name: self._age(latest, at_s) for name, latest in targets.items()},
         )
+
+    def memory(self, name: str, at_s: float, basis: str, events: Sequence[float]) -> Memory:
+        """The memory of a target from results known before a moment.
+
+        Args:
+            at_s: the moment [s].
+            basis: of the physics that it is for.
+            events: what happened to the mold before, see ``remember``.
+        """
+        kept = self._memories.get(name)
+        if kept is not None and at_s > kept.settled_s and kept.made_for == (basis, tuple(events)):
+            return kept.memory
+        known = [r for r in self._latest(name, at_s) if r.basis == basis]
+        known.sort(key=_poured_s)
+        found = remember(
+            np.array([_poured_s(r) for r in known]),
+            np.array([r.at_s for r in known]),
+            np.array([r.value for r in known]),
+            np.array([r.inputs for r in known]).reshape(-1, len(INPUTS)),
+            events,
+            TARGETS[name].usual_error,
+        )
+        times = [time for r in self.results.get(name, []) for time in (r.at_s, r.until_s)]
+        settled_s = max((time for time in times if time < math.inf), default=-math.inf)
+        if at_s > settled_s:
+            self._memories[name] = _Kept(found, settled_s, (basis, tuple(events)))
+        return found
+
+    def age(self, name: str, at_s: float) -> tuple[float, float]:
+        """Shots and seconds since the pour of the newest shot with a result."""
+        return self._age(self._latest(name, at_s), at_s)
 
     def _age(self, latest: list[Result], at_s: float) -> tuple[float, float]:
         """Shots and seconds since the pour of the newest shot with a result."""
@@ -94,3 +139,8 @@ class Ledger:
             stays = name == "defect" and before is not None and before.value > result.value
             latest[result.shot_id] = before if stays and before is not None else result
         return list(latest.values())[-LONGEST:]
+
+
+def _poured_s(result: Result) -> float:
+    """When a shot was poured [s], or its result known where nobody said."""
+    return result.at_s if math.isnan(result.poured_at_s) else result.poured_at_s

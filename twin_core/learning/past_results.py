@@ -8,25 +8,29 @@ the features of a pour follow from results that were known before it, whenever t
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import product
-from operator import itemgetter
+from itertools import islice, product
 from typing import NamedTuple
 
-from twin_core.learning.columns import INPUTS, RECENT, TARGETS
+from twin_core.fingerprint import PHYSICS_HASH
+from twin_core.learning.columns import INPUTS, TARGETS
 from twin_core.learning.ledger import Ledger, Result
+from twin_core.learning.memory import Memory
 from twin_core.learning.residual_features import (
     NAN,
     NO_INPUTS,
+    KnownResults,
     inputs_of,
     residual,
     residual_features,
 )
+from twin_core.learning.teaching import contradiction, in_fahrenheit
 
-NEWEST = 4
-"""Results of one mold that can be news of the site."""
+USUAL_SHOTS = 20
+"""Earlier shots of a mold that tell how it is usually poured."""
+EVENTS_MAX = 50
+"""Of a press; older ones are forgotten, as the results before them are."""
 WAITING_MAX = 500
 """Shots of a mold whose physics is kept until the laboratory reports."""
 
@@ -69,19 +73,67 @@ class Waiting:
     inputs: tuple[float, ...] = NO_INPUTS
     """How it was poured, see ``columns.INPUTS``."""
     poured_at_s: float = NAN
+    basis: str = ""
+    """What the physics rests on."""
+    is_odd: bool = False
+    """Its inputs are in another unit: nothing about it is to be learned."""
     shot_id: str = ""
     measured: list[Measured] = field(default_factory=list)
     """Measurements that came before the physics."""
+
+
+class Event(NamedTuple):
+    """Something that was done to a press, one of its molds, or its material."""
+
+    at_s: float
+    """When it was done [s]."""
+    known_s: float
+    """When that became known [s]."""
+    site: str
+    press: str
+    mold_id: str = ""
+    """Empty: all molds of the press."""
+    kind: str = ""
+    """``lot_change``, ``maintenance``, ``cleaning``, ``sensor_replaced``."""
+    sensor: str = ""
+    """The channel of a sensor that was replaced."""
+
+    @property
+    def address(self) -> str:
+        """Its press, as one text."""
+        return f"{self.site}/{self.press}"
+
+    def concerns(self, mold_id: str, target: str) -> bool:
+        """May it change the residuals of a target on a mold?"""
+        of_target = {"p_max": "p_cavity", "T_core_max": "T_core"}
+        only = [name for name, head in of_target.items() if self.sensor.startswith(head)]
+        return self.mold_id in ("", mold_id) and (not only or target in only)
 
 
 @dataclass
 class PressResults:
     """Results of one press."""
 
-    all: Ledger = field(default_factory=Ledger)
     molds: dict[str, Ledger] = field(default_factory=dict)
     waiting: dict[str, dict[str, Waiting]] = field(default_factory=dict)
     """By mold and shot, in order of the pours."""
+    events: list[Event] = field(default_factory=list)
+    """What was done, in order of time."""
+
+    def events_of(self, mold_id: str, target: str, at_s: float) -> list[float]:
+        """When something was done that concerns a target on a mold, known before a moment [s]."""
+        return [
+            event.at_s
+            for event in self.events
+            if event.at_s < at_s and event.known_s < at_s and event.concerns(mold_id, target)
+        ]
+
+    def memories(self, address: str, name: str, at_s: float, basis: str) -> dict[str, Memory]:
+        """The memory of each mold for a target, by press and mold."""
+        return {
+            f"{address}/{mold}": ledger.memory(name, at_s, basis, self.events_of(mold, name, at_s))
+            for mold, ledger in self.molds.items()
+        }
 
 
 @dataclass
@@ -93,40 +145,52 @@ class PastResults:
 
     presses: dict[str, PressResults] = field(default_factory=dict)
 
-    def poured(self, shot: ShotKey, at_s: float, row: Mapping[str, float]) -> dict[str, float]:
+    def poured(
+        self, shot: ShotKey, at_s: float, row: Mapping[str, float], basis: str = ""
+    ) -> dict[str, float]:
         """Report a pour that was simulated, and compute the features of its earlier shots.
 
         Args:
             row: its ``proc_`` and ``sim_`` columns.
+            basis: what its physics rests on; see ``basis_of``.
 
         Returns:
             its ``prev_ press_ site_ dev_`` columns, from results known before ``at_s``.
         """
-        self.simulated(shot, row, at_s)
-        return self.known(shot, at_s, row)
+        self.simulated(shot, row, at_s, basis)
+        return self.known(shot, at_s, row, basis)
 
-    def known(self, shot: ShotKey, at_s: float, row: Mapping[str, float]) -> dict[str, float]:
+    def known(
+        self, shot: ShotKey, at_s: float, row: Mapping[str, float], basis: str = ""
+    ) -> dict[str, float]:
         """Compute the ``prev_ press_ site_ dev_`` columns of a pour at ``at_s`` [s]."""
         press = self.presses.get(shot.address, PressResults())
         mold = press.molds.get(shot.mold_id, Ledger())
-        news = {name: self._news(shot.site, name, at_s) for name in TARGETS}
-        before = mold.before(at_s), press.all.before(at_s)
-        return residual_features(*before, news, at_s, inputs_of(row))
+        known: dict[str, KnownResults] = {}
+        for name in TARGETS:
+            others = dict[str, Memory]()
+            for address, other in self.presses.items():
+                if address.startswith(f"{shot.site}/"):
+                    others |= other.memories(address, name, at_s, basis)
+            own = others.pop(f"{shot.address}/{shot.mold_id}", None)
+            if own is None:
+                own = mold.memory(name, at_s, basis, press.events_of(shot.mold_id, name, at_s))
+            beside = [m for key, m in others.items() if key.startswith(f"{shot.address}/")]
+            known[name] = KnownResults(
+                mold=own,
+                press=[own, *beside],
+                site=[own, *others.values()],
+                age=mold.age(name, at_s),
+            )
+        return residual_features(known, mold.before(at_s), at_s, inputs_of(row))
 
-    def _news(self, site: str, name: str, at_s: float) -> list[float]:
-        """Latest results of all molds of the site, each less the mean of those before it there."""
-        found: list[tuple[float, float]] = []
-        for address, press in self.presses.items():
-            if not address.startswith(f"{site}/"):
-                continue
-            for ledger in press.molds.values():
-                known = ledger.results.get(name, [])
-                results = [r for r in known[: _end(known, at_s)] if not r.until_s < at_s]
-                end = len(results)
-                for i in range(max(end - NEWEST, 1), end):
-                    before = [result.value for result in results[max(i - RECENT[0], 0) : i]]
-                    found.append((results[i].at_s, results[i].value - sum(before) / len(before)))
-        return [value for _, value in sorted(found)[-RECENT[0] :]]
+    def happened(self, event: Event) -> None:
+        """Report an event of a press: what was done may change the shots after it."""
+        press = self.presses.setdefault(event.address, PressResults())
+        if event not in press.events:
+            press.events.append(event)
+            press.events.sort()
+            del press.events[:-EVENTS_MAX]
 
     def closed(
         self,
@@ -177,20 +241,24 @@ class PastResults:
         press = self._press(shot)
         kinds = ("defect", *(name for name, target in TARGETS.items() if target.known == "lab"))
         for name in kinds:
-            press.all.drop(name, f"{shot.mold_id}/{shot.name}")
             press.molds.get(shot.mold_id, Ledger()).drop(name, shot.name)
         waiting = press.waiting.get(shot.mold_id, {}).get(shot.name)
         if waiting is not None:
             waiting.measured = [m for m in waiting.measured if m.values.keys().isdisjoint(kinds)]
 
     def simulated(
-        self, shot: ShotKey, row: Mapping[str, float], poured_at_s: float | None = None
+        self,
+        shot: ShotKey,
+        row: Mapping[str, float],
+        poured_at_s: float | None = None,
+        basis: str | None = None,
     ) -> None:
         """Keep the physics of a shot, and compare it with measurements that came before it.
 
         Args:
             row: its ``proc_`` and ``sim_`` columns.
             poured_at_s: time of its pour [s]; None where that was said before.
+            basis: what the physics rests on; None where that was said before.
         """
         if poured_at_s is not None:
             poured = Result(poured_at_s, shot.name, 1.0)
@@ -202,8 +270,11 @@ class PastResults:
         waiting.physics |= physics
         if poured_at_s is not None:
             waiting.poured_at_s = poured_at_s
+        if basis is not None:
+            waiting.basis = basis
         if any(name in row for name in INPUTS):
             waiting.inputs = inputs_of(row)
+            waiting.is_odd = in_fahrenheit(waiting.inputs, self._usual_inputs(shot))
         early, waiting.measured = waiting.measured, []
         early += self._of_unknown(shot, waiting)
         for measured in early:
@@ -243,7 +314,19 @@ class PastResults:
         """True if any result of the shot still counts."""
         press = self.presses.get(shot.address, PressResults())
         mold = press.molds.get(shot.mold_id, Ledger())
-        return mold.has(shot.name) or press.all.has(f"{shot.mold_id}/{shot.name}")
+        return mold.has(shot.name)
+
+    def residual_of(self, shot: ShotKey, name: str) -> float | None:
+        """The newest residual of a shot that no later record corrects; None if there is none that
+        teaches.
+
+        Args:
+            name: of ``columns.TARGETS``.
+        """
+        press = self.presses.get(shot.address, PressResults())
+        results = press.molds.get(shot.mold_id, Ledger()).results.get(name, [])
+        mine = (r for r in reversed(results) if r.shot_id == shot.name and math.isinf(r.until_s))
+        return next((result.value for result in mine), None)
 
     def _measured(
         self,
@@ -281,18 +364,21 @@ class PastResults:
             inputs=waiting.inputs,
             poured_at_s=waiting.poured_at_s,
             until_s=measured.until_s,
+            basis=waiting.basis,
         )
         for name, value in measured.values.items():
             if name == "defect":
                 self._add(shot, name, result._replace(value=value))
                 continue
-            off = residual(TARGETS[name], value, waiting.physics.get(name, NAN))
+            physics = waiting.physics.get(name, NAN)
+            if waiting.is_odd or contradiction(name, value, physics, waiting.inputs):
+                continue
+            off = residual(TARGETS[name], value, physics)
             if not math.isnan(off):
                 self._add(shot, name, result._replace(value=off))
 
     def _add(self, shot: ShotKey, name: str, result: Result) -> None:
         press = self._press(shot)
-        press.all.add(name, result._replace(shot_id=f"{shot.mold_id}/{shot.name}"))
         press.molds.setdefault(shot.mold_id, Ledger()).add(name, result)
 
     def _press(self, shot: ShotKey) -> PressResults:
@@ -305,6 +391,12 @@ class PastResults:
                 del of_mold[next(iter(of_mold))]
             of_mold[shot.name] = Waiting(shot_id=shot.shot_id)
         return of_mold[shot.name]
+
+    def _usual_inputs(self, shot: ShotKey) -> list[tuple[float, ...]]:
+        """How the latest shots of the mold were poured, without those in another unit."""
+        of_mold = self._press(shot).waiting.get(shot.mold_id, {})
+        latest = islice(reversed(of_mold.items()), USUAL_SHOTS)
+        return [one.inputs for name, one in latest if name != shot.name and not one.is_odd]
 
     def _of_unknown(self, shot: ShotKey, waiting: Waiting) -> list[Measured]:
         """Measurements of records that came before the shot, and named no mold or no key."""
@@ -326,9 +418,9 @@ class PastResults:
         return found
 
 
-def _end(results: list[Result], at_s: float) -> int:
-    """Number of results that were known before a moment [s]."""
-    return bisect_left(results, at_s, key=itemgetter(0))
+def basis_of(system_id: str, parameters_hash: str) -> str:
+    """What the physics of a shot rests on: material, its parameters, the equations."""
+    return f"{system_id} {parameters_hash[:16]} {PHYSICS_HASH[:16]}"
 
 
 def _poured_before(

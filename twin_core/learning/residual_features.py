@@ -7,30 +7,53 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+import numpy as np
+
+from twin_core.arrays import Array
 from twin_core.learning.columns import INPUTS, RECENT, SHRINK, TARGETS, Target
+from twin_core.learning.memory import (
+    SPEEDS,
+    USUAL,
+    Memory,
+    off_those_before,
+    shares_of,
+    typical_error,
+)
 
 LONGEST = RECENT[-1]
 NAN = math.nan
+NEWS_SPEED, NEWS_SHRINK, FAR = 0.3, 0.3, 4.0
+"""Of the news of a site: speed, weight of zero in results (both tried on virtual plants), and in
+median sizes how far off one result can be (assumed)."""
+NEWS_POWERS: Array = np.array([(1.0 - NEWS_SPEED) ** n for n in reversed(range(LONGEST))])
 NO_INPUTS = (NAN,) * len(INPUTS)
 """``INPUTS`` of a shot of whose pour nothing is known."""
 
 
 @dataclass(frozen=True)
 class KnownResults:
-    """Results of one mold on a press, or of one press, that were known at some moment."""
+    """What was known of one target at some moment."""
 
-    residuals: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    """The latest residuals of each target, oldest first."""
-    inputs: Mapping[str, Sequence[tuple[float, ...]]] = field(default_factory=dict)
-    """``INPUTS`` at the pours of the shots that showed them."""
+    mold: Memory
+    """Of the mold on its press."""
+    press: Sequence[Memory]
+    """Of all molds of the press, this one among them."""
+    site: Sequence[Memory]
+    """Of all molds of the site."""
+    age: tuple[float, float]
+    """Shots and seconds since the pour of the newest shot with a result."""
+
+
+@dataclass(frozen=True)
+class KnownOfMold:
+    """What else was known of a mold."""
+
     defects: Sequence[int] = ()
     """1 for each of the latest parts that had a defect, 0 for one that had none."""
     opened_at_s: float | None = None
     """When the mold was opened last; seconds of any clock that counts up."""
-    ages: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    """By target, of the newest shot with a result: shots and seconds since its pour."""
 
 
 def residual(target: Target, measured: float, physics: float) -> float:
@@ -51,51 +74,96 @@ def inputs_of(row: Mapping[str, float]) -> tuple[float, ...]:
 
 
 def residual_features(
-    mold: KnownResults,
-    press: KnownResults,
-    recent: Mapping[str, Sequence[float]],
+    known: Mapping[str, KnownResults],
+    of_mold: KnownOfMold,
     poured_at_s: float,
     inputs: tuple[float, ...],
 ) -> dict[str, float]:
     """Compute the ``prev_``, ``press_``, ``site_`` and ``dev_`` columns of a shot at its pour.
 
     Args:
-        mold: results of its mold on this press.
-        press: results of all molds of the press.
-        recent: by target, how far the latest results on the site lie above those before.
-        poured_at_s: time of the pour [s], by the clock of ``KnownResults.opened_at_s``.
+        known: by target.
+        poured_at_s: time of the pour [s], by the clock of ``KnownOfMold.opened_at_s``.
         inputs: ``inputs_of`` the shot.
     """
     row: dict[str, float] = {}
-    for name in TARGETS:
-        known = mold.residuals.get(name, [])
-        row[f"prev_{name}_last"] = known[-1] if known else NAN
-        _means(row, f"prev_{name}", known)
-        of_press = press.residuals.get(name, [])
-        row[f"prev_{name}_expected"] = _drawn(known, _drawn(of_press, 0.0))
-        then = zip(*mold.inputs.get(name, [])[-RECENT[0] :], strict=True)
-        then_press = zip(*press.inputs.get(name, [])[-RECENT[0] :], strict=True)
-        at_mold = list(then) or [()] * len(INPUTS)
-        at_press = list(then_press) or [()] * len(INPUTS)
-        for column, now, a, b in zip(INPUTS, inputs, at_mold, at_press, strict=True):
-            row[f"dev_{name}_{column.removeprefix('proc_')}"] = now - _drawn(a, _drawn(b, 0.0))
-        ones = [1.0] * len(known), [1.0] * len(of_press)
-        row[f"dev_{name}_share"] = 1.0 - _drawn(ones[0], _drawn(ones[1], 0.0))
-        row[f"prev_{name}_std{LONGEST}"] = _std(known)
-        shots, age_s = mold.ages.get(name, (NAN, NAN))
-        row[f"prev_{name}_age_shots"], row[f"prev_{name}_age_h"] = shots, age_s / 3600.0
-        _means(row, f"press_{name}", of_press)
-        row[f"site_{name}_news"] = _mean(recent.get(name, ()))
-    opened = mold.opened_at_s
+    now = np.array(inputs)
+    for name, target in TARGETS.items():
+        row |= _of_target(name, target, known[name], now)
+    opened = of_mold.opened_at_s
     row["prev_pause_s"] = NAN if opened is None else poured_at_s - opened
-    row["prev_defect_share"] = _mean(mold.defects)
+    row["prev_defect_share"] = _mean(of_mold.defects)
     return row
 
 
-def _drawn(known: Sequence[float], towards: float) -> float:
-    """Mean of the latest, drawn towards something else the more the fewer there are."""
-    latest = known[-RECENT[0] :]
-    return (math.fsum(latest) + SHRINK * towards) / (len(latest) + SHRINK)
+def _of_target(name: str, target: Target, known: KnownResults, now: Array) -> dict[str, float]:
+    mold, press = known.mold, _latest_of(known.press)
+    shares = shares_of(np.sum([one.losses for one in known.press], axis=0))
+    taught: list[float] = mold.taught().tolist()
+    of_press: list[float] = press[0].tolist()
+    row = {f"prev_{name}_last": taught[-1] if taught else NAN}
+    _means(row, f"prev_{name}", taught)
+    _means(row, f"press_{name}", of_press)
+    # the level of the press counts as SHRINK results of the mold, zero as SHRINK of the press
+    own, latest = mold.count / (mold.count + SHRINK), of_press[-RECENT[0] :]
+    theirs = (1.0 - own) * len(latest) / (len(latest) + SHRINK)
+    of_others = theirs * float(np.median(latest)) if latest else 0.0
+    row[f"prev_{name}_expected"] = own * float(shares @ mold.weights @ mold.values) + of_others
+    weights = mold.weights[USUAL]
+    row[f"prev_{name}_level"] = own * float(weights @ mold.values) + of_others
+    row[f"prev_{name}_lead"] = row[f"prev_{name}_expected"] - row[f"prev_{name}_level"]
+    then = own * _weighted(weights, mold.inputs) + theirs * _weighted(
+        np.ones(len(latest)) / max(len(latest), 1), press[1][len(of_press) - len(latest) :]
+    )
+    for column, off in zip(INPUTS, (now - then).tolist(), strict=True):
+        row[f"dev_{name}_{column.removeprefix('proc_')}"] = off
+    row[f"dev_{name}_share"] = 1.0 - own - theirs
+    errors = [one.errors(shares) for one in known.press]
+    usual = typical_error(np.concatenate(errors), target.usual_error)
+    row[f"prev_{name}_error"] = typical_error(mold.errors(shares), usual)
+    row[f"prev_{name}_speed"] = float(shares @ SPEEDS)
+    row[f"prev_{name}_since"] = float(mold.since)
+    row[f"prev_{name}_std{LONGEST}"] = _std(taught)
+    shots, age_s = known.age
+    row[f"prev_{name}_age_shots"], row[f"prev_{name}_age_h"] = shots, age_s / 3600.0
+    for kind, before in (("news", RECENT[1]), ("lately", RECENT[0])):
+        row[f"site_{name}_{kind}"] = _site(known.site, before)
+    return row
+
+
+def _latest_of(memories: Sequence[Memory]) -> tuple[Array, Array]:
+    """Residuals that teach of several molds, the latest in order of their pours, and inputs."""
+    pours = np.concatenate([one.pours[one.teaches] for one in memories])
+    order = np.argsort(pours, kind="stable")[-LONGEST:]
+    values = np.concatenate([one.taught() for one in memories])
+    inputs = np.concatenate([one.inputs[one.teaches] for one in memories])
+    return values[order], inputs[order]
+
+
+def _site(memories: Sequence[Memory], before: int) -> float:
+    """How far the newest results of a site lie off what their molds showed before.
+
+    The newest of any mold weighs most, and one that is far off counts as ``FAR`` median sizes.
+    """
+    pours = np.concatenate([one.pours[one.teaches] for one in memories])
+    offs = np.concatenate([off_those_before(one.taught(), before) for one in memories])
+    given = ~np.isnan(offs)
+    if not given.any():
+        return 0.0
+    newest: Array = offs[given][np.argsort(pours[given], kind="stable")][-LONGEST:]
+    far = FAR * float(np.median(np.abs(newest)))
+    weights = NEWS_POWERS[-len(newest) :]
+    mean = float(weights @ np.clip(newest, -far, far))
+    return mean / (float(weights.sum()) + NEWS_SHRINK)
+
+
+def _weighted(weights: Array, inputs: Array) -> Array:
+    """Weighted mean of each input where it is known; 0 where nothing is."""
+    given = ~np.isnan(inputs)
+    shares = weights @ given
+    sums = weights @ np.where(given, inputs, 0.0)
+    found: Array = np.where(shares > 0.0, sums / np.where(shares > 0.0, shares, 1.0), 0.0)
+    return found
 
 
 def _means(row: dict[str, float], stem: str, known: Sequence[float]) -> None:

@@ -32,29 +32,36 @@ def columns_for(target: str, features: Sequence[str]) -> list[int]:
     earlier shots of its mold (where there are none, from nothing: then it does see the mold).
     """
     stems = (f"dev_{target}_", "meas_", "delta_")
+    ends = ("_trend", "_news", "_lately")
     found = [
         number
         for number, name in enumerate(features)
-        if name.startswith(stems) or name.endswith(("_trend", "_news"))
+        if name.startswith(stems) or name.endswith(ends) or name == f"prev_{target}_lead"
     ]
     return found or list(range(len(features)))
 
 
 def columns_for_spread(target: str, features: Sequence[str]) -> list[int]:
     """Numbers of the columns that say how well a mold is known."""
-    stems = (f"dev_{target}_", f"prev_{target}_std")
-    ends = (f"prev_{target}_count", f"press_{target}_count")
+    stems = (f"dev_{target}_", f"prev_{target}_age_")
+    ends = tuple(
+        f"{scope}_{target}_{what}"
+        for scope, what in (("prev", "count"), ("press", "count"), ("prev", "since"))
+    )
     found = [
         number for number, name in enumerate(features) if name.startswith(stems) or name in ends
     ]
     return found or list(range(len(features)))
 
 
-def columns_for_risk(features: Sequence[str]) -> list[int]:
+def columns_for_risk(learner: str, features: Sequence[str]) -> list[int]:
     """Numbers of the columns that a defect is learned from: it is rare, so they are few.
 
-    How the shot differs from the physics and from its mold, what the mold is like, and moisture.
+    How the shot differs from the physics and from its mold, what the mold is like, and moisture;
+    for ``logistic of all`` every one.
     """
+    if "of all" in learner:
+        return list(range(len(features)))
     names = ("prev_defect_share", "proc_RH_ambient")
     found = [
         number
@@ -120,12 +127,17 @@ VARIANTS = {
 CLASSIFIERS: dict[str, Callable[[int, list[int]], Any]] = {
     "logistic 0.1": lambda _seed, some: _filled(LogisticRegression(C=0.1, max_iter=1000), some),
     "logistic 0.01": lambda _seed, some: _filled(LogisticRegression(C=0.01, max_iter=1000), some),
-    "logistic of all 0.01": lambda _seed, _some: _filled(LogisticRegression(C=0.01, max_iter=1000)),
-    "boosting": lambda seed, _some: HistGradientBoostingClassifier(
-        **_boosting(random_state=seed, max_iter=80, max_leaf_nodes=7, min_samples_leaf=60)
+    "logistic of all 0.01": lambda _seed, some: _filled(
+        LogisticRegression(C=0.01, max_iter=1000), some
+    ),
+    "boosting": lambda seed, some: _some(
+        HistGradientBoostingClassifier(
+            **_boosting(random_state=seed, max_iter=80, max_leaf_nodes=7, min_samples_leaf=60)
+        ),
+        some,
     ),
 }
-"""By name: (seed, columns that a defect is mostly learned from) -> learner of a defect."""
+"""By name: (seed, columns that it may look at) -> learner of a defect."""
 RISK_VARIANTS = {
     "logistic": ("logistic 0.1", "logistic 0.01", "logistic of all 0.01"),
     "boosting": ("boosting",),

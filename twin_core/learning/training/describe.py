@@ -19,6 +19,9 @@ MARGIN = {"prev_": 0.5, "press_": 0.5, "site_": 0.5, "dev_": 0.5}
 """Residuals of earlier shots may lie further out than any mold learned from, by this share of the
 range: they are measured errors, and a new mold is off in its own way (assumed)."""
 
+STRAY_SHARE = 0.001
+"""The lowest and the highest shots by this share are no range: typing errors are among them."""
+
 
 def card_of(table: FeatureSet, final: Fitted, config: TrainConfig, git_hash: str) -> Card:
     """The card of what was fitted on a table.
@@ -38,14 +41,17 @@ def card_of(table: FeatureSet, final: Fitted, config: TrainConfig, git_hash: str
         targets={
             name: Corrected(
                 learner=item.learner,
+                reads=[final.features[number] for number in item.model.columns],
+                mean=float(item.known.mean()),
                 width=item.width,
-                physics_half_width=item.physics_half_width,
+                memory_width=item.memory_width,
             )
             for name, item in final.regressions.items()
         },
         risks={
             name: Risk(
                 learner=item.learner,
+                reads=[final.features[number] for number in item.columns],
                 slope=item.slope,
                 offset=item.offset,
                 base_share=float(item.known.mean()),
@@ -83,7 +89,7 @@ def _domain(table: FeatureSet, features: list[str]) -> Domain:
     low, high, may_miss = [], [], []
     for name in features:
         values = table[name].astype(float)
-        a, b = float(np.nanmin(values)), float(np.nanmax(values))
+        a, b = np.nanquantile(values, (STRAY_SHARE, 1.0 - STRAY_SHARE)).tolist()
         more = max((share for stem, share in MARGIN.items() if name.startswith(stem)), default=0.0)
         low.append(a - more * (b - a))
         high.append(b + more * (b - a))

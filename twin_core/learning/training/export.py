@@ -62,13 +62,16 @@ def graph(
         return name
 
     for item in regressions:
-        found = add(f"{item.name}.residual", item.model.learner)
-        scale = number(f"{item.name}.scale", item.model.scale, TensorProto.FLOAT)
-        column = number(f"{item.name}.column", item.model.expected, TensorProto.INT64)
-        news, expected = f"{item.name}.news", f"{item.name}.expected"
-        nodes.append(helper.make_node("Mul", [found, scale], [news]))
-        nodes.append(helper.make_node("Gather", [INPUT, column], [expected], axis=1))
-        nodes.append(helper.make_node("Add", [news, expected], [item.name]))
+        column = number(f"{item.name}.column", item.model.level, TensorProto.INT64)
+        news, level = f"{item.name}.news", f"{item.name}.level"
+        if item.model.learner is None:
+            nodes.append(helper.make_node("Gather", [INPUT, column], [item.name], axis=1))
+        else:
+            found = add(f"{item.name}.residual", item.model.learner)
+            scale = number(f"{item.name}.scale", item.model.scale, TensorProto.FLOAT)
+            nodes.append(helper.make_node("Mul", [found, scale], [news]))
+            nodes.append(helper.make_node("Gather", [INPUT, column], [level], axis=1))
+            nodes.append(helper.make_node("Add", [news, level], [item.name]))
         found = add(f"{item.name}.size", item.spread.learner)
         floor = number(f"{item.name}.floor", item.spread.floor, TensorProto.FLOAT)
         nodes.append(helper.make_node("Max", [found, floor], [f"{item.name}.spread"]))

@@ -11,12 +11,14 @@ import onnx
 from pydantic import BaseModel, ConfigDict, Field
 from threadpoolctl import threadpool_limits
 
+from twin_core.arrays import Array
 from twin_core.errors import InputError
 from twin_core.learning.columns import DEFECTS, TARGETS
+from twin_core.learning.inference import Answers
+from twin_core.learning.training.baselines import EwmaRidge
 from twin_core.learning.training.export import check_parity, graph
 from twin_core.learning.training.regression import Regression, fit_regression
 from twin_core.learning.training.risk import RiskModel, RiskSkill, fit_risk
-from twin_core.learning.training.scores import Answers
 from twin_core.learning.training.table import FeatureSet
 
 FEWEST_SHOTS = 100
@@ -94,6 +96,8 @@ class Fitted:
 
     features: list[str]
     regressions: dict[str, Regression]
+    ridges: dict[str, EwmaRidge]
+    """A baseline beside each regression."""
     risks: dict[str, RiskModel]
     skills: dict[str, RiskSkill]
     model: onnx.ModelProto
@@ -101,9 +105,26 @@ class Fitted:
 
 
 def answers_of(fitted: Fitted, name: str, table: FeatureSet) -> Answers:
-    """Answers of fitted learners for a table."""
+    """Answers of fitted learners for a table, by both layers."""
     item, X = fitted.regressions[name], table.matrix(fitted.features)
-    return Answers(item.model.predict(X), item.width * item.spread.predict(X))
+    return answers_by(item, table, item.model.predict(X), item.spread.predict(X))
+
+
+def answers_by(item: Regression, table: FeatureSet, residual: Array, spread: Array) -> Answers:
+    """Answers for a table from the residual and the spread that learners say of each shot."""
+    name = item.name
+    error = table[f"prev_{name}_error"].astype(float)
+    counts = [table[f"{scope}_{name}_count"].astype(float) for scope in ("prev", "press")]
+    has_learner = item.model.learner is not None
+    return Answers(
+        memory=table[f"prev_{name}_expected"].astype(float),
+        learner=residual if has_learner else np.full(len(table), np.nan),
+        trust=np.ones(len(table)),
+        half=item.width * spread * error,
+        memory_half=item.memory_width * spread * error,
+        error=error,
+        known=np.sum(counts, axis=0) > 0.0,
+    )
 
 
 def fit(
@@ -142,4 +163,5 @@ def fit(
     parity = check_parity(
         model, list(regressions.values()), list(risks.values()), table.matrix(features)
     )
-    return Fitted(features, regressions, risks, skills, model, parity)
+    ridges = {name: EwmaRidge(name).fit(name, table) for name in regressions}
+    return Fitted(features, regressions, ridges, risks, skills, model, parity)

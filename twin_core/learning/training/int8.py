@@ -54,7 +54,7 @@ def measure_int8(
     def error(content: bytes) -> float:
         session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
         news = network.scale * session.run(None, {INPUT: X[test]})[0].ravel()
-        said: Array = X[test, network.expected] + news
+        said: Array = X[test, network.level] + news
         return float(np.sqrt(np.mean((said - y[test]) ** 2)))
 
     return Int8(target, len(whole), len(quantised), error(whole), error(quantised))

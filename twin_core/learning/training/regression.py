@@ -1,4 +1,4 @@
-"""A residual of the physics: choose a learner, say how sure it is."""
+"""A residual of the physics: choose a learner, or none beside the memory; say how sure it is."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from mapie.regression import SplitConformalRegressor
 from sklearn.dummy import DummyRegressor
 
 from twin_core.arrays import Array
+from twin_core.errors import InputError
+from twin_core.learning.card import MEMORY
+from twin_core.learning.memory import OUTLIER
+from twin_core.learning.model_comparison import compare_errors
 from twin_core.learning.training.candidates import (
     REGRESSORS,
     VARIANTS,
@@ -25,49 +29,59 @@ from twin_core.learning.training.table import FeatureSet, group_folds, later_fol
 FOLDS = 5
 SPREAD_FLOOR = 0.4
 """Of the median: no shot is that much surer than others (assumed)."""
+EWMA_RIDGE = "ewma + ridge"
+"""Name of a baseline: ridge regression on how the shot was poured, on a level of fixed speed."""
 
 
 class Residual:
-    """A learner of a residual: of what it differs from the one expected after earlier shots, in
-    units of the standard deviation of that.
+    """A learner of a residual: of what it differs from the mold's usual level, in units of the
+    standard deviation of that. ``memory`` learns nothing: it hands the memory's level on.
 
     A learner that is drawn to zero is so drawn to what the mold has shown, not to the physics.
     """
 
     def __init__(self, learner: str, seed: int, target: str, features: Sequence[str]) -> None:
-        self._new = partial(REGRESSORS[learner], seed, columns_for(target, features))
+        self.name = learner
+        self.columns = [] if learner == MEMORY else columns_for(target, features)
+        self._new = None if learner == MEMORY else partial(REGRESSORS[learner], seed, self.columns)
         self.learner: Any = None
         self.scale = 1.0
-        self.expected = features.index(f"prev_{target}_expected")
+        level = "expected" if learner == MEMORY else "level"
+        self.level = features.index(f"prev_{target}_{level}")
+        self._error = features.index(f"prev_{target}_error")
 
     def fit(self, X: Any, y: Array) -> Residual:
-        """Learn."""
-        news = y - X[:, self.expected]
+        """Learn; a residual further than ``OUTLIER`` errors from the level counts as that far."""
+        if self._new is None:
+            return self
+        far = OUTLIER * X[:, self._error]
+        news = np.clip(y - X[:, self.level], -far, far)
         self.scale = float(np.std(news)) or 1.0
         self.learner = fitted(self._new(), X, news / self.scale)
         return self
 
     def predict(self, X: Any) -> Array:
         """Residual of each row."""
-        found: Array = X[:, self.expected] + self.scale * self.learner.predict(X)
-        return found
+        level: Array = X[:, self.level].astype(float)
+        return level if self.learner is None else level + self.scale * self.learner.predict(X)
 
 
 class ErrorSize:
-    """Expected size of what a model leaves over, never below a floor."""
+    """Expected size of what a model leaves over, in usual errors of the memory, never below a
+    floor."""
 
     def __init__(self, seed: int, target: str, features: Sequence[str]) -> None:
         self.learner = spread_learner(seed, columns_for_spread(target, features))
         self.floor = 0.0
 
     def fit(self, X: Any, left: Array) -> ErrorSize:
-        """Learn from ``left``, absolute residuals that were not fitted."""
-        self.learner = fitted(self.learner, X, left)
+        """Learn from ``left``, absolute residuals that were not fitted, in usual errors."""
+        self.learner = fitted(self.learner, X, np.minimum(left, OUTLIER))
         self.floor = float(SPREAD_FLOOR * np.median(left))
         return self
 
     def predict(self, X: Any) -> Array:
-        """ErrorSize of each row."""
+        """Error size of each row."""
         found: Array = np.maximum(self.learner.predict(X), self.floor)
         return found
 
@@ -77,22 +91,26 @@ class Regression:
     """Fit of one target.
 
     Attributes:
-        errors: root mean square of each candidate on shots of other groups, later in time.
+        errors: root mean square of each candidate and of the memory, on shots of other groups,
+            later in time; what is further out than ``OUTLIER`` errors counts as that far.
+        verdict: why this learner, or why none, in words.
         apart: for the shots learned from, the residual and spread that models say which had not
             seen their group, shape (shots, 2); the interval's width was set on these.
-        width: spreads to either side of the interval.
-        physics_half_width: the same coverage for the physics alone.
+        error: usual size of an error of the memory, (shots,).
+        width, memory_width: spreads to either side of the interval.
     """
 
     name: str
     learner: str
     errors: Mapping[str, float]
+    verdict: str
     model: Residual
     spread: ErrorSize
     apart: Array
+    error: Array
     known: Array
     width: float
-    physics_half_width: float
+    memory_width: float
 
 
 def fit_regression(
@@ -108,22 +126,39 @@ def fit_regression(
     table = table.rows(~np.isnan(residual))
     X, y = table.matrix(features), residual[~np.isnan(residual)]
     names = [variant for candidate in candidates for variant in VARIANTS[candidate]]
-    learners = {c: Residual(c, seed, name, features) for c in names}
-    errors = {c: _error_later(learners[c], table, X, y, seed) for c in names}
-    learner = min(errors, key=lambda c: errors[c])
-    apart = _apart(learners[learner], ErrorSize(seed, name, features), table, X, y, seed)
-    scores = (y - apart[:, 0]) / apart[:, 1]
+    learners = {c: Residual(c, seed, name, features) for c in (MEMORY, *names)}
+    error = X[:, features.index(f"prev_{name}_error")].astype(float)
+    memory = X[:, features.index(f"prev_{name}_expected")].astype(float)
+    squares = {c: _squares_later(learners[c], table, X, y, error, seed) for c in learners}
+    errors = {c: float(np.sqrt(np.nanmean(found))) for c, found in squares.items()}
+    learner, verdict = _chosen(squares, errors)
+    apart = _apart(learners[learner], ErrorSize(seed, name, features), table, X, y, error, seed)
     return Regression(
         name=name,
         learner=learner,
         errors=errors,
+        verdict=verdict,
         model=learners[learner].fit(X, y),
-        spread=ErrorSize(seed, name, features).fit(X, np.abs(y - apart[:, 0])),
+        spread=ErrorSize(seed, name, features).fit(X, np.abs(y - apart[:, 0]) / error),
         apart=apart,
+        error=error,
         known=y,
-        width=conformal_width(scores, coverage),
-        physics_half_width=conformal_width(y, coverage),
+        width=conformal_width((y - apart[:, 0]) / (apart[:, 1] * error), coverage),
+        memory_width=conformal_width((y - memory) / (apart[:, 1] * error), coverage),
     )
+
+
+def _chosen(squares: Mapping[str, Array], errors: Mapping[str, float]) -> tuple[str, str]:
+    """The best learner if it is better than the memory beyond chance, else the memory; and why."""
+    best = min((c for c in errors if c != MEMORY), key=lambda c: errors[c])
+    try:
+        found = compare_errors(squares[MEMORY], squares[best])
+    except InputError as error:
+        return MEMORY, f"the memory alone: {error}"
+    words = f"{best}: {1.0 - found.ratio:+.1%} less error than the memory, p = {found.p_value:.2g}"
+    if found.better == "second":
+        return best, words
+    return MEMORY, f"the memory alone: no learner was better beyond chance ({words})"
 
 
 def conformal_width(scores: Array, coverage: float) -> float:
@@ -135,23 +170,33 @@ def conformal_width(scores: Array, coverage: float) -> float:
     return float(intervals.predict_interval(nothing[:1])[1][0, 1, 0])
 
 
-def _error_later(learner: Residual, table: FeatureSet, X: Any, y: Array, seed: int) -> float:
-    squares = []
+def _squares_later(
+    learner: Residual, table: FeatureSet, X: Any, y: Array, error: Array, seed: int
+) -> Array:
+    """Squared error of each tested shot, of groups not learned from and later; else NaN."""
+    found = np.full(len(y), np.nan)
     for learn, test in later_folds(table, FOLDS, seed):
         model = learner.fit(X[learn], y[learn])
-        squares.append((model.predict(X[test]) - y[test]) ** 2)
-    return float(np.sqrt(np.mean(np.concatenate(squares))))
+        left = np.abs(model.predict(X[test]) - y[test])
+        found[test] = np.minimum(left, OUTLIER * error[test]) ** 2
+    return found
 
 
 def _apart(
-    learner: Residual, spread: ErrorSize, table: FeatureSet, X: Any, y: Array, seed: int
+    learner: Residual,
+    spread: ErrorSize,
+    table: FeatureSet,
+    X: Any,
+    y: Array,
+    error: Array,
+    seed: int,
 ) -> Array:
     """Residual and spread for each shot by models that did not see its group."""
     found = np.empty((len(y), 2))
     folds = list(group_folds(table.groups, FOLDS, seed))
     for fold in folds:
         found[fold, 0] = learner.fit(X[~fold], y[~fold]).predict(X[fold])
-    left = np.abs(y - found[:, 0])
+    left = np.abs(y - found[:, 0]) / error
     for fold in folds:
         found[fold, 1] = spread.fit(X[~fold], left[~fold]).predict(X[fold])
     return found

@@ -96,6 +96,7 @@ class RiskModel:
     """Fit of one kind of defect.
 
     Attributes:
+        columns: numbers of the features that it looks at.
         losses: log loss of each candidate, calibrated, on other groups, later in time.
         apart: calibrated probability for each shot by models that had not seen its group.
         known: 1 where it was found.
@@ -104,6 +105,7 @@ class RiskModel:
 
     name: str
     learner: str
+    columns: list[int]
     losses: Mapping[str, float]
     model: Any
     slope: float
@@ -124,11 +126,14 @@ def fit_risk(
     found = int(y.sum())
     if min(found, len(y) - found) < FEWEST:
         return RiskSkill(name, found, len(y))
-    X, some = table.matrix(features), columns_for_risk(features)
-    learners = {
-        variant: partial(CLASSIFIERS[variant], seed, some)
+    X = table.matrix(features)
+    columns = {
+        variant: columns_for_risk(variant, features)
         for name in candidates
         for variant in RISK_VARIANTS[name]
+    }
+    learners = {
+        variant: partial(CLASSIFIERS[variant], seed, some) for variant, some in columns.items()
     }
     later = {variant: _later(new, table, X, y, seed) for variant, new in learners.items()}
     base = _base_later(table, y, seed)
@@ -143,6 +148,7 @@ def fit_risk(
     return RiskModel(
         name=name,
         learner=learner,
+        columns=columns[learner],
         losses=losses,
         model=fitted(learners[learner](), X, y),
         slope=slope,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,12 +13,16 @@ from numpy.typing import NDArray
 
 from twin_core.arrays import Array
 from twin_core.errors import InputError
-from twin_core.learning.columns import IDS, TARGETS
+from twin_core.learning.columns import IDS, INPUTS, TARGETS
+from twin_core.learning.past_results import USUAL_SHOTS
 from twin_core.learning.residual_features import NAN
+from twin_core.learning.teaching import contradiction, in_fahrenheit
 
 Rows = NDArray[np.bool_]
 
 BLOCKS = 5
+_KNOWN = {"lab": ("lab_known_at", 86_400.0), "demold": ("end_known_at", 3600.0)}
+"""By when a target is measured: the column that says when it was known, and the default [s]."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,13 @@ class FeatureSet:
         """Residual of the physics, NaN where it is not known; see ``TARGETS``."""
         item = TARGETS[target]
         measured, physics = self[item.measured].astype(float), self[item.physics].astype(float)
+        wrong = self.is_odd | np.array(
+            [
+                bool(contradiction(target, *values))
+                for values in zip(measured.tolist(), physics.tolist(), self.inputs, strict=True)
+            ]
+        )
+        measured = np.where(wrong, NAN, measured)
         if not item.relative:
             found: Array = measured - physics
             return found
@@ -69,6 +81,36 @@ class FeatureSet:
         return np.where(
             both, np.log(np.where(both, measured / np.where(both, physics, 1.0), 1.0)), NAN
         )
+
+    def known_s(self, target: str) -> Array:
+        """When the result of each shot became known, seconds since 1970.
+
+        Where the table does not say: an hour after the pour, a day for the laboratory (assumed).
+        """
+        column, later_s = _KNOWN[TARGETS[target].known]
+        assumed: Array = self.time_s + later_s
+        if column not in self.columns:
+            return assumed
+        known: Array = self[column].astype("datetime64[us]").astype(np.int64) * 1e-6
+        return np.where(np.isnat(self[column]), assumed, np.maximum(known, self.time_s))
+
+    @cached_property
+    def inputs(self) -> list[tuple[float, ...]]:
+        """How each shot was poured, see ``columns.INPUTS``."""
+        columns = (self[name].astype(float).tolist() for name in INPUTS)
+        return list(zip(*columns, strict=True))
+
+    @cached_property
+    def is_odd(self) -> Rows:
+        """Shots with temperatures in another unit: nothing about them is to be learned."""
+        found = np.zeros(len(self), dtype=bool)
+        usual: dict[str, deque[tuple[float, ...]]] = {}
+        for number, mold in enumerate(self.molds.tolist()):
+            before = usual.setdefault(mold, deque(maxlen=USUAL_SHOTS))
+            found[number] = in_fahrenheit(self.inputs[number], before)
+            if not found[number]:
+                before.append(self.inputs[number])
+        return found
 
     @cached_property
     def molds(self) -> NDArray[np.str_]:

@@ -13,6 +13,8 @@ from twin_core.arrays import Array
 from twin_core.errors import InputError
 from twin_core.learning.card import Card
 from twin_core.learning.columns import COLUMNS, TARGETS, known_by, targets_at
+from twin_core.learning.training.adapting import adapted
+from twin_core.learning.training.baselines import EwmaRidge, best_ewma
 from twin_core.learning.training.describe import card_of
 from twin_core.learning.training.export import with_card
 from twin_core.learning.training.fit import (
@@ -20,13 +22,15 @@ from twin_core.learning.training.fit import (
     Each,
     Fitted,
     TrainConfig,
+    answers_by,
     answers_of,
     fit,
     one_by_one,
 )
 from twin_core.learning.training.int8 import Int8, measure_int8
-from twin_core.learning.training.scores import Answers, Score, score
-from twin_core.learning.training.table import FeatureSet, Rows, held_out
+from twin_core.learning.training.regression import FOLDS
+from twin_core.learning.training.scores import Baselines, Score, score
+from twin_core.learning.training.table import FeatureSet, Rows, group_folds, held_out
 
 NOT_LEARNED = ("sim_water_from_rh_kg",)
 """Columns that are drawn from others here, with no more in them."""
@@ -107,6 +111,7 @@ def train(
             progress("network as INT8")
             first = next(iter(final.regressions))
             int8 = measure_int8(first, table, features, other_molds | later, config.seed)
+    notes += [f"{name}: {item.verdict}" for name, item in final.regressions.items()]
     for name in targets:
         if name not in final.regressions:
             notes.append(f"{name}: fewer than {FEWEST_SHOTS} shots have its measurement")
@@ -117,8 +122,8 @@ def train(
         card=card,
         final=final,
         trial=trial,
-        test=_test_scores(table, trial, other_molds, later),
-        apart=_apart_scores(table, final),
+        test=_test_scores(table, trial, config.coverage, other_molds, later),
+        apart=_apart_scores(table, final, config.coverage),
         table=table,
         other_molds=other_molds,
         later=later,
@@ -146,10 +151,9 @@ def _targets(config: TrainConfig) -> list[str]:
     possible = targets_at(config.known_at)
     chosen = list(possible) if config.targets is None else config.targets
     for name in chosen:
-        if f"prev_{name}_expected" in config.leave_out:
-            raise InputError(
-                f"leave_out: {name} is learned as what differs from prev_{name}_expected"
-            )
+        kept = {f"prev_{name}_{what}" for what in ("expected", "level", "error", "count")}
+        if lost := (kept | {f"press_{name}_count"}) & set(config.leave_out):
+            raise InputError(f"leave_out: {min(lost)} belongs to the memory of {name}")
         if name not in TARGETS:
             raise InputError(f"targets: {name!r} is none of {', '.join(TARGETS)}")
         if name not in possible:
@@ -158,7 +162,7 @@ def _targets(config: TrainConfig) -> list[str]:
 
 
 def _test_scores(
-    table: FeatureSet, trial: Fitted, other_molds: Rows, later: Rows
+    table: FeatureSet, trial: Fitted, coverage: float, other_molds: Rows, later: Rows
 ) -> dict[str, dict[str, Score]]:
     newest = table.time_s > np.quantile(table.time_s, 0.5)
     parts = {
@@ -167,24 +171,38 @@ def _test_scores(
         "same molds, later": later,
     }
     found: dict[str, dict[str, Score]] = {}
-    for part, chosen in parts.items():
-        for name, item in trial.regressions.items():
-            said = score(name, table, answers_of(trial, name, table), item.known.mean(), chosen)
-            if said is not None:
-                found.setdefault(part, {})[name] = said
+    for name, item in trial.regressions.items():
+        said = adapted(name, table, answers_of(trial, name, table), coverage)
+        beside = _beside(name, table, trial.ridges[name].predict(table))
+        for part, chosen in parts.items():
+            one = score(name, table, said, item.known.mean(), beside, coverage, chosen)
+            if one is not None:
+                found.setdefault(part, {})[name] = one
     return found
 
 
-def _apart_scores(table: FeatureSet, final: Fitted) -> dict[str, Score]:
+def _apart_scores(table: FeatureSet, final: Fitted, coverage: float) -> dict[str, Score]:
     found = {}
     for name, item in final.regressions.items():
-        known = ~np.isnan(table.residual(name))
-        said = score(
-            name,
-            table.rows(known),
-            Answers(item.apart[:, 0], item.width * item.apart[:, 1]),
-            item.known.mean(),
-        )
-        assert said is not None
-        found[name] = said
+        rows = table.rows(~np.isnan(table.residual(name)))
+        ridge = _ridge_apart(name, rows)
+        answers = answers_by(item, rows, item.apart[:, 0], item.apart[:, 1])
+        said = adapted(name, rows, answers, coverage)
+        one = score(name, rows, said, item.known.mean(), _beside(name, rows, ridge), coverage)
+        assert one is not None
+        found[name] = one
+    return found
+
+
+def _beside(name: str, table: FeatureSet, ridge: Array) -> Baselines:
+    mean, speed = best_ewma(name, table)
+    return Baselines(mean, speed, ridge)
+
+
+def _ridge_apart(name: str, table: FeatureSet) -> Array:
+    """The baseline's residual for each shot by a fit that had not seen its group."""
+    found = np.empty(len(table))
+    for fold in group_folds(table.groups, FOLDS, 0):
+        fitted = EwmaRidge(name).fit(name, table.rows(~fold))
+        found[fold] = fitted.predict(table.rows(fold))
     return found

@@ -70,7 +70,7 @@ def test_a_corrected_record_does_not_count_in_the_end(tmp_path: Path, catalogue:
         columns = {"site": "s", "press": "p1", **document, "document": document}
         return "quality", columns | {"received_at": at(came_s)}
 
-    wrong = record(900.0, record_id="L1", rho_moulded_kg_per_m3=16.0, H_24h_shore=50.0)
+    wrong = record(900.0, record_id="L1", rho_moulded_kg_per_m3=55.0, H_24h_shore=50.0)
     right = record(2000.0, rho_moulded_kg_per_m3=61.0, corrects={"record_id": "L1"})
     rows = [one for number in range(6) for one in rows_of(number, lab_after_s=None)]
     known = known_of(tmp_path / "history.db", catalogue, [*rows, right, wrong])

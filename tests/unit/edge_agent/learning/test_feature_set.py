@@ -37,7 +37,7 @@ from tests.support.feature_rows import (
 from tests.support.processes import ROOT
 from tests.support.shots import START, Row, at, change, record_of, rows_of
 from twin_core.errors import InputError
-from twin_core.learning.columns import COLUMNS, IDS, schema_hash
+from twin_core.learning.columns import COLUMNS, IDS, TIMES, schema_hash
 
 BUNDLES = ROOT / "configs" / "bundles"
 
@@ -49,7 +49,7 @@ def catalogue() -> Catalogue:
 
 def test_a_history_becomes_rows(tmp_path: Path, catalogue: Catalogue) -> None:
     found, findings = built(shots_of(history(tmp_path / "h.db", plant())), catalogue)
-    assert list(found.columns) == [*IDS, *COLUMNS]
+    assert list(found.columns) == [*IDS, *TIMES, *COLUMNS]
     assert list(found.columns["shot_id"]) == [f"S{number}" for number in range(SHOTS)]
     assert findings.found == {}
     third = row(found, "S3")
@@ -188,7 +188,7 @@ def test_what_comes_twice_counts_once(tmp_path: Path, catalogue: Catalogue) -> N
     twice, findings = built([*shots, shots[4]], catalogue)
     assert findings.count("record_repeated") == 3
     assert findings.count("shot_repeated") == 1
-    for name in [*IDS, *COLUMNS]:
+    for name in [*IDS, *TIMES, *COLUMNS]:
         a, b = once.columns[name], twice.columns[name]
         assert np.array_equal(a, b, equal_nan=a.dtype.kind == "f"), name
 
@@ -347,7 +347,7 @@ def test_the_command(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "3 shots read, 2 rows" in done.output
     assert "not_simulated" in done.output
-    assert list(read_table(output)) == [*IDS, *COLUMNS]
+    assert list(read_table(output)) == [*IDS, *TIMES, *COLUMNS]
     assert metadata_of(output)["shots_count"] == "2"
     assert "NOBODY\\_KNOWS" in report.read_text() or "NOBODY_KNOWS" in report.read_text()
     summary = json.loads(report.with_suffix(".json").read_text())

@@ -379,7 +379,7 @@ async def test_what_is_remembered_is_written_with_what_it_comes_from(
         ({"earlier"}, []),
     ]
     press.restart()
-    assert len(press.work._inference.rows._earlier) == 1
+    assert len(press.work._inference.rows.earlier) == 1
 
 
 def test_operations_explains_every_status() -> None:

@@ -73,7 +73,7 @@ def test_readings_next_to_each_other_fall_to_the_same_side_in_the_file(cut: int)
     X = bits.view(np.float32)[:, None]
     learner = fitted(CLASSIFIERS["boosting"](1, [0]), X, (np.arange(200) >= cut).astype(int))
     skill = RiskSkill("any", 0, 0)
-    risk = RiskModel("any", "boosting", {}, learner, 1.0, 0.0, np.zeros(0), np.zeros(0), skill)
+    risk = RiskModel("any", "boosting", [0], {}, learner, 1.0, 0.0, np.zeros(0), np.zeros(0), skill)
     assert difference(graph([], [risk], 1), [], [risk], X) <= PARITY
 
 

@@ -1,0 +1,194 @@
+"""The memory of a mold: a robust running level of its last residuals that learns its own speed.
+
+A level is a weighted mean of the residuals known, in the order of their pours. With speed a the
+newest weighs 1, the one before 1 - a, the next (1 - a)^2: an exponentially weighted mean, divided
+by the sum of its weights, so that it is right from the first result on (Roberts 1959; for a random
+walk under noise it is the Kalman filter's answer, Muth 1960). No speed is right for every press, so
+several run side by side, and their shares follow from how well each has foretold the results of the
+press so far, from what was known at each pour: exponential weights (Vovk 1990; Cesa-Bianchi and
+Lugosi 2006, section 2.1), losses being squares of standardised errors, clipped.
+
+What teaches is looked at twice. A residual ``OUTLIER`` scales from the level waits for a second
+one beside it: alone it never counts, two make a step, and what was before a step is forgotten. What
+was before an event of the press, a maintenance, another lot, counts as ``BEFORE_EVENT`` of a result
+from then on. Smaller steps are left to the fast speeds: to forget at the alarms of a CUSUM made no
+level better.
+
+Pure functions of the results that were known: late results take their place in the order of the
+pours, and a restart changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twin_core.arrays import Array
+
+LONGEST = 40
+"""Results of a mold that its level rests on."""
+SPEEDS = np.array([0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0])
+USUAL = 2
+"""Number of the speed that outliers and steps are judged by."""
+RATE = 0.3
+"""Of the exponential weights (assumed; 0.3 to 1 differ by 1 % on virtual plants)."""
+LOSS_MAX = 9.0
+"""A loss counts as an error of three scales at most."""
+OUTLIER = 8.0
+"""Scales from the level: alone it does not teach. Lots move opening times by 7 scales at once."""
+BEFORE_EVENT = 0.5
+"""Weight of all that was before an event together, in results."""
+MEDIAN_OF_SQUARES = 0.4549
+"""Median of the square of a normal variable with variance 1."""
+PRIOR_COUNT = 3.0
+"""The prior scale weighs as much as this many errors."""
+POWERS: Array = (1.0 - SPEEDS)[:, None] ** np.arange(LONGEST + 1)[None, :]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the results of a mold say of one target.
+
+    Attributes:
+        pours: when they were poured [s], (results,), in this order.
+        values: their residuals, (results,).
+        inputs: how they were poured, (results, inputs), NaN for what is not known.
+        teaches: False for outliers that nothing has confirmed, (results,).
+        weights: of each result in the level of each speed now, (speeds, results); rows add up to
+            1, or are 0 where nothing teaches.
+        levels: of each speed at the pour of each result, as known then, (speeds, results); NaN
+            where nothing was known.
+        losses: sums over the results, (speeds,): how badly each speed has foretold them.
+        scale: size of an error of the usual speed.
+        since: results after the last step or event that is known.
+    """
+
+    pours: Array
+    values: Array
+    inputs: Array
+    teaches: NDArray[np.bool_]
+    weights: Array
+    levels: Array
+    losses: Array
+    scale: float
+    since: int
+
+    @property
+    def count(self) -> int:
+        """Results that the level rests on."""
+        return int(np.count_nonzero(self.weights[0])) if len(self.values) else 0
+
+    def taught(self) -> Array:
+        """Residuals that teach, in the order of the pours."""
+        found: Array = self.values[self.teaches]
+        return found
+
+    def errors(self, shares: Array) -> Array:
+        """Errors of the level at the pour of each result that teaches and had one before it."""
+        errors: Array = self.values - shares @ self.levels
+        found: Array = errors[self.teaches & ~np.isnan(errors)]
+        return found
+
+
+def shares_of(losses: Array) -> Array:
+    """Share of each speed, from sums of losses, (speeds,)."""
+    weights = np.exp(-0.5 * RATE * (losses - losses.min()))
+    found: Array = weights / weights.sum()
+    return found
+
+
+def off_those_before(values: Array, count: int) -> Array:
+    """How far each value lies off the mean of at most so many before it, (results,); NaN first."""
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    number = np.arange(len(values))
+    first = np.maximum(number - count, 0)
+    before = number - first
+    means = (sums[number] - sums[first]) / np.maximum(before, 1)
+    found: Array = np.where(before > 0, values - means, np.nan)
+    return found
+
+
+def typical_error(errors: Array, prior: float) -> float:
+    """Robust size of errors, drawn towards a prior size where there are few."""
+    squared = float(np.median(errors * errors)) / MEDIAN_OF_SQUARES if len(errors) else 0.0
+    count = float(len(errors))
+    return float(np.sqrt((count * squared + PRIOR_COUNT * prior**2) / (count + PRIOR_COUNT)))
+
+
+def remember(
+    pours: Array,
+    known: Array,
+    values: Array,
+    inputs: Array,
+    events: Sequence[float],
+    prior: float,
+) -> Memory:
+    """The memory of a mold for one target.
+
+    Args:
+        pours: when the shots were poured [s], ascending, (results,), at most ``LONGEST``.
+        known: when their results became known [s], (results,).
+        values: residuals, (results,).
+        inputs: how the shots were poured, (results, inputs).
+        events: when something was done that may change the shots after it [s], ascending.
+        prior: size of an error before any is known.
+    """
+    count = len(values)
+    if not count:
+        none = np.zeros(0)
+        empty = np.zeros((len(SPEEDS), 0))
+        losses = np.zeros(len(SPEEDS))
+        return Memory(none, none, inputs, none.astype(bool), empty, empty, losses, prior, 0)
+    scale = typical_error(np.diff(values) / np.sqrt(2.0), prior)
+    teaches, steps = _judged(values, scale)
+    eras = np.searchsorted(np.asarray(events, dtype=float), pours, side="right")
+    now = len(events)
+    # rows: the pours of the results, and last: now
+    seen = np.ones((count + 1, count), dtype=bool)
+    seen[:count] = (known[None, :] < pours[:, None]) & np.tri(count, k=-1, dtype=bool)
+    seen &= teaches[None, :]
+    seen &= steps[None, :] == np.append(steps, steps[-1])[:, None]
+    ranks = seen[:, ::-1].cumsum(axis=1)[:, ::-1] - seen
+    weights = np.where(seen[None], POWERS[:, ranks], 0.0)
+    if now:
+        old = eras[None, :] < np.append(eras, now)[:, None]
+        mass = np.where(old[None], weights, 0.0).sum(axis=2)
+        few = np.minimum(1.0, BEFORE_EVENT / np.maximum(mass, 1e-9))
+        weights = np.where(old[None], weights * few[:, :, None], weights)
+    sums = weights.sum(axis=2)
+    weights /= np.where(sums > 0.0, sums, 1.0)[:, :, None]
+    levels = np.where(sums > 0.0, weights @ values, np.nan)[:, :count]
+    errors = values[None, :] - levels
+    judged = teaches & ~np.isnan(errors[0])
+    usual = errors[USUAL, judged]
+    size = typical_error(usual, scale)
+    losses = np.minimum((errors[:, judged] / size) ** 2, LOSS_MAX).sum(axis=1)
+    since = int(np.count_nonzero((steps == steps[-1]) & (eras == now)))
+    return Memory(pours, values, inputs, teaches, weights[:, count], levels, losses, size, since)
+
+
+def _judged(values: Array, scale: float) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Which results teach, and the number of steps up to each: (results,) both."""
+    far = OUTLIER * scale
+    teaches = np.ones(len(values), dtype=bool)
+    steps = np.zeros(len(values), dtype=np.int64)
+    found: list[float] = values.tolist()
+    level, weight, waiting = found[0], 1.0, -1
+    is_far = len(found) > 2 and abs(level - float(np.median(values[:5]))) > far
+    if is_far and abs(found[1] - level) > far:  # the first is the outlier, not all others
+        teaches[0], level = False, found[1]
+    for i, value in enumerate(found[1:], start=1):
+        if abs(value - level) <= far:
+            weight = min(weight + 1.0, 1.0 / float(SPEEDS[USUAL]))
+            level += (value - level) / weight
+            waiting = -1
+        elif waiting >= 0 and abs(value - found[waiting]) <= far:
+            teaches[waiting] = True
+            steps[waiting:] += 1
+            level, weight, waiting = 0.5 * (value + found[waiting]), 2.0, -1
+        else:
+            teaches[i], waiting = False, i
+    return teaches, steps
