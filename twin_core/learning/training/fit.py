@@ -13,8 +13,8 @@ from threadpoolctl import threadpool_limits
 
 from twin_core.arrays import Array
 from twin_core.errors import InputError
+from twin_core.learning.answers import Answers
 from twin_core.learning.columns import DEFECTS, TARGETS
-from twin_core.learning.inference import Answers
 from twin_core.learning.training.baselines import EwmaRidge
 from twin_core.learning.training.export import check_parity, graph
 from twin_core.learning.training.regression import Regression, fit_regression
