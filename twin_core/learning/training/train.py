@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -97,15 +97,16 @@ def train(
     other_molds, later = held_out(
         table, config.test_molds_share, config.test_time_share, config.seed
     )
-    progress("test: fit without the shots of the test")
-    rest = table.rows(~other_molds & ~later)
-    trial = fit(rest, features, targets, config, progress, each)
     progress("final: fit on all shots")
     final = fit(table, features, targets, config, progress, each)
+    progress("test: fit without the shots of the test")
+    rest = table.rows(~other_molds & ~later)
+    trial = _trial(rest, final, config, progress, each)
     notes += [f"{name}: {item.verdict}" for name, item in final.regressions.items()]
     for name in targets:
         if name not in final.regressions:
             notes.append(f"{name}: fewer than {FEWEST_SHOTS} shots have its measurement")
+    notes += [f"{name}: {skill.words}" for name, skill in final.skills.items()]
     card = card_of(table, final, config, git_hash)
     return Trained(
         content=with_card(final.model, card),
@@ -119,6 +120,21 @@ def train(
         later=later,
         notes=notes,
     )
+
+
+def _trial(
+    rest: FeatureSet,
+    final: Fitted,
+    config: TrainConfig,
+    progress: Callable[[str], None],
+    each: Each,
+) -> Fitted:
+    """Targets without the shots of the test; defects are judged on others by themselves."""
+    known = [n for n in final.regressions if (~np.isnan(rest.residual(n))).sum() >= FEWEST_SHOTS]
+    if not known:
+        return replace(final, regressions={}, risks={})
+    targets_only = config.model_copy(update={"defects": False})
+    return fit(rest, final.features, known, targets_only, progress, each)
 
 
 def _targets(config: TrainConfig) -> list[str]:
