@@ -81,6 +81,7 @@ class Memory:
         """Results that the level rests on."""
         return int(np.count_nonzero(self.weights[0])) if len(self.values) else 0
 
+    @property
     def taught(self) -> Array:
         """Residuals that teach, in the order of the pours."""
         found: Array = self.values[self.teaches]
