@@ -17,7 +17,6 @@ from twin_core.learning.memory import (
     SPEEDS,
     USUAL,
     Memory,
-    off_those_before,
     shares_of,
     typical_error,
 )
@@ -149,7 +148,7 @@ def residual_features(
 
 def _latest_of(memories: Sequence[Memory]) -> tuple[Array, Array]:
     """Residuals that teach of several molds, the latest in order of their pours, and inputs."""
-    pours = np.concatenate([one.pours[one.teaches] for one in memories])
+    pours = np.concatenate([one.taught_pours for one in memories])
     order = np.argsort(pours, kind="stable")[-LONGEST:]
     values = np.concatenate([one.taught for one in memories])
     inputs = np.concatenate([one.inputs[one.teaches] for one in memories])
@@ -161,8 +160,8 @@ def _site(memories: Sequence[Memory], before: int) -> float:
 
     The newest of any mold weighs most, and one that is far off counts as ``FAR`` median sizes.
     """
-    pours = np.concatenate([one.pours[one.teaches] for one in memories])
-    offs = np.concatenate([off_those_before(one.taught, before) for one in memories])
+    pours = np.concatenate([one.taught_pours for one in memories])
+    offs = np.concatenate([one.off[before] for one in memories])
     given = ~np.isnan(offs)
     if not given.any():
         return 0.0
