@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from edge_agent.inference.manifest import check_name
 from edge_agent.inference.registry import ModelRegistry
@@ -11,31 +14,17 @@ from edge_agent.learning.model_errors import PHYSICS, ModelErrors
 from edge_agent.learning.tables import read_table
 from twin_core.arrays import Array
 from twin_core.errors import InputError
+from twin_core.learning.card import MEMORY
 from twin_core.learning.columns import COLUMNS, TARGETS
 from twin_core.learning.model_comparison import ModelComparison, compare_errors
-from twin_core.learning.training.evaluation import evaluate
+from twin_core.learning.training.baselines import best_ewma
+from twin_core.learning.training.evaluation import Evaluation, evaluate
 from twin_core.learning.training.table import FeatureSet
 
+EWMA = "ewma"
+"""Label of the best exponentially weighted running mean of each mold's residuals."""
 Errors = Mapping[str, tuple[Array, Array]]
 """Squared errors of two models, by target, in units of the residual."""
-
-
-def is_better(features: Path, folder: Path, first: str, second: str) -> tuple[bool, list[str]]:
-    """Verdict whether the second model is better in one target at least and worse in none; and why.
-
-    Args:
-        features: a feature set of shots that neither model learned from.
-        folder: the model directory.
-        first, second: ``NAME/VERSION``, or ``physics``.
-
-    Raises:
-        InputError, ModelError: they cannot be compared.
-    """
-    compared, reasons = compare_models(errors_on(features, folder, first, second))
-    lines = [f"{name}: {one.words}; {one.shots_count} shots" for name, one in compared.items()]
-    lines += [f"{name}: not compared: {words}" for name, words in reasons.items()]
-    verdicts = {one.better for one in compared.values()}
-    return "second" in verdicts and "first" not in verdicts, lines
 
 
 def compare_models(errors: Errors) -> tuple[dict[str, ModelComparison], dict[str, str]]:
@@ -74,20 +63,55 @@ def errors_of(reported: ModelErrors, where: str, first: str, second: str) -> Err
 def errors_on(features: Path, folder: Path, first: str, second: str) -> Errors:
     """Errors of two models on a feature set, for which both are asked now.
 
+    Args:
+        features: the feature set.
+        folder: the model directory.
+        first, second: ``NAME/VERSION``, or one of ``BASELINES``.
+
     Raises:
         InputError, ModelError: a label is wrong, or a model or the feature set cannot be read.
     """
     columns = read_table(features)
-    errors: list[dict[str, Array]] = []
+    errors: list[Mapping[str, Array]] = []
+    base: dict[str, Array] = {}
     for label in (first, second):
-        if label == PHYSICS:
-            table = FeatureSet.of(columns, list(COLUMNS))
-            errors.append({name: table.residual(name) ** 2 for name in TARGETS})
+        if label in BASELINES:
+            errors.append(errors_of_baseline(label, columns))
             continue
         name, _, version = label.partition("/")
         if not version.isdecimal():
-            raise InputError(f"{label!r}: write NAME/VERSION, as in pour/3, or physics")
+            known = ", ".join(BASELINES)
+            raise InputError(f"{label!r}: write NAME/VERSION, as in pour/3, or {known}")
         model = ModelRegistry(folder).load(check_name(name), int(version))
-        errors.append(evaluate(model, columns).errors)
-    one, other = errors
+        found = evaluate(model, columns)
+        errors.append(errors_of_model(found))
+        base |= errors_of_base(found)
+    one, other = (
+        own | base if label in BASELINES else own  # a baseline knows the base rates
+        for label, own in zip((first, second), map(dict, errors), strict=True)
+    )
     return {name: (one[name], other[name]) for name in one if name in other}
+
+
+def errors_of_model(found: Evaluation) -> dict[str, Array]:
+    """Squared errors of a model, by target and ``risk of`` each defect."""
+    return found.errors | {f"risk of {name}": brier for name, brier in found.briers.items()}
+
+
+def errors_of_base(found: Evaluation) -> dict[str, Array]:
+    """Squared errors of the base rates of the defects that a model foresees."""
+    return {f"risk of {name}": brier for name, brier in found.base_briers.items()}
+
+
+def errors_of_baseline(label: str, columns: Mapping[str, Any]) -> dict[str, Array]:
+    """Squared errors of one of ``BASELINES``, by target."""
+    table, expected = FeatureSet.of(columns, list(COLUMNS)), BASELINES[label]
+    return {name: (table.residual(name) - expected(name, table)) ** 2 for name in TARGETS}
+
+
+BASELINES: Mapping[str, Callable[[str, FeatureSet], Array]] = {
+    PHYSICS: lambda _name, table: np.zeros(len(table)),
+    EWMA: lambda name, table: best_ewma(name, table)[0],
+    MEMORY: lambda name, table: table[f"prev_{name}_expected"].astype(float),
+}
+"""Residual that needs no model, by label."""

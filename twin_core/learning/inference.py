@@ -127,7 +127,11 @@ class Model:
         self.sha256 = hashlib.sha256(content).hexdigest()
         """Of the file."""
         self._needed = ~np.array(self.card.domain.may_miss)
-        self._all = np.arange(len(self.card.features))
+        number = {feature: i for i, feature in enumerate(self.card.features)}
+        self._risk_reads = {
+            name: np.array([number[one] for one in risk.reads], dtype=int)
+            for name, risk in self.card.risks.items()
+        }
         self._columns = {name: _columns(name, self.card) for name in self.card.targets}
         self._try()
 
@@ -181,9 +185,11 @@ class Model:
                 for off in (0.0, -found.half, found.half)
             )
             targets[name] = Expected(value, low, high, layer)
-        risks = {name: float(outputs[f"risk.{name}"][0]) for name in self.card.risks}
-        if not knows or float(self._trust(features, self._all)[0]) == 0.0:
-            risks = {}
+        risks = {
+            name: float(outputs[f"risk.{name}"][0])
+            for name in self.card.risks
+            if knows and float(self.risk_trust(name, features)[0]) > 0.0
+        }
         return Outcome(targets, risks, reasons, said, "; ".join(dict.fromkeys(words)) or None)
 
     def answers(self, name: str, features: Any, outputs: Mapping[str, Any]) -> Answers:
@@ -211,6 +217,16 @@ class Model:
         """(shots,) how far the worst feature that a learner reads lies outside its range, as a
         share of the range."""
         return self._beyond(features, self._columns[name].reads).max(axis=1, initial=0.0)
+
+    def risk_trust(self, name: str, features: Any) -> Any:
+        """(shots,) how far to believe the probability of a defect; at 0 it is withheld.
+
+        Args:
+            features: (shots, features) in the order of the card.
+        """
+        reads = self._risk_reads[name]
+        lost = (np.isnan(features[:, reads]) & self._needed[reads]).any(axis=1)
+        return np.where(lost, 0.0, self._trust(features, reads))
 
     def _trust(self, features: Any, columns: Any) -> Any:
         """(shots,) how far to believe what reads these columns: 1 inside its range, 0 far out."""
