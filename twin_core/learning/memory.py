@@ -10,9 +10,9 @@ Lugosi 2006, section 2.1), losses being squares of standardised errors, clipped.
 
 What teaches is looked at twice. A residual ``OUTLIER`` scales from the level waits for a second
 one beside it: alone it never counts, two make a step, and what was before a step is forgotten. What
-was before an event of the press, a maintenance, another lot, counts as ``BEFORE_EVENT`` of a result
-from then on. Smaller steps are left to the fast speeds: to forget at the alarms of a CUSUM made no
-level better.
+was before an event of the press, a maintenance, another lot, and what was poured of another
+material counts as ``BEFORE_EVENT`` of a result from then on. Smaller steps are left to the fast
+speeds: to forget at the alarms of a CUSUM made no level better.
 
 Pure functions of the results that were known: late results take their place in the order of the
 pours, and a restart changes nothing.
@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,9 +41,11 @@ LOSS_MAX = 9.0
 OUTLIER = 8.0
 """Scales from the level: alone it does not teach. Lots move opening times by 7 scales at once."""
 BEFORE_EVENT = 0.5
-"""Weight of all that was before an event together, in results."""
+"""Weight of all that was before an event, or of another material, together, in results."""
 MEDIAN_OF_SQUARES = 0.4549
 """Median of the square of a normal variable with variance 1."""
+OFF = (8, 40)
+"""Results that a result is compared with, to tell what is new."""
 PRIOR_COUNT = 3.0
 """The prior scale weighs as much as this many errors."""
 POWERS: Array = (1.0 - SPEEDS)[:, None] ** np.arange(LONGEST + 1)[None, :]
@@ -63,7 +66,7 @@ class Memory:
             where nothing was known.
         losses: sums over the results, (speeds,): how badly each speed has foretold them.
         scale: size of an error of the usual speed.
-        since: results after the last step or event that is known.
+        since: results of this material after the last step or event that is known.
     """
 
     pours: Array
@@ -81,10 +84,22 @@ class Memory:
         """Results that the level rests on."""
         return int(np.count_nonzero(self.weights[0])) if len(self.values) else 0
 
+    @cached_property
     def taught(self) -> Array:
         """Residuals that teach, in the order of the pours."""
         found: Array = self.values[self.teaches]
         return found
+
+    @cached_property
+    def taught_pours(self) -> Array:
+        """When these were poured [s]."""
+        found: Array = self.pours[self.teaches]
+        return found
+
+    @cached_property
+    def off(self) -> dict[int, Array]:
+        """How far each of these lies off the mean of so many before it; see ``OFF``."""
+        return {count: off_those_before(self.taught, count) for count in OFF}
 
     def errors(self, shares: Array) -> Array:
         """Errors of the level at the pour of each result that teaches and had one before it."""
@@ -123,6 +138,7 @@ def remember(
     known: Array,
     values: Array,
     inputs: Array,
+    materials: NDArray[np.int64],
     events: Sequence[float],
     prior: float,
 ) -> Memory:
@@ -133,6 +149,7 @@ def remember(
         known: when their results became known [s], (results,).
         values: residuals, (results,).
         inputs: how the shots were poured, (results, inputs).
+        materials: number of the material of each, and of the next shot last, (results + 1,).
         events: when something was done that may change the shots after it [s], ascending.
         prior: size of an error before any is known.
     """
@@ -153,8 +170,9 @@ def remember(
     seen &= steps[None, :] == np.append(steps, steps[-1])[:, None]
     ranks = seen[:, ::-1].cumsum(axis=1)[:, ::-1] - seen
     weights = np.where(seen[None], POWERS[:, ranks], 0.0)
-    if now:
-        old = eras[None, :] < np.append(eras, now)[:, None]
+    old = eras[None, :] < np.append(eras, now)[:, None]
+    old |= materials[None, :count] != materials[:, None]
+    if old.any():
         mass = np.where(old[None], weights, 0.0).sum(axis=2)
         few = np.minimum(1.0, BEFORE_EVENT / np.maximum(mass, 1e-9))
         weights = np.where(old[None], weights * few[:, :, None], weights)
@@ -166,7 +184,7 @@ def remember(
     usual = errors[USUAL, judged]
     size = typical_error(usual, scale)
     losses = np.minimum((errors[:, judged] / size) ** 2, LOSS_MAX).sum(axis=1)
-    since = int(np.count_nonzero((steps == steps[-1]) & (eras == now)))
+    since = int(np.count_nonzero((steps == steps[-1]) & ~old[count]))
     return Memory(pours, values, inputs, teaches, weights[:, count], levels, losses, size, since)
 
 
