@@ -330,7 +330,7 @@ async def test_results_are_held_against_what_was_said_once(press: Press, tmp_pat
     of_mold = {"press": "p1", "mold": MOLD, "target": "rho_moulded"}
     assert press.sample("pur_interval_results", **of_mold) == 1
     inside = press.sample("pur_interval_inside_ratio", **of_mold)
-    assert inside == found.records[DENSITY].inside_share
+    assert inside == found.records[DENSITY].inside_fraction
 
 
 async def test_a_mold_without_corrections_is_told_once_and_ends_by_itself(
