@@ -113,7 +113,7 @@ def interval_rows(scores: Mapping[str, Score]) -> list[tuple[Words, ...]]:
                 f"{found.coverage:.1%}",
                 "-" if worst is None else f"{shares[worst]:.0%}",
                 "-" if worst is None else str(found.results_by_mold[worst]),
-                "-" if found.worst_fraction is None else f"{found.worst_fraction:.0%}",
+                "-" if found.worst_share is None else f"{found.worst_share:.0%}",
                 "-" if found.worst_exact is None else f"{found.worst_exact:.0%}",
                 f"{found.width:.4g}",
             )

@@ -133,7 +133,7 @@ def figures(one: Score) -> str:
     errors = [getattr(one, field) for field in BASELINES.values()]
     cells = "".join(f"{'-':>9}" if error is None else f"{error:9.4g}" for error in errors)
     mold = min(one.coverage_by_mold.values(), default=None)
-    shares = (mold, one.worst_fraction, one.worst_exact)
+    shares = (mold, one.worst_share, one.worst_exact)
     worst = "".join(
         f"{'-' if share is None else format(share, '.0%'):>{width}}"
         for share, width in zip(shares, (6, 5, 7), strict=True)
