@@ -72,6 +72,9 @@ CHANNELS: dict[str, Range] = {
 """Ranges of the well-known channels, in the unit that ends the name."""
 
 SERIES = {name: CHANNELS[name] for name in ("T_core_C", "p_cavity_bar")}
+"""Ranges of the readings of the part while it cures."""
+
+CURVES = SERIES | {"T_mold_C": CHANNELS["T_mold_C"]}
 """Ranges of the readings while a shot cures that features are made of."""
 
 _BY_UNIT = {
@@ -99,6 +102,17 @@ RANGES: dict[str, Range] = {
     "meas_p_max_bar": _PRESSURE,
     "meas_p_t_at_max_s": _TIME,
     "meas_t_demold_actual_s": Range(1.0, 86_400.0, "nothing can be opened within a second"),
+    "meas_T_core_t_half_s": _TIME,
+    "meas_T_core_slope_max_C_per_s": Range(-20.0, 50.0, "faster than the fastest reaction heats"),
+    "meas_T_core_t_slope_max_s": _TIME,
+    "meas_T_core_open_C": _CORE,
+    "meas_T_core_cooling_C_per_s": Range(-20.0, 50.0, "faster than the fastest reaction heats"),
+    "meas_p_t_half_s": _TIME,
+    "meas_p_slope_max_bar_per_s": Range(-10.0, 10.0, "60 bar within six seconds"),
+    "meas_p_t_slope_max_s": _TIME,
+    "meas_p_60_bar": _PRESSURE,
+    "meas_p_120_bar": _PRESSURE,
+    "meas_p_open_bar": _PRESSURE,
     "qc_rho_moulded": _DENSITY,
     "qc_H_demold": _SHORE,
     "qc_H_24h": _SHORE,

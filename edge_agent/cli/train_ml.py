@@ -28,7 +28,7 @@ Examples:
 \b
 A configuration, every line of it a default:
   known_at: pour    # or live, demold: looks at nothing that is known later
-  learners: [ridge, boosting, network]
+  learners: [ridge, boosting]    # boosting: of defects
   defects: true
   coverage: 0.9
   test_molds_share: 0.2

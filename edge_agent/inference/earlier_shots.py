@@ -38,7 +38,8 @@ from edge_agent.logs import get_logger
 from edge_agent.shots.shot import Shot
 from twin_core.learning.adaptive_interval import Said, Seen
 from twin_core.learning.features import Row
-from twin_core.learning.past_results import WAITING_MAX, PastResults, PressResults, ShotKey
+from twin_core.learning.past_results import WAITING_MAX, PastResults, ShotKey
+from twin_core.learning.press_results import PressResults
 
 EARLIER_SCOPE = "earlier"
 """Scope of the rows in the spool's state."""

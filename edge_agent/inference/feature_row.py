@@ -21,8 +21,10 @@ from twin_core.learning.columns import Known
 from twin_core.learning.features import (
     NAN,
     Row,
+    curve_columns,
     demold_columns,
     live_columns,
+    mold_columns,
     physics_columns,
     process_columns,
 )
@@ -30,6 +32,7 @@ from twin_core.learning.past_results import basis_of
 from twin_core.plausible_ranges import possible
 
 SENSORS = ("T_core_C", "p_cavity_bar")
+_OPENED = "meas_t_demold_actual_s"
 
 
 class FeatureRows:
@@ -102,11 +105,15 @@ class FeatureRows:
         measured = live_columns(T_core, p)
         if moment == "live" or closed_at is None:
             return row | possible(measured)[0]
-        opened = (closed_at - poured_at).total_seconds() if shot.outcome == "demolded" else NAN
-        measured = possible(measured | {"meas_t_demold_actual_s": opened})[0]
+        ended_s = (closed_at - poured_at).total_seconds()
+        measured[_OPENED] = ended_s if shot.outcome == "demolded" else NAN
+        measured = possible(measured)[0]
         T_max, p_max = (cure.peak(name, poured_at, closed_at) for name in SENSORS)
-        opened = measured["meas_t_demold_actual_s"]
-        return row | measured | demold_columns(row, T_max, p_max, opened)
+        opened = measured[_OPENED]
+        measured |= possible(curve_columns(cure.shapes(), ended_s, opened))[0]
+        row = row | measured
+        row |= demold_columns(row, T_max, p_max, opened)
+        return row | mold_columns(row)
 
     def row_or_none(self, shot: Shot, simulation: ShotSimulation, moment: Known) -> Row | None:
         """Compute the columns as ``row`` does; None, and a log line, if that fails."""

@@ -24,7 +24,7 @@ from twin_core.learning.past_results import USUAL_SHOTS, ShotKey
 from twin_core.learning.residual_features import inputs_of
 from twin_core.learning.teaching import DENSITY_SHARE, FALL_K, contradiction, in_fahrenheit
 from twin_core.mold import Mold
-from twin_core.plausible_ranges import RANGES, possible, possible_readings
+from twin_core.plausible_ranges import RANGES, SERIES, possible, possible_readings
 
 Kind = Literal["missing", "stuck", "impossible", "contradictory", "repeated", "left out"]
 EXAMPLES = 5
@@ -211,7 +211,7 @@ class Inspector:
             words = f"{hot.sum()} of {len(found)}, from {found[0, 1]:g} °C on"
             self.findings.add("probe_still_hot", shot.key.shot_id, sensor, words)
             found = found[~hot]
-        wanted = sensor != "p_cavity_bar" or not open_cup
+        wanted = sensor in SERIES and (sensor != "p_cavity_bar" or not open_cup)
         if len(found) < 3 and wanted:
             self.findings.add("series_missing", shot.key.shot_id, sensor)
         elif wanted and _stuck(found, whole=sensor != "T_core_C"):

@@ -25,10 +25,12 @@ from twin_core.learning.columns import COLUMNS, IDS, TIMES, schema_hash
 from twin_core.learning.features import (
     NAN,
     Row,
+    curve_columns,
     demold_columns,
     lab_columns,
     live_columns,
     merged_lab_columns,
+    mold_columns,
     process_columns,
 )
 from twin_core.learning.past_results import PastResults, ShotKey, basis_of
@@ -184,12 +186,17 @@ class Builder:
         look.inputs(shot, substituted)
         T_core = look.readings(shot, "T_core_C", scenario.mold.open)
         p = look.readings(shot, "p_cavity_bar", scenario.mold.open)
+        curves = {}
         if not math.isnan(shot.cured_s):  # a peak is known when the shot has ended
             draft.T_core_max, draft.p_max = _peak(T_core), _peak(p)
+            T_mold = look.readings(shot, "T_mold_C", scenario.mold.open)
+            curves = {"T_core_C": T_core, "p_cavity_bar": p, "T_mold_C": T_mold}
         row = process_columns(scenario.process, scenario.mold, len(substituted))
         row |= live_columns(_pairs(T_core), _pairs(p))
         row["meas_t_demold_actual_s"] = shot.cured_s if shot.opened else NAN
-        draft.row = look.possible(key.shot_id, row)
+        row = look.possible(key.shot_id, row)
+        shape = curve_columns(curves, shot.cured_s, row["meas_t_demold_actual_s"])
+        draft.row = row | look.possible(key.shot_id, shape)
         self._scenarios[key] = scenario
         system = scenario.system
         if system.system_id not in self._hashes:
@@ -211,7 +218,7 @@ class Builder:
                 continue
             draft.row |= row
             draft.row |= demold_columns(
-                row, draft.T_core_max, draft.p_max, draft.row["meas_t_demold_actual_s"]
+                draft.row, draft.T_core_max, draft.p_max, draft.row["meas_t_demold_actual_s"]
             )
 
     def _walk(self, drafts: list[Draft]) -> None:
@@ -245,6 +252,8 @@ class Builder:
                 case 2:
                     past.lab(draft.key, at_s, row, until_s)
         for draft in drafts:
+            if draft.kept:
+                draft.row |= mold_columns(draft.row)
             valid = [row for _, row, replaced_at in draft.records if replaced_at is None]
             draft.row |= merged_lab_columns([lab_columns({}, None, None), *valid])
 

@@ -83,7 +83,7 @@ def from_files(
         t = row.get
         opened_s = t("meas_t_demold_actual_s", NAN)
         draft.row |= demold_columns(
-            sim,
+            draft.row,
             (t("meas_T_core_t_at_max_s", NAN), t("meas_T_core_max_C", NAN)),
             (t("meas_p_t_at_max_s", NAN), t("meas_p_max_bar", NAN)),
             opened_s,

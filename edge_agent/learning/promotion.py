@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 
 from edge_agent.inference.registry import ModelRegistry
-from edge_agent.learning.compare_models import EWMA, compare_models, errors_by
+from edge_agent.learning.compare_models import (
+    EWMA,
+    compare_models,
+    errors_of_base,
+    errors_of_baseline,
+    errors_of_model,
+)
 from edge_agent.learning.tables import read_table
 from twin_core.errors import TwinError
 from twin_core.learning.columns import COLUMNS, TARGETS
@@ -60,8 +66,12 @@ def may_promote(features: Path, registry: ModelRegistry, name: str, version: int
     model = registry.load(name, version)
     ridges, lines = _ridges(registry.folder / name / str(version) / BASELINE)
     found = evaluate(model, columns, ridges)
-    errors = errors_by(before, columns, registry.folder)
-    both = {key: (errors[key], own) for key, own in found.errors.items() if key in errors}
+    if in_use is None:
+        errors = errors_of_baseline(EWMA, columns) | errors_of_base(found)
+    else:
+        errors = errors_of_model(evaluate(registry.load(name, in_use), columns))
+    own = errors_of_model(found)
+    both = {key: (errors[key], own[key]) for key in own if key in errors}
     compared, reasons = compare_models(both)
     lines += [f"{key}: {one.words}; {one.shots_count} shots" for key, one in compared.items()]
     lines += [f"{key}: not compared: {words}" for key, words in reasons.items()]

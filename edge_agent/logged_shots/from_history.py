@@ -35,7 +35,7 @@ from edge_agent.shots.named_shots import Pour
 from edge_agent.shots.readings import INPUT_SIGNALS, inputs_at
 from edge_agent.shots.shot import Reading
 from twin_core.learning.past_results import ShotKey
-from twin_core.plausible_ranges import SERIES
+from twin_core.plausible_ranges import CURVES
 
 Latest = dict[str, Reading]
 Records = dict[tuple[str, str, str], list[LabRecord]]
@@ -205,7 +205,7 @@ class _Walk:
                 latest = self._signals.setdefault(scope, {})
                 for name in inputs:
                     latest[name] = Reading(ts=ts, value=sensors[name])
-            measured = [name for name in SERIES if name in sensors]
+            measured = [name for name in CURVES if name in sensors]
             if measured:
                 shot = self._shot_of(row, ts)
                 if shot is not None:

@@ -12,7 +12,8 @@ from broker.messages import PressEvent
 from broker.messages.events import EventKind
 from broker.timestamps import parse_timestamp
 from broker.topics import PressAddress
-from twin_core.learning.past_results import Event, PastResults
+from twin_core.learning.past_results import PastResults
+from twin_core.learning.press_results import Event
 
 EVENT_KINDS = frozenset(get_args(EventKind))
 """Kinds of the table ``event`` that are such a thing; the others are steps of shots, and orders."""

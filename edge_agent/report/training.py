@@ -30,6 +30,7 @@ from twin_core.learning.training.candidates import MISSING
 from twin_core.learning.training.curves import importance, risk_curves
 from twin_core.learning.training.evaluation import Evaluation
 from twin_core.learning.training.regression import Regression
+from twin_core.learning.training.risk import FEWEST, SIGNIFICANT
 from twin_core.learning.training.scores import CONSECUTIVE, Score
 from twin_core.learning.training.train import Trained
 
@@ -175,10 +176,14 @@ def _unseen(name: str, evaluation: Evaluation, coverage: float) -> Section:
 
 def verdicts(evaluation: Evaluation, coverage: float) -> list[str]:
     """Verdicts whether the model does what is asked of one, in words."""
-    return [
+    lines = [
         f"{name}: {'; '.join(map(str, demands(one, coverage, evaluation.outside.get(name))))}"
         for name, one in evaluation.scores.items()
     ]
+    for name, skill in evaluation.skills.items():
+        words = skill.words.removesuffix(": not in the file")
+        lines.append(f"{name}: {words}; found in {skill.found_count} of {skill.looked_at_count}")
+    return lines
 
 
 def learner_words(item: Regression) -> str:
@@ -218,28 +223,44 @@ def _coverage(trained: Trained) -> Section:
 
 
 def _risks(trained: Trained) -> list[Section]:
-    if not trained.final.risks:
+    """Every kind of defect: in the file because it is better than its base rate, or why not."""
+    if not trained.final.skills:
         return []
-    curves = [risk_curves(risk) for risk in trained.final.risks.values()]
-    rows: list[tuple[Words, ...]] = [
-        (
-            Code(c.name),
-            trained.final.risks[c.name].learner,
-            f"{c.base_share:.1%}",
-            f"{c.roc_auc:.3f}",
-            f"{c.average_precision:.3f}",
-            f"{c.brier:.4f}",
+    rows: list[tuple[Words, ...]] = []
+    plots: list[Plot] = []
+    for name, skill in trained.final.skills.items():
+        risk = trained.final.risks.get(name)
+        figures = ("-", "-", "-")
+        if skill.is_learned:
+            figures = (
+                f"{skill.brier_skill:+.1%}",
+                f"{skill.log_loss_skill:+.1%}",
+                f"{skill.p_value:.2g}",
+            )
+        curves = None if risk is None else risk_curves(risk)
+        area = "-" if curves is None else f"{curves.roc_auc:.3f}"
+        verdict = "in the file" if skill.is_better else skill.words.partition(":")[0]
+        found = f"{skill.found_count} of {skill.looked_at_count}"
+        learner = "-" if risk is None else risk.learner
+        rows.append(
+            (Code(name), found, f"{skill.base_share:.1%}", *figures, area, learner, verdict)
         )
-        for c in curves
+        plots += [] if curves is None else risk_plots(curves)
+    numeric = "found|base rate|Brier|log loss|p|area under ROC"
+    blocks: list[Block] = [
+        Text(
+            "A probability is in the file only if it is better than the base rate: on presses that "
+            "the models had not seen, later than what they had learned from, its Brier score "
+            f"beyond chance (p at most {SIGNIFICANT}, Diebold-Mariano, shots in a row counted as "
+            "what they are worth) and its log loss too. Brier and log loss are 1 less the ratio "
+            f"to the base rate: 0 % is no better. A kind found less than {FEWEST} times is not "
+            "learned."
+        ),
+        Table.of(f"defect|{numeric}|learner|verdict", rows, numeric),
     ]
-    columns = "defect|learner|found in|area under ROC|average precision|Brier score"
-    plots = tuple(plot for c in curves for plot in risk_plots(c))
-    return [
-        Section(
-            "Defects",
-            (Table.of(columns, rows, columns.removeprefix("defect|learner|")), Plots(plots)),
-        )
-    ]
+    if plots:
+        blocks.append(Plots(tuple(plots)))
+    return [Section("Defects", tuple(blocks))]
 
 
 def _learners(trained: Trained) -> Section:

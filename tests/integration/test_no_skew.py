@@ -29,6 +29,12 @@ from twin_core.learning.columns import COLUMNS, known_by
 from twin_core.learning.features import Row
 
 SHOTS = 40
+SHAPES = (
+    *("meas_T_core_t_half_s", "meas_T_core_slope_max_C_per_s", "meas_T_core_cooling_C_per_s"),
+    *("meas_core_over_mold_open_K", "meas_p_120_bar", "meas_p_kept_ratio", "meas_p_area_bar_s"),
+    *("delta_T_core_t_half_s", "delta_p_t_half_s", "delta_t_demold_min_ratio"),
+)
+"""Columns of the curves, most of them from readings that the press has thinned out."""
 RTOL = 2e-4
 """Many shots at once are simulated with a coarser tolerance than one; the rest is exact."""
 
@@ -112,6 +118,8 @@ async def test_columns_of_the_press_are_those_of_the_training(
     assert len(built["shot_id"]) == len(shots) == len(seen.pour) == len(seen.demold)
     assert sum(not math.isnan(v) for v in built["prev_rho_moulded_mean8"]) > SHOTS / 3
     assert sum(not math.isnan(v) for v in built["meas_T_core_slope_0_60_C_per_s"]) > SHOTS / 2
+    for name in SHAPES:
+        assert sum(not math.isnan(v) for v in built[name]) > SHOTS / 2, name
     for moment, rows in (("pour", seen.pour), ("demold", seen.demold)):
         for number, shot_id in enumerate(built["shot_id"]):
             expected = {name: float(built[name][number]) for name in COLUMNS}

@@ -36,7 +36,7 @@ class Corrected(_Part):
     """
 
     learner: str
-    """Which of the candidates won: ridge, boosting, network; ``memory`` where none of them was
+    """Which of the candidates won, as in ``ridge 30``; ``memory`` where none of them was
     better than the memory alone, which the graph then hands on."""
     reads: list[str]
     """Features that the learner looks at: outside their ranges the memory answers."""
@@ -60,6 +60,8 @@ class Risk(_Part):
     """
 
     learner: str
+    reads: list[str]
+    """Features that the learner looks at; outside their ranges it is not asked."""
     slope: float
     offset: float
     base_share: Share
@@ -119,7 +121,8 @@ class Card(_Part):
             raise ValueError("feature_schema: the columns mean something else in this version")
         if not set(self.targets) <= set(targets_at(self.known_at)):
             raise ValueError(f"targets: only {', '.join(TARGETS)} at the {self.known_at}")
-        strange = {one for found in self.targets.values() for one in found.reads}
+        parts: list[Corrected | Risk] = [*self.targets.values(), *self.risks.values()]
+        strange = {one for found in parts for one in found.reads}
         if not strange <= set(self.features):
             raise ValueError(f"targets: {min(strange - set(self.features))} is no feature of it")
         counts = {len(values) for values in (self.domain.low, self.domain.high)}

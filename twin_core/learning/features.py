@@ -13,6 +13,7 @@ import numpy as np
 from twin_core.arrays import Array
 from twin_core.batch import BatchResult
 from twin_core.learning.columns import DEFECTS, LIVE_S
+from twin_core.learning.curve import Shape
 from twin_core.mold import Mold
 from twin_core.results.result import SimulationResult
 from twin_core.scenario import Process
@@ -97,21 +98,58 @@ def live_columns(T_core: Sequence[tuple[float, float]], p: Sequence[tuple[float,
     }
 
 
+def curve_columns(
+    readings: Mapping[str, Iterable[Sequence[float]]], ended_s: float, t_demold_actual_s: float
+) -> Row:
+    """``meas_`` columns of the shape of the curves, known when the mold opens.
+
+    Args:
+        readings: (time since the pour [s], value) of ``T_core_C``, ``T_mold_C`` [°C] and
+            ``p_cavity_bar`` [bar absolute]; a sensor may be missing.
+        ended_s: when the shot ended; NaN while it has not [s].
+        t_demold_actual_s: when the mold was opened; NaN: nobody said so [s].
+    """
+    opened = not math.isnan(t_demold_actual_s)
+    core, mold, p = (
+        Shape(readings.get(name, ()), ended_s, opened)
+        for name in ("T_core_C", "T_mold_C", "p_cavity_bar")
+    )
+    core_steepest_s, core_slope = core.steepest()
+    p_steepest_s, p_slope = p.steepest()
+    return {
+        "meas_T_core_t_half_s": core.t_half_s(),
+        "meas_T_core_slope_max_C_per_s": core_slope,
+        "meas_T_core_t_slope_max_s": core_steepest_s,
+        "meas_T_core_open_C": core.at_opening(),
+        "meas_T_core_cooling_C_per_s": core.last_slope(),
+        "meas_core_over_mold_open_K": core.at_opening() - mold.at_opening(),
+        "meas_p_t_half_s": p.t_half_s(),
+        "meas_p_slope_max_bar_per_s": p_slope,
+        "meas_p_t_slope_max_s": p_steepest_s,
+        "meas_p_60_bar": p.at(60.0),
+        "meas_p_120_bar": p.at(120.0),
+        "meas_p_open_bar": p.at_opening(),
+        "meas_p_kept_ratio": p.kept_ratio(),
+        "meas_p_area_bar_s": p.area(),
+    }
+
+
 def demold_columns(
     row: Mapping[str, float],
     T_core_max: tuple[float, float] | None,
     p_max: tuple[float, float] | None,
     t_demold_actual_s: float | None,
 ) -> Row:
-    """``meas_`` and ``delta_`` columns that are known when the mold opens.
+    """``meas_`` columns of the peaks and ``delta_`` columns, known when the mold opens.
 
     Args:
-        row: the ``sim_`` columns of the shot.
+        row: the ``sim_`` columns of the shot, and those of ``curve_columns`` as far as known.
         T_core_max, p_max: (time [s], value) of the largest reading.
     """
     t_T, T = T_core_max or (NAN, NAN)
     t_p, p = p_max or (NAN, NAN)
     opened = _number(t_demold_actual_s)
+    earliest = row["sim_t_demold_min_s"]
     return {
         "meas_T_core_max_C": T,
         "meas_T_core_t_at_max_s": t_T,
@@ -119,8 +157,32 @@ def demold_columns(
         "meas_p_t_at_max_s": t_p,
         "meas_t_demold_actual_s": opened,
         "delta_T_core_max_C": T - row["sim_T_core_max_C"],
+        "delta_T_core_t_at_max_s": t_T - row["sim_T_core_t_at_max_s"],
+        "delta_T_core_t_half_s": row.get("meas_T_core_t_half_s", NAN) - row["sim_t_gel_s"],
         "delta_p_max_bar": p - row["sim_p_max_bar"],
+        "delta_p_t_at_max_s": t_p - row["sim_p_t_at_max_s"],
+        "delta_p_t_half_s": row.get("meas_p_t_half_s", NAN) - row["sim_t_rise_s"],
         "delta_t_demold_s": opened - row["sim_t_demold_opt_s"],
+        "delta_t_demold_min_ratio": opened / earliest - 1.0 if earliest > 0.0 else NAN,
+    }
+
+
+def mold_columns(row: Mapping[str, float]) -> Row:
+    """``delta_`` columns against what was expected of the mold, known when it opens.
+
+    Args:
+        row: all columns of the shot that are known then but these.
+    """
+    p_expected = row["sim_p_max_bar"] + row["prev_p_max_expected"]
+    late = row["delta_t_demold_min_ratio"] + 1.0
+    return {
+        "delta_T_core_max_mold_K": row["delta_T_core_max_C"] - row["prev_T_core_max_expected"],
+        "delta_p_max_mold_ratio": (row["meas_p_max_bar"] - p_expected) / p_expected
+        if p_expected > 0.0
+        else NAN,
+        "delta_t_demold_mold_ratio": math.log(late) - row["prev_t_demold_expected"]
+        if late > 0.0
+        else NAN,
     }
 
 

@@ -13,13 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from twin_core.arrays import Array
 from twin_core.errors import MissingRuntime, ModelError
 from twin_core.fingerprint import PHYSICS_HASH
 from twin_core.learning.adaptive_interval import NOTHING_SEEN, Said, Seen
+from twin_core.learning.answers import Answers
 from twin_core.learning.card import CARD_KEY, INPUT, Card
 from twin_core.learning.columns import TARGETS
 from twin_core.learning.graph_cost import check_cost
@@ -76,44 +75,6 @@ class Outcome:
     words: str | None = None
 
 
-@dataclass(frozen=True)
-class Answers:
-    """Answers for many shots and one target, in units of the residual, (shots,) each.
-
-    Attributes:
-        memory: level of the memory; 0 where nothing is known.
-        learner: residual that the learner says; NaN where it may not answer at all.
-        trust: how far to believe it by the ranges it knows, 1 inside, 0 far out.
-        half: half width of the interval by the learner, before it is adapted.
-        memory_half: by the memory alone.
-        error: usual size of an error of the memory.
-        known: False where neither the mold nor the press has a result.
-    """
-
-    memory: Array
-    learner: Array
-    trust: Array
-    half: Array
-    memory_half: Array
-    error: Array
-    known: NDArray[np.bool_]
-
-    def said(self, number: int, seen: Seen) -> Said:
-        """What is said of a shot, after what was seen here."""
-        memory, learner = float(self.memory[number]), float(self.learner[number])
-        weight = 0.0 if math.isnan(learner) else float(self.trust[number]) * seen.share
-        drawn = weight * (learner - memory) if weight else 0.0
-        half = weight * self.half[number] + (1.0 - weight) * self.memory_half[number]
-        trusted = weight and self.trust[number] == 1.0
-        return Said(
-            memory=memory,
-            learner=learner if trusted else None,
-            value=memory + drawn,
-            half=seen.factor * float(half),
-            error=float(self.error[number]),
-        )
-
-
 class _Columns(NamedTuple):
     """Numbers of the features that an answer for a target needs."""
 
@@ -166,7 +127,11 @@ class Model:
         self.sha256 = hashlib.sha256(content).hexdigest()
         """Of the file."""
         self._needed = ~np.array(self.card.domain.may_miss)
-        self._all = np.arange(len(self.card.features))
+        number = {feature: i for i, feature in enumerate(self.card.features)}
+        self._risk_reads = {
+            name: np.array([number[one] for one in risk.reads], dtype=int)
+            for name, risk in self.card.risks.items()
+        }
         self._columns = {name: _columns(name, self.card) for name in self.card.targets}
         self._try()
 
@@ -220,9 +185,11 @@ class Model:
                 for off in (0.0, -found.half, found.half)
             )
             targets[name] = Expected(value, low, high, layer)
-        risks = {name: float(outputs[f"risk.{name}"][0]) for name in self.card.risks}
-        if not knows or float(self._trust(features, self._all)[0]) == 0.0:
-            risks = {}
+        risks = {
+            name: float(outputs[f"risk.{name}"][0])
+            for name in self.card.risks
+            if knows and float(self.risk_trust(name, features)[0]) > 0.0
+        }
         return Outcome(targets, risks, reasons, said, "; ".join(dict.fromkeys(words)) or None)
 
     def answers(self, name: str, features: Any, outputs: Mapping[str, Any]) -> Answers:
@@ -250,6 +217,16 @@ class Model:
         """(shots,) how far the worst feature that a learner reads lies outside its range, as a
         share of the range."""
         return self._beyond(features, self._columns[name].reads).max(axis=1, initial=0.0)
+
+    def risk_trust(self, name: str, features: Any) -> Any:
+        """(shots,) how far to believe the probability of a defect; at 0 it is withheld.
+
+        Args:
+            features: (shots, features) in the order of the card.
+        """
+        reads = self._risk_reads[name]
+        lost = (np.isnan(features[:, reads]) & self._needed[reads]).any(axis=1)
+        return np.where(lost, 0.0, self._trust(features, reads))
 
     def _trust(self, features: Any, columns: Any) -> Any:
         """(shots,) how far to believe what reads these columns: 1 inside its range, 0 far out."""

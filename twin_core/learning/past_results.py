@@ -17,11 +17,12 @@ from twin_core.fingerprint import PHYSICS_HASH
 from twin_core.learning.columns import INPUTS, TARGETS
 from twin_core.learning.ledger import Ledger, Result
 from twin_core.learning.memory import Memory
+from twin_core.learning.press_results import Event, Measured, PressResults, Waiting
 from twin_core.learning.residual_features import (
     NAN,
-    NO_INPUTS,
-    KnownResults,
+    Remembered,
     inputs_of,
+    remembered,
     residual,
     residual_features,
 )
@@ -56,86 +57,6 @@ class ShotKey(NamedTuple):
         return f"{self.site}/{self.press}"
 
 
-class Measured(NamedTuple):
-    """Values by target, when they became known, and when a later record corrected them [s]."""
-
-    at_s: float
-    values: dict[str, float]
-    until_s: float = math.inf
-
-
-@dataclass
-class Waiting:
-    """A shot of which something is still to come."""
-
-    physics: dict[str, float] = field(default_factory=dict)
-    """Computed value of each target."""
-    inputs: tuple[float, ...] = NO_INPUTS
-    """How it was poured, see ``columns.INPUTS``."""
-    poured_at_s: float = NAN
-    basis: str = ""
-    """What the physics rests on."""
-    is_odd: bool = False
-    """Its inputs are in another unit: nothing about it is to be learned."""
-    shot_id: str = ""
-    measured: list[Measured] = field(default_factory=list)
-    """Measurements that came before the physics."""
-
-
-class Event(NamedTuple):
-    """Something that was done to a press, one of its molds, or its material."""
-
-    at_s: float
-    """When it was done [s]."""
-    known_s: float
-    """When that became known [s]."""
-    site: str
-    press: str
-    mold_id: str = ""
-    """Empty: all molds of the press."""
-    kind: str = ""
-    """``lot_change``, ``maintenance``, ``cleaning``, ``sensor_replaced``."""
-    sensor: str = ""
-    """The channel of a sensor that was replaced."""
-
-    @property
-    def address(self) -> str:
-        """Its press, as one text."""
-        return f"{self.site}/{self.press}"
-
-    def concerns(self, mold_id: str, target: str) -> bool:
-        """May it change the residuals of a target on a mold?"""
-        of_target = {"p_max": "p_cavity", "T_core_max": "T_core"}
-        only = [name for name, head in of_target.items() if self.sensor.startswith(head)]
-        return self.mold_id in ("", mold_id) and (not only or target in only)
-
-
-@dataclass
-class PressResults:
-    """Results of one press."""
-
-    molds: dict[str, Ledger] = field(default_factory=dict)
-    waiting: dict[str, dict[str, Waiting]] = field(default_factory=dict)
-    """By mold and shot, in order of the pours."""
-    events: list[Event] = field(default_factory=list)
-    """What was done, in order of time."""
-
-    def events_of(self, mold_id: str, target: str, at_s: float) -> list[float]:
-        """When something was done that concerns a target on a mold, known before a moment [s]."""
-        return [
-            event.at_s
-            for event in self.events
-            if event.at_s < at_s and event.known_s < at_s and event.concerns(mold_id, target)
-        ]
-
-    def memories(self, address: str, name: str, at_s: float, basis: str) -> dict[str, Memory]:
-        """The memory of each mold for a target, by press and mold."""
-        return {
-            f"{address}/{mold}": ledger.memory(name, at_s, basis, self.events_of(mold, name, at_s))
-            for mold, ledger in self.molds.items()
-        }
-
-
 @dataclass
 class PastResults:
     """Results of all presses, by ``site/press``.
@@ -144,6 +65,10 @@ class PastResults:
     """
 
     presses: dict[str, PressResults] = field(default_factory=dict)
+    _kept: dict[tuple[str, str, str, str], tuple[list[Memory], Remembered]] = field(
+        default_factory=dict, repr=False
+    )
+    """By press, mold, target and basis: memories, and what they say of the next shot."""
 
     def poured(
         self, shot: ShotKey, at_s: float, row: Mapping[str, float], basis: str = ""
@@ -166,23 +91,31 @@ class PastResults:
         """Compute the ``prev_ press_ site_ dev_`` columns of a pour at ``at_s`` [s]."""
         press = self.presses.get(shot.address, PressResults())
         mold = press.molds.get(shot.mold_id, Ledger())
-        known: dict[str, KnownResults] = {}
-        for name in TARGETS:
-            others = dict[str, Memory]()
-            for address, other in self.presses.items():
-                if address.startswith(f"{shot.site}/"):
-                    others |= other.memories(address, name, at_s, basis)
-            own = others.pop(f"{shot.address}/{shot.mold_id}", None)
-            if own is None:
-                own = mold.memory(name, at_s, basis, press.events_of(shot.mold_id, name, at_s))
-            beside = [m for key, m in others.items() if key.startswith(f"{shot.address}/")]
-            known[name] = KnownResults(
-                mold=own,
-                press=[own, *beside],
-                site=[own, *others.values()],
-                age=mold.age(name, at_s),
-            )
-        return residual_features(known, mold.before(at_s), at_s, inputs_of(row))
+        known = {name: self._remembered(shot, name, at_s, basis) for name in TARGETS}
+        ages = {name: mold.shots_since(found.newest_s, at_s) for name, found in known.items()}
+        return residual_features(known, ages, mold.before(at_s), at_s, inputs_of(row))
+
+    def _remembered(self, shot: ShotKey, name: str, at_s: float, basis: str) -> Remembered:
+        """What memories say of a target; made anew where one of them has changed."""
+        others = dict[str, Memory]()
+        for address, other in self.presses.items():
+            if address.startswith(f"{shot.site}/"):
+                others |= other.memories(address, name, at_s, basis)
+        press = self.presses.get(shot.address, PressResults())
+        own = others.pop(f"{shot.address}/{shot.mold_id}", None)
+        if own is None:
+            events = press.events_of(shot.mold_id, name, at_s)
+            own = Ledger().memory(name, at_s, basis, events)
+        site = [own, *others.values()]
+        key = shot.address, shot.mold_id, name, basis
+        before = self._kept.get(key)
+        if before is not None and list(map(id, before[0])) == list(map(id, site)):
+            return before[1]
+        beside = [m for key, m in others.items() if key.startswith(f"{shot.address}/")]
+        found = remembered(name, own, [own, *beside], site)
+        if shot.mold_id in press.molds:
+            self._kept[key] = site, found
+        return found
 
     def happened(self, event: Event) -> None:
         """Report an event of a press: what was done may change the shots after it."""

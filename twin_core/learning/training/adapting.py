@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from twin_core.learning.adaptive_interval import AdaptiveState, Said, Seen
-from twin_core.learning.inference import Answers
+from twin_core.learning.answers import Answers
 from twin_core.learning.training.scores import Corrections
 from twin_core.learning.training.table import FeatureSet
 

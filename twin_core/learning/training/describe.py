@@ -51,6 +51,7 @@ def card_of(table: FeatureSet, final: Fitted, config: TrainConfig, git_hash: str
         risks={
             name: Risk(
                 learner=item.learner,
+                reads=[final.features[number] for number in item.columns],
                 slope=item.slope,
                 offset=item.offset,
                 base_share=float(item.known.mean()),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from twin_core.learning.columns import COLUMNS
 from twin_core.learning.inference import Model
 from twin_core.learning.training.adapting import adapted
 from twin_core.learning.training.baselines import EwmaRidge, best_ewma
+from twin_core.learning.training.risk import RiskSkill, skill_of
 from twin_core.learning.training.scores import FEWEST, Baselines, Score, score
 from twin_core.learning.training.table import FeatureSet, Rows
 
@@ -31,7 +32,9 @@ class Evaluation:
             memory answers alone.
         errors: by target, squared error of each shot in units of the residual, NaN where unknown.
         inside: by target, which results lie inside their interval.
-        briers: by kind of defect, squared error of each probability.
+        briers: by kind of defect, squared error of each probability,
+        base_briers: of the base rate of the file, and
+        skills: their worth beside the base rate of the file; where it withholds, that stands.
     """
 
     table: FeatureSet
@@ -42,6 +45,8 @@ class Evaluation:
     errors: dict[str, Array]
     inside: dict[str, Rows]
     briers: dict[str, Array]
+    base_briers: dict[str, Array]
+    skills: dict[str, RiskSkill]
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, without the shots."""
@@ -51,6 +56,7 @@ class Evaluation:
             "memory_count": self.memory_count,
             "scores": {name: found.as_dict() for name, found in self.scores.items()},
             "outside": {name: found.as_dict() for name, found in self.outside.items()},
+            "risks": {name: asdict(found) for name, found in self.skills.items()},
         }
 
 
@@ -97,8 +103,18 @@ def evaluate(
         far = None if card.is_memory else score(name, table, said, *asked, out)
         if far is not None and far.shots_count >= FEWEST:
             beyond[name] = far
-    if model.card.targets and not scores:
+    looked_at = {name: table[_defect(name)].astype(float) for name in model.card.risks}
+    if not scores and not any((~np.isnan(y)).any() for y in looked_at.values()):
         raise InputError("feature set: no shot has a measurement that the model could be held to")
+    briers: dict[str, Array] = {}
+    base_briers: dict[str, Array] = {}
+    skills: dict[str, RiskSkill] = {}
+    for name, y in looked_at.items():
+        base = np.full(len(table), model.card.risks[name].base_share)
+        answers = knows & (model.risk_trust(name, X) > 0.0)
+        p = np.where(answers, outputs[f"risk.{name}"], base)
+        briers[name], base_briers[name] = (y - p) ** 2, (y - base) ** 2
+        skills[name] = skill_of(name, y, p, base)
     return Evaluation(
         table=table,
         scores=scores,
@@ -107,7 +123,9 @@ def evaluate(
         memory_count=memory_count,
         errors=errors,
         inside=inside,
-        briers={name: _brier(name, table, outputs) for name in model.card.risks},
+        briers=briers,
+        base_briers=base_briers,
+        skills=skills,
     )
 
 
@@ -116,7 +134,6 @@ def _knows_material(model: Model, table: FeatureSet) -> NDArray[np.bool_]:
     return np.array([model.card.systems.get(system) == hashed for system, hashed in pairs], bool)
 
 
-def _brier(name: str, table: FeatureSet, outputs: Mapping[str, Any]) -> Array:
-    column = "qc_any_defect" if name == "any_defect" else f"qc_defect_{name}"
-    found: Array = (table[column].astype(float) - outputs[f"risk.{name}"]) ** 2
-    return found
+def _defect(name: str) -> str:
+    """Column of a kind of defect."""
+    return "qc_any_defect" if name == "any_defect" else f"qc_defect_{name}"

@@ -13,12 +13,12 @@ from threadpoolctl import threadpool_limits
 
 from twin_core.arrays import Array
 from twin_core.errors import InputError
+from twin_core.learning.answers import Answers
 from twin_core.learning.columns import DEFECTS, TARGETS
-from twin_core.learning.inference import Answers
 from twin_core.learning.training.baselines import EwmaRidge
 from twin_core.learning.training.export import check_parity, graph
 from twin_core.learning.training.regression import Regression, fit_regression
-from twin_core.learning.training.risk import RiskModel, fit_risk
+from twin_core.learning.training.risk import RiskModel, RiskSkill, fit_risk
 from twin_core.learning.training.table import FeatureSet
 
 FEWEST_SHOTS = 100
@@ -33,11 +33,12 @@ class TrainConfig(BaseModel):
     """The moment the model is for; it looks at nothing that is known later."""
     targets: list[str] | None = None
     """Which residuals; left out, all that are still to be measured at that moment."""
-    learners: Annotated[list[Literal["ridge", "boosting", "network"]], Field(min_length=1)] = [
+    learners: Annotated[list[Literal["ridge", "boosting"]], Field(min_length=1)] = [
         "ridge",
         "boosting",
-        "network",
     ]
+    """Ridge regression learns residuals, and logistic regression defects; ``boosting`` of trees
+    competes for defects, where it is named."""
     defects: bool = True
     leave_out: list[str] = []
     """Features not to look at."""
@@ -59,8 +60,12 @@ class Part:
     config: TrainConfig
 
 
-def fit_part(part: Part, _workers: int | None = None) -> Regression | RiskModel | None:
-    """Fit one part; pure, on one core: it can be far away. None if too little is known."""
+def fit_part(part: Part, _workers: int | None = None) -> Regression | RiskModel | RiskSkill | None:
+    """Fit one part; pure, on one core: it can be far away.
+
+    None if too little is known of a target; the verdict alone of a defect that is no better than
+    its base rate.
+    """
     config = part.config
     # the same sums in the same order: the same model; matmul raises flags for nothing now and then
     with threadpool_limits(1), np.errstate(all="ignore"):
@@ -68,7 +73,7 @@ def fit_part(part: Part, _workers: int | None = None) -> Regression | RiskModel 
             if (~np.isnan(part.table.residual(part.name))).sum() < FEWEST_SHOTS:
                 return None
             return fit_regression(
-                part.name, part.table, part.features, config.learners, config.coverage, config.seed
+                part.name, part.table, part.features, config.coverage, config.seed
             )
         learners = [n for n in ("logistic", "boosting") if n in {"logistic", *config.learners}]
         return fit_risk(part.name, part.table, part.features, learners, config.seed)
@@ -85,13 +90,17 @@ def one_by_one(function: Callable[[Part, int | None], Any], parts: Sequence[Part
 
 @dataclass(frozen=True)
 class Fitted:
-    """Learners of all targets and defects on some shots, and as a graph."""
+    """Learners of all targets and defects on some shots, and as a graph.
+
+    ``risks`` are those that are better than their base rate; ``skills`` has all kinds of defects.
+    """
 
     features: list[str]
     regressions: dict[str, Regression]
     ridges: dict[str, EwmaRidge]
     """A baseline beside each regression."""
     risks: dict[str, RiskModel]
+    skills: dict[str, RiskSkill]
     model: onnx.ModelProto
     parity: float
 
@@ -137,18 +146,23 @@ def fit(
     names = [*targets, *(defects if config.defects else [])]
     regressions: dict[str, Regression] = {}
     risks: dict[str, RiskModel] = {}
+    skills: dict[str, RiskSkill] = {}
     parts = [Part(name, table, features, config) for name in names]
     for name, found in zip(names, each(fit_part, parts), strict=True):
         progress(f"fitted: {name}")
         if isinstance(found, Regression):
             regressions[name] = found
+        elif isinstance(found, RiskModel):
+            risks[found.name], skills[found.name] = found, found.skill
         elif found is not None:
-            risks[found.name] = found
+            skills[found.name] = found
     if not regressions and not risks:
-        raise InputError("feature set: no target has enough measurements: add quality records")
+        why = "".join(f"\n{name}: {skill.words}" for name, skill in skills.items())
+        words = "feature set: nothing to put into a file: no target has enough measurements"
+        raise InputError(f"{words}, no defect is foreseen: add quality records{why}")
     model = graph(list(regressions.values()), list(risks.values()), len(features))
     parity = check_parity(
         model, list(regressions.values()), list(risks.values()), table.matrix(features)
     )
     ridges = {name: EwmaRidge(name).fit(name, table) for name in regressions}
-    return Fitted(features, regressions, ridges, risks, model, parity)
+    return Fitted(features, regressions, ridges, risks, skills, model, parity)

@@ -18,7 +18,6 @@ from twin_core.learning.memory import OUTLIER
 from twin_core.learning.model_comparison import compare_errors
 from twin_core.learning.training.candidates import (
     REGRESSORS,
-    VARIANTS,
     columns_for,
     columns_for_spread,
     fitted,
@@ -40,10 +39,10 @@ class Residual:
     A learner that is drawn to zero is so drawn to what the mold has shown, not to the physics.
     """
 
-    def __init__(self, learner: str, seed: int, target: str, features: Sequence[str]) -> None:
+    def __init__(self, learner: str, target: str, features: Sequence[str]) -> None:
         self.name = learner
         self.columns = [] if learner == MEMORY else columns_for(target, features)
-        self._new = None if learner == MEMORY else partial(REGRESSORS[learner], seed, self.columns)
+        self._new = None if learner == MEMORY else partial(REGRESSORS[learner], self.columns)
         self.learner: Any = None
         self.scale = 1.0
         level = "expected" if learner == MEMORY else "level"
@@ -118,7 +117,6 @@ def fit_regression(
     name: str,
     table: FeatureSet,
     features: Sequence[str],
-    candidates: Sequence[str],
     coverage: float,
     seed: int,
 ) -> Regression:
@@ -126,8 +124,7 @@ def fit_regression(
     residual = table.residual(name)
     table = table.rows(~np.isnan(residual))
     X, y = table.matrix(features), residual[~np.isnan(residual)]
-    names = [variant for candidate in candidates for variant in VARIANTS[candidate]]
-    learners = {c: Residual(c, seed, name, features) for c in (MEMORY, *names)}
+    learners = {c: Residual(c, name, features) for c in (MEMORY, *REGRESSORS)}
     error = X[:, features.index(f"prev_{name}_error")].astype(float)
     memory = X[:, features.index(f"prev_{name}_expected")].astype(float)
     squares = {c: _squares_later(learners[c], table, X, y, error, seed) for c in learners}

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from twin_core.arrays import Array
 from twin_core.errors import InputError
@@ -27,7 +26,6 @@ from twin_core.learning.training.fit import (
     fit,
     one_by_one,
 )
-from twin_core.learning.training.int8 import Int8, measure_int8
 from twin_core.learning.training.regression import FOLDS
 from twin_core.learning.training.scores import Baselines, Score, score
 from twin_core.learning.training.table import FeatureSet, Rows, group_folds, held_out
@@ -56,7 +54,6 @@ class Trained:
     table: FeatureSet
     other_molds: Rows
     later: Rows
-    int8: Int8 | None
     notes: list[str] = field(default_factory=list)
 
     def expected(self) -> dict[str, Array]:
@@ -100,21 +97,16 @@ def train(
     other_molds, later = held_out(
         table, config.test_molds_share, config.test_time_share, config.seed
     )
-    progress("test: fit without the shots of the test")
-    rest = table.rows(~other_molds & ~later)
-    trial = fit(rest, features, targets, config, progress, each)
     progress("final: fit on all shots")
     final = fit(table, features, targets, config, progress, each)
-    int8 = None
-    with threadpool_limits(1):
-        if "network" in config.learners and final.regressions:
-            progress("network as INT8")
-            first = next(iter(final.regressions))
-            int8 = measure_int8(first, table, features, other_molds | later, config.seed)
+    progress("test: fit without the shots of the test")
+    rest = table.rows(~other_molds & ~later)
+    trial = _trial(rest, final, config, progress, each)
     notes += [f"{name}: {item.verdict}" for name, item in final.regressions.items()]
     for name in targets:
         if name not in final.regressions:
             notes.append(f"{name}: fewer than {FEWEST_SHOTS} shots have its measurement")
+    notes += [f"{name}: {skill.words}" for name, skill in final.skills.items()]
     card = card_of(table, final, config, git_hash)
     return Trained(
         content=with_card(final.model, card),
@@ -126,9 +118,23 @@ def train(
         table=table,
         other_molds=other_molds,
         later=later,
-        int8=int8,
         notes=notes,
     )
+
+
+def _trial(
+    rest: FeatureSet,
+    final: Fitted,
+    config: TrainConfig,
+    progress: Callable[[str], None],
+    each: Each,
+) -> Fitted:
+    """Targets without the shots of the test; defects are judged on others by themselves."""
+    known = [n for n in final.regressions if (~np.isnan(rest.residual(n))).sum() >= FEWEST_SHOTS]
+    if not known:
+        return replace(final, regressions={}, risks={})
+    targets_only = config.model_copy(update={"defects": False})
+    return fit(rest, final.features, known, targets_only, progress, each)
 
 
 def _targets(config: TrainConfig) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from edge_agent.shots.cure_readings import EARLY_MAX, CureReadings, us
+from twin_core.learning.curve import CELLS, thinned
 from twin_core.learning.features import live_columns
 
 POURED = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
@@ -33,7 +34,7 @@ def test_what_is_impossible_is_left_out() -> None:
     cure = CureReadings()
     for value in (850.0, -270.0):
         cure.read("T_core_C", us(at(10.0)), value, us(POURED))
-    cure.read("T_mold_C", us(at(10.0)), 40.0, us(POURED))
+    cure.read("T_polyol_C", us(at(10.0)), 24.0, us(POURED))
     assert cure == CureReadings()
 
 
@@ -63,3 +64,28 @@ def test_a_long_wait_before_the_pour_takes_no_memory() -> None:
     for i in range(5000):
         cure.read("T_core_C", us(at(-500.0 + i / 10)), 25.0, None)
     assert len(cure.early["T_core_C"].values) == EARLY_MAX
+
+
+def test_curves_are_thinned_out_as_those_of_a_feature_set() -> None:
+    """In any order, with repeats, and when the pour is told late or again at another moment."""
+    pairs = [(i / 4, 20.0 + i / 40) for i in range(400)]
+    ahead, late, moved = CureReadings(), CureReadings(), CureReadings()
+    for t, value in [*reversed(pairs), *pairs[::3]]:
+        ahead.read("T_mold_C", us(at(t)), value, us(POURED))
+    for t, value in pairs:
+        late.read("T_mold_C", us(at(t)), value, None if t < 20.0 else us(POURED))
+        moved.read("T_mold_C", us(at(t)), value, us(at(10.0)))
+    late.poured(POURED)
+    moved.poured(at(20.0))
+    assert ahead.shapes() == late.shapes() == {"T_mold_C": thinned(pairs)}
+    assert moved.shapes()["T_mold_C"][0] == (0.0, 20.0 + 80 / 40)
+    assert CureReadings.model_validate_json(ahead.model_dump_json()) == ahead
+
+
+def test_a_curve_of_a_day_stays_small() -> None:
+    cure = CureReadings()
+    for i in range(0, 90_000, 5):
+        cure.read("p_cavity_bar", us(at(float(i))), 1.0 + i * 1e-6, us(POURED))
+    begins = (0, *(until for until, _ in CELLS))
+    cells = [(end - begin) // width for (end, width), begin in zip(CELLS, begins, strict=False)]
+    assert len(cure.shapes()["p_cavity_bar"]) == sum(cells) + 1

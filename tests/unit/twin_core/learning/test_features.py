@@ -51,11 +51,13 @@ def test_a_row_has_every_column_once() -> None:
         features.physics_columns(result),
         residual_features(KnownResults(), KnownResults(), {}, 0.0, NO_INPUTS),
         features.live_columns([], []),
+        features.curve_columns({}, 600.0, 600.0),
         features.demold_columns(features.physics_columns(result), (50.0, 140.0), None, 600.0),
         features.lab_columns({"rho_moulded_kg_per_m3": 80.0}, ["void", "scratch"], None),
     ):
         assert row.keys().isdisjoint(part)
         row |= part
+    row |= features.mold_columns(row)
     assert set(row) == set(COLUMNS)
     assert row["qc_any_defect"] == row["qc_defect_void"] == 1.0
     assert row["qc_defect_burn"] == 0.0

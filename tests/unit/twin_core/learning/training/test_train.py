@@ -13,7 +13,7 @@ from twin_core.learning.training.candidates import CLASSIFIERS, fitted
 from twin_core.learning.training.export import PARITY, difference, graph
 from twin_core.learning.training.fit import TrainConfig
 from twin_core.learning.training.regression import conformal_width
-from twin_core.learning.training.risk import RiskModel
+from twin_core.learning.training.risk import RiskModel, RiskSkill
 from twin_core.learning.training.scores import Answers, score
 from twin_core.learning.training.table import FeatureSet, group_folds, held_out, later_folds
 from twin_core.learning.training.train import Trained, train
@@ -71,8 +71,9 @@ def test_readings_next_to_each_other_fall_to_the_same_side_in_the_file(cut: int)
     upper one."""
     bits = np.float32(50.0).view(np.int32) + np.arange(200, dtype=np.int32)
     X = bits.view(np.float32)[:, None]
-    learner = fitted(CLASSIFIERS["boosting"](1), X, (np.arange(200) >= cut).astype(int))
-    risk = RiskModel("any", "boosting", {}, learner, 1.0, 0.0, np.zeros(0), np.zeros(0))
+    learner = fitted(CLASSIFIERS["boosting"](1, [0]), X, (np.arange(200) >= cut).astype(int))
+    skill = RiskSkill("any", 0, 0)
+    risk = RiskModel("any", "boosting", [0], {}, learner, 1.0, 0.0, np.zeros(0), np.zeros(0), skill)
     assert difference(graph([], [risk], 1), [], [risk], X) <= PARITY
 
 

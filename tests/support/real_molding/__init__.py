@@ -1,0 +1,1 @@
+"""Tables of real molding cycles through training and the check of drift: see ``__main__``."""
