@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-import math
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Literal, TypeVar
 
 from edge_agent.inference.earlier_rows import Earlier, Step, in_time, with_events
 from edge_agent.logged_shots.logged_event import LoggedEvent
-from twin_core.learning.columns import TARGETS
 from twin_core.learning.past_results import PastResults
 
-AT_ONCE = 50
+AT_ONCE = 20
 """Steps of earlier shots that are reported before the next message has its turn."""
 Rule = Literal["fill", "renew", "replace"]
 """Of rows that are merged: what is known here stays; that, but with their physics; theirs."""
@@ -65,17 +63,14 @@ class Merge:
         for lane, of_mold in self.lanes.items():
             oldest_first = sorted(of_mold.values(), key=lambda row: row.began_s)
             self.lanes[lane] = {row.shot.name: row for row in oldest_first}
-            steps.append(in_time(oldest_first, self.past))
-            await asyncio.sleep(0)
+            of_lane = list[Step]()
+            for start in range(0, len(oldest_first), AT_ONCE):
+                of_lane += in_time(oldest_first[start : start + AT_ONCE], self.past)
+                await asyncio.sleep(0)
+            steps.append(sorted(of_lane, key=itemgetter(0, 1)))
         steps.append(with_events([], self._events, self.past))
         async for *_, tell in _few_at_once(heapq.merge(*steps, key=itemgetter(0, 1))):
             tell()
-
-        for of_mold in self.lanes.values():
-            newest = next((row for row in reversed(of_mold.values()) if row.poured), None)
-            if newest is not None:
-                count_memories(self.past, newest)
-                await asyncio.sleep(0)
 
     def catch_up(
         self, here: Mapping[Lane, Mapping[str, Earlier]], events: Iterable[LoggedEvent]
@@ -104,21 +99,6 @@ class Merge:
         same = {id(row) for of_mold in self._before.values() for row in of_mold.values()}
         rows = (row for of_mold in self.lanes.values() for row in of_mold.values())
         return [row for row in rows if id(row) not in same]
-
-
-def count_memories(past: PastResults, row: Earlier) -> None:
-    """Count what is remembered of the mold of a shot, so that the next pour need not.
-
-    Args:
-        past: results, which keep it until there are others.
-        row: of a shot that was simulated.
-    """
-    press, mold_id = past.presses.get(row.shot.address), row.shot.mold_id
-    if press is None or mold_id not in press.molds:
-        return
-    for name in TARGETS:
-        events = press.events_of(mold_id, name, math.inf)
-        press.molds[mold_id].memory(name, math.inf, row.basis, events)
 
 
 async def _few_at_once(items: Iterable[T]) -> AsyncIterator[T]:

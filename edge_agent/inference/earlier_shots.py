@@ -8,6 +8,7 @@ this agent has not followed come from the history, or from the agent before it i
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -17,7 +18,7 @@ from pydantic import ValidationError
 from broker.messages import QualityRecord
 from broker.messages.prediction import IntervalRecord
 from broker.topics import PressAddress
-from edge_agent.inference.earlier_merge import Lanes, Merge, Rule, count_memories
+from edge_agent.inference.earlier_merge import Lanes, Merge, Rule
 from edge_agent.inference.earlier_rows import (
     Earlier,
     Record,
@@ -82,10 +83,9 @@ class EarlierShots:
         every = [event for events in self._events.by_press.values() for event in events]
         for *_, tell in with_events(in_time(rows, self._past), every, self._past):
             tell()
-        for of_mold in self._rows.values():
-            newest = next((row for row in reversed(of_mold.values()) if row.poured), None)
-            if newest is not None:
-                count_memories(self._past, newest)
+        self._to_count: list[Earlier] = []
+        """Newest shots of molds of which it is to be counted what is remembered."""
+        self._count_all()
 
     def __len__(self) -> int:
         """Number of shots that are kept."""
@@ -288,6 +288,7 @@ class EarlierShots:
             self._rows |= merge.lanes
             results = merge.past.presses.get(str(press), PressResults())
             self._past.presses[str(press)] = results
+            self._count_all()
             return [row.shot for row in new]
 
     def keep(self, shots: Iterable[ShotKey], state: State) -> None:
@@ -304,14 +305,11 @@ class EarlierShots:
                 self._bound(of_mold, state)
 
     def _hold_against(self, key: ShotKey, state: State) -> None:
-        """Hold what was said of a shot against its results, each once.
-
-        What is remembered of the mold is counted anew here, so that the next pour need not wait.
-        """
+        """Hold what was said of a shot against its results, each once."""
         row = self.row(key)
-        if row is None or not row.poured:
+        self._count_all()
+        if row is None or not row.said:
             return
-        count_memories(self._past, row)
         results = {
             name: residual
             for name in row.said
@@ -321,6 +319,23 @@ class EarlierShots:
             self.intervals.told((key.address, key.mold_id), results, row.said, state)
             left = {name: kept for name, kept in row.said.items() if name not in results}
             self._write(key, {"said": left}, state)
+
+    def count_ahead(self) -> bool:
+        """Count what is remembered of one mold, so that its next pour need not; true if more wait.
+
+        Every result may change what is known of every mold of the site.
+        """
+        if self._to_count:
+            row = self._to_count.pop()
+            self._past.known(row.shot, math.inf, row.poured, row.basis)
+        return bool(self._to_count)
+
+    def _count_all(self) -> None:
+        newest = (
+            next((row for row in reversed(of_mold.values()) if row.poured), None)
+            for of_mold in self._rows.values()
+        )
+        self._to_count = [row for row in newest if row is not None]
 
     def _write(self, key: ShotKey, changed: dict[str, Any], state: State) -> None:
         rows = self._of_mold(key)
