@@ -85,7 +85,7 @@ class Earlier(BaseModel):
     poured: Row = {}
     """How it was poured, and its ``sim_`` columns that something is compared with."""
     basis: str = ""
-    """What the physics rests on (``past_results.basis_of``); empty in rows of older programs,
+    """What the physics rests on (``basis.basis_of``); empty in rows of older programs,
     which teach nothing."""
     closed_at_s: float | None = None
     end_known_s: float | None = None

@@ -17,6 +17,7 @@ from edge_agent.logs import get_logger
 from edge_agent.shots.shot import Shot
 from edge_agent.shots.simulation import ShotSimulation
 from twin_core import SimulationResult
+from twin_core.learning.basis import basis_of
 from twin_core.learning.columns import Known
 from twin_core.learning.features import (
     NAN,
@@ -28,7 +29,6 @@ from twin_core.learning.features import (
     physics_columns,
     process_columns,
 )
-from twin_core.learning.past_results import basis_of
 from twin_core.plausible_ranges import possible
 
 SENSORS = ("T_core_C", "p_cavity_bar")

@@ -21,6 +21,7 @@ from edge_agent.shots.scenario import scenario_of
 from twin_core import PHYSICS_HASH
 from twin_core.arrays import Array
 from twin_core.errors import InputError
+from twin_core.learning.basis import basis_of
 from twin_core.learning.columns import COLUMNS, IDS, TIMES, schema_hash
 from twin_core.learning.features import (
     NAN,
@@ -33,7 +34,7 @@ from twin_core.learning.features import (
     mold_columns,
     process_columns,
 )
-from twin_core.learning.past_results import PastResults, ShotKey, basis_of
+from twin_core.learning.past_results import PastResults, ShotKey
 from twin_core.scenario import Scenario
 
 SCHEMA_VERSION = "1"

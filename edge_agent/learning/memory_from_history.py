@@ -36,9 +36,10 @@ from edge_agent.logged_shots.logged_shot import LoggedShot
 from edge_agent.shots.scenario import scenario_of
 from twin_core import PHYSICS_HASH, simulate
 from twin_core.errors import InputError, TwinError
+from twin_core.learning.basis import basis_of
 from twin_core.learning.columns import TARGETS
 from twin_core.learning.features import Row, physics_columns, process_columns
-from twin_core.learning.past_results import WAITING_MAX, basis_of
+from twin_core.learning.past_results import WAITING_MAX
 from twin_core.plausible_ranges import possible
 from twin_core.scenario import Scenario
 

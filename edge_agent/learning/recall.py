@@ -27,7 +27,8 @@ from edge_agent.inference.earlier_shots import EarlierShots, State
 from edge_agent.logged_shots.logged_event import LoggedEvent
 from edge_agent.logs import get_logger
 from edge_agent.monitoring.metrics import Metrics
-from twin_core.learning.past_results import ShotKey, basis_of
+from twin_core.learning.basis import basis_of
+from twin_core.learning.past_results import ShotKey
 from twin_core.scenario import Quality
 
 RECALLED_SCOPE = "recalled"

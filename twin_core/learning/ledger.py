@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from twin_core.learning.basis import is_comparable
 from twin_core.learning.columns import INPUTS, TARGETS
 from twin_core.learning.memory import Memory, remember
 from twin_core.learning.residual_features import LONGEST, NAN, NO_INPUTS, KnownOfMold
@@ -30,7 +31,7 @@ class Result(NamedTuple):
     until_s: float = math.inf
     """When it became known that it is not so: a later record corrects it."""
     basis: str = ""
-    """What its physics rests on: results on another basis tell nothing of it."""
+    """What its physics rests on, see ``basis_of``."""
 
 
 class _Kept(NamedTuple):
@@ -100,13 +101,15 @@ class Ledger:
         kept = self._memories.get(name, {}).get(basis)
         if kept is not None and at_s > kept.settled_s and kept.events == events:
             return kept.memory
-        known = [r for r in self._latest(name, at_s) if r.basis == basis]
+        known = [r for r in self._latest(name, at_s) if is_comparable(r.basis, basis)]
         known.sort(key=_poured_s)
+        bases = [*{r.basis for r in known}, basis]
         found = remember(
             np.array([_poured_s(r) for r in known]),
             np.array([r.at_s for r in known]),
             np.array([r.value for r in known]),
             np.array([r.inputs for r in known]).reshape(-1, len(INPUTS)),
+            np.array([bases.index(one) for one in [*(r.basis for r in known), basis]]),
             events,
             TARGETS[name].usual_error,
         )

@@ -10,9 +10,9 @@ Lugosi 2006, section 2.1), losses being squares of standardised errors, clipped.
 
 What teaches is looked at twice. A residual ``OUTLIER`` scales from the level waits for a second
 one beside it: alone it never counts, two make a step, and what was before a step is forgotten. What
-was before an event of the press, a maintenance, another lot, counts as ``BEFORE_EVENT`` of a result
-from then on. Smaller steps are left to the fast speeds: to forget at the alarms of a CUSUM made no
-level better.
+was before an event of the press, a maintenance, another lot, and what was poured of another
+material counts as ``BEFORE_EVENT`` of a result from then on. Smaller steps are left to the fast
+speeds: to forget at the alarms of a CUSUM made no level better.
 
 Pure functions of the results that were known: late results take their place in the order of the
 pours, and a restart changes nothing.
@@ -41,7 +41,7 @@ LOSS_MAX = 9.0
 OUTLIER = 8.0
 """Scales from the level: alone it does not teach. Lots move opening times by 7 scales at once."""
 BEFORE_EVENT = 0.5
-"""Weight of all that was before an event together, in results."""
+"""Weight of all that was before an event, or of another material, together, in results."""
 MEDIAN_OF_SQUARES = 0.4549
 """Median of the square of a normal variable with variance 1."""
 OFF = (8, 40)
@@ -66,7 +66,7 @@ class Memory:
             where nothing was known.
         losses: sums over the results, (speeds,): how badly each speed has foretold them.
         scale: size of an error of the usual speed.
-        since: results after the last step or event that is known.
+        since: results of this material after the last step or event that is known.
     """
 
     pours: Array
@@ -138,6 +138,7 @@ def remember(
     known: Array,
     values: Array,
     inputs: Array,
+    materials: NDArray[np.int64],
     events: Sequence[float],
     prior: float,
 ) -> Memory:
@@ -148,6 +149,7 @@ def remember(
         known: when their results became known [s], (results,).
         values: residuals, (results,).
         inputs: how the shots were poured, (results, inputs).
+        materials: number of the material of each, and of the next shot last, (results + 1,).
         events: when something was done that may change the shots after it [s], ascending.
         prior: size of an error before any is known.
     """
@@ -168,8 +170,9 @@ def remember(
     seen &= steps[None, :] == np.append(steps, steps[-1])[:, None]
     ranks = seen[:, ::-1].cumsum(axis=1)[:, ::-1] - seen
     weights = np.where(seen[None], POWERS[:, ranks], 0.0)
-    if now:
-        old = eras[None, :] < np.append(eras, now)[:, None]
+    old = eras[None, :] < np.append(eras, now)[:, None]
+    old |= materials[None, :count] != materials[:, None]
+    if old.any():
         mass = np.where(old[None], weights, 0.0).sum(axis=2)
         few = np.minimum(1.0, BEFORE_EVENT / np.maximum(mass, 1e-9))
         weights = np.where(old[None], weights * few[:, :, None], weights)
@@ -181,7 +184,7 @@ def remember(
     usual = errors[USUAL, judged]
     size = typical_error(usual, scale)
     losses = np.minimum((errors[:, judged] / size) ** 2, LOSS_MAX).sum(axis=1)
-    since = int(np.count_nonzero((steps == steps[-1]) & (eras == now)))
+    since = int(np.count_nonzero((steps == steps[-1]) & ~old[count]))
     return Memory(pours, values, inputs, teaches, weights[:, count], levels, losses, size, since)
 
 

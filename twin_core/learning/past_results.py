@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from itertools import islice, product
 from typing import NamedTuple
 
-from twin_core.fingerprint import PHYSICS_HASH
 from twin_core.learning.columns import INPUTS, TARGETS
 from twin_core.learning.ledger import Ledger, Result
 from twin_core.learning.memory import Memory
@@ -349,11 +348,6 @@ class PastResults:
                 del lanes[mold_id][name]
             found += mine
         return found
-
-
-def basis_of(system_id: str, parameters_hash: str) -> str:
-    """What the physics of a shot rests on: material, its parameters, the equations."""
-    return f"{system_id} {parameters_hash[:16]} {PHYSICS_HASH[:16]}"
 
 
 def _poured_before(
