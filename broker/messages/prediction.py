@@ -80,8 +80,8 @@ class IntervalRecord(WireModel):
     """How often results of a mold lay inside the intervals that were said at their pours."""
 
     results_count: Count
-    inside_share: Share
-    worst_share: Share | None = None
+    inside_fraction: Share
+    worst_fraction: Share | None = None
     """Of the worst 100 consecutive results; None before there are so many."""
 
 

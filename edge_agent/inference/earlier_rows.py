@@ -109,12 +109,6 @@ class Earlier(BaseModel):
         known = [self.poured_at_s, self.closed_at_s, *(record.at_s for record in self.records)]
         return min((at for at in known if at is not None), default=math.inf)
 
-    @property
-    def known_s(self) -> float:
-        """A moment at which all of it was known [s]."""
-        known = [self.poured_at_s, self.end_known_s, *(record.at_s for record in self.records)]
-        return max((at for at in known if at is not None), default=0.0) + 1e-3
-
     def with_more_of(self, other: Earlier, *, renewed: bool = False) -> Earlier:
         """This row, and of another row of the same shot what it does not know.
 

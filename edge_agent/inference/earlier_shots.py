@@ -8,21 +8,20 @@ this agent has not followed come from the history, or from the agent before it i
 from __future__ import annotations
 
 import asyncio
-import heapq
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from operator import itemgetter
-from typing import Any, Literal, TypeVar
+from typing import Any
 
 from pydantic import ValidationError
 
 from broker.messages import QualityRecord
 from broker.messages.prediction import IntervalRecord
 from broker.topics import PressAddress
+from edge_agent.inference.earlier_merge import Lanes, Merge, Rule
 from edge_agent.inference.earlier_rows import (
     Earlier,
     Record,
-    Step,
     in_order,
     in_time,
     is_known,
@@ -47,15 +46,8 @@ EARLIER_SCOPE = "earlier"
 """Scope of the rows in the spool's state."""
 ROWS_MAX = 2 * WAITING_MAX
 """Of a mold; beyond ``WAITING_MAX`` only shots stay whose results still count."""
-AT_ONCE = 50
-"""Steps of earlier shots that are reported before the next message has its turn."""
-T = TypeVar("T")
 State = dict[tuple[str, str], dict[str, Any] | None]
 """``Changes.state``."""
-Rule = Literal["fill", "renew", "replace"]
-"""Of rows that are merged: what is known here stays; that, but with their physics; theirs."""
-Lane = tuple[str, str]
-"""A mold of a press: address and ``mold_id``."""
 
 
 class EarlierShots:
@@ -76,7 +68,7 @@ class EarlierShots:
         """
         self.intervals = SeenIntervals(intervals)
         self._past, self._events = PastResults(), PressEvents(happened)
-        self._rows: dict[Lane, dict[str, Earlier]] = {}
+        self._rows: Lanes = {}
         self._merging = asyncio.Lock()
         self._forgotten = set[str]()
         """Presses that were forgotten while rows are merged."""
@@ -91,6 +83,9 @@ class EarlierShots:
         every = [event for events in self._events.by_press.values() for event in events]
         for *_, tell in with_events(in_time(rows, self._past), every, self._past):
             tell()
+        self._to_count: list[Earlier] = []
+        """Newest shots of molds of which it is to be counted what is remembered."""
+        self._count_all()
 
     def __len__(self) -> int:
         """Number of shots that are kept."""
@@ -284,49 +279,17 @@ class EarlierShots:
         """
         async with self._merging:
             self._forgotten.clear()
-            return await self._merge(str(press), rows, rule)
-
-    async def _merge(self, press: str, rows: Sequence[Earlier], rule: Rule) -> list[ShotKey]:
-        rows = [row for row in rows if row.shot.address == press]
-        before = {lane: dict(of) for lane, of in self._rows.items() if lane[0] == press}
-        merged = {lane: dict(of) for lane, of in before.items()}
-        async for row in _few_at_once(rows):
-            key = row.shot
-            of_mold = merged.setdefault((key.address, key.mold_id), {})
-            here = of_mold.get(key.name)
-            if here is None:
-                of_mold[key.name] = row
-                continue
-            both = here.with_more_of(row, renewed=rule == "renew")
-            both = row.with_more_of(here) if rule == "replace" else both
-            of_mold[key.name] = here if both == here else both
-        past, steps = PastResults(), list[list[Step]]()
-        for lane, of_mold in merged.items():
-            oldest_first = sorted(of_mold.values(), key=lambda row: row.began_s)
-            merged[lane] = {row.shot.name: row for row in oldest_first}
-            steps.append(in_time(oldest_first, past))
-            await asyncio.sleep(0)
-        events = self._events.by_press.get(press, [])
-        steps.append(with_events([], events, past))
-        async for *_, tell in _few_at_once(heapq.merge(*steps, key=itemgetter(0, 1))):
-            tell()
-        if press in self._forgotten:
-            return []
-        for lane, of_mold in self._rows.items():  # no message has its turn from here on
-            known = before.get(lane, {})
-            changed = [row for row in of_mold.values() if row is not known.get(row.shot.name)]
-            for row in changed if lane[0] == press else ():
-                there = merged.setdefault(lane, {}).get(row.shot.name)
-                merged[lane][row.shot.name] = row if there is None else row.with_more_of(there)
-                _report_again(merged[lane][row.shot.name], past)
-        for event in self._events.by_press.get(press, []):
-            if event not in events:
-                event.report(past)
-        kept = [row for of in before.values() for row in of.values()]
-        same = {id(row) for row in kept}
-        self._rows |= merged
-        self._past.presses[press] = past.presses.get(press, PressResults())
-        return [row.shot for of in merged.values() for row in of.values() if id(row) not in same]
+            merge = Merge(self._lanes_of(press))
+            await merge.take((row for row in rows if row.shot.address == str(press)), rule)
+            await merge.report(self.events_of(press))
+            if str(press) in self._forgotten:
+                return []
+            new = merge.catch_up(self._lanes_of(press), self.events_of(press))
+            self._rows |= merge.lanes
+            results = merge.past.presses.get(str(press), PressResults())
+            self._past.presses[str(press)] = results
+            self._count_all()
+            return [row.shot for row in new]
 
     def keep(self, shots: Iterable[ShotKey], state: State) -> None:
         """Keep the rows of these shots on disk as they are now, as far as they are to stay.
@@ -342,14 +305,11 @@ class EarlierShots:
                 self._bound(of_mold, state)
 
     def _hold_against(self, key: ShotKey, state: State) -> None:
-        """Hold what was said of a shot against its results, each once.
-
-        What is remembered of the mold is counted anew here, so that the next pour need not wait.
-        """
+        """Hold what was said of a shot against its results, each once."""
         row = self.row(key)
-        if row is None or not row.poured:
+        self._count_all()
+        if row is None or not row.said:
             return
-        self._past.known(key, row.known_s, row.poured, row.basis)
         results = {
             name: residual
             for name in row.said
@@ -359,6 +319,23 @@ class EarlierShots:
             self.intervals.told((key.address, key.mold_id), results, row.said, state)
             left = {name: kept for name, kept in row.said.items() if name not in results}
             self._write(key, {"said": left}, state)
+
+    def count_ahead(self) -> bool:
+        """Count what is remembered of one mold, so that its next pour need not; true if more wait.
+
+        Every result may change what is known of every mold of the site.
+        """
+        if self._to_count:
+            row = self._to_count.pop()
+            self._past.known(row.shot, math.inf, row.poured, row.basis)
+        return bool(self._to_count)
+
+    def _count_all(self) -> None:
+        newest = (
+            next((row for row in reversed(of_mold.values()) if row.poured), None)
+            for of_mold in self._rows.values()
+        )
+        self._to_count = [row for row in newest if row is not None]
 
     def _write(self, key: ShotKey, changed: dict[str, Any], state: State) -> None:
         rows = self._of_mold(key)
@@ -379,25 +356,11 @@ class EarlierShots:
             del rows[oldest.name]
             state[EARLIER_SCOPE, _text(oldest)] = None
 
+    def _lanes_of(self, press: PressAddress) -> Lanes:
+        return {lane: rows for lane, rows in self._rows.items() if lane[0] == str(press)}
+
     def _of_mold(self, key: ShotKey) -> dict[str, Earlier]:
         return self._rows.setdefault((key.address, key.mold_id), {})
-
-
-async def _few_at_once(items: Iterable[T]) -> AsyncIterator[T]:
-    """Items, with a turn for others now and then."""
-    for number, item in enumerate(items, start=1):
-        yield item
-        if number % AT_ONCE == 0:
-            await asyncio.sleep(0)
-
-
-def _report_again(row: Earlier, past: PastResults) -> None:
-    """Report a shot that has changed since it was reported."""
-    past.forget_lab(row.shot)
-    if row.aborted:
-        past.aborted(row.shot)
-    for *_, tell in in_time([row], past):
-        tell()
 
 
 def _key(shot: Shot) -> ShotKey:

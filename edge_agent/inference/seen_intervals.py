@@ -75,8 +75,8 @@ class SeenIntervals:
         return {
             name: IntervalRecord(
                 results_count=state.count,
-                inside_share=state.inside / state.count,
-                worst_share=None if state.worst is None else state.worst / RECENT,
+                inside_fraction=state.inside / state.count,
+                worst_fraction=None if state.worst is None else state.worst / RECENT,
             )
             for name, state in self._states.get(mold, {}).items()
             if state.count

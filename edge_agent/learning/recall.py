@@ -38,7 +38,7 @@ NICE = 10
 """Predictions come first."""
 AGAIN_S, AGAIN_MAX_S = 10.0, 600.0
 """Pause after a history that could not be read, and the longest one."""
-AT_ONCE = 50
+AT_ONCE = 20
 """Rows that are looked at before others have their turn: a millisecond or two."""
 
 

@@ -209,9 +209,9 @@ class Metrics:
             gauge.clear()
         for *labels, record in records:
             self._intervals["results"].labels(*labels).set(record.results_count)
-            self._intervals["inside_ratio"].labels(*labels).set(record.inside_share)
-            if record.worst_share is not None:
-                self._intervals["worst_ratio"].labels(*labels).set(record.worst_share)
+            self._intervals["inside_ratio"].labels(*labels).set(record.inside_fraction)
+            if record.worst_fraction is not None:
+                self._intervals["worst_ratio"].labels(*labels).set(record.worst_fraction)
 
     def drift(self, level: int, columns: int, now: datetime) -> None:
         """Drift was checked."""

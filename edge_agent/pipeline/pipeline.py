@@ -201,7 +201,7 @@ class Pipeline:
             if now() - ticked >= TICK_S:
                 await self.tick()
                 ticked = now()
-            if busy:
+            if busy or self._inference.rows.earlier.count_ahead():
                 await asyncio.sleep(0)  # others have their turn: sockets, the publisher
             else:
                 self._watch.rest()

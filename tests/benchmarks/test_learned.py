@@ -31,12 +31,13 @@ from edge_agent.shots.simulation import simulate_shot
 from tests.chaos.inside import event
 from tests.support.agents import settings_for
 from tests.support.feature_sets import feature_set
-from tests.support.models import NOW, model_file, parameters_hash, registry_with
+from tests.support.models import NOW, SYSTEM, model_file, parameters_hash, registry_with
 from tests.support.plant import one_latency
 from tests.support.processes import AgentProcess, rss_mb, wait_for
 from tests.support.waiting import GATHER_BY_DEFAULT_S
 from tests.unit.edge_agent.inference.test_earlier_shots import Disk, live
 from twin_core.learning.card import Card
+from twin_core.learning.past_results import basis_of
 from twin_core.learning.training.export import with_card
 from twin_core.learning.training.fit import TrainConfig
 from twin_core.learning.training.train import train
@@ -73,18 +74,22 @@ def test_learned_single_row(benchmark: BenchmarkFixture, tmp_path: Path) -> None
     live(EarlierShots(), disk, range(2000), molds=4)
     for row in disk.kept.values():  # as if they were poured into the mold of the catalogue
         row["key"] = [*row["key"][:2], row["key"][2].replace("M0", "PANEL_A"), row["key"][3]]
+        row["basis"] = basis_of(SYSTEM, parameters_hash())
     inference = Inference(tmp_path / "models", Metrics(), disk.kept.values())
     inference._models.models.refresh()
     catalogue, times = load_catalogue(settings), list[float]()
     shot = shot_of(0)
     answer = simulate_shot(shot, "", catalogue, 1800.0)
     assert answer.result is not None
-    physics = stage.predict(shot, answer.result, [], None, "poured", NOW)
+    assert answer.facts is not None
+    physics = stage.predict(shot, answer.result, [], None, answer.facts, "poured", NOW)
     assert inference.rows.row(shot, answer, "pour")["prev_rho_moulded_count"] == 40
+    while inference.rows.earlier.count_ahead():
+        pass  # as an agent does while nothing else is to do
     for _ in range(ROUNDS):
         inference.forget(shot.shot_key)
         began = perf_counter()
-        found = inference.corrected(shot, answer, physics)
+        found, _ = inference.corrected(shot, answer, physics, {})
         times.append(1e3 * (perf_counter() - began))
     assert found.correction is not None, found.diagnostics
     assert found.correction.values, found.correction.words

@@ -270,4 +270,4 @@ async def test_an_agent_of_a_group(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         config = configured(tmp_path, BrokerSettings(port=broker.port), share={"group": "line"})
         found = await doctor(config)
     assert found["group"][0]["words"] == "line: the other agents and shared subscriptions"
-    assert found["read p1"][0]["words"].startswith("9 subscriptions are granted")
+    assert found["read p1"][0]["words"].startswith("11 subscriptions are granted")

@@ -18,19 +18,23 @@ from broker.local.mosquitto import MosquittoProcess
 from broker.messages import PressEvent
 from broker.timestamps import parse_timestamp
 from edge_agent.config.settings import BrokerSettings, Settings, ShareSettings, SpoolSettings
+from edge_agent.inference import refresh
+from edge_agent.inference.entry import examined
 from edge_agent.links.mqtt import connect
 from edge_agent.links.publish_packet import Incoming
 from edge_agent.monitoring.watchdog import Watch
+from edge_agent.pipeline.pipeline import Pipeline
 from edge_agent.presses.held_presses import HeldPresses
 from edge_agent.presses.press_session import PressSession, Tools
 from edge_agent.presses.session_state import Link
 from edge_agent.spool.changes import Changes
 from tests.integration.test_recalled_memory import Seen, same
 from tests.support.case_press import Arrival
+from tests.support.models import model_file, registry_with
 from tests.support.pipelines import feed, pipeline_on
 from tests.support.played import messages_of, settings_for, virtual_plant
 
-pytestmark = pytest.mark.needs("mosquitto")
+pytestmark = [pytest.mark.needs("mosquitto"), pytest.mark.xdist_group("training")]
 SHOTS = 8
 AGAIN = 3
 """Messages that were worked on and not acknowledged when an agent was killed."""
@@ -61,6 +65,7 @@ class Member:
     async def __aenter__(self) -> Member:
         self.work = pipeline_on(self.settings, self.clock)
         self.work._committed = self._was_committed
+        await self.work._inference.start()
         self._open.callback(self.work._spool.close)
         client_id = f"press-{self.settings.agent_id}"
         session = await self._open.enter_async_context(connect(self.settings.broker, client_id))
@@ -108,21 +113,32 @@ def with_maintenance(messages: list[Incoming], settings: Settings) -> list[Incom
     return [*messages[:middle], mine, *messages[middle:]]
 
 
+def states_of(work: Pipeline) -> dict[Any, Any]:
+    """How the intervals of each mold have held."""
+    (press,) = work._settings.addresses()
+    intervals = work.recall.earlier.intervals
+    return {mold: intervals.document(mold) for mold in intervals.of_press(press)}
+
+
 async def test_the_columns_are_those_of_an_agent_that_never_moved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(refresh, "tried", examined)
     base, seen = settings_for(tmp_path, virtual_plant(SHOTS)), Seen(monkeypatch)
     messages = with_maintenance(messages_of(base, virtual_plant(SHOTS).shots()), base)
     steps = [len(messages) * part // 4 for part in range(5)]
     pieces = [messages[a:b] for a, b in pairwise(steps)]
     async with MosquittoProcess() as broker:
+        registry_with(base.learning.models, {"pour": model_file()})
         alone = member(base, "alone", broker.port, tmp_path)
         stays = pipeline_on(alone.model_copy(update={"share": ShareSettings()}), clock := Arrival())
+        await stays._inference.start()
         for message in messages:
             clock.time = parse_timestamp(json.loads(message.payload)["ts"])
             await feed(stays, [message])
         (press,) = base.addresses()
         kept = {row.shot.name: row for row in stays.recall.earlier.rows_of(press)}
+        states = states_of(stays)
         stays._spool.close()
         expected = seen.take()
         agents = [member(base, name, broker.port, tmp_path) for name in "ab"]
@@ -137,14 +153,18 @@ async def test_the_columns_are_those_of_an_agent_that_never_moved(
                 elif number == 3:
                     rows = {r.shot.name: r for r in agent.work.recall.earlier.rows_of(press)}
                     events = agent.work.recall.earlier.events_of(press)
+                    moved = states_of(agent.work)
         assert [event.kind for event in events] == ["maintenance"]
     found = seen.take()
     assert found.keys() == expected.keys()
     assert max(row["prev_rho_moulded_count"] for row in expected.values()) >= 1
-    for shot_id, row in expected.items():
-        same(row, found[shot_id])
+    for shot_id, columns in expected.items():
+        same(columns, found[shot_id])
+    assert moved == states
+    assert sum(state["count"] for of in states.values() for state in of.values()) > SHOTS
     assert rows.keys() == kept.keys()
     for name, row in kept.items():
         assert len(rows[name].records) == len(row.records)
         assert rows[name].poured == row.poured
         assert rows[name].measured == row.measured
+        assert rows[name].said == row.said

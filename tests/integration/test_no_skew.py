@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from broker.messages import Prediction, TelemetryFrame
+from broker.codec import encode
+from broker.messages import Prediction, PressEvent, TelemetryFrame
 from broker.timestamps import parse_timestamp
 from edge_agent.config.catalogue import load_catalogue
 from edge_agent.history.read import open_sqlite
@@ -23,7 +24,7 @@ from edge_agent.shots.simulation import ShotSimulation
 from edge_agent.shots.timed_messages import TimedMessage
 from edge_agent.virtual_plant.shots import VirtualShot
 from tests.support.case_press import Arrival
-from tests.support.pipelines import feed, pipeline_on
+from tests.support.pipelines import feed, incoming, pipeline_on
 from tests.support.played import deliver, messages_of, settings_for, virtual_plant
 from twin_core.learning.columns import COLUMNS, known_by
 from twin_core.learning.features import Row
@@ -102,6 +103,11 @@ async def test_columns_of_the_press_are_those_of_the_training(
     settings = settings_for(tmp_path, plant)
     shots = [awkward(number, shot) for number, shot in enumerate(plant.shots())]
     messages = messages_of(settings, shots)
+    (press,) = settings.addresses()
+    for at, kind in ((len(messages) // 3, "maintenance"), (len(messages) * 2 // 3, "cleaning")):
+        ts = json.loads(messages[at].payload)["ts"]
+        event = PressEvent.model_validate({"ts": ts, "event": kind})
+        messages.insert(at, incoming(settings.topics.event(press), encode(event)))
     half = len(messages) // 2
     for part in (messages[:half], messages[half:]):  # a restart, in the middle of a shot
         clock = Arrival()
@@ -112,11 +118,12 @@ async def test_columns_of_the_press_are_those_of_the_training(
         await deliver(work, settings)
         work._spool.close()
     reader, builder = open_sqlite(settings.history.path), Builder(load_catalogue(settings))
-    await from_history(reader, builder.take)
+    await from_history(reader, builder.take, take_event=builder.take_event)
     await reader.close()
     built = builder.finish("test").columns
     assert len(built["shot_id"]) == len(shots) == len(seen.pour) == len(seen.demold)
     assert sum(not math.isnan(v) for v in built["prev_rho_moulded_mean8"]) > SHOTS / 3
+    assert min(built["prev_p_max_since"][-5:]) < 10, "an event begins anew"
     assert sum(not math.isnan(v) for v in built["meas_T_core_slope_0_60_C_per_s"]) > SHOTS / 2
     for name in SHAPES:
         assert sum(not math.isnan(v) for v in built[name]) > SHOTS / 2, name

@@ -17,6 +17,7 @@ from broker.messages import Prediction
 from broker.timestamps import parse_timestamp
 from edge_agent.config.settings import HistorySettings, Settings, SpoolSettings
 from edge_agent.history import open_store
+from edge_agent.inference.earlier_shots import EARLIER_SCOPE
 from edge_agent.learning.recall import AGAIN_S, RECALLED_SCOPE
 from edge_agent.links.publish_packet import Incoming
 from edge_agent.pipeline.infer import Inference
@@ -24,11 +25,15 @@ from edge_agent.pipeline.pipeline import Pipeline
 from edge_agent.shots.shot import Shot
 from edge_agent.shots.simulation import ShotSimulation
 from edge_agent.spool.changes import Changes
+from edge_agent.spool.spool import Spool
+from tests.support.agents import running
+from tests.support.agents import settings_for as agent_for
 from tests.support.case_press import Arrival
 from tests.support.pipelines import feed, pipeline_on, spool_of
 from tests.support.played import LATER, messages_of, settings_for, virtual_plant
-from tests.support.shots import write_history
+from tests.support.shots import rows_of, write_history
 from tests.support.timescale import TimescaleServer, migrated_database
+from tests.support.waiting import until
 from twin_core.learning.features import Row
 
 SHOTS, BEFORE = 12, 10
@@ -188,3 +193,24 @@ async def test_a_history_that_is_away_is_asked_again(tmp_path: Path) -> None:
         str(presses[0])
     ]
     work._spool.close()
+
+
+async def test_an_agent_reads_it_when_it_starts(tmp_path: Path) -> None:
+    settings = agent_for(tmp_path, 1)  # no broker there: that has nothing to do with it
+    rows = [row for number in range(3) for row in rows_of(number)]
+    await write_history(settings.history.path, rows)
+    async with running(settings) as ran:
+        earlier = ran.agent._pipeline.recall.earlier
+        await until(lambda: len(earlier) == 3, "the shots of the history")
+        registry = ran.agent._metrics.registry
+        labels = {"press": "p1", "source": "history"}
+        await until(
+            lambda: registry.get_sample_value("pur_recalled_shots_total", labels) == 3, "the count"
+        )
+    spool = Spool(settings.spool.path)
+    (note,) = spool.state(RECALLED_SCOPE).values()
+    assert (note["shots_count"], note["molds_count"]) == (3, 1)
+    kept = list(spool.state(EARLIER_SCOPE).values())
+    assert len(kept) == 3
+    assert all(row["records"] and row["measured"]["meas_T_core_max_C"] > 100.0 for row in kept)
+    spool.close()

@@ -7,8 +7,10 @@ from gettext import NullTranslations
 
 from babel.numbers import format_decimal, format_percent
 
+from broker import ml_status as status
 from broker.alert_codes import ALERT_CODES
 from broker.messages import Prediction
+from broker.ml_status import ML_REASONS
 from edge_agent.report.operator_words import ADVICE, FOR_OTHERS, MOST_ADVICE, NOT_YET
 
 NUMBERS = {
@@ -26,6 +28,24 @@ NUMBERS = {
 }
 """The number behind each criterion of the window; the shares are percents."""
 SHARES = {"cure", "gel", "skin", "strength"}
+ML_STATUS = {
+    status.OK: "the learned model answers",
+    status.FADED: "the learned model answers, drawn to what this mold showed last",
+    status.MEMORY_ONLY: "what this mold showed last answers, not the learned model",
+    status.WITHHELD: "no correction: nothing is known of earlier shots",
+    status.NO_EXTRA: "no correction: the agent lacks the library for models",
+    status.BAD_INPUT: "no correction: the shot could not be simulated",
+    status.ERROR: "no correction: the model cannot be used",
+}
+"""Of a mold whose agent has a model."""
+LAYERS = {"learner": "learned model", "faded": "in between", "memory": "last shots of the mold"}
+QUANTITIES = {
+    "rho_moulded_kg_per_m3": ("density of the part", "kg/m³", 1, 1.0),
+    "t_demold_min_s": ("earliest opening", "min", 1, 60.0),
+    "p_max_bar": ("highest pressure", "bar", 2, 1.0),
+    "T_core_max_C": ("highest core temperature", "°C", 0, 1.0),
+}
+"""Words, unit, digits and divisor of what a model corrects."""
 LAYER = "layer %(layer)s of %(layers)s"
 QUALITY = {"OK": "good part", "MARGINAL": "just good", "FAIL": "bad part"}
 PRESSURE = {"SAFE": "fine", "NEAR_LIMIT": "near its limit", "OVER_LIMIT": "too high"}
@@ -39,8 +59,10 @@ OUTCOMES = {
 
 def all_words() -> Iterator[str]:
     """Every text of this module, for the catalogues."""
-    for table in (NOT_YET, NUMBERS, QUALITY, PRESSURE, OUTCOMES, ALERT_CODES):
+    tables = (NOT_YET, NUMBERS, QUALITY, PRESSURE, OUTCOMES, ALERT_CODES)
+    for table in (*tables, ML_STATUS, ML_REASONS, LAYERS):
         yield from table.values()
+    yield from (quantity[0] for quantity in QUANTITIES.values())
     yield from (words for code, words in ADVICE.items() if code not in FOR_OTHERS)
     yield LAYER
 
@@ -50,6 +72,10 @@ class Facts:
 
     QUALITY = QUALITY
     ALERTS = ALERT_CODES
+    ML_STATUS = ML_STATUS
+    ML_REASONS = ML_REASONS
+    LAYERS = LAYERS
+    QUANTITIES = QUANTITIES
 
     def __init__(self, language: str, catalogue: NullTranslations) -> None:
         """Use a language's words."""

@@ -132,8 +132,7 @@ async def test_a_correction_stands_beside_the_physics(press: Press, tmp_path: Pa
     assert set(found.values) == set(found.intervals)
     assert found.intervals[DENSITY].low < found.values[DENSITY] < found.intervals[DENSITY].high
     assert found.intervals[DENSITY].coverage == 0.9
-    assert found.defect_risk is not None
-    assert "void" in found.defects
+    assert set(found.layers.values()) == {"learner"}
     same = {"kpis", "t_demold_min_s", "t_demold_opt_s", "status", "quality_status", "defect_risk"}
     assert both.model_dump(include=same) == alone.model_dump(include=same)
     assert press.sample("pur_ml_status_total", code="ok") == 2, "the first one was superseded"
@@ -330,7 +329,7 @@ async def test_results_are_held_against_what_was_said_once(press: Press, tmp_pat
     of_mold = {"press": "p1", "mold": MOLD, "target": "rho_moulded"}
     assert press.sample("pur_interval_results", **of_mold) == 1
     inside = press.sample("pur_interval_inside_ratio", **of_mold)
-    assert inside == found.records[DENSITY].inside_share
+    assert inside == found.records[DENSITY].inside_fraction
 
 
 async def test_a_mold_without_corrections_is_told_once_and_ends_by_itself(
