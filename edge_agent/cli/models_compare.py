@@ -23,6 +23,7 @@ Examples:
   pur-mold-twin models compare physics pour/4 \\
       --history postgresql://user:password@host/database
   pur-mold-twin models compare pour/3 pour/4 --features unseen.parquet
+  pur-mold-twin models compare ewma pour/4 --features unseen.parquet
 
 With --history the errors are those of the answers that were given: of the model in use, and of the
 shadow (`models shadow`). With --features both files answer now. Exit codes: 0 compared, 1 no
@@ -55,7 +56,11 @@ def command(
     folder: Path,
     output: str,
 ) -> None:
-    """Compare two models (NAME/VERSION, or `physics`) on the same shots, target by target."""
+    """Compare two models on the same shots, target by target.
+
+    FIRST and SECOND are NAME/VERSION, or `physics`; with --features also `memory`, or `ewma`: the
+    running mean of each mold of the speed that is best on these very shots.
+    """
     from edge_agent.learning.compare_models import compare_models, errors_on
     from twin_core.errors import InputError, TwinError
 

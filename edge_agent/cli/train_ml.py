@@ -28,7 +28,7 @@ Examples:
 \b
 A configuration, every line of it a default:
   known_at: pour    # or live, demold: looks at nothing that is known later
-  learners: [ridge, boosting, network]
+  learners: [ridge, boosting]    # boosting: of defects
   defects: true
   coverage: 0.9
   test_molds_share: 0.2
@@ -65,7 +65,8 @@ def command(
     """Learn how far the physics is off, how sure that is, and which parts fail.
 
     Chooses among learners on presses they had not seen, writes one ONNX file with its intervals and
-    a report, and says how good it is beside the physics alone.
+    a report, and says how good it is beside the physics and beside a running mean (EWMA). Where no
+    learner is better than the memory beyond chance, the file holds the memory alone.
     """
     from twin_core.errors import MissingRuntime, TwinError
 
@@ -103,7 +104,7 @@ def _train(
     from edge_agent.learning.tables import write_table
     from edge_agent.report.drawing import need_matplotlib
     from edge_agent.report.files import page_text
-    from edge_agent.report.training import training_page, verdicts
+    from edge_agent.report.training import learner_words, training_page, verdicts
     from twin_core.learning.columns import ml_column
     from twin_core.learning.inference import Model
     from twin_core.learning.training.evaluation import evaluate
@@ -119,7 +120,9 @@ def _train(
         _tell_learned(path, table, columns)
     trained = train(columns, config, _git_hash(), progress, in_parallel)
     model = Model(trained.content)
-    evaluations = {stem: evaluate(model, table) for stem, table in others.items()}
+    evaluations = {
+        stem: evaluate(model, table, trained.final.ridges) for stem, table in others.items()
+    }
     metrics = {
         "other_presses": {key: found.as_dict() for key, found in trained.apart.items()},
         "test": {
@@ -138,8 +141,9 @@ def _train(
     expected = {ml_column(key): values for key, values in trained.expected().items()}
     write_table(folder / "baseline.parquet", {**trained.table.columns, **expected})
     lines = [
-        f"{key}: error {found.ratio:.2f} of the physics alone on presses it had not seen, "
-        f"{found.coverage:.1%} inside the {config.coverage:.0%} intervals ({item.learner})"
+        f"{key}: error {found.ratio_ewma:.2f} of EWMA's, {found.ratio:.2f} of the physics' on "
+        f"presses it had not seen, {found.coverage:.1%} inside the {config.coverage:.0%} intervals "
+        f"({learner_words(item)})"
         for (key, found), item in zip(
             trained.apart.items(), trained.final.regressions.values(), strict=True
         )

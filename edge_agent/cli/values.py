@@ -24,6 +24,26 @@ class Number(click.FloatRange):
         return number
 
 
+class LowHigh(click.ParamType):  # type: ignore[type-arg]
+    """Two numbers, the lower one first: 2,30."""
+
+    name = "low,high"
+
+    def __init__(self, low: float, high: float) -> None:
+        self._number = Number(low, high)
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[float, float]:
+        if isinstance(value, tuple):
+            return value
+        parts = value.split(",")
+        if len(parts) != 2:
+            self.fail(f"{value[:40]!r}: write two numbers: 2,30", param, ctx)
+        low, high = (self._number.convert(part, param, ctx) for part in parts)
+        if low > high:
+            self.fail(f"{value[:40]!r}: {low:g} is above {high:g}: the lower one first", param, ctx)
+        return low, high
+
+
 class Age(click.ParamType):  # type: ignore[type-arg]
     """A span of time as a number and a unit: 30m, 24h, 7d, 12w."""
 

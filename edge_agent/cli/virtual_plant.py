@@ -6,6 +6,8 @@ import asyncio
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,17 +16,19 @@ import click
 
 from edge_agent.cli.common import fail, history_at, say_when_compiling
 from edge_agent.cli.progress import Progress
-from edge_agent.cli.values import SEED, Number
+from edge_agent.cli.values import SEED, LowHigh, Number
 from edge_agent.cli.verbose import configure_logs
 
 if TYPE_CHECKING:
     from edge_agent.config.settings import HistorySettings
-    from edge_agent.virtual_plant import VirtualPlant
+    from edge_agent.virtual_plant import Assumed, VirtualPlant
     from twin_core import MaterialSystem
 
 EXAMPLE = """\b
 Examples:
   pur-mold-twin virtual-plant --out var/plant --shots 5000 --seed 7
+  pur-mold-twin virtual-plant --out var/harsh --preset harsh
+  pur-mold-twin virtual-plant --out var/late --spacing-min 50 --lab-hours 24,24
   pur-mold-twin virtual-plant --out var/plant \\
       --history postgresql://user:password@host/database
   pur-mold-twin virtual-plant --out var/worn \\
@@ -42,6 +46,13 @@ File = click.Path(path_type=Path)
     required=True,
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for molds/, plant.yaml and history.db; systems/ with --systems.",
+)
+@click.option(
+    "--preset",
+    type=click.Choice(["calm", "harsh"]),
+    default="calm",
+    show_default=True,
+    help="harsh: minutes between shots, a late laboratory, drift, steps, mistakes, other physics.",
 )
 @click.option(
     "-n",
@@ -72,13 +83,33 @@ File = click.Path(path_type=Path)
 @click.option(
     "--days",
     type=Number(0, 36_500, min_open=True),
-    default=365.0,
-    show_default=True,
-    help="Days over which the shots are spread.",
+    help="Days over which the shots are spread. [default: 365 if calm; as many as they take if "
+    "harsh, or with --spacing-min]",
+)
+@click.option(
+    "--spacing-min",
+    type=Number(0, 1440, min_open=True),
+    metavar="MINUTES",
+    help="From pour to pour of a mold, in working hours. [default: as the preset has it]",
+)
+@click.option(
+    "--lab-share",
+    type=Number(0, 1),
+    help="Shots that get a quality record. [default: 0.6 if calm, 0.1 if harsh]",
+)
+@click.option(
+    "--lab-hours",
+    type=LowHigh(0, 8760),
+    metavar="LOW,HIGH",
+    help="From opening to the quality record. [default: as the preset has it]",
 )
 @click.option("--site", default="virtual", show_default=True, help="Site in topics and rows.")
 @click.option(
-    "-y", "--system", "system_id", default="SYSTEM_R1", show_default=True, help="What is poured."
+    "-y",
+    "--system",
+    "system_ids",
+    multiple=True,
+    help="What is poured; repeat, if harsh. [default: SYSTEM_R1 if calm, six systems if harsh]",
 )
 @click.option("-c", "--systems", type=File, help="File or folder of systems. [default: catalogue]")
 @click.option(
@@ -97,14 +128,18 @@ File = click.Path(path_type=Path)
 )
 def command(
     out: Path,
+    preset: str,
     shots: int,
     presses: int,
     molds: int,
     seed: int,
     start: datetime,
-    days: float,
+    days: float | None,
+    spacing_min: float | None,
+    lab_share: float | None,
+    lab_hours: tuple[float, float] | None,
     site: str,
-    system_id: str,
+    system_ids: tuple[str, ...],
     systems: Path | None,
     where: str | None,
     changes: tuple[str, ...],
@@ -116,7 +151,7 @@ def command(
     plant was made. The same command again completes what was stopped.
     """
     from edge_agent.calibration.system_file import write_system
-    from edge_agent.virtual_plant import VirtualPlant, parse_change, write_molds
+    from edge_agent.virtual_plant import PRESETS, VirtualPlant, parse_change, write_molds
     from edge_agent.virtual_plant.card import write_card
     from twin_core.errors import TwinError
 
@@ -130,26 +165,30 @@ def command(
         settings = history_at(where or str(out / "history.db"))
         plant = VirtualPlant(
             seed,
-            _system(system_id, systems),
+            _systems(system_ids or PRESETS[preset].systems, systems),
+            preset=preset,
             presses=presses,
             molds_per_press=molds,
             shots=shots,
             start=start.replace(tzinfo=UTC),
             days=days,
+            spacing_min=spacing_min,
             site=site,
+            assumed=_with_laboratory(PRESETS[preset].assumed, lab_share, lab_hours),
             changes=[parse_change(text) for text in changes],
         )
         write_card(plant, out)
         write_molds(list(plant.molds.values()), out / "molds")
         if systems is not None:
-            write_system(plant.system, out / "systems")
+            for system in plant.systems:
+                write_system(system, out / "systems")
         counts = asyncio.run(_fill(plant, settings))
     except TwinError as error:
         fail(error)
     except KeyboardInterrupt:
         click.echo("stopped; the same command again completes it", err=True)
         sys.exit(130)
-    for name in ("shot", "telemetry", "quality"):
+    for name in ("shot", "telemetry", "quality", *(["event"] if counts["event"] else [])):
         click.echo(f"{name}: {counts[name]} rows, simulated")
     if plant.skipped:
         shot_id, reason = next(iter(plant.skipped.items()))
@@ -161,8 +200,18 @@ def command(
     click.echo(f"a table to learn from: pur-mold-twin build-features --history {source}")
 
 
-def _system(system_id: str, path: Path | None) -> MaterialSystem:
-    """The system that is poured.
+def _with_laboratory(
+    assumed: Assumed, share: float | None, hours: tuple[float, float] | None
+) -> Assumed:
+    """Sizes of a preset with another laboratory, as far as that is given."""
+    found = assumed if share is None else replace(assumed, lab_share=share)
+    return (
+        found if hours is None else replace(found, lab_hours_min=hours[0], lab_hours_max=hours[1])
+    )
+
+
+def _systems(system_ids: Sequence[str], path: Path | None) -> list[MaterialSystem]:
+    """The systems that are poured.
 
     Raises:
         InputError: there is none, or only its sheet is known.
@@ -173,12 +222,14 @@ def _system(system_id: str, path: Path | None) -> MaterialSystem:
 
     where = path or configs_folder() / "systems"
     systems = load_systems(where)
-    if system_id in systems:
-        return systems[system_id]
-    sheets = load_sheets(where)
-    if system_id in sheets:
-        raise sheets[system_id].refusal()
-    raise InputError(f"--system {system_id!r}: known are {', '.join(sorted(systems))}")
+    for system_id in system_ids:
+        if system_id in systems:
+            continue
+        sheets = load_sheets(where)
+        if system_id in sheets:
+            raise sheets[system_id].refusal()
+        raise InputError(f"--system {system_id!r}: known are {', '.join(sorted(systems))}")
+    return [systems[system_id] for system_id in dict.fromkeys(system_ids)]
 
 
 async def _fill(plant: VirtualPlant, settings: HistorySettings) -> Counter[str]:
@@ -193,6 +244,7 @@ async def _fill(plant: VirtualPlant, settings: HistorySettings) -> Counter[str]:
                 plant.shots(),
                 datetime.now(UTC),
                 lambda made: progress.count("shots", made + len(plant.skipped), len(plant)),
+                plant.events(),
             )
     finally:
         await store.close()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from edge_agent.inference.manifest import check_name
 from edge_agent.inference.registry import ModelRegistry
@@ -11,31 +14,17 @@ from edge_agent.learning.model_errors import PHYSICS, ModelErrors
 from edge_agent.learning.tables import read_table
 from twin_core.arrays import Array
 from twin_core.errors import InputError
+from twin_core.learning.card import MEMORY
 from twin_core.learning.columns import COLUMNS, TARGETS
 from twin_core.learning.model_comparison import ModelComparison, compare_errors
+from twin_core.learning.training.baselines import best_ewma
 from twin_core.learning.training.evaluation import evaluate
 from twin_core.learning.training.table import FeatureSet
 
+EWMA = "ewma"
+"""Label of the best exponentially weighted running mean of each mold's residuals."""
 Errors = Mapping[str, tuple[Array, Array]]
 """Squared errors of two models, by target, in units of the residual."""
-
-
-def is_better(features: Path, folder: Path, first: str, second: str) -> tuple[bool, list[str]]:
-    """Verdict whether the second model is better in one target at least and worse in none; and why.
-
-    Args:
-        features: a feature set of shots that neither model learned from.
-        folder: the model directory.
-        first, second: ``NAME/VERSION``, or ``physics``.
-
-    Raises:
-        InputError, ModelError: they cannot be compared.
-    """
-    compared, reasons = compare_models(errors_on(features, folder, first, second))
-    lines = [f"{name}: {one.words}; {one.shots_count} shots" for name, one in compared.items()]
-    lines += [f"{name}: not compared: {words}" for name, words in reasons.items()]
-    verdicts = {one.better for one in compared.values()}
-    return "second" in verdicts and "first" not in verdicts, lines
 
 
 def compare_models(errors: Errors) -> tuple[dict[str, ModelComparison], dict[str, str]]:
@@ -74,25 +63,45 @@ def errors_of(reported: ModelErrors, where: str, first: str, second: str) -> Err
 def errors_on(features: Path, folder: Path, first: str, second: str) -> Errors:
     """Errors of two models on a feature set, for which both are asked now.
 
+    Args:
+        features: the feature set.
+        folder: the model directory.
+        first, second: ``NAME/VERSION``, or one of ``BASELINES``.
+
     Raises:
         InputError, ModelError: a label is wrong, or a model or the feature set cannot be read.
     """
     columns = read_table(features)
-    errors: list[dict[str, Array]] = []
-    risks: dict[str, Array] = {}
-    for label in (first, second):
-        if label == PHYSICS:
-            table = FeatureSet.of(columns, list(COLUMNS))
-            errors.append({name: table.residual(name) ** 2 for name in TARGETS})
-            continue
-        name, _, version = label.partition("/")
-        if not version.isdecimal():
-            raise InputError(f"{label!r}: write NAME/VERSION, as in pour/3, or physics")
-        model = ModelRegistry(folder).load(check_name(name), int(version))
-        found = evaluate(model, columns)
-        errors.append(found.errors | {f"risk of {key}": b for key, b in found.briers.items()})
-        risks |= {f"risk of {key}": b for key, b in found.base_briers.items()}
-    one, other = errors
-    if PHYSICS in {first, second}:  # it knows the base rate
-        (one if first == PHYSICS else other).update(risks)
+    one, other = (errors_by(label, columns, folder) for label in (first, second))
     return {name: (one[name], other[name]) for name in one if name in other}
+
+
+def errors_by(label: str, columns: Mapping[str, Any], folder: Path) -> Mapping[str, Array]:
+    """Squared errors of a model or a baseline on a feature set, by target.
+
+    Raises:
+        InputError, ModelError: the label is wrong, or the model cannot be read.
+    """
+    if label in BASELINES:
+        table = FeatureSet.of(columns, list(COLUMNS))
+        expected = BASELINES[label]
+        return {name: (table.residual(name) - expected(name, table)) ** 2 for name in TARGETS}
+    name, _, version = label.partition("/")
+    if not version.isdecimal():
+        raise InputError(f"{label!r}: write NAME/VERSION, as in pour/3, or {', '.join(BASELINES)}")
+    model = ModelRegistry(folder).load(check_name(name), int(version))
+    found = evaluate(model, columns)
+    return found.errors | risk_errors(found.briers)
+
+
+def risk_errors(briers: Mapping[str, Array]) -> dict[str, Array]:
+    """Squared errors of probabilities by the names that they have among targets."""
+    return {f"risk of {name}": brier for name, brier in briers.items()}
+
+
+BASELINES: Mapping[str, Callable[[str, FeatureSet], Array]] = {
+    PHYSICS: lambda _name, table: np.zeros(len(table)),
+    EWMA: lambda name, table: best_ewma(name, table)[0],
+    MEMORY: lambda name, table: table[f"prev_{name}_expected"].astype(float),
+}
+"""Residual that needs no model, by label."""

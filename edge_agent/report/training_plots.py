@@ -8,6 +8,7 @@ from edge_agent.report.plot import Curve, Plot
 from edge_agent.report.units import unit_of
 from twin_core.arrays import Array
 from twin_core.learning.columns import TARGETS
+from twin_core.learning.training.adapting import adapted
 from twin_core.learning.training.curves import RiskCurves
 from twin_core.learning.training.fit import Fitted, answers_of
 from twin_core.learning.training.scores import Score
@@ -21,7 +22,12 @@ RUNNING = 40
 
 
 def target_plots(
-    name: str, table: FeatureSet, fitted: Fitted, judged: Rows, grown: dict[str, float]
+    name: str,
+    table: FeatureSet,
+    fitted: Fitted,
+    judged: Rows,
+    grown: dict[str, float],
+    coverage: float,
 ) -> tuple[Plot, ...]:
     """Plots of one target, on shots that ``fitted`` did not learn from."""
     residual = table.residual(name)
@@ -29,7 +35,7 @@ def target_plots(
     if rows.sum() < 2:
         return ()
     shots = table.rows(rows)
-    predicted = answers_of(fitted, name, shots).residual
+    predicted = adapted(name, table, answers_of(fitted, name, table), coverage).residual[rows]
     target = TARGETS[name]
     physics = shots[target.physics].astype(float)
     measured = shots[target.measured].astype(float)

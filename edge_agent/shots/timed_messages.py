@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from broker.messages import QualityRecord, ShotEvent, TelemetryFrame
+from broker.messages import PressEvent, QualityRecord, ShotEvent, TelemetryFrame
 from broker.topics import PressAddress, TopicSpace
 
 
@@ -14,11 +14,13 @@ class TimedMessage:
     """A message of a press and when it is due."""
 
     ts: datetime
-    message: TelemetryFrame | ShotEvent | QualityRecord
+    message: TelemetryFrame | ShotEvent | QualityRecord | PressEvent
 
 
 def topic_of(topics: TopicSpace, press: PressAddress, message: object) -> str:
     """Topic to which a press sends a message of this kind."""
     if isinstance(message, TelemetryFrame):
         return topics.telemetry(press)
+    if isinstance(message, PressEvent):
+        return topics.event(press)
     return topics.shot(press) if isinstance(message, ShotEvent) else topics.quality(press)

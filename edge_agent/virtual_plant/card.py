@@ -10,6 +10,7 @@ from broker.timestamps import format_timestamp
 from edge_agent import __version__
 from edge_agent.errors import StoreError
 from edge_agent.virtual_plant.change import Change
+from edge_agent.virtual_plant.presets import PRESETS
 from edge_agent.virtual_plant.virtual_plant import VirtualPlant
 from twin_core import PHYSICS_HASH
 from twin_core.checked_yaml import read_yaml
@@ -28,6 +29,7 @@ def card_of(plant: VirtualPlant) -> dict[str, Any]:
     return {
         "simulated": True,
         "arguments": {
+            "preset": plant.preset,
             "seed": plant.seed,
             "site": plant.site,
             "shots": len(plant),
@@ -35,14 +37,16 @@ def card_of(plant: VirtualPlant) -> dict[str, Any]:
             "molds_per_press": len(plant.molds) // len(plant.presses),
             "start": format_timestamp(plant.start),
             "days": plant.days,
-            "system_id": plant.system.system_id,
+            "spacing_min": plant.spacing_min,
+            "assumed": _others(plant),
+            "system_ids": [system.system_id for system in plant.systems],
             "changes": [_change(change) for change in plant.changes],
         },
         "molds": {mold_id: used.press for mold_id, used in plant.molds.items()},
         "versions": {
             "agent": __version__,
             "physics_hash": PHYSICS_HASH,
-            "parameters_hash": plant.system.parameters_hash(),
+            "parameters_hashes": {s.system_id: s.parameters_hash() for s in plant.systems},
         },
     }
 
@@ -65,6 +69,12 @@ def write_card(plant: VirtualPlant, folder: Path) -> Path:
     except OSError as error:
         raise StoreError(f"{path}: cannot be read and written: {error}") from error
     return path
+
+
+def _others(plant: VirtualPlant) -> dict[str, Any]:
+    """Assumed sizes that are not the preset's; how often and how late the laboratory says it."""
+    usual = asdict(PRESETS[plant.preset].assumed)
+    return {name: value for name, value in asdict(plant.assumed).items() if value != usual[name]}
 
 
 def _change(change: Change) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from edge_agent.virtual_plant.assumed_sizes import Assumed
 from edge_agent.virtual_plant.change import Change
+from edge_agent.virtual_plant.disturbances import student
 from edge_agent.virtual_plant.hidden_truth import MoldTruth, PressTruth
 from twin_core import MaterialSystem, Mold, Process, Scenario, SimulationOptions
 from twin_core.checked_yaml import parse
@@ -31,8 +32,12 @@ class Scatter:
     mixing: float = 0.0
 
 
-def draw_scatter(rng: np.random.Generator, a: Assumed) -> Scatter:
-    """Draw the scatter of one shot."""
+def draw_scatter(rng: np.random.Generator, a: Assumed, freedom: float | None = None) -> Scatter:
+    """Draw the scatter of one shot.
+
+    Args:
+        freedom: it is of Student's t with so many degrees of freedom; None: normal.
+    """
     sigmas = (
         a.shot_mass_sigma,
         a.shot_mass_sigma,
@@ -42,7 +47,9 @@ def draw_scatter(rng: np.random.Generator, a: Assumed) -> Scatter:
         a.shot_RH_sigma_pct,
         a.shot_mixing_sigma,
     )
-    return Scatter(*(rng.standard_normal(len(sigmas)) * sigmas).tolist())
+    count = len(sigmas)
+    drawn = rng.standard_normal(count) if freedom is None else student(rng, count, freedom)
+    return Scatter(*(drawn * sigmas).tolist())
 
 
 def true_process(

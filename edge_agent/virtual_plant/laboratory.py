@@ -14,6 +14,7 @@ import numpy as np
 
 from broker.messages import QualityRecord
 from edge_agent.virtual_plant.assumed_sizes import Assumed
+from edge_agent.virtual_plant.disturbances import student
 
 DEFECTS = ("void", "short_shot", "shrinkage", "burn", "blister")
 BUBBLE = 0.018
@@ -93,10 +94,16 @@ def draw_record(
     chance: dict[str, float],
     defects: tuple[str, ...],
     a: Assumed,
+    freedom: float | None = None,
 ) -> QualityRecord | None:
-    """The record of the laboratory, or None: not every part is taken there."""
+    """The record of the laboratory, or None: not every part is taken there.
+
+    Args:
+        freedom: its errors are of Student's t with so many degrees of freedom; None: normal.
+    """
     taken, late, timed = rng.uniform(size=3).tolist()
-    errors = rng.standard_normal(4).tolist()
+    drawn = rng.standard_normal(4) if freedom is None else student(rng, 4, freedom)
+    errors = drawn.tolist()
     if taken >= a.lab_share:
         return None
     hours = a.lab_hours_min + late * (a.lab_hours_max - a.lab_hours_min)

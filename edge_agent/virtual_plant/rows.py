@@ -6,11 +6,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from broker.messages import QualityRecord, ShotEvent, ShotKpis, TelemetryFrame
+from broker.messages import PressEvent, QualityRecord, ShotEvent, ShotKpis, TelemetryFrame
+from broker.topics import PressAddress
 from edge_agent.errors import StoreError
-from edge_agent.history.rows import quality_row, shot_columns, shot_row, telemetry_row
+from edge_agent.history.rows import (
+    event_row,
+    quality_row,
+    shot_columns,
+    shot_row,
+    telemetry_row,
+)
 from edge_agent.ports import HistoryRow, HistoryStore, Stored
 from edge_agent.shots.shot_key import shot_key
+from edge_agent.shots.timed_messages import TimedMessage
 from edge_agent.virtual_plant.shots import VirtualShot
 
 Progress = Callable[[int], None]
@@ -51,12 +59,33 @@ def shot_rows(shot: VirtualShot) -> list[HistoryRow]:
     return rows
 
 
+def told_row(press: PressAddress, told: TimedMessage) -> HistoryRow:
+    """The row of an event that somebody reported; it arrives when it is told."""
+    event = told.message
+    assert isinstance(event, PressEvent)
+    return event_row(
+        press,
+        event.event,
+        event.ts,
+        event.model_dump(mode="json", exclude_none=True),
+        mold_id=event.mold_id,
+        shot_id=None,
+        shot_key=None,
+        received_at=told.ts,
+    )
+
+
 async def fill(
-    store: HistoryStore, shots: Iterable[VirtualShot], now: datetime, progress: Progress
+    store: HistoryStore,
+    shots: Iterable[VirtualShot],
+    now: datetime,
+    progress: Progress,
+    events: Iterable[tuple[PressAddress, TimedMessage]] = (),
 ) -> Counter[str]:
     """Deliver shots to a history; the same shots twice are harmless.
 
     Args:
+        events: of the presses, beside their shots.
         now: said to the store as the time of writing.
         progress: called after every batch with the shots delivered so far.
 
@@ -67,7 +96,7 @@ async def fill(
         StoreError: the history refuses; what was delivered before is in it.
     """
     counts: Counter[str] = Counter()
-    batch: list[Stored[HistoryRow]] = []
+    batch = [Stored(i, now, told_row(*event)) for i, event in enumerate(events)]
     made = 0
     for shot in shots:
         batch += [Stored(i, now, row) for i, row in enumerate(shot_rows(shot), len(batch))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,7 +16,10 @@ from edge_agent.virtual_plant import laboratory as lab
 from edge_agent.virtual_plant import sensors
 from edge_agent.virtual_plant.assumed_sizes import Assumed
 from edge_agent.virtual_plant.climate import Air
+from edge_agent.virtual_plant.harsh_sizes import Harsh
+from edge_agent.virtual_plant.mistakes import NONE, Mistakes, Slip, as_shown, sent
 from edge_agent.virtual_plant.molds import MoldInUse
+from edge_agent.virtual_plant.truth_layer import Causes
 from edge_agent.virtual_plant.virtual_press import shot_messages
 from twin_core import BatchResult, MaterialSystem, Process, Scenario
 from twin_core.arrays import Array
@@ -34,8 +38,15 @@ class Pour:
     shot_id: str
     press: PressAddress
     mold: MoldInUse
+    system: MaterialSystem
     poured_at: datetime
     reported: Process
+    """What the machine has poured, as far as it is measured: also what does not reach the twin."""
+    shown: dict[str, float]
+    """Readings at the start."""
+    recipe: Recipe
+    nominal: Scenario
+    """What the twin simulates: reported values, nominal mold and material."""
     foam: Scenario
     """The truth, with what differs from shot to shot."""
     steady: Scenario
@@ -45,6 +56,10 @@ class Pour:
     """Of the thermometers, true minus reported."""
     cycle_s: float
     usual: lab.Usual
+    causes: Causes | None = None
+    """Of the truth beside the 1D model; None: there is none."""
+    steady_causes: Causes | None = None
+    mistakes: Mistakes = NONE
 
 
 @dataclass(frozen=True)
@@ -63,7 +78,7 @@ class VirtualShot:
     messages: list[TimedMessage]
     """Of the press, in order of time; all labelled simulated."""
     quality: TimedMessage | None
-    """The record of the laboratory, hours later; most parts have one."""
+    """The record of the laboratory and when it arrives, hours later; None: it has none."""
     true: lab.TrueResult
     """Hidden."""
     defects: tuple[str, ...]
@@ -76,11 +91,27 @@ class VirtualShot:
     """Hidden: the same without what differs from shot to shot."""
     nominal: Scenario
     """What the twin simulates: reported values, nominal mold and material."""
+    causes: Causes | None = None
+    """Hidden: the same for the foam as for the steady truth, but for scatter in the foam."""
+    steady_causes: Causes | None = None
+    """Hidden."""
+    mistakes: Mistakes = NONE
+    """Hidden."""
+    slip: Slip | None = None
+    """Hidden: of whoever typed the quality record."""
 
     @property
     def ended_at(self) -> datetime:
         """Time at which the mold was opened."""
         return self.poured_at + timedelta(seconds=self.opened_s)
+
+
+class Reported(NamedTuple):
+    """Report of one pour as it reaches the twin."""
+
+    shown: dict[str, float]
+    recipe: Recipe
+    nominal: Scenario
 
 
 def report(rng: np.random.Generator, nominal: Process, air: Air, a: Assumed) -> Process:
@@ -107,12 +138,32 @@ def report(rng: np.random.Generator, nominal: Process, air: Air, a: Assumed) -> 
     return parse(Process, values, "reported process")
 
 
+def reported_shot(shot_id: str, system: MaterialSystem, used: MoldInUse, told: Process) -> Reported:
+    """A report that arrives as it is: readings, recipe, and what the twin makes of them."""
+    shown = {name: getattr(told, name) for name in SHOWN}
+    recipe = Recipe(m_polyol_kg=told.m_polyol_kg, m_iso_kg=told.m_iso_kg, **shown)
+    nominal = Scenario(scenario_id=shot_id, system=system, process=told, mold=used.mold)
+    return Reported(shown, recipe, nominal)
+
+
 def observe(
-    pours: Sequence[Pour], result: BatchResult, system: MaterialSystem, seed: int, a: Assumed
+    pours: Sequence[Pour],
+    result: BatchResult,
+    seed: int,
+    a: Assumed,
+    harsh: Harsh | None = None,
+    start: datetime | None = None,
 ) -> list[VirtualShot]:
-    """The shots whose truth could be simulated, in order."""
+    """The shots whose truth could be simulated, in order.
+
+    Args:
+        result: of the truth.
+        harsh: sizes of a harsh plant; None: it is calm.
+        start: of the plant, where it is harsh.
+    """
     signals = _felt(pours, result, a)
     shots = []
+    freedom = None if harsh is None else harsh.tail_freedom
     for i, pour in enumerate(pours):
         if i in result.errors:
             continue
@@ -124,42 +175,44 @@ def observe(
         frames = sensors.readings(rng, result.time_s, own, opened_s, faults, a)
         chance = lab.chances(true, pour.usual, opened_s, pour.foam.process.mixing_eff)
         defects = lab.draw_defects(rng, chance)
-        mold_id, reported = pour.mold.mold.mold_id, pour.reported
-        shown = {name: getattr(reported, name) for name in SHOWN}
+        mold_id, system_id = pour.mold.mold.mold_id, pour.system.system_id
         ended_at = pour.poured_at + timedelta(seconds=opened_s)
-        record = lab.draw_record(rng, pour.shot_id, mold_id, ended_at, true, chance, defects, a)
-        recipe = Recipe(m_polyol_kg=reported.m_polyol_kg, m_iso_kg=reported.m_iso_kg, **shown)
+        record = lab.draw_record(
+            rng, pour.shot_id, mold_id, ended_at, true, chance, defects, a, freedom
+        )
+        quality, slip = None if record is None else TimedMessage(record.ts, record), None
+        if record is not None and harsh is not None and start is not None:
+            quality, slip = sent(rng, record, start, harsh)
         shots.append(
             VirtualShot(
                 press=pour.press,
                 shot_id=pour.shot_id,
                 mold_id=mold_id,
-                system_id=system.system_id,
+                system_id=system_id,
                 poured_at=pour.poured_at,
-                reported=reported,
+                reported=pour.reported,
                 opened_s=opened_s,
                 messages=shot_messages(
                     pour.shot_id,
                     mold_id,
-                    system.system_id,
-                    recipe,
+                    system_id,
+                    pour.recipe,
                     pour.poured_at,
-                    shown,
-                    frames,
+                    pour.shown,
+                    as_shown(frames, pour.mistakes),
                     opened_s,
                 ),
-                quality=None if record is None else TimedMessage(record.ts, record),
+                quality=quality,
                 true=true,
                 defects=defects,
                 faults=faults,
                 foam=pour.foam,
                 steady=pour.steady,
-                nominal=Scenario(
-                    scenario_id=pour.shot_id,
-                    system=system,
-                    process=reported,
-                    mold=pour.mold.mold,
-                ),
+                nominal=pour.nominal,
+                causes=pour.causes,
+                steady_causes=pour.steady_causes,
+                mistakes=pour.mistakes,
+                slip=slip,
             )
         )
     return shots

@@ -46,8 +46,8 @@ ROUNDS, SHOTS, WARM = 2000, 200, 20
 
 
 def usual_file() -> bytes:
-    """A model as training makes them: gradient boosting on all columns of the pour."""
-    trained = train(feature_set(800, 4), TrainConfig(learners=["boosting"]))
+    """A model as training makes them, of all columns of the pour."""
+    trained = train(feature_set(800, 4), TrainConfig())
     count = len(trained.card.features)
     wide = {"low": [-1e6] * count, "high": [1e6] * count, "may_miss": [True] * count}
     fields = trained.card.model_dump() | {

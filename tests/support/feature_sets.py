@@ -13,6 +13,8 @@ from twin_core.learning.columns import COLUMNS, DEFECTS, RECENT, TARGETS
 from twin_core.plausible_ranges import RANGES
 
 NOISE = 0.01
+LEVEL_NOISE = 0.003
+"""Of the running level of a mold: as a mean of ten results has it."""
 
 
 def feature_set(
@@ -63,7 +65,17 @@ def feature_set(
         for count in RECENT:
             numbers[f"prev_{name}_mean{count}"] = before * scale
             numbers[f"press_{name}_mean{count}"] = before * scale
-        numbers[f"prev_{name}_last"] = numbers[f"prev_{name}_expected"] = before * scale
+        level = offsets[press] + rng.normal(0.0, LEVEL_NOISE, shots)
+        numbers[f"prev_{name}_last"] = before * scale
+        numbers[f"prev_{name}_expected"] = numbers[f"prev_{name}_level"] = level * scale
+        numbers[f"prev_{name}_lead"] = np.zeros(shots)
+        numbers[f"prev_{name}_error"] = np.full(shots, 1.6 * NOISE * scale)
+        for kind in ("news", "lately"):
+            numbers[f"site_{name}_{kind}"] = rng.normal(0.0, LEVEL_NOISE, shots) * scale
+        for scope in ("prev", "press"):
+            numbers[f"{scope}_{name}_trend"] = rng.normal(0.0, LEVEL_NOISE, shots) * scale
+            numbers[f"{scope}_{name}_count"] = np.full(shots, 40.0)
+    numbers["proc_packing_kg_per_m3"] = numbers["sim_rho_moulded"].copy()
     risk = 1.0 / (1.0 + np.exp(2.0 - 0.8 * (warm - 23.0)))
     numbers["qc_any_defect"] = (rng.random(shots) < risk).astype(float)
     for kind in DEFECTS:

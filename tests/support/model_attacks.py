@@ -102,14 +102,23 @@ def _many(model: onnx.ModelProto) -> None:
     """Work that is allowed, thousands of times."""
     last = "features"
     for number in range(1000):
-        model.graph.node.insert(number, helper.make_node("Relu", [last], [f"more{number}"]))
+        model.graph.node.insert(number, helper.make_node("Max", [last], [f"more{number}"]))
         last = f"more{number}"
 
 
 def _multiply(model: onnx.ModelProto) -> None:
+    """A product of matrices, which is nothing that training writes."""
     values = np.ones((900, 900), np.float32)
     model.graph.initializer.append(numpy_helper.from_array(values, "square"))
     model.graph.node.insert(0, helper.make_node("MatMul", ["square", "square"], ["product"]))
+
+
+def _add_up(model: onnx.ModelProto) -> None:
+    """Rows that are allowed, and together too many numbers."""
+    values = np.ones((1, 50_000), np.float32)
+    model.graph.initializer.append(numpy_helper.from_array(values, "row"))
+    for number in range(10):
+        model.graph.node.insert(0, helper.make_node("Max", ["row"], [f"row{number}"]))
 
 
 def trees(change: Callable[[dict[str, onnx.AttributeProto]], object]) -> bytes:
@@ -303,7 +312,8 @@ ATTACKS: dict[str, Attack] = {
     "NaN as coefficient": Attack(_with(lambda: edited(_nan)), "'coefficients' holds what is no"),
     "a wrong shape": Attack(_with(lambda: edited(_wrong_shape)), "does not fit its"),
     "a shape that grows": Attack(_with(lambda: edited(_grow)), "20000000000 numbers for one shot"),
-    "a large product": Attack(_with(lambda: edited(_multiply)), "729000000 numbers for one shot"),
+    "a product of matrices": Attack(_with(lambda: edited(_multiply)), "have none such, only Add"),
+    "rows without end": Attack(_with(lambda: edited(_add_up)), "an answer costs more than 500000"),
     "a thousand operators": Attack(_with(lambda: edited(_many)), "operators, more than 500"),
     "nested messages": Attack(_with(nested), "models of this product are one file"),
     "a tree in a ring": Attack(_with(lambda: trees(_ring)), "a way leads back, or in a ring"),

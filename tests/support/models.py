@@ -25,7 +25,14 @@ SYSTEM = "SYSTEM_R1"
 Moment = Literal["pour", "live", "demold"]
 LOOKED_AT = (
     *("proc_T_ambient_C", "meas_T_core_avg_0_120_C", "meas_T_core_max_C"),
-    *(f"prev_{name}_expected" for name in TARGETS),
+    *(
+        column.format(name)
+        for name in TARGETS
+        for column in (
+            *("prev_{}_expected", "prev_{}_level", "prev_{}_error", "prev_{}_count"),
+            *("press_{}_count", "dev_{}_T_ambient_C"),
+        )
+    ),
 )
 
 

@@ -64,9 +64,13 @@ def settings_for(folder: Path, plant: VirtualPlant) -> Settings:
     )
 
 
-def messages_of(settings: Settings, shots: Iterable[VirtualShot]) -> list[Incoming]:
-    """All messages in order of time, those of the laboratory hours later."""
-    timed: list[tuple[PressAddress, TimedMessage]] = []
+def messages_of(
+    settings: Settings,
+    shots: Iterable[VirtualShot],
+    events: Iterable[tuple[PressAddress, TimedMessage]] = (),
+) -> list[Incoming]:
+    """All messages in order of time, those of the laboratory hours later, events when told."""
+    timed: list[tuple[PressAddress, TimedMessage]] = [*events]
     for shot in shots:
         quality = [] if shot.quality is None else [shot.quality]
         timed += [(shot.press, message) for message in (*shot.messages, *quality)]

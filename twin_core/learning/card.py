@@ -36,7 +36,7 @@ class Corrected(_Part):
     """
 
     learner: str
-    """Which of the candidates won: ridge, boosting, network; ``memory`` where none of them was
+    """Which of the candidates won, as in ``ridge 30``; ``memory`` where none of them was
     better than the memory alone, which the graph then hands on."""
     reads: list[str]
     """Features that the learner looks at: outside their ranges the memory answers."""

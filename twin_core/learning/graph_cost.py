@@ -13,7 +13,7 @@ import numpy as np
 
 from twin_core.errors import ModelError
 from twin_core.learning.card import INPUT
-from twin_core.learning.own_graph import FLOAT, INT64, Graph, Node
+from twin_core.learning.own_graph import FLOAT, Graph, Node
 from twin_core.learning.tree_cost import check_trees
 
 ML = "ai.onnx.ml"
@@ -30,13 +30,9 @@ _TREES = (
 )
 OPERATORS: dict[tuple[str, str], tuple[int, int, str]] = {
     ("", "Add"): (2, 1, ""),
-    ("", "Cast"): (1, 1, "to"),
     ("", "Gather"): (2, 1, "axis"),
-    ("", "MatMul"): (2, 1, ""),
     ("", "Max"): (INPUTS_MAX, 1, ""),
     ("", "Mul"): (2, 1, ""),
-    ("", "Relu"): (1, 1, ""),
-    ("", "Reshape"): (2, 1, ""),
     (ML, "ArrayFeatureExtractor"): (2, 1, ""),
     (ML, "Imputer"): (1, 1, "imputed_value_floats replaced_value_float"),
     (ML, "LinearClassifier"): (
@@ -138,16 +134,6 @@ class _Walk:
         if self.cost > COST_MAX:
             raise ModelError(f"{node.label}: with it an answer costs more than {COST_MAX} steps")
 
-    def same(self, _node: Node, shapes: list[Shape]) -> list[Shape]:
-        """Cast, Relu."""
-        return shapes[:1]
-
-    def cast(self, node: Node, shapes: list[Shape]) -> list[Shape]:
-        """Cast to a kind of numbers that files hold."""
-        if node.number("to") not in {FLOAT, INT64}:
-            raise ValueError(f"attribute 'to' is {node.number('to')}, neither float32 nor int64")
-        return shapes[:1]
-
     def broadcast(self, node: Node, shapes: list[Shape]) -> list[Shape]:
         """Add, Max, Mul: shapes that fit each other."""
         found = np.broadcast_shapes(*shapes)
@@ -173,29 +159,6 @@ class _Walk:
             raise ValueError("its places are no constant whole numbers")
         if places.min() < 0 or places.max() >= size:
             raise ValueError(f"place {int(places.max())} of {size}")
-
-    def reshape(self, node: Node, shapes: list[Shape]) -> list[Shape]:
-        """Another shape of as many numbers, given by a constant."""
-        wanted = self.numbers.get(node.inputs[1])
-        if wanted is None or wanted.dtype != np.int64 or wanted.ndim != 1 or len(wanted) > 4:
-            raise ValueError("its shape is no constant of at most four whole numbers")
-        count, sizes = _product(shapes[0]), [int(size) for size in wanted]
-        sizes = [shapes[0][i] if size == 0 else size for i, size in enumerate(sizes)]
-        fixed = _product([size for size in sizes if size != -1])
-        if min(sizes) < -1 or sizes.count(-1) > 1 or fixed == 0 or count % fixed:
-            raise ValueError(f"no shape {sizes} of {count} numbers")
-        found = tuple(count // fixed if size == -1 else size for size in sizes)
-        if _product(found) != count:
-            raise ValueError(f"no shape {sizes} of {count} numbers")
-        return [found]
-
-    def matmul(self, node: Node, shapes: list[Shape]) -> list[Shape]:
-        """Product of two matrices."""
-        (rows, inner), (inner_too, columns) = shapes
-        if inner != inner_too:
-            raise ValueError("the sizes do not fit")
-        self._count(node, rows * inner * columns, COST_MAX)
-        return [(rows, columns)]
 
     def per_column(self, node: Node, shapes: list[Shape]) -> list[Shape]:
         """Imputer, Scaler: a number for each column, or one for all."""
@@ -229,13 +192,9 @@ class _Walk:
 
 _SHAPES: dict[tuple[str, str], Callable[[_Walk, Node, list[Shape]], list[Shape]]] = {
     ("", "Add"): _Walk.broadcast,
-    ("", "Cast"): _Walk.cast,
     ("", "Gather"): _Walk.gather,
-    ("", "MatMul"): _Walk.matmul,
     ("", "Max"): _Walk.broadcast,
     ("", "Mul"): _Walk.broadcast,
-    ("", "Relu"): _Walk.same,
-    ("", "Reshape"): _Walk.reshape,
     (ML, "ArrayFeatureExtractor"): _Walk.pick,
     (ML, "Imputer"): _Walk.per_column,
     (ML, "LinearClassifier"): _Walk.linear,

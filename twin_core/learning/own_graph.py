@@ -21,9 +21,9 @@ OPSETS = {"": 18, "ai.onnx.ml": 3}
 """Versions of the operators, by domain, that training writes."""
 IR_VERSION = 10
 NODES_MAX = 500
-"""A network for four targets and ten kinds of defects have 120."""
+"""Four targets and ten kinds of defects have 90."""
 NUMBERS_BYTES_MAX = 4_000_000
-"""Of all tensors. The network of 120 features has 22,000."""
+"""Of all tensors. Ours have some hundred."""
 FLOAT, INT64 = 1, 7
 """Kinds of numbers, in ONNX's count."""
 _KINDS: dict[int, tuple[str, str]] = {FLOAT: ("<f4", "float_data"), INT64: ("<i8", "int64_data")}

@@ -33,11 +33,12 @@ class TrainConfig(BaseModel):
     """The moment the model is for; it looks at nothing that is known later."""
     targets: list[str] | None = None
     """Which residuals; left out, all that are still to be measured at that moment."""
-    learners: Annotated[list[Literal["ridge", "boosting", "network"]], Field(min_length=1)] = [
+    learners: Annotated[list[Literal["ridge", "boosting"]], Field(min_length=1)] = [
         "ridge",
         "boosting",
-        "network",
     ]
+    """Ridge regression learns residuals, and logistic regression defects; ``boosting`` of trees
+    competes for defects, where it is named."""
     defects: bool = True
     leave_out: list[str] = []
     """Features not to look at."""
@@ -72,7 +73,7 @@ def fit_part(part: Part, _workers: int | None = None) -> Regression | RiskModel 
             if (~np.isnan(part.table.residual(part.name))).sum() < FEWEST_SHOTS:
                 return None
             return fit_regression(
-                part.name, part.table, part.features, config.learners, config.coverage, config.seed
+                part.name, part.table, part.features, config.coverage, config.seed
             )
         learners = [n for n in ("logistic", "boosting") if n in {"logistic", *config.learners}]
         return fit_risk(part.name, part.table, part.features, learners, config.seed)

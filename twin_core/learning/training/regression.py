@@ -18,7 +18,6 @@ from twin_core.learning.memory import OUTLIER
 from twin_core.learning.model_comparison import compare_errors
 from twin_core.learning.training.candidates import (
     REGRESSORS,
-    VARIANTS,
     columns_for,
     columns_for_spread,
     fitted,
@@ -29,8 +28,8 @@ from twin_core.learning.training.table import FeatureSet, group_folds, later_fol
 FOLDS = 5
 SPREAD_FLOOR = 0.4
 """Of the median: no shot is that much surer than others (assumed)."""
-EWMA_RIDGE = "ewma + ridge"
-"""Name of a baseline: ridge regression on how the shot was poured, on a level of fixed speed."""
+PHYSICS = "physics"
+"""Name of the physics alone among ``Regression.errors``."""
 
 
 class Residual:
@@ -40,10 +39,10 @@ class Residual:
     A learner that is drawn to zero is so drawn to what the mold has shown, not to the physics.
     """
 
-    def __init__(self, learner: str, seed: int, target: str, features: Sequence[str]) -> None:
+    def __init__(self, learner: str, target: str, features: Sequence[str]) -> None:
         self.name = learner
         self.columns = [] if learner == MEMORY else columns_for(target, features)
-        self._new = None if learner == MEMORY else partial(REGRESSORS[learner], seed, self.columns)
+        self._new = None if learner == MEMORY else partial(REGRESSORS[learner], self.columns)
         self.learner: Any = None
         self.scale = 1.0
         level = "expected" if learner == MEMORY else "level"
@@ -91,8 +90,9 @@ class Regression:
     """Fit of one target.
 
     Attributes:
-        errors: root mean square of each candidate and of the memory, on shots of other groups,
-            later in time; what is further out than ``OUTLIER`` errors counts as that far.
+        errors: root mean square of the physics, the memory and each candidate, on shots of other
+            groups, later in time; what is further out than ``OUTLIER`` errors counts as that far
+            (but for the physics).
         verdict: why this learner, or why none, in words.
         apart: for the shots learned from, the residual and spread that models say which had not
             seen their group, shape (shots, 2); the interval's width was set on these.
@@ -117,7 +117,6 @@ def fit_regression(
     name: str,
     table: FeatureSet,
     features: Sequence[str],
-    candidates: Sequence[str],
     coverage: float,
     seed: int,
 ) -> Regression:
@@ -125,13 +124,14 @@ def fit_regression(
     residual = table.residual(name)
     table = table.rows(~np.isnan(residual))
     X, y = table.matrix(features), residual[~np.isnan(residual)]
-    names = [variant for candidate in candidates for variant in VARIANTS[candidate]]
-    learners = {c: Residual(c, seed, name, features) for c in (MEMORY, *names)}
+    learners = {c: Residual(c, name, features) for c in (MEMORY, *REGRESSORS)}
     error = X[:, features.index(f"prev_{name}_error")].astype(float)
     memory = X[:, features.index(f"prev_{name}_expected")].astype(float)
     squares = {c: _squares_later(learners[c], table, X, y, error, seed) for c in learners}
     errors = {c: float(np.sqrt(np.nanmean(found))) for c, found in squares.items()}
     learner, verdict = _chosen(squares, errors)
+    tested = ~np.isnan(squares[MEMORY])
+    errors = {PHYSICS: float(np.sqrt(np.mean(y[tested] ** 2)))} | errors
     apart = _apart(learners[learner], ErrorSize(seed, name, features), table, X, y, error, seed)
     return Regression(
         name=name,

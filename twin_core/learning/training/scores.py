@@ -36,6 +36,7 @@ class Score:
         ratio: error to that of the physics alone.
         ratio_ewma: the same to the exponentially weighted mean.
         coverage: share of shots inside their interval; ``width`` is the mean width.
+        results_by_mold: how many ``coverage_by_mold`` rests on.
         worst_share: of the worst ``CONSECUTIVE`` results in a row on any mold (on all, where no
             mold has as many), None where there are fewer; ``worst_exact`` is what one in a hundred
             exact intervals has there.
@@ -58,6 +59,7 @@ class Score:
     worst_share: float | None
     worst_exact: float | None
     coverage_by_mold: Mapping[str, float]
+    results_by_mold: Mapping[str, int]
     coverage_by_system: Mapping[str, float]
 
     def as_dict(self) -> dict[str, Any]:
@@ -142,6 +144,7 @@ def score(
         worst_share=worst,
         worst_exact=None if worst is None else worst_of_exact(shots.molds, coverage),
         coverage_by_mold=_by(shots.molds, inside),
+        results_by_mold=_counts(shots.molds),
         coverage_by_system=_by(shots["system_id"].astype(str), inside),
     )
 
@@ -176,6 +179,11 @@ def _worst(rows: Array) -> Array:
 
 def _rms(values: Array) -> float:
     return float(np.sqrt(np.mean(values**2)))
+
+
+def _counts(names: NDArray[np.str_]) -> dict[str, int]:
+    pairs = zip(*np.unique(names, return_counts=True), strict=True)
+    return {str(name): int(count) for name, count in pairs if count >= FEWEST}
 
 
 def _by(names: NDArray[np.str_], inside: NDArray[np.bool_]) -> dict[str, float]:

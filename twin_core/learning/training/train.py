@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from twin_core.arrays import Array
 from twin_core.errors import InputError
@@ -27,7 +26,6 @@ from twin_core.learning.training.fit import (
     fit,
     one_by_one,
 )
-from twin_core.learning.training.int8 import Int8, measure_int8
 from twin_core.learning.training.regression import FOLDS
 from twin_core.learning.training.scores import Baselines, Score, score
 from twin_core.learning.training.table import FeatureSet, Rows, group_folds, held_out
@@ -56,7 +54,6 @@ class Trained:
     table: FeatureSet
     other_molds: Rows
     later: Rows
-    int8: Int8 | None
     notes: list[str] = field(default_factory=list)
 
     def expected(self) -> dict[str, Array]:
@@ -105,12 +102,6 @@ def train(
     progress("test: fit without the shots of the test")
     rest = table.rows(~other_molds & ~later)
     trial = _trial(rest, final, config, progress, each)
-    int8 = None
-    with threadpool_limits(1):
-        if "network" in config.learners and final.regressions:
-            progress("network as INT8")
-            first = next(iter(final.regressions))
-            int8 = measure_int8(first, table, features, other_molds | later, config.seed)
     notes += [f"{name}: {item.verdict}" for name, item in final.regressions.items()]
     for name in targets:
         if name not in final.regressions:
@@ -127,7 +118,6 @@ def train(
         table=table,
         other_molds=other_molds,
         later=later,
-        int8=int8,
         notes=notes,
     )
 

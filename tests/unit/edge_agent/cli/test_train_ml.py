@@ -33,7 +33,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
     for number, options in enumerate(({"seed": 0}, {"seed": 1}, {"seed": 2, "presses": 5})):
         write_table(folder / f"{number}.parquet", feature_set(shots=400, **options))
     config = folder / "config.yaml"
-    config.write_text("learners: [ridge, network]\ntargets: [rho_moulded, p_max]\n")
+    config.write_text("learners: [ridge]\ntargets: [rho_moulded, p_max]\n")
     files = ["--features", folder / "0.parquet", "--features", folder / "1.parquet"]
     judged = ["--unseen", folder / "2.parquet", "--config", config]
     return folder, run("train-ml", *files, *judged, "--out", folder / "models")
@@ -46,7 +46,13 @@ def test_a_version_with_its_report(trained: tuple[Path, Result]) -> None:
     assert "models promote pour 1" in done.output
     version = folder / "models" / "pour" / "1"
     html = (version / "report.html").read_text()
-    for words in ("Unseen: 2", "simulated, not measured", "INT8", "any_defect: ROC", "calibration"):
+    for words in (
+        "Unseen: 2",
+        "simulated, not measured",
+        "EWMA + ridge",
+        "any_defect: ROC",
+        "calibration",
+    ):
         assert words in html
     assert "missing features take the median" in (version / "report.md").read_text()
     manifest = yaml.safe_load((version / "manifest.yaml").read_text())
