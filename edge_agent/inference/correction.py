@@ -92,11 +92,11 @@ def learned(
 
 def status_of(outcome: Outcome) -> str:
     """The ``ml_status`` of an answer."""
-    if not outcome.targets and not outcome.risks:
-        return WITHHELD
+    if not outcome.targets:
+        return OK if outcome.risks and not outcome.reasons else WITHHELD
     layers = {found.layer for found in outcome.targets.values()}
-    if not layers & {"learner", "faded"}:
-        return MEMORY_ONLY if layers else OK
+    if layers == {"memory"}:
+        return MEMORY_ONLY
     meant = all(reason == NO_LEARNER for reason in outcome.reasons.values())
     return OK if meant and "faded" not in layers else FADED
 

@@ -18,7 +18,7 @@ from twin_core.learning.card import MEMORY
 from twin_core.learning.columns import COLUMNS, TARGETS
 from twin_core.learning.model_comparison import ModelComparison, compare_errors
 from twin_core.learning.training.baselines import best_ewma
-from twin_core.learning.training.evaluation import evaluate
+from twin_core.learning.training.evaluation import Evaluation, evaluate
 from twin_core.learning.training.table import FeatureSet
 
 EWMA = "ewma"
@@ -72,31 +72,41 @@ def errors_on(features: Path, folder: Path, first: str, second: str) -> Errors:
         InputError, ModelError: a label is wrong, or a model or the feature set cannot be read.
     """
     columns = read_table(features)
-    one, other = (errors_by(label, columns, folder) for label in (first, second))
+    errors: list[Mapping[str, Array]] = []
+    base: dict[str, Array] = {}
+    for label in (first, second):
+        if label in BASELINES:
+            errors.append(errors_of_baseline(label, columns))
+            continue
+        name, _, version = label.partition("/")
+        if not version.isdecimal():
+            known = ", ".join(BASELINES)
+            raise InputError(f"{label!r}: write NAME/VERSION, as in pour/3, or {known}")
+        model = ModelRegistry(folder).load(check_name(name), int(version))
+        found = evaluate(model, columns)
+        errors.append(errors_of_model(found))
+        base |= errors_of_base(found)
+    one, other = (
+        own | base if label in BASELINES else own  # a baseline knows the base rates
+        for label, own in zip((first, second), map(dict, errors), strict=True)
+    )
     return {name: (one[name], other[name]) for name in one if name in other}
 
 
-def errors_by(label: str, columns: Mapping[str, Any], folder: Path) -> Mapping[str, Array]:
-    """Squared errors of a model or a baseline on a feature set, by target.
-
-    Raises:
-        InputError, ModelError: the label is wrong, or the model cannot be read.
-    """
-    if label in BASELINES:
-        table = FeatureSet.of(columns, list(COLUMNS))
-        expected = BASELINES[label]
-        return {name: (table.residual(name) - expected(name, table)) ** 2 for name in TARGETS}
-    name, _, version = label.partition("/")
-    if not version.isdecimal():
-        raise InputError(f"{label!r}: write NAME/VERSION, as in pour/3, or {', '.join(BASELINES)}")
-    model = ModelRegistry(folder).load(check_name(name), int(version))
-    found = evaluate(model, columns)
-    return found.errors | risk_errors(found.briers)
+def errors_of_model(found: Evaluation) -> dict[str, Array]:
+    """Squared errors of a model, by target and ``risk of`` each defect."""
+    return found.errors | {f"risk of {name}": brier for name, brier in found.briers.items()}
 
 
-def risk_errors(briers: Mapping[str, Array]) -> dict[str, Array]:
-    """Squared errors of probabilities by the names that they have among targets."""
-    return {f"risk of {name}": brier for name, brier in briers.items()}
+def errors_of_base(found: Evaluation) -> dict[str, Array]:
+    """Squared errors of the base rates of the defects that a model foresees."""
+    return {f"risk of {name}": brier for name, brier in found.base_briers.items()}
+
+
+def errors_of_baseline(label: str, columns: Mapping[str, Any]) -> dict[str, Array]:
+    """Squared errors of one of ``BASELINES``, by target."""
+    table, expected = FeatureSet.of(columns, list(COLUMNS)), BASELINES[label]
+    return {name: (table.residual(name) - expected(name, table)) ** 2 for name in TARGETS}
 
 
 BASELINES: Mapping[str, Callable[[str, FeatureSet], Array]] = {

@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 
 from edge_agent.inference.registry import ModelRegistry
-from edge_agent.learning.compare_models import EWMA, compare_models, errors_by, risk_errors
+from edge_agent.learning.compare_models import (
+    EWMA,
+    compare_models,
+    errors_of_base,
+    errors_of_baseline,
+    errors_of_model,
+)
 from edge_agent.learning.tables import read_table
 from twin_core.errors import TwinError
 from twin_core.learning.columns import COLUMNS, TARGETS
@@ -46,8 +52,7 @@ def may_promote(features: Path, registry: ModelRegistry, name: str, version: int
 
     It must be better in one target at least and worse in none, beyond chance. Where none is in use
     it is held against the running mean of each mold (EWMA, of the speed that is best on these very
-    shots) and against the base rate of each defect: there it may be worse by as little as the bar
-    allows.
+    shots): there it may be worse by as little as the bar allows.
 
     Args:
         features: a feature set of shots that neither learned from.
@@ -61,11 +66,12 @@ def may_promote(features: Path, registry: ModelRegistry, name: str, version: int
     model = registry.load(name, version)
     ridges, lines = _ridges(registry.folder / name / str(version) / BASELINE)
     found = evaluate(model, columns, ridges)
-    errors = dict(errors_by(before, columns, registry.folder))
     if in_use is None:
-        errors |= risk_errors(found.base_briers)
-    mine = found.errors | risk_errors(found.briers)
-    both = {key: (errors[key], own) for key, own in mine.items() if key in errors}
+        errors = errors_of_baseline(EWMA, columns) | errors_of_base(found)
+    else:
+        errors = errors_of_model(evaluate(registry.load(name, in_use), columns))
+    own = errors_of_model(found)
+    both = {key: (errors[key], own[key]) for key in own if key in errors}
     compared, reasons = compare_models(both)
     lines += [f"{key}: {one.words}; {one.shots_count} shots" for key, one in compared.items()]
     lines += [f"{key}: not compared: {words}" for key, words in reasons.items()]

@@ -43,7 +43,7 @@ def target_plots(
     return (
         _parity(name, measured, physics, model),
         _over_time(name, shots, residual[rows], predicted),
-        *([_importance(name, grown)] if grown else []),
+        *([_importance(name, grown)] if len(grown) > 1 else []),  # the memory alone is one
     )
 
 

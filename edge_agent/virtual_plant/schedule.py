@@ -75,6 +75,19 @@ class Busy:
 
 
 STOP_HOURS_MIN = 0.5
+SLOWEST_MIN = 60.0
+"""From pour to pour in the slowest mold of a harsh plant, stops included, about."""
+
+
+def days_at_most(shots: int, spacing_min: float | None) -> float:
+    """Days that weather and wear are drawn for, before the last pour of busy molds is known.
+
+    Args:
+        shots: of each mold.
+        spacing_min: minutes from pour to pour; None: of a harsh plant.
+    """
+    worked = shots * 60.0 * (spacing_min or SLOWEST_MIN) / DAY_S
+    return float(math.ceil(7.0 / 5.0 * worked) + 7)
 
 
 def draw_busy_slots(

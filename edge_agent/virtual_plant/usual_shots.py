@@ -6,17 +6,13 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from edge_agent.virtual_plant import laboratory as lab
-from edge_agent.virtual_plant.assumed_sizes import Assumed
 from edge_agent.virtual_plant.change import combined
 from edge_agent.virtual_plant.climate import P_MEAN_BAR
 from edge_agent.virtual_plant.foam import true_mold, true_process, true_scenario
 from edge_agent.virtual_plant.harsh_plant import usual_causes
 from edge_agent.virtual_plant.hidden_truth import PlantTruth
 from edge_agent.virtual_plant.molds import MoldInUse
-from edge_agent.virtual_plant.schedule import Busy
 from edge_agent.virtual_plant.shots import water_ratio
 from edge_agent.virtual_plant.truth_layer import Causes
 from twin_core import BatchResult, MaterialSystem, Scenario, simulate_many
@@ -27,10 +23,8 @@ CYCLE_STEP_S = 10.0
 CYCLE_UNKNOWN_S = 600.0
 """Cycle of a mold whose usual shot has no safe time at all."""
 VENTS_USUALLY_OPEN = 0.8
-SAFE_FACTOR = 1.25
-"""A mold may take so much longer than by its nominal recipe."""
-CYCLE_SHARE = 0.85
-"""Of that time: room for the scatter of the opening."""
+LONGEST = 1.2
+"""No cycle is longer than so many of its usual ones: five standard deviations of the opening."""
 MAKE_READY_S = 720.0
 """From opening to pour: longer than a reading counts as one of the pour (``signal_age_max_s``)."""
 
@@ -48,20 +42,11 @@ class UsualShot:
     """From the end of injection to the opening, by the clock."""
 
 
-def shortest_spacing_s(
-    in_use: InUse, systems: Sequence[MaterialSystem], assumed: Assumed
-) -> list[float]:
-    """Time from pour to pour that each mold needs: its longest cycle, by the nominal recipes."""
-    keys = [(i, system) for i, part in enumerate(in_use) for system in part]
-    scenarios = [
-        Scenario(system=systems[system], process=used.nominal, mold=used.mold)
-        for used, system in ((in_use[i][system], system) for i, system in keys)
-    ]
-    safe = np.nan_to_num(simulate_many(scenarios)["t_demold_min_s"], nan=CYCLE_UNKNOWN_S)
-    found = [0.0] * len(in_use)
-    for (i, _), one in zip(keys, safe.tolist(), strict=True):
-        longest = SAFE_FACTOR * assumed.cycle_margin_max * one
-        found[i] = max(found[i], longest + MAKE_READY_S)
+def shortest_spacing_s(usual: Mapping[tuple[int, int], UsualShot], molds: int) -> list[float]:
+    """Time from pour to pour that each mold needs: its longest cycle, and to make it ready."""
+    found = [0.0] * molds
+    for (mold, _), one in usual.items():
+        found[mold] = max(found[mold], LONGEST * one.cycle_s + MAKE_READY_S)
     return found
 
 
@@ -70,14 +55,12 @@ def learn_the_usual(
     systems: Sequence[MaterialSystem],
     truth: PlantTruth,
     days: float,
-    busy: Busy | None,
     layer: Layer,
 ) -> dict[tuple[int, int], UsualShot]:
     """Learn usual shot and cycle time of each mold and system, as operators do over years.
 
     Args:
         days: of the plant; the usual is that of its middle.
-        busy: minutes from pour to pour, which no cycle may fill; None: shots are hours apart.
         layer: makes the truth of a result of the 1D model.
 
     Raises:
@@ -111,7 +94,5 @@ def learn_the_usual(
         if not math.isnan(safe):
             margin = truth.molds[i].cycle_margin_ratio
             cycle_s = CYCLE_STEP_S * math.ceil(margin * safe / CYCLE_STEP_S)
-        if busy is not None:
-            cycle_s = min(cycle_s, CYCLE_SHARE * (busy.least_s[i] - MAKE_READY_S))
         found[i, system] = UsualShot(shot, cycle_s)
     return found

@@ -27,7 +27,14 @@ from edge_agent.virtual_plant.hidden_truth import PlantTruth, draw_truth
 from edge_agent.virtual_plant.mistakes import NONE
 from edge_agent.virtual_plant.molds import MoldInUse, draw_molds
 from edge_agent.virtual_plant.presets import PRESETS
-from edge_agent.virtual_plant.schedule import Busy, Slot, draw_busy_slots, draw_slots, midnight
+from edge_agent.virtual_plant.schedule import (
+    Busy,
+    Slot,
+    days_at_most,
+    draw_busy_slots,
+    draw_slots,
+    midnight,
+)
 from edge_agent.virtual_plant.shots import (
     Pour,
     VirtualShot,
@@ -124,26 +131,25 @@ class VirtualPlant:
         self.molds = {
             one.mold.mold_id: one for one in (next(iter(part.values())) for part in self._in_use)
         }
+        covered = 365.0 if days is None else days
+        if days is None and (self.harsh is not None or spacing_min is not None):
+            covered = days_at_most(math.ceil(shots / count), spacing_min)
+        self.truth: PlantTruth = draw_truth(seed, presses, count, self.start, covered, self.assumed)
+        self._usual = learn_the_usual(self._in_use, self.systems, self.truth, covered, self._true)
         busy = self._busy(spacing_min)
         if busy is None:
-            self.days = 365.0 if days is None else days
-            self._slots = draw_slots(seed, shots, count, self.start, self.days)
+            self.days = covered
+            self._slots = draw_slots(seed, shots, count, self.start, covered)
         else:
             self._slots = draw_busy_slots(seed, shots, busy, self.start, days)
             last = self._day(self._slots[-1].poured_at)
             self.days = float(math.ceil(last)) if days is None else days
-        self.truth: PlantTruth = draw_truth(
-            seed, presses, count, self.start, self.days, self.assumed
-        )
         if self.harsh is not None:
             assert busy is not None
             self.harsh.draw(
                 self.truth, self._slots, busy, self.presses, self.start, self.days, self.assumed
             )
         self.skipped: dict[str, str] = {}
-        self._usual = learn_the_usual(
-            self._in_use, self.systems, self.truth, self.days, busy, self._true
-        )
 
     def __len__(self) -> int:
         """Shots to be made, those included that will be skipped."""
@@ -268,7 +274,7 @@ class VirtualPlant:
         """
         if self.harsh is None and spacing_min is None:
             return None
-        least_s = shortest_spacing_s(self._in_use, self.systems, self.assumed)
+        least_s = shortest_spacing_s(self._usual, len(self._in_use))
         if spacing_min is not None and 60.0 * spacing_min < max(least_s):
             raise InputError(
                 f"{spacing_min:g} minutes from pour to pour: a mold takes {max(least_s) / 60.0:.0f}"

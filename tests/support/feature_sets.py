@@ -18,15 +18,21 @@ LEVEL_NOISE = 0.003
 
 
 def feature_set(
-    shots: int = 800, presses: int = 4, seed: int = 0, shift: float = 0.0, system: str = "SYSTEM_R1"
+    shots: int = 800,
+    presses: int = 4,
+    seed: int = 0,
+    shift: float = 0.0,
+    system: str = "SYSTEM_R1",
+    slope: float = 0.004,
 ) -> dict[str, Any]:
     """Shots of presses, each off in its own way, and more so when the hall is warm.
 
-    Residuals are ``offset of the press + 0.004 per kelvin + noise``; of a quarter of the shots the
+    Residuals are ``offset of the press + slope per kelvin + noise``; of a quarter of the shots the
     laboratory says nothing.
 
     Args:
         shift: added to the temperature of the hall, K.
+        slope: of the residuals over that temperature, per K.
     """
     rng = np.random.default_rng(seed)
     press = rng.integers(0, presses, shots)
@@ -48,13 +54,14 @@ def feature_set(
             numbers[name] *= possible.high / 20.0
     warm = rng.normal(23.0, 3.0, shots) + shift
     numbers["proc_T_ambient_C"] = warm
+    numbers["proc_packing_kg_per_m3"] = rng.normal(80.0, 2.0, shots)
     for name in TARGETS:
         numbers[f"dev_{name}_T_ambient_C"] = warm - 23.0
     offsets = rng.normal(0.0, 0.06, presses)
     physics = {"rho_moulded": 80.0, "t_demold": 400.0, "p_max": 2.0, "T_core_max": 140.0}
     for name, target in TARGETS.items():
         scale = 1.0 if target.relative else physics[name]
-        residual = offsets[press] + 0.004 * (warm - 23.0) + rng.normal(0.0, NOISE, shots)
+        residual = offsets[press] + slope * (warm - 23.0) + rng.normal(0.0, NOISE, shots)
         known = rng.random(shots) < 0.75
         before = offsets[press] + rng.normal(0.0, NOISE, shots)
         numbers[target.physics] = rng.normal(physics[name], 0.05 * physics[name], shots)
@@ -75,7 +82,6 @@ def feature_set(
         for scope in ("prev", "press"):
             numbers[f"{scope}_{name}_trend"] = rng.normal(0.0, LEVEL_NOISE, shots) * scale
             numbers[f"{scope}_{name}_count"] = np.full(shots, 40.0)
-    numbers["proc_packing_kg_per_m3"] = numbers["sim_rho_moulded"].copy()
     risk = 1.0 / (1.0 + np.exp(2.0 - 0.8 * (warm - 23.0)))
     numbers["qc_any_defect"] = (rng.random(shots) < risk).astype(float)
     for kind in DEFECTS:

@@ -70,13 +70,25 @@ def messages_of(
     events: Iterable[tuple[PressAddress, TimedMessage]] = (),
 ) -> list[Incoming]:
     """All messages in order of time, those of the laboratory hours later, events when told."""
+    return [message for _, message in due_messages(settings, shots, events)]
+
+
+def due_messages(
+    settings: Settings,
+    shots: Iterable[VirtualShot],
+    events: Iterable[tuple[PressAddress, TimedMessage]] = (),
+) -> list[tuple[datetime, Incoming]]:
+    """The same messages with when each arrives."""
     timed: list[tuple[PressAddress, TimedMessage]] = [*events]
     for shot in shots:
         quality = [] if shot.quality is None else [shot.quality]
         timed += [(shot.press, message) for message in (*shot.messages, *quality)]
     timed.sort(key=lambda pair: pair[1].ts)
     return [
-        incoming(topic_of(settings.topics, press, item.message), encode(item.message))
+        (
+            item.ts,
+            incoming(topic_of(settings.topics, press, item.message), encode(item.message)),
+        )
         for press, item in timed
     ]
 

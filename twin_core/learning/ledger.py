@@ -34,11 +34,11 @@ class Result(NamedTuple):
 
 
 class _Kept(NamedTuple):
-    """A memory, from when on all of its results are known [s], and for which basis and events."""
+    """A memory, from when on all of its results are known [s], and the events that it knows of."""
 
     memory: Memory
     settled_s: float
-    made_for: tuple[str, tuple[float, ...]]
+    events: Sequence[float]
 
 
 @dataclass
@@ -48,8 +48,8 @@ class Ledger:
     results: dict[str, list[Result]] = field(default_factory=dict)
     """By target; ``defect`` is 1 or 0 for a part that was inspected, ``opened`` when the mold was
     opened [s], ``poured`` 1 at the pour itself."""
-    _memories: dict[str, _Kept] = field(default_factory=dict, repr=False)
-    """Memory of each target from all of its results; it holds until there is another."""
+    _memories: dict[str, dict[str, _Kept]] = field(default_factory=dict, repr=False)
+    """By target and basis, the memory from all results; it holds until there is another."""
 
     def add(self, name: str, result: Result) -> None:
         """Add a result; another value of the same moment and shot replaces the first.
@@ -97,8 +97,8 @@ class Ledger:
             basis: of the physics that it is for.
             events: what happened to the mold before, see ``remember``.
         """
-        kept = self._memories.get(name)
-        if kept is not None and at_s > kept.settled_s and kept.made_for == (basis, tuple(events)):
+        kept = self._memories.get(name, {}).get(basis)
+        if kept is not None and at_s > kept.settled_s and kept.events == events:
             return kept.memory
         known = [r for r in self._latest(name, at_s) if r.basis == basis]
         known.sort(key=_poured_s)
@@ -113,18 +113,13 @@ class Ledger:
         times = [time for r in self.results.get(name, []) for time in (r.at_s, r.until_s)]
         settled_s = max((time for time in times if time < math.inf), default=-math.inf)
         if at_s > settled_s:
-            self._memories[name] = _Kept(found, settled_s, (basis, tuple(events)))
+            self._memories.setdefault(name, {})[basis] = _Kept(found, settled_s, events)
         return found
 
-    def age(self, name: str, at_s: float) -> tuple[float, float]:
-        """Shots and seconds since the pour of the newest shot with a result."""
-        return self._age(self._latest(name, at_s), at_s)
-
-    def _age(self, latest: list[Result], at_s: float) -> tuple[float, float]:
-        """Shots and seconds since the pour of the newest shot with a result."""
-        newest_s = max((r.poured_at_s for r in latest if r.poured_at_s < at_s), default=NAN)
-        poured = [r.at_s for r in self.results.get("poured", []) if newest_s <= r.at_s < at_s]
-        return (float(len(poured)) if poured else NAN), at_s - newest_s
+    def shots_since(self, poured_s: float, at_s: float) -> float:
+        """Shots poured from one moment to another [s]; NaN if none is known."""
+        poured = [r.at_s for r in self.results.get("poured", []) if poured_s <= r.at_s < at_s]
+        return float(len(poured)) if poured else NAN
 
     def _latest(self, name: str, at_s: float) -> list[Result]:
         """Latest result of each shot before a moment [s], oldest first."""

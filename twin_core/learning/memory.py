@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,8 @@ BEFORE_EVENT = 0.5
 """Weight of all that was before an event together, in results."""
 MEDIAN_OF_SQUARES = 0.4549
 """Median of the square of a normal variable with variance 1."""
+OFF = (8, 40)
+"""Results that a result is compared with, to tell what is new."""
 PRIOR_COUNT = 3.0
 """The prior scale weighs as much as this many errors."""
 POWERS: Array = (1.0 - SPEEDS)[:, None] ** np.arange(LONGEST + 1)[None, :]
@@ -81,10 +84,22 @@ class Memory:
         """Results that the level rests on."""
         return int(np.count_nonzero(self.weights[0])) if len(self.values) else 0
 
+    @cached_property
     def taught(self) -> Array:
         """Residuals that teach, in the order of the pours."""
         found: Array = self.values[self.teaches]
         return found
+
+    @cached_property
+    def taught_pours(self) -> Array:
+        """When these were poured [s]."""
+        found: Array = self.pours[self.teaches]
+        return found
+
+    @cached_property
+    def off(self) -> dict[int, Array]:
+        """How far each of these lies off the mean of so many before it; see ``OFF``."""
+        return {count: off_those_before(self.taught, count) for count in OFF}
 
     def errors(self, shares: Array) -> Array:
         """Errors of the level at the pour of each result that teaches and had one before it."""

@@ -20,8 +20,9 @@ from twin_core.learning.memory import Memory
 from twin_core.learning.press_results import Event, Measured, PressResults, Waiting
 from twin_core.learning.residual_features import (
     NAN,
-    KnownResults,
+    Remembered,
     inputs_of,
+    remembered,
     residual,
     residual_features,
 )
@@ -64,6 +65,10 @@ class PastResults:
     """
 
     presses: dict[str, PressResults] = field(default_factory=dict)
+    _kept: dict[tuple[str, str, str, str], tuple[list[Memory], Remembered]] = field(
+        default_factory=dict, repr=False
+    )
+    """By press, mold, target and basis: memories, and what they say of the next shot."""
 
     def poured(
         self, shot: ShotKey, at_s: float, row: Mapping[str, float], basis: str = ""
@@ -86,23 +91,31 @@ class PastResults:
         """Compute the ``prev_ press_ site_ dev_`` columns of a pour at ``at_s`` [s]."""
         press = self.presses.get(shot.address, PressResults())
         mold = press.molds.get(shot.mold_id, Ledger())
-        known: dict[str, KnownResults] = {}
-        for name in TARGETS:
-            others = dict[str, Memory]()
-            for address, other in self.presses.items():
-                if address.startswith(f"{shot.site}/"):
-                    others |= other.memories(address, name, at_s, basis)
-            own = others.pop(f"{shot.address}/{shot.mold_id}", None)
-            if own is None:
-                own = mold.memory(name, at_s, basis, press.events_of(shot.mold_id, name, at_s))
-            beside = [m for key, m in others.items() if key.startswith(f"{shot.address}/")]
-            known[name] = KnownResults(
-                mold=own,
-                press=[own, *beside],
-                site=[own, *others.values()],
-                age=mold.age(name, at_s),
-            )
-        return residual_features(known, mold.before(at_s), at_s, inputs_of(row))
+        known = {name: self._remembered(shot, name, at_s, basis) for name in TARGETS}
+        ages = {name: mold.shots_since(found.newest_s, at_s) for name, found in known.items()}
+        return residual_features(known, ages, mold.before(at_s), at_s, inputs_of(row))
+
+    def _remembered(self, shot: ShotKey, name: str, at_s: float, basis: str) -> Remembered:
+        """What memories say of a target; made anew where one of them has changed."""
+        others = dict[str, Memory]()
+        for address, other in self.presses.items():
+            if address.startswith(f"{shot.site}/"):
+                others |= other.memories(address, name, at_s, basis)
+        press = self.presses.get(shot.address, PressResults())
+        own = others.pop(f"{shot.address}/{shot.mold_id}", None)
+        if own is None:
+            events = press.events_of(shot.mold_id, name, at_s)
+            own = Ledger().memory(name, at_s, basis, events)
+        site = [own, *others.values()]
+        key = shot.address, shot.mold_id, name, basis
+        before = self._kept.get(key)
+        if before is not None and list(map(id, before[0])) == list(map(id, site)):
+            return before[1]
+        beside = [m for key, m in others.items() if key.startswith(f"{shot.address}/")]
+        found = remembered(name, own, [own, *beside], site)
+        if shot.mold_id in press.molds:
+            self._kept[key] = site, found
+        return found
 
     def happened(self, event: Event) -> None:
         """Report an event of a press: what was done may change the shots after it."""

@@ -17,7 +17,6 @@ from twin_core.learning.memory import (
     SPEEDS,
     USUAL,
     Memory,
-    off_those_before,
     shares_of,
     typical_error,
 )
@@ -28,22 +27,26 @@ NEWS_SPEED, NEWS_SHRINK, FAR = 0.3, 0.3, 4.0
 """Of the news of a site: speed, weight of zero in results (both tried on virtual plants), and in
 median sizes how far off one result can be (assumed)."""
 NEWS_POWERS: Array = np.array([(1.0 - NEWS_SPEED) ** n for n in reversed(range(LONGEST))])
+_DEVIATIONS = {
+    name: [f"dev_{name}_{column.removeprefix('proc_')}" for column in INPUTS] for name in TARGETS
+}
 NO_INPUTS = (NAN,) * len(INPUTS)
 """``INPUTS`` of a shot of whose pour nothing is known."""
 
 
 @dataclass(frozen=True)
-class KnownResults:
-    """What was known of one target at some moment."""
+class Remembered:
+    """What memories say of the next shot of a mold, for one target.
 
-    mold: Memory
-    """Of the mold on its press."""
-    press: Sequence[Memory]
-    """Of all molds of the press, this one among them."""
-    site: Sequence[Memory]
-    """Of all molds of the site."""
-    age: tuple[float, float]
-    """Shots and seconds since the pour of the newest shot with a result."""
+    Attributes:
+        row: its ``prev_ press_ site_`` columns, but for the age.
+        then: how the earlier shots were poured that its level rests on, see ``columns.INPUTS``.
+        newest_s: when the newest shot with a result was poured [s]; NaN without one.
+    """
+
+    row: Mapping[str, float]
+    then: Sequence[float]
+    newest_s: float
 
 
 @dataclass(frozen=True)
@@ -73,34 +76,21 @@ def inputs_of(row: Mapping[str, float]) -> tuple[float, ...]:
     return tuple(row.get(name, NAN) for name in INPUTS)
 
 
-def residual_features(
-    known: Mapping[str, KnownResults],
-    of_mold: KnownOfMold,
-    poured_at_s: float,
-    inputs: tuple[float, ...],
-) -> dict[str, float]:
-    """Compute the ``prev_``, ``press_``, ``site_`` and ``dev_`` columns of a shot at its pour.
+def remembered(
+    name: str, mold: Memory, press: Sequence[Memory], site: Sequence[Memory]
+) -> Remembered:
+    """What memories say of the next shot of a mold; the same until there are other results.
 
     Args:
-        known: by target.
-        poured_at_s: time of the pour [s], by the clock of ``KnownOfMold.opened_at_s``.
-        inputs: ``inputs_of`` the shot.
+        name: of the target.
+        mold: memory of the mold on its press.
+        press: of all molds of the press, this one among them.
+        site: of all molds of the site.
     """
-    row: dict[str, float] = {}
-    now = np.array(inputs)
-    for name, target in TARGETS.items():
-        row |= _of_target(name, target, known[name], now)
-    opened = of_mold.opened_at_s
-    row["prev_pause_s"] = NAN if opened is None else poured_at_s - opened
-    row["prev_defect_share"] = _mean(of_mold.defects)
-    return row
-
-
-def _of_target(name: str, target: Target, known: KnownResults, now: Array) -> dict[str, float]:
-    mold, press = known.mold, _latest_of(known.press)
-    shares = shares_of(np.sum([one.losses for one in known.press], axis=0))
-    taught: list[float] = mold.taught().tolist()
-    of_press: list[float] = press[0].tolist()
+    values, inputs = _latest_of(press)
+    shares = shares_of(np.sum([one.losses for one in press], axis=0))
+    taught: list[float] = mold.taught.tolist()
+    of_press: list[float] = values.tolist()
     row = {f"prev_{name}_last": taught[-1] if taught else NAN}
     _means(row, f"prev_{name}", taught)
     _means(row, f"press_{name}", of_press)
@@ -112,30 +102,55 @@ def _of_target(name: str, target: Target, known: KnownResults, now: Array) -> di
     weights = mold.weights[USUAL]
     row[f"prev_{name}_level"] = own * float(weights @ mold.values) + of_others
     row[f"prev_{name}_lead"] = row[f"prev_{name}_expected"] - row[f"prev_{name}_level"]
-    then = own * _weighted(weights, mold.inputs) + theirs * _weighted(
-        np.ones(len(latest)) / max(len(latest), 1), press[1][len(of_press) - len(latest) :]
-    )
-    for column, off in zip(INPUTS, (now - then).tolist(), strict=True):
-        row[f"dev_{name}_{column.removeprefix('proc_')}"] = off
+    even = np.ones(len(latest)) / max(len(latest), 1)
+    then = own * _weighted(weights, mold.inputs)
+    then = then + theirs * _weighted(even, inputs[len(of_press) - len(latest) :])
     row[f"dev_{name}_share"] = 1.0 - own - theirs
-    errors = [one.errors(shares) for one in known.press]
-    usual = typical_error(np.concatenate(errors), target.usual_error)
+    errors = np.concatenate([one.errors(shares) for one in press])
+    usual = typical_error(errors, TARGETS[name].usual_error)
     row[f"prev_{name}_error"] = typical_error(mold.errors(shares), usual)
     row[f"prev_{name}_speed"] = float(shares @ SPEEDS)
     row[f"prev_{name}_since"] = float(mold.since)
     row[f"prev_{name}_std{LONGEST}"] = _std(taught)
-    shots, age_s = known.age
-    row[f"prev_{name}_age_shots"], row[f"prev_{name}_age_h"] = shots, age_s / 3600.0
     for kind, before in (("news", RECENT[1]), ("lately", RECENT[0])):
-        row[f"site_{name}_{kind}"] = _site(known.site, before)
+        row[f"site_{name}_{kind}"] = _site(site, before)
+    newest = float(mold.pours[-1]) if len(mold.pours) else NAN
+    return Remembered(row, then.tolist(), newest)
+
+
+def residual_features(
+    known: Mapping[str, Remembered],
+    ages: Mapping[str, float],
+    of_mold: KnownOfMold,
+    poured_at_s: float,
+    inputs: tuple[float, ...],
+) -> dict[str, float]:
+    """Compute the ``prev_``, ``press_``, ``site_`` and ``dev_`` columns of a shot at its pour.
+
+    Args:
+        known: by target.
+        ages: by target, shots since the pour of the newest one with a result.
+        poured_at_s: time of the pour [s], by the clock of ``KnownOfMold.opened_at_s``.
+        inputs: ``inputs_of`` the shot.
+    """
+    row: dict[str, float] = {}
+    for name, found in known.items():
+        row.update(found.row)
+        for column, now, then in zip(_DEVIATIONS[name], inputs, found.then, strict=True):
+            row[column] = now - then
+        row[f"prev_{name}_age_shots"] = ages[name]
+        row[f"prev_{name}_age_h"] = (poured_at_s - found.newest_s) / 3600.0
+    opened = of_mold.opened_at_s
+    row["prev_pause_s"] = NAN if opened is None else poured_at_s - opened
+    row["prev_defect_share"] = _mean(of_mold.defects)
     return row
 
 
 def _latest_of(memories: Sequence[Memory]) -> tuple[Array, Array]:
     """Residuals that teach of several molds, the latest in order of their pours, and inputs."""
-    pours = np.concatenate([one.pours[one.teaches] for one in memories])
+    pours = np.concatenate([one.taught_pours for one in memories])
     order = np.argsort(pours, kind="stable")[-LONGEST:]
-    values = np.concatenate([one.taught() for one in memories])
+    values = np.concatenate([one.taught for one in memories])
     inputs = np.concatenate([one.inputs[one.teaches] for one in memories])
     return values[order], inputs[order]
 
@@ -145,8 +160,8 @@ def _site(memories: Sequence[Memory], before: int) -> float:
 
     The newest of any mold weighs most, and one that is far off counts as ``FAR`` median sizes.
     """
-    pours = np.concatenate([one.pours[one.teaches] for one in memories])
-    offs = np.concatenate([off_those_before(one.taught(), before) for one in memories])
+    pours = np.concatenate([one.taught_pours for one in memories])
+    offs = np.concatenate([one.off[before] for one in memories])
     given = ~np.isnan(offs)
     if not given.any():
         return 0.0

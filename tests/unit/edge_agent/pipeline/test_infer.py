@@ -21,6 +21,7 @@ from edge_agent.inference import refresh
 from edge_agent.inference.entry import examined
 from edge_agent.inference.manifest import MANIFEST, MODEL, STATE
 from edge_agent.inference.registry import ModelRegistry
+from edge_agent.inference.seen_intervals import INTERVALS_SCOPE
 from edge_agent.links.publish_packet import Incoming
 from edge_agent.monitoring.metrics import Metrics
 from edge_agent.pipeline.pipeline import Pipeline
@@ -30,7 +31,7 @@ from tests.chaos.inside import MOLD, TOPIC, event
 from tests.support.agents import settings_for
 from tests.support.models import model_file, registry_with
 from tests.support.odd_graphs import with_file
-from tests.support.pipelines import feed, incoming, pipeline_on, spool_of
+from tests.support.pipelines import PRESS, feed, incoming, pipeline_on, spool_of
 from tests.support.played import Standing
 from tests.support.processes import ROOT
 from twin_core.errors import ModelError
@@ -52,13 +53,20 @@ class Press:
         self.settings = settings.model_copy(update={"learning": learning})
         self.metrics = Metrics()
         self.work: Pipeline | None = None
+        self.hours = 7.0
         self.restart()
 
     def restart(self) -> None:
         """A new life on the same spool."""
         if self.work is not None:
             self.work._spool.close()
-        self.work = pipeline_on(self.settings, Standing(START + timedelta(hours=7)), self.metrics)
+        self.clock = Standing(START + timedelta(hours=self.hours))
+        self.work = pipeline_on(self.settings, self.clock, self.metrics)
+
+    def later(self, hours: float) -> None:
+        """Let time pass: so many hours after the first shot."""
+        self.hours = hours
+        self.clock._at = START + timedelta(hours=hours)
 
     async def look(self) -> None:
         """What a tick does, waited for."""
@@ -260,23 +268,94 @@ async def test_a_model_that_fails_at_work(
 
 
 async def test_a_feature_that_is_missing(press: Press, tmp_path: Path) -> None:
-    registry_with(tmp_path / "models", {"live": model_file("live", may_miss=False)})
+    registry_with(tmp_path / "models", {"demold": model_file("demold", may_miss=False)})
     await press.look()
     assert (await press.told(pour())).ml_status == "missing-ml-models", "none for the pour"
     found = await press.told(event("demolded", START + timedelta(seconds=300)))
-    assert found.ml_status == "invalid-ml-input"
-    assert "meas_T_core_avg_0_120_C is missing" in found.diagnostics[-1].words
+    assert found.ml_status == "withheld", "nothing is remembered, either"
+    assert found.correction is not None
+    assert not found.correction.values
+    assert found.correction.reasons[DENSITY] == "no-results"
+    assert "meas_T_core_avg_0_120_C is missing" in (found.correction.words or "")
+    reasons = press.sample("pur_ml_reasons_total", target="rho_moulded", reason="no-results")
+    assert reasons == 1
 
 
 async def test_a_shot_that_is_not_like_the_others(press: Press, tmp_path: Path) -> None:
     registry_with(tmp_path / "models", {"pour": model_file(domain=(-1.0, 1.0))})
     await press.look()
     found = await press.told(pour())
-    assert found.ml_status == "ok"
+    assert found.ml_status == "withheld"
+    assert found.correction is not None
+    assert found.correction.values == {}
+    assert "drawn to the memory: proc_T_ambient_C is 23" in (found.correction.words or "")
+    await press.told(event("demolded", START + timedelta(seconds=300)))
+    await feed(press.work, [incoming(f"{TOPIC}/quality", encode(record()))])  # type: ignore[arg-type]
+    press.later(9.0)
+    found = await press.told(pour("s2", 30_000.0))
+    assert found.ml_status == "memory-only"
     assert found.correction is not None
     assert not found.correction.in_domain
-    assert found.correction.values == {}
-    assert "withheld: proc_T_ambient_C is 23" in (found.correction.words or "")
+    assert set(found.correction.layers.values()) == {"memory"}
+    assert found.correction.reasons[DENSITY] == "outside-range"
+    assert found.kpis is not None
+    assert found.correction.values[DENSITY] != found.kpis.rho_moulded_kg_per_m3
+
+
+def record(shot_id: str = "s1", rho: float = 84.0, after_h: float = 6.0) -> QualityRecord:
+    ts = START + timedelta(hours=after_h)
+    return QualityRecord(ts=ts, shot_id=shot_id, rho_moulded_kg_per_m3=rho)
+
+
+async def test_results_are_held_against_what_was_said_once(press: Press, tmp_path: Path) -> None:
+    registry_with(tmp_path / "models", {"pour": model_file()})
+    await press.look()
+    assert press.work is not None
+    await press.told(pour(), event("demolded", START + timedelta(seconds=300)))
+    quality = incoming(f"{TOPIC}/quality", encode(record()))
+    await feed(press.work, [quality, quality])
+    press.restart()
+    await press.look()
+    assert press.work is not None
+    await feed(press.work, [quality])
+    later = record().model_copy(update={"ts": START + timedelta(hours=6.5)})
+    await feed(press.work, [incoming(f"{TOPIC}/quality", encode(later))])
+    press.later(9.0)
+    found = (await press.told(pour("s2", 30_000.0))).correction
+    assert found is not None
+    assert found.records[DENSITY].results_count == 1
+    (states,) = spool_of(press.work).state(INTERVALS_SCOPE).values()
+    assert states["rho_moulded"]["count"] == 1
+    await press.look()
+    of_mold = {"press": "p1", "mold": MOLD, "target": "rho_moulded"}
+    assert press.sample("pur_interval_results", **of_mold) == 1
+    inside = press.sample("pur_interval_inside_ratio", **of_mold)
+    assert inside == found.records[DENSITY].inside_share
+
+
+async def test_a_mold_without_corrections_is_told_once_and_ends_by_itself(
+    press: Press, tmp_path: Path
+) -> None:
+    registry = registry_with(tmp_path / "models", {"pour": model_file(domain=(-1.0, 1.0))})
+    await press.look()
+    press.later(60.0)
+    for number in range(4):
+        await press.told(pour(f"s{number}", 3600.0 * 8.1 * number))
+        if number == 1:
+            press.restart()
+            await press.look()
+    alerts = press.published("alert", Alert)
+    (alert,) = [one for one in alerts if one.code == "no-corrections"]
+    assert (alert.severity, alert.mold_id) == ("warning", MOLD)
+    assert "4 shots" in alert.words
+    assert "drawn to the memory" in alert.words
+    registry.add("pour", model_file(), START, {})
+    registry.promote("pour", 2)
+    await press.look()
+    await press.told(pour("s9", 3600.0 * 50))
+    assert "corrections-again" in [one.code for one in press.published("alert", Alert)]
+    assert press.work is not None
+    assert not press.work.open_alerts.open_of(PRESS, "no-corrections")
 
 
 async def test_another_material(press: Press, tmp_path: Path) -> None:
