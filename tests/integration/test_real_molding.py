@@ -137,6 +137,16 @@ def test_rows_know_only_what_had_arrived(tmp_path: Path) -> None:
     assert np.isnan(found.columns["meas_T_core_max_C"]).all()
 
 
+def test_two_parts_of_a_cycle_teach_once(tmp_path: Path) -> None:
+    columns = read_columns_file(columns_file(tmp_path))
+    twice = [row for row in rows(100) for _ in range(2)]
+    cycles, _ = read(write(tmp_path / "t.csv", twice), tmp_path)
+    found, words = feature_set(cycles, columns)
+    assert any(line.startswith("100 rows are other parts of the cycle above") for line in words)
+    assert np.isnan(found.columns["meas_p_max_bar"]).sum() == len(found) / 2
+    assert not np.isnan(found.columns["qc_any_defect"]).any(), "each part is good or bad itself"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
