@@ -110,7 +110,8 @@ def known_of(residuals: list[float], press: list[float] | None = None) -> dict[s
 def remembered(residuals: list[float]) -> Memory:
     count = len(residuals)
     pours, inputs = 100.0 * np.arange(count), np.tile(SET_POINTS, (count, 1))
-    return remember(pours, pours + 1.0, np.array(residuals), inputs, [], 0.02)
+    same = np.zeros(count + 1, np.int64)
+    return remember(pours, pours + 1.0, np.array(residuals), inputs, same, [], 0.02)
 
 
 def test_features_follow_from_the_results_that_are_known() -> None:

@@ -31,11 +31,14 @@ def memory(
     events: Sequence[float] = (),
     late_s: float = 1.0,
     prior: float = PRIOR,
+    materials: Sequence[int] | None = None,
 ) -> Memory:
     """Of shots poured every 100 s, whose results come so much later."""
-    pours = 100.0 * np.arange(len(values))
-    inputs = np.zeros((len(values), 9))
-    return remember(pours, pours + late_s, np.asarray(values, float), inputs, events, prior)
+    count = len(values)
+    pours, inputs = 100.0 * np.arange(count), np.zeros((count, 9))
+    poured = np.zeros(count + 1, np.int64) if materials is None else np.array(materials)
+    residuals = np.asarray(values, float)
+    return remember(pours, pours + late_s, residuals, inputs, poured, events, prior)
 
 
 def levels(found: Memory) -> Array:
@@ -111,8 +114,9 @@ def test_the_order_of_arrival_does_not_matter_in_the_end(seed: int, count: int) 
     """Of the same shots: their results late by anything, and all of them known now."""
     rng, values = np.random.default_rng(seed), noise(seed, count)
     pours, inputs = 100.0 * np.arange(count), np.zeros((count, 9))
-    early = remember(pours, pours + 1.0, values, inputs, [], PRIOR)
-    late = remember(pours, pours + rng.uniform(1.0, 3000.0, count), values, inputs, [], PRIOR)
+    after, same = rng.uniform(1.0, 3000.0, count), np.zeros(count + 1, np.int64)
+    early = remember(pours, pours + 1.0, values, inputs, same, [], PRIOR)
+    late = remember(pours, pours + after, values, inputs, same, [], PRIOR)
     assert late.weights == pytest.approx(early.weights, abs=1e-12)
     assert levels(late) == pytest.approx(levels(early), abs=1e-12)
 
@@ -135,6 +139,15 @@ def test_an_event_leaves_little_of_what_was_before() -> None:
     nothing_since = memory(before, events=[1950.0])
     assert nothing_since.since == 0
     assert levels(nothing_since) == pytest.approx(levels(memory(before)), abs=1e-12)
+
+
+def test_results_of_another_material_count_as_half_a_result() -> None:
+    before, after = [0.0] * 20, [0.03]
+    usual = list(SPEEDS).index(0.2)
+    found = memory(before + after, materials=[*[1] * 20, 2, 2])
+    assert levels(found)[usual] == pytest.approx(0.03 / (1.0 + BEFORE_EVENT))
+    back = memory(before + after, materials=[*[1] * 20, 2, 1])
+    assert levels(back)[usual] < 0.003, "the next shot is of the first one again"
 
 
 @settings(max_examples=25)
