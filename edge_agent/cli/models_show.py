@@ -18,7 +18,13 @@ _MOMENTS = {
     "live": "what is known 120 s after the pour",
     "demold": "what is known when the mold opens",
 }
-_SCORES = {"shots": "shots_count", "error": "ratio", "inside": "coverage", "bias": "bias"}
+_SCORES = {
+    "shots": "shots_count",
+    "error": "ratio",
+    "/ EWMA": "ratio_ewma",
+    "inside": "coverage",
+    "bias": "bias",
+}
 """Column of the table: name of the score."""
 
 
@@ -48,8 +54,9 @@ def print_manifest(manifest: Manifest, use: str, signature: Signature | None) ->
             ("scored on", "target", *_SCORES), rows, right=tuple(_SCORES), folds=("scored on",)
         )
         say(
-            "error: of the model, as a share of that of the physics alone. inside: share of shots "
-            "inside their interval. bias: in the unit of the target."
+            "error: of the model, as a share of that of the physics alone; / EWMA: of that of a "
+            "running mean of each mold. inside: share of shots inside their interval. bias: in the "
+            "unit of the target."
         )
 
 
