@@ -67,7 +67,7 @@ def test_models_list_and_show(tmp_path: Path) -> None:
     for words in ("known at the pour", "2026-05-04 08:00 UTC", "other_presses", "test, later"):
         assert words in page
     (row,) = [line for line in page.splitlines() if "unseen" in line and "rho_moulded" in line]
-    assert row.split()[-4:] == ["900", "0.42", "0.91", "-"]
+    assert row.split()[-5:] == ["900", "0.42", "-", "0.91", "-"]
     assert "scored on" not in run("models", "show", "pour", "1", *where)
 
 
