@@ -54,6 +54,7 @@ NOT_HERE = {
     "docker": "needs Docker; tests/contract/test_deploy_containers.py",
     "kubectl": "needs a cluster; the same",
     "python -m tests.benchmarks": "ten million frames",
+    "python -m tests.support.real_molding": "a table of others; test_real_molding.py",
     "pur-mold-twin models compare": "needs a history; tests/unit/edge_agent/cli/test_train_ml.py",
 }
 """First words of commands that do not run here, and why."""

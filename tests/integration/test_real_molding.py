@@ -16,10 +16,8 @@ from tests.support.processes import ROOT
 from tests.support.real_molding.__main__ import command
 from tests.support.real_molding.columns_file import read_columns_file
 from tests.support.real_molding.cycles import Cycles, read_cycles
-from tests.support.real_molding.ewma import ewma
 from tests.support.real_molding.rows import feature_set
 from twin_core.errors import InputError, TwinError
-from twin_core.learning.features import NAN
 
 COUNT = 400
 NUMBERS = ("Zyklus", "Druck", "Werkzeug", "Fuellzeit")
@@ -139,12 +137,14 @@ def test_rows_know_only_what_had_arrived(tmp_path: Path) -> None:
     assert np.isnan(found.columns["meas_T_core_max_C"]).all()
 
 
-def test_a_running_mean_waits_for_its_results() -> None:
-    residual = np.array([1.0, 3.0, NAN, 5.0, 7.0])
-    at = np.arange(5.0)
-    molds = np.array(["a"] * 5)
-    assert ewma(residual, at, at + 0.5, molds, 0.5).tolist() == [0.0, 1.0, 2.0, 2.0, 3.5]
-    assert ewma(residual, at, at + 10.0, molds, 0.5).tolist() == [0.0] * 5
+def test_two_parts_of_a_cycle_teach_once(tmp_path: Path) -> None:
+    columns = read_columns_file(columns_file(tmp_path))
+    twice = [row for row in rows(100) for _ in range(2)]
+    cycles, _ = read(write(tmp_path / "t.csv", twice), tmp_path)
+    found, words = feature_set(cycles, columns)
+    assert any(line.startswith("100 rows are other parts of the cycle above") for line in words)
+    assert np.isnan(found.columns["meas_p_max_bar"]).sum() == len(found) / 2
+    assert not np.isnan(found.columns["qc_any_defect"]).any(), "each part is good or bad itself"
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_the_whole_way(tmp_path: Path) -> None:
     done = CliRunner().invoke(command, [str(path), "--columns", file, *options])
     assert done.exit_code == 0, done.output
     assert "meas_p_max_bar stands for Druck x 0.01" in done.output
-    assert "(EWMA " in done.output
+    assert "model/EWMA" in done.output
     assert "any_defect" in done.output
     assert "Drift: windows of 100" in done.output
     assert (tmp_path / "kept" / "models" / "pour" / "1" / "report.html").exists()

@@ -17,6 +17,7 @@ from twin_core.learning.memory import (
     SPEEDS,
     USUAL,
     Memory,
+    median_of,
     shares_of,
     typical_error,
 )
@@ -97,7 +98,7 @@ def remembered(
     # the level of the press counts as SHRINK results of the mold, zero as SHRINK of the press
     own, latest = mold.count / (mold.count + SHRINK), of_press[-RECENT[0] :]
     theirs = (1.0 - own) * len(latest) / (len(latest) + SHRINK)
-    of_others = theirs * float(np.median(latest)) if latest else 0.0
+    of_others = theirs * median_of(np.array(latest)) if latest else 0.0
     row[f"prev_{name}_expected"] = own * float(shares @ mold.weights @ mold.values) + of_others
     weights = mold.weights[USUAL]
     row[f"prev_{name}_level"] = own * float(weights @ mold.values) + of_others
@@ -166,7 +167,7 @@ def _site(memories: Sequence[Memory], before: int) -> float:
     if not given.any():
         return 0.0
     newest: Array = offs[given][np.argsort(pours[given], kind="stable")][-LONGEST:]
-    far = FAR * float(np.median(np.abs(newest)))
+    far = FAR * median_of(np.abs(newest))
     weights = NEWS_POWERS[-len(newest) :]
     mean = float(weights @ np.clip(newest, -far, far))
     return mean / (float(weights.sum()) + NEWS_SHRINK)

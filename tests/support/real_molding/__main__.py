@@ -20,12 +20,12 @@ from edge_agent.inference.manifest import MANIFEST
 from edge_agent.learning.tables import write_table
 from tests.support.real_molding.columns_file import ColumnsFile, read_columns_file
 from tests.support.real_molding.cycles import Cycles, read_cycles
-from tests.support.real_molding.ewma import best_share, table_of
 from tests.support.real_molding.rows import feature_set
 from twin_core.arrays import Array
 from twin_core.errors import InputError, TwinError
 from twin_core.learning.columns import TARGETS
-from twin_core.learning.training.table import FeatureSet
+from twin_core.learning.training.baselines import SPEEDS, ewma
+from twin_core.learning.training.table import FeatureSet, Rows
 
 EXAMPLE = """\b
 Example:
@@ -57,6 +57,16 @@ failed.
 """
 File = click.Path(path_type=Path)
 LEARNERS = ("ridge", "boosting")
+ERRORS = {
+    "physics": "rmse_physics",
+    "mean": "rmse_mean",
+    "last": "rmse_last",
+    "EWMA": "",
+    "memory": "rmse_memory",
+    "model": "rmse",
+}
+"""Errors that are printed, and their names in a manifest; the running mean also knows the earlier
+cycles, so it is computed here."""
 
 
 @click.command(
@@ -74,7 +84,7 @@ LEARNERS = ("ridge", "boosting")
 )  # fmt: skip
 @click.option(
     "--learner", "learners", multiple=True, default=LEARNERS, show_default=True,
-    type=click.Choice(["ridge", "boosting", "network"]), help="As in train-ml; repeat.",
+    type=click.Choice(["ridge", "boosting"]), help="As in train-ml; repeat.",
 )  # fmt: skip
 @click.option("--keep", type=File, help="Keep feature sets, models and reports in this folder.")
 def command(
@@ -115,7 +125,7 @@ def run(
     """
     cycles = read_cycles(path, columns, folder, click.echo)
     found, words = feature_set(cycles, columns)
-    table = table_of(found.columns)
+    table = FeatureSet(found.columns)
     _say_what(cycles, table, words)
     cut = np.quantile(table.time_s, share)
     learned = table.time_s <= cut
@@ -126,8 +136,7 @@ def run(
         write_table(file, dict(table.rows(rows).columns), found.metadata)
     click.echo(f"\nlearned from {learned.sum()} cycles to {_day(cut)}, judged {(~learned).sum()}")
     if columns.targets:
-        known_s = known_times(table, cycles, columns)
-        _targets(table, learned, known_s, config_of(columns, learners), early, late, folder)
+        _targets(table, ~learned, config_of(columns, learners), early, late, folder)
     if columns.failure is not None:
         _failures(learners, early, late, folder)
     _drift(table.rows(~learned), window, early, found.metadata, folder)
@@ -152,8 +161,7 @@ def _say_what(cycles: Cycles, table: FeatureSet, words: list[str]) -> None:
 
 def _targets(
     table: FeatureSet,
-    learned: Any,
-    known_s: Mapping[str, Array],
+    judged: Rows,
     config: dict[str, Any],
     early: Path,
     late: Path,
@@ -162,24 +170,20 @@ def _targets(
     """Known at the pour: ``train-ml`` and the running mean on the later cycles."""
     scores = _trained("pour", config, early, late, folder).get("scores", {})
     click.echo("\nKnown at the pour: root mean square error of the later cycles, in the unit of")
-    click.echo("the twin's column (physics: the mean of the first cycles, unless the table has it)")
-    head = f"{'target':14}{'cycles':>8}{'physics':>10}{'mean':>10}{'last':>10}{'EWMA':>10}"
-    click.echo(f"{head}{'model':>10}{'model/EWMA':>12}{'inside':>9}")
+    click.echo("the twin's column (physics: the mean of the first cycles, unless the table has it;")
+    click.echo("EWMA: a running mean of each mold, of the speed that is best on these very cycles)")
+    heads = ("cycles", *ERRORS, "model/EWMA", "inside")
+    click.echo(f"{'target':12}{''.join(f'{head:>11}' for head in heads)}")
     for name in config["targets"]:
         one = scores.get(name)
         if one is None:
-            click.echo(f"{name:14} too few are measured to learn from")
+            click.echo(f"{name:12} too few are measured to learn from")
             continue
-        residual, target = table.residual(name), TARGETS[name]
-        share, expected = best_share(
-            residual, table.time_s, known_s[target.known], table.molds, learned
-        )
-        rmse = _rmse(table, name, expected, ~learned)
-        figures = [one["rmse_physics"], one["rmse_mean"], one["rmse_last"], rmse, one["rmse"]]
-        click.echo(
-            f"{name:14}{one['shots_count']:8}{''.join(f'{value:10.4g}' for value in figures)}"
-            f"{one['rmse'] / rmse:12.3f}{one['coverage']:9.1%}   (EWMA {share:g})"
-        )
+        errors = {head: one[key] for head, key in ERRORS.items() if key}
+        errors["EWMA"] = min(_rmse(table, name, ewma(name, table, v), judged) for v in SPEEDS)
+        cells = [str(one["shots_count"]), *(f"{errors[head]:.4g}" for head in ERRORS)]
+        cells += [f"{errors['model'] / errors['EWMA']:.3f}", f"{one['coverage']:.1%}"]
+        click.echo(f"{name:12}{''.join(f'{cell:>11}' for cell in cells)}")
 
 
 def config_of(columns: ColumnsFile, learners: tuple[str, ...]) -> dict[str, Any]:
@@ -193,14 +197,7 @@ def config_of(columns: ColumnsFile, learners: tuple[str, ...]) -> dict[str, Any]
     }
 
 
-def known_times(table: FeatureSet, cycles: Cycles, columns: ColumnsFile) -> Mapping[str, Array]:
-    """When results of each cycle are known, by ``Target.known`` [s]."""
-    duration = dict(zip(cycles.cycle.tolist(), cycles.duration_s.tolist(), strict=True))
-    ended = table.time_s + np.array([duration[str(name)] for name in table["shot_id"].tolist()])
-    return {"demold": ended, "lab": ended + 3600.0 * columns.results_after_h}
-
-
-def _rmse(table: FeatureSet, name: str, expected: Array, chosen: Any) -> float:
+def _rmse(table: FeatureSet, name: str, expected: Array, chosen: Rows) -> float:
     target = TARGETS[name]
     residual = table.residual(name)
     rows = chosen & ~np.isnan(residual)

@@ -26,6 +26,8 @@ DEMOLD = tuple(
     and name not in {target.measured for target in TARGETS.values()}
 )
 """Columns for what is known when a cycle ends."""
+CHECKED = ("proc_T_polyol_in_C", "proc_T_iso_in_C", "proc_packing_kg_per_m3")
+"""Columns that ``twin_core.learning.teaching`` holds results against."""
 Name = Annotated[str, Field(min_length=1)]
 
 
@@ -182,8 +184,11 @@ class ColumnsFile(_Part):
         return self
 
     def free(self, places: tuple[str, ...]) -> list[str]:
-        """Columns of the twin that no input takes, those that learners look at first."""
-        left = [name for name in places if name not in self.inputs]
+        """Columns of the twin that no input takes, those that learners look at first.
+
+        None that a measurement is held against: what contradicts it would not teach.
+        """
+        left = [name for name in places if name not in {*self.inputs, *CHECKED}]
         return sorted(left, key=lambda name: name.startswith("proc_") and name not in INPUTS)
 
 

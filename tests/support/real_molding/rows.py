@@ -35,7 +35,16 @@ def feature_set(cycles: Cycles, columns: ColumnsFile) -> tuple[FeatureSet, list[
     """
     molds = np.char.add(np.char.add(cycles.machine, "/"), cycles.mold)
     numbers = dict(cycles.numbers)
+    again = _again(cycles, molds)
+    for target in TARGETS.values():
+        if target.measured in numbers:
+            numbers[target.measured] = np.where(again, NAN, numbers[target.measured])
     kept, words = _references(numbers, molds, columns)
+    if again.any():
+        words.append(
+            f"{again.sum()} rows are other parts of the cycle above (equal machine, mold, time): "
+            "its targets count once"
+        )
     if not kept.any():
         raise TableError(
             f"{cycles.path}: no mold has more than {columns.first} cycles, whose mean would stand "
@@ -46,6 +55,16 @@ def feature_set(cycles: Cycles, columns: ColumnsFile) -> tuple[FeatureSet, list[
     for row in np.flatnonzero(kept).tolist():
         builder.take_row(_draft(cycles, numbers, row, late))
     return builder.finish(cycles.path.name), words
+
+
+def _again(cycles: Cycles, molds: NDArray[np.str_]) -> NDArray[np.bool_]:
+    """Rows of a cycle that an earlier row has told already: several parts of one cavity set."""
+    seen: set[tuple[str, float]] = set()
+    found = np.zeros(len(cycles), dtype=bool)
+    for row, key in enumerate(zip(molds.tolist(), cycles.time_s.tolist(), strict=True)):
+        found[row] = key in seen
+        seen.add(key)
+    return found
 
 
 def _references(

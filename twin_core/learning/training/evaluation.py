@@ -103,7 +103,7 @@ def evaluate(
         far = None if card.is_memory else score(name, table, said, *asked, out)
         if far is not None and far.shots_count >= FEWEST:
             beyond[name] = far
-    looked_at = {name: table[_defect(name)].astype(float) for name in model.card.risks}
+    looked_at = {name: table[column_of(name)].astype(float) for name in model.card.risks}
     if not scores and not any((~np.isnan(y)).any() for y in looked_at.values()):
         raise InputError("feature set: no shot has a measurement that the model could be held to")
     briers: dict[str, Array] = {}
@@ -134,6 +134,6 @@ def _knows_material(model: Model, table: FeatureSet) -> NDArray[np.bool_]:
     return np.array([model.card.systems.get(system) == hashed for system, hashed in pairs], bool)
 
 
-def _defect(name: str) -> str:
+def column_of(name: str) -> str:
     """Column of a kind of defect."""
     return "qc_any_defect" if name == "any_defect" else f"qc_defect_{name}"
