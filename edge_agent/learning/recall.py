@@ -281,4 +281,5 @@ async def _apart(request: MemoryRequest) -> list[bytes] | None:
     finally:
         if process is not None and process.returncode is None:
             process.kill()
+            await process.wait()
     return None

@@ -214,3 +214,14 @@ async def test_an_agent_reads_it_when_it_starts(tmp_path: Path) -> None:
     assert len(kept) == 3
     assert all(row["records"] and row["measured"]["meas_T_core_max_C"] > 100.0 for row in kept)
     spool.close()
+
+
+async def test_an_agent_that_is_stopped_breaks_it_off(tmp_path: Path) -> None:
+    settings = agent_for(tmp_path, 1)
+    await write_history(settings.history.path, rows_of(0))
+    async with running(settings) as ran:
+        recall = ran.agent._pipeline.recall
+        await until(lambda: recall._running is not None, "the reading begins")
+    spool = Spool(settings.spool.path)
+    assert spool.state(RECALLED_SCOPE) == {}, "the next life reads it"
+    spool.close()
