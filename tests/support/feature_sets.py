@@ -81,7 +81,7 @@ def feature_set(
             numbers[f"site_{name}_{kind}"] = rng.normal(0.0, LEVEL_NOISE, shots) * scale
         for scope in ("prev", "press"):
             numbers[f"{scope}_{name}_trend"] = rng.normal(0.0, LEVEL_NOISE, shots) * scale
-            numbers[f"{scope}_{name}_count"] = np.full(shots, 40.0)
+            numbers[f"{scope}_{name}_count"] = 20.0 + np.arange(shots) % 21.0
     risk = 1.0 / (1.0 + np.exp(2.0 - 0.8 * (warm - 23.0)))
     numbers["qc_any_defect"] = (rng.random(shots) < risk).astype(float)
     for kind in DEFECTS:

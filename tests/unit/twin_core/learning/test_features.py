@@ -23,16 +23,15 @@ from twin_core.learning.columns import (
 )
 from twin_core.learning.memory import Memory, remember
 from twin_core.learning.residual_features import (
-    NAN,
     NO_INPUTS,
     KnownOfMold,
-    KnownResults,
+    remembered,
     residual,
     residual_features,
 )
 
 SET_POINTS = (25.0, 25.0, 40.0, 23.0, 0.5, 1.2, 80.0, 0.05)[: len(INPUTS)]
-NOW = (KnownOfMold(), 5000.0, NO_INPUTS)
+NOTHING = KnownOfMold()
 
 FIRST_GENERATION = [
     *("sim_T_core_max_C", "sim_T_core_t_at_max_s", "sim_p_max_bar", "sim_p_t_at_max_s"),
@@ -66,7 +65,7 @@ def test_a_row_has_every_column_once() -> None:
     for part in (
         features.process_columns(result.scenario.process, result.scenario.mold, 0),
         features.physics_columns(result),
-        residual_features(known_of([]), KnownOfMold(), 0.0, NO_INPUTS),
+        features_of([]),
         features.live_columns([], []),
         features.curve_columns({}, 600.0, 600.0),
         features.demold_columns(features.physics_columns(result), (50.0, 140.0), None, 600.0),
@@ -98,32 +97,44 @@ def test_slopes_look_at_the_first_minute_only() -> None:
     assert math.isnan(row["meas_p_slope_0_60_bar_per_s"]), "two readings are too few"
 
 
-def known_of(residuals: list[float], press: list[float] | None = None) -> dict[str, KnownResults]:
-    """The density of a mold, and of another one of its press; nothing of other targets."""
-    nothing = remembered([])
-    mold, other = remembered(residuals), remembered(press or [])
-    found = {name: KnownResults(nothing, [nothing], [nothing], (NAN, NAN)) for name in TARGETS}
-    beside = [mold, other]
-    return found | {"rho_moulded": KnownResults(mold, beside, beside, (2.0, 7200.0))}
+def features_of(
+    residuals: list[float],
+    press: list[float] | None = None,
+    of_mold: KnownOfMold = NOTHING,
+    inputs: tuple[float, ...] = NO_INPUTS,
+) -> dict[str, float]:
+    """Of the density of a mold, and of another one of its press; nothing of other targets.
+
+    Shots are poured every 100 s, this one at 10,000 s.
+    """
+    nothing = memory_of([])
+    mold, other = memory_of(residuals), memory_of(press or [])
+    known = {name: remembered(name, nothing, [nothing], [nothing]) for name in TARGETS}
+    known["rho_moulded"] = remembered("rho_moulded", mold, [mold, other], [mold, other])
+    ages = dict.fromkeys(TARGETS, 2.0)
+    return residual_features(known, ages, of_mold, 10_000.0, inputs)
 
 
-def remembered(residuals: list[float]) -> Memory:
+def memory_of(residuals: list[float]) -> Memory:
     count = len(residuals)
     pours, inputs = 100.0 * np.arange(count), np.tile(SET_POINTS, (count, 1))
-    return remember(pours, pours + 1.0, np.array(residuals), inputs, [], 0.02)
+    same = np.zeros(count + 1, np.int64)
+    return remember(pours, pours + 1.0, np.array(residuals), inputs, same, [], 0.02)
 
 
 def test_features_follow_from_the_results_that_are_known() -> None:
     latest = [0.01 * shot for shot in range(10, 50)]
-    row = residual_features(known_of(latest), KnownOfMold((), 40.0), 100.0, NO_INPUTS)
+    row = features_of(latest, of_mold=KnownOfMold((), 9_940.0))
     assert row["prev_rho_moulded_last"] == pytest.approx(0.49)
     assert row["prev_rho_moulded_mean8"] == pytest.approx(0.455)
     assert row["prev_rho_moulded_count"] == 40
     assert row["press_rho_moulded_count"] == 40
     assert row["press_p_max_count"] == 0
     assert row["prev_pause_s"] == 60.0
-    assert (row["prev_rho_moulded_age_shots"], row["prev_rho_moulded_age_h"]) == (2.0, 2.0)
-    nothing = residual_features(known_of([]), KnownOfMold(), 100.0, NO_INPUTS)
+    age_h = (10_000.0 - 3_900.0) / 3600.0
+    assert row["prev_rho_moulded_age_shots"] == 2.0
+    assert row["prev_rho_moulded_age_h"] == pytest.approx(age_h)
+    nothing = features_of([])
     assert math.isnan(nothing["prev_pause_s"])
     assert math.isnan(nothing["prev_rho_moulded_last"])
     assert nothing["prev_rho_moulded_expected"] == 0.0
@@ -134,7 +145,7 @@ def test_what_is_expected_is_the_level_of_the_mold_drawn_to_its_press() -> None:
     """Before, it was the mean of the last eight: now the memory's level, whose speed is learned;
     a level of fixed speed stands beside it."""
     few, beside = [0.1, 0.1, 0.1], [0.04] * 8
-    row = residual_features(known_of(few, beside), KnownOfMold(), 100.0, NO_INPUTS)
+    row = features_of(few, beside)
     own = len(few) / (len(few) + SHRINK)
     mixed = sorted([(100.0 * i, 0.1) for i in range(3)] + [(100.0 * i, 0.04) for i in range(8)])
     press = statistics.median([value for _, value in mixed][-RECENT[0] :])
@@ -146,8 +157,7 @@ def test_what_is_expected_is_the_level_of_the_mold_drawn_to_its_press() -> None:
 
 def test_a_shot_poured_otherwise_differs_from_those_before() -> None:
     other = (SET_POINTS[0] + 5.0, *SET_POINTS[1:])
-    many = known_of([0.0] * 40)
-    row = residual_features(many, KnownOfMold(), 5000.0, other)
+    row = features_of([0.0] * 40, inputs=other)
     share = row["dev_rho_moulded_share"]
     assert 0.0 < share < 0.2
     assert row["dev_rho_moulded_T_polyol_in_C"] == pytest.approx(other[0] - (1 - share) * 25.0)
@@ -160,7 +170,7 @@ def test_what_is_new_on_a_site_is_robust() -> None:
     wrong = one.copy()
     wrong[-1] += 2.3
     quiet, news, lone = (
-        residual_features(known_of(first.tolist(), second.tolist()), *NOW)["site_rho_moulded_news"]
+        features_of(first.tolist(), second.tolist())["site_rho_moulded_news"]
         for first, second in ((one, other), (one + up, other + up), (wrong, other))
     )
     assert 0.015 < news - quiet < 0.035

@@ -31,11 +31,14 @@ def memory(
     events: Sequence[float] = (),
     late_s: float = 1.0,
     prior: float = PRIOR,
+    materials: Sequence[int] | None = None,
 ) -> Memory:
     """Of shots poured every 100 s, whose results come so much later."""
-    pours = 100.0 * np.arange(len(values))
-    inputs = np.zeros((len(values), 9))
-    return remember(pours, pours + late_s, np.asarray(values, float), inputs, events, prior)
+    count = len(values)
+    pours, inputs = 100.0 * np.arange(count), np.zeros((count, 9))
+    poured = np.zeros(count + 1, np.int64) if materials is None else np.array(materials)
+    residuals = np.asarray(values, float)
+    return remember(pours, pours + late_s, residuals, inputs, poured, events, prior)
 
 
 def levels(found: Memory) -> Array:
@@ -111,8 +114,9 @@ def test_the_order_of_arrival_does_not_matter_in_the_end(seed: int, count: int) 
     """Of the same shots: their results late by anything, and all of them known now."""
     rng, values = np.random.default_rng(seed), noise(seed, count)
     pours, inputs = 100.0 * np.arange(count), np.zeros((count, 9))
-    early = remember(pours, pours + 1.0, values, inputs, [], PRIOR)
-    late = remember(pours, pours + rng.uniform(1.0, 3000.0, count), values, inputs, [], PRIOR)
+    after, same = rng.uniform(1.0, 3000.0, count), np.zeros(count + 1, np.int64)
+    early = remember(pours, pours + 1.0, values, inputs, same, [], PRIOR)
+    late = remember(pours, pours + after, values, inputs, same, [], PRIOR)
     assert late.weights == pytest.approx(early.weights, abs=1e-12)
     assert levels(late) == pytest.approx(levels(early), abs=1e-12)
 
@@ -125,16 +129,30 @@ def test_what_was_not_known_at_a_pour_did_not_foretell_it() -> None:
     assert not len(found.errors(shares_of(found.losses)))
 
 
+USUAL = list(SPEEDS).index(0.2)
+MASS = sum(0.8**number for number in range(1, 21))
+"""Weight of the twenty results before the newest, whose weight is 1."""
+
+
+def newest_weight(**given: Sequence[float] | Sequence[int]) -> float:
+    """Weight of the newest of 21 results in the level of the usual speed."""
+    return float(memory(noise(2, 21), **given).weights[USUAL, -1])  # type: ignore[arg-type]
+
+
 def test_an_event_leaves_little_of_what_was_before() -> None:
-    before, after = [0.0] * 20, [0.03]
-    plain, told = memory(before + after), memory(before + after, events=[1950.0])
-    usual = list(SPEEDS).index(0.2)
-    assert levels(plain)[usual] < 0.01
-    assert levels(told)[usual] == pytest.approx(0.03 / (1.0 + BEFORE_EVENT))
-    assert told.since == 1
-    nothing_since = memory(before, events=[1950.0])
+    assert newest_weight() == pytest.approx(1.0 / (1.0 + MASS))
+    assert newest_weight(events=[1950.0]) == pytest.approx(1.0 / (1.0 + BEFORE_EVENT))
+    assert memory(noise(2, 21), events=[1950.0]).since == 1
+    nothing_since = memory(noise(2, 20), events=[1950.0])
     assert nothing_since.since == 0
-    assert levels(nothing_since) == pytest.approx(levels(memory(before)), abs=1e-12)
+    assert levels(nothing_since) == pytest.approx(levels(memory(noise(2, 20))), abs=1e-12)
+
+
+def test_results_of_another_material_count_as_half_a_result() -> None:
+    other = newest_weight(materials=[*[1] * 20, 2, 2])
+    assert other == pytest.approx(1.0 / (1.0 + BEFORE_EVENT))
+    back = newest_weight(materials=[*[1] * 20, 2, 1])  # the next shot is of the first one again
+    assert back == pytest.approx(BEFORE_EVENT / (BEFORE_EVENT + MASS))
 
 
 @settings(max_examples=25)
