@@ -103,7 +103,7 @@ def command(
         for path in files:
             check_report_file(path)
         windows = read_windows(baseline, current, columns)
-        result = check(windows.before, windows.now, options)
+        result = check(windows.before, windows.now, options, windows.context)
         for path in files:
             _write(path, result, windows)
     except TwinError as error:

@@ -37,7 +37,7 @@ def check_newest(request: DriftRequest) -> DriftVerdict:
     current = asyncio.run(_newest(request))
     before = read_table(request.baseline)
     found = windows(before, current, (str(request.baseline), "newest shots"))
-    result = check(found.before, found.now)
+    result = check(found.before, found.now, context=found.context)
     return DriftVerdict(
         level=int(result.level),
         words=verdict(result),

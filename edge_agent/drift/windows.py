@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -18,9 +18,11 @@ from edge_agent.learning.tables import (
 )
 from twin_core.arrays import Array
 from twin_core.learning.drift import FEWEST_ROWS, FEWEST_VALUES, residual_parts
+from twin_core.learning.drift_explained import RH_HALL, T_HALL, Context
 from twin_core.log_files.shot_table import LeftOut
 
-TIME, SHOT = "poured_at", "shot_id"
+TIME, SHOT, MOLD = "poured_at", "shot_id", "mold_id"
+DAY_US = 86_400e6
 GROUPS = ("mold_id", "system_id", "press", "site")
 """Texts whose new values explain much."""
 MOST_NAMES = 5
@@ -37,6 +39,8 @@ class Windows:
     now: dict[str, Array]
     texts: Columns
     """Texts and times of the current rows."""
+    context: Context = field(default_factory=Context)
+    """Molds, times and weather of both."""
     notes: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
     """Columns of the baseline that cannot be compared with the current table, and why."""
@@ -153,7 +157,31 @@ def windows(
         *_column_notes(before, now),
         *_group_notes(before, now),
     )
-    return Windows({n: before[n] for n in names}, {n: now[n] for n in names}, texts, notes)
+    context = _context(before, now)
+    return Windows({n: before[n] for n in names}, {n: now[n] for n in names}, texts, context, notes)
+
+
+def _context(before: Columns, now: Columns) -> Context:
+    molds = times = None
+    if all(MOLD in table and table[MOLD].dtype.kind == "U" for table in (before, now)):
+        molds = before[MOLD], now[MOLD]
+    if all(TIME in table and table[TIME].dtype.kind == "M" for table in (before, now)):
+        times = _days(before[TIME]), _days(now[TIME])
+    before_hall, now_hall = (
+        {
+            name: table[name]
+            for name in (T_HALL, RH_HALL)
+            if name in table and table[name].dtype.kind == "f"
+        }
+        for table in (before, now)
+    )
+    return Context(molds, times, (before_hall, now_hall))
+
+
+def _days(times: np.ndarray) -> Array:
+    """Since 1970; NaN where there is none."""
+    days = times.astype("datetime64[us]").astype(np.float64) / DAY_US
+    return np.asarray(np.where(np.isnat(times), np.nan, days))
 
 
 def _in_order(table: Columns) -> Columns:

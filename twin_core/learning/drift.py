@@ -22,7 +22,7 @@ Rows must be in order of time.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,6 +31,9 @@ from twin_core.errors import InputError
 from twin_core.learning import two_sample_tests as two
 from twin_core.learning.autocorrelation import Autocorrelation, autocorrelation_of
 from twin_core.learning.columns import TARGETS, ml_column
+from twin_core.learning.drift_explained import Context, Explanation
+from twin_core.learning.drift_level import DRAWN_IN, Series, levels_of
+from twin_core.learning.drift_level import Level as LevelMoved
 from twin_core.learning.drift_result import (
     LARGEST_EFFECT,
     SAME,
@@ -40,6 +43,7 @@ from twin_core.learning.drift_result import (
     Kind,
     Options,
     Test,
+    shift_of,
 )
 
 FEWEST_ROWS = 30
@@ -50,16 +54,27 @@ FEWEST_A_BIN = 5
 """Expected in a bin: the usual rule for tests on counts."""
 LIMIT_SIGMA = 4.0
 """Further out, a value counts as this far when the begin of a shift is looked for."""
+SMALL = 0.2
+"""Share of the rates that tests of another shape or scatter take, beside 1 of each level."""
 SHORTEST_RUN = 10
 """Fewer shots than these at the end do not make the begin of a shift."""
 
 
 def check(
-    baseline: Mapping[str, Array], current: Mapping[str, Array], options: Options | None = None
+    baseline: Mapping[str, Array],
+    current: Mapping[str, Array],
+    options: Options | None = None,
+    context: Context | None = None,
 ) -> DriftResult:
     """Compare the columns that both tables have; rows in order of time, NaN for missing.
 
     Residuals of quality results (``qc_x`` less ``sim_x``, ``qc_x`` less ``ml_x``) are made here.
+
+    Args:
+        baseline: columns by name.
+        current: as many columns of the shots to judge.
+        options: thresholds.
+        context: molds and times of the shots, where they are known.
 
     Raises:
         InputError: no common column, or too few rows for a verdict.
@@ -75,14 +90,22 @@ def check(
                 f"{label}: {count} rows are too few for a verdict: give at least {FEWEST_ROWS} "
                 "shots, better 200"
             )
+    before, now = ({name: _numbers(table[name]) for name in names} for table in (baseline, current))
+    explanation = Explanation(before, now, context or Context())
+    ready = [
+        _made_ready(name, kind, a, b, explanation)
+        for name, kind, a, b in _pairs(names, before, now)
+    ]
+    series = [None if one.left_out else one.series for one in ready]
+    levels = levels_of(series, FEWEST_VALUES, explanation.weather_lasts)
     columns, left_out = [], []
-    for name, kind, before, now in _pairs(names, baseline, current):
-        found = _examine(name, kind, before, now, options)
-        if isinstance(found, str):
-            left_out.append((name, found))
+    for one, level in zip(ready, levels.levels, strict=True):
+        if one.left_out:
+            left_out.append((one.column.name, one.left_out))
         else:
-            columns.append(found)
-    return DriftResult(*rows, options, _judged(columns, options), tuple(left_out))
+            columns.append(_examined(one, level, options))
+    judged = _judged(columns, options)
+    return DriftResult(*rows, options, judged, tuple(left_out), levels.blocks)
 
 
 def kind_of(name: str) -> Kind:
@@ -113,11 +136,9 @@ def _comes_late(name: str) -> bool:
 
 
 def _pairs(
-    names: list[str], baseline: Mapping[str, Array], current: Mapping[str, Array]
+    names: list[str], before: dict[str, Array], now: dict[str, Array]
 ) -> Iterator[tuple[str, Kind, Array, Array]]:
     """Columns, then residuals of quality results, as finite numbers or NaN."""
-    before = {name: _numbers(baseline[name]) for name in names}
-    now = {name: _numbers(current[name]) for name in names}
     for name in names:
         yield name, kind_of(name), before[name], now[name]
     for measured, said, kind in _residuals(names):
@@ -146,32 +167,83 @@ def _numbers(values: Array) -> Array:
     return np.where(np.isfinite(found), found, np.nan)
 
 
-def _examine(name: str, kind: Kind, before: Array, now: Array, options: Options) -> Column | str:
-    """The column with its tests, or why it was not examined."""
-    if _comes_late(name):
-        before, now = _without_end(before), _without_end(now)
+@dataclass(frozen=True)
+class _Ready:
+    """A column made ready for its tests."""
+
+    column: Column
+    gone: tuple[Array, Array]
+    """Whether a value is missing, without the end where results have not come yet."""
+    values: tuple[Array, Array]
+    """Given ones, without what weather and season explain."""
+    series: Series | None
+    """The same in their rows, without what the mold makes; None of flags and constants."""
+    left_out: str = ""
+    """Why it is not examined."""
+
+
+def _made_ready(
+    name: str, kind: Kind, before: Array, now: Array, explanation: Explanation
+) -> _Ready:
     gone = np.isnan(before), np.isnan(now)
-    given, given_now = before[~gone[0]], _snapped(before[~gone[0]], now[~gone[1]])
-    if not len(given) and not len(given_now):
-        return "no values in either table"
-    if _comes_late(name) and not (len(given) and len(given_now)):
-        return f"no values in the {'current' if len(given) else 'baseline'} table yet"
-    column = _described(name, kind, (given, given_now), gone)
-    # what a model said is missing where none was in use
-    tests = [] if residual_parts(name)[1] or name.startswith("ml_") else _missing(gone)
-    if min(len(given), len(given_now)) < FEWEST_VALUES:
-        if not tests:
-            return f"fewer than {FEWEST_VALUES} values in one of the tables"
+    if _comes_late(name):
+        gone = gone[0][: _end(before)], gone[1][: _end(now)]
+    given = before[~np.isnan(before)], now[~np.isnan(now)]
+    column = _described(name, kind, given, gone)
+    if not len(given[0]) and not len(given[1]):
+        return _Ready(column, gone, given, None, "no values in either table")
+    if _comes_late(name) and not (len(given[0]) and len(given[1])):
+        missing = "current" if len(given[0]) else "baseline"
+        return _Ready(column, gone, given, None, f"no values in the {missing} table yet")
+    if min(len(given[0]), len(given[1])) < FEWEST_VALUES:
+        words = f"fewer than {FEWEST_VALUES} values in one of the tables"
+        return _Ready(column, gone, given, None, "" if _missing(column, gone) else words)
+    if np.ptp(given[0]) <= SAME * abs(given[0][0]) or (_is_flag(given[0]) and _is_flag(given[1])):
+        return _Ready(column, gone, (given[0], _snapped(*given)), None)
+    found = explanation.of(name, before, now)
+    column = replace(column, explained=found.share)
+    values = found.before[~np.isnan(before)], found.now[~np.isnan(now)]
+    series = _without_rounding(found.series, column)
+    return _Ready(column, gone, values, series)
+
+
+def _without_rounding(series: Series, column: Column) -> Series:
+    """Differences that are rounding, where the mold says all of a value, are none."""
+    least = SAME * max(abs(column.mean_before), column.sd_before)
+    if np.nanmax(np.abs(series.before - np.nanmean(series.before))) > least:
+        return series
+    return Series(
+        np.where(np.isnan(series.before), np.nan, 0.0),
+        np.where(np.abs(series.now) <= least, 0.0, series.now),
+    )
+
+
+def _examined(one: _Ready, level: LevelMoved | None, options: Options) -> Column:
+    """The column with its tests."""
+    column, (before, now) = one.column, one.values
+    tests = _missing(column, one.gone)
+    if min(len(before), len(now)) < FEWEST_VALUES:
         return replace(column, tests=tuple(tests))
-    column, more = _compared(column, given, given_now, options)
-    far = column.shift**2 >= options.warn_threshold and not _is_flag(given_now)
-    since = _since(now, column) if far else None
+    column, more = _compared(one, level, options)
+    series = one.series
+    shift = column.shift if series is None else _shift(column, series)
+    since = None
+    if shift**2 >= options.warn_threshold and not _is_flag(now):
+        rows = _in_rows(now, one.gone[1]) if series is None else series.now
+        since = _since(rows, column.mean_before if series is None else 0.0, column.sd_before)
     return replace(column, tests=(*more, *tests), since=since)
 
 
-def _without_end(values: Array) -> Array:
+def _end(values: Array) -> int:
+    """Rows up to the last that has a value."""
     given = np.flatnonzero(~np.isnan(values))
-    return values[: int(given[-1]) + 1] if len(given) else values[:0]
+    return int(given[-1]) + 1 if len(given) else 0
+
+
+def _in_rows(values: Array, gone: Array) -> Array:
+    rows = np.full(len(gone), np.nan)
+    rows[~gone] = values
+    return rows
 
 
 def _snapped(before: Array, now: Array) -> Array:
@@ -195,10 +267,11 @@ def _mean_and_sd(values: Array) -> tuple[float, float]:
     return mean, float(values.std(ddof=1)) if len(values) > 1 else float("nan")
 
 
-def _missing(gone: tuple[Array, Array]) -> list[Test]:
+def _missing(column: Column, gone: tuple[Array, Array]) -> list[Test]:
     """Its wandering is that of the baseline: a sensor that never failed fails anew."""
-    before, now = (float(part.mean()) for part in gone)
-    if before == now:
+    name, before, now = column.name, column.missing_before, column.missing_now
+    # what a model said is missing where none was in use
+    if before == now or residual_parts(name)[1] or name.startswith("ml_"):
         return []
     sizes = _sizes(autocorrelation_of(gone[0].astype(np.float64)), len(gone[0]), len(gone[1]))
     p = two.fisher_p_value(before, now, sizes)
@@ -210,12 +283,14 @@ def _sizes(wander: Autocorrelation, n: int, m: int) -> two.Sizes:
     return two.Sizes(wander.effective(n), wander.effective(m))
 
 
-def _compared(
-    column: Column, before: Array, now: Array, options: Options
-) -> tuple[Column, list[Test]]:
-    """Distribution and, for residuals, bias and scatter; the rate of a flag."""
-    ranks = two.ranked(before, now)
-    sizes = _sizes(autocorrelation_of(ranks.baseline, ranks.current), len(before), len(now))
+def _compared(one: _Ready, level: LevelMoved | None, options: Options) -> tuple[Column, list[Test]]:
+    """Level, distribution and, for residuals, bias and scatter; the rate of a flag."""
+    column, (before, now) = one.column, one.values
+    left = one.values if one.series is None else _given(one.series)
+    ranks = two.ranked(*left)
+    sizes = _sizes(autocorrelation_of(ranks.baseline, ranks.current), len(left[0]), len(left[1]))
+    if level is not None:
+        sizes = two.Sizes(*map(min, sizes, level.sizes))
     bins = min(options.bins, max(len(now) // FEWEST_A_BIN, 2))
     edges = two.bin_edges(np.sort(before), bins)
     psi = max(two.psi(edges, before, now) - two.psi_by_chance(edges, sizes), 0.0)
@@ -227,12 +302,35 @@ def _compared(
         effect = _growth(before, now) if _is_defect(column.name) else psi
         p = two.fisher_p_value(*means, sizes)
         return column, [Test(About.RATE, column.kind, p, effect, *means)]
-    # two looks at one thing: twice the smaller p-value
-    p = 2.0 * min(two.ks_p_value(ranks.distance, sizes), two.shift_p_value(ranks, sizes))
-    tests = [Test(About.DISTRIBUTION, column.kind, min(p, 1.0), psi, *means)]
-    if column.kind in (Kind.PHYSICS, Kind.MODEL) and column.sd_before > 0.0:
-        tests += [_bias(column, before, now, sizes), _scatter(column, before, now)]
+    p = two.ks_p_value(ranks.distance, sizes)
+    if one.series is None or level is None:  # two looks at one thing: twice the smaller p-value
+        p = min(2.0 * min(p, two.shift_p_value(ranks, sizes)), 1.0)
+        return column, [Test(About.DISTRIBUTION, column.kind, p, psi, *means)]
+    p = two.as_student(p, level.freedom)
+    shift = min(_shift(column, one.series) ** 2, LARGEST_EFFECT)
+    tests = [
+        Test(About.LEVEL, column.kind, level.p_value, shift, *means),
+        Test(About.DISTRIBUTION, column.kind, p, psi, *means, SMALL),
+    ]
+    if column.kind in (Kind.PHYSICS, Kind.MODEL):
+        grown = shift if abs(means[1]) > abs(means[0]) else 0.0  # one that shrinks is no alarm
+        tests.append(Test(About.BIAS, column.kind, level.p_value, grown, *means, 0.0))
+        tests.append(_scatter(column.kind, *left, level.freedom))
     return column, tests
+
+
+def _given(series: Series) -> tuple[Array, Array]:
+    before, now = series.before, series.now
+    return before[~np.isnan(before)], now[~np.isnan(now)]
+
+
+def _shift(column: Column, series: Series) -> float:
+    """Of the mean, without what explains it, on the scale of the column; outliers drawn in."""
+    before, now = _given(series)
+    if not len(now):
+        return 0.0
+    now = np.clip(now, *np.quantile(now, (DRAWN_IN, 1.0 - DRAWN_IN)))
+    return shift_of(0.0, float(now.mean() - before.mean()), column.sd_before)
 
 
 def _is_flag(values: Array) -> bool:
@@ -245,30 +343,21 @@ def _growth(before: Array, now: Array) -> float:
     return 0.2 * max(float(np.log2(b / a)), 0.0)
 
 
-def _bias(column: Column, before: Array, now: Array, sizes: two.Sizes) -> Test:
-    """Test whether the mean error has grown; one that shrinks is no alarm."""
-    a, b = column.mean_before, column.mean_now
-    effect = min(column.shift**2, LARGEST_EFFECT) if abs(b) > abs(a) else 0.0
-    return Test(About.BIAS, column.kind, two.welch_p_value(before, now, sizes), effect, a, b)
-
-
-def _scatter(column: Column, before: Array, now: Array) -> Test:
+def _scatter(kind: Kind, before: Array, now: Array, freedom: float) -> Test:
     """Test whether the scatter of the error has grown: PSI of normals with one mean."""
     away = [np.abs(part - np.median(part)) for part in (before, now)]
     sizes = _sizes(autocorrelation_of(*away), len(before), len(now))
     a, b = (float(part.mean()) for part in away)
     ratio = b / a if a > 0.0 else float("inf")
     effect = min((ratio**2 + ratio**-2) / 2.0 - 1.0, LARGEST_EFFECT) if ratio > 1.0 else 0.0
-    return Test(
-        About.SCATTER, column.kind, two.welch_p_value(away[0], away[1], sizes), effect, a, b
-    )
+    p = two.as_student(two.welch_p_value(away[0], away[1], sizes), freedom)
+    return Test(About.SCATTER, kind, p, effect, a, b, SMALL)
 
 
-def _since(now: Array, column: Column) -> int:
+def _since(now: Array, mean: float, sd: float) -> int:
     """Row from which on the mean differs most clearly from the baseline: the largest sum of the
     deviations up to the end, over the root of their number (a CUSUM from behind)."""
-    sd = column.sd_before if column.sd_before > 0.0 else 1.0
-    away = np.clip((now - column.mean_before) / sd, -LIMIT_SIGMA, LIMIT_SIGMA)
+    away = np.clip((now - mean) / (sd if sd > 0.0 else 1.0), -LIMIT_SIGMA, LIMIT_SIGMA)
     given = ~np.isnan(away)
     sums = np.cumsum(np.where(given, away, 0.0)[::-1])[::-1]
     counts = np.cumsum(given[::-1])[::-1]
@@ -278,12 +367,15 @@ def _since(now: Array, column: Column) -> int:
 
 def _judged(columns: list[Column], options: Options) -> tuple[Column, ...]:
     """Adjust the p-values over all tests, set the levels, and sort."""
-    adjusted = iter(two.holm([test.p_value for column in columns for test in column.tests]))
+    counted = [test for column in columns for test in column.tests if test.weight]
+    adjusted = iter(two.holm([t.p_value for t in counted], [t.weight for t in counted]))
     found = []
     for column in columns:
         tests = []
+        of_level = 1.0
         for test in column.tests:
-            p = next(adjusted)
+            p = next(adjusted) if test.weight else of_level
+            of_level = p if test.about is About.LEVEL else of_level
             tests.append(replace(test, p_adjusted=p, level=options.level(p, test.effect)))
         found.append(replace(column, tests=tuple(tests)))
     return tuple(sorted(found, key=lambda c: (-c.level, -c.effect, c.p_adjusted)))

@@ -34,6 +34,7 @@ class Kind(StrEnum):
 class About(StrEnum):
     """Subject of a test."""
 
+    LEVEL = "level"
     DISTRIBUTION = "distribution"
     MISSING = "missing values"
     BIAS = "bias"
@@ -81,6 +82,8 @@ class Test:
     before: float
     now: float
     """What it compares: means, scatters (mean absolute deviation), shares."""
+    weight: float = 1.0
+    """Share of the rates that it takes; 0: it is the same question as another of the column."""
     p_adjusted: float = 1.0
     level: Level = Level.OK
 
@@ -109,6 +112,11 @@ class Column:
     psi: float = 0.0
     """Less what chance shows, at least 0."""
     ks: float = 0.0
+    explained: float = 0.0
+    """Part of the shift of the mean that weather and season explain, in units of the column."""
+    detectable: float = float("nan")
+    """Shift of the mean that this check finds in 9 of 10 cases, standard deviations of the
+    baseline; NaN where none is tested."""
     since: int | None = None
     """Row of the current table where the shift of the mean begins."""
     tests: tuple[Test, ...] = field(default=())
@@ -144,6 +152,9 @@ class DriftResult:
     columns: tuple[Column, ...]
     not_examined: tuple[tuple[str, str], ...]
     """Name and reason."""
+    blocks: int = 0
+    """Parts of the baseline whose levels differ by more than its shots in a row make: then a
+    window is judged by how these differ. 0: they do not."""
 
     @property
     def level(self) -> Level:
