@@ -36,7 +36,10 @@ FEWEST_PER_SLOPE = 30
 """Values of a column for each slope, beside the means of its cells."""
 LASTING = 1e-4
 """Chance below which parts of the baseline differ in their weather."""
-UNCERTAIN_SHARE = 0.25
+IS_WEATHER = 0.35
+"""A column with less than this left of its scatter is weather itself (moisture), and compared as
+the hall is."""
+UNCERTAIN_SHARE = 0.4
 """Of a shift that weather explains: ASSUMED."""
 
 
@@ -158,7 +161,10 @@ class Explanation:
         away = _within(values[rows][:, None], cell)[:, 0]
         inverse = np.linalg.pinv(weather[:, useful].T @ weather[:, useful], rcond=1e-6)
         slopes = inverse @ (weather[:, useful].T @ away)
-        noise = float(((away - weather[:, useful] @ slopes) ** 2).sum()) / freedom
+        left = float(((away - weather[:, useful] @ slopes) ** 2).sum())
+        if left < IS_WEATHER * float(away @ away):
+            return nothing
+        noise = left / freedom
         taken = self._weather[:, useful] @ slopes
         there = ~np.isnan(values)
         now = there.copy()

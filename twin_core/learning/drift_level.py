@@ -44,6 +44,8 @@ from twin_core.learning.two_sample_tests import Sizes, holm
 FEWEST_BLOCKS = 4
 FEWEST_IN_A_BLOCK = 8
 """Values, else a block is left out."""
+OWN = 0.67
+"""Degrees of freedom for each block: what is slow goes from one block into the next."""
 SLOW_RATE = 0.01
 """Chance that step 2 begins without need."""
 FENCE = 3.0
@@ -180,7 +182,7 @@ def _blocks(scores: Array, rows: Array, count: int, window: int) -> list[Array]:
 
 def parts_of(count: int, window: int) -> NDArray[np.intp]:
     """Number of the block of each row of the baseline; the current rows are in the last."""
-    number = max(count // max(window, 1), FEWEST_BLOCKS)
+    number = max(2 * count // max(window, 1), FEWEST_BLOCKS)
     return np.minimum(np.arange(count + window) * number // count, number - 1)
 
 
@@ -271,12 +273,12 @@ def _level(
     one: _Scored, memory: Autoregression, share: tuple[float, float], ratio: float | None
 ) -> Level:
     marginal = _marginal(one, memory)
-    freedom, factor = memory.freedom, 1.0
-    if ratio is not None:
+    freedom, (before, now) = memory.freedom, share
+    if ratio is not None:  # what is slower than a block stays for a window
         k = max(len(one.block_means), 2)
-        factor = max(ratio * (1.0 + 1.0 / k), 1.0)
-        freedom = 1.0 / (1.0 / (k - 1.0) + 1.0 / freedom)
-    before, now = (part * factor for part in share)
+        slow = max(ratio - 1.0, 0.0) * share_of_mean(memory.phi, float(one.block_sizes.mean()))
+        before, now = before + slow / k, now + slow
+        freedom = OWN * (k - 1.0)
     variance = marginal * (before + now) + one.uncertain
     shift = float(one.now.mean() - one.before.mean())
     sizes = Sizes(max(1.0 / before, 1.0), max(1.0 / now, 1.0))
