@@ -15,6 +15,7 @@ from edge_agent.cli.values import Number
 
 if TYPE_CHECKING:
     from edge_agent.drift.windows import Windows
+    from twin_core.learning.drift_charts import MoldChart
     from twin_core.learning.drift_result import Column, DriftResult
 
 NO_VERDICT = 3
@@ -132,7 +133,14 @@ def _write(path: Path, result: DriftResult, windows: Windows) -> None:
 
 def _as_text(result: DriftResult, windows: Windows) -> str:
     from edge_agent.report.drift import since_words
-    from twin_core.learning.drift_words import advice, column_words, rate_words, verdict
+    from twin_core.learning.drift_words import (
+        advice,
+        chart_words,
+        column_words,
+        limit_words,
+        rate_words,
+        verdict,
+    )
 
     first = verdict(result)
     if _exit_code(result, windows) == NO_VERDICT:
@@ -146,11 +154,17 @@ def _as_text(result: DriftResult, windows: Windows) -> str:
     for why in dict.fromkeys(why for _, why in result.not_examined):
         names = ", ".join(name for name, reason in result.not_examined if reason == why)
         lines.append(f"not examined: {names}: {why}")
-    return "\n".join([*lines, rate_words(result)])
+    for chart in result.alarms:
+        side = "above" if chart.side == "up" else "below"
+        since = windows.row_words(chart.since or 0)
+        lines.append(
+            f"  chart of {chart.column}, {chart.mold or 'all shots'}: {side} since {since}"
+        )
+    return "\n".join([*lines, *chart_words(result), limit_words(result), rate_words(result)])
 
 
 def _as_json(result: DriftResult, windows: Windows) -> str:
-    from twin_core.learning.drift_words import advice, verdict
+    from twin_core.learning.drift_words import advice, limit_words, verdict
 
     data = {
         "level": result.level.name,
@@ -163,14 +177,32 @@ def _as_json(result: DriftResult, windows: Windows) -> str:
         "rows_current": result.rows_now,
         "columns": [_column(column, windows) for column in result.columns],
         "not_examined": dict(result.not_examined),
+        "limits": limit_words(result),
+        "parts_of_the_baseline": result.blocks,
+        "charts": [_chart(chart, windows) for chart in result.charts],
     }
     return json.dumps(data, indent=2)
+
+
+def _chart(chart: MoldChart, windows: Windows) -> dict[str, Any]:
+    return {
+        "residual": chart.column,
+        "mold": chart.mold,
+        "side": chart.side,
+        "since": None if chart.since is None else windows.row_words(chart.since),
+        "limit": chart.chart.limit,
+        "phi": chart.chart.phi,
+        "average_run_length": chart.arl,
+    }
 
 
 def _column(column: Column, windows: Windows) -> dict[str, Any]:
     from twin_core.learning.drift_words import column_words
 
-    numbers = "psi ks shift p_adjusted effect n_eff_before n_eff_now mean_before mean_now"
+    numbers = (
+        "psi ks shift explained detectable p_adjusted effect n_eff_before n_eff_now mean_before "
+        "mean_now"
+    )
     found: dict[str, Any] = {
         "name": column.name,
         "level": column.level.name,

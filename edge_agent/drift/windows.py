@@ -17,7 +17,8 @@ from edge_agent.learning.tables import (
     without_repeats,
 )
 from twin_core.arrays import Array
-from twin_core.learning.drift import FEWEST_ROWS, FEWEST_VALUES, residual_parts
+from twin_core.learning.drift import FEWEST_ROWS
+from twin_core.learning.drift_columns import FEWEST_VALUES, residual_parts
 from twin_core.learning.drift_explained import RH_HALL, T_HALL, Context
 from twin_core.log_files.shot_table import LeftOut
 

@@ -39,6 +39,9 @@ LASTING = 1e-4
 IS_WEATHER = 0.35
 """A column with less than this left of its scatter is weather itself (moisture), and compared as
 the hall is."""
+BEYOND = 1.0
+"""Standard deviations of what follows the weather, for each by which the weather is beyond the
+baseline: that far a column is uncertain there. ASSUMED: air condenses in a humid summer only."""
 UNCERTAIN_SHARE = 0.4
 """Of a shift that weather explains: ASSUMED."""
 
@@ -89,6 +92,18 @@ class Explanation:
         self._part = parts_of(self._rows, count - self._rows)
         self._weather = _weather({**context.weather[0], **before}, {**context.weather[1], **now})
         self._year = _year(context, self._rows)
+        self._outside = self._how_far_outside()
+
+    def _how_far_outside(self) -> float:
+        """Standard deviations by which the weather is beyond that of every part of the baseline."""
+        if self._weather is None:
+            return 0.0
+        parts = self._part[: self._rows]
+        means = np.array(
+            [self._weather[: self._rows][parts == one].mean(axis=0) for one in np.unique(parts)]
+        )
+        now = self._weather[self._rows :].mean(axis=0)
+        return float(max((now - means.max(axis=0)).max(), (means.min(axis=0) - now).max(), 0.0))
 
     @property
     def weather_lasts(self) -> bool:
@@ -173,7 +188,9 @@ class Explanation:
             return nothing
         further = self._weather[now].mean(axis=0) - self._weather[rows].mean(axis=0)
         further = further[useful]
-        return np.asarray(taken), noise * float(further @ inverse @ further)
+        follows = max(float(away @ away) - left, 0.0) / len(rows)
+        beyond = follows * (BEYOND * self._outside) ** 2
+        return np.asarray(taken), noise * float(further @ inverse @ further) + beyond
 
     def _by_year(self, values: Array) -> Array:
         """Wave of a year through the baseline."""
@@ -203,7 +220,7 @@ def _weather(before: Mapping[str, Array], now: Mapping[str, Array]) -> Array | N
     moisture = RH * np.exp(17.625 * T / (T + 243.04))  # over that at 0 C: Magnus
     values = np.column_stack((T, RH, moisture))
     rows = len(before[T_HALL])
-    given = ~np.isnan(values).any(axis=1)
+    given = np.asarray(~np.isnan(values).any(axis=1))
     if min(given[:rows].sum(), given[rows:].sum()) < FEWEST_PER_SLOPE:
         return None
     mean, sd = values[:rows][given[:rows]].mean(axis=0), values[:rows][given[:rows]].std(axis=0)

@@ -109,8 +109,6 @@ class Levels:
 class _Scored:
     before: Array
     now: Array
-    rows: Array
-    """Rows of the values of ``before``."""
     memory: Autoregression
     uncertain: float
     block_means: Array
@@ -152,9 +150,9 @@ def _scored(series: Series, fewest: int) -> _Scored | None:
     a, b = _scores(before, now)
     blocks = _blocks(a, rows, len(series.before), len(series.now))
     means = np.array([block.mean() for block in blocks])
-    sizes = np.array([len(block) for block in blocks])
+    sizes = np.array([float(len(block)) for block in blocks])
     memory = autoregression_of(a, b)
-    return _Scored(a, b, rows, memory, series.uncertain, means, sizes)
+    return _Scored(a, b, memory, series.uncertain, means, sizes)
 
 
 def _scores(before: Array, now: Array) -> tuple[Array, Array]:
@@ -173,7 +171,7 @@ def _scores(before: Array, now: Array) -> tuple[Array, Array]:
     return (a - middle) / sd, (b - middle) / sd
 
 
-def _blocks(scores: Array, rows: Array, count: int, window: int) -> list[Array]:
+def _blocks(scores: Array, rows: NDArray[np.intp], count: int, window: int) -> list[Array]:
     """Parts of the baseline as long as the window, or a quarter of it if that is shorter."""
     edges = np.flatnonzero(np.diff(parts_of(count, window)[:count])) + 1
     parts = np.split(scores, np.searchsorted(rows, edges))
