@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 NO_VERDICT = 3
 """Exit code where no check could be made: 1 and 2 are verdicts."""
 
+FEWEST_OF_A_BASELINE = 30
+
 EXAMPLE = """\b
 Examples:
   pur-mold-twin check-drift --baseline before.parquet --current week.parquet
@@ -67,6 +69,12 @@ class _Verdict(click.Command):
     show_default=True,
     help="Least one of an ALERT.",
 )
+@click.option(
+    "--rolling",
+    type=click.IntRange(FEWEST_OF_A_BASELINE),
+    metavar="SHOTS",
+    help="Only so many of the newest shots of the baseline: what is older is another season.",
+)
 @click.option("--columns", multiple=True, help="Only these: a name, or proc_*; repeat.")
 @click.option("--report", type=File, help="Write a report with plots into this .html file.")
 @click.option("--markdown", type=File, help="Write the same as Markdown into this .md file.")
@@ -82,6 +90,7 @@ def command(
     current: Path,
     warn_threshold: float,
     alert_threshold: float,
+    rolling: int | None,
     columns: tuple[str, ...],
     report: Path | None,
     markdown: Path | None,
@@ -103,7 +112,7 @@ def command(
         options = Options(warn_threshold, alert_threshold)
         for path in files:
             check_report_file(path)
-        windows = read_windows(baseline, current, columns)
+        windows = read_windows(baseline, current, columns, rolling)
         result = check(windows.before, windows.now, options, windows.context)
         for path in files:
             _write(path, result, windows)

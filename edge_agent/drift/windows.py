@@ -69,8 +69,16 @@ def _chosen(table: dict[str, Array], names: list[str]) -> dict[str, Array]:
     return found
 
 
-def read_windows(baseline: Path, current: Path, patterns: tuple[str, ...] = ()) -> Windows:
+def read_windows(
+    baseline: Path, current: Path, patterns: tuple[str, ...] = (), rolling: int | None = None
+) -> Windows:
     """Read both files and keep what they have in common.
+
+    Args:
+        baseline: shots before.
+        current: shots to judge.
+        patterns: names of columns to compare; none is all.
+        rolling: only so many of the newest shots of the baseline; None is all of them.
 
     Raises:
         TableError: a file cannot be used, or there is nothing or too little to compare.
@@ -89,6 +97,8 @@ def read_windows(baseline: Path, current: Path, patterns: tuple[str, ...] = ()) 
         return table
 
     before, now = read(baseline), read(current)
+    if rolling is not None:
+        before = {name: values[-rolling:] for name, values in _in_order(before).items()}
     found = windows(before, now, (str(baseline), str(current)), patterns)
     notes = [*repeats, *(cells.words(path.name) for path, cells in left_out)]
     lost = [

@@ -182,9 +182,9 @@ def _burg(series: list[Array], count: int) -> tuple[float, Array, float]:
         size = sum(float(a @ a + b @ b) for a, b in pairs)
         k = 2.0 * sum(float(a @ b) for a, b in pairs) / size if size > 0.0 else 0.0
         noise *= 1.0 - k * k
-        if noise <= 1e-12 * variance:  # as good as known from the values before
-            return variance, np.array([1.0]), noise
         coefficients = np.append(coefficients - k * coefficients[::-1], k)
+        if noise <= 1e-12 * variance:  # as good as known from the values before
+            return variance, coefficients.sum(keepdims=True), noise
         bic = count * np.log(noise) + order * np.log(count)
         if bic < best:
             best, found = bic, (coefficients, noise)

@@ -9,14 +9,16 @@ From each column is taken, by what the baseline shows,
     year        where the baseline spans a year: one wave of a year, so that a window is compared
                 with the same season of the baseline
 
-What is left is compared. What the weather explains is uncertain: by the scatter of the slopes, and
-by a share of it (``UNCERTAIN_SHARE``), for physics is not linear.
+What is left is compared. What the weather explains is uncertain: by the scatter of the slopes,
+without a year in the baseline by a share of it (``UNCERTAIN_SHARE``), for physics is not linear,
+and by how far the weather is beyond what the baseline shows (``BEYOND``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -96,8 +98,9 @@ class Explanation:
 
     def _how_far_outside(self) -> float:
         """Standard deviations by which the weather is beyond that of every part of the baseline."""
-        if self._weather is None:
+        if not self.weather_lasts:
             return 0.0
+        assert self._weather is not None
         parts = self._part[: self._rows]
         means = np.array(
             [self._weather[: self._rows][parts == one].mean(axis=0) for one in np.unique(parts)]
@@ -105,7 +108,7 @@ class Explanation:
         now = self._weather[self._rows :].mean(axis=0)
         return float(max((now - means.max(axis=0)).max(), (means.min(axis=0) - now).max(), 0.0))
 
-    @property
+    @cached_property
     def weather_lasts(self) -> bool:
         """Whether the weather of the hall differs from part to part of the baseline."""
         if self._weather is None:
@@ -118,8 +121,8 @@ class Explanation:
         """Column with what explains it taken out."""
         whole = np.concatenate((before, now))
         taken, variance = np.zeros(len(whole)), 0.0
-        if self._weather is not None and name not in (T_HALL, RH_HALL):
-            taken, variance = self._by_weather(whole)
+        if self._weather is not None:
+            taken, variance = self._by_weather(whole, name in (T_HALL, RH_HALL))
         middle = self._mold_means(whole - taken)
         if self._year is not None:
             taken = taken + self._by_year(whole - taken - middle)
@@ -128,8 +131,9 @@ class Explanation:
         rest = left - middle
         sd = float(np.nanstd(rest[: self._rows])) if np.isfinite(rest[: self._rows]).any() else 0.0
         share = self._mean_difference(taken, whole)
-        if sd > 0.0:
-            variance = (variance + (UNCERTAIN_SHARE * share) ** 2) / sd**2
+        if self._year is None:  # a year shows the season itself
+            variance += (UNCERTAIN_SHARE * share) ** 2
+        variance = variance / sd**2 if sd > 0.0 else 0.0
         n = self._rows
         return Explained(Series(rest[:n], rest[n:], variance), left[:n], left[n:], share)
 
@@ -161,11 +165,13 @@ class Explanation:
             return alone
         return np.asarray(np.where(known, means, np.nan)[self._mold])
 
-    def _by_weather(self, values: Array) -> tuple[Array, float]:
+    def _by_weather(self, values: Array, is_hall: bool) -> tuple[Array, float]:
         """Part that follows the weather, and variance of the shift that it explains."""
         assert self._weather is not None
         rows = np.flatnonzero(~np.isnan(values[: self._rows]))
         nothing = np.zeros(len(values)), 0.0
+        if is_hall:
+            return self._as_weather(values)
         cell = self._mold[rows] * (int(self._part.max()) + 1) + self._part[rows]
         cell = np.unique(cell, return_inverse=True)[1]
         weather = _within(self._weather[rows], cell)
@@ -178,7 +184,7 @@ class Explanation:
         slopes = inverse @ (weather[:, useful].T @ away)
         left = float(((away - weather[:, useful] @ slopes) ** 2).sum())
         if left < IS_WEATHER * float(away @ away):
-            return nothing
+            return self._as_weather(values)
         noise = left / freedom
         taken = self._weather[:, useful] @ slopes
         there = ~np.isnan(values)
@@ -191,6 +197,11 @@ class Explanation:
         follows = max(float(away @ away) - left, 0.0) / len(rows)
         beyond = follows * (BEYOND * self._outside) ** 2
         return np.asarray(taken), noise * float(further @ inverse @ further) + beyond
+
+    def _as_weather(self, values: Array) -> tuple[Array, float]:
+        """Nothing is explained; a season that the baseline does not have is not judged."""
+        beyond = 0.0 if self._year is not None else BEYOND * self._outside
+        return np.zeros(len(values)), float(np.nanvar(values[: self._rows])) * beyond**2
 
     def _by_year(self, values: Array) -> Array:
         """Wave of a year through the baseline."""

@@ -279,5 +279,6 @@ def _level(
         freedom = OWN * (k - 1.0)
     variance = marginal * (before + now) + one.uncertain
     shift = float(one.now.mean() - one.before.mean())
+    now += one.uncertain / marginal
     sizes = Sizes(max(1.0 / before, 1.0), max(1.0 / now, 1.0))
     return Level(shift, variance, freedom, sizes)

@@ -29,6 +29,8 @@ ADVICE = {
 """What to do about each kind, in the order in which to do it."""
 
 
+BLIND = 3.0
+"""Standard deviations: a column in which only more is found is named."""
 MOST_NAMED = 5
 """Molds named in a sentence."""
 
@@ -62,16 +64,21 @@ def limit_words(result: DriftResult) -> str:
     found = sorted(c.detectable for c in result.columns if not isnan(c.detectable))
     if not found:
         return "No column has a level to test."
-    median = found[len(found) // 2]
     words = (
         f"It finds a shift of the level in 9 of 10 cases from {found[0]:.2g} standard deviations "
-        f"on (the steadiest column), {median:.2g} (half of them) or {found[-1]:.2g} (the one that "
-        "wanders most)."
+        f"on (the steadiest column), {found[len(found) // 2]:.2g} (half of them)."
     )
+    blind = [c.name for c in result.columns if c.detectable > BLIND]
+    if blind:
+        names = ", ".join(blind[:MOST_NAMED]) + (", …" if blind[MOST_NAMED:] else "")
+        words += (
+            f" Of {len(blind)} columns it finds only a shift above {BLIND:g}, for they wander too "
+            f"much or follow a season that the baseline does not have: {names}."
+        )
     if result.blocks:
         words += (
             f" The shots are spread over weeks: the levels of {result.blocks} parts of the "
-            "baseline say how much lots and season move a window, and so few parts do not say it well. A "
+            "baseline say how much lots and season move a window, and few parts say it badly. A "
             "longer baseline finds smaller shifts."
         )
     return words
