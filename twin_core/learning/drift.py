@@ -65,7 +65,7 @@ FEWEST_A_BIN = 5
 """Expected in a bin: the usual rule for tests on counts."""
 LIMIT_SIGMA = 4.0
 """Further out, a value counts as this far when the begin of a shift is looked for."""
-SMALL = 0.2
+SMALL = 0.1
 """Share of the rates that tests of another shape or scatter take, beside 1 of each level."""
 SHORTEST_RUN = 10
 """Fewer shots than these at the end do not make the begin of a shift."""
