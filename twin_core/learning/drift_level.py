@@ -9,7 +9,7 @@ comes from the baseline in three steps, each over all columns of a check togethe
     scatter allows [1], downwards by at most one standard error.
 2   Weeks. Lots of material, a season, wear: levels that stay for hundreds of shots are not in an
     autoregression. The means of blocks of the baseline as long as the current window show them:
-    if of ANY column they scatter more than step 1 says (F test, 1 % over all columns), or the
+    if of ANY column they scatter more than step 1 says (F test, 0.2 % over all columns), or the
     weather of the hall lasts, so that the shots are spread over weeks, then all columns are judged
     by the scatter of blocks, moderated over the columns [2], with as many degrees of freedom as
     there are blocks less one.
@@ -46,7 +46,7 @@ FEWEST_IN_A_BLOCK = 8
 """Values, else a block is left out."""
 OWN = 0.67
 """Degrees of freedom for each block: what is slow goes from one block into the next."""
-SLOW_RATE = 0.01
+SLOW_RATE = 0.002
 """Chance that step 2 begins without need."""
 FENCE = 3.0
 """Widths of the box beyond which a value is an outlier: Tukey's outer fence, 4.7 standard
