@@ -127,6 +127,8 @@ class Autoregression:
     """Share of ``log_ratio`` that is this series' own, the rest being what others say."""
     alike: int = 1
     """Series that said it."""
+    order: int = 0
+    """Of the autoregression; ``MOST_ORDERS``: the memory is probably none."""
 
     @property
     def phi(self) -> float:
@@ -168,7 +170,8 @@ def autoregression_of(*parts: Array) -> Autoregression:
         ratio = noise / ((1.0 - phi) ** 2 * variance)
         phi = (ratio - 1.0) / (ratio + 1.0)
     phi = min(max(phi, 0.0), longest)
-    return Autoregression(float(np.log((1.0 + phi) / (1.0 - phi))), variance, count)
+    log_ratio = float(np.log((1.0 + phi) / (1.0 - phi)))
+    return Autoregression(log_ratio, variance, count, order=len(coefficients))
 
 
 def _burg(series: list[Array], count: int) -> tuple[float, Array, float]:

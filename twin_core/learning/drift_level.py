@@ -9,10 +9,11 @@ comes from the baseline in three steps, each over all columns of a check togethe
     scatter allows [1], downwards by at most one standard error.
 2   Weeks. Lots of material, a season, wear: levels that stay for hundreds of shots are not in an
     autoregression. The means of blocks of the baseline as long as the current window show them:
-    if of ANY column they scatter more than step 1 says (F test, 0.2 % over all columns), or the
-    weather of the hall lasts, so that the shots are spread over weeks, then all columns are judged
-    by the scatter of blocks, moderated over the columns [2], with as many degrees of freedom as
-    there are blocks less one.
+    if of a column or of all they scatter more than step 1 says (F tests, 0.2 %), an autoregression
+    takes the highest order that is tried, or the weather of the hall lasts, then all columns are
+    judged by the scatter of blocks, moderated over the columns [2], with two thirds of a degree of
+    freedom for each block.
+
 3   What weather explains (``drift_explained``) is uncertain.
 
 Then t = shift / scatter, with Student's distribution. Outliers count as values at the fence of a
@@ -35,6 +36,7 @@ from scipy import special, stats
 
 from twin_core.arrays import Array
 from twin_core.learning.autocorrelation import (
+    MOST_ORDERS,
     Autoregression,
     autoregression_of,
     share_of_mean,
@@ -44,6 +46,11 @@ from twin_core.learning.two_sample_tests import Sizes, holm
 FEWEST_BLOCKS = 4
 FEWEST_IN_A_BLOCK = 8
 """Values, else a block is left out."""
+SEEN_RATIO = 3.0
+"""Variance of block means over that of shots in a row from which on their order says something."""
+SMOOTH = 1.0
+"""Squared differences of neighbouring blocks over squared distances from their mean: 2 of blocks
+that do not know each other, below this of levels that go on smoothly."""
 OWN = 0.67
 """Degrees of freedom for each block: what is slow goes from one block into the next."""
 SLOW_RATE = 0.002
@@ -134,8 +141,9 @@ def levels_of(series: list[Series | None], fewest: int, slow: bool = False) -> L
     memories = _alike([one.memory for one in given])
     shares = [_shares(one, memory) for one, memory in zip(given, memories, strict=True)]
     ratios, slow = _block_ratios(given, memories, slow)
+    beyond = _beyond(given, ratios) if slow else 1.0
     found = iter(
-        _level(one, memory, share, ratio if slow else None)
+        _level(one, memory, share, ratio if slow else None, beyond)
         for one, memory, share, ratio in zip(given, memories, shares, ratios, strict=True)
     )
     blocks = max((len(one.block_means) for one in given), default=0) if slow else 0
@@ -236,10 +244,30 @@ def _block_ratios(
         ratios.append(ratio)
         freedoms.append(k - 1.0)
         p_values.append(float(stats.f.sf(ratio, k - 1, memory.freedom)))
-    slow = bool(p_values) and (slow or min(holm(p_values)) <= SLOW_RATE)
+    if p_values:
+        there = ~np.isnan(ratios)
+        freedom = float(np.array(freedoms)[there].sum())
+        memory_freedom = float(np.median([memory.freedom for memory in memories]))
+        of_all = float(stats.f.sf(np.array(ratios)[there].mean(), freedom, memory_freedom))
+        slow = slow or min(min(holm(p_values)), of_all) <= SLOW_RATE
+    slow = slow or any(memory.order == MOST_ORDERS for memory in memories)
+    slow = slow and bool(p_values)
     if not slow:
         return [1.0] * len(given), False
     return _moderated(np.array(ratios), np.array(freedoms)), True
+
+
+def _beyond(given: list[_Scored], ratios: list[float]) -> float:
+    """Factor on the variance of slow changes: levels that go on smoothly, as through a season, say
+    little of where they go. 1 where neighbouring parts differ like any others (von Neumann)."""
+    smooth = []
+    for one, ratio in zip(given, ratios, strict=True):
+        about = one.block_means - one.block_means.mean()
+        if ratio > SEEN_RATIO and len(about) >= FEWEST_BLOCKS:
+            smooth.append(float((np.diff(about) ** 2).sum() / (about**2).sum()))
+    if not smooth:
+        return 1.0
+    return max(1.0, SMOOTH / max(float(np.median(smooth)), 0.05)) ** 2
 
 
 def _moderated(ratios: Array, freedoms: Array) -> list[float]:
@@ -268,14 +296,18 @@ def _inverse_trigamma(value: float) -> float:
 
 
 def _level(
-    one: _Scored, memory: Autoregression, share: tuple[float, float], ratio: float | None
+    one: _Scored,
+    memory: Autoregression,
+    share: tuple[float, float],
+    ratio: float | None,
+    beyond: float,
 ) -> Level:
     marginal = _marginal(one, memory)
     freedom, (before, now) = memory.freedom, share
     if ratio is not None:  # what is slower than a block stays for a window
         k = max(len(one.block_means), 2)
         slow = max(ratio - 1.0, 0.0) * share_of_mean(memory.phi, float(one.block_sizes.mean()))
-        before, now = before + slow / k, now + slow
+        before, now = before + slow / k, now + slow * beyond
         freedom = OWN * (k - 1.0)
     variance = marginal * (before + now) + one.uncertain
     shift = float(one.now.mean() - one.before.mean())

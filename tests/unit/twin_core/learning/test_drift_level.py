@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.support.drifting import series, windows
+from tests.support.drifting import series, table, windows
 from twin_core.learning.autocorrelation import autoregression_of, share_of_mean
 from twin_core.learning.drift import check
 from twin_core.learning.drift_level import Level, Series, levels_of
@@ -122,11 +122,8 @@ def lots(rng: np.random.Generator, rows: int, columns: int, size: float) -> np.n
 def test_levels_that_last_are_seen_in_the_parts_of_a_baseline() -> None:
     alarms, seen = 0, 0
     for seed in range(10):
-        values = lots(np.random.default_rng(seed), 1_400, 6, 0.5)
-        tables = (
-            {f"proc_x{i}": part[:, i] for i in range(6)} for part in np.split(values, [1_200])
-        )
-        result = check(*tables)
+        values = lots(np.random.default_rng(seed), 1_400, 6, 0.8)
+        result = check(table(values[:1_200]), table(values[1_200:]))
         alarms += result.level > Verdict.OK
         seen += result.blocks > 0
     assert alarms == 0
