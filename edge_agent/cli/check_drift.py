@@ -15,10 +15,13 @@ from edge_agent.cli.values import Number
 
 if TYPE_CHECKING:
     from edge_agent.drift.windows import Windows
+    from twin_core.learning.drift_charts import MoldChart
     from twin_core.learning.drift_result import Column, DriftResult
 
 NO_VERDICT = 3
 """Exit code where no check could be made: 1 and 2 are verdicts."""
+
+FEWEST_OF_A_BASELINE = 30
 
 EXAMPLE = """\b
 Examples:
@@ -66,6 +69,12 @@ class _Verdict(click.Command):
     show_default=True,
     help="Least one of an ALERT.",
 )
+@click.option(
+    "--rolling",
+    type=click.IntRange(FEWEST_OF_A_BASELINE),
+    metavar="SHOTS",
+    help="Only so many of the newest shots of the baseline: what is older is another season.",
+)
 @click.option("--columns", multiple=True, help="Only these: a name, or proc_*; repeat.")
 @click.option("--report", type=File, help="Write a report with plots into this .html file.")
 @click.option("--markdown", type=File, help="Write the same as Markdown into this .md file.")
@@ -81,6 +90,7 @@ def command(
     current: Path,
     warn_threshold: float,
     alert_threshold: float,
+    rolling: int | None,
     columns: tuple[str, ...],
     report: Path | None,
     markdown: Path | None,
@@ -102,8 +112,8 @@ def command(
         options = Options(warn_threshold, alert_threshold)
         for path in files:
             check_report_file(path)
-        windows = read_windows(baseline, current, columns)
-        result = check(windows.before, windows.now, options)
+        windows = read_windows(baseline, current, columns, rolling)
+        result = check(windows.before, windows.now, options, windows.context)
         for path in files:
             _write(path, result, windows)
     except TwinError as error:
@@ -132,7 +142,14 @@ def _write(path: Path, result: DriftResult, windows: Windows) -> None:
 
 def _as_text(result: DriftResult, windows: Windows) -> str:
     from edge_agent.report.drift import since_words
-    from twin_core.learning.drift_words import advice, column_words, rate_words, verdict
+    from twin_core.learning.drift_words import (
+        advice,
+        chart_words,
+        column_words,
+        limit_words,
+        rate_words,
+        verdict,
+    )
 
     first = verdict(result)
     if _exit_code(result, windows) == NO_VERDICT:
@@ -146,11 +163,17 @@ def _as_text(result: DriftResult, windows: Windows) -> str:
     for why in dict.fromkeys(why for _, why in result.not_examined):
         names = ", ".join(name for name, reason in result.not_examined if reason == why)
         lines.append(f"not examined: {names}: {why}")
-    return "\n".join([*lines, rate_words(result)])
+    for chart in result.alarms:
+        side = "above" if chart.side == "up" else "below"
+        since = windows.row_words(chart.since or 0)
+        lines.append(
+            f"  chart of {chart.column}, {chart.mold or 'all shots'}: {side} since {since}"
+        )
+    return "\n".join([*lines, *chart_words(result), limit_words(result), rate_words(result)])
 
 
 def _as_json(result: DriftResult, windows: Windows) -> str:
-    from twin_core.learning.drift_words import advice, verdict
+    from twin_core.learning.drift_words import advice, limit_words, verdict
 
     data = {
         "level": result.level.name,
@@ -163,14 +186,32 @@ def _as_json(result: DriftResult, windows: Windows) -> str:
         "rows_current": result.rows_now,
         "columns": [_column(column, windows) for column in result.columns],
         "not_examined": dict(result.not_examined),
+        "limits": limit_words(result),
+        "parts_of_the_baseline": result.blocks,
+        "charts": [_chart(chart, windows) for chart in result.charts],
     }
     return json.dumps(data, indent=2)
+
+
+def _chart(chart: MoldChart, windows: Windows) -> dict[str, Any]:
+    return {
+        "residual": chart.column,
+        "mold": chart.mold,
+        "side": chart.side,
+        "since": None if chart.since is None else windows.row_words(chart.since),
+        "limit": chart.chart.limit,
+        "phi": chart.chart.phi,
+        "average_run_length": chart.arl,
+    }
 
 
 def _column(column: Column, windows: Windows) -> dict[str, Any]:
     from twin_core.learning.drift_words import column_words
 
-    numbers = "psi ks shift p_adjusted effect n_eff_before n_eff_now mean_before mean_now"
+    numbers = (
+        "psi ks shift explained detectable p_adjusted effect n_eff_before n_eff_now mean_before "
+        "mean_now"
+    )
     found: dict[str, Any] = {
         "name": column.name,
         "level": column.level.name,

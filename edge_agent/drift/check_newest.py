@@ -25,7 +25,7 @@ from edge_agent.logged_shots.from_history import from_history
 from twin_core.errors import TwinError
 from twin_core.learning.columns import TARGETS, ml_column
 from twin_core.learning.drift import check
-from twin_core.learning.drift_words import verdict
+from twin_core.learning.drift_words import chart_words, verdict
 
 
 def check_newest(request: DriftRequest) -> DriftVerdict:
@@ -37,10 +37,10 @@ def check_newest(request: DriftRequest) -> DriftVerdict:
     current = asyncio.run(_newest(request))
     before = read_table(request.baseline)
     found = windows(before, current, (str(request.baseline), "newest shots"))
-    result = check(found.before, found.now)
+    result = check(found.before, found.now, context=found.context)
     return DriftVerdict(
         level=int(result.level),
-        words=verdict(result),
+        words=" ".join([verdict(result), *(chart_words(result)[:1] if result.alarms else [])]),
         moved=[column.name for column in result.moved],
         level_by_kind={kind.value: int(result.level_of(kind)) for kind in result.kinds},
         shots_count=result.rows_now,

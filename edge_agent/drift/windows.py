@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -17,10 +17,13 @@ from edge_agent.learning.tables import (
     without_repeats,
 )
 from twin_core.arrays import Array
-from twin_core.learning.drift import FEWEST_ROWS, FEWEST_VALUES, residual_parts
+from twin_core.learning.drift import FEWEST_ROWS
+from twin_core.learning.drift_columns import FEWEST_VALUES, residual_parts
+from twin_core.learning.drift_explained import RH_HALL, T_HALL, Context
 from twin_core.log_files.shot_table import LeftOut
 
-TIME, SHOT = "poured_at", "shot_id"
+TIME, SHOT, MOLD = "poured_at", "shot_id", "mold_id"
+DAY_US = 86_400e6
 GROUPS = ("mold_id", "system_id", "press", "site")
 """Texts whose new values explain much."""
 MOST_NAMES = 5
@@ -37,6 +40,8 @@ class Windows:
     now: dict[str, Array]
     texts: Columns
     """Texts and times of the current rows."""
+    context: Context = field(default_factory=Context)
+    """Molds, times and weather of both."""
     notes: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
     """Columns of the baseline that cannot be compared with the current table, and why."""
@@ -64,8 +69,16 @@ def _chosen(table: dict[str, Array], names: list[str]) -> dict[str, Array]:
     return found
 
 
-def read_windows(baseline: Path, current: Path, patterns: tuple[str, ...] = ()) -> Windows:
+def read_windows(
+    baseline: Path, current: Path, patterns: tuple[str, ...] = (), rolling: int | None = None
+) -> Windows:
     """Read both files and keep what they have in common.
+
+    Args:
+        baseline: shots before.
+        current: shots to judge.
+        patterns: names of columns to compare; none is all.
+        rolling: only so many of the newest shots of the baseline; None is all of them.
 
     Raises:
         TableError: a file cannot be used, or there is nothing or too little to compare.
@@ -84,6 +97,8 @@ def read_windows(baseline: Path, current: Path, patterns: tuple[str, ...] = ()) 
         return table
 
     before, now = read(baseline), read(current)
+    if rolling is not None:
+        before = {name: values[-rolling:] for name, values in _in_order(before).items()}
     found = windows(before, now, (str(baseline), str(current)), patterns)
     notes = [*repeats, *(cells.words(path.name) for path, cells in left_out)]
     lost = [
@@ -153,7 +168,31 @@ def windows(
         *_column_notes(before, now),
         *_group_notes(before, now),
     )
-    return Windows({n: before[n] for n in names}, {n: now[n] for n in names}, texts, notes)
+    context = _context(before, now)
+    return Windows({n: before[n] for n in names}, {n: now[n] for n in names}, texts, context, notes)
+
+
+def _context(before: Columns, now: Columns) -> Context:
+    molds = times = None
+    if all(MOLD in table and table[MOLD].dtype.kind == "U" for table in (before, now)):
+        molds = before[MOLD], now[MOLD]
+    if all(TIME in table and table[TIME].dtype.kind == "M" for table in (before, now)):
+        times = _days(before[TIME]), _days(now[TIME])
+    before_hall, now_hall = (
+        {
+            name: table[name]
+            for name in (T_HALL, RH_HALL)
+            if name in table and table[name].dtype.kind == "f"
+        }
+        for table in (before, now)
+    )
+    return Context(molds, times, (before_hall, now_hall))
+
+
+def _days(times: np.ndarray) -> Array:
+    """Since 1970; NaN where there is none."""
+    days = times.astype("datetime64[us]").astype(np.float64) / DAY_US
+    return np.asarray(np.where(np.isnat(times), np.nan, days))
 
 
 def _in_order(table: Columns) -> Columns:

@@ -11,6 +11,8 @@ from edge_agent.report.units import unit_of
 from twin_core.arrays import Array
 from twin_core.learning.drift_result import About, Column, DriftResult, Level
 
+MOST_CHARTS = 6
+"""Charts of molds that are drawn."""
 MOST_MOVED = 12
 """Columns that get plots of their own."""
 STEPS = 200
@@ -29,7 +31,7 @@ def column_plots(column: Column, before: Array, now: Array) -> tuple[Plot, ...]:
     alarms = {test.about for test in column.tests if test.level > Level.OK}
     found: list[Plot] = []
     given = before[np.isfinite(before)], now[np.isfinite(now)]
-    if alarms & {About.DISTRIBUTION, About.SCATTER} and min(map(len, given)) > 1:
+    if alarms & {About.LEVEL, About.DISTRIBUTION, About.SCATTER} and min(map(len, given)) > 1:
         found.append(_distribution(column, *given))
     if alarms - {About.MISSING} and np.ptp(np.concatenate(given)) > 0.0:
         found.append(_running(column, before, now))
@@ -167,4 +169,27 @@ def moved_plots(
         plot
         for column in result.moved[:MOST_MOVED]
         for plot in column_plots(column, before[column.name], now[column.name])
+    )
+
+
+def chart_plots(result: DriftResult) -> tuple[Plot, ...]:
+    """Control charts that passed their limit; one mold alone is in the running mean of a column."""
+    if len({chart.mold for chart in result.charts}) < 2:
+        return ()
+    return tuple(
+        Plot(
+            name=f"drift_chart_{chart.column}_{chart.mold}",
+            title=f"{chart.column}: {chart.mold}",
+            caption="Sum of what each shot is away from the level of the mold (CUSUM); beyond a "
+            "limit, the level has moved.",
+            x_label="shot",
+            y_label="sum, standard deviations",
+            curves=(Curve("sum", chart.rows.astype(np.float64), chart.path, NOW),),
+            marks=() if chart.since is None else (("moved", float(chart.since)),),
+            limits=(
+                Limit("limit above", chart.chart.limit),
+                Limit("limit below", -chart.chart.limit),
+            ),
+        )
+        for chart in result.alarms[:MOST_CHARTS]
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 from twin_core.errors import InputError
+from twin_core.learning.drift_charts import MoldChart
 
 SAME = 1e-9
 """Relative difference below which a value equals a constant baseline."""
@@ -34,6 +35,7 @@ class Kind(StrEnum):
 class About(StrEnum):
     """Subject of a test."""
 
+    LEVEL = "level"
     DISTRIBUTION = "distribution"
     MISSING = "missing values"
     BIAS = "bias"
@@ -81,6 +83,8 @@ class Test:
     before: float
     now: float
     """What it compares: means, scatters (mean absolute deviation), shares."""
+    weight: float = 1.0
+    """Share of the rates that it takes; 0: it is the same question as another of the column."""
     p_adjusted: float = 1.0
     level: Level = Level.OK
 
@@ -109,6 +113,13 @@ class Column:
     psi: float = 0.0
     """Less what chance shows, at least 0."""
     ks: float = 0.0
+    explained: float = 0.0
+    """Part of the shift of the mean that weather and season explain, in units of the column."""
+    sd_left: float = 1.0
+    """Share of ``sd_before`` that molds, weather and season leave."""
+    detectable: float = float("nan")
+    """Shift of the mean that this check finds in 9 of 10 cases, standard deviations of the
+    baseline; NaN where none is tested."""
     since: int | None = None
     """Row of the current table where the shift of the mean begins."""
     tests: tuple[Test, ...] = field(default=())
@@ -144,6 +155,11 @@ class DriftResult:
     columns: tuple[Column, ...]
     not_examined: tuple[tuple[str, str], ...]
     """Name and reason."""
+    blocks: int = 0
+    """Parts of the baseline whose levels differ by more than its shots in a row make: then a
+    window is judged by how these differ. 0: they do not."""
+    charts: tuple[MoldChart, ...] = ()
+    """Control charts of residuals, mold by mold; they do not change the verdict."""
 
     @property
     def level(self) -> Level:
@@ -160,6 +176,11 @@ class DriftResult:
         """Kinds that have moved, in the order in which to look at them."""
         found = {t.kind for c in self.moved for t in c.tests if t.level > Level.OK}
         return tuple(kind for kind in Kind if kind in found)
+
+    @property
+    def alarms(self) -> tuple[MoldChart, ...]:
+        """Charts that passed their limit."""
+        return tuple(chart for chart in self.charts if chart.side)
 
     def level_of(self, kind: Kind) -> Level:
         """The worst of all tests of a kind."""

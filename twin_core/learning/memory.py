@@ -35,16 +35,16 @@ LONGEST = 40
 SPEEDS = np.array([0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0])
 USUAL = 2
 """Number of the speed that outliers and steps are judged by."""
-RATE = 0.3
-"""Of the exponential weights (assumed; 0.3 to 1 differ by 1 % on virtual plants)."""
+RATE = 1.0
+"""Of the exponential weights (assumed; 0.3 to 2 differ by 1 % on virtual plants)."""
 LOSS_MAX = 9.0
 """A loss counts as an error of three scales at most."""
 OUTLIER = 8.0
 """Scales from the level: alone it does not teach. Lots move opening times by 7 scales at once."""
 BEFORE_EVENT = 0.5
 """Weight of all that was before an event, or of another material, together, in results."""
-MEDIAN_OF_SQUARES = 0.4549
-"""Median of the square of a normal variable with variance 1."""
+MEDIAN_OF_NORMAL, NINE_IN_TEN_OF_NORMAL = 0.6745, 1.6449
+"""Median and 90 % of the absolute value of a normal variable with variance 1."""
 OFF = (8, 40)
 """Results that a result is compared with, to tell what is new."""
 PRIOR_COUNT = 3.0
@@ -137,11 +137,21 @@ def median_of(values: Array) -> float:
 
 
 def typical_error(errors: Array, prior: float) -> float:
-    """Robust size of errors, drawn towards a prior size where there are few: the geometric mean, so
-    that a prior that is far too large is soon forgotten, too."""
+    """Robust size of errors, one for a normal variable of that standard deviation.
+
+    From the median, and half of what nine in ten say, for values that mostly repeat themselves;
+    drawn towards a prior size where there are few: the geometric mean, so that a prior that is far
+    too large is soon forgotten, too.
+    """
     count = len(errors)
-    size = math.sqrt(median_of(errors * errors) / MEDIAN_OF_SQUARES) if count else prior
-    size = max(size, SIZE_MIN * prior)
+    if not count:
+        return prior
+    ordered = np.sort(np.abs(errors))
+    size = max(
+        float(ordered[count // 2]) / MEDIAN_OF_NORMAL,
+        0.5 * float(ordered[(9 * (count - 1)) // 10]) / NINE_IN_TEN_OF_NORMAL,
+        SIZE_MIN * prior,
+    )
     return math.exp(
         (count * math.log(size) + PRIOR_COUNT * math.log(prior)) / (count + PRIOR_COUNT)
     )

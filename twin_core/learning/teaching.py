@@ -13,6 +13,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from twin_core.learning.columns import INPUTS
+from twin_core.learning.memory import median_of
 
 DENSITY_SHARE = 0.5
 """A density is further from metered mass by cavity volume than flash and gas can explain."""
@@ -80,7 +81,7 @@ def in_fahrenheit(inputs: Sequence[float], usual: Collection[Sequence[float]]) -
         values = [one[number] for one in usual if not math.isnan(one[number])]
         if len(values) < FEWEST_INPUTS or math.isnan(inputs[number]):
             continue
-        middle = float(np.median(values))
+        middle = median_of(np.array(values))
         is_far = abs(inputs[number] - middle) > INPUT_FAR_K
         if is_far and abs(celsius_of(inputs[number]) - middle) < INPUT_NEAR_K:
             return True

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 from twin_core.arrays import Array
 
@@ -120,14 +120,26 @@ def psi_of_shares(share_before: float, share_now: float, n: int, m: int) -> floa
     return float((q - p) * np.log(q * (1.0 - p) / (p * (1.0 - q))))
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjusted p-values: all below a rate are true but for that rate of families [7]."""
+def holm(p_values: Sequence[float], weights: Sequence[float] | None = None) -> list[float]:
+    """Adjusted p-values: all below a rate are true but for that rate of families [7].
+
+    Args:
+        p_values: one of each test.
+        weights: above 0; a test takes that share of the rate. None: all alike.
+    """
     p = np.asarray(p_values, dtype=np.float64)
-    order = np.argsort(p, kind="stable")
-    steps = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    weight = np.ones(len(p)) if weights is None else np.asarray(weights, dtype=np.float64)
+    order = np.argsort(p / weight, kind="stable")
+    left = np.cumsum(weight[order][::-1])[::-1]
+    steps = np.maximum.accumulate((p / weight)[order] * left)
     adjusted = np.empty(len(p))
     adjusted[order] = np.minimum(steps, 1.0)
     return [float(value) for value in adjusted]
+
+
+def as_student(p_value: float, freedom: float) -> float:
+    """Two-sided p-value of a normal test whose scatter is known with ``freedom`` only."""
+    return float(2.0 * special.stdtr(freedom, special.ndtri(max(p_value, 1e-300) / 2.0)))
 
 
 def ranked(baseline: Array, current: Array) -> Ranked:

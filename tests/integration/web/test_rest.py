@@ -27,6 +27,7 @@ from tests.support.web_access import bearer, client_of, token_of
 from tests.support.web_app import client, put_rows, running_app, web_settings
 from tests.support.what_if import BASE
 from twin_core.fingerprint import PHYSICS_HASH
+from twin_core.learning.columns import TARGETS
 
 KEY = f"{7:020x}"
 PLACE = {"site": "s", "press": "p1", "mold_id": "M"}
@@ -142,12 +143,13 @@ async def test_predict_without_and_with_a_model(tmp_path: Path) -> None:
         assert (answer.status_code, answer.json()["code"]) == (503, "ML_UNAVAILABLE")
         registry = registry_with(tmp_path / "models", {"pour": model_file("pour")})
         features = dict.fromkeys(registry.load("pour", 1).card.features, 1.0)
+        features |= {target.physics: 100.0 for target in TARGETS.values()}
         asked = {"features": features, "system_id": SYSTEM}
         answer = await rest.post("/ml/predict", json=asked)
         found = answer.json()
         assert answer.status_code == 200, answer.text
         assert (found["ml_status"], found["model_version"]) == (OK, "pour/1")
-        assert 0.0 <= found["defect_risk_pred"] <= 1.0
+        assert found["correction"]["layers"].keys() == {t.quantity for t in TARGETS.values()}
         answer = await rest.post("/ml/predict", json={"features": {"a": "b"}})
         assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_INPUT")
         (model,) = (await rest.get("/api/v1/models")).json()["items"]

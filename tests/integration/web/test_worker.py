@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.ml_status import NO_MODEL, OK
+from broker.ml_status import NO_MODEL, OK, WITHHELD
 from edge_agent.web.what_if import worker as module
 from edge_agent.web.what_if.worker import Worker, WorkerBusy, WorkerDied, WorkerTimeout
 from tests.support.models import SYSTEM, model_file, registry_with
@@ -19,6 +19,7 @@ from tests.support.waiting import until
 from tests.support.what_if import BASE, web_settings
 from twin_core import load_scenario, simulate
 from twin_core.errors import InputError, SolverError
+from twin_core.learning.columns import TARGETS
 from twin_core.results.result import SERIES
 
 MEMORY_MAX_KB = 260_000
@@ -85,11 +86,14 @@ async def test_the_model_in_use_answers(worker: Worker, tmp_path: Path) -> None:
     assert (await worker.predict({}))["ml_status"] == NO_MODEL
     registry = registry_with(tmp_path / "models", {"pour": model_file("pour")})
     features = dict.fromkeys(registry.load("pour", 1).card.features, 1.0)
+    assert (await worker.predict(features))["ml_status"] == WITHHELD, "there is no physics"
+    features |= {target.physics: 100.0 for target in TARGETS.values()}
     for system_id in (None, SYSTEM):
         found = await worker.predict(features, system_id)
         assert (found["ml_status"], found["model_version"]) == (OK, "pour/1")
+        assert found["correction"]["values"].keys() == {t.quantity for t in TARGETS.values()}
         risk = found["defect_risk_pred"]
-        assert found["defect_class_pred"] == int(risk >= 0.5)
+        assert found["defect_class_pred"] == (None if risk is None else int(risk >= 0.5))
 
 
 async def test_a_process_that_is_killed_is_started_anew(worker: Worker) -> None:
