@@ -249,7 +249,7 @@ def _block_ratios(
         freedom = float(np.array(freedoms)[there].sum())
         memory_freedom = float(np.median([memory.freedom for memory in memories]))
         of_all = float(stats.f.sf(np.array(ratios)[there].mean(), freedom, memory_freedom))
-        slow = slow or min(min(holm(p_values)), of_all) <= SLOW_RATE
+        slow = slow or min(*holm(p_values), of_all) <= SLOW_RATE
     slow = slow or any(memory.order == MOST_ORDERS for memory in memories)
     slow = slow and bool(p_values)
     if not slow:
