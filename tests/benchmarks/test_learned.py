@@ -36,8 +36,8 @@ from tests.support.plant import one_latency
 from tests.support.processes import AgentProcess, rss_mb, wait_for
 from tests.support.waiting import GATHER_BY_DEFAULT_S
 from tests.unit.edge_agent.inference.test_earlier_shots import Disk, live
+from twin_core.learning.basis import basis_of
 from twin_core.learning.card import Card
-from twin_core.learning.past_results import basis_of
 from twin_core.learning.training.export import with_card
 from twin_core.learning.training.fit import TrainConfig
 from twin_core.learning.training.train import train
