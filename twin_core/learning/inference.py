@@ -126,7 +126,7 @@ class Model:
         self._width = np.maximum(self._high - self._low, 1e-9 * (1.0 + np.abs(self._high)))
         self.sha256 = hashlib.sha256(content).hexdigest()
         """Of the file."""
-        self._needed = ~np.array(self.card.domain.may_miss)
+        self._if_missing = np.where(self.card.domain.may_miss, 0.0, math.inf)
         number = {feature: i for i, feature in enumerate(self.card.features)}
         self._risk_reads = {
             name: np.array([number[one] for one in risk.reads], dtype=int)
@@ -155,6 +155,7 @@ class Model:
         outputs = self.run(features)
         if odd := [name for name, value in outputs.items() if not np.isfinite(value).all()]:
             raise ModelError(f"the graph answers with no number for {odd[0]}")
+        strange = self.strangeness(features)
         knows = self.card.systems.get(system[0]) == system[1]
         targets: dict[str, Expected] = {}
         reasons: dict[str, Reason] = {}
@@ -164,7 +165,7 @@ class Model:
             physics = row.get(TARGETS[name].physics, math.nan)
             if math.isnan(physics):
                 continue
-            answers = self.answers(name, features, outputs)
+            answers = self.answers(name, features, outputs, strange)
             one = (seen or {}).get(name, NOTHING_SEEN)
             share = one.share if knows else 0.0
             found = answers.said(0, one._replace(share=share))
@@ -172,7 +173,7 @@ class Model:
             reason = self._reason(name, answers, knows, one.share)
             if reason is not None:
                 reasons[name] = reason
-                words.append(self._unlike(name, reason, system[0], features[0]))
+                words.append(self._unlike(name, reason, system[0], features[0], strange[0]))
             if not answers.known[0] and (weight == 0.0 or self.card.targets[name].is_memory):
                 reasons[name] = "no-results"
                 continue
@@ -188,57 +189,51 @@ class Model:
         risks = {
             name: float(outputs[f"risk.{name}"][0])
             for name in self.card.risks
-            if knows and float(self.risk_trust(name, features)[0]) > 0.0
+            if knows and float(self.risk_trust(name, strange)[0]) > 0.0
         }
         return Outcome(targets, risks, reasons, said, "; ".join(dict.fromkeys(words)) or None)
 
-    def answers(self, name: str, features: Any, outputs: Mapping[str, Any]) -> Answers:
+    def answers(
+        self, name: str, features: Any, outputs: Mapping[str, Any], strange: Any
+    ) -> Answers:
         """Answers of both layers for a target.
 
         Args:
             features: (shots, features) in the order of the card.
             outputs: of ``run`` for them.
+            strange: of ``strangeness`` for them.
         """
         card, columns = self.card.targets[name], self._columns[name]
         error, spread = features[:, columns.error], outputs[f"{name}.spread"]
-        reads = features[:, columns.reads]
-        lost = (np.isnan(reads) & self._needed[columns.reads]).any(axis=1)
+        worst = strange[:, columns.reads].max(axis=1, initial=0.0)
         return Answers(
             memory=features[:, columns.memory],
-            learner=np.where(lost, np.nan, outputs[name]),
-            trust=np.where(lost, 0.0, self._trust(features, columns.reads)),
+            learner=np.where(worst == math.inf, math.nan, outputs[name]),
+            trust=_trust(worst),
             half=card.width * spread * error,
             memory_half=card.memory_width * spread * error,
             error=error,
-            known=features[:, columns.counts].sum(axis=1) > 0.0,
+            known=features[:, columns.counts].max(axis=1) > 0.0,
         )
 
-    def outside(self, name: str, features: Any) -> Any:
-        """(shots,) how far the worst feature that a learner reads lies outside its range, as a
-        share of the range."""
-        return self._beyond(features, self._columns[name].reads).max(axis=1, initial=0.0)
-
-    def risk_trust(self, name: str, features: Any) -> Any:
+    def risk_trust(self, name: str, strange: Any) -> Any:
         """(shots,) how far to believe the probability of a defect; at 0 it is withheld.
+
+        Args:
+            strange: of ``strangeness`` for the shots.
+        """
+        return _trust(strange[:, self._risk_reads[name]].max(axis=1, initial=0.0))
+
+    def strangeness(self, features: Any) -> Any:
+        """(shots, features) how far outside its range each is, as a share of the range; infinite
+        where one is missing that never was.
 
         Args:
             features: (shots, features) in the order of the card.
         """
-        reads = self._risk_reads[name]
-        lost = (np.isnan(features[:, reads]) & self._needed[reads]).any(axis=1)
-        return np.where(lost, 0.0, self._trust(features, reads))
-
-    def _trust(self, features: Any, columns: Any) -> Any:
-        """(shots,) how far to believe what reads these columns: 1 inside its range, 0 far out."""
-        outside = self._beyond(features, columns).max(axis=1, initial=0.0)
-        fade = (WITHHELD_RATIO - outside) / (WITHHELD_RATIO - CERTAIN_RATIO)
-        return np.clip(fade, 0.0, 1.0)
-
-    def _beyond(self, features: Any, columns: Any) -> Any:
-        """(shots, columns) how far outside its range each is, as a share of the range."""
-        values, low, high = features[:, columns], self._low[columns], self._high[columns]
-        beyond = np.maximum(values - high, low - values) / self._width[columns]
-        return np.maximum(np.where(np.isnan(beyond), 0.0, beyond), 0.0)
+        beyond = np.maximum(features - self._high, self._low - features) / self._width
+        missing = np.isnan(features)
+        return np.where(missing, self._if_missing, np.maximum(beyond, 0.0))
 
     @property
     def middle(self) -> Any:
@@ -273,7 +268,9 @@ class Model:
             return "outside-range"
         return "not-better" if share < LEARNER_MIN else None
 
-    def _unlike(self, name: str, reason: Reason, system_id: str, features: Any) -> str:
+    def _unlike(
+        self, name: str, reason: Reason, system_id: str, features: Any, strange: Any
+    ) -> str:
         columns = self._columns[name].reads
         match reason:
             case "no-learner":
@@ -283,12 +280,11 @@ class Model:
                 how = "saw other parameters of it" if known else "never saw this material"
                 return f"memory alone: the model {how} ({system_id})"
             case "missing-feature":
-                lost = np.isnan(features[columns]) & self._needed[columns]
-                column = self.card.features[columns[int(lost.argmax())]]
+                column = self.card.features[columns[int(strange[columns].argmax())]]
                 return f"memory alone: {column} is missing: the model never saw a shot without it"
             case "not-better":
                 return f"{name}: drawn to the memory: the learner was no better here"
-        worst = columns[int(self._beyond(features[None, :], columns)[0].argmax())]
+        worst = columns[int(strange[columns].argmax())]
         low, high = self.card.domain.low[worst], self.card.domain.high[worst]
         return (
             f"drawn to the memory: {self.card.features[worst]} is {features[worst]:.4g}, the model "
@@ -303,6 +299,12 @@ class Model:
             raise ModelError(f"the graph does not fit its card: {_first_line(error)}") from None
         if not all(np.isfinite(value).all() for value in said.values()):
             raise ModelError("the graph answers with no numbers")
+
+
+def _trust(worst: Any) -> Any:
+    """How far to believe what reads features that are so far outside: 1 inside, 0 far out."""
+    fade = (WITHHELD_RATIO - worst) / (WITHHELD_RATIO - CERTAIN_RATIO)
+    return np.maximum(np.minimum(fade, 1.0), 0.0)
 
 
 def _columns(name: str, card: Card) -> _Columns:

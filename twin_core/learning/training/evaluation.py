@@ -74,7 +74,7 @@ def evaluate(
     table = FeatureSet.of(columns, list(COLUMNS))
     X = table.matrix(model.card.features).astype(float)
     knows = _knows_material(model, table)
-    outputs = model.run(X)
+    outputs, strange = model.run(X), model.strangeness(X)
     scores: dict[str, Score] = {}
     beyond: dict[str, Score] = {}
     errors: dict[str, Array] = {}
@@ -82,7 +82,7 @@ def evaluate(
     memory_count: dict[str, int] = {}
     outside_count: dict[str, int] = {}
     for name, card in model.card.targets.items():
-        answers = model.answers(name, X, outputs)
+        answers = model.answers(name, X, outputs, strange)
         trust = np.where(knows, answers.trust, 0.0)
         learner = np.full(len(table), np.nan) if card.is_memory else answers.learner
         answers = replace(answers, trust=trust, learner=learner)
@@ -111,7 +111,7 @@ def evaluate(
     skills: dict[str, RiskSkill] = {}
     for name, y in looked_at.items():
         base = np.full(len(table), model.card.risks[name].base_share)
-        answers = knows & (model.risk_trust(name, X) > 0.0)
+        answers = knows & (model.risk_trust(name, strange) > 0.0)
         p = np.where(answers, outputs[f"risk.{name}"], base)
         briers[name], base_briers[name] = (y - p) ** 2, (y - base) ** 2
         skills[name] = skill_of(name, y, p, base)
