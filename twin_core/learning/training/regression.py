@@ -155,7 +155,9 @@ def _chosen(squares: Mapping[str, Array], errors: Mapping[str, float]) -> tuple[
         found = compare_errors(squares[MEMORY], squares[best])
     except InputError as error:
         return MEMORY, f"the memory alone: {error}"
-    words = f"{best}: {1.0 - found.ratio:+.1%} less error than the memory, p = {found.p_value:.2g}"
+    how = "less" if found.ratio < 1.0 else "more"
+    words = f"{best}: {abs(1.0 - found.ratio):.1%} {how} error than the memory"
+    words += f", p = {found.p_value:.2g}"
     if found.better == "second":
         return best, words
     return MEMORY, f"the memory alone: no learner was better beyond chance ({words})"
