@@ -17,7 +17,7 @@ from edge_agent.learning.checks import Findings, Inspector
 from edge_agent.learning.feature_set import Draft
 from edge_agent.learning.tables import Columns, leave_out_impossible, read_table
 from twin_core.errors import InputError
-from twin_core.learning.columns import COLUMNS, IDS
+from twin_core.learning.columns import COLUMNS, IDS, TIMES
 from twin_core.learning.features import NAN, Row, demold_columns
 from twin_core.learning.past_results import ShotKey
 from twin_core.log_files.shot_table import EXAMPLES, LeftOut
@@ -37,8 +37,9 @@ def from_files(
 
     ``delta_`` columns are computed. Columns that neither file has are NaN. Beside ``shot_id`` the
     measured table may have the other columns of ``IDS``; those that both have join, too. Without
-    ``poured_at`` no earlier shots are known. A file does not say when the laboratory reported, so
-    its results teach no later shot.
+    ``poured_at`` no earlier shots are known. Quality results teach later shots from
+    ``lab_known_at`` on, and none where that is not said; what the press measured, from the end of
+    the shot on, or from ``end_known_at``.
 
     Raises:
         InputError: a file cannot be read, has no ``shot_id``, or does not say which shot of another
@@ -54,7 +55,7 @@ def from_files(
             )
         for name in table:
             wanted = name in COLUMNS and name.startswith(heads)
-            if not wanted and name not in IDS and not name.startswith("delta_"):
+            if not wanted and name not in (*IDS, *TIMES) and not name.startswith("delta_"):
                 findings.add("column_unknown", path.name, name)
                 _tell_near(path, name, heads, table, findings)
     _check_sides(measured, known, simulated, physics)
@@ -66,7 +67,7 @@ def from_files(
         row = look.possible(shot_id, _numbers(known, number, MEASURED))
         records = {name: value for name, value in row.items() if name.startswith("qc_")}
         if any(not math.isnan(value) for value in records.values()):
-            draft.records = [(None, records, None)]
+            draft.records = [(_time_in(known, "lab_known_at", number), records, None)]
         else:
             findings.add("record_missing", shot_id)
         if draft.poured_at is None:
@@ -90,6 +91,7 @@ def from_files(
         )
         if draft.poured_at is not None and not math.isnan(opened_s):
             draft.closed_at = draft.poured_at + timedelta(seconds=opened_s)
+            draft.known_at = _time_in(known, "end_known_at", number)
             draft.opened = True
         take(draft)
 
@@ -204,7 +206,7 @@ def _draft(table: Columns, number: int) -> Draft:
     return Draft(
         key=ShotKey(text("site"), text("press"), text("mold_id"), text("shot_id")),
         system_id=text("system_id"),
-        poured_at=_time(table["poured_at"][number]) if "poured_at" in table else None,
+        poured_at=_time_in(table, "poured_at", number),
         closed_at=None,
         opened=False,
         simulated=bool(table["simulated"][number] == 1.0) if "simulated" in table else False,
@@ -221,6 +223,9 @@ def _numbers(table: Columns, number: int, heads: tuple[str, ...]) -> Row:
     }
 
 
-def _time(value: Any) -> datetime | None:
+def _time_in(table: Columns, name: str, number: int) -> datetime | None:
+    if name not in table:
+        return None
+    value = table[name][number]
     item = value.item() if hasattr(value, "item") else None
     return item.replace(tzinfo=UTC) if isinstance(item, datetime) else None

@@ -298,6 +298,25 @@ def test_the_files_of_the_first_generation(tmp_path: Path, catalogue: Catalogue)
         from_files(_csv(tmp_path, "a,b\n1,2\n"), simulated, builder.findings, builder.take_row)
 
 
+def test_a_table_can_say_when_the_laboratory_reported(tmp_path: Path, catalogue: Catalogue) -> None:
+    """Its results teach the shots after that, and no others."""
+    measured, simulated = tmp_path / "measured.csv", tmp_path / "sim.csv"
+    measured.write_text(
+        "shot_id,poured_at,qc_rho_moulded,lab_known_at\n"
+        "1,2026-01-01T08:00:00Z,77,2026-01-01T12:00:00Z\n"
+        "2,2026-01-01T10:00:00Z,77,\n"
+        "3,2026-01-01T14:00:00Z,,\n",
+        encoding="utf-8",
+    )
+    simulated.write_text("shot_id,sim_rho_moulded\n1,70\n2,70\n3,70\n", encoding="utf-8")
+    builder = Builder(catalogue)
+    from_files(measured, simulated, builder.findings, builder.take_row)
+    found = builder.finish("files")
+    assert [row(found, name)["prev_rho_moulded_count"] for name in "123"] == [0.0, 0.0, 1.0]
+    assert row(found, "3")["prev_rho_moulded_last"] == pytest.approx(math.log(1.1))
+    assert builder.findings.count("column_unknown") == 0
+
+
 def _csv(folder: Path, text: str) -> Path:
     path = folder / "table.csv"
     path.write_text(text, encoding="utf-8")
