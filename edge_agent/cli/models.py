@@ -92,10 +92,10 @@ def promote(
     """Use VERSION of NAME from now on.
 
     With --if-better it must be better in one target at least, and worse in none, than the version
-    in use, beyond what chance would make; where none is in use, than a running mean of each mold
-    (EWMA), to which it may lose 2 %. And its intervals must hold there: what they say within 3
-    points, 80 % on every mold with 500 results, the worst 100 results no worse than exact intervals
-    have. So a schedule can train and promote by itself.
+    in use, beyond what chance would make; where none is in use, better than the physics, and it may
+    lose 2 % to a running mean of each mold (EWMA). And its intervals must hold there: what they say
+    within 3 points, 80 % on every mold with 500 results, the worst 100 results no worse than exact
+    intervals have. So a schedule can train and promote by itself.
 
     Exit codes: 0, 1 it cannot be used here, 2 none such, 3 it is not better, or not sure enough.
     """

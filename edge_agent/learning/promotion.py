@@ -17,6 +17,7 @@ from edge_agent.learning.compare_models import (
     errors_of_baseline,
     errors_of_model,
 )
+from edge_agent.learning.model_errors import PHYSICS
 from edge_agent.learning.tables import read_table
 from twin_core.errors import TwinError
 from twin_core.learning.columns import COLUMNS, TARGETS
@@ -51,8 +52,9 @@ def may_promote(features: Path, registry: ModelRegistry, name: str, version: int
     """Compare a version with the one in use, and hold its intervals to what is asked of them.
 
     It must be better in one target at least and worse in none, beyond chance. Where none is in use
-    it is held against the running mean of each mold (EWMA, of the speed that is best on these very
-    shots): there it may be worse by as little as the bar allows.
+    it must be better than the physics, which answers alone, and is held against the running mean of
+    each mold (EWMA, of the speed that is best on these very shots), too: to that it may lose as
+    little as the bar allows.
 
     Args:
         features: a feature set of shots that neither learned from.
@@ -66,11 +68,12 @@ def may_promote(features: Path, registry: ModelRegistry, name: str, version: int
     model = registry.load(name, version)
     ridges, lines = _ridges(registry.folder / name / str(version) / BASELINE)
     found = evaluate(model, columns, ridges)
+    own, base = errors_of_model(found), errors_of_base(found)
     if in_use is None:
-        errors = errors_of_baseline(EWMA, columns) | errors_of_base(found)
+        errors = errors_of_baseline(EWMA, columns) | base
+        answers = errors_of_baseline(PHYSICS, columns) | base
     else:
-        errors = errors_of_model(evaluate(registry.load(name, in_use), columns))
-    own = errors_of_model(found)
+        answers = errors = errors_of_model(evaluate(registry.load(name, in_use), columns))
     both = {key: (errors[key], own[key]) for key in own if key in errors}
     compared, reasons = compare_models(both)
     lines += [f"{key}: {one.words}; {one.shots_count} shots" for key, one in compared.items()]
@@ -81,8 +84,9 @@ def may_promote(features: Path, registry: ModelRegistry, name: str, version: int
     refusals = [
         f"{key}: worse than {before}, {compared[key].ratio:.3f} of its error" for key in worse
     ]
-    if not any(one.better == "second" for one in compared.values()):
-        refusals.append(f"not better than {before} in any target")
+    gains, _ = compare_models({key: (answers[key], own[key]) for key in both})
+    if not any(one.better == "second" for one in gains.values()):
+        refusals.append(f"not better than {PHYSICS if in_use is None else before} in any target")
     for key, one in found.scores.items():
         for asked in interval_demands(one, model.card.coverage, INSIDE_TO_PROMOTE):
             if asked.holds is False:

@@ -131,6 +131,10 @@ def test_a_file_that_holds_the_memory_alone_says_so(tmp_path: Path) -> None:
     assert "p_max: the memory alone: no learner was better beyond chance (ridge" in done.output
     report = (tmp_path / "models" / "pour" / "1" / "report.md").read_text()
     assert "no learner was better beyond chance" in report
+    write_table(tmp_path / "new.parquet", feature_set(shots=400, slope=0.0, seed=3))
+    where = ("--models", tmp_path / "models", "--if-better", tmp_path / "new.parquet")
+    promoted = run("models", "promote", "pour", "1", *where)
+    assert promoted.exit_code == 0, promoted.output  # far better than the physics, which is in use
 
 
 def test_what_cannot_be_trained_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
