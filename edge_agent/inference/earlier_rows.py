@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from operator import itemgetter
+from typing import Annotated
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from edge_agent.inference.seen_intervals import Kept
 from edge_agent.logged_shots.logged_event import LoggedEvent
@@ -28,10 +29,14 @@ Step = tuple[float, int, Callable[[], object]]
 """When it became known [s], its place among those of one moment, and the report to the memory."""
 
 
+Moment = Annotated[float, Field(ge=0.0, le=1e11, allow_inf_nan=False)]
+"""Seconds since 1970, to the year 5138."""
+
+
 class Record(BaseModel):
     """A quality record, and when it became known."""
 
-    at_s: float
+    at_s: Moment
     numbers: dict[str, float | None]
     defects: tuple[str, ...] | None = None
     risk: float | None = None
@@ -81,14 +86,14 @@ class Earlier(BaseModel):
 
     key: tuple[str, str, str, str] | tuple[str, str, str, str, str]
     """Of a ``ShotKey``; an older program kept no ``shot_key``."""
-    poured_at_s: float | None = None
+    poured_at_s: Moment | None = None
     poured: Row = {}
     """How it was poured, and its ``sim_`` columns that something is compared with."""
     basis: str = ""
     """What the physics rests on (``basis.basis_of``); empty in rows of older programs,
     which teach nothing."""
-    closed_at_s: float | None = None
-    end_known_s: float | None = None
+    closed_at_s: Moment | None = None
+    end_known_s: Moment | None = None
     """When that became known; None in rows of older programs."""
     opened: bool = False
     aborted: bool = False

@@ -138,7 +138,9 @@ class EarlierShots:
         """What was seen of the corrections of a mold, and how its intervals have held."""
         key = _key(shot)
         mold = key.address, key.mold_id
-        return self.intervals.seen(mold), self.intervals.records(mold)
+        assert shot.poured_at is not None
+        at_s = shot.poured_at.timestamp()
+        return self.intervals.seen(mold, at_s), self.intervals.records(mold)
 
     def closed(
         self, shot: Shot, row: Row, state: State, received_at: datetime | None = None
@@ -168,7 +170,7 @@ class EarlierShots:
             "measured": measured_columns(seen),
         }
         self._write(key, changed | {"opened": opened, "aborted": aborted}, state)
-        self._hold_against(key, state)
+        self._hold_against(key, at_s, state)
 
     def lab(
         self,
@@ -209,7 +211,7 @@ class EarlierShots:
         for one, until_s in with_end(records):
             self._past.lab(key, one.at_s, one.columns(), until_s)
         self._write(key, {"records": records}, state)
-        self._hold_against(key, state)
+        self._hold_against(key, known_at.timestamp(), state)
 
     def happened(self, event: LoggedEvent, state: State) -> None:
         """Something was done to a press; told again it is no news.
@@ -304,8 +306,8 @@ class EarlierShots:
                 state[EARLIER_SCOPE, _text(key)] = of_mold[key.name].model_dump(mode="json")
                 self._bound(of_mold, state)
 
-    def _hold_against(self, key: ShotKey, state: State) -> None:
-        """Hold what was said of a shot against its results, each once."""
+    def _hold_against(self, key: ShotKey, at_s: float, state: State) -> None:
+        """Hold what was said of a shot against its results, each once, known at a moment [s]."""
         row = self.row(key)
         self._count_all()
         if row is None or not row.said:
@@ -316,7 +318,7 @@ class EarlierShots:
             if (residual := self._past.residual_of(key, name)) is not None
         }
         if results:
-            self.intervals.told((key.address, key.mold_id), results, row.said, state)
+            self.intervals.told((key.address, key.mold_id), results, row.said, at_s, state)
             left = {name: kept for name, kept in row.said.items() if name not in results}
             self._write(key, {"said": left}, state)
 

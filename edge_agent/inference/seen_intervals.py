@@ -53,11 +53,12 @@ class SeenIntervals:
             press, _, mold_id = key.rpartition("/")
             self._states[press, mold_id] = states_of(value)
 
-    def seen(self, mold: Mold) -> dict[str, Seen]:
+    def seen(self, mold: Mold, at_s: float) -> dict[str, Seen]:
         """What an answer for a mold follows from, by target.
 
         Args:
             mold: the mold; the share of the learner is that of its site.
+            at_s: when it is poured [s].
         """
         site = mold[0].partition("/")[0]
         of_site = [of for (press, _), of in self._states.items() if press.startswith(f"{site}/")]
@@ -65,7 +66,7 @@ class SeenIntervals:
         names = {name for of in of_site for name in of}
         return {
             name: Seen.of(
-                own.get(name, AdaptiveState()), [of[name] for of in of_site if name in of]
+                own.get(name, AdaptiveState()), [of[name] for of in of_site if name in of], at_s
             )
             for name in names
         }
@@ -83,7 +84,12 @@ class SeenIntervals:
         }
 
     def told(
-        self, mold: Mold, results: Mapping[str, float], kept: Mapping[str, Kept], state: State
+        self,
+        mold: Mold,
+        results: Mapping[str, float],
+        kept: Mapping[str, Kept],
+        at_s: float,
+        state: State,
     ) -> None:
         """Hold results against what was said of them.
 
@@ -91,6 +97,7 @@ class SeenIntervals:
             mold: the mold.
             results: residuals by target.
             kept: what was said of each.
+            at_s: when they became known [s].
             state: takes what is to be kept.
         """
         of_mold = dict(self._states.get(mold, {}))
@@ -98,7 +105,7 @@ class SeenIntervals:
             memory, learner, value, half, error, coverage = kept[name]
             before = of_mold.get(name, AdaptiveState())
             said = Said(memory, learner, value, half, error)
-            of_mold[name] = before.told(said, residual, coverage)
+            of_mold[name] = before.told(said, residual, coverage, at_s)
         self._states[mold] = of_mold
         state[INTERVALS_SCOPE, "/".join(mold)] = self.document(mold)
 

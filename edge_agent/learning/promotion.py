@@ -84,6 +84,8 @@ def may_promote(features: Path, registry: ModelRegistry, name: str, version: int
     refusals = [
         f"{key}: worse than {before}, {compared[key].ratio:.3f} of its error" for key in worse
     ]
+    lost = sorted(set(errors) - set(own) & set(TARGETS)) if in_use is not None else []
+    refusals += [f"{key}: {before} corrects it, {name}/{version} does not" for key in lost]
     gains, _ = compare_models({key: (answers[key], own[key]) for key in both})
     if not any(one.better == "second" for one in gains.values()):
         refusals.append(f"not better than {PHYSICS if in_use is None else before} in any target")

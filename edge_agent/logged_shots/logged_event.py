@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from broker.messages import PressEvent
 from broker.messages.events import EventKind
@@ -32,8 +32,8 @@ class LoggedEvent(BaseModel):
     """Of ``EVENT_KINDS``."""
     part: str = ""
     """Sensor that was replaced, or component whose lot, line or pump it concerns."""
-    ts: datetime
-    known_at: datetime
+    ts: AwareDatetime
+    known_at: AwareDatetime
     """When it became known."""
 
     @classmethod

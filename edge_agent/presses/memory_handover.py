@@ -69,9 +69,14 @@ class Left:
             except (PayloadError, ValidationError) as error:  # of another version of this program
                 get_logger().warning("memory_refused", topic=topic[:200], error=str(error)[:500])
                 continue
-            rows = [r for r in shots_of(document) if r.shot.address == str(address.press)]
+            press, mold_id = str(address.press), address.mold_id or ""
+            rows = [
+                row
+                for row in shots_of(document)
+                if (row.shot.address, row.shot.mold_id) == (press, mold_id)
+            ]
             (self.ours if message.agent_id == agent_id else self.theirs).extend(rows)
-            self.events += events_of(document)
+            self.events += [event for event in events_of(document) if event.address == press]
             if address.mold_id is not None and document.intervals:
                 self.intervals.append(((str(address.press), address.mold_id), document.intervals))
             for row in rows:

@@ -161,7 +161,13 @@ class PressSession:
         left = Left()
         await left.read(topics, retained, self._settings.agent_id)
         recall = tools.pipeline.recall
-        await recall.take_over(link.press, left.ours, left.theirs, left.events, left.intervals)
+        try:
+            await recall.take_over(link.press, left.ours, left.theirs, left.events, left.intervals)
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            # what strangers retain stops no press: it goes on with what it knows itself
+            get_logger().error(
+                "memory_not_taken_over", press=link.press.press, error=repr(error)[:500]
+            )
         await tools.pipeline.batches.flush()
         shots = tools.pipeline.assembler.shots.of_press(link.press)
         publisher = tools.pipeline.publisher

@@ -24,11 +24,18 @@ GAIN = 0.1
 """Growth of ln(width) for a result outside, before the part that balances it."""
 FASTER = 4.0
 """The first results move it faster: by this factor at the first, fading like 1/n."""
-LOG_FACTOR_MAX = math.log(30.0)
+LOG_FACTOR_MIN, LOG_FACTOR_MAX = math.log(0.4), math.log(30.0)
+"""Nothing is so sure, or so unsure (assumed): results that only repeat what was foretold for a
+while must not make intervals too narrow for the next ones."""
+SURPRISE_MAX, COUNT_MAX = 10.0, 10**9
 KEPT = 0.98
 """Share of an advantage that is left after each result: 50 results are remembered."""
 TRUST = 1.0
 """Advantage that a learner begins with, in squared errors: it was better elsewhere (assumed)."""
+ADVANTAGE_MAX = 10.0
+"""Of one mold: no mold decides for a site for ever."""
+HALF_LIFE_S = 7 * 86_400.0
+"""After so long without a result a mold counts half in what its site shares (assumed)."""
 SURPRISE_KEPT, SURPRISE_GAIN = 0.9, 0.06
 """Of what all molds of a site share: what surprises one, another lot, surprises the others."""
 LOSS_MAX = 9.0
@@ -66,6 +73,7 @@ class AdaptiveState:
         count, inside: results, and those inside their interval.
         last: the latest of them, oldest first: 1 inside, 0 outside.
         worst: fewest inside among ``RECENT`` consecutive results; None before there are as many.
+        at_s: when the latest result became known [s].
     """
 
     log_factor: float = 0.0
@@ -75,17 +83,21 @@ class AdaptiveState:
     inside: int = 0
     last: str = ""
     worst: int | None = None
+    at_s: float = 0.0
 
-    def told(self, said: Said, residual: float, coverage: float) -> AdaptiveState:
+    def told(self, said: Said, residual: float, coverage: float, at_s: float) -> AdaptiveState:
         """The state after a result became known.
 
         Args:
             said: at the pour of its shot.
             residual: what was measured, as a residual of the physics.
             coverage: share of results that is to be inside.
+            at_s: when the result became known [s].
         """
+        if not (said.error > 0.0 and math.isfinite(said.value) and math.isfinite(said.half)):
+            return self  # of another agent, and nothing that was ever said
         inside = abs(residual - said.value) <= said.half
-        gain = GAIN * (1.0 + FASTER / (1.0 + self.count))
+        gain = GAIN * (1.0 + FASTER / (1.0 + self.count)) * (1.0 + abs(self.log_factor))
         off = (0.0 if inside else 1.0) - (1.0 - coverage)
         advantage = KEPT * self.advantage
         if said.learner is not None:
@@ -101,13 +113,14 @@ class AdaptiveState:
             worst = min(last.count("1"), RECENT if worst is None else worst)
         return replace(
             self,
-            log_factor=max(-LOG_FACTOR_MAX, min(LOG_FACTOR_MAX, self.log_factor + gain * off)),
+            log_factor=max(LOG_FACTOR_MIN, min(LOG_FACTOR_MAX, self.log_factor + gain * off)),
             surprise=SURPRISE_KEPT * self.surprise + off,
-            advantage=advantage,
+            advantage=max(-ADVANTAGE_MAX, min(ADVANTAGE_MAX, advantage)),
             count=self.count + 1,
             inside=self.inside + inside,
             last=last,
             worst=worst,
+            at_s=max(at_s, self.at_s),
         )
 
     def document(self) -> dict[str, Any]:
@@ -119,9 +132,28 @@ class AdaptiveState:
         """The state that a document holds.
 
         Raises:
-            TypeError: it holds something else.
+            TypeError, ValueError: it holds something else, or what no results can lead to.
         """
-        return cls(**document)
+        state = cls(**document)
+        numbers = (state.log_factor, state.surprise, state.advantage, state.at_s)
+        counts = (state.count, state.inside, *([] if state.worst is None else [state.worst]))
+        if not all(type(one) in (int, float) and math.isfinite(one) for one in numbers):
+            raise ValueError("a state of intervals with no numbers")
+        if not all(type(one) is int and 0 <= one <= COUNT_MAX for one in counts):
+            raise ValueError("a state of intervals with no counts")
+        fits = (
+            LOG_FACTOR_MIN <= state.log_factor <= LOG_FACTOR_MAX
+            and abs(state.surprise) <= SURPRISE_MAX
+            and abs(state.advantage) <= ADVANTAGE_MAX
+            and state.inside <= state.count
+            and (state.worst or 0) <= RECENT
+            and type(state.last) is str
+            and len(state.last) == min(state.count, RECENT)
+            and set(state.last) <= {"0", "1"}
+        )
+        if not fits:
+            raise ValueError("a state of intervals that no results lead to")
+        return state
 
 
 class Seen(NamedTuple):
@@ -136,15 +168,20 @@ class Seen(NamedTuple):
     factor: float
 
     @classmethod
-    def of(cls, mold: AdaptiveState, site: Iterable[AdaptiveState]) -> Seen:
-        """From the state of the mold, and those of all molds of the site, this one among them."""
+    def of(cls, mold: AdaptiveState, site: Iterable[AdaptiveState], at_s: float) -> Seen:
+        """From the state of the mold, and those of all molds of the site, this one among them.
+
+        Args:
+            at_s: the moment [s]: what nothing was heard of for long counts little.
+        """
         surprise, advantage = 0.0, TRUST
         for state in site:
-            surprise += state.surprise
-            advantage += state.advantage
+            left = 0.5 ** (max(at_s - state.at_s, 0.0) / HALF_LIFE_S)
+            surprise += left * state.surprise
+            advantage += left * state.advantage
         share = 1.0 / (1.0 + math.exp(-0.5 * max(-60.0, min(60.0, advantage))))
         wider = mold.log_factor + SURPRISE_GAIN * surprise
-        return cls(share, math.exp(max(-LOG_FACTOR_MAX, min(LOG_FACTOR_MAX, wider))))
+        return cls(share, math.exp(max(LOG_FACTOR_MIN, min(LOG_FACTOR_MAX, wider))))
 
 
-NOTHING_SEEN = Seen.of(AdaptiveState(), ())
+NOTHING_SEEN = Seen.of(AdaptiveState(), (), 0.0)

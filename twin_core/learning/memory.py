@@ -49,7 +49,7 @@ OFF = (8, 40)
 """Results that a result is compared with, to tell what is new."""
 PRIOR_COUNT = 3.0
 """The prior scale weighs as much as this many errors."""
-SIZE_MIN = 1e-3
+SIZE_MIN = 0.02
 """Of the prior: errors are never smaller, also where a value only repeats itself (assumed)."""
 POWERS: Array = (1.0 - SPEEDS)[:, None] ** np.arange(LONGEST + 1)[None, :]
 
@@ -184,22 +184,22 @@ def remember(
         losses = np.zeros(len(SPEEDS))
         return Memory(none, none, inputs, none.astype(bool), empty, empty, losses, prior, 0)
     scale = typical_error(np.diff(values) / np.sqrt(2.0), prior)
-    teaches, steps = _judged(values, scale)
+    teaches, steps, latest = _judged_apart(values, materials[:count], scale)
     eras = np.searchsorted(np.asarray(events, dtype=float), pours, side="right")
     now = len(events)
     # rows: the pours of the results, and last: now
     seen = np.ones((count + 1, count), dtype=bool)
     seen[:count] = (known[None, :] < pours[:, None]) & np.tri(count, k=-1, dtype=bool)
     seen &= teaches[None, :]
-    seen &= steps[None, :] == np.append(steps, steps[-1])[:, None]
-    ranks = seen[:, ::-1].cumsum(axis=1)[:, ::-1] - seen
-    weights = np.where(seen[None], POWERS[:, ranks], 0.0)
+    seen &= steps[None, :] == latest
     old = eras[None, :] < np.append(eras, now)[:, None]
     old |= materials[None, :count] != materials[:, None]
+    weights = _powers(seen & ~old)
     if old.any():
-        mass = np.where(old[None], weights, 0.0).sum(axis=2)
+        before = _powers(seen & old)
+        mass = before.sum(axis=2)
         few = np.minimum(1.0, BEFORE_EVENT / np.maximum(mass, 1e-9))
-        weights = np.where(old[None], weights * few[:, :, None], weights)
+        weights += before * few[:, :, None]
     sums = weights.sum(axis=2)
     weights /= np.where(sums > 0.0, sums, 1.0)[:, :, None]
     levels = np.where(sums > 0.0, weights @ values, np.nan)[:, :count]
@@ -208,8 +208,32 @@ def remember(
     usual = errors[USUAL, judged]
     size = typical_error(usual, scale)
     losses = np.minimum((errors[:, judged] / size) ** 2, LOSS_MAX).sum(axis=1)
-    since = int(np.count_nonzero((steps == steps[-1]) & ~old[count]))
+    since = int(np.count_nonzero((steps == latest[count]) & ~old[count]))
     return Memory(pours, values, inputs, teaches, weights[:, count], levels, losses, size, since)
+
+
+def _powers(seen: NDArray[np.bool_]) -> Array:
+    """Weight of each result for each speed, (speeds, pours, results): by how many newer ones are
+    seen."""
+    newer = seen[:, ::-1].cumsum(axis=1)[:, ::-1] - seen
+    found: Array = np.where(seen[None], POWERS[:, newer], 0.0)
+    return found
+
+
+def _judged_apart(
+    values: Array, materials: NDArray[np.int64], scale: float
+) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]:
+    """Which results teach, steps up to each, (results,) both, judged among those of one material;
+    and steps of the material of each result up to each pour and now, (results + 1, results)."""
+    count = len(values)
+    teaches, steps = np.ones(count, dtype=bool), np.zeros(count, dtype=np.int64)
+    latest = np.zeros((count + 1, count), dtype=np.int64)
+    for material in set(materials.tolist()):
+        own = np.flatnonzero(materials == material)
+        teaches[own], steps[own] = _judged(values[own], scale)
+        after = np.searchsorted(own, np.arange(count + 1), side="right")
+        latest[:, own] = steps[own][np.maximum(after - 1, 0)][:, None]
+    return teaches, steps, latest
 
 
 def _judged(values: Array, scale: float) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:

@@ -119,9 +119,10 @@ class PastResults:
     def happened(self, event: Event) -> None:
         """Report an event of a press: what was done may change the shots after it."""
         press = self.presses.setdefault(event.address, PressResults())
+        event = event._replace(at_s=min(event.at_s, event.known_s))  # a clock may be ahead
         if event not in press.events:
             press.events.append(event)
-            press.events.sort()
+            press.events.sort(key=lambda one: one.known_s)
             del press.events[:-EVENTS_MAX]
 
     def closed(

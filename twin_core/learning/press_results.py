@@ -59,7 +59,12 @@ class Event(NamedTuple):
         return f"{self.site}/{self.press}"
 
     def concerns(self, mold_id: str, target: str) -> bool:
-        """May it change the residuals of a target on a mold?"""
+        """May it change the residuals of a target on a mold?
+
+        Cleaning is routine, of each shift or even each shot: the speeds follow what it changes.
+        """
+        if self.kind == "cleaning":
+            return False
         of_target = {"p_max": "p_cavity", "T_core_max": "T_core"}
         only = [name for name, head in of_target.items() if self.sensor.startswith(head)]
         return self.mold_id in ("", mold_id) and (not only or target in only)
@@ -77,11 +82,11 @@ class PressResults:
 
     def events_of(self, mold_id: str, target: str, at_s: float) -> list[float]:
         """When something was done that concerns a target on a mold, known before a moment [s]."""
-        return [
+        return sorted(
             event.at_s
             for event in self.events
             if event.at_s < at_s and event.known_s < at_s and event.concerns(mold_id, target)
-        ]
+        )
 
     def memories(self, address: str, name: str, at_s: float, basis: str) -> dict[str, Memory]:
         """The memory of each mold for a target, by press and mold."""

@@ -61,7 +61,7 @@ def contradiction(target: str, measured: float, physics: float, inputs: Sequence
         in_seconds = 60.0 * measured / physics
         if measured < MINUTES_SHARE * physics and 1 / MINUTES_NEAR < in_seconds < MINUTES_NEAR:
             return "demold_in_minutes"
-    if target == "p_max" and measured > 3.0 * physics:
+    if target == "p_max" and 0.0 < 3.0 * physics < measured:
         in_bar = measured / PSI_PER_BAR
         if min(abs(bar / physics - 1.0) for bar in (in_bar, in_bar + 1.0)) < PSI_NEAR:
             return "pressure_in_psi"

@@ -33,10 +33,10 @@ def adapted(name: str, table: FeatureSet, answers: Answers, coverage: float) -> 
             next_due += 1
         for i in waiting:
             state = states[sites[i]][molds[i]]
-            new = state.told(said[i], float(residual[i]), coverage)
+            new = state.told(said[i], float(residual[i]), coverage, float(known[i]))
             states[sites[i]][molds[i]] = new
         waiting.clear()
         of_site = states.setdefault(site, {})
         state = of_site.setdefault(mold, AdaptiveState())
-        said.append(answers.said(number, Seen.of(state, of_site.values())))
+        said.append(answers.said(number, Seen.of(state, of_site.values(), float(pours[number]))))
     return Corrections(np.array([one.value for one in said]), np.array([one.half for one in said]))

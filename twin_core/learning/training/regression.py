@@ -15,7 +15,7 @@ from twin_core.arrays import Array
 from twin_core.errors import InputError
 from twin_core.learning.card import MEMORY
 from twin_core.learning.memory import OUTLIER
-from twin_core.learning.model_comparison import compare_errors
+from twin_core.learning.model_comparison import SIGNIFICANT, compare_errors
 from twin_core.learning.training.candidates import (
     REGRESSORS,
     columns_for,
@@ -157,8 +157,10 @@ def _chosen(squares: Mapping[str, Array], errors: Mapping[str, float]) -> tuple[
         return MEMORY, f"the memory alone: {error}"
     how = "less" if found.ratio < 1.0 else "more"
     words = f"{best}: {abs(1.0 - found.ratio):.1%} {how} error than the memory"
-    words += f", p = {found.p_value:.2g}"
-    if found.better == "second":
+    # one-sided: the question is only whether the learner is better
+    p_value = 0.5 * found.p_value if found.ratio < 1.0 else 1.0 - 0.5 * found.p_value
+    words += f", p = {p_value:.2g}"
+    if p_value <= SIGNIFICANT:
         return best, words
     return MEMORY, f"the memory alone: no learner was better beyond chance ({words})"
 

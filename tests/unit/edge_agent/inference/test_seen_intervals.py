@@ -15,21 +15,21 @@ SAID = Said(memory=0.0123456789, learner=None, value=0.01, half=0.02, error=0.01
 def after(intervals: SeenIntervals, residuals: list[float]) -> State:
     state = State()
     for residual in residuals:
-        intervals.told(MOLD, {"p_max": residual}, {"p_max": kept_of(SAID, 0.9)}, state)
+        intervals.told(MOLD, {"p_max": residual}, {"p_max": kept_of(SAID, 0.9)}, 1e9, state)
     return state
 
 
 def test_results_outside_widen_and_a_restart_goes_on() -> None:
     intervals = SeenIntervals()
     state = after(intervals, [0.5, 0.5, 0.01])
-    wide = intervals.seen(MOLD)["p_max"].factor
+    wide = intervals.seen(MOLD, 1e9)["p_max"].factor
     assert wide > 1.0
     record = intervals.records(MOLD)["p_max"]
     assert (record.results_count, record.inside_fraction) == (3, 1 / 3)
     assert record.worst_fraction is None
     kept: dict[str, Any] = {key: value for (_, key), value in state.items()}
     again = SeenIntervals(kept | {"s/p2/N": {"p_max": {"of_tomorrow": 1}}})
-    assert again.seen(MOLD)["p_max"].factor == wide
+    assert again.seen(MOLD, 1e9)["p_max"].factor == wide
     assert list(again.of_press(PressAddress("s", "p2"))) == [("s/p2", "N")]
     assert again.records(("s/p2", "N")) == {}
 

@@ -152,7 +152,8 @@ def test_results_of_another_material_count_as_half_a_result() -> None:
     other = newest_weight(materials=[*[1] * 20, 2, 2])
     assert other == pytest.approx(1.0 / (1.0 + BEFORE_EVENT))
     back = newest_weight(materials=[*[1] * 20, 2, 1])  # the next shot is of the first one again
-    assert back == pytest.approx(BEFORE_EVENT / (BEFORE_EVENT + MASS))
+    own = MASS / 0.8  # results of one material age by newer ones of the same
+    assert back == pytest.approx(BEFORE_EVENT / (BEFORE_EVENT + own))
 
 
 @settings(max_examples=25)
@@ -189,3 +190,17 @@ def test_the_size_of_an_error_is_robust() -> None:
 def test_how_far_values_lie_off_those_before() -> None:
     found = off_those_before(np.array([1.0, 2.0, 3.0, 5.0]), 2)
     assert found == pytest.approx([np.nan, 1.0, 1.5, 2.5], nan_ok=True)
+
+
+@pytest.mark.parametrize("every", [15, 10, 5])
+def test_a_rare_material_on_a_mold_has_a_level_of_its_own(every: int) -> None:
+    """Its residuals are no outliers beside those of the usual material, far from which they lie."""
+    number = np.arange(2 * every + LONGEST)
+    materials = (number % every == 0).astype(int)
+    values = np.where(materials == 1, 0.0, 0.30) + noise(1, len(number), 0.01)
+    some = slice(len(number) - LONGEST, None)
+    rare = memory(values[some], materials=[*materials[some], 1])
+    usual = memory(values[some], materials=[*materials[some], 0])
+    assert abs(level(rare)) < 0.12, "half a result of the other, and two or more of its own"
+    assert level(usual) == pytest.approx(0.30, abs=0.02)
+    assert rare.teaches.all()

@@ -325,6 +325,8 @@ def test_an_event_of_the_press_makes_the_newest_result_count_more() -> None:
     assert after_event(event(1850.0, mold_id="M")) > plain + 0.01
     assert after_event(event(1850.0, mold_id="other")) == plain
     assert after_event(event(1850.0, known_s=2500.0)) == plain, "nobody had told yet"
+    assert after_event(event(9e9, known_s=1850.0, kind="maintenance")) > plain + 0.01, "clock ahead"
+    assert after_event(event(1850.0, kind="cleaning")) == plain, "routine: the speeds follow it"
     assert after_event(event(1850.0, sensor="p_cavity_bar")) == plain, "another target's sensor"
 
 
