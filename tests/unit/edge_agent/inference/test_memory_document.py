@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from edge_agent.inference.earlier_rows import POURED, Earlier, Record
 from edge_agent.inference.memory_document import MemoryDocument, events_of, packed, shots_of
 from edge_agent.logged_shots.logged_event import LoggedEvent
@@ -64,3 +66,18 @@ def test_an_event_told_again_is_the_same() -> None:
     again = EVENT.model_copy(update={"known_at": START + timedelta(hours=1)})
     assert again.is_as(EVENT)
     assert not again.model_copy(update={"kind": "cleaning"}).is_as(EVENT)
+
+
+@pytest.mark.parametrize("at_s", [1e300, -1e14, float("nan")])
+def test_a_row_with_a_moment_that_cannot_be_is_left_out(at_s: float) -> None:
+    text = json.loads(packed([ROW, ROW]))
+    text["shots"][0]["records"][0]["at_s"] = at_s
+    document = MemoryDocument.model_validate_json(json.dumps(text))
+    assert list(shots_of(document)) == [ROW]
+
+
+def test_an_event_without_a_time_zone_is_left_out() -> None:
+    text = json.loads(packed([], [EVENT, EVENT]))
+    text["events"][0]["ts"] = "2026-01-01T00:00:00"
+    document = MemoryDocument.model_validate_json(json.dumps(text))
+    assert list(events_of(document)) == [EVENT]

@@ -60,3 +60,15 @@ def test_of_two_states_the_one_that_saw_more_counts() -> None:
 
 def test_what_is_kept_is_short() -> None:
     assert kept_of(SAID, 0.9) == (0.0123457, None, 0.01, 0.02, 0.01, 0.9)
+
+
+def test_states_that_no_results_lead_to_are_not_taken() -> None:
+    """What a stranger retains, or a damaged disk holds, neither stops nor poisons a mold."""
+    intervals = SeenIntervals({"s/p1/M": {"p_max": {"count": 10**9, "log_factor": 3.4}}})
+    assert intervals.records(MOLD) == {}
+    after(intervals, [0.01])
+    before = intervals.document(MOLD)
+    for odd in ({"count": "5"}, {"surprise": float("nan")}, {"log_factor": "x", "count": 9}):
+        intervals.take(MOLD, {"p_max": odd}, untouched := State())
+        assert not untouched
+        assert intervals.document(MOLD) == before
