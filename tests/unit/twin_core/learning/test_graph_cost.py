@@ -33,7 +33,7 @@ def test_the_list_is_what_training_writes() -> None:
     learners = [make([0, 1, 2]) for make in REGRESSORS.values()]
     learners.append(spread_learner(0, [0, 1]))
     learners = [learner.fit(X, y) for learner in learners]
-    learners += [make(0).fit(X, y > 0) for make in CLASSIFIERS.values()]
+    learners += [make(0, [0, 1, 2]).fit(X, y > 0) for make in CLASSIFIERS.values()]
     used: dict[tuple[str, str], set[str]] = {operator: set() for operator in OF_THE_WHOLE}
     used["", "Gather"].add("axis")
     for learner in learners:
