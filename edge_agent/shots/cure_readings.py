@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pydantic import BaseModel
 
 from twin_core.learning.columns import LIVE_S
-from twin_core.learning.curve import cell_of
+from twin_core.learning.thinning import cell_of
 from twin_core.plausible_ranges import CURVES, SERIES
 
 EARLY_MAX = 128
@@ -49,7 +49,7 @@ class EarlyReadings(BaseModel):
 
 
 class Curve(BaseModel):
-    """First reading of one sensor in each cell of ``twin_core.learning.curve``, in order."""
+    """First reading of one sensor in each cell of ``twin_core.learning.thinning``, in order."""
 
     poured_us: int
     """Since 1970."""

@@ -104,7 +104,7 @@ async def test_columns_of_the_press_are_those_of_the_training(
     shots = [awkward(number, shot) for number, shot in enumerate(plant.shots())]
     messages = messages_of(settings, shots)
     (press,) = settings.addresses()
-    for at, kind in ((len(messages) // 3, "maintenance"), (len(messages) * 2 // 3, "cleaning")):
+    for at, kind in ((len(messages) // 3, "cleaning"), (len(messages) * 2 // 3, "maintenance")):
         ts = json.loads(messages[at].payload)["ts"]
         event = PressEvent.model_validate({"ts": ts, "event": kind})
         messages.insert(at, incoming(settings.topics.event(press), encode(event)))

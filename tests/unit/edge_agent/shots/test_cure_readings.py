@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from edge_agent.shots.cure_readings import EARLY_MAX, CureReadings, us
-from twin_core.learning.curve import CELLS, thinned
 from twin_core.learning.features import live_columns
+from twin_core.learning.thinning import CELLS, thinned
 
 POURED = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from twin_core.learning.columns import COLUMNS
-from twin_core.learning.curve import CELLS, Shape, cell_of, thinned
+from twin_core.learning.curve import Shape
 from twin_core.learning.features import curve_columns, demold_columns, mold_columns
+from twin_core.learning.thinning import CELLS, cell_of, thinned
 
 OPENED_S = 400.0
 
