@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from twin_core.arrays import Array
-from twin_core.learning.thinning import thinned
+from twin_core.learning.thinning import CELLS, thinned
 
 NAN = math.nan
 READINGS_MIN = 4
