@@ -28,7 +28,7 @@ Examples:
 \b
 A configuration, every line of it a default:
   known_at: pour    # or live, demold: looks at nothing that is known later
-  targets: null     # left out: all that are still to be measured; []: defects alone
+  targets: null     # all still to be measured; []: defects alone
   learners: [ridge, boosting]    # boosting: of defects
   defects: true
   coverage: 0.9

@@ -28,7 +28,8 @@ EXAMPLE = """\b
 Examples:
   pur-mold-twin virtual-plant --out var/plant --shots 5000 --seed 7
   pur-mold-twin virtual-plant --out var/harsh --preset harsh
-  pur-mold-twin virtual-plant --out var/late --spacing-min 50 --lab-hours 24,24
+  pur-mold-twin virtual-plant --out var/late --spacing-min 50 \\
+      --lab-hours 24,24
   pur-mold-twin virtual-plant --out var/plant \\
       --history postgresql://user:password@host/database
   pur-mold-twin virtual-plant --out var/worn \\

@@ -110,7 +110,8 @@ class Recall:
     def tick(self, now: datetime, settings: Settings, presses: Iterable[PressAddress]) -> None:
         """Begin to read for presses that need it, if it is time."""
         if self._running is not None and self._running.done():
-            worked, self._running = self._running.result(), None
+            ended, self._running = self._running, None
+            worked = not ended.cancelled() and ended.result()
             self._delay_s = AGAIN_S if worked else min(2.0 * self._delay_s, AGAIN_MAX_S)
             self._due_at = None if worked else now + timedelta(seconds=self._delay_s)
         presses = list(presses)

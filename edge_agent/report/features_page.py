@@ -59,9 +59,10 @@ were aborted, never poured, or cannot be simulated are no rows; the report names
 
 Two files (`-m`, `-s`; [what is read and refused](log-files.md)) are joined on `shot_id` and on
 those of `press site mold_id poured_at` that both have, `delta_` columns are computed, columns they
-do not have are missing. They do not say when the laboratory reported, so its results teach no later
-shot. Bundles and cells that cannot be read are left out and named; the exit code is 3 then, or if
-nothing of a column could be read.
+do not have are missing. Results of the laboratory teach later shots from `lab_known_at` on, a
+column with times of the measured file; where it is missing they teach none. Bundles and cells that
+cannot be read are left out and named; the exit code is 3 then, or if nothing of a column could be
+read.
 A bundle's `qc.yaml` without `ts` counts as known when the mold was opened, as in a replay.
 
 The physics is computed anew for every shot, by the rules of the agent (which inputs stand in for

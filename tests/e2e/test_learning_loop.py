@@ -232,7 +232,8 @@ def check_corrections(said: dict[str, Prediction], played: list[VirtualShot]) ->
     physics, corrected = [], []
     for shot in played[-HELD:]:
         found, true = said[shot.shot_id], shot.true.t_demold_min_s
-        assert (found.ml_status, found.versions.model) == ("ok", "pour/1")
+        assert found.ml_status in {"ok", "memory-only"}, "of so few shots it may be the memory"
+        assert found.versions.model == "pour/1"
         assert found.simulated
         assert found.t_demold_min_s is not None
         assert found.correction is not None

@@ -262,8 +262,8 @@ def _beyond(given: list[_Scored], ratios: list[float]) -> float:
     little of where they go. 1 where neighbouring parts differ like any others (von Neumann)."""
     smooth = []
     for one, ratio in zip(given, ratios, strict=True):
-        about = one.block_means - one.block_means.mean()
-        if ratio > SEEN_RATIO and len(about) >= FEWEST_BLOCKS:
+        if ratio > SEEN_RATIO and len(one.block_means) >= FEWEST_BLOCKS:
+            about = one.block_means - one.block_means.mean()
             smooth.append(float((np.diff(about) ** 2).sum() / (about**2).sum()))
     if not smooth:
         return 1.0
@@ -304,7 +304,7 @@ def _level(
 ) -> Level:
     marginal = _marginal(one, memory)
     freedom, (before, now) = memory.freedom, share
-    if ratio is not None:  # what is slower than a block stays for a window
+    if ratio is not None and len(one.block_means):  # what is slower than a block stays for a window
         k = max(len(one.block_means), 2)
         slow = max(ratio - 1.0, 0.0) * share_of_mean(memory.phi, float(one.block_sizes.mean()))
         before, now = before + slow / k, now + slow * beyond
