@@ -11,6 +11,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -282,5 +283,7 @@ async def _apart(request: MemoryRequest) -> list[bytes] | None:
     finally:
         if process is not None and process.returncode is None:
             process.kill()
-            await process.wait()
+            with suppress(TimeoutError):  # stopping an agent waits for nobody
+                async with asyncio.timeout(2.0):
+                    await process.wait()
     return None
