@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -17,6 +16,7 @@ from edge_agent.config.settings import CatalogueSettings, HistorySettings, Setti
 from edge_agent.logs import get_logger
 from edge_agent.monitoring.alerts import drift_alert
 from edge_agent.monitoring.metrics import Metrics
+from edge_agent.run_apart import last_words, run_apart
 from twin_core.scenario import Quality
 
 BASELINE = "baseline.parquet"
@@ -151,21 +151,14 @@ def _request(settings: Settings, model: Path) -> DriftRequest:
 
 async def _apart(request: DriftRequest) -> DriftVerdict | None:
     """Run it in a process of its own; None and a line in the log if there is no verdict."""
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "edge_agent.drift.check_newest", stdin=pipe, stdout=pipe, stderr=pipe
-    )
+    command = (sys.executable, "-m", "edge_agent.drift.check_newest")
+    asked = request.model_dump_json().encode()
     try:
-        os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
-        async with asyncio.timeout(TIMEOUT_S):
-            output, errors = await process.communicate(request.model_dump_json().encode())
-        if process.returncode == 0:
-            return DriftVerdict.model_validate_json(output)
-        reason = errors.decode(errors="replace").strip().splitlines()[-1:] or ["no reason given"]
-        get_logger().warning("drift_not_checked", stage="infer", reason=reason[0][:500])
+        done = await run_apart(command, asked, timeout_s=TIMEOUT_S, nice=NICE)
+        if done.returncode == 0:
+            return DriftVerdict.model_validate_json(done.stdout)
+        reason = last_words(done)
     except (OSError, TimeoutError, ValueError) as error:
-        get_logger().warning("drift_not_checked", stage="infer", reason=repr(error)[:500])
-    finally:
-        if process.returncode is None:
-            process.kill()
+        reason = repr(error)[:500]
+    get_logger().warning("drift_not_checked", stage="infer", reason=reason)
     return None

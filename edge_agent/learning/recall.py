@@ -7,11 +7,9 @@ away is asked again until it has answered. That it was done is kept in the spool
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -28,6 +26,7 @@ from edge_agent.inference.earlier_shots import EarlierShots, State
 from edge_agent.logged_shots.logged_event import LoggedEvent
 from edge_agent.logs import get_logger
 from edge_agent.monitoring.metrics import Metrics
+from edge_agent.run_apart import last_words, run_apart
 from twin_core.learning.basis import basis_of
 from twin_core.learning.past_results import ShotKey
 from twin_core.scenario import Quality
@@ -264,26 +263,15 @@ async def _lines(request: MemoryRequest) -> list[bytes] | None:
 
 async def _apart(request: MemoryRequest) -> list[bytes] | None:
     """Read in a process of its own; None and a line in the log if that fails."""
-    pipe = asyncio.subprocess.PIPE
-    module = "edge_agent.learning.memory_from_history"
-    process = None
+    command = (sys.executable, "-m", "edge_agent.learning.memory_from_history")
+    asked = request.model_dump_json().encode()
     try:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", module, stdin=pipe, stdout=pipe, stderr=pipe
-        )
-        os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
-        async with asyncio.timeout(TIMEOUT_S):
-            output, errors = await process.communicate(request.model_dump_json().encode())
-        if process.returncode == 0:
-            return output.splitlines()
-        reason = errors.decode(errors="replace").strip().splitlines()[-1:] or ["no reason given"]
-        get_logger().warning("earlier_shots_not_recalled", stage="infer", reason=reason[0][:500])
-    except (OSError, TimeoutError, ValueError) as error:
-        get_logger().warning("earlier_shots_not_recalled", stage="infer", reason=repr(error)[:500])
-    finally:
-        if process is not None and process.returncode is None:
-            process.kill()
-            with suppress(TimeoutError):  # stopping an agent waits for nobody
-                async with asyncio.timeout(2.0):
-                    await process.wait()
+        done = await run_apart(command, asked, timeout_s=TIMEOUT_S, nice=NICE)
+    except (OSError, TimeoutError) as error:
+        reason = repr(error)[:500]
+    else:
+        if done.returncode == 0:
+            return done.stdout.splitlines()
+        reason = last_words(done)
+    get_logger().warning("earlier_shots_not_recalled", stage="infer", reason=reason)
     return None

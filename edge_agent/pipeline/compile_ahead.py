@@ -7,11 +7,11 @@ then takes the compiled model from the disk.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 
 from edge_agent.logs import get_logger
+from edge_agent.run_apart import run_apart
 from edge_agent.shots.scenario import warm_up
 from twin_core.compiled import is_kept, keep
 from twin_core.system_versions import load_systems
@@ -24,20 +24,10 @@ async def compile_ahead(systems: Path) -> None:
     if is_kept():
         return
     get_logger().info("compile_started", stage="simulate")
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "edge_agent.pipeline.compile_ahead", systems),
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(TIMEOUT_S):
-            _, errors = await process.communicate()
-    except BaseException:
-        process.kill()
-        await process.communicate()  # else the process and its pipe are nobody's
-        raise
-    if process.returncode != 0:
-        words = errors.decode(errors="replace").strip()[-500:]
-        code = str(process.returncode)
+    command = (sys.executable, "-m", "edge_agent.pipeline.compile_ahead", str(systems))
+    done = await run_apart(command, timeout_s=TIMEOUT_S)
+    if done.returncode != 0:
+        code, words = str(done.returncode), done.stderr.decode(errors="replace").strip()[-500:]
         get_logger().warning("warm_up_failed", stage="simulate", code=code, detail=words)
 
 

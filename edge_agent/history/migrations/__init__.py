@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from asyncio.subprocess import PIPE
 from pathlib import Path
 
 from edge_agent.errors import MissingExtra, StoreError
+from edge_agent.run_apart import run_apart
 
 HEAD = "0005"
 """The version this program works with: the newest in ``versions/``."""
@@ -27,16 +26,11 @@ async def upgrade_apart(url: str) -> None:
         StoreError: with what that process said.
     """
     command = (sys.executable, "-m", "edge_agent.history.migrations")
-    process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stderr=PIPE)
-    try:
-        async with asyncio.timeout(UPGRADE_TIMEOUT_S):
-            _, said = await process.communicate(url.encode())  # not an argument: others see those
-    except BaseException:
-        process.kill()
-        raise
-    if process.returncode != 0:
-        words, _, hint = said.decode(errors="replace").strip().partition(HINT_MARK)
-        raise StoreError(words.strip() or f"exit {process.returncode}", hint=hint.strip())
+    said = url.encode()  # not an argument: others see those
+    done = await run_apart(command, said, timeout_s=UPGRADE_TIMEOUT_S)
+    if done.returncode != 0:
+        words, _, hint = done.stderr.decode(errors="replace").strip().partition(HINT_MARK)
+        raise StoreError(words.strip() or f"exit {done.returncode}", hint=hint.strip())
 
 
 async def upgrade(url: str) -> None:

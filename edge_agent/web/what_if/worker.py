@@ -181,10 +181,14 @@ class Worker:
             self._idle = None
         if self._process is not None and self._process.returncode is None:
             return self._process
+        # not ended with the request: CPython waits for ever for a process that is half begun
+        start = asyncio.create_subprocess_exec(*self._command, stdin=PIPE, stdout=PIPE)
+        begun = asyncio.create_task(start)
         try:
-            self._process = process = await asyncio.create_subprocess_exec(
-                *self._command, stdin=PIPE, stdout=PIPE
-            )
+            self._process = process = await asyncio.shield(begun)
+        except asyncio.CancelledError:
+            begun.add_done_callback(_kill)
+            raise
         except OSError as error:
             raise WorkerDied(
                 f"the simulation cannot be started: {error}", hint=disk_hint(error)
@@ -218,6 +222,13 @@ class Worker:
         with suppress(OSError):
             await process.stdin.wait_closed()
         get_logger().info("worker_ended", detail=str(process.pid))
+
+
+def _kill(begun: asyncio.Task[Process]) -> None:
+    """End a process that nobody waits for."""
+    if not begun.cancelled() and begun.exception() is None:
+        with suppress(ProcessLookupError):
+            begun.result().kill()
 
 
 def hello(settings: Settings) -> dict[str, Any]:
