@@ -69,6 +69,7 @@ async def agent_on(disk: SmallDisk, port: int, database: str, log: Path) -> Asyn
             agent.kill()
 
 
+@pytest.mark.peers
 async def test_a_full_disk(
     disk: SmallDisk, tmp_path: Path, broker: MosquittoProcess, database: str
 ) -> None:

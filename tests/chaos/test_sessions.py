@@ -64,6 +64,7 @@ async def test_poison_is_put_aside_and_the_rest_goes_on(
         assert all("telemetry_seq_check" in detail for (detail,) in await ask(database, query))
 
 
+@pytest.mark.peers
 async def test_a_rival_with_the_same_name(
     tmp_path: Path, broker: MosquittoProcess, database: str
 ) -> None:
@@ -98,6 +99,7 @@ async def test_a_rival_with_the_same_name(
     assert (two.logged("link_connected"), two.logged("name_taken")) == (0, 2)
 
 
+@pytest.mark.peers
 async def test_broker_and_database_come_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,6 +125,7 @@ async def test_broker_and_database_come_later(
                     await check_shot(database)
 
 
+@pytest.mark.peers
 async def test_a_broker_that_forgets_everything_again_and_again(
     tmp_path: Path, database: str
 ) -> None:

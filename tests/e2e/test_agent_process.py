@@ -133,6 +133,7 @@ def hostile(rng: random.Random) -> bytes:
             return b"\0"
 
 
+@pytest.mark.peers
 async def test_ten_thousand_hostile_messages(agent: AgentProcess, port: int) -> None:
     """Each is a dead letter with its reason, every valid one between them is processed."""
     rng = random.Random(7)

@@ -26,6 +26,7 @@ async def test_each_shot_once_whatever_breaks(protocol: str, tmp_path: Path) -> 
     assert report.shots == 30
 
 
+@pytest.mark.peers
 async def test_shots_over_a_kill_of_the_gateway(tmp_path: Path) -> None:
     """The short form: foreign JSON."""
     report = await run_shots(tmp_path, "json", 2, 1, SEED)

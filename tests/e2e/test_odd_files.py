@@ -15,6 +15,7 @@ from tests.support.models import model_file, registry_with
 from tests.support.processes import ROOT, AgentProcess, wait_for
 
 
+@pytest.mark.peers
 @pytest.mark.xdist_group("training")
 @pytest.mark.needs("mosquitto")
 async def test_a_fifo_as_model_holds_nothing_up(tmp_path: Path) -> None:

@@ -79,6 +79,7 @@ async def stream(session: Session, press: str, stop: asyncio.Event) -> int:
     return seq
 
 
+@pytest.mark.peers
 async def test_frames_stream_through_reloads(agent: Agent, port: int) -> None:
     broker, stop = {"port": port, "reconnect_max_s": 0.5}, asyncio.Event()
     gone = ("offline", "press removed from the configuration")

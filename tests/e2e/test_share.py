@@ -153,6 +153,7 @@ def check(agents: dict[str, AgentProcess], plant: Plant) -> None:
     assert history.rows("SELECT count(*) FROM telemetry WHERE shot_id IS NULL") == [(0,)]
 
 
+@pytest.mark.peers
 async def test_two_agents_share_six_presses(agents: dict[str, AgentProcess], port: int) -> None:
     """Split, stopped in order, back, killed, back: nothing lost, nothing doubled."""
     a, b = agents["a"], agents["b"]

@@ -93,6 +93,7 @@ def remove(agent: Watched) -> None:
             file.unlink()
 
 
+@pytest.mark.peers
 @pytest.mark.parametrize("lose", [remove, remove_log])
 async def test_nothing_is_acknowledged_into_a_spool_that_is_gone(
     agent: Watched, port: int, lose: Callable[[Watched], None]

@@ -55,7 +55,8 @@ async def upgrading(url: str) -> Process:
     return await asyncio.create_subprocess_exec(*command, stdout=DEVNULL, stderr=DEVNULL)
 
 
-@pytest.mark.parametrize("plain", [False, pytest.param(True, marks=pytest.mark.peers)])
+@pytest.mark.peers
+@pytest.mark.parametrize("plain", [False, True])
 async def test_killed_again_and_again_it_loses_and_doubles_nothing(
     server: TimescaleServer, plain: bool
 ) -> None:

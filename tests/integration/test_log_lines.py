@@ -52,6 +52,7 @@ def knock(port: int) -> None:
                     pass
 
 
+@pytest.mark.peers
 async def test_clients_of_the_health_port_that_talk_nonsense(
     tmp_path: Path, broker: MosquittoProcess
 ) -> None:

@@ -120,6 +120,7 @@ def states_of(work: Pipeline) -> dict[Any, Any]:
     return {mold: intervals.document(mold) for mold in intervals.of_press(press)}
 
 
+@pytest.mark.peers
 async def test_the_columns_are_those_of_an_agent_that_never_moved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -96,6 +96,7 @@ class Seen:
         monkeypatch.setattr(Inference, "closed", with_demold)
 
 
+@pytest.mark.peers
 async def test_columns_of_the_press_are_those_of_the_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

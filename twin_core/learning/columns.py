@@ -174,8 +174,8 @@ _LAB = {
 RECENT = (8, 40)
 """Earlier results that running means go over."""
 SHRINK = 0.5
-"""What is expected of a mold: the mean of its results, and what is expected of its press, which
-weighs as much as half a result (assumed: the scatter of single results against that of molds)."""
+"""What is expected of a mold: the level of its n results, and that of its press with the weight
+SHRINK / n of a result (assumed: the scatter of single results against that of molds)."""
 _SCOPES = {"prev": "earlier shots of this mold on this press", "press": "shots of this press"}
 
 

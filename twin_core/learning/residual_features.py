@@ -95,8 +95,9 @@ def remembered(
     row = {f"prev_{name}_last": taught[-1] if taught else NAN}
     _means(row, f"prev_{name}", taught)
     _means(row, f"press_{name}", of_press)
-    # the level of the press counts as SHRINK results of the mold, zero as SHRINK of the press
-    own, latest = mold.count / (mold.count + SHRINK), of_press[-RECENT[0] :]
+    # the level of the press counts as SHRINK / n results beside n of the mold, so that a mold that
+    # differs from the others for good is soon taken for what it is; zero as SHRINK of the press
+    own, latest = mold.count**2 / (mold.count**2 + SHRINK), of_press[-RECENT[0] :]
     theirs = (1.0 - own) * len(latest) / (len(latest) + SHRINK)
     of_others = theirs * median_of(np.array(latest)) if latest else 0.0
     row[f"prev_{name}_expected"] = own * float(shares @ mold.weights @ mold.values) + of_others

@@ -139,6 +139,7 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> list[LoggedShot]:
     return shots_of(history(tmp_path_factory.mktemp("logged") / "h.db", rows))
 
 
+@pytest.mark.peers
 @settings(max_examples=25, deadline=None)
 @given(after_s=st.floats(-10.0, 7000.0), seed=st.integers(0, 1000))
 def test_the_future_is_in_no_column(

@@ -105,6 +105,7 @@ def test_a_calm_plant_is_what_it_was() -> None:
     assert typed.ts.isoformat()[:16] == "2025-04-14T02:13"
 
 
+@pytest.mark.peers
 def test_all_is_in_order_and_simulated(plant: VirtualPlant, shots: list[VirtualShot]) -> None:
     assert len(shots) + len(plant.skipped) == len(plant) == 600
     poured = [shot.poured_at for shot in shots]
@@ -121,6 +122,7 @@ def test_all_is_in_order_and_simulated(plant: VirtualPlant, shots: list[VirtualS
         assert all(a.ended_at < b.poured_at for a, b in pairwise(mine))
 
 
+@pytest.mark.peers
 def test_the_twin_is_as_wrong_as_said(shots: list[VirtualShot]) -> None:
     """Physics alone against laboratory, and what even the steady truth would miss."""
     pairs = records(shots)
@@ -146,6 +148,7 @@ def test_the_twin_is_as_wrong_as_said(shots: list[VirtualShot]) -> None:
     assert floor < 0.25 * rms(factor * twin["t_demold_min_s"][timed] / true - 1.0)
 
 
+@pytest.mark.peers
 def test_operators_open_in_the_true_window(shots: list[VirtualShot]) -> None:
     """The safe time is that of the layers in the hidden foam, on every shot; a cycle of 1.2 to 1.6
     times a usual one is after it but for haste and the slowest shots, and no prediction."""

@@ -52,6 +52,7 @@ def test_false_alarms_stay_at_the_stated_rate(before: int, now: int, phi: float)
     assert sum(level is Level.ALERT for level in found) <= 2  # 0.1 % stated
 
 
+@pytest.mark.peers
 def test_a_shift_by_one_sigma_is_found_within_200_shots() -> None:
     found = 0
     for seed in range(100):

@@ -146,7 +146,7 @@ def test_what_is_expected_is_the_level_of_the_mold_drawn_to_its_press() -> None:
     a level of fixed speed stands beside it."""
     few, beside = [0.1, 0.1, 0.1], [0.04] * 8
     row = features_of(few, beside)
-    own = len(few) / (len(few) + SHRINK)
+    own = len(few) ** 2 / (len(few) ** 2 + SHRINK)
     mixed = sorted([(100.0 * i, 0.1) for i in range(3)] + [(100.0 * i, 0.04) for i in range(8)])
     press = statistics.median([value for _, value in mixed][-RECENT[0] :])
     of_press = (1.0 - own) * RECENT[0] / (RECENT[0] + SHRINK) * press
