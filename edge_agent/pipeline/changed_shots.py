@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from broker.messages import ShotEvent
 from broker.topics import PressAddress
 from edge_agent.clock import Clock
-from edge_agent.monitoring.alerts import no_pour, too_many_shots
 from edge_agent.monitoring.metrics import Metrics
+from edge_agent.monitoring.shot_alerts import no_pour, too_many_shots
 from edge_agent.monitoring.watchdog import Watch
 from edge_agent.pipeline.assemble import Assembler
 from edge_agent.pipeline.corrections import Corrections

@@ -12,7 +12,7 @@ from broker.messages import LiveAlert, Order, QualityRecord, ShotEvent, Telemetr
 from broker.remarks import Remark
 from broker.sensors import base_name
 from broker.topics import PressAddress
-from edge_agent.monitoring import alerts
+from edge_agent.monitoring import message_alerts, shot_alerts
 from edge_agent.monitoring.alert_limits import AlertLimits
 from edge_agent.monitoring.metrics import Metrics
 from edge_agent.monitoring.press_clocks import PressClocks
@@ -49,7 +49,7 @@ class Contradictions:
         offset = self._clocks.hear(press, device, ts, now)
         if offset is not None:
             key = "clock", press, device, bool(offset)
-            alert = partial(alerts.press_clock, press, device, offset, now)
+            alert = partial(message_alerts.press_clock, press, device, offset, now)
             self._limits.tell(key, alert, now)
 
     def expect_clock(self, press: PressAddress, alert: LiveAlert) -> None:
@@ -60,7 +60,7 @@ class Contradictions:
 
     def ahead(self, press: PressAddress, offset: timedelta, now: datetime) -> None:
         """Tell of a message that was refused for being of the future."""
-        alert = partial(alerts.message_of_the_future, press, offset, now)
+        alert = partial(message_alerts.message_of_the_future, press, offset, now)
         self._limits.tell(("ahead", press), alert, now)
 
     def offset(self, press: PressAddress, device: str) -> timedelta:
@@ -76,7 +76,7 @@ class Contradictions:
             if isinstance(message, Lenient) and field in message.left_out:
                 self._metrics.left_out.labels(press.press, remark.code).inc()
             device = sender if isinstance(message, TelemetryFrame) else None
-            alert = partial(alerts.remark, press, sender, remark, now, device)
+            alert = partial(message_alerts.remark, press, sender, remark, now, device)
             self._limits.tell((remark.code, press, device, remark.field), alert, now)
 
     def homeless(
@@ -89,7 +89,7 @@ class Contradictions:
         """
         if why in ("misnamed", "ended") and not self._stays(press, frame):
             return
-        alert = partial(alerts.readings_without_shot, press, frame, why, now)
+        alert = partial(message_alerts.readings_without_shot, press, frame, why, now)
         self._limits.tell(("without shot", why, press, frame.device_id), alert, now)
 
     def _stays(self, press: PressAddress, frame: TelemetryFrame) -> bool:
@@ -107,28 +107,32 @@ class Contradictions:
         self, press: PressAddress, record: QualityRecord, pours: list[Pour], now: datetime
     ) -> None:
         """Tell of a quality record that may be about several shots."""
-        alert = partial(alerts.record_of_several, press, record, pours, now)
+        alert = partial(message_alerts.record_of_several, press, record, pours, now)
         self._limits.tell(("record", press, record.shot_id), alert, now)
 
     def record_without_shot(
         self, press: PressAddress, record: QualityRecord, knows_id: bool, now: datetime
     ) -> None:
         """Tell of a quality record that is of no shot."""
-        alert = partial(alerts.record_without_shot, press, record, knows_id, now)
+        alert = partial(message_alerts.record_without_shot, press, record, knows_id, now)
         self._limits.tell(("record without shot", press, knows_id), alert, now)
 
     def of_shot(self, shot: Shot, now: datetime) -> None:
         """Tell of events of a shot that disagree."""
         if shot.poured_at is not None and len({event.mold_id for event in shot.events}) > 1:
-            self._limits.tell(("mold", shot.shot_key), partial(alerts.mold_changed, shot, now), now)
+            self._limits.tell(
+                ("mold", shot.shot_key), partial(shot_alerts.mold_changed, shot, now), now
+            )
         if sum(event.event in ENDS for event in shot.events) > 1:
-            self._limits.tell(("ends", shot.shot_key), partial(alerts.second_end, shot, now), now)
+            self._limits.tell(
+                ("ends", shot.shot_key), partial(shot_alerts.second_end, shot, now), now
+            )
         self.of_superseded(shot, now)
         for name in _numbered_alone(shot):
             found = Remark(
                 NAME_NOT_KNOWN, f"sensors.{name}", _NUMBERED.format(name, base_name(name))
             )
-            alert = partial(alerts.remark, shot.address, shot.shot_id, found, now)
+            alert = partial(message_alerts.remark, shot.address, shot.shot_id, found, now)
             self._limits.tell(("numbered", shot.address, name), alert, now)
 
     def of_superseded(self, shot: Shot, now: datetime) -> None:
@@ -136,7 +140,7 @@ class Contradictions:
         if shot.poured_at is None or shot.closed_at is None or shot.superseded_by is None:
             return
         if timedelta() <= shot.closed_at - shot.poured_at <= ONE_POUR:
-            alert = partial(alerts.poured_again, shot, now)
+            alert = partial(shot_alerts.poured_again, shot, now)
             self._limits.tell(("poured again", shot.shot_key), alert, now)
 
 

@@ -17,8 +17,9 @@ from edge_agent.inference.entry import Entry
 from edge_agent.inference.feature_row import FeatureRows
 from edge_agent.inference.refresh import ModelRefresh
 from edge_agent.logged_shots.logged_event import LoggedEvent
-from edge_agent.monitoring.alerts import corrections_missing, model_refused
+from edge_agent.monitoring.alerts import model_refused
 from edge_agent.monitoring.metrics import Metrics
+from edge_agent.monitoring.shot_alerts import corrections_missing
 from edge_agent.monitoring.uncorrected import UncorrectedMolds
 from edge_agent.shots.shot import Shot
 from edge_agent.shots.simulation import ShotSimulation

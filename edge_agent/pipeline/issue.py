@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from broker.messages import Basis, Prediction
 from edge_agent.clock import Clock
 from edge_agent.logs import get_logger
-from edge_agent.monitoring.alerts import kpis_of, opened_before_window
 from edge_agent.monitoring.metrics import Metrics
+from edge_agent.monitoring.shot_alerts import opened_before_window
+from edge_agent.monitoring.shot_kpis import kpis_of
 from edge_agent.pipeline.infer import Inference
 from edge_agent.pipeline.intervals import Intervals
 from edge_agent.pipeline.results import Results

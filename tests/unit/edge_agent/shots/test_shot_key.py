@@ -12,7 +12,8 @@ import pytest
 from broker.messages import Recipe, ShotEvent, TelemetryFrame
 from broker.topics import PressAddress, TopicSpace
 from edge_agent.clock import SystemClock
-from edge_agent.monitoring.alerts import kpis_of, no_pour
+from edge_agent.monitoring.shot_alerts import no_pour
+from edge_agent.monitoring.shot_kpis import kpis_of
 from edge_agent.pipeline.assemble import Assembler
 from edge_agent.pipeline.publish import Publisher
 from edge_agent.pipeline.results import Results

@@ -9,7 +9,7 @@ import pytest
 from broker.alert_codes import OPENED_BEFORE_WINDOW
 from broker.messages import Alert
 from broker.messages.prediction import Correction, Interval
-from edge_agent.monitoring.alerts import opened_before_window
+from edge_agent.monitoring.shot_alerts import opened_before_window
 from edge_agent.pipeline.assemble import Shot
 from tests.support.predictions import POURED, prediction
 
