@@ -10,7 +10,7 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -187,7 +187,7 @@ class Worker:
         try:
             self._process = process = await asyncio.shield(begun)
         except asyncio.CancelledError:
-            begun.add_done_callback(_kill)
+            self._beside(_end_begun(begun))
             raise
         except OSError as error:
             raise WorkerDied(
@@ -202,8 +202,12 @@ class Worker:
         return process
 
     def _abandon(self) -> None:
-        """Nobody waits for the process any more: end it beside what goes on."""
-        task = asyncio.get_running_loop().create_task(self._end())
+        """Nobody waits for the process any more."""
+        self._beside(self._end())
+
+    def _beside(self, end: Coroutine[Any, Any, None]) -> None:
+        """End a process beside what goes on; ``stop`` waits for it."""
+        task = asyncio.get_running_loop().create_task(end)
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
@@ -224,11 +228,12 @@ class Worker:
         get_logger().info("worker_ended", detail=str(process.pid))
 
 
-def _kill(begun: asyncio.Task[Process]) -> None:
+async def _end_begun(begun: asyncio.Task[Process]) -> None:
     """End a process that nobody waits for."""
-    if not begun.cancelled() and begun.exception() is None:
-        with suppress(ProcessLookupError):
-            begun.result().kill()
+    with suppress(OSError):
+        process = await begun
+        process.kill()
+        await process.wait()
 
 
 def hello(settings: Settings) -> dict[str, Any]:

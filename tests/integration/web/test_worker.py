@@ -133,6 +133,20 @@ async def test_a_process_that_cannot_work_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.peers
+@pytest.mark.parametrize("turns", range(1, 6))
+async def test_who_gives_up_while_a_process_begins_holds_nobody_up(
+    tmp_path: Path, turns: int
+) -> None:
+    worker = Worker(web_settings(tmp_path), SLEEPS)
+    asked = asyncio.create_task(worker.what_if(BASE, {}))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    await worker.stop()
+
+
 async def test_few_wait_and_who_gives_up_stops_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
