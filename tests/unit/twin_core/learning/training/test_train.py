@@ -15,7 +15,7 @@ from twin_core.learning.training.candidates import CLASSIFIERS, fitted
 from twin_core.learning.training.evaluation import evaluate
 from twin_core.learning.training.export import PARITY, difference, graph
 from twin_core.learning.training.fit import TrainConfig
-from twin_core.learning.training.regression import conformal_width
+from twin_core.learning.training.regression import conformal_width, level_for_other_molds
 from twin_core.learning.training.risk import RiskModel, RiskSkill
 from twin_core.learning.training.table import FeatureSet, group_folds, held_out, later_folds
 from twin_core.learning.training.train import Trained, train
@@ -125,6 +125,13 @@ def test_the_width_is_that_of_split_conformal_prediction() -> None:
     """The ceil((n + 1) * coverage)-th smallest score (Lei et al. 2018, algorithm 2)."""
     scores = np.random.default_rng(0).normal(size=199)
     assert conformal_width(scores, 0.9) == pytest.approx(np.sort(np.abs(scores))[180 - 1])
+
+
+def test_intervals_of_few_molds_are_wider() -> None:
+    """By (K + 1) / K of the share for K molds, and never by more than half of what is left."""
+    assert level_for_other_molds(0.9, 24) == pytest.approx(0.9375)
+    assert level_for_other_molds(0.9, 1) == level_for_other_molds(0.9, 12) == 0.95
+    assert level_for_other_molds(0.9, 10**9) == pytest.approx(0.9)
 
 
 def test_what_cannot_be_learned_from_is_said() -> None:
