@@ -1,9 +1,11 @@
 """How often ``check-drift`` alarms where nothing changed, and how often it finds what did.
 
     python -m tests.drift_rates numbers --checks 300
+    python -m tests.drift_rates slow --checks 300
     python -m tests.drift_rates tables var/plant1.parquet var/plant2.parquet
 
 ``numbers`` draws tables of 30 columns: independent values, values that remember (AR(1)), seasons.
+``slow`` draws few weeks, four parts of a baseline, with levels that last for 60 shots.
 ``tables`` takes feature sets in which nothing was changed: each check compares a first part of one
 with a later window. The figures of docs/drift.md come from here.
 """
@@ -19,7 +21,7 @@ import numpy as np
 
 from edge_agent.drift.windows import windows
 from edge_agent.learning.tables import Columns, read_table
-from tests.support.drifting import Table, series, table
+from tests.support.drifting import Table, series, slow, table
 from tests.support.drifting import windows as drawn
 from twin_core.learning.drift import check
 from twin_core.learning.drift_result import DriftResult, Level
@@ -78,6 +80,20 @@ def _numbers(checks: int) -> None:
             _say(f"one of {columns} by {by:g}, {before} before, {now} now, {phi:g}", one)
 
 
+def _slow(checks: int) -> None:
+    for alike in (0.0, 0.5, 1.0):
+        for by in (0.0, 3.0, 5.0, 10.0):
+            found, of_blocks = [], 0
+            for seed in range(checks):
+                before, now = slow(seed, alike=alike)
+                now["proc_x0"] = now["proc_x0"] + by
+                result = check(before, now)
+                of_blocks += result.blocks > 0
+                one = next(c for c in result.columns if c.name == "proc_x0")
+                found.append(one.level if by else result.level)
+            _say(f"levels {alike:.0%} alike, step 2 in {of_blocks}, one of 30 by {by:g}", found)
+
+
 def _tables(paths: list[Path]) -> None:
     per_baseline: dict[int, list[Level]] = {}
     moved: Counter[str] = Counter()
@@ -105,11 +121,14 @@ def main() -> None:
     """Print the rates."""
     parser = argparse.ArgumentParser(description=__doc__)
     sub = parser.add_subparsers(dest="of", required=True)
-    sub.add_parser("numbers").add_argument("--checks", type=int, default=300)
+    for name in ("numbers", "slow"):
+        sub.add_parser(name).add_argument("--checks", type=int, default=300)
     sub.add_parser("tables").add_argument("paths", type=Path, nargs="+")
     options = parser.parse_args()
     if options.of == "numbers":
         _numbers(options.checks)
+    elif options.of == "slow":
+        _slow(options.checks)
     else:
         _tables(options.paths)
 
