@@ -27,6 +27,7 @@ from twin_core.learning.drift import check
 from twin_core.learning.drift_result import DriftResult, Level
 
 BASELINES, WINDOW = (400, 700, 1_000, 1_400), 200
+NAMED = ("qc_rho_moulded", "proc_T_mold_init_C", "delta_T_core_max_C", "delta_p_max_bar")
 QUIET = (
     (1_000, 200, 0.0), (300, 200, 0.0), (300, 60, 0.0), (300, 100, 0.6), (300, 200, 0.9),
     (1_000, 200, 0.9), (1_000, 200, 0.98), (5_000, 200, 0.9),
@@ -96,18 +97,27 @@ def _slow(checks: int) -> None:
 
 def _tables(paths: list[Path]) -> None:
     per_baseline: dict[int, list[Level]] = {}
+    least: dict[int, list[dict[str, float]]] = {}
     moved: Counter[str] = Counter()
     for path in paths:
         shots = read_table(path)
         order = np.argsort(shots["poured_at"], kind="stable")
         for before, start, result in splits({name: v[order] for name, v in shots.items()}):
             per_baseline.setdefault(before, []).append(result.level)
+            least.setdefault(before, []).append(
+                {c.name: c.detectable for c in result.columns if np.isfinite(c.detectable)}
+            )
             if result.level:
                 names = [f"{c.name} {c.shift:+.2f}" for c in result.moved]
                 print(f"{path.name} {before} {start} blocks {result.blocks}: {', '.join(names)}")
                 moved.update(c.name for c in result.moved)
     for before, levels in sorted(per_baseline.items()):
         _say(f"{before} shots before", levels)
+        for name in ("all columns", *NAMED):
+            found = [
+                v for one in least[before] for n, v in one.items() if name in (n, "all columns")
+            ]
+            print(f"    {name}: half of the checks find {np.median(found):.2f} sd")
     print(*(f"{name} {count}" for name, count in moved.most_common(9)), sep="\n")
 
 
