@@ -1,9 +1,11 @@
 """How often ``check-drift`` alarms where nothing changed, and how often it finds what did.
 
     python -m tests.drift_rates numbers --checks 300
+    python -m tests.drift_rates slow --checks 300
     python -m tests.drift_rates tables var/plant1.parquet var/plant2.parquet
 
 ``numbers`` draws tables of 30 columns: independent values, values that remember (AR(1)), seasons.
+``slow`` draws few weeks, four parts of a baseline, with levels that last for 60 shots.
 ``tables`` takes feature sets in which nothing was changed: each check compares a first part of one
 with a later window. The figures of docs/drift.md come from here.
 """
@@ -19,12 +21,13 @@ import numpy as np
 
 from edge_agent.drift.windows import windows
 from edge_agent.learning.tables import Columns, read_table
-from tests.support.drifting import Table, series, table
+from tests.support.drifting import Table, series, slow, table
 from tests.support.drifting import windows as drawn
 from twin_core.learning.drift import check
 from twin_core.learning.drift_result import DriftResult, Level
 
 BASELINES, WINDOW = (400, 700, 1_000, 1_400), 200
+NAMED = ("qc_rho_moulded", "proc_T_mold_init_C", "delta_T_core_max_C", "delta_p_max_bar")
 QUIET = (
     (1_000, 200, 0.0), (300, 200, 0.0), (300, 60, 0.0), (300, 100, 0.6), (300, 200, 0.9),
     (1_000, 200, 0.9), (1_000, 200, 0.98), (5_000, 200, 0.9),
@@ -78,20 +81,43 @@ def _numbers(checks: int) -> None:
             _say(f"one of {columns} by {by:g}, {before} before, {now} now, {phi:g}", one)
 
 
+def _slow(checks: int) -> None:
+    for alike in (0.0, 0.5, 1.0):
+        for by in (0.0, 3.0, 5.0, 10.0):
+            found, of_blocks = [], 0
+            for seed in range(checks):
+                before, now = slow(seed, alike=alike)
+                now["proc_x0"] = now["proc_x0"] + by
+                result = check(before, now)
+                of_blocks += result.blocks > 0
+                one = next(c for c in result.columns if c.name == "proc_x0")
+                found.append(one.level if by else result.level)
+            _say(f"levels {alike:.0%} alike, step 2 in {of_blocks}, one of 30 by {by:g}", found)
+
+
 def _tables(paths: list[Path]) -> None:
     per_baseline: dict[int, list[Level]] = {}
+    least: dict[int, list[dict[str, float]]] = {}
     moved: Counter[str] = Counter()
     for path in paths:
         shots = read_table(path)
         order = np.argsort(shots["poured_at"], kind="stable")
         for before, start, result in splits({name: v[order] for name, v in shots.items()}):
             per_baseline.setdefault(before, []).append(result.level)
+            least.setdefault(before, []).append(
+                {c.name: c.detectable for c in result.columns if np.isfinite(c.detectable)}
+            )
             if result.level:
                 names = [f"{c.name} {c.shift:+.2f}" for c in result.moved]
                 print(f"{path.name} {before} {start} blocks {result.blocks}: {', '.join(names)}")
                 moved.update(c.name for c in result.moved)
     for before, levels in sorted(per_baseline.items()):
         _say(f"{before} shots before", levels)
+        for name in ("all columns", *NAMED):
+            found = [
+                v for one in least[before] for n, v in one.items() if name in (n, "all columns")
+            ]
+            print(f"    {name}: half of the checks find {np.median(found):.2f} sd")
     print(*(f"{name} {count}" for name, count in moved.most_common(9)), sep="\n")
 
 
@@ -105,11 +131,14 @@ def main() -> None:
     """Print the rates."""
     parser = argparse.ArgumentParser(description=__doc__)
     sub = parser.add_subparsers(dest="of", required=True)
-    sub.add_parser("numbers").add_argument("--checks", type=int, default=300)
+    for name in ("numbers", "slow"):
+        sub.add_parser(name).add_argument("--checks", type=int, default=300)
     sub.add_parser("tables").add_argument("paths", type=Path, nargs="+")
     options = parser.parse_args()
     if options.of == "numbers":
         _numbers(options.checks)
+    elif options.of == "slow":
+        _slow(options.checks)
     else:
         _tables(options.paths)
 

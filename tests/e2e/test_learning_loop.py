@@ -21,6 +21,7 @@ import pytest
 
 from broker.local.mosquitto import MosquittoProcess
 from broker.messages import Alert, Prediction, QualityRecord, ShotEvent
+from broker.ml_status import MEMORY_ONLY, OK
 from broker.topics import TopicSpace
 from edge_agent.clock import AcceleratedClock
 from edge_agent.config.settings import BrokerSettings, HistorySettings
@@ -37,6 +38,8 @@ from tests.support.processes import AgentProcess, wait_for
 from tests.support.timescale import TimescaleServer, new_database
 from tests.support.waiting import LIMIT_S
 from twin_core import load_systems
+from twin_core.learning.columns import TARGETS
+from twin_core.learning.inference import Model
 from twin_core.shipped_files import configs_folder
 
 pytestmark = [
@@ -99,6 +102,16 @@ class Loop:
         done = run("train-ml", "--features", features, "--config", config, "--out", self.models)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def compare(self, first: str, second: str, features: Path) -> dict[str, Any]:
+        """Errors of two versions, or of the physics, by target."""
+        done = run(
+            *("models", "compare", first, second, "--features", features),
+            *("--models", self.models, "--output", "json"),
+        )
+        assert done.returncode == 0, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)["targets"]
+        return found
 
 
 def part(features: Path, name: str, first: np.datetime64, last: np.datetime64) -> Path:
@@ -175,7 +188,9 @@ async def test_the_whole_circle(server: TimescaleServer, tmp_path: Path) -> None
     learned, played = loop.before[:-LIVE], loop.before[-LIVE:]
     await loop.fill(learned)
     first = loop.features("before")
-    assert re.search(r"t_demold: error \d\.\d+ of EWMA's, 0\.", loop.train(first))
+    words = loop.train(first)
+    assert re.search(r"t_demold: error \d\.\d+ of EWMA's, 0\.", words)
+    layers = trained_layers(loop, words, 1)
     ModelRegistry(loop.models).promote("pour", 1)
 
     more: dict[str, Any] = {
@@ -197,7 +212,7 @@ async def test_the_whole_circle(server: TimescaleServer, tmp_path: Path) -> None
             residual = "physics residual moved"
             alarm = asyncio.create_task(heard(broker.port, "drift-alert", residual))
             said = await live(loop, broker.port, played)
-            check_corrections(said, played)
+            check_corrections(said, played, layers)
             await check_stored(loop, played)
             await loop.fill(loop.after)
             await alarm  # also where the season has long moved the inputs
@@ -211,33 +226,53 @@ async def test_the_whole_circle(server: TimescaleServer, tmp_path: Path) -> None
     report = tmp_path / "drift.html"
     drift = run("check-drift", "--baseline", baseline, "--current", window, "--report", report)
     assert drift.returncode == 2, drift.stderr
+    assert re.search(r"ALERT: [^;]*physics residual moved", drift.stdout)
     assert "ALERT" in report.read_text()
 
-    loop.train(part(everything, "again", moment(shots[0]), half))
+    again = trained_layers(loop, loop.train(part(everything, "again", moment(shots[0]), half)), 2)
     last = part(everything, "last", half, np.datetime64("2100-01-01"))
-    compared = run(
-        *("models", "compare", "pour/1", "pour/2", "--features", last),
-        *("--models", loop.models, "--output", "json"),
-    )
-    assert compared.returncode == 0, compared.stderr
-    found = json.loads(compared.stdout)["targets"]
+    physics, found = (loop.compare(first, "pour/2", last) for first in ("physics", "pour/1"))
     for name in ("rho_moulded", "t_demold"):
-        assert found[name]["better"] == "second", name
-        assert found[name]["ratio"] < 0.5
+        quantity = TARGETS[name].quantity
+        assert physics[name]["ratio"] < 0.5, name
+        if layers[quantity] == again[quantity] == "memory":  # which has followed by itself
+            assert (found[name]["better"], found[name]["ratio"]) == (None, 1.0), name
+        else:
+            assert found[name]["better"] == "second", name
+            assert found[name]["ratio"] < 0.5
     assert run("models", "promote", "pour", 2, "--models", loop.models).returncode == 0
 
 
-def check_corrections(said: dict[str, Prediction], played: list[VirtualShot]) -> None:
-    """The model answers beside the physics, and nearer to the truth."""
+def trained_layers(loop: Loop, words: str, version: int) -> dict[str, str]:
+    """Layer that answers for each quantity inside the domain; the command says the same.
+
+    On this plant it is mostly the memory: of 500 shots no learner is better beyond chance, nor of
+    1,200 poured in the same weeks, as the opening time has a result of three shots in ten.
+    """
+    targets = Model((loop.models / "pour" / str(version) / "model.onnx").read_bytes()).card.targets
+    assert set(targets) == {"rho_moulded", "t_demold", "p_max", "T_core_max"}
+    for name, target in targets.items():
+        assert (f"\n{name}: the memory alone: " in words) == target.is_memory, words
+    return {
+        TARGETS[name].quantity: "memory" if target.is_memory else "learner"
+        for name, target in targets.items()
+    }
+
+
+def check_corrections(
+    said: dict[str, Prediction], played: list[VirtualShot], layers: dict[str, str]
+) -> None:
+    """The model answers beside the physics, by the layers trained, and nearer to the truth."""
     physics, corrected = [], []
+    status = OK if "learner" in layers.values() else MEMORY_ONLY
     for shot in played[-HELD:]:
         found, true = said[shot.shot_id], shot.true.t_demold_min_s
-        assert found.ml_status in {"ok", "memory-only"}, "of so few shots it may be the memory"
-        assert found.versions.model == "pour/1"
+        assert (found.ml_status, found.versions.model) == (status, "pour/1")
         assert found.simulated
         assert found.t_demold_min_s is not None
         assert found.correction is not None
         assert found.correction.in_domain, found.correction.words
+        assert found.correction.layers == layers
         value = found.correction.values["t_demold_min_s"]
         interval = found.correction.intervals["t_demold_min_s"]
         assert interval.low < value < interval.high

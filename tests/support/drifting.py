@@ -28,3 +28,20 @@ def windows(
     """A baseline and the shots right after it, without drift."""
     values = series(np.random.default_rng(seed), before + now, columns, phi)
     return table(values[:before]), table(values[before:])
+
+
+def slow(
+    seed: int, columns: int = 30, before: int = 440, now: int = 220, alike: float = 0.0
+) -> tuple[Table, Table]:
+    """Four weeks and a window, without drift: white columns on levels that last for 60 shots.
+
+    The levels have 0.3 standard deviations of the noise; ``alike`` is the share of their variance
+    that all columns have in common.
+    """
+    rng = np.random.default_rng(seed)
+    lots = (before + now) // 60 + 1
+    own, common = rng.standard_normal((lots, columns)), rng.standard_normal((lots, 1))
+    levels = np.sqrt(1.0 - alike) * own + np.sqrt(alike) * common
+    values = 0.3 * np.repeat(levels, 60, axis=0)[: before + now]
+    values += rng.standard_normal(values.shape)
+    return table(values[:before]), table(values[before:])

@@ -121,8 +121,8 @@ class Autoregression:
     """Logarithm of (1 + phi)/(1 - phi)."""
     variance: float
     """Of a value, about the mean of its part."""
-    count: int
-    """Values that it comes from."""
+    parts: tuple[int, ...]
+    """Values of each part that it comes from."""
     own: float = 1.0
     """Share of ``log_ratio`` that is this series' own, the rest being what others say."""
     alike: int = 1
@@ -134,6 +134,17 @@ class Autoregression:
     def phi(self) -> float:
         """Correlation of neighbours, 0 to below 1."""
         return float(np.tanh(self.log_ratio / 2.0))
+
+    @property
+    def count(self) -> int:
+        """Values that it comes from."""
+        return sum(self.parts)
+
+    @property
+    def marginal(self) -> float:
+        """Variance of a value: about the mean of its part it is too small by that of the mean."""
+        of_means = sum(part * share_of_mean(self.phi, part) for part in self.parts) / self.count
+        return self.variance / max(1.0 - of_means, 0.2)
 
     @property
     def log_variance(self) -> float:
@@ -171,7 +182,8 @@ def autoregression_of(*parts: Array) -> Autoregression:
         phi = (ratio - 1.0) / (ratio + 1.0)
     phi = min(max(phi, 0.0), longest)
     log_ratio = float(np.log((1.0 + phi) / (1.0 - phi)))
-    return Autoregression(log_ratio, variance, count, order=len(coefficients))
+    sizes = tuple(len(part) for part in parts)
+    return Autoregression(log_ratio, variance, sizes, order=len(coefficients))
 
 
 def _burg(series: list[Array], count: int) -> tuple[float, Array, float]:

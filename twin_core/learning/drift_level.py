@@ -8,12 +8,13 @@ comes from the baseline in three steps, each over all columns of a check togethe
     the estimate of each better, so each is moved towards their weighted mean as far as their
     scatter allows [1], downwards by at most one standard error.
 2   Weeks. Lots of material, a season, wear: levels that stay for hundreds of shots are not in an
-    autoregression. The means of blocks of the baseline as long as the current window show them:
-    if of a column or of all they scatter more than step 1 says (F tests, 0.2 %), an autoregression
-    takes the highest order that is tried, or the weather of the hall lasts, then all columns are
-    judged by the scatter of blocks, moderated over the columns [2], with two thirds of a degree of
-    freedom for each block.
-
+    autoregression. The means of blocks of the baseline half as long as the current window show
+    them: if of a column or of all they scatter more than step 1 says of the baseline (F tests,
+    0.2 %), an autoregression takes the highest order that is tried, or the weather of the hall
+    lasts, then all columns are judged by the scatter of blocks, moderated over the columns [2],
+    with two thirds of a degree of freedom for each block and those of the prior: as many as the
+    columns are worth (``moderated_variance``), two at most (``MOST_OF_THE_PRIOR``). All of it comes
+    from the baseline alone: what is new in the current window does not hide what moved.
 3   What weather explains (``drift_explained``) is uncertain.
 
 Then t = shift / scatter, with Student's distribution. Outliers count as values at the fence of a
@@ -28,7 +29,6 @@ References:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,7 @@ from twin_core.learning.autocorrelation import (
     autoregression_of,
     share_of_mean,
 )
+from twin_core.learning.moderated_variance import moderated, worth
 from twin_core.learning.two_sample_tests import Sizes, holm
 
 FEWEST_BLOCKS = 4
@@ -53,6 +54,10 @@ SMOOTH = 1.0
 that do not know each other, below this of levels that go on smoothly."""
 OWN = 0.67
 """Degrees of freedom for each block: what is slow goes from one block into the next."""
+MOST_OF_THE_PRIOR = OWN * (FEWEST_BLOCKS - 1.0)
+"""Degrees of freedom that other columns add at most: as many as the fewest blocks have. ASSUMED, by
+what plants showed in which nothing was changed: wear and seasons go on beyond what the baseline
+holds, in a column of their own, and that no other column tells."""
 SLOW_RATE = 0.002
 """Chance that step 2 begins without need."""
 FENCE = 3.0
@@ -117,13 +122,22 @@ class _Scored:
     before: Array
     now: Array
     memory: Autoregression
+    memory_before: Autoregression
+    """Of the baseline alone."""
     uncertain: float
     block_means: Array
     block_sizes: Array
 
-    @cached_property
-    def count(self) -> int:
-        return len(self.before) + len(self.now)
+
+@dataclass(frozen=True)
+class _Weeks:
+    """What blocks of the baseline say, of all columns."""
+
+    ratios: list[float]
+    """Variance of block means over that of step 1, moderated."""
+    prior: float
+    """Degrees of freedom that the columns lend each other."""
+    beyond: float
 
 
 def levels_of(series: list[Series | None], fewest: int, slow: bool = False) -> Levels:
@@ -139,14 +153,15 @@ def levels_of(series: list[Series | None], fewest: int, slow: bool = False) -> L
     if not given:
         return Levels(tuple(None for _ in series), 0)
     memories = _alike([one.memory for one in given])
-    shares = [_shares(one, memory) for one, memory in zip(given, memories, strict=True)]
-    ratios, slow = _block_ratios(given, memories, slow)
-    beyond = _beyond(given, ratios) if slow else 1.0
-    found = iter(
-        _level(one, memory, share, ratio if slow else None, beyond)
-        for one, memory, share, ratio in zip(given, memories, shares, ratios, strict=True)
-    )
-    blocks = max((len(one.block_means) for one in given), default=0) if slow else 0
+    of_baseline = _alike([one.memory_before for one in given])
+    weeks = _weeks(given, of_baseline, slow)
+    if weeks is None:
+        levels = [_level(*pair) for pair in zip(given, memories, strict=True)]
+    else:
+        columns = zip(given, of_baseline, weeks.ratios, strict=True)
+        levels = [_slow_level(*column, weeks) for column in columns]
+    found = iter(levels)
+    blocks = max(len(one.block_means) for one in given) if weeks is not None else 0
     return Levels(tuple(None if one is None else next(found) for one in scored), blocks)
 
 
@@ -160,7 +175,7 @@ def _scored(series: Series, fewest: int) -> _Scored | None:
     means = np.array([block.mean() for block in blocks])
     sizes = np.array([float(len(block)) for block in blocks])
     memory = autoregression_of(a, b)
-    return _Scored(a, b, memory, series.uncertain, means, sizes)
+    return _Scored(a, b, memory, autoregression_of(a), series.uncertain, means, sizes)
 
 
 def _scores(before: Array, now: Array) -> tuple[Array, Array]:
@@ -214,50 +229,38 @@ def _alike(memories: list[Autoregression]) -> list[Autoregression]:
     ]
 
 
-def _shares(one: _Scored, memory: Autoregression) -> tuple[float, float]:
-    """Variances of both means over that of a value."""
-    return share_of_mean(memory.phi, len(one.before)), share_of_mean(memory.phi, len(one.now))
-
-
-def _marginal(one: _Scored, memory: Autoregression) -> float:
-    """Variance of a value: about its own mean it is too small by that of the mean."""
-    n, m = len(one.before), len(one.now)
-    before, now = _shares(one, memory)
-    return memory.variance / max(1.0 - (n * before + m * now) / (n + m), 0.2)
-
-
-def _block_ratios(
-    given: list[_Scored], memories: list[Autoregression], slow: bool
-) -> tuple[list[float], bool]:
-    """Step 2: variance of block means over that of step 1, moderated; whether it counts."""
-    ratios, p_values, freedoms = [], [], []
-    for one, memory in zip(given, memories, strict=True):
+def _weeks(given: list[_Scored], memories: list[Autoregression], slow: bool) -> _Weeks | None:
+    """Step 2; None where it does not count."""
+    ratios = np.full(len(given), np.nan)
+    p_values = []
+    for i, (one, memory) in enumerate(zip(given, memories, strict=True)):
         k = len(one.block_means)
         if k < FEWEST_BLOCKS - 1:
-            ratios.append(np.nan)
-            freedoms.append(np.nan)
             continue
         size = float(one.block_sizes.mean())
         mean = np.average(one.block_means, weights=one.block_sizes)
         scatter = float((one.block_sizes * (one.block_means - mean) ** 2).sum()) / size / (k - 1)
-        ratio = scatter / (_marginal(one, memory) * share_of_mean(memory.phi, size))
-        ratios.append(ratio)
-        freedoms.append(k - 1.0)
-        p_values.append(float(stats.f.sf(ratio, k - 1, memory.freedom)))
-    if p_values:
-        there = ~np.isnan(ratios)
-        freedom = float(np.array(freedoms)[there].sum())
-        memory_freedom = float(np.median([memory.freedom for memory in memories]))
-        of_all = float(stats.f.sf(np.array(ratios)[there].mean(), freedom, memory_freedom))
-        slow = slow or min(*holm(p_values), of_all) <= SLOW_RATE
-    slow = slow or any(memory.order == MOST_ORDERS for memory in memories)
-    slow = slow and bool(p_values)
+        ratios[i] = scatter / (memory.marginal * share_of_mean(memory.phi, size))
+        p_values.append(float(stats.f.sf(ratios[i], k - 1, memory.freedom)))
+    if not p_values:
+        return None
+    there = ~np.isnan(ratios)
+    freedoms = np.array([len(one.block_means) - 1.0 for one in given])
     if not slow:
-        return [1.0] * len(given), False
-    return _moderated(np.array(ratios), np.array(freedoms)), True
+        memory_freedom = float(np.median([memory.freedom for memory in memories]))
+        of_all = stats.f.sf(ratios[there].mean(), freedoms[there].sum(), memory_freedom)
+        slow = min(*holm(p_values), float(of_all)) <= SLOW_RATE
+    if not slow and all(memory.order < MOST_ORDERS for memory in memories):
+        return None
+    drawn, prior = moderated(ratios, freedoms)
+    most = float(freedoms.max())
+    whole = [one.block_means for one in given if len(one.block_means) - 1 == most]
+    others = OWN * most * (max(worth(whole), 1.0) - 1.0)
+    prior = min(OWN * prior, others, MOST_OF_THE_PRIOR)
+    return _Weeks(list(drawn), prior, _beyond(given, drawn))
 
 
-def _beyond(given: list[_Scored], ratios: list[float]) -> float:
+def _beyond(given: list[_Scored], ratios: Array) -> float:
     """Factor on the variance of slow changes: levels that go on smoothly, as through a season, say
     little of where they go. 1 where neighbouring parts differ like any others (von Neumann)."""
     smooth = []
@@ -270,47 +273,30 @@ def _beyond(given: list[_Scored], ratios: list[float]) -> float:
     return max(1.0, SMOOTH / max(float(np.median(smooth)), 0.05)) ** 2
 
 
-def _moderated(ratios: Array, freedoms: Array) -> list[float]:
-    """Each ratio, drawn to a scaled inverse chi-square distribution of all [2]."""
-    there = ~np.isnan(ratios)
-    own, freedom = np.maximum(ratios[there], 1e-3), freedoms[there]
-    logs = np.log(own) - special.digamma(freedom / 2.0) + np.log(freedom / 2.0)
-    more = 0.0
-    if len(logs) > 1:
-        more = float(logs.var(ddof=1) - special.polygamma(1, freedom / 2.0).mean())
-    prior = 2.0 * _inverse_trigamma(more) if more > 1e-4 else 1e4
-    scale = float(np.exp(logs.mean() + special.digamma(prior / 2.0) - np.log(prior / 2.0)))
-    d = np.where(there, freedoms, 0.0)
-    return list((prior * scale + d * np.where(there, ratios, 0.0)) / (prior + d))
+def _shares(one: _Scored, memory: Autoregression) -> tuple[float, float]:
+    """Variances of both means over that of a value."""
+    return share_of_mean(memory.phi, len(one.before)), share_of_mean(memory.phi, len(one.now))
 
 
-def _inverse_trigamma(value: float) -> float:
-    found = 0.5 + 1.0 / value
-    for _ in range(50):
-        trigamma = float(special.polygamma(1, found))
-        step = trigamma * (1.0 - trigamma / value) / float(special.polygamma(2, found))
-        found += step
-        if abs(step) < 1e-8 * found:
-            break
-    return found
+def _level(one: _Scored, memory: Autoregression) -> Level:
+    """Step 1 alone."""
+    return _moved(one, memory.marginal, *_shares(one, memory), memory.freedom)
 
 
-def _level(
-    one: _Scored,
-    memory: Autoregression,
-    share: tuple[float, float],
-    ratio: float | None,
-    beyond: float,
-) -> Level:
-    marginal = _marginal(one, memory)
-    freedom, (before, now) = memory.freedom, share
-    if ratio is not None and len(one.block_means):  # what is slower than a block stays for a window
-        k = max(len(one.block_means), 2)
-        slow = max(ratio - 1.0, 0.0) * share_of_mean(memory.phi, float(one.block_sizes.mean()))
-        before, now = before + slow / k, now + slow * beyond
-        freedom = OWN * (k - 1.0)
+def _slow_level(one: _Scored, memory: Autoregression, ratio: float, weeks: _Weeks) -> Level:
+    """Step 2: what is slower than a block stays for a window."""
+    if not len(one.block_means):
+        return _level(one, memory)
+    k = max(len(one.block_means), 2)
+    slow = max(ratio - 1.0, 0.0) * share_of_mean(memory.phi, float(one.block_sizes.mean()))
+    before, now = _shares(one, memory)
+    freedom = OWN * (k - 1.0) + weeks.prior
+    return _moved(one, memory.marginal, before + slow / k, now + slow * weeks.beyond, freedom)
+
+
+def _moved(one: _Scored, marginal: float, before: float, now: float, freedom: float) -> Level:
+    """Shift, where both means have these shares of the variance of a value."""
     variance = marginal * (before + now) + one.uncertain
     shift = float(one.now.mean() - one.before.mean())
     now += one.uncertain / marginal
-    sizes = Sizes(max(1.0 / before, 1.0), max(1.0 / now, 1.0))
-    return Level(shift, variance, freedom, sizes)
+    return Level(shift, variance, freedom, Sizes(max(1.0 / before, 1.0), max(1.0 / now, 1.0)))

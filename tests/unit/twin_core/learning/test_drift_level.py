@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.support.drifting import series, table, windows
+from tests.support.drifting import series, slow, table, windows
 from twin_core.learning.autocorrelation import autoregression_of, share_of_mean
 from twin_core.learning.drift import check
-from twin_core.learning.drift_level import Level, Series, levels_of
+from twin_core.learning.drift_level import MOST_OF_THE_PRIOR, OWN, Level, Series, levels_of
 from twin_core.learning.drift_result import About
 from twin_core.learning.drift_result import Level as Verdict
 from twin_core.learning.two_sample_tests import Sizes, as_student, holm
@@ -132,6 +132,47 @@ def test_levels_that_last_are_seen_in_the_parts_of_a_baseline() -> None:
 
 def test_parts_of_white_columns_say_nothing() -> None:
     assert sum(check(*windows(s, 1_000, 200, 8)).blocks > 0 for s in range(10)) <= 1
+
+
+@pytest.mark.parametrize("alike", [0.0, 0.5])
+def test_four_parts_of_a_baseline_find_a_jump_by_five(alike: float) -> None:
+    """Of slow levels; many seeds by ``python -m tests.drift_rates slow``."""
+    alarms, found = 0, 0
+    for seed in range(8):
+        before, now = slow(seed, alike=alike)
+        result = check(before, now)
+        assert result.blocks == 4
+        alarms += result.level > Verdict.OK
+        now["proc_x0"] = now["proc_x0"] + 5.0
+        found += [column.name for column in check(before, now).moved] == ["proc_x0"]
+    assert alarms == 0
+    assert found >= 7
+
+
+def of_blocks(before: dict[str, np.ndarray], now: dict[str, np.ndarray]) -> list[Level]:
+    """Levels judged by parts of the baseline."""
+    columns: list[Series | None] = [Series(before[name], now[name]) for name in before]
+    return [one for one in levels_of(columns, 20, slow=True).levels if one is not None]
+
+
+def test_columns_lend_each_other_degrees_of_freedom() -> None:
+    before, now = slow(1)
+    own = 3.0 * OWN
+    assert own + 1.0 < of_blocks(before, now)[0].freedom <= own + MOST_OF_THE_PRIOR
+
+
+def test_one_column_many_times_lends_none() -> None:
+    before, now = slow(1, columns=1)
+    before, now = ({f"proc_x{i}": t["proc_x0"] for i in range(20)} for t in (before, now))
+    assert of_blocks(before, now)[0].freedom == pytest.approx(3.0 * OWN)
+
+
+def test_a_wild_window_hides_no_shift() -> None:
+    """The baseline alone says how far a window wanders."""
+    before, now = slow(2)
+    calm = of_blocks(before, {name: values + 10.0 for name, values in now.items()})
+    wild = of_blocks(before, {name: 10.0 + 5.0 * values for name, values in now.items()})
+    assert [one.variance for one in wild] == pytest.approx([one.variance for one in calm])
 
 
 def test_what_is_uncertain_is_no_shift() -> None:
