@@ -37,6 +37,7 @@ from tests.support.sparkplug_samples import Samples
 from tests.support.waiting import until
 
 RETRY_S = 0.1
+DYING_S = 5.0
 ASK_AGAIN_S = 1.0
 """A rebirth is asked for so often where a node speaks whose birth was not heard."""
 COMMANDS = {MessageKind.NCMD, MessageKind.DCMD}
@@ -94,6 +95,7 @@ class StrictHost:
         self._client: aiomqtt.Client | None = None
         self._running: asyncio.Task[None] | None = None
         self._asked: dict[str, float] = {}
+        self._dying = False
         self.timestamp_ms = 0
         """Of the present session."""
 
@@ -138,6 +140,10 @@ class StrictHost:
         if self._client is not None and (sock := self._client._client.socket()) is not None:
             with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)  # type: ignore[union-attr]
+            self._dying = True
+            assert self._running is not None
+            await asyncio.wait([self._running], timeout=DYING_S)
+            self._dying = False
         await self._end()
 
     async def rebirth(self, node: str) -> None:
@@ -165,7 +171,7 @@ class StrictHost:
             node.lost()
 
     async def _run(self) -> None:
-        while True:
+        while not self._dying:
             with suppress(aiomqtt.MqttError):
                 await self._session()
             self._client = None
