@@ -58,6 +58,8 @@ class MqttTap(LinkProxy):
     def __init__(self, port: int, round_trip_s: float = 0.0) -> None:
         super().__init__(port, round_trip_s)
         self.packets: list[Packet] = []
+        self.ended_s: dict[int, float] = {}
+        """When a connection was over, by the monotonic clock."""
         self._streams = 0
 
     def of(self, kind: int, client: str | None = None) -> list[Packet]:
@@ -68,10 +70,24 @@ class MqttTap(LinkProxy):
             if one.kind == kind and (client is None or client in one.client)
         ]
 
+    def spans_of(self, will: str) -> list[tuple[float, float]]:
+        """Begin and end of the connections whose will has a topic with a text in it [s]."""
+        now = time.monotonic()
+        return [
+            (one.at_s, self.ended_s.get(one.connection, now))
+            for one in self.of(CONNECT)
+            if will in one.topic
+        ]
+
     async def _forward(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, both: Any
     ) -> None:
-        await super()._forward(_Tapped(reader, self), writer, both)  # type: ignore[arg-type]
+        tapped = _Tapped(reader, self)
+        try:
+            await super()._forward(tapped, writer, both)  # type: ignore[arg-type]
+        finally:
+            if tapped.connection:
+                self.ended_s[tapped.connection] = time.monotonic()
 
     def next_stream(self) -> int:
         """Number of a new connection of a client."""
@@ -86,7 +102,7 @@ class _Tapped:
         self._reader, self._tap = reader, tap
         self._left = bytearray()
         self._is_client: bool | None = None
-        self._connection = self._version = 0
+        self.connection = self._version = 0
         self._client = ""
 
     async def read(self, limit: int) -> bytes:
@@ -95,7 +111,7 @@ class _Tapped:
         if self._is_client is None and data:
             self._is_client = data[0] >> 4 == CONNECT  # a broker begins with CONNACK
             if self._is_client:
-                self._connection = self._tap.next_stream()
+                self.connection = self._tap.next_stream()
         if self._is_client:
             self._left += data
             while (packet := self._cut()) is not None:
@@ -148,7 +164,7 @@ class _Tapped:
         self._tap.packets.append(
             Packet(
                 kind=kind,
-                connection=self._connection,
+                connection=self.connection,
                 at_s=time.monotonic(),
                 version=self._version,
                 client=self._client,

@@ -89,6 +89,8 @@ class StrictHost:
         self.kinds: list[tuple[MessageKind, str, str]] = []
         """Kind, node and device of every message, in order."""
         self.rebirths_asked = self.sessions = 0
+        self.answers_offline = True
+        """It says that it is online where somebody else says that it is not."""
         self.on_message: Callable[[SparkplugTopic, bytes], None] = lambda _topic, _data: None
         self._port, self._group, self.host_id = port, group, host_id
         self._exact, self._says_state = exact_bd_seq, says_state
@@ -219,7 +221,7 @@ class StrictHost:
         assert isinstance(data, bytes)
         if message.topic.matches(state_topic(self.host_id)):
             with suppress(SparkplugError):
-                if self._says_state and not decode_state(data).online:
+                if self._says_state and self.answers_offline and not decode_state(data).online:
                     await self._say(HostState(True, self.timestamp_ms))
             return
         try:

@@ -36,7 +36,8 @@ SITE, PRESS, OTHER = "s", "p1", "p2"
 MOLD, SECOND = MOLDS
 FIRST_READINGS, LIVE_READINGS = 5, 300
 """More than 256 messages: the sequence number comes round."""
-HEAD = "message-flow-edge-node-birth-publish"
+SILENT_H = 0.3 / 3600
+"""In the second life a mold is given up so soon."""
 
 
 @dataclass
@@ -60,13 +61,13 @@ class Story:
         return [one for one in part if one[1] == PRESS]
 
 
-def settings_of(folder: Path, tap: MqttTap, protocol: str) -> Settings:
+def settings_of(folder: Path, tap: MqttTap, protocol: str, silent_h: float = 24.0) -> Settings:
     link = BrokerSettings.model_validate({"port": tap.port, "protocol": protocol})
     return settings_for(
         folder,
         link,
         presses=[PRESS, OTHER],
-        sparkplug={"enabled": True, "stale_after_s": 3600},
+        sparkplug={"enabled": True, "stale_after_s": 3600, "mold_silent_h": silent_h},
     )
 
 
@@ -133,15 +134,17 @@ async def first_life(
             await host.rebirth(PRESS)
             await until(lambda: node.births > births, "a rebirth after the garbage")
             mark("garbage")
-            deaths = node.deaths
         await broker.kill()
         await broker.start()
         await until(lambda: host.online, "the host to be back")
         await until(lambda: node.online and MOLD in node.devices, "the node to be back")
         async with connect(direct, "presses") as session:
             press.use(session)
-            await press.read(MOLD)
-            await until(lambda: heard(MOLD, press.sent[MOLD][-1]), "a reading after the kill")
+            before = len(press.sent[MOLD])
+            while not any(heard(MOLD, one) for one in press.sent[MOLD][before:]):
+                await press.read(MOLD)  # until the agent listens again it reaches nobody
+                await asyncio.sleep(0.05)
+            del press.sent[MOLD][before:]
         deaths = node.deaths
     await until(lambda: node.deaths > deaths, "the death")
     story.sent = press.sent
@@ -150,10 +153,18 @@ async def first_life(
 async def second_life(
     folder: Path, broker: MosquittoProcess, tap: MqttTap, host: StrictHost, story: Story
 ) -> None:
-    settings, node = settings_of(folder, tap, "3.1.1"), host.node(PRESS)
+    settings, node = settings_of(folder, tap, "3.1.1", SILENT_H), host.node(PRESS)
     births, deaths = node.births, node.deaths
-    async with running(settings, settings.broker):
+    direct = BrokerSettings(port=broker.port)
+    async with running(settings, settings.broker), connect(direct, "presses") as session:
         await until(lambda: node.births > births and MOLD in node.devices, "the second life")
+        press = TalkingPress(session)
+        story.marks["second life"] = len(host.kinds)
+        await press.read(SECOND)
+        await until(lambda: not node.devices[SECOND].online, "the mold to be given up")
+        story.marks["silent"] = len(host.kinds)
+        await press.read(SECOND)
+        await until(lambda: node.devices[SECOND].online, "the mold to be born again")
     await until(lambda: node.deaths > deaths, "the second death")
 
 
@@ -385,6 +396,22 @@ def test_garbage_is_no_end_and_no_data(story: Story) -> None:
     kinds = {kind for kind, _node, _device in story.between("reborn", "garbage")}
     assert MessageKind.NDEATH not in kinds
     assert story.findings.errors == []
+
+
+@pytest.mark.sparkplug(
+    "tck-id-operational-behavior-device-ddeath",
+    "tck-id-payloads-ddeath-seq",
+    "tck-id-payloads-ddeath-seq-inc",
+    "tck-id-payloads-ddeath-seq-number",
+    "tck-id-payloads-ddeath-timestamp",
+    "tck-id-topics-ddeath-mqtt",
+    "tck-id-topics-ddeath-seq-num",
+    "tck-id-topics-ddeath-topic",
+)
+def test_a_mold_that_falls_silent_dies(story: Story, request: pytest.FixtureRequest) -> None:
+    story.findings.require(required(request))
+    kinds = story.between("second life", "silent")
+    assert (MessageKind.DDEATH, PRESS, SECOND) in kinds
 
 
 @pytest.mark.sparkplug("tck-id-topics-nbirth-bdseq-increment")
