@@ -19,6 +19,8 @@ from broker.sparkplug.mold_metrics import Reading
 from broker.sparkplug.payload import GOOD, QUALITY, STALE, Metric, Property
 from broker.sparkplug.values import Value
 
+BD_SEQ_ALIAS = 1
+"""Of the number of the connect, which is no metric of the book."""
 METRICS_MAX = 20_000
 """Of a node with its devices. What would be more is left out, and counted."""
 _RAW = (LIVE, LIVE_METRICS)
@@ -62,9 +64,9 @@ class MetricBook:
         self.devices: dict[str | None, Device] = {None: Device()}
         self.left_out_count = 0
         """Values that have no metric: too many names, or one that differs in case alone."""
-        self._aliases: set[int] = set()
+        self._aliases = {BD_SEQ_ALIAS}
         self._lower: set[tuple[str | None, str]] = set()
-        self._next = 1
+        self._next = BD_SEQ_ALIAS + 1
         for device, aliases in (kept or {}).items():
             for name, alias in aliases.items():
                 spec = spec_of(name)
@@ -135,11 +137,15 @@ class MetricBook:
         return found
 
     def birth_metrics(self, device: str | None, now_ms: int) -> Iterator[Metric]:
-        """Every metric of a device with all that is known of it."""
-        for kept in self.devices[device].metrics.values():
+        """Every metric of a device with all that is known of it, in the order of their times.
+
+        The metric that asks for a rebirth has no alias: Sparkplug forbids it.
+        """
+        metrics = self.devices[device].metrics.values()
+        for kept in sorted(metrics, key=lambda one: one.at_ms or now_ms):
             yield Metric(
                 name=kept.spec.name,
-                alias=kept.alias,
+                alias=None if kept.spec.name == REBIRTH else kept.alias,
                 type=kept.spec.type,
                 value=kept.value,
                 timestamp_ms=kept.at_ms or now_ms,

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from broker.sparkplug import sparkplug_b_pb2 as wire
 from broker.sparkplug.data_types import DataType
 from broker.sparkplug.errors import SparkplugError
-from broker.sparkplug.metric_book import QUALITIES, Kept, MetricBook
+from broker.sparkplug.metric_book import BD_SEQ_ALIAS, QUALITIES, Kept, MetricBook
 from broker.sparkplug.metric_specs import BD_SEQ
 from broker.sparkplug.mold_metrics import Reading
 from broker.sparkplug.payload import GOOD, Metric, Payload, Property, decode, encode
@@ -98,9 +98,9 @@ class NodeSession:
         """
         silent = frozenset(silent)
         devices = [one for one in self.book.devices if one is not None and one not in silent]
-        bd_seq = Metric(BD_SEQ, 0, DataType.INT64, self.bd_seq, now_ms)
-        self._seq, self._aliases = 0, {0}
-        metrics = (bd_seq, *self.book.birth_metrics(None, now_ms))
+        bd_seq = Metric(BD_SEQ, BD_SEQ_ALIAS, DataType.INT64, self.bd_seq, now_ms)
+        self._seq, self._aliases = 0, set()
+        metrics = (*self.book.birth_metrics(None, now_ms), bd_seq)
         messages = [self._birth(MessageKind.NBIRTH, None, metrics, now_ms)]
         for device in devices:
             metrics = tuple(self.book.birth_metrics(device, now_ms))

@@ -117,8 +117,9 @@ class EdgeNode:
             at: when they were so.
             key: the same for the same message that comes again after a crash.
         """
-        at_ms = milliseconds(at)
-        changed, late = self.book.take(device, readings, at_ms, self.now_ms())
+        now_ms = self.now_ms()
+        at_ms = min(milliseconds(at), now_ms)  # a clock may be ahead; hosts know no future
+        changed, late = self.book.take(device, readings, at_ms, now_ms)
         if device is not None:
             self.silent.discard(device)
         key = f"sparkplug/{self.press}/{key or uuid.uuid4().hex}"

@@ -17,7 +17,7 @@ from broker.sparkplug.node_session import NodeSession, next_bd_seq
 from broker.sparkplug.topics import state_topic
 from edge_agent.clock import Clock
 from edge_agent.config.settings import BrokerSettings, Settings
-from edge_agent.errors import CredentialsError, LinkError, StoreError
+from edge_agent.errors import CredentialsError, LinkError, NotAuthorized, StoreError
 from edge_agent.links.mqtt import Will
 from edge_agent.links.publish_packet import Incoming
 from edge_agent.links.sparkplug import NodeConnection, connect_node
@@ -33,8 +33,10 @@ from edge_agent.presses.identity import Identity
 from edge_agent.presses.node_commands import NodeCommands
 from edge_agent.presses.presence import Presence
 from edge_agent.presses.session_state import Link, unless
+from edge_agent.presses.simulate_commands import SimulateCommands
 from edge_agent.spool.changes import Changes
 from edge_agent.spool.thread import SpoolThread
+from edge_agent.what_if.worker import Worker
 
 RECONNECT_FIRST_S = 0.5
 HOST_WAIT_S = 10.0
@@ -65,6 +67,8 @@ class NodeSessions:
         self._settings, self._me, self._presence = settings, identity, presence
         self._nodes, self._spool, self._clock = nodes, spool, clock
         self._pipeline, self._metrics = pipeline, metrics
+        self.worker = Worker(settings)
+        """Answers what if; it is started when somebody asks."""
 
     def renew(self, settings: Settings) -> None:
         """Go on with other credentials at the next connect."""
@@ -172,6 +176,9 @@ class _Opened:
             node, session, connection, of._spool, settings.historical_per_s, watch
         )
         self._commands = NodeCommands(node, session, of._pipeline, of._metrics, of._clock)
+        self._simulate = SimulateCommands(
+            of._settings.topics, node.press, connection, of.worker, self._commands.refuse
+        )
         if self._host is None:
             self._online.set()
 
@@ -193,6 +200,7 @@ class _Opened:
             self._watch.trouble = None
             node.sends, node.born_here = self._sender, True
             self._commands.open(self._sender)
+            await self._hear_questions()
             sending = asyncio.create_task(self._sender.run())
             self._of._metrics.sparkplug_up.labels(node.press.press).set(1)
             await asyncio.wait({reading, sending}, return_when=asyncio.FIRST_COMPLETED)
@@ -207,6 +215,20 @@ class _Opened:
             await asyncio.gather(*tasks, return_exceptions=True)
             self._sender.give_up()
             self._commands.close()
+            await self._simulate.stop()
+
+    async def _hear_questions(self) -> None:
+        """Subscribe to questions; rules of a broker that are older may not allow it."""
+        try:
+            await self._connection.subscribe([self._simulate.topic])
+        except NotAuthorized as error:
+            get_logger().warning(
+                "questions_not_heard",
+                press=self._node.press.press,
+                error=str(error),
+                hint="let the agent read …/twin/cmd/simulate: call `pur-mold-twin broker init` "
+                "again",
+            )
 
     async def _wait_for_host(self, reading: asyncio.Task[None], several: bool) -> None:
         self._watch.rest()
@@ -232,6 +254,9 @@ class _Opened:
             for message in batch:
                 if message.topic == self._host:
                     self._hear_host(message)
+                elif message.topic == self._simulate.topic:
+                    if self._commands.has_room():
+                        self._simulate.take(message)
                 else:
                     self._commands.take(message)
 
