@@ -17,7 +17,7 @@ class TalkingPress:
 
     def __init__(self, session: Session, press: str = "p1", site: str = "s") -> None:
         self._session, self._head, self._seq = session, f"pur/v1/{site}/{press}", 0
-        self._last = datetime.now(UTC)
+        self._last = datetime.fromtimestamp(0, UTC)
         self.sent: dict[str, list[float]] = {}
         """Values of the core's temperature by mold, in order."""
 
@@ -31,7 +31,9 @@ class TalkingPress:
             self._seq += 1
             own = round(20 + self._seq * 0.001, 3) if value is None else value
             self.sent.setdefault(mold, []).append(own)
-            self._last = max(datetime.now(UTC), self._last + timedelta(milliseconds=1))
+            now = datetime.now(UTC)
+            now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+            self._last = max(now, self._last + timedelta(milliseconds=1))
             frame = TelemetryFrame(
                 ts=self._last,
                 device_id="d",

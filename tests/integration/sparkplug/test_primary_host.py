@@ -32,7 +32,7 @@ from tests.support.waiting import until
 pytestmark = [pytest.mark.needs("mosquitto"), pytest.mark.xdist_group("sparkplug")]
 SITE, PRESS, HOST_ID = "s", "p1", "scada"
 MOLD = MOLDS[0]
-WALK_S = 0.4
+WALK_S = 0.3
 """In the story the state of a host is waited for so long, then comes the next broker."""
 
 
@@ -161,13 +161,9 @@ def overlap(tap: MqttTap, other: MqttTap) -> int:
 @pytest.fixture(scope="module")
 def story() -> Iterator[Story]:
     """The story, told once."""
-    wait_s = node_sessions.HOST_WAIT_S
-    node_sessions.HOST_WAIT_S = WALK_S
-    try:
-        with TemporaryDirectory() as folder:
-            yield asyncio.run(tell(Path(folder)))
-    finally:
-        node_sessions.HOST_WAIT_S = wait_s
+    with pytest.MonkeyPatch.context() as patch, TemporaryDirectory() as folder:
+        patch.setattr(node_sessions, "HOST_WAIT_S", WALK_S)
+        yield asyncio.run(tell(Path(folder)))
 
 
 @pytest.mark.sparkplug(
