@@ -83,7 +83,7 @@ async def measured(folder: Path) -> dict[str, float]:
             "core without": statistics.mean(found["without core"]),
             "ms without": statistics.median(found["without ms"]),
         }
-        figures["sent"] = (await agents["with"].scraped())['pur_sparkplug_sent_total/p1']
+        figures["sent"] = (await agents["with"].scraped())["pur_sparkplug_sent_total/p1"]
         return figures
 
 
