@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from broker.sparkplug.data_types import DataType
+from broker.sparkplug.errors import SparkplugError
 from broker.sparkplug.metric_specs import (
     LIVE,
     LIVE_METRICS,
@@ -16,13 +17,14 @@ from broker.sparkplug.metric_specs import (
     spec_of,
 )
 from broker.sparkplug.mold_metrics import Reading
-from broker.sparkplug.payload import GOOD, QUALITY, STALE, Metric, Property
-from broker.sparkplug.values import Value
+from broker.sparkplug.payload import BAD, GOOD, QUALITY, STALE, Metric, Property
+from broker.sparkplug.values import Value, to_wire
 
 BD_SEQ_ALIAS = 1
 """Of the number of the connect, which is no metric of the book."""
-METRICS_MAX = 20_000
-"""Of a node with its devices. What would be more is left out, and counted."""
+METRICS_MAX, DEVICE_METRICS_MAX = 20_000, 5_000
+"""Of a node with its devices, and of one of them. What would be more is left out, and counted: the
+birth of a device is one message, and a broker takes no larger ones than its limit."""
 _RAW = (LIVE, LIVE_METRICS)
 QUALITIES = {quality: {QUALITY: Property(DataType.INT32, quality)} for quality in (0, 192, 500)}
 
@@ -111,7 +113,7 @@ class MetricBook:
             found.append((kept, reading))
             late |= at_ms < kept.at_ms
         if late:
-            return found, True
+            return [(kept, _writable(kept.spec, reading)) for kept, reading in found], True
         changed = []
         for kept, reading in found:
             kept.heard_ms = now_ms
@@ -121,8 +123,9 @@ class MetricBook:
                 or kept.value != reading.value
                 or type(kept.value) is not type(reading.value)
             ):
-                kept.value, kept.quality, kept.at_ms = reading.value, reading.quality, at_ms
-                changed.append((kept, reading))
+                clean = _writable(kept.spec, reading)
+                kept.value, kept.quality, kept.at_ms = clean.value, clean.quality, at_ms
+                changed.append((kept, clean))
         return changed, False
 
     def grow_stale(self, now_ms: int, after_ms: int) -> dict[str | None, list[Kept]]:
@@ -179,7 +182,9 @@ class MetricBook:
 
     def _new(self, device: str | None, name: str) -> Kept | None:
         spec = spec_of(name)
-        if spec is None or len(self._aliases) >= METRICS_MAX:
+        known = self.devices.get(device)
+        full = known is not None and len(known.metrics) >= DEVICE_METRICS_MAX
+        if spec is None or full or len(self._aliases) >= METRICS_MAX:
             return None
         return self._add(device, spec)
 
@@ -201,6 +206,17 @@ class MetricBook:
         self._aliases.add(alias)
         self._lower.add((device, spec.name.lower()))
         return kept
+
+
+def _writable(spec: MetricSpec, reading: Reading) -> Reading:
+    """The reading, without a value that its type cannot hold: that is bad."""
+    if reading.value is None or type(reading.value) is float:
+        return reading
+    try:
+        to_wire(reading.value, spec.type)
+    except SparkplugError:
+        return Reading(reading.name, None, BAD)
+    return reading
 
 
 def _properties(kept: Kept) -> dict[str, Property]:
