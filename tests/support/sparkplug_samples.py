@@ -32,6 +32,8 @@ class Samples:
     heard: Counter[tuple[Key, int]] = field(default_factory=Counter)
     """How often data gave a metric at a time."""
     historical: int = 0
+    repeated_live: int = 0
+    """Values that came again with the same time and were not marked as historical."""
     contradictions: list[str] = field(default_factory=list)
     """Two values of one metric at one time."""
 
@@ -50,6 +52,7 @@ class Samples:
         if self.heard[key, at] and times[at] != metric.value:
             words = f"{key} at {at}: {times[at]!r} and {metric.value!r}"
             self.contradictions.append(words)
+        self.repeated_live += bool(self.heard[key, at]) and not metric.historical
         times[at] = metric.value
         self.heard[key, at] += 1
         self.historical += metric.historical
