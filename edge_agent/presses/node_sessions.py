@@ -77,7 +77,8 @@ class NodeSessions:
     async def keep(self, link: Link) -> None:
         """Keep the session of a press until its link ends; every failure is tried again."""
         press = link.press
-        node, log = self._nodes.of(press), get_logger().bind(press=press.press)
+        log = get_logger().bind(press=press.press)
+        node = await self._nodes.prepare(press)
         watch = self._metrics.watch("publish", f"sparkplug {press.press}")
         delay, at = RECONNECT_FIRST_S, 0
         up = self._metrics.sparkplug_up.labels(press.press)

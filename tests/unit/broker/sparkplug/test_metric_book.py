@@ -93,3 +93,25 @@ def test_births_are_in_the_order_of_their_times_with_units() -> None:
     assert (unknown.value, unknown.quality) == (None, 500)
     (rebirth,) = [one for one in book.birth_metrics(None, 9000) if one.name == REBIRTH]
     assert (rebirth.alias, rebirth.value) == (None, False)
+
+
+def test_what_the_twin_said_is_in_the_births_of_the_next_process() -> None:
+    book = MetricBook()
+    book.take("m", [*core(20.0), Reading("State/phase", "curing")], 5000, 5000)
+    assert book.devices["m"].said
+    values = {"m": book.values("m")}
+    assert values == {"m": {"State/phase": ["curing", 192, 5000]}}
+    again = MetricBook({"m": book.kept("m")}, values)
+    found = {one.name: one for one in again.birth_metrics("m", 9000)}
+    phase, live = found["State/phase"], found["Live/T_core_C"]
+    assert (phase.value, phase.quality, phase.timestamp_ms) == ("curing", 192, 5000)
+    assert (live.value, live.quality) == (None, 500)
+    assert again.take("m", [Reading("State/phase", "curing")], 6000, 6000) == ([], False)
+
+
+def test_values_that_cannot_be_used_are_left_out() -> None:
+    kept = MetricBook()
+    kept.take("m", core(1.0), 1, 1)
+    spoiled = {"State/phase": [7, 192, 5], "KPI/revision": "x", "State/outcome": ["a", 1, 5]}
+    book = MetricBook({"m": kept.kept("m")}, {"m": spoiled, "gone": {"State/phase": []}})
+    assert {one.value for one in book.birth_metrics("m", 9)} == {None}
