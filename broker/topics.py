@@ -21,6 +21,7 @@ With the default prefix `pur/v1`, for one press:
     pur/v1/{site}/{press}/twin/status                     TwinStatus       retained, and last will
     pur/v1/{site}/{press}/twin/cmd/simulate               a question      MQTT 5, to an edge node
     pur/v1/{site}/{press}/twin/reply/{name}               its answer
+    pur/v1/{site}/{press}/twin/sparkplug                  a number        retained, of groups
     pur/v1/{site}/{press}/twin/received                   Received         retained, for gateways
     pur/v1/{site}/{group}/twin/agent/{agent_id}           AgentStatus      retained, and last will
     pur/v1/{site}/{web_id}/twin/web-audit                 WebAudit         retained
@@ -228,6 +229,10 @@ class TopicSpace:
     def web_audit(self, web: PressAddress) -> str:
         """Topic of the retained `WebAudit` of a web server, addressed like a press by its id."""
         return self._of_twin(web, Channel.WEB_AUDIT)
+
+    def connect_number(self, press: PressAddress) -> str:
+        """Where agents of a group retain the number of the edge node's last connect."""
+        return f"{self.prefix}/{press}/twin/sparkplug"
 
     def simulate(self, press: PressAddress) -> str:
         """Where people and programs ask what if; see docs/sparkplug.md."""

@@ -116,6 +116,8 @@ def agent_client(
             reads += [f"{head}/{MessageKind.NCMD}/{press.press}"]
             reads += [f"{head}/{MessageKind.DCMD}/{press.press}/+", topics.simulate(press)]
         reads.append(f"{NAMESPACE}/{MessageKind.STATE}/+")
+        if group is not None:
+            reads += [topics.connect_number(press) for press in own]
     return Client(agent_name(agent_id), tuple(writes), tuple(reads))
 
 

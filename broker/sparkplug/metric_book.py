@@ -10,6 +10,7 @@ from broker.sparkplug.errors import SparkplugError
 from broker.sparkplug.metric_specs import (
     LIVE,
     LIVE_METRICS,
+    LIVE_STATUS,
     OF_MOLDS,
     OF_NODES,
     REBIRTH,
@@ -26,6 +27,7 @@ METRICS_MAX, DEVICE_METRICS_MAX = 20_000, 5_000
 """Of a node with its devices, and of one of them. What would be more is left out, and counted: the
 birth of a device is one message, and a broker takes no larger ones than its limit."""
 _RAW = (LIVE, LIVE_METRICS)
+_LIVE = (*_RAW, LIVE_STATUS)
 QUALITIES = {quality: {QUALITY: Property(DataType.INT32, quality)} for quality in (0, 192, 500)}
 
 
@@ -50,6 +52,8 @@ class Device:
     metrics: dict[str, Kept] = field(default_factory=dict)
     changed: bool = False
     """There are metrics that are not on disk."""
+    said: bool = False
+    """There are values that are not on disk, beside readings of the press."""
     heard_ms: int = 0
     """When something was heard of it last; 0: not in this life."""
 
@@ -57,11 +61,16 @@ class Device:
 class MetricBook:
     """Metrics by device; None is the node itself."""
 
-    def __init__(self, kept: Mapping[str, Mapping[str, object]] | None = None) -> None:
-        """Go on with the aliases that are on disk.
+    def __init__(
+        self,
+        kept: Mapping[str, Mapping[str, object]] | None = None,
+        values: Mapping[str, Mapping[str, object]] | None = None,
+    ) -> None:
+        """Go on with what is on disk; what cannot be used of it is left out.
 
         Args:
             kept: alias by name, by device; the empty name is the node itself.
+            values: as ``values`` gives them, by name, by device.
         """
         self.devices: dict[str | None, Device] = {None: Device()}
         self.left_out_count = 0
@@ -81,6 +90,19 @@ class MetricBook:
         for name in [one for one in self.devices if one is not None]:
             for spec in OF_MOLDS:  # some are new in this version
                 self._add(name, spec)
+
+        for device, said in (values or {}).items():
+            for name, one in said.items():
+                self._restore(device or None, name, one)
+
+    def values(self, device: str | None) -> dict[str, list[Value | None]]:
+        """Value, quality and time of what is known beside readings, as it goes to the disk."""
+        metrics = self.devices[device].metrics.values()
+        return {
+            one.spec.name: [one.value, one.quality, one.at_ms]
+            for one in metrics
+            if one.at_ms and _is_said(one.spec.name)
+        }
 
     def kept(self, device: str | None) -> dict[str, int]:
         """Alias by name of a device, as it goes to the disk."""
@@ -126,6 +148,7 @@ class MetricBook:
                 clean = _writable(kept.spec, reading)
                 kept.value, kept.quality, kept.at_ms = clean.value, clean.quality, at_ms
                 changed.append((kept, clean))
+                known.said = known.said or _is_said(kept.spec.name)
         return changed, False
 
     def grow_stale(self, now_ms: int, after_ms: int) -> dict[str | None, list[Kept]]:
@@ -170,6 +193,16 @@ class MetricBook:
         for name in known.metrics if known is not None else ():
             self._lower.discard((device, name.lower()))
 
+    def _restore(self, device: str | None, name: str, said: object) -> None:
+        known = self.devices.get(device)
+        kept = None if known is None else known.metrics.get(name)
+        if kept is None or not isinstance(said, list) or len(said) != 3 or not _is_said(name):
+            return
+        value, quality, at_ms = said
+        reading = _writable(kept.spec, Reading(name, value))
+        if type(at_ms) is int and at_ms > 0 and quality in QUALITIES and reading.quality == GOOD:
+            kept.value, kept.quality, kept.at_ms = reading.value, quality, at_ms
+
     def _device(self, device: str | None) -> Device | None:
         known = self.devices.get(device)
         if known is None or not known.metrics:
@@ -208,13 +241,18 @@ class MetricBook:
         return kept
 
 
+def _is_said(name: str) -> bool:
+    """Is it the twin's word, not a reading of the press nor a figure of this moment?"""
+    return not name.startswith((*_LIVE, "Buffer/", "Properties/", "Node Control/"))
+
+
 def _writable(spec: MetricSpec, reading: Reading) -> Reading:
     """The reading, without a value that its type cannot hold: that is bad."""
-    if reading.value is None or type(reading.value) is float:
+    if reading.value is None or (type(reading.value) is float and spec.type is DataType.DOUBLE):
         return reading
     try:
         to_wire(reading.value, spec.type)
-    except SparkplugError:
+    except (SparkplugError, TypeError):
         return Reading(reading.name, None, BAD)
     return reading
 
