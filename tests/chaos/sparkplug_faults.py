@@ -118,7 +118,7 @@ def _judge(plant: SparkplugPlant, report: Report) -> None:
     report.births = sum(kind == "NBIRTH" for kind, _, _ in plant.observer.kinds)
     report.missing = plant.missing(plant.observer)
     report.contradictions = len(samples.contradictions)
-    report.repeated_live = samples.repeated_live
+    report.repeated_live = len(samples.repeated_live)
     report.repeats = sum((n - 1) * c for n, c in plant.repeats().items()) - report.repeated_live
     report.missed_by_primary = plant.missing(plant.primary)
     problems += plant.findings.errors
@@ -126,7 +126,8 @@ def _judge(plant: SparkplugPlant, report: Report) -> None:
     if report.missing:
         problems.append(f"{report.missing} readings of the history were never heard")
     if report.repeated_live:
-        problems.append(f"{report.repeated_live} values came again as live")
+        first = [f"{key} at {at}" for key, at in samples.repeated_live[:3]]
+        problems.append(f"{report.repeated_live} values came again as live: {first}")
     if plant.peer is not None:
         problems += plant.peer.problems
         if missing := plant.missing_at_peer():
