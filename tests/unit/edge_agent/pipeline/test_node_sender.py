@@ -333,3 +333,15 @@ async def test_a_mold_that_is_silent_dies_and_is_born_again(desk: Desk) -> None:
         await until(lambda: connection.data[-1] == (2.0, True))
     kinds = [topic.split("/")[2] for topic, _ in connection.sent]
     assert kinds.index("DDEATH") < len(kinds) - 1 - kinds[::-1].index("DBIRTH")
+
+
+async def test_readings_of_a_clock_that_is_ahead_keep_times_of_their_own(desk: Desk) -> None:
+    connection = PlayedConnection()
+    now_ms = round(desk.clock.time.timestamp() * 1000)
+    async with desk.session(connection):
+        for value in range(1, 6):
+            ahead = desk.clock.time + timedelta(seconds=2)
+            desk.node.take("m", [Reading("Live/T_core_C", float(value))], ahead)
+    times = [one.timestamp_ms for t, p in connection.sent if "/DDATA/" in t for one in p.metrics]
+    assert times == [now_ms + step for step in range(5)]
+    assert [value for value, _ in connection.data] == [1.0, 2.0, 3.0, 4.0, 5.0]
