@@ -196,6 +196,7 @@ class EdgeNodes:
             "Properties/press": press.press,
         }
         node.book.take(None, [Reading(*one) for one in about.items()], node.now_ms(), node.now_ms())
+        node.fall_silent(round(settings.mold_silent_h * 3_600_000))
         return node
 
 

@@ -363,3 +363,20 @@ async def test_what_a_dead_host_may_have_missed_is_said_again_if_that_is_asked_f
         desk.say(4.0)
         await until(lambda: (4.0, False) in connection.data and desk.node.waiting_count == 0)
     assert [one for one in connection.data if one[1]] == again
+
+
+async def test_a_mold_that_is_not_used_any_more_is_not_born_after_a_restart(
+    tmp_path: Path,
+) -> None:
+    desk = Desk(tmp_path / "spool.db")
+    desk.node.take("old", [Reading("State/phase", "ended")], desk.clock.time)
+    desk.clock.time += timedelta(hours=20)
+    desk.node.take("m", [Reading("State/phase", "ended")], desk.clock.time)
+    desk.commit()
+    desk.close()
+    after = Desk(tmp_path / "spool.db")
+    after.clock.time = desk.clock.time + timedelta(hours=10)
+    after.nodes.close()
+    after.nodes = EdgeNodes(after.nodes._settings, after.thread, after.clock)
+    assert after.node.silent == {"old"}
+    after.close()
