@@ -55,7 +55,7 @@ class Device:
     said: bool = False
     """There are values that are not on disk, beside readings of the press."""
     heard_ms: int = 0
-    """When something was heard of it last; 0: not in this life."""
+    """When something was heard of it last; 0: it is not known."""
 
 
 class MetricBook:
@@ -197,13 +197,16 @@ class MetricBook:
 
     def _restore(self, device: str | None, name: str, said: object) -> None:
         known = self.devices.get(device)
-        kept = None if known is None else known.metrics.get(name)
-        if kept is None or not isinstance(said, list) or len(said) != 3 or not _is_said(name):
+        if known is None or name not in known.metrics:
+            return
+        kept = known.metrics[name]
+        if not isinstance(said, list) or len(said) != 3 or not _is_said(name):
             return
         value, quality, at_ms = said
         reading = _writable(kept.spec, Reading(name, value))
         if type(at_ms) is int and at_ms > 0 and quality in QUALITIES and reading.quality == GOOD:
             kept.value, kept.quality, kept.at_ms = reading.value, quality, at_ms
+            known.heard_ms = max(known.heard_ms, at_ms)
 
     def _device(self, device: str | None) -> Device | None:
         known = self.devices.get(device)

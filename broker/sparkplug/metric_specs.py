@@ -114,6 +114,8 @@ _ACKNOWLEDGE = MetricSpec(
 OF_MOLDS = (
     *_texts("State", [("phase", "curing, hold or ended"), *_SHOT, ("system_id", "material")]),
     *_texts("State", [("outcome", "how the last shot ended")]),
+    MetricSpec("State/simulated", DataType.BOOLEAN, words="of a virtual press, not of a real one"),
+    MetricSpec("KPI/simulated", DataType.BOOLEAN, words="of a virtual press, not of a real one"),
     *_times("State", [("poured_at", "end of injection of the shot")]),
     *_texts(
         "Prediction",

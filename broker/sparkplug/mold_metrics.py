@@ -56,6 +56,8 @@ def of_frame(frame: TelemetryFrame) -> list[Reading]:
     found = [Reading(LIVE + name, value) for name, value in frame.sensors.items()]
     found += [Reading(LIVE_METRICS + name, value) for name, value in frame.metrics.items()]
     found += [Reading(LIVE_STATUS + name, _text(value)) for name, value in frame.status.items()]
+    if frame.simulated:
+        found.append(Reading(f"{LIVE_STATUS}simulated", "true"))
     if frame.left_out:
         said = {*frame.sensors, *frame.metrics, *frame.status}
         found += [
@@ -74,6 +76,7 @@ def of_prediction(prediction: Prediction) -> list[Reading]:
         Reading("State/shot_key", prediction.shot_key),
         Reading("State/system_id", prediction.system_id),
         Reading("State/poured_at", milliseconds(prediction.poured_at)),
+        Reading("State/simulated", prediction.simulated),
     ]
     found += _fields("Prediction", prediction, _OF_PREDICTION)
     found += _fields("Prediction", prediction.kpis, _OF_KPIS)
@@ -95,7 +98,7 @@ def of_prediction(prediction: Prediction) -> list[Reading]:
 
 def of_result(kpis: ShotKpis) -> list[Reading]:
     """The last word on a shot."""
-    return _fields("KPI", kpis, _OF_RESULT)
+    return [*_fields("KPI", kpis, _OF_RESULT), Reading("KPI/simulated", kpis.simulated)]
 
 
 def state_after(kpis: ShotKpis) -> list[Reading]:

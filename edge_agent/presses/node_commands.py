@@ -71,8 +71,8 @@ class NodeCommands:
 
     def take(self, message: Incoming) -> None:
         """Do what a message asks for."""
-        if self._sender is None:
-            self._count("ignored")  # before the birth nobody can know what there is
+        if self._sender is None or message.retained:
+            self._count("ignored")  # before the birth nobody knows what there is; nor is it of now
             return
         if not self.has_room():
             return

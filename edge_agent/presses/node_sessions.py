@@ -136,6 +136,7 @@ class NodeSessions:
                 if working.done():
                     working.result()
             except HostOffline:
+                node.say_again()
                 await connection.say_death(death)
                 raise
             finally:
@@ -247,7 +248,7 @@ class _Opened:
                 if message.topic == self._host:
                     self._hear_host(message)
                 elif message.topic == self._simulate.topic:
-                    if self._commands.has_room():
+                    if not message.retained and self._commands.has_room():
                         self._simulate.take(message)
                 else:
                     self._commands.take(message)

@@ -345,3 +345,38 @@ async def test_readings_of_a_clock_that_is_ahead_keep_times_of_their_own(desk: D
     times = [one.timestamp_ms for t, p in connection.sent if "/DDATA/" in t for one in p.metrics]
     assert times == [now_ms + step for step in range(5)]
     assert [value for value, _ in connection.data] == [1.0, 2.0, 3.0, 4.0, 5.0]
+
+
+@pytest.mark.parametrize(("gap_s", "again"), [(0.0, []), (60.0, [(2.0, True), (3.0, True)])])
+async def test_what_a_dead_host_may_have_missed_is_said_again_if_that_is_asked_for(
+    desk: Desk, gap_s: float, again: list[tuple[float, bool]]
+) -> None:
+    desk.node.gap_s = gap_s
+    async with desk.session(PlayedConnection()):
+        desk.say(2.0)
+        desk.say(3.0)
+        await until(lambda: desk.node.sent_count == 2)
+    desk.node.say_again()
+    desk.commit()
+    connection = PlayedConnection()
+    async with desk.session(connection):
+        desk.say(4.0)
+        await until(lambda: (4.0, False) in connection.data and desk.node.waiting_count == 0)
+    assert [one for one in connection.data if one[1]] == again
+
+
+async def test_a_mold_that_is_not_used_any_more_is_not_born_after_a_restart(
+    tmp_path: Path,
+) -> None:
+    desk = Desk(tmp_path / "spool.db")
+    desk.node.take("old", [Reading("State/phase", "ended")], desk.clock.time)
+    desk.clock.time += timedelta(hours=20)
+    desk.node.take("m", [Reading("State/phase", "ended")], desk.clock.time)
+    desk.commit()
+    desk.close()
+    after = Desk(tmp_path / "spool.db")
+    after.clock.time = desk.clock.time + timedelta(hours=10)
+    after.nodes.close()
+    after.nodes = EdgeNodes(after.nodes._settings, after.thread, after.clock)
+    assert after.node.silent == {"old"}
+    after.close()
