@@ -9,7 +9,6 @@ out and counted.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from datetime import datetime
 
 from broker.sparkplug.own_node import is_own
@@ -36,9 +35,7 @@ class HeardEdgeNode:
         wants_birth: a birth is missing, or is not certain any more.
     """
 
-    def __init__(
-        self, settings: SparkplugSource, counts: Counter[str], now_s: float
-    ) -> None:
+    def __init__(self, settings: SparkplugSource, counts: Counter[str], now_s: float) -> None:
         """Nothing is heard yet.
 
         Args:
@@ -77,27 +74,46 @@ class HeardEdgeNode:
             SettingsError: it is an edge node of the twin itself.
             SparkplugError: it cannot be read.
         """
-        kind, payload = topic.kind, decode(data)
-        if kind is MessageKind.NDEATH:
-            return self._death(payload, arrived)
-        if kind is MessageKind.NBIRTH:
-            return self._birth(payload, arrived, now_s)
+        payload = decode(data)
+        match topic.kind:
+            case MessageKind.NDEATH:
+                return self._death(payload, arrived)
+            case MessageKind.NBIRTH:
+                return self._birth(payload, arrived, now_s)
+            case MessageKind.DBIRTH | MessageKind.DDEATH:
+                return self._of_device(topic, payload, arrived, now_s)
+            case MessageKind.NDATA | MessageKind.DDATA:
+                return self._data(topic.device, payload, data, arrived, now_s)
+        return []
+
+    def _of_device(
+        self, topic: SparkplugTopic, payload: Payload, arrived: datetime, now_s: float
+    ) -> list[Sample]:
+        """Birth or death of a device; one that nobody mapped counts for the order alone."""
         is_behind = self._is_behind(payload.seq, now_s)
         part = self._parts.get(topic.device)
-        if part is None:  # a device that nobody mapped
+        if part is None:
             return []
         if self._node.birth is None:
             self._without_birth()
             return []
-        if is_behind and kind is not MessageKind.NDATA and kind is not MessageKind.DDATA:
-            part.doubt(now_s)  # a newer birth or death may have come before it
+        if is_behind:  # a newer birth or death may have come before it
+            part.doubt(now_s)
             self.wants_birth = True
             return []
-        if kind is MessageKind.DBIRTH:
+        if topic.kind is MessageKind.DBIRTH:
             return self._born(part, payload, arrived, now_s)
-        if kind is MessageKind.DDEATH:
-            return self._dies(part, f"device {part.device} of {self.name} is dead (DDEATH)", arrived)
-        if part.birth is None:
+        words = f"device {part.device} of {self.name} is dead (DDEATH)"
+        return self._dies(part, words, arrived)
+
+    def _data(
+        self, device: str | None, payload: Payload, data: bytes, arrived: datetime, now_s: float
+    ) -> list[Sample]:
+        self._is_behind(payload.seq, now_s)
+        part = self._parts.get(device)
+        if part is None:
+            return []
+        if self._node.birth is None or part.birth is None:
             self._without_birth()
             return []
         if not part.is_sure:
@@ -119,11 +135,6 @@ class HeardEdgeNode:
                 part.is_told = True
                 found += self._faults(part, self._why(part), now)
         return found
-
-    @property
-    def is_complete(self) -> bool:
-        """Is there nothing that is waited for?"""
-        return all(part.is_sure or part.is_told for part in self._parts.values())
 
     def doubt(self, now_s: float) -> None:
         """Messages are missing: births may be among them.
@@ -168,10 +179,7 @@ class HeardEdgeNode:
 
     def _birth(self, payload: Payload, arrived: datetime, now_s: float) -> list[Sample]:
         if is_own(payload):
-            raise SettingsError(
-                f"{self.name} is an edge node of the twin itself: its predictions are no readings",
-                hint="name the edge node of the machine; `gateway browse` lists those that are heard",
-            )
+            raise own_node_error(self._settings)
         self._expected = None if payload.seq is None else (payload.seq + 1) % SEQ_COUNT
         if payload.seq is None:
             self._counts[LeftOut.NO_SEQ] += 1
@@ -214,10 +222,10 @@ class HeardEdgeNode:
     def _death(self, payload: Payload, arrived: datetime) -> list[Sample]:
         """All is dead, if it is the death of the birth that is known."""
         said = _bd_seq(payload)
-        if self._node.birth is not None and None not in {said, self._bd_seq}:
-            if said != self._bd_seq:
-                self._counts[LeftOut.OLD_DEATH] += 1
-                return []
+        is_known = self._node.birth is not None and None not in {said, self._bd_seq}
+        if is_known and said != self._bd_seq:
+            self._counts[LeftOut.OLD_DEATH] += 1
+            return []
         self._expected, self.wants_birth = None, False
         words = f"{self.name} is dead (NDEATH)"
         return [s for part in self._parts.values() for s in self._dies(part, words, arrived)]
@@ -228,6 +236,15 @@ class HeardEdgeNode:
 
     def _faults(self, part: NodePart, words: str, now: datetime) -> list[Sample]:
         return self._readers[part.device].faults(words, now)
+
+
+def own_node_error(settings: SparkplugSource) -> SettingsError:
+    """Error of a source that is one of the twin's own edge nodes."""
+    return SettingsError(
+        f"{settings.group}/{settings.edge_node} is an edge node of the twin itself: what it says "
+        "is no reading of a machine",
+        hint="name the edge node of the machine",
+    )
 
 
 def _bd_seq(payload: Payload) -> object:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from broker.sparkplug.payload import GOOD, Metric, Payload, typed
+from broker.sparkplug.payload import Metric, Payload, typed
 from edge_agent.config.gateway_sources import SparkplugSource
 from edge_agent.links.left_out import LeftOut
 from edge_agent.links.sparkplug_births import Birth, BornMetric
@@ -44,11 +44,12 @@ class MetricReader:
         """
         samples, seen = list[Sample](), set[str]()
         for metric in payload.metrics:
-            if metric.name in self._tags and metric.name not in seen:
-                seen.add(metric.name)
-                if metric.type is None and not metric.fault:
-                    metric = replace(metric, fault="has no type in its birth")  # noqa: PLW2901
-                samples += self._samples(metric.name, metric, payload, arrived)
+            name = metric.name
+            if name is None or name not in self._tags or name in seen:
+                continue
+            seen.add(name)
+            metric = self._as_born(metric, birth.metrics[name])  # noqa: PLW2901
+            samples += self._samples(name, metric, payload, arrived)
         for name in self._tags.keys() - birth.metrics.keys():
             words = f"the birth of {self._whose} has no metric {name}"
             samples += self._faulty(self._tags[name], words, arrived)
@@ -157,7 +158,8 @@ class MetricReader:
         key = name, metric.historical
         last = self._last.get(key)
         if last is not None and last[0] == said:
-            ts = last[2] if last[1] == value and type(last[1]) is type(value) else last[2] + MICROSECOND
+            is_same = last[1] == value and type(last[1]) is type(value)
+            ts = last[2] if is_same else last[2] + MICROSECOND
         self._last[key] = said, value, ts
         return ts, ""
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from math import isfinite
 
-from broker.sparkplug.data_types import ARRAYS, DataType
 from broker.sparkplug.payload import GOOD, QUALITY, STALE, Metric
 from edge_agent.links.tag_source import Value
 
-OPAQUE = ARRAYS | {DataType.DATASET, DataType.BYTES, DataType.FILE, DataType.TEMPLATE}
-"""Types whose values are not read."""
 TEXT_MAX = 1000
 """Characters of a text that is a value."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -25,33 +22,32 @@ def value_of(metric: Metric) -> tuple[Value | None, str]:
     Args:
         metric: of a birth, or of data, typed by its birth.
     """
-    if metric.fault:
-        return None, metric.fault
-    if metric.quality != GOOD:
-        said = metric.properties[QUALITY].value
-        words = _QUALITIES.get(said) if isinstance(said, int) else None
-        return None, f"quality {str(said)[:_SHOWN]}" + (f" ({words})" if words else "")
-    value = metric.value
-    if metric.type in OPAQUE:
-        name = metric.type.name if metric.type else ""
-        return None, f"is a {name}: only single numbers, truth values and texts are read"
-    match value:
+    why = metric.fault or _bad_quality(metric) or _unusable(metric)
+    return (None, why) if why or isinstance(metric.value, bytes) else (metric.value, "")
+
+
+def _bad_quality(metric: Metric) -> str:
+    if metric.quality == GOOD:
+        return ""
+    said = metric.properties[QUALITY].value
+    words = _QUALITIES.get(said) if isinstance(said, int) else None
+    return f"quality {str(said)[:_SHOWN]}" + (f" ({words})" if words else "")
+
+
+def _unusable(metric: Metric) -> str:
+    match metric.value:
         case None:
-            return None, "is null: the edge node has no value of it"
-        case bool():
-            return value, ""
-        case int() if abs(value) <= _INT_MAX:
-            return value, ""
-        case float() if isfinite(value):
-            return value, ""
-        case int() | float():
-            return None, f"{value} is no finite number of 64 bits"
-        case str() if len(value) <= TEXT_MAX and value.isprintable():
-            return value, ""
-        case str():
-            shown = f"{value[:_SHOWN]!r}"
-            return None, f"{shown}: a text with line breaks, or longer than {TEXT_MAX}"
-    return None, "is bytes: only single numbers, truth values and texts are read"
+            return "is null: the edge node has no value of it"
+        case bytes():
+            name = "bytes" if metric.type is None else metric.type.name
+            return f"is of the type {name}: only numbers, truth values and texts are read"
+        case str(text) if len(text) > TEXT_MAX or not text.isprintable():
+            return f"{text[:_SHOWN]!r}: a text with line breaks, or longer than {TEXT_MAX}"
+        case int(number) if abs(number) > _INT_MAX:
+            return f"{number} is beyond 64 bits with a sign"
+        case float(number) if not isfinite(number):
+            return f"{number} is no number"
+    return ""
 
 
 def time_of(milliseconds: int) -> datetime | None:
