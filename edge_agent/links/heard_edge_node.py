@@ -118,7 +118,7 @@ class HeardEdgeNode:
             return []
         if not part.is_sure:
             part.hold(data, arrived)
-            self._counts[LeftOut.HELD_IN_VAIN] += part.shorten(HELD_BYTES)
+            self._in_vain(part.shorten(HELD_BYTES))
             return []
         return self._read(part, payload, arrived)
 
@@ -156,6 +156,10 @@ class HeardEdgeNode:
         if not self._settings.rebirth:
             return f"{words}; with rebirth: true it is asked for"
         return f"{words}; {self._counts[LeftOut.REBIRTH_ASKED]} times it was asked to be born again"
+
+    def _in_vain(self, count: int) -> None:
+        if count:
+            self._counts[LeftOut.HELD_IN_VAIN] += count
 
     def _without_birth(self) -> None:
         self._counts[LeftOut.NO_BIRTH] += 1
@@ -206,7 +210,7 @@ class HeardEdgeNode:
             for data, came in held:
                 samples += self._read(part, decode(data), came, late=late)
         else:
-            self._counts[LeftOut.HELD_IN_VAIN] += len(held)
+            self._in_vain(len(held))
         samples += reader.of_birth(birth, payload, arrived)
         return samples
 
@@ -231,7 +235,7 @@ class HeardEdgeNode:
         return [s for part in self._parts.values() for s in self._dies(part, words, arrived)]
 
     def _dies(self, part: NodePart, words: str, arrived: datetime) -> list[Sample]:
-        self._counts[LeftOut.HELD_IN_VAIN] += part.die()
+        self._in_vain(part.die())
         return self._faults(part, words, arrived)
 
     def _faults(self, part: NodePart, words: str, now: datetime) -> list[Sample]:

@@ -6,22 +6,19 @@ from broker.sparkplug.data_types import DataType
 from broker.sparkplug.payload import Metric, Payload, encode
 from broker.sparkplug.topics import MessageKind, SparkplugTopic
 
-FIRST_S, LONGEST_S = 10.0, 600.0
-"""Pause after a request: at first, at last. Without one for the longest, it begins anew."""
+PAUSES_S = (1.0, 1.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 600.0)
+"""Pause after each request; the last is also that of all later ones."""
+ANEW_S = 1800.0
+"""After so long without a request it begins anew."""
 REBIRTH = "Node Control/Rebirth"
 
 
 class RebirthRequests:
-    """Pace of the requests to one edge node, over all connections.
-
-    Attributes:
-        count: how many were made.
-    """
+    """Pace of the requests to one edge node, over all connections."""
 
     def __init__(self) -> None:
-        self.count = 0
-        self._pause_s = FIRST_S
-        self._last_s: float | None = None
+        self._in_a_row = 0
+        self._last_s = 0.0
 
     def may_ask(self, now_s: float) -> bool:
         """May one be made now? True counts as made.
@@ -29,13 +26,14 @@ class RebirthRequests:
         Args:
             now_s: time of the monotonic clock [s].
         """
-        if self._last_s is not None:
+        if self._in_a_row:
             for_s = now_s - self._last_s
-            if for_s < self._pause_s:
+            if for_s < PAUSES_S[min(self._in_a_row, len(PAUSES_S)) - 1]:
                 return False
-            self._pause_s = FIRST_S if for_s >= LONGEST_S else min(2 * self._pause_s, LONGEST_S)
+            if for_s >= ANEW_S:
+                self._in_a_row = 0
         self._last_s = now_s
-        self.count += 1
+        self._in_a_row += 1
         return True
 
 

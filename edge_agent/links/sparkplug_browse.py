@@ -19,8 +19,6 @@ from edge_agent.links.sparkplug_births import DOCUMENTATION, UNIT, text_of
 from edge_agent.links.sparkplug_values import value_of
 from edge_agent.links.tag_source import FoundTag
 
-QUIET_S = 1.0
-"""Births of devices follow that of their edge node within so long."""
 OTHERS = tuple(f"{NAMESPACE}/+/{kind}/+" for kind in (MessageKind.NBIRTH, MessageKind.NDATA))
 """By these it is heard which other edge nodes there are."""
 NAMED_MAX = 20
@@ -31,7 +29,7 @@ SEPARATOR = "//"
 
 
 async def browse_births(
-    session: Session, settings: SparkplugSource, listen_s: float
+    session: Session, settings: SparkplugSource, listen_s: float, quiet_s: float
 ) -> AsyncIterator[FoundTag]:
     """What stands in the births of an edge node and its devices.
 
@@ -39,6 +37,7 @@ async def browse_births(
         session: one that has subscribed to them.
         settings: the edge node.
         listen_s: how long it is listened at most [s].
+        quiet_s: without a birth for so long there are no more [s].
 
     Raises:
         LinkError: no birth of the edge node comes.
@@ -65,7 +64,7 @@ async def browse_births(
                     if topic.kind is MessageKind.NBIRTH and is_own(births[None]):
                         raise own_node_error(settings)
                     if None in births:
-                        end = min(end, monotonic() + QUIET_S)
+                        end = min(end, monotonic() + quiet_s)
     if None not in births:
         raise _no_birth(settings, listen_s, sorted(others))
     found = (tag for device, birth in births.items() for tag in _found(device, birth))

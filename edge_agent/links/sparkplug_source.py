@@ -47,9 +47,10 @@ class SparkplugLink:
     Attributes:
         left_out: messages and values that were not used, since the start, by ``LeftOut``.
         listen_s: how long ``browse`` listens at most [s].
+        quiet_s: births of devices follow that of their edge node within so long [s].
     """
 
-    listen_s = 5.0
+    listen_s, quiet_s = 5.0, 1.0
 
     def __init__(
         self,
@@ -102,7 +103,7 @@ class SparkplugLink:
             await session.subscribe(topics_of(settings))
             if settings.rebirth:
                 self._ask(session)
-            async for found in browse_births(session, settings, self.listen_s):
+            async for found in browse_births(session, settings, self.listen_s, self.quiet_s):
                 yield found
 
     async def _read(self, session: Session, inbox: BoundedInbox, deliver: Deliver) -> None:
