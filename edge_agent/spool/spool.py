@@ -305,6 +305,36 @@ class Spool:
                 )
         return gone
 
+    def waiting(self, press: str) -> tuple[int, int]:
+        """Number and bytes of the messages that wait for a press."""
+        with self._reading() as db:
+            found = db.execute(
+                "SELECT count(*), coalesce(sum(length(payload)), 0) FROM publish WHERE press = ?",
+                (press,),
+            ).fetchone()
+        return int(found[0]), int(found[1])
+
+    def drop_oldest(self, press: str, size: int, row_bytes: int) -> tuple[int, int]:
+        """Give up the oldest messages of a press; how many that were, and their bytes.
+
+        Args:
+            press: the press.
+            size: at least so many bytes.
+            row_bytes: what a message counts beside its payload.
+        """
+        count = gone = newest = 0
+        with self._transaction() as db:
+            rows = db.execute(
+                "SELECT id, length(payload) FROM publish WHERE press = ? ORDER BY id", (press,)
+            )
+            for newest, length in rows:  # noqa: B007 (the last one is the boundary)
+                count, gone = count + 1, gone + length + row_bytes
+                if gone >= size:
+                    break
+            rows.close()
+            db.execute("DELETE FROM publish WHERE press = ? AND id <= ?", (press, newest))
+        return count, gone
+
     def depth(self) -> Depth:
         """Numbers of messages and rows that wait."""
         with self._reading() as db:
