@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from broker.sparkplug.data_types import DataType
 from broker.sparkplug.errors import SparkplugError
-from broker.sparkplug.own_node import own_metric
+from broker.sparkplug.metric_specs import PRODUCT, PRODUCT_NAME
 from broker.sparkplug.payload import Metric, Payload, Property, encode
 from broker.sparkplug.topics import MessageKind, SparkplugTopic
 from edge_agent.config.gateway_sources import SparkplugSource
@@ -333,7 +333,7 @@ def test_values_of_one_millisecond_are_all_there(node: Node) -> None:
 def test_an_edge_node_of_the_twin_is_refused() -> None:
     node = Node()
     with pytest.raises(SettingsError, match="plant/line is an edge node of the twin itself"):
-        node.born(own_metric(ms(0)))
+        node.born(metric(PRODUCT, PRODUCT_NAME))
 
 
 def test_a_message_without_seq_is_read_and_counted(node: Node) -> None:
