@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager, suppress
 from edge_agent.links.mqtt import Session
 from edge_agent.links.publish_packet import Incoming
 
-BYTES_MAX = 32_000_000
 AT_ONCE = 500
 OVERHEAD = 500
 """Bytes of a message beside its payload, about."""
@@ -20,16 +19,25 @@ class BoundedInbox:
     """Takes what comes in a session, beyond its bound at the expense of the oldest.
 
     Attributes:
-        dropped: how many messages were given up since ``fetch_dropped`` was asked.
+        dropped_count: how many messages were given up.
     """
 
-    def __init__(self, session: Session, bytes_max: int = BYTES_MAX) -> None:
+    def __init__(self, session: Session, bytes_max: int) -> None:
+        """Nothing is taken yet.
+
+        Args:
+            session: whose messages.
+            bytes_max: so much may wait; each message counts with some bytes beside its payload.
+        """
         self._session, self._bytes_max = session, bytes_max
         self._waiting: deque[Incoming] = deque()
         self._bytes = 0
         self._arrived = asyncio.Event()
         self._ended: asyncio.Task[None] | None = None
-        self._dropped = 0
+        self.dropped_count = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -51,7 +59,7 @@ class BoundedInbox:
                     self._bytes += len(message.payload) + OVERHEAD
                 while self._bytes > self._bytes_max:
                     self._bytes -= len(self._waiting.popleft().payload) + OVERHEAD
-                    self._dropped += 1
+                    self.dropped_count += 1
                 self._arrived.set()
         finally:
             self._arrived.set()
@@ -76,9 +84,4 @@ class BoundedInbox:
             if not found:
                 self._ended.result()
             self._arrived.set()
-        return found
-
-    def fetch_dropped(self) -> int:
-        """How many messages were given up since this was asked last; asked before those after."""
-        found, self._dropped = self._dropped, 0
         return found

@@ -58,7 +58,7 @@ class MetricReader:
     def of_data(
         self, birth: Birth, payload: Payload, arrived: datetime, *, late: bool = False
     ) -> tuple[list[Sample], bool]:
-        """Samples of an NDATA or DDATA, and whether its birth knows all that is in it.
+        """Samples of an NDATA or DDATA, and whether all of it is as its birth says.
 
         Args:
             birth: the last one of its node or device.
@@ -74,8 +74,9 @@ class MetricReader:
                 self._counts[LeftOut.UNKNOWN_METRIC] += 1
                 is_known = False
             elif name in self._tags:
-                metric = self._as_born(metric, born)  # noqa: PLW2901
-                samples += self._samples(name, metric, payload, arrived, late=late)
+                found = self._as_born(metric, born)
+                is_known = is_known and bool(metric.fault or not found.fault)
+                samples += self._samples(name, found, payload, arrived, late=late)
         return samples, is_known
 
     def faults(self, words: str, now: datetime) -> list[Sample]:

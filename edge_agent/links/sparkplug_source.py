@@ -48,9 +48,11 @@ class SparkplugLink:
         left_out: messages and values that were not used, since the start, by ``LeftOut``.
         listen_s: how long ``browse`` listens at most [s].
         quiet_s: births of devices follow that of their edge node within so long [s].
+        waiting_bytes: of messages that wait while the disk refuses, at most.
     """
 
     listen_s, quiet_s = 5.0, 1.0
+    waiting_bytes = 32_000_000
 
     def __init__(
         self,
@@ -85,7 +87,7 @@ class SparkplugLink:
         """
         async with connect(self._broker, self._client_id, keep=False) as session:
             session.gather(lambda _message: True, GATHER_COUNT, GATHER_S)
-            inbox = BoundedInbox(session)
+            inbox = BoundedInbox(session, self.waiting_bytes)
             async with inbox.open():
                 await session.subscribe(topics_of(self._settings))
                 await deliver(SampleBatch([]))
@@ -109,11 +111,12 @@ class SparkplugLink:
     async def _read(self, session: Session, inbox: BoundedInbox, deliver: Deliver) -> None:
         node = HeardEdgeNode(self._settings, self.left_out, monotonic())
         told, arrivals = ToldOnce(unchanged=True), ArrivalTimes(self._clock)
-        may_ask_s = monotonic() + SETTLE_S
+        may_ask_s, dropped_count = monotonic() + SETTLE_S, 0
         while True:
             batch = await inbox.next_batch(LOOK_S)
-            if dropped := inbox.fetch_dropped():
-                self.left_out[LeftOut.TOO_MANY] += dropped
+            if inbox.dropped_count > dropped_count:
+                self.left_out[LeftOut.TOO_MANY] += inbox.dropped_count - dropped_count
+                dropped_count = inbox.dropped_count
                 node.doubt(monotonic())
             samples: list[Sample] = []
             for message in batch:

@@ -13,14 +13,16 @@ from click.testing import CliRunner, Result
 
 from broker.sparkplug.data_types import DataType
 from broker.sparkplug.metric_specs import PRODUCT, PRODUCT_NAME
-from broker.sparkplug.payload import Metric
+from broker.sparkplug.payload import Metric, decode
 from broker.sparkplug.topics import MessageKind
 from edge_agent.cli import main
 from edge_agent.clock import SystemClock
 from edge_agent.config.gateway_sources import SparkplugSource
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.errors import SettingsError
+from edge_agent.links.bounded_inbox import BoundedInbox
 from edge_agent.links.left_out import LeftOut
+from edge_agent.links.mqtt import connect, passing_id
 from edge_agent.links.sparkplug_source import SparkplugLink
 from edge_agent.links.tag_source import SampleBatch
 from tests.support.machines.gateway import Gateway
@@ -145,6 +147,21 @@ async def test_garbage_and_floods_cost_no_more_than_a_count(node: EdgeNode) -> N
         await gateway.has("mold", 43.0)
         assert source.link.left_out[LeftOut.UNREADABLE] > 1000
         assert node.births < 8
+
+
+async def test_what_comes_while_the_disk_refuses_has_a_bound(node: EdgeNode) -> None:
+    settings = BrokerSettings(port=node.port)
+    async with connect(settings, passing_id("inbox")) as session:
+        inbox = BoundedInbox(session, 20_000)
+        async with inbox.open():
+            await session.subscribe([node.topic(MessageKind.NDATA)])
+            for _ in range(300):
+                await node.say(None, "Hall/Humidity")
+            await until(lambda: inbox.dropped_count + len(inbox) == 300)
+            assert 10 < len(inbox) < 40
+            *_, newest = await inbox.next_batch(1.0)
+            assert decode(newest.payload).seq == (node.seq - 1) % 256, "the oldest are given up"
+            assert await inbox.next_batch(0.0) == []
 
 
 async def run(*arguments: object) -> Result:

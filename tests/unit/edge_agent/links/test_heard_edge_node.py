@@ -254,6 +254,7 @@ def test_a_type_that_changes_without_a_birth_is_a_fault(node: Node, types: bool)
     assert sample.value is None
     assert sample.fault.startswith("changed its type without a birth: ")
     assert node.counts == {LeftOut.CHANGED_TYPE: 1}
+    assert node.heard.wants_birth
     assert told(node.born(Mold="warm"))[1] == ("mold", "warm"), "a birth may change it"
 
 
