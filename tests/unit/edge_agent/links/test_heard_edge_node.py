@@ -2,93 +2,32 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.sparkplug.data_types import DataType
 from broker.sparkplug.errors import SparkplugError
 from broker.sparkplug.metric_specs import PRODUCT, PRODUCT_NAME
-from broker.sparkplug.payload import Metric, Payload, Property, encode
-from broker.sparkplug.topics import MessageKind, SparkplugTopic
-from edge_agent.config.gateway_sources import SparkplugSource
+from broker.sparkplug.payload import Payload, encode
+from broker.sparkplug.topics import MessageKind
 from edge_agent.errors import SettingsError
-from edge_agent.links.heard_edge_node import HELD_BYTES, HeardEdgeNode
+from edge_agent.links.heard_edge_node import HELD_BYTES
 from edge_agent.links.left_out import LeftOut
 from edge_agent.links.tag_source import Sample
-
-NBIRTH, NDATA, NDEATH = MessageKind.NBIRTH, MessageKind.NDATA, MessageKind.NDEATH
-DBIRTH, DDATA, DDEATH = MessageKind.DBIRTH, MessageKind.DDATA, MessageKind.DDEATH
-T0 = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
-TAGS = {
-    "hall": {"metric": "Hall/Humidity"},
-    "mold": {"metric": "Mold", "device": "press"},
-    "pouring": {"metric": "Pouring", "device": "press"},
-    "weight": {"metric": "Weight", "device": "scale"},
-}
-TYPES = {bool: DataType.BOOLEAN, int: DataType.INT32, float: DataType.DOUBLE, str: DataType.STRING}
-NODE = {"Hall/Humidity": 41.0}
-PRESS = {"Mold": 40.5, "Pouring": False}
-
-
-def ms(second: float) -> int:
-    return round((T0 + timedelta(seconds=second)).timestamp() * 1000)
-
-
-def metric(name: str | None, value: Any, second: float = 0.0, **more: Any) -> Metric:
-    alias, kind = more.pop("alias", None), more.pop("type", TYPES.get(type(value)))
-    return Metric(name, alias, kind, value, ms(second), **more)
-
-
-class Node:
-    """An edge node that sends to a HeardEdgeNode, by hand."""
-
-    def __init__(self, **settings: Any) -> None:
-        given_ = {"kind": "sparkplug", "group": "plant", "edge_node": "line", "tags": TAGS}
-        self.settings = SparkplugSource.model_validate(given_ | settings)
-        self.counts: Counter[str] = Counter()
-        self.heard = HeardEdgeNode(self.settings, self.counts, 0.0)
-        self.second, self.seq, self.bd_seq = 0.0, 0, 0
-
-    def send(self, kind: MessageKind, device: str | None, *metrics: Metric, **more: Any):
-        """A message with the next ``seq``."""
-        seq = more.pop("seq", self.seq % 256)
-        if seq is not None:
-            self.seq = seq + 1
-        data = encode(Payload(ms(self.second), metrics, seq), types=more.pop("types", True))
-        return self.take(kind, device, data)
-
-    def take(self, kind: MessageKind, device: str | None, data: bytes) -> list[Sample]:
-        topic = SparkplugTopic(kind, "plant", "line", device)
-        return self.heard.take(topic, data, T0 + timedelta(seconds=self.second), self.second)
-
-    def born(self, *more: Metric, aliases: dict[str, int] | None = None, **values: Any):
-        """NBIRTH, and DBIRTH of the press; all with aliases from 1 on."""
-        self.seq = 0
-        aliases = aliases or {"Hall/Humidity": 1, "Mold": 2, "Pouring": 3}
-        bd_seq = metric("bdSeq", self.bd_seq, type=DataType.INT64)
-        of_node = [metric(name, value, alias=aliases[name]) for name, value in NODE.items()]
-        found = self.send(NBIRTH, None, bd_seq, *of_node, *more)
-        press = {**PRESS, **values}
-        of_press = [metric(name, value, alias=aliases[name]) for name, value in press.items()]
-        return found + self.send(DBIRTH, "press", *of_press)
-
-    def death(self, bd_seq: int) -> list[Sample]:
-        return self.send(NDEATH, None, metric("bdSeq", bd_seq, type=DataType.INT64), seq=None)
-
-    def look(self, second: float) -> dict[str, str]:
-        """Faults that are told at a time, by tag."""
-        self.second = second
-        found = self.heard.look(T0 + timedelta(seconds=second), second)
-        return {one.tag: one.fault for one in found}
-
-
-def told(samples: list[Sample]) -> list[tuple[str, Any]]:
-    return [(one.tag, one.value if not one.fault else one.fault) for one in samples]
+from tests.support.heard_node import (
+    DBIRTH,
+    DDATA,
+    DDEATH,
+    NDATA,
+    T0,
+    TAGS,
+    Node,
+    metric,
+    ms,
+    told,
+)
 
 
 @pytest.fixture
@@ -108,13 +47,6 @@ def test_a_birth_says_how_things_stand_and_data_what_changes() -> None:
     (sample,) = node.send(NDATA, None, metric("Hall/Humidity", 42.0, 3.0))
     assert (sample.tag, sample.value) == ("hall", 42.0)
     assert not node.counts
-
-
-def test_signed_integers_of_data_are_as_their_birth_says() -> None:
-    node = Node(tags={"n": {"metric": "N"}})
-    node.send(NBIRTH, None, metric("N", 1, alias=9))
-    (sample,) = node.send(NDATA, None, metric(None, -5, alias=9, type=DataType.INT32), types=False)
-    assert sample.value == -5
 
 
 def test_data_without_a_birth_is_counted_and_a_birth_is_wanted() -> None:
@@ -139,15 +71,6 @@ def test_a_device_whose_birth_does_not_follow_has_no_value(node: Node) -> None:
     assert node.send(DDATA, "scale", metric("Weight", 1.0)) == []
     assert node.counts == {LeftOut.NO_BIRTH: 1}
     assert node.heard.wants_birth
-
-
-def test_a_mapped_metric_that_is_not_in_the_birth_has_a_fault() -> None:
-    node = Node()
-    node.send(NBIRTH, None, metric("bdSeq", 0, type=DataType.INT64))
-    assert told(node.send(DBIRTH, "press", metric("Mold", 40.5))) == [
-        ("mold", 40.5),
-        ("pouring", "the birth of device press has no metric Pouring"),
-    ]
 
 
 def test_what_comes_after_missing_messages_is_held_until_a_birth_says_the_same(node: Node) -> None:
@@ -248,89 +171,6 @@ def test_an_alias_that_two_metrics_have_is_none() -> None:
     assert node.counts == {LeftOut.UNKNOWN_METRIC: 1}
 
 
-@pytest.mark.parametrize("types", [True, False])
-def test_a_type_that_changes_without_a_birth_is_a_fault(node: Node, types: bool) -> None:
-    (sample,) = node.send(DDATA, "press", metric("Mold", "warm"), types=types)
-    assert sample.value is None
-    assert sample.fault.startswith("changed its type without a birth: ")
-    assert node.counts == {LeftOut.CHANGED_TYPE: 1}
-    assert node.heard.wants_birth
-    assert told(node.born(Mold="warm"))[1] == ("mold", "warm"), "a birth may change it"
-
-
-@pytest.mark.parametrize(
-    ("quality", "words"),
-    [(0, "quality 0 (bad)"), (500, "quality 500 (stale)"), (216, "quality 216")],
-)
-def test_only_good_values_count(node: Node, quality: int, words: str) -> None:
-    properties = {"Quality": Property(DataType.INT32, quality)}
-    bad = metric(None, 41.0, 1.0, alias=2, properties=properties)
-    assert told(node.send(DDATA, "press", bad)) == [("mold", words)]
-    good = metric(None, 41.5, 2.0, alias=2, properties={"Quality": Property(DataType.INT32, 192)})
-    assert told(node.send(DDATA, "press", good)) == [("mold", 41.5)]
-
-
-@pytest.mark.parametrize(
-    ("value", "kind", "words"),
-    [
-        (None, DataType.DOUBLE, "is null: the edge node has no value of it"),
-        (float("nan"), DataType.DOUBLE, "nan is no number"),
-        (float("inf"), DataType.DOUBLE, "inf is no number"),
-        (2**64 - 1, DataType.UINT64, "18446744073709551615 is beyond 64 bits with a sign"),
-        ("a\nb", DataType.STRING, "'a\\nb': a text with line breaks, or longer than 1000"),
-        (b"\0", DataType.BYTES,
-         "is of the type BYTES: only numbers, truth values and texts are read"),
-        (b"", DataType.TEMPLATE,
-         "is of the type TEMPLATE: only numbers, truth values and texts are read"),
-    ],
-)  # fmt: skip
-def test_a_value_that_is_none_has_its_reason(value: Any, kind: DataType, words: str) -> None:
-    node = Node(tags={"t": {"metric": "T"}})
-    assert told(node.send(NBIRTH, None, metric("T", value, type=kind))) == [("t", words)]
-
-
-def test_historical_values_have_their_own_time_and_do_not_mark_state(node: Node) -> None:
-    node.send(DDATA, "press", metric("Mold", None, 9.0, type=DataType.DOUBLE))
-    found = node.send(DDATA, "press", metric(None, 38.0, -60.0, alias=2, historical=True))
-    first, second = found
-    assert first == Sample("mold", T0 - timedelta(seconds=60), 38.0, historical=True)
-    assert second.fault == "is null: the edge node has no value of it", "it has none still"
-    node.send(DDATA, "press", metric(None, 41.0, 10.0, alias=2))
-    old = metric(None, 38.5, -59.0, alias=2, historical=True)
-    assert told(node.send(DDATA, "press", old)) == [("mold", 38.5)]
-
-
-def test_a_historical_value_without_a_time_is_counted(node: Node) -> None:
-    node.send(DDATA, "press", Metric(None, 2, DataType.DOUBLE, 1.0, None, historical=True))
-    assert node.counts == {LeftOut.NO_TIME: 1}
-
-
-def test_times_are_those_of_arrival_where_there_is_none_or_none_counts() -> None:
-    node = Node(clock="arrival", tags={"t": {"metric": "T"}})
-    (sample,) = node.send(NBIRTH, None, metric("T", 1.0, -3600.0))
-    assert (sample.ts, sample.of_arrival) == (T0, True)
-    assert node.send(NDATA, None, metric("T", 1.0, -60.0, historical=True)) == []
-    assert node.counts == {LeftOut.NO_TIME: 1}
-
-
-def test_a_metric_without_a_time_has_that_of_its_message() -> None:
-    node = Node(tags={"t": {"metric": "T"}})
-    node.second = 5.0
-    (sample,) = node.send(NBIRTH, None, Metric("T", None, DataType.DOUBLE, 1.0))
-    assert (sample.ts, sample.of_arrival) == (T0 + timedelta(seconds=5), False)
-    far = Metric("T", None, DataType.DOUBLE, 1.0, 2**64 - 1)
-    assert told(node.send(NDATA, None, far)) == [
-        ("t", "its time 18446744073709551615 ms since 1970 is no time of a clock")
-    ]
-
-
-def test_values_of_one_millisecond_are_all_there(node: Node) -> None:
-    values = [41.0, 42.0, 42.0, 43.0]
-    found = node.send(DDATA, "press", *(metric(None, v, 1.0, alias=2) for v in values))
-    micros = [(one.ts - T0) // timedelta(microseconds=1) - 1_000_000 for one in found]
-    assert micros == [0, 1, 1, 2]
-
-
 def test_an_edge_node_of_the_twin_is_refused() -> None:
     node = Node()
     with pytest.raises(SettingsError, match="plant/line is an edge node of the twin itself"):
@@ -347,15 +187,6 @@ def test_seq_begins_anew_after_255(node: Node) -> None:
     for n in range(600):
         assert node.send(NDATA, None, metric(None, float(n), 1.0 + n, alias=1))
     assert not node.counts
-
-
-def test_a_change_of_type_or_unit_at_a_birth_is_told(
-    node: Node, capsys: pytest.CaptureFixture[str]
-) -> None:
-    unit = {"engUnit": Property(DataType.STRING, "degF")}
-    node.send(DBIRTH, "press", metric("Mold", 104, properties=unit), metric("Pouring", False))
-    out = capsys.readouterr()
-    assert "Mold: was DOUBLE, is INT32 degF" in out.out + out.err
 
 
 @given(st.sampled_from(list(MessageKind)[:-1]), st.binary(max_size=60))
