@@ -6,9 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from broker.sparkplug.data_types import DataType
+from broker.sparkplug.errors import SparkplugError
 from broker.sparkplug.metric_specs import (
     LIVE,
     LIVE_METRICS,
+    LIVE_STATUS,
     OF_MOLDS,
     OF_NODES,
     REBIRTH,
@@ -16,12 +18,16 @@ from broker.sparkplug.metric_specs import (
     spec_of,
 )
 from broker.sparkplug.mold_metrics import Reading
-from broker.sparkplug.payload import GOOD, QUALITY, STALE, Metric, Property
-from broker.sparkplug.values import Value
+from broker.sparkplug.payload import BAD, GOOD, QUALITY, STALE, Metric, Property
+from broker.sparkplug.values import Value, to_wire
 
-METRICS_MAX = 20_000
-"""Of a node with its devices. What would be more is left out, and counted."""
+BD_SEQ_ALIAS = 1
+"""Of the number of the connect, which is no metric of the book."""
+METRICS_MAX, DEVICE_METRICS_MAX = 20_000, 5_000
+"""Of a node with its devices, and of one of them. What would be more is left out, and counted: the
+birth of a device is one message, and a broker takes no larger ones than its limit."""
 _RAW = (LIVE, LIVE_METRICS)
+_LIVE = (*_RAW, LIVE_STATUS)
 QUALITIES = {quality: {QUALITY: Property(DataType.INT32, quality)} for quality in (0, 192, 500)}
 
 
@@ -46,6 +52,8 @@ class Device:
     metrics: dict[str, Kept] = field(default_factory=dict)
     changed: bool = False
     """There are metrics that are not on disk."""
+    said: bool = False
+    """There are values that are not on disk, beside readings of the press."""
     heard_ms: int = 0
     """When something was heard of it last; 0: not in this life."""
 
@@ -53,18 +61,23 @@ class Device:
 class MetricBook:
     """Metrics by device; None is the node itself."""
 
-    def __init__(self, kept: Mapping[str, Mapping[str, object]] | None = None) -> None:
-        """Go on with the aliases that are on disk.
+    def __init__(
+        self,
+        kept: Mapping[str, Mapping[str, object]] | None = None,
+        values: Mapping[str, Mapping[str, object]] | None = None,
+    ) -> None:
+        """Go on with what is on disk; what cannot be used of it is left out.
 
         Args:
             kept: alias by name, by device; the empty name is the node itself.
+            values: as ``values`` gives them, by name, by device.
         """
         self.devices: dict[str | None, Device] = {None: Device()}
         self.left_out_count = 0
         """Values that have no metric: too many names, or one that differs in case alone."""
-        self._aliases: set[int] = set()
+        self._aliases = {BD_SEQ_ALIAS}
         self._lower: set[tuple[str | None, str]] = set()
-        self._next = 1
+        self._next = BD_SEQ_ALIAS + 1
         for device, aliases in (kept or {}).items():
             for name, alias in aliases.items():
                 spec = spec_of(name)
@@ -77,6 +90,19 @@ class MetricBook:
         for name in [one for one in self.devices if one is not None]:
             for spec in OF_MOLDS:  # some are new in this version
                 self._add(name, spec)
+
+        for device, said in (values or {}).items():
+            for name, one in said.items():
+                self._restore(device or None, name, one)
+
+    def values(self, device: str | None) -> dict[str, list[Value | None]]:
+        """Value, quality and time of what is known beside readings, as it goes to the disk."""
+        metrics = self.devices[device].metrics.values()
+        return {
+            one.spec.name: [one.value, one.quality, one.at_ms]
+            for one in metrics
+            if one.at_ms and _is_said(one.spec.name)
+        }
 
     def kept(self, device: str | None) -> dict[str, int]:
         """Alias by name of a device, as it goes to the disk."""
@@ -109,7 +135,7 @@ class MetricBook:
             found.append((kept, reading))
             late |= at_ms < kept.at_ms
         if late:
-            return found, True
+            return [(kept, _writable(kept.spec, reading)) for kept, reading in found], True
         changed = []
         for kept, reading in found:
             kept.heard_ms = now_ms
@@ -119,8 +145,10 @@ class MetricBook:
                 or kept.value != reading.value
                 or type(kept.value) is not type(reading.value)
             ):
-                kept.value, kept.quality, kept.at_ms = reading.value, reading.quality, at_ms
-                changed.append((kept, reading))
+                clean = _writable(kept.spec, reading)
+                kept.value, kept.quality, kept.at_ms = clean.value, clean.quality, at_ms
+                changed.append((kept, clean))
+                known.said = known.said or _is_said(kept.spec.name)
         return changed, False
 
     def grow_stale(self, now_ms: int, after_ms: int) -> dict[str | None, list[Kept]]:
@@ -135,11 +163,15 @@ class MetricBook:
         return found
 
     def birth_metrics(self, device: str | None, now_ms: int) -> Iterator[Metric]:
-        """Every metric of a device with all that is known of it."""
-        for kept in self.devices[device].metrics.values():
+        """Every metric of a device with all that is known of it, in the order of their times.
+
+        The metric that asks for a rebirth has no alias: Sparkplug forbids it.
+        """
+        metrics = self.devices[device].metrics.values()
+        for kept in sorted(metrics, key=lambda one: one.at_ms or now_ms):
             yield Metric(
                 name=kept.spec.name,
-                alias=kept.alias,
+                alias=None if kept.spec.name == REBIRTH else kept.alias,
                 type=kept.spec.type,
                 value=kept.value,
                 timestamp_ms=kept.at_ms or now_ms,
@@ -161,6 +193,16 @@ class MetricBook:
         for name in known.metrics if known is not None else ():
             self._lower.discard((device, name.lower()))
 
+    def _restore(self, device: str | None, name: str, said: object) -> None:
+        known = self.devices.get(device)
+        kept = None if known is None else known.metrics.get(name)
+        if kept is None or not isinstance(said, list) or len(said) != 3 or not _is_said(name):
+            return
+        value, quality, at_ms = said
+        reading = _writable(kept.spec, Reading(name, value))
+        if type(at_ms) is int and at_ms > 0 and quality in QUALITIES and reading.quality == GOOD:
+            kept.value, kept.quality, kept.at_ms = reading.value, quality, at_ms
+
     def _device(self, device: str | None) -> Device | None:
         known = self.devices.get(device)
         if known is None or not known.metrics:
@@ -173,7 +215,9 @@ class MetricBook:
 
     def _new(self, device: str | None, name: str) -> Kept | None:
         spec = spec_of(name)
-        if spec is None or len(self._aliases) >= METRICS_MAX:
+        known = self.devices.get(device)
+        full = known is not None and len(known.metrics) >= DEVICE_METRICS_MAX
+        if spec is None or full or len(self._aliases) >= METRICS_MAX:
             return None
         return self._add(device, spec)
 
@@ -195,6 +239,22 @@ class MetricBook:
         self._aliases.add(alias)
         self._lower.add((device, spec.name.lower()))
         return kept
+
+
+def _is_said(name: str) -> bool:
+    """Is it the twin's word, not a reading of the press nor a figure of this moment?"""
+    return not name.startswith((*_LIVE, "Buffer/", "Properties/", "Node Control/"))
+
+
+def _writable(spec: MetricSpec, reading: Reading) -> Reading:
+    """The reading, without a value that its type cannot hold: that is bad."""
+    if reading.value is None or (type(reading.value) is float and spec.type is DataType.DOUBLE):
+        return reading
+    try:
+        to_wire(reading.value, spec.type)
+    except (SparkplugError, TypeError):
+        return Reading(reading.name, None, BAD)
+    return reading
 
 
 def _properties(kept: Kept) -> dict[str, Property]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from broker.messages import LiveAlert, Prediction, ShotKpis, TelemetryFrame
@@ -15,6 +15,7 @@ from broker.sparkplug.metric_specs import CORRECTED, LIVE, LIVE_METRICS, LIVE_ST
 from broker.sparkplug.payload import BAD, GOOD
 from broker.sparkplug.values import Value
 
+_EPOCH, _MILLISECOND = datetime.fromtimestamp(0, UTC), timedelta(milliseconds=1)
 WORDS_MAX = 500
 """Characters of a text."""
 _OF_PREDICTION = (
@@ -47,7 +48,7 @@ class Reading:
 
 def milliseconds(at: datetime) -> int:
     """A time as Sparkplug has it: milliseconds since 1970 in UTC."""
-    return round(at.timestamp() * 1000)
+    return (at - _EPOCH) // _MILLISECOND
 
 
 def of_frame(frame: TelemetryFrame) -> list[Reading]:
@@ -129,7 +130,7 @@ def acknowledgement(text: str) -> dict[str, Any]:
         try:
             said = json.loads(stripped)
         except (ValueError, RecursionError):
-            said = {}
+            said = None
         if isinstance(said, dict):
             return {name: said[name] for name in ("alert_id", "by", "note") if name in said}
     return {"alert_id": stripped}

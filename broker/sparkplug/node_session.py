@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from broker.sparkplug import sparkplug_b_pb2 as wire
 from broker.sparkplug.data_types import DataType
 from broker.sparkplug.errors import SparkplugError
-from broker.sparkplug.metric_book import QUALITIES, Kept, MetricBook
+from broker.sparkplug.metric_book import BD_SEQ_ALIAS, Kept, MetricBook
 from broker.sparkplug.metric_specs import BD_SEQ
 from broker.sparkplug.mold_metrics import Reading
-from broker.sparkplug.payload import GOOD, Metric, Payload, Property, decode, encode
+from broker.sparkplug.payload import GOOD, QUALITY, Metric, Payload, decode, encode
 from broker.sparkplug.topics import MessageKind, SparkplugTopic
+from broker.sparkplug.values import to_wire
 
 BD_SEQ_COUNT = SEQ_COUNT = 256
 
@@ -98,9 +99,9 @@ class NodeSession:
         """
         silent = frozenset(silent)
         devices = [one for one in self.book.devices if one is not None and one not in silent]
-        bd_seq = Metric(BD_SEQ, 0, DataType.INT64, self.bd_seq, now_ms)
-        self._seq, self._aliases = 0, {0}
-        metrics = (bd_seq, *self.book.birth_metrics(None, now_ms))
+        bd_seq = Metric(BD_SEQ, BD_SEQ_ALIAS, DataType.INT64, self.bd_seq, now_ms)
+        self._seq, self._aliases = 0, set()
+        metrics = (*self.book.birth_metrics(None, now_ms), bd_seq)
         messages = [self._birth(MessageKind.NBIRTH, None, metrics, now_ms)]
         for device in devices:
             metrics = tuple(self.book.birth_metrics(device, now_ms))
@@ -136,8 +137,7 @@ class NodeSession:
             now_ms: the time.
             historical: they are not the present values.
         """
-        metrics = _metrics(changed, at_ms, historical)
-        payload = encode(Payload(now_ms, metrics, self._take_seq()), types=False)
+        payload = _data(changed, at_ms, now_ms, self._take_seq(), historical=historical)
         return NodeMessage(self._data_topic(device), payload)
 
     def historical(self, device: str | None, stored: bytes, now_ms: int) -> NodeMessage:
@@ -213,7 +213,7 @@ COMMAND_METRICS_MAX = 100
 
 def stored_form(changed: Iterable[tuple[Kept, Reading]], at_ms: int) -> bytes:
     """Bytes of a message that waits to be sent as historical."""
-    return encode(Payload(at_ms, _metrics(changed, at_ms)), types=False)
+    return _data(changed, at_ms, at_ms, None)
 
 
 def next_bd_seq(before: int | None) -> int:
@@ -221,24 +221,36 @@ def next_bd_seq(before: int | None) -> int:
     return 0 if before is None else (before + 1) % BD_SEQ_COUNT
 
 
-def _metrics(
-    changed: Iterable[tuple[Kept, Reading]], at_ms: int, historical: bool = False
-) -> tuple[Metric, ...]:
-    return tuple(
-        Metric(
-            None,
-            kept.alias,
-            kept.spec.type,
-            reading.value,
-            at_ms,
-            historical,
-            properties=NO_PROPERTIES if reading.quality == GOOD else QUALITIES[reading.quality],
-        )
-        for kept, reading in changed
-    )
-
-
-NO_PROPERTIES: dict[str, Property] = {}
+def _data(
+    changed: Iterable[tuple[Kept, Reading]],
+    at_ms: int,
+    now_ms: int,
+    seq: int | None,
+    *,
+    historical: bool = False,
+) -> bytes:
+    """Bytes of data: aliases, times and values. Without `Metric` for each: it takes a sixth."""
+    payload = wire.Payload(timestamp=now_ms)
+    if seq is not None:
+        payload.seq = seq
+    add = payload.metrics.add
+    for kept, reading in changed:
+        value, kind = reading.value, kept.spec.type
+        if kind is DataType.DOUBLE and value is not None:
+            metric = add(alias=kept.alias, timestamp=at_ms, double_value=value)
+        else:
+            metric = add(alias=kept.alias, timestamp=at_ms)
+            if value is None:
+                metric.is_null = True
+            else:
+                setattr(metric, *to_wire(value, kind))
+        if historical:
+            metric.is_historical = True
+        if reading.quality != GOOD:
+            metric.properties.keys.append(QUALITY)
+            metric.properties.values.add(type=DataType.INT32, int_value=reading.quality)
+    data: bytes = payload.SerializeToString()
+    return data
 
 
 def _fits(value: object, kept: Kept) -> bool:

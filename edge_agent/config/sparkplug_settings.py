@@ -42,7 +42,7 @@ class SparkplugSettings(Section):
     brokers: list[str] = Field(default_factory=list)
     """Servers to be tried in turn, ``host`` or ``host:port``, with the credentials of ``broker``;
     by default that one alone."""
-    buffer_mb: Annotated[float, Field(gt=0, le=100_000)] = 64.0
+    buffer_mb: Annotated[float, Field(gt=0, le=100_000)] = 256.0
     """Of a press, in the spool, for what could not be sent; the oldest is given up first."""
     historical_per_s: Annotated[float, Field(gt=0, le=10_000)] = 100.0
     """Messages of the buffer that are sent in a second, at most; live ones go in between."""

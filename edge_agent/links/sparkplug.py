@@ -14,8 +14,10 @@ from time import monotonic
 
 import aiomqtt
 from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from broker.codec import CONTENT_TYPES
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.errors import PublishRefused
 from edge_agent.links.mqtt import Session, Will, open_client
@@ -62,6 +64,18 @@ class NodeConnection(Session):
             self._owed.append(monotonic())
         return paho.publish_and_ping(topic, payload)
 
+    def reply(self, topic: str, payload: bytes, correlation: bytes | None) -> None:
+        """Answer whoever asked, with QoS 1; nobody waits for the broker's word.
+
+        Raises:
+            LinkError: the link is down, or MQTT cannot carry it.
+        """
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        properties.ContentType = CONTENT_TYPES["json"]
+        if correlation is not None:
+            properties.CorrelationData = correlation
+        self._client.send(topic, payload, False, properties).add_done_callback(_noted)
+
     @property
     def owes_ping_s(self) -> float:
         """How long the broker has owed the answer to a ping [s]."""
@@ -79,6 +93,12 @@ class NodeConnection(Session):
         if paho.pings_answered < paho.pings_sent:
             self._owed.append(monotonic())
         self.answered(paho.pings_answered)
+
+
+def _noted(outcome: asyncio.Future[None]) -> None:
+    """Take note of a refusal, so that nobody is told of an error that was not looked at."""
+    if not outcome.cancelled():
+        outcome.exception()
 
 
 @asynccontextmanager

@@ -232,7 +232,7 @@ class Metrics:
         """A press is no longer in the configuration."""
         for metric in (self.reconnects, self.link_up):
             metric.remove(press)
-        for gauge in (self.memory_shots, self.memory_molds):
+        for gauge in (self.memory_shots, self.memory_molds, self.sparkplug_up):
             with suppress(KeyError):
                 gauge.remove(press)
 

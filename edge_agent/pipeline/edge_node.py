@@ -23,6 +23,8 @@ from edge_agent.spool.sent_marks import WORKED_ON, SentMarks
 
 METRICS_SCOPE = "sparkplug-metrics"
 """Scope of the aliases in the spool's state, by press and mold."""
+VALUES_SCOPE = "sparkplug-values"
+"""What the twin has said of each, as an agent that starts again is born with it."""
 NODE_SCOPE = "sparkplug"
 """Scope of the number of the last connect, by press."""
 ROW_BYTES = 120
@@ -117,8 +119,9 @@ class EdgeNode:
             at: when they were so.
             key: the same for the same message that comes again after a crash.
         """
-        at_ms = milliseconds(at)
-        changed, late = self.book.take(device, readings, at_ms, self.now_ms())
+        now_ms = self.now_ms()
+        at_ms = min(milliseconds(at), now_ms)  # a clock may be ahead; hosts know no future
+        changed, late = self.book.take(device, readings, at_ms, now_ms)
         if device is not None:
             self.silent.discard(device)
         key = f"sparkplug/{self.press}/{key or uuid.uuid4().hex}"
@@ -181,15 +184,18 @@ class EdgeNode:
         settled, self._settled = self._settled, []
         return settled
 
-    def take_aliases(self) -> dict[tuple[str, str], dict[str, Any] | None]:
-        """State of the spool: the aliases of metrics that are new."""
+    def take_state(self) -> dict[tuple[str, str], dict[str, Any] | None]:
+        """State of the spool: aliases of metrics that are new, values for the next birth."""
         found: dict[tuple[str, str], dict[str, Any] | None] = {}
         for name, device in self.book.devices.items():
             if device.changed:
                 device.changed = False
-                found[METRICS_SCOPE, f"{self.press}/{name or ''}"] = {
-                    "aliases": self.book.kept(name)
-                }
+                aliases = self.book.kept(name)
+                found[METRICS_SCOPE, f"{self.press}/{name or ''}"] = {"aliases": aliases}
+            if device.said:
+                device.said = False
+                values = self.book.values(name)
+                found[VALUES_SCOPE, f"{self.press}/{name or ''}"] = {"values": values}
         return found
 
     def committed(self, stored: Sequence[Outgoing], settled: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,15 @@ from broker.topics import PressAddress
 from edge_agent import __version__
 from edge_agent.clock import Clock
 from edge_agent.config.settings import Settings
+from edge_agent.errors import StoreError
 from edge_agent.logs import get_logger
-from edge_agent.pipeline.edge_node import METRICS_SCOPE, NODE_SCOPE, ROW_BYTES, EdgeNode
+from edge_agent.pipeline.edge_node import (
+    METRICS_SCOPE,
+    NODE_SCOPE,
+    ROW_BYTES,
+    VALUES_SCOPE,
+    EdgeNode,
+)
 from edge_agent.pipeline.open_alerts import OpenAlertLists
 from edge_agent.pipeline.revisions import State
 from edge_agent.ports import Outgoing
@@ -55,17 +63,27 @@ class EdgeNodes:
         memory = path.name == ":memory:"
         self._marks = SentMarks(None if memory else Path(f"{path}{MARKS}"))
         self._aliases = spool.state_at_start(METRICS_SCOPE)
+        self._values = spool.state_at_start(VALUES_SCOPE)
         self._numbers = spool.state_at_start(NODE_SCOPE)
         self._nodes: dict[PressAddress, EdgeNode] = {}
         self.moved: Callable[[], None] = lambda: None
         """Called when a transaction is due, though no message came."""
         for press in settings.addresses():
-            self.of(press)
+            node = self.of(press)
+            self._found_waiting(node, *spool.waiting_at_start(node.queue))
 
     def of(self, press: PressAddress) -> EdgeNode:
         """The node of a press."""
         if press not in self._nodes:
             self._nodes[press] = self._made(press)
+        return self._nodes[press]
+
+    async def prepare(self, press: PressAddress) -> EdgeNode:
+        """The node of a press that may be new in the configuration, with what waits for it."""
+        if press not in self._nodes:
+            node = self.of(press)
+            with suppress(StoreError):  # it is sent all the same, only not counted
+                self._found_waiting(node, *await self._spool.waiting(node.queue))
         return self._nodes[press]
 
     def all(self) -> Iterable[EdgeNode]:
@@ -109,7 +127,7 @@ class EdgeNodes:
         for node in self._nodes.values():
             stored += node.to_store()
             settled += node.take_settled()
-            state |= node.take_aliases()
+            state |= node.take_state()
         return stored, settled, state
 
     def committed(self, changes: Changes) -> None:
@@ -148,26 +166,26 @@ class EdgeNodes:
         """Close the file of marks."""
         self._marks.close()
 
+    def _found_waiting(self, node: EdgeNode, count: int, size: int) -> None:
+        node.waiting_count += count
+        node.waiting_bytes += size + ROW_BYTES * count
+
     def _transaction_is_due(self) -> None:
         self.moved()
 
     def _made(self, press: PressAddress) -> EdgeNode:
-        head, kept = f"{press}/", dict[str, Mapping[str, Any]]()
-        for key, document in self._aliases.items():
-            if key.startswith(head) and isinstance(document.get("aliases"), dict):
-                kept[key.removeprefix(head)] = document["aliases"]
+        kept = _of_press(press, self._aliases, "aliases")
+        values = _of_press(press, self._values, "values")
         node = EdgeNode(
             press,
             self._settings.sparkplug.group or press.site,
-            MetricBook(kept),
+            MetricBook(kept, values),
             self._marks,
             self._clock,
             self._transaction_is_due,
         )
         number = self._numbers.get(str(press), {}).get("bd_seq")
         node.bd_seq = number if isinstance(number, int) else None
-        count, size = self._spool.waiting_at_start(node.queue)
-        node.waiting_count, node.waiting_bytes = count, size + ROW_BYTES * count
         about = {
             PRODUCT: PRODUCT_NAME,
             "Properties/agent_id": self._settings.agent_id,
@@ -177,3 +195,15 @@ class EdgeNodes:
         }
         node.book.take(None, [Reading(*one) for one in about.items()], node.now_ms(), node.now_ms())
         return node
+
+
+def _of_press(
+    press: PressAddress, kept: Mapping[str, Mapping[str, Any]], field: str
+) -> dict[str, Mapping[str, Any]]:
+    """A field of what is kept of a press, by mold; of the press itself with an empty name."""
+    head = f"{press}/"
+    return {
+        key.removeprefix(head): document[field]
+        for key, document in kept.items()
+        if key.startswith(head) and isinstance(document.get(field), dict)
+    }

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from edge_agent.pipeline.edge_nodes import EdgeNodes
+if TYPE_CHECKING:
+    from edge_agent.pipeline.edge_nodes import EdgeNodes
 
 
 class NodeCollector(Collector):
     """Reads the nodes when somebody asks."""
 
-    def __init__(self, nodes: EdgeNodes) -> None:
+    def __init__(self, nodes: EdgeNodes | None) -> None:
+        """Read these nodes; None where Sparkplug is off."""
         self._nodes = nodes
 
     def collect(self) -> Iterator[Metric]:
@@ -33,7 +36,7 @@ class NodeCollector(Collector):
             "Values without a metric: too many names, or two that differ in case alone.",
             labels=["press"],
         )
-        for node in list(self._nodes.all()):
+        for node in [] if self._nodes is None else list(self._nodes.all()):
             press = [node.press.press]
             waiting.add_metric(press, node.waiting_count)
             size.add_metric(press, node.waiting_bytes)

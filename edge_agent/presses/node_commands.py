@@ -52,6 +52,13 @@ class NodeCommands:
         self._inlet = Inlet(node.press)
         self._room, self._room_at = COMMANDS_AT_ONCE, monotonic()
 
+    def has_room(self) -> bool:
+        """May one more command be taken? What is not is counted."""
+        if self._has_room():
+            return True
+        self._count("dropped")
+        return False
+
     def open(self, sender: NodeSender) -> None:
         """Take commands from now on: the node is born."""
         self._sender = sender
@@ -67,8 +74,7 @@ class NodeCommands:
         if self._sender is None:
             self._count("ignored")  # before the birth nobody can know what there is
             return
-        if not self._has_room():
-            self._count("dropped")
+        if not self.has_room():
             return
         try:
             topic = parse_topic(message.topic)
@@ -77,12 +83,12 @@ class NodeCommands:
                 return
             command = self._session.command(topic, message.payload)
         except SparkplugError as error:
-            self._refuse(message, error.detail)
+            self.refuse(message, error.detail)
             return
         for write in command.writes:
             self._do(write)
         if command.faults:
-            self._refuse(message, "; ".join(command.faults))
+            self.refuse(message, "; ".join(command.faults))
 
     def _is_ours(self, topic: SparkplugTopic) -> bool:
         of_node = topic.group == self._session.group and topic.edge_node == self._session.node
@@ -111,7 +117,8 @@ class NodeCommands:
         self._inlet.put([Incoming(topic, json.dumps(ack).encode(), None, 0, 0)])
         self._count("acknowledge")
 
-    def _refuse(self, message: Incoming, detail: str) -> None:
+    def refuse(self, message: Incoming, detail: str) -> None:
+        """A message that cannot be understood is a dead letter."""
         self._count("refused")
         get_logger().warning("command_refused", press=self._node.press.press, detail=detail)
         letter = DeadLetter.of(

@@ -13,11 +13,11 @@ from typing import Any
 
 from broker.sparkplug.errors import SparkplugError
 from broker.sparkplug.host_state import HostState, decode_state
-from broker.sparkplug.node_session import NodeSession, next_bd_seq
+from broker.sparkplug.node_session import NodeSession
 from broker.sparkplug.topics import state_topic
 from edge_agent.clock import Clock
 from edge_agent.config.settings import BrokerSettings, Settings
-from edge_agent.errors import CredentialsError, LinkError, StoreError
+from edge_agent.errors import CredentialsError, LinkError, NotAuthorized
 from edge_agent.links.mqtt import Will
 from edge_agent.links.publish_packet import Incoming
 from edge_agent.links.sparkplug import NodeConnection, connect_node
@@ -25,16 +25,18 @@ from edge_agent.links.tls import fingerprint, new_credentials
 from edge_agent.logs import get_logger
 from edge_agent.monitoring.metrics import Metrics
 from edge_agent.monitoring.watchdog import Watch
-from edge_agent.pipeline.edge_node import NODE_SCOPE, EdgeNode
+from edge_agent.pipeline.edge_node import EdgeNode
 from edge_agent.pipeline.edge_nodes import EdgeNodes
 from edge_agent.pipeline.node_sender import NodeSender
 from edge_agent.pipeline.pipeline import Pipeline
+from edge_agent.presses.connect_number import take_number
 from edge_agent.presses.identity import Identity
 from edge_agent.presses.node_commands import NodeCommands
 from edge_agent.presses.presence import Presence
 from edge_agent.presses.session_state import Link, unless
-from edge_agent.spool.changes import Changes
+from edge_agent.presses.simulate_commands import SimulateCommands
 from edge_agent.spool.thread import SpoolThread
+from edge_agent.what_if.worker import Worker
 
 RECONNECT_FIRST_S = 0.5
 HOST_WAIT_S = 10.0
@@ -65,6 +67,8 @@ class NodeSessions:
         self._settings, self._me, self._presence = settings, identity, presence
         self._nodes, self._spool, self._clock = nodes, spool, clock
         self._pipeline, self._metrics = pipeline, metrics
+        self.worker = Worker(settings)
+        """Answers what if; it is started when somebody asks."""
 
     def renew(self, settings: Settings) -> None:
         """Go on with other credentials at the next connect."""
@@ -73,7 +77,8 @@ class NodeSessions:
     async def keep(self, link: Link) -> None:
         """Keep the session of a press until its link ends; every failure is tried again."""
         press = link.press
-        node, log = self._nodes.of(press), get_logger().bind(press=press.press)
+        log = get_logger().bind(press=press.press)
+        node = await self._nodes.prepare(press)
         watch = self._metrics.watch("publish", f"sparkplug {press.press}")
         delay, at = RECONNECT_FIRST_S, 0
         up = self._metrics.sparkplug_up.labels(press.press)
@@ -113,9 +118,8 @@ class NodeSessions:
             LinkError: the link is lost, or the primary host.
         """
         node.born_here = False
-        node.bd_seq = next_bd_seq(node.bd_seq)
-        await self._note_number(node)
-        session = NodeSession(node.group, node.press.press, node.book, node.bd_seq)
+        number = await take_number(node, self._settings, self._me.ids, self._spool, self._clock)
+        session = NodeSession(node.group, node.press.press, node.book, number)
         will = session.will(node.now_ms())
         death = Will(will.topic, will.payload, retain=False)
         used = fingerprint(broker)
@@ -139,14 +143,6 @@ class NodeSessions:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
             await connection.say_death(death)
-
-    async def _note_number(self, node: EdgeNode) -> None:
-        """Keep the number of the connect: the next process begins behind it."""
-        state = {(NODE_SCOPE, str(node.press)): {"bd_seq": node.bd_seq}}
-        try:
-            await self._spool.commit(Changes(state=dict(state)), self._clock.now())
-        except StoreError as error:  # the disk refuses: hosts go by the number of this session
-            get_logger().warning("spool_write_failed", stage="publish", error=str(error))
 
 
 class _Opened:
@@ -172,6 +168,9 @@ class _Opened:
             node, session, connection, of._spool, settings.historical_per_s, watch
         )
         self._commands = NodeCommands(node, session, of._pipeline, of._metrics, of._clock)
+        self._simulate = SimulateCommands(
+            of._settings.topics, node.press, connection, of.worker, self._commands.refuse
+        )
         if self._host is None:
             self._online.set()
 
@@ -193,6 +192,7 @@ class _Opened:
             self._watch.trouble = None
             node.sends, node.born_here = self._sender, True
             self._commands.open(self._sender)
+            await self._hear_questions()
             sending = asyncio.create_task(self._sender.run())
             self._of._metrics.sparkplug_up.labels(node.press.press).set(1)
             await asyncio.wait({reading, sending}, return_when=asyncio.FIRST_COMPLETED)
@@ -207,6 +207,20 @@ class _Opened:
             await asyncio.gather(*tasks, return_exceptions=True)
             self._sender.give_up()
             self._commands.close()
+            await self._simulate.stop()
+
+    async def _hear_questions(self) -> None:
+        """Subscribe to questions; rules of a broker that are older may not allow it."""
+        try:
+            await self._connection.subscribe([self._simulate.topic])
+        except NotAuthorized as error:
+            get_logger().warning(
+                "questions_not_heard",
+                press=self._node.press.press,
+                error=str(error),
+                hint="let the agent read …/twin/cmd/simulate: call `pur-mold-twin broker init` "
+                "again",
+            )
 
     async def _wait_for_host(self, reading: asyncio.Task[None], several: bool) -> None:
         self._watch.rest()
@@ -232,6 +246,9 @@ class _Opened:
             for message in batch:
                 if message.topic == self._host:
                     self._hear_host(message)
+                elif message.topic == self._simulate.topic:
+                    if self._commands.has_room():
+                        self._simulate.take(message)
                 else:
                     self._commands.take(message)
 

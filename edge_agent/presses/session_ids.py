@@ -71,6 +71,11 @@ class SessionIds:
         mac = self._mac("sparkplug", str(press), self._agent_id)
         return f"pur-twin-{self._agent_id}-{press.press}-node-{mac}"
 
+    def node_reader(self, press: PressAddress) -> str:
+        """The session that reads and keeps the number of a node's connect, in a group."""
+        mac = self._mac("node reader", str(press), self._agent_id)
+        return f"pur-twin-{self._agent_id}-node-reader-{mac}"
+
     def status(self) -> str:
         """The session that keeps an agent's status in its group."""
         return f"pur-twin-{self._agent_id}-group-{self._mac('status', self._agent_id)}"

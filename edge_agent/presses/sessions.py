@@ -177,6 +177,8 @@ class Sessions:
         for link, _ in self._links.values():
             link.end.set()
         ended = await asyncio.gather(*tasks, return_exceptions=True)
+        if self._nodes is not None:
+            await self._nodes.worker.stop()
         return [fault for fault in ended if fault is not None]
 
     def committed(self, changes: Changes) -> None:

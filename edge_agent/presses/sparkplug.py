@@ -8,6 +8,7 @@ from edge_agent.clock import Clock
 from edge_agent.config.settings import Settings
 from edge_agent.errors import MissingExtra
 from edge_agent.monitoring.metrics import Metrics
+from edge_agent.pipeline.node_metrics import NodeCollector
 from edge_agent.pipeline.pipeline import Pipeline
 from edge_agent.presses.identity import Identity
 from edge_agent.presses.presence import Presence
@@ -27,10 +28,10 @@ def edge_nodes(
         MissingExtra: protobuf is not installed.
     """
     if not settings.sparkplug.enabled:
+        metrics.registry.register(NodeCollector(None))
         return None
     try:
         from edge_agent.pipeline.edge_nodes import EdgeNodes
-        from edge_agent.pipeline.node_metrics import NodeCollector
     except ImportError as error:
         if not (error.name or "").startswith("google"):
             raise

@@ -46,6 +46,10 @@ class SpoolThread:
         """Call ``Spool.waiting``, before the event loop runs."""
         return self._spool.waiting(press)
 
+    async def waiting(self, press: str) -> tuple[int, int]:
+        """Call ``Spool.waiting`` on the thread."""
+        return await self._call(self._spool.waiting, press)
+
     async def drop_oldest(self, press: str, size: int, row_bytes: int) -> tuple[int, int]:
         """Call ``Spool.drop_oldest`` on the thread."""
         return await self._call(self._spool.drop_oldest, press, size, row_bytes)

@@ -37,10 +37,11 @@ HEAD = f"""\
 
 Generated from the markers on tests by `{COMMAND}`.
 
-The specification numbers its assertions, {{count}} in all. {{tested}} concern an edge node: each has a
-test here that is run against the agent, its payloads or its topics. {{not_ours}} do not, and the last
-table says why. None is open: the suite fails when one is in neither table, in both, or when this page
-is not what the markers say. What the agent does with Sparkplug is in [sparkplug](sparkplug.md).
+The specification numbers its assertions, {{count}} in all. {{tested}} concern an edge node: each
+has a test that is run against the agent, its payloads or its topics. {{not_ours}} do not, and the
+last table says why. None is open: the suite fails when one is in neither table, in both, or when
+this page is not what the markers say. What the agent does with Sparkplug is in
+[sparkplug](sparkplug.md).
 """
 
 
