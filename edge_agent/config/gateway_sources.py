@@ -256,6 +256,8 @@ class SparkplugSource(Section):
     ``Node Control/Rebirth``): the only thing that this gateway ever writes to others."""
     clock: Literal["source", "arrival"] = "source"
     """Whose time counts: that of the edge node, or when a value arrived."""
+    backlog_s: Annotated[float, Field(ge=0, le=60)] = 2.0
+    """After a first birth values wait until nothing historical has come for so long."""
     tags: Annotated[dict[TagName, SparkplugTag], Field(min_length=1, max_length=TAGS_MAX)]
 
 

@@ -3,13 +3,15 @@
 Nothing is read without a birth: an alias, a type and the twin's own mark stand there alone. When
 messages are missing, among them may have been a birth that gave aliases another meaning. So what
 comes after is held, and read when the next birth says that all means the same; otherwise it is left
-out and counted.
+out and counted. After a first birth, or one after a death, values wait a little: what the edge node
+stored while it was away comes behind its birth, and is to be used before it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime
+from math import inf
 
 from broker.sparkplug.own_node import is_own
 from broker.sparkplug.payload import Payload, decode
@@ -120,17 +122,18 @@ class HeardEdgeNode:
             part.hold(data, arrived)
             self._in_vain(part.shorten(HELD_BYTES))
             return []
-        return self._read(part, payload, arrived)
+        return part.in_order(self._read(part, payload, arrived), now_s)
 
     def look(self, now: datetime, now_s: float) -> list[Sample]:
-        """Faults of tags whose birth has been missing for longer than it takes.
+        """Values that have waited for a backlog, and faults of tags whose birth has been missing.
 
         Args:
             now: our time.
             now_s: the same by the monotonic clock [s].
         """
-        found = []
+        found: list[Sample] = []
         for part in self._parts.values():
+            found += part.after_backlog(now_s, self._settings.backlog_s)
             if not part.is_sure and not part.is_told and now_s - part.since_s >= GRACE_S:
                 part.is_told = True
                 found += self._faults(part, self._why(part), now)
@@ -203,6 +206,8 @@ class HeardEdgeNode:
         held, since_s = part.born(birth), part.since_s
         samples: list[Sample] = []
         reader = self._readers[part.device]
+        if before is None and self._settings.backlog_s:
+            part.await_backlog(now_s)
         if before is not None:
             reader.note_changes(before, birth)
         if before is not None and before.means_the_same(birth):
@@ -212,7 +217,7 @@ class HeardEdgeNode:
         else:
             self._in_vain(len(held))
         samples += reader.of_birth(birth, payload, arrived)
-        return samples
+        return part.in_order(samples, now_s)
 
     def _read(
         self, part: NodePart, payload: Payload, arrived: datetime, *, late: bool = False
@@ -236,7 +241,7 @@ class HeardEdgeNode:
 
     def _dies(self, part: NodePart, words: str, arrived: datetime) -> list[Sample]:
         self._in_vain(part.die())
-        return self._faults(part, words, arrived)
+        return part.after_backlog(inf, 0.0) + self._faults(part, words, arrived)
 
     def _faults(self, part: NodePart, words: str, now: datetime) -> list[Sample]:
         return self._readers[part.device].faults(words, now)

@@ -6,9 +6,12 @@ from collections import deque
 from datetime import datetime
 
 from edge_agent.links.sparkplug_births import Birth
+from edge_agent.links.tag_source import Sample
 
 GRACE_S = 3.0
 """So long a birth may be missing before its tags have no value."""
+BACKLOG_MAX_S = 60.0
+"""Values wait no longer for a backlog, however long it is."""
 
 
 class NodePart:
@@ -29,6 +32,11 @@ class NodePart:
         self.since_s = now_s
         self._held: deque[tuple[bytes, datetime]] = deque()
         self._bytes = 0
+        self._waiting: list[Sample] = []
+        """Values that wait for what is older."""
+        self._waits_since_s: float | None = None
+        self._backlog_s = 0.0
+        """When the last of the backlog came."""
 
     def doubt(self, now_s: float) -> None:
         """Let the birth count no more until the next one; what is dead stays so.
@@ -57,6 +65,45 @@ class NodePart:
         """Let it be dead, which is told; returns how many messages were held in vain."""
         self.birth, self.is_sure, self.is_told = None, False, True
         return len(self._release())
+
+    def await_backlog(self, now_s: float) -> None:
+        """Let values wait from now on: what it stored while it was away may come first.
+
+        Args:
+            now_s: time of the monotonic clock [s].
+        """
+        self._waits_since_s = self._backlog_s = now_s
+
+    def in_order(self, samples: list[Sample], now_s: float) -> list[Sample]:
+        """Samples that are to be used now; while a backlog is waited for those of it alone.
+
+        Args:
+            samples: as they came.
+            now_s: time of the monotonic clock [s].
+        """
+        if self._waits_since_s is None:
+            return samples
+        old = [one for one in samples if one.historical]
+        self._waiting += [one for one in samples if not one.historical]
+        if old:
+            self._backlog_s = now_s
+        return old
+
+    def after_backlog(self, now_s: float, quiet_s: float) -> list[Sample]:
+        """What has waited, if the backlog is over.
+
+        Args:
+            now_s: time of the monotonic clock [s].
+            quiet_s: it is when none of it has come for so long [s].
+        """
+        since_s = self._waits_since_s
+        if since_s is None or (
+            now_s - self._backlog_s < quiet_s and now_s - since_s < BACKLOG_MAX_S
+        ):
+            return []
+        self._waits_since_s = None
+        found, self._waiting = self._waiting, []
+        return found
 
     def hold(self, data: bytes, arrived: datetime) -> None:
         """Hold a message until the next birth.

@@ -24,6 +24,7 @@ from edge_agent.links.left_out import LeftOut
 from edge_agent.links.mqtt import Session, connect, passing_id
 from edge_agent.links.publish_packet import Incoming
 from edge_agent.links.rebirth_requests import RebirthRequests, rebirth_command
+from edge_agent.links.sample_runs import runs_of
 from edge_agent.links.sparkplug_browse import browse_births
 from edge_agent.links.tag_source import Deliver, FoundTag, Position, Sample, SampleBatch
 from edge_agent.links.told_once import ToldOnce
@@ -122,8 +123,8 @@ class SparkplugLink:
             for message in batch:
                 samples += self._samples(node, message, arrivals)
             samples += node.look(self._clock.now(), monotonic())
-            if news := [sample for sample in samples if told.worth_telling(sample)]:
-                await deliver(SampleBatch(news))
+            for run in runs_of(sample for sample in samples if told.worth_telling(sample)):
+                await deliver(SampleBatch(run))
             wanted = node.wants_birth and self._settings.rebirth and monotonic() >= may_ask_s
             if wanted and self._requests.may_ask(monotonic()):
                 self._ask(session)

@@ -104,8 +104,9 @@ async def test_each_pour_once(tmp_path: Path) -> None:
             await asyncio.sleep(0.3)
 
         async def kill_gateway() -> None:
-            births = node.births
             gateway.kill()
+            await asyncio.sleep(0.3)  # what it has asked for is answered
+            births = node.births
             gateway.start()
             await heard(births)
 

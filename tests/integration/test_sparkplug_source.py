@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,11 @@ from broker.sparkplug.payload import Metric, decode
 from broker.sparkplug.topics import MessageKind
 from edge_agent.cli import main
 from edge_agent.clock import SystemClock
+from edge_agent.config.gateway_settings import GatewaySettings
 from edge_agent.config.gateway_sources import SparkplugSource
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.errors import SettingsError
+from edge_agent.gateway.station import StationTranslator
 from edge_agent.links.bounded_inbox import BoundedInbox
 from edge_agent.links.left_out import LeftOut
 from edge_agent.links.mqtt import connect, passing_id
@@ -57,7 +61,7 @@ class Source:
     def __init__(self, node: EdgeNode, **settings: Any) -> None:
         given = {
             "kind": "sparkplug", "group": node.group, "edge_node": node.name, "rebirth": True,
-            "tags": TAGS, **settings,
+            "tags": TAGS, "backlog_s": 0, **settings,
         }  # fmt: skip
         self._settings = SparkplugSource.model_validate(given)
         self._node = node
@@ -121,6 +125,54 @@ async def test_without_leave_nobody_is_asked_for_a_rebirth(node: EdgeNode) -> No
         await node.born()
         await gateway.has("mold", 40.5)
     assert source.link.left_out == {LeftOut.NO_BIRTH: 1}
+
+
+async def test_a_pour_that_an_edge_node_stored_while_it_was_away_is_found(node: EdgeNode) -> None:
+    source = Source(node, backlog_s=0.5)
+    line = {"kind": "sparkplug", "group": node.group, "edge_node": node.name, "tags": TAGS}
+    shots = {
+        "poured": {"tag": "line.pouring", "when": "falls"},
+        "settle_s": 0.1,
+        "system_id": "SYSTEM_R1",
+        "recipe": {"m_polyol_kg": 0.4, "m_iso_kg": 0.45},
+    }
+    station = {"press": "press1", "mold": "PANEL_A", "shots": shots}
+    settings = GatewaySettings.model_validate(
+        {"site": "s", "sources": {"line": line}, "stations": {"press1": station}}
+    )
+    translator, drafts = StationTranslator("press1", settings.stations["press1"], settings), []
+
+    async def deliver(batch: SampleBatch) -> None:
+        drafts.extend(translator.take("line", batch.samples, datetime.now(UTC)))
+
+    def knows_that_it_is_closed() -> bool:
+        translator.tick(datetime.now(UTC))
+        return translator.state()["triggers"]["before"].get("line.pouring") is False
+
+    reading = asyncio.create_task(source.source().run(deliver, {}))
+    try:
+        await until(knows_that_it_is_closed)
+        await node.vanish()
+        began_ms = node.now_ms()
+        await asyncio.sleep(0.3)
+        await node.connect()
+        for at, pouring in ((10, True), (200, False)):
+            write(node, pouring=pouring)
+            old = node.metric("Dosing/Pouring", "press", ts_ms=began_ms + at)
+            await node.send(MessageKind.DDATA, "press", replace(old, historical=True))
+        await node.say("press", "Dosing/Pouring")
+
+        def told() -> bool:
+            drafts.extend(translator.tick(datetime.now(UTC)))
+            return any(draft.kind == "shot" for draft in drafts)
+
+        await until(told)
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+    (poured,) = [draft for draft in drafts if draft.kind == "shot"]
+    assert poured.historical
+    assert round(poured.ts.timestamp() * 1000) == began_ms + 200
 
 
 async def test_an_edge_node_of_the_twin_ends_the_source(node: EdgeNode) -> None:

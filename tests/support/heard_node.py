@@ -40,7 +40,13 @@ class Node:
     """An edge node that sends to a HeardEdgeNode, by hand."""
 
     def __init__(self, **settings: Any) -> None:
-        given_ = {"kind": "sparkplug", "group": "plant", "edge_node": "line", "tags": TAGS}
+        given_ = {
+            "kind": "sparkplug",
+            "group": "plant",
+            "edge_node": "line",
+            "tags": TAGS,
+            "backlog_s": 0,
+        }
         self.settings = SparkplugSource.model_validate(given_ | settings)
         self.counts: Counter[str] = Counter()
         self.heard = HeardEdgeNode(self.settings, self.counts, 0.0)

@@ -79,7 +79,7 @@ class EdgeNode:
         death = encode(Payload(self.now_ms(), (self._bd_seq(),)))
         self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self.port)
         texts = [f"test-{self.group}-{self.name}".encode(), *self._will(death)]
-        head = text(b"MQTT") + b"\x04" + bytes([WILL_CLEAN]) + (60).to_bytes(2, "big")
+        head = text(b"MQTT") + b"\x04" + bytes([WILL_CLEAN]) + bytes(2)
         self._writer.write(packet(CONNECT, head + b"".join(map(text, texts))))
         await self._packet()
         ncmd = text(self.topic(MessageKind.NCMD).encode())

@@ -76,7 +76,7 @@ class SparkplugMachine:
         broker = BrokerSettings(port=self.proxy.port, keepalive_s=5, protocol="5")
         given = {
             "kind": "sparkplug", "group": "hall", "edge_node": "node1", "rebirth": True,
-            "tags": PLACES, **settings,
+            "backlog_s": 0, "tags": PLACES, **settings,
         }  # fmt: skip
         source = SparkplugSource.model_validate(given)
         link = SparkplugLink("hall", source, broker, "gateway-hall", SystemClock())

@@ -117,6 +117,39 @@ def test_what_is_held_has_a_bound(node: Node) -> None:
     assert node.counts[LeftOut.HELD_IN_VAIN] == 3
 
 
+def test_what_was_stored_while_it_was_away_comes_before_its_birth() -> None:
+    node = Node(backlog_s=2.0)
+    assert node.born() == []
+    node.second = 1.5
+    old = metric(None, 39.0, -100.0, alias=2, historical=True)
+    assert told(node.send(DDATA, "press", old)) == [("mold", 39.0)]
+    assert node.send(DDATA, "press", metric(None, 41.0, 1.6, alias=2)) == []
+    assert told(node.heard.look(T0, 2.1)) == [("hall", 41.0)], "of the node there is no backlog"
+    assert node.heard.look(T0, 3.4) != [], "scale has no birth"
+    assert told(node.heard.look(T0, 3.5)) == [("mold", 40.5), ("pouring", False), ("mold", 41.0)]
+    node.second = 4.0
+    assert told(node.send(DDATA, "press", metric(None, 42.0, 4.0, alias=2))) == [("mold", 42.0)]
+
+
+def test_a_backlog_without_end_is_waited_for_a_minute() -> None:
+    node = Node(backlog_s=2.0)
+    node.born()
+    for second in range(60):
+        node.second = float(second)
+        node.send(DDATA, "press", metric(None, 39.0, second - 100.0, alias=2, historical=True))
+        assert ("mold", 40.5) not in told(node.heard.look(T0, node.second))
+    assert ("mold", 40.5) in told(node.heard.look(T0, 60.0))
+
+
+def test_who_dies_while_it_is_waited_for_said_how_things_stood() -> None:
+    node = Node(backlog_s=2.0)
+    node.born()
+    found = told(node.send(DDEATH, "press"))
+    assert found[:2] == [("mold", 40.5), ("pouring", False)]
+    assert len(found) == 4
+    assert ("hall", 41.0) in told(node.death(0))
+
+
 def test_a_message_behind_its_turn_is_counted(node: Node) -> None:
     node.send(DDATA, "press", metric(None, 41.0, 1.0, alias=2))
     (late,) = node.send(DDATA, "press", metric(None, 40.9, 0.9, alias=2), seq=1)
