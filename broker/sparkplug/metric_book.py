@@ -73,6 +73,8 @@ class MetricBook:
             values: as ``values`` gives them, by name, by device.
         """
         self.devices: dict[str | None, Device] = {None: Device()}
+        self.metrics_count = 0
+        """Metrics that were ever added: another one than at the last birth makes one necessary."""
         self.left_out_count = 0
         """Values that have no metric: too many names, or one that differs in case alone."""
         self._aliases = {BD_SEQ_ALIAS}
@@ -236,6 +238,7 @@ class MetricBook:
     def _put(self, device: str | None, spec: MetricSpec, alias: int) -> Kept:
         known = self.devices.setdefault(device, Device())
         kept = known.metrics[spec.name] = Kept(spec, alias)
+        self.metrics_count += 1
         self._aliases.add(alias)
         self._lower.add((device, spec.name.lower()))
         return kept

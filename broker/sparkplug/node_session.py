@@ -75,6 +75,7 @@ class NodeSession:
         self.dead: set[str] = set()
         """Devices that have died since."""
         self._aliases: set[int] = set()
+        self._metrics_count = -1
         self._seq = 0
         self._topics: dict[tuple[MessageKind, str | None], str] = {}
         self._topic(MessageKind.NBIRTH)
@@ -107,7 +108,13 @@ class NodeSession:
             metrics = tuple(self.book.birth_metrics(device, now_ms))
             messages.append(self._birth(MessageKind.DBIRTH, device, metrics, now_ms))
         self.born, self.dead = frozenset(devices), set()
+        self._metrics_count = self.book.metrics_count
         return messages
+
+    @property
+    def complete(self) -> bool:
+        """Were all metrics that there are in the last birth?"""
+        return self._metrics_count == self.book.metrics_count
 
     def knows(self, device: str | None, changed: Iterable[tuple[Kept, Reading]]) -> bool:
         """Were these metrics in the last birth, and is their device alive?"""

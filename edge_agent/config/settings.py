@@ -312,7 +312,9 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _group_needs_plain(self) -> Self:
+    def _sparkplug_fits(self) -> Self:
+        if self.sparkplug.enabled and self.sparkplug.group is None and self.site == "STATE":
+            raise ValueError("sparkplug.group: a site STATE cannot be the group: name another")
         if self.share.group is not None and not self.sparkplug.plain:
             raise ValueError(
                 "sparkplug.plain: false and share.group: agents of a group read the predictions of "

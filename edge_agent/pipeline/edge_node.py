@@ -101,6 +101,8 @@ class EdgeNode:
         """Messages that a broker has worked on."""
         self.known: set[str] = set()
         """Keys of what is under way, and of what is settled and still in the spool."""
+        self._capped_ms: dict[str | None, int] = {}
+        """Time given last to a reading of a device whose clock is ahead."""
         self._unstored: list[Sample] = []
         self._settled: list[str] = []
 
@@ -119,8 +121,10 @@ class EdgeNode:
             at: when they were so.
             key: the same for the same message that comes again after a crash.
         """
-        now_ms = self.now_ms()
-        at_ms = min(milliseconds(at), now_ms)  # a clock may be ahead; hosts know no future
+        now_ms, at_ms = self.now_ms(), milliseconds(at)
+        if at_ms > now_ms:  # a clock is ahead; hosts know no future, and one value at a time
+            at_ms = max(now_ms, self._capped_ms.get(device, 0) + 1)
+            self._capped_ms[device] = at_ms
         changed, late = self.book.take(device, readings, at_ms, now_ms)
         if device is not None:
             self.silent.discard(device)

@@ -224,8 +224,7 @@ class NodeSender:
         """Send some messages of the backlog, and wait until the broker has worked on them."""
         began, last = monotonic(), None
         for row in group:
-            if self._failure is not None:
-                raise self._failure
+            await self._be_born_with(row.entry.topic)
             last = row.entry.key if self._send_stored(row.entry) else last
         while last is not None and any(flight.key == last for flight in self._flying):
             self._moved.clear()
@@ -236,6 +235,21 @@ class NodeSender:
         if pause_s > 0:
             await asyncio.sleep(pause_s)
 
+    async def _be_born_with(self, device: str) -> None:
+        """Have a birth that names all that a stored message may speak of."""
+        session, node = self.session, self._node
+        if device and device not in node.book.devices:
+            return  # of a spool that lost its state: it cannot be sent
+        while not (session.complete and session.lives(device or None)):
+            node.silent.discard(device)
+            if not self._rebirth():
+                self._moved.clear()
+                await self._wait()
+            if self._failure is not None:
+                raise self._failure
+        if self._failure is not None:
+            raise self._failure
+
     def _send_stored(self, entry: Outgoing) -> bool:
         node, size = self._node, len(entry.payload) + ROW_BYTES
         if entry.key in node.known:
@@ -244,12 +258,8 @@ class NodeSender:
             node.known.add(entry.key)
             node.settle(entry.key, size)
             return False
-        device = entry.topic or None
-        if not self.session.lives(device):
-            node.silent.discard(entry.topic)
-            self._births()
         try:
-            message = self.session.historical(device, entry.payload, node.now_ms())
+            message = self.session.historical(entry.topic or None, entry.payload, node.now_ms())
         except SparkplugError as error:
             get_logger().error("sparkplug_refused", stage="publish", error=str(error))
             node.known.add(entry.key)

@@ -87,6 +87,8 @@ class NodeCommands:
             return
         for write in command.writes:
             self._do(write)
+        if not command.writes and not command.faults:
+            self._count("ignored")  # it asks for nothing
         if command.faults:
             self.refuse(message, "; ".join(command.faults))
 

@@ -27,7 +27,14 @@ from edge_agent.spool.changes import Changes, Depth
 from edge_agent.spool.packed_state import pack_state, unpack_state
 from edge_agent.spool.spool_file import SpoolFile
 from edge_agent.spool.sqlite_files import OpenFiles, connect, reading, transaction
-from edge_agent.spool.tables import INBOX, INBOX_TABLE, SCHEMA_VERSION, has_inbox, migrate
+from edge_agent.spool.tables import (
+    INBOX,
+    INBOX_TABLE,
+    ON_PLAIN_TOPICS,
+    SCHEMA_VERSION,
+    has_inbox,
+    migrate,
+)
 
 NOTHING = {"results": 0, "telemetry": 0}
 """No row was had yet."""
@@ -340,7 +347,7 @@ class Spool:
         with self._reading() as db:
             counts = [
                 db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-                for table in ("publish", "forward")
+                for table in (f"publish WHERE {ON_PLAIN_TOPICS}", "forward")
             ]
         return Depth(*counts)
 

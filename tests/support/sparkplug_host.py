@@ -89,6 +89,8 @@ class StrictHost:
         self.kinds: list[tuple[MessageKind, str, str]] = []
         """Kind, node and device of every message, in order."""
         self.rebirths_asked = self.sessions = 0
+        self.may_come: Callable[[], bool] = lambda: True
+        """Asked before it connects, and connects again."""
         self.answers_offline = True
         """It says that it is online where somebody else says that it is not."""
         self.on_message: Callable[[SparkplugTopic, bytes], None] = lambda _topic, _data: None
@@ -98,6 +100,8 @@ class StrictHost:
         self._running: asyncio.Task[None] | None = None
         self._asked: dict[str, float] = {}
         self._dying = False
+        self.going_s = 0.0
+        """How long it waits for deaths when it goes, at most [s]."""
         self.timestamp_ms = 0
         """Of the present session."""
 
@@ -131,10 +135,17 @@ class StrictHost:
         await until(lambda: self.online, f"host {self.host_id} to be online")
 
     async def go(self) -> None:
-        """Say that it goes, and go."""
+        """Say that it goes, hear the deaths of its nodes for a while, and go."""
         if self._client is not None and self._says_state:
+            self.answers_offline = False
             with suppress(aiomqtt.MqttError):
                 await self._say(HostState(False, now_ms()))
+            with suppress(AssertionError):
+                quiet = "no node to be online"
+                await until(
+                    lambda: not any(one.online for one in self.nodes.values()), quiet, self.going_s
+                )
+            self.answers_offline = True
         await self._end()
 
     async def die(self) -> None:
@@ -174,8 +185,9 @@ class StrictHost:
 
     async def _run(self) -> None:
         while not self._dying:
-            with suppress(aiomqtt.MqttError):
-                await self._session()
+            if self.may_come():
+                with suppress(aiomqtt.MqttError):
+                    await self._session()
             self._client = None
             for node in self.nodes.values():
                 node.lost()

@@ -81,14 +81,14 @@ class PeerHost:
         """Messages of a kind that it heard."""
         return sum(one["kind"] == kind for one in self.heard)
 
-    def samples(self, device: str, name: str) -> Counter[int]:
-        """How often data gave a metric of a device at each time [ms]."""
+    def samples(self, device: str, name: str, *, historical: bool) -> Counter[int]:
+        """How often data gave a metric of a device at each time [ms], as live or as historical."""
         return Counter(
             at
             for one in self.heard
             if one["kind"] == "DDATA" and one["device"] == device
-            for metric, _value, at, _historical in one["metrics"]
-            if metric == name
+            for metric, _value, at, past in one["metrics"]
+            if metric == name and past is historical
         )
 
     def values(self, device: str, name: str) -> set[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 from broker.codec import encode
@@ -31,9 +32,9 @@ class TalkingPress:
             self._seq += 1
             own = round(20 + self._seq * 0.001, 3) if value is None else value
             self.sent.setdefault(mold, []).append(own)
-            now = datetime.now(UTC)
-            now = now.replace(microsecond=now.microsecond // 1000 * 1000)
-            self._last = max(now, self._last + timedelta(milliseconds=1))
+            if _now() <= self._last:  # each reading has a time of its own
+                await asyncio.sleep(0.001)
+            self._last = _now()
             frame = TelemetryFrame(
                 ts=self._last,
                 device_id="d",
@@ -54,3 +55,9 @@ class TalkingPress:
             recipe=Recipe(m_polyol_kg=0.5, m_iso_kg=0.53, T_polyol_C=23.0, T_iso_C=23.0),
         )
         await self._session.publish(f"{self._head}/shot", encode(event))
+
+
+def _now() -> datetime:
+    """The time in whole milliseconds, as Sparkplug has it."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)

@@ -32,6 +32,8 @@ class Samples:
     heard: Counter[tuple[Key, int]] = field(default_factory=Counter)
     """How often data gave a metric at a time."""
     historical: int = 0
+    repeated_live: list[tuple[Key, int]] = field(default_factory=list)
+    """What came again with the same time and was not marked as historical."""
     contradictions: list[str] = field(default_factory=list)
     """Two values of one metric at one time."""
 
@@ -50,6 +52,8 @@ class Samples:
         if self.heard[key, at] and times[at] != metric.value:
             words = f"{key} at {at}: {times[at]!r} and {metric.value!r}"
             self.contradictions.append(words)
+        if self.heard[key, at] and not metric.historical:
+            self.repeated_live.append((key, at))
         times[at] = metric.value
         self.heard[key, at] += 1
         self.historical += metric.historical

@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 
+from broker.codec import decode
 from broker.local.mosquitto import MosquittoProcess
+from broker.messages import DeadLetter
 from broker.sparkplug.data_types import DataType
 from broker.sparkplug.payload import Metric
 from broker.sparkplug.topics import MessageKind, SparkplugTopic
@@ -38,6 +40,8 @@ MOLD, SECOND = MOLDS
 FIRST_READINGS, LIVE_READINGS = 5, 300
 """More than 256 messages: the sequence number comes round."""
 TICK_S = REBIRTH_S = 0.2
+LETTERS_S = 0.3
+GARBAGE = 300
 SILENT_H = 0.3 / 3600
 """In the second life a mold is given up so soon."""
 
@@ -56,6 +60,8 @@ class Story:
     marks: dict[str, int] = field(default_factory=dict)
     """How many messages the host had heard at points of the story."""
     packets: list[Any] = field(default_factory=list)
+    letters: list[DeadLetter] = field(default_factory=list)
+    """Dead letters of the garbage."""
 
     def between(self, first: str, last: str) -> list[tuple[MessageKind, str, str]]:
         """Messages of the press between two points of the story."""
@@ -130,7 +136,14 @@ async def first_life(
             await talking
             await until(lambda: heard(MOLD, press.sent[MOLD][-1]), "the readings")
             mark("reborn")
-            await garbage(host)
+            async with connect(direct, "letters") as letters:
+                await letters.subscribe([f"pur/v1/{SITE}/{PRESS}/twin/dead-letter"])
+                await garbage(host)
+                await press.read(MOLD)
+                await until(lambda: heard(MOLD, press.sent[MOLD][-1]), "a reading after garbage")
+                await asyncio.sleep(LETTERS_S)
+                found = letters.here(1000)
+            story.letters = [decode(DeadLetter, one.payload) for one in found]
             births = node.births
             await asyncio.sleep(REBIRTH_S)
             await host.rebirth(PRESS)
@@ -163,10 +176,12 @@ async def second_life(
         press = TalkingPress(session)
         story.marks["second life"] = len(host.kinds)
         await press.read(SECOND)
-        await until(lambda: not node.devices[SECOND].online, "the mold to be given up")
+        dead, begun = (MessageKind.DDEATH, PRESS, SECOND), story.marks["second life"]
+        await until(lambda: dead in host.kinds[begun:], "the mold to be given up")
         story.marks["silent"] = len(host.kinds)
         await press.read(SECOND)
-        await until(lambda: node.devices[SECOND].online, "the mold to be born again")
+        born = (MessageKind.DBIRTH, PRESS, SECOND)
+        await until(lambda: born in host.kinds[story.marks["silent"] :], "it to be born again")
     await until(lambda: node.deaths > deaths, "the second death")
 
 
@@ -188,7 +203,7 @@ async def garbage(host: StrictHost) -> None:
             await host.send(str(topic), data)
         for metric in wrong:
             await host.command(topic, [metric])
-    for _ in range(200):
+    for _ in range(GARBAGE):
         await host.send(str(node), b"\x00\x01\x02")
 
 
@@ -405,6 +420,8 @@ def test_garbage_is_no_end_and_no_data(story: Story) -> None:
     kinds = {kind for kind, _node, _device in story.between("reborn", "garbage")}
     assert MessageKind.NDEATH not in kinds
     assert story.findings.errors == []
+    assert {one.reason for one in story.letters} == {"bad-command"}
+    assert 10 < len(story.letters) < GARBAGE / 2  # of a flood only the first
 
 
 @pytest.mark.sparkplug(

@@ -70,7 +70,7 @@ async def tell(folder: Path) -> Story:
             press = TalkingPress(session)
             await wait_for_the_host(story, tap, other, session, press)
             try:
-                await be_born_and_go(story, hosts, tap, other, beside, press)
+                await be_born_and_go(story, hosts, tap, other, beside, press, second)
             finally:
                 for host in hosts:
                     await host.go()
@@ -99,6 +99,7 @@ async def be_born_and_go(
     other: MqttTap,
     beside: Session,
     press: TalkingPress,
+    second: MosquittoProcess,
 ) -> None:
     here, there = hosts
     await there.come()
@@ -134,6 +135,14 @@ async def be_born_and_go(
     await press.read(MOLD)
     await until(lambda: not there.samples.missing(key, press.sent[MOLD][-1:]), "the last reading")
     story.facts["born again elsewhere"] = births(tap) == count
+    # the host is at both brokers, and that of the node is killed
+    await here.come()
+    await second.kill()
+    node = here.node(PRESS)
+    await until(lambda: node.online and MOLD in node.devices, "a birth at the broker that is left")
+    await press.read(MOLD)
+    await until(lambda: not here.samples.missing(key, press.sent[MOLD][-1:]), "a reading there")
+    story.facts["survived"] = True
     story.facts["at once"] = overlap(tap, other)
 
 
@@ -207,6 +216,10 @@ def test_an_old_state_changes_nothing(story: Story) -> None:
 def test_it_goes_with_its_host(story: Story) -> None:
     assert story.facts["deaths said"] == 1
     assert story.facts["born again elsewhere"]
+
+
+def test_the_broker_that_is_left_will_do(story: Story) -> None:
+    assert story.facts["survived"]
 
 
 @pytest.mark.sparkplug(

@@ -125,7 +125,9 @@ def test_new_devices_and_channels_are_known_after_the_next_birth() -> None:
     other, _ = node.book.take("o", [Reading("Live/T_core_C", 1.0)], 1, 1)
     assert not node.knows("m", new)
     assert not node.knows("o", other)
+    assert not node.complete
     node.births(2)
+    assert node.complete
     assert node.knows("m", new)
     assert node.knows("o", other)
 
