@@ -27,6 +27,7 @@ from tests.support.waiting import until
 
 pytestmark = [pytest.mark.peers, pytest.mark.needs("mosquitto"), pytest.mark.timeout(300)]
 ROUNDS = 8
+BACKLOG_S = 0.2
 SHOT = "pur/v1/plant1/press1/shot"
 TAGS = {
     "pouring": {"device": "press", "metric": "Pouring"},
@@ -43,13 +44,13 @@ SHOTS = {
 
 
 def settings_for(port: int) -> dict[str, Any]:
-    line = {"kind": "sparkplug", "group": "hall", "edge_node": "node1", "rebirth": True}
+    node = {"group": "hall", "edge_node": "node1", "rebirth": True, "backlog_s": BACKLOG_S}
     station = {"press": "press1", "mold": "PANEL_A", "shots": SHOTS}
     return {
         "site": "plant1",
         "broker": {"port": port, "reconnect_max_s": 0.5},
         "reconnect_max_s": 0.5,
-        "sources": {"line": line | {"tags": TAGS}},
+        "sources": {"line": {"kind": "sparkplug", "tags": TAGS} | node},
         "stations": {"press1": station},
     }
 
@@ -101,7 +102,7 @@ async def test_each_pour_once(tmp_path: Path) -> None:
         async def heard(births: int) -> None:
             """Wait until the gateway has heard one more birth."""
             await until(lambda: node.births > births, "a birth")
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(BACKLOG_S + 0.6)  # and that it is on its disk
 
         async def kill_gateway() -> None:
             gateway.kill()
