@@ -137,6 +137,8 @@ class HeardEdgeNode:
             if not part.is_sure and not part.is_told and now_s - part.since_s >= GRACE_S:
                 part.is_told = True
                 found += self._faults(part, self._why(part), now)
+                if not part.is_asked:  # lost, perhaps; or the device is away
+                    part.is_asked = self.wants_birth = True
         return found
 
     def doubt(self, now_s: float) -> None:

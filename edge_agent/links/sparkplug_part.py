@@ -23,12 +23,13 @@ class NodePart:
         is_sure: the last birth still counts.
         since_s: since when it does not, by the monotonic clock [s].
         is_told: that its tags have no value.
+        is_asked: its birth was asked for, since it did not follow that of its edge node.
     """
 
     def __init__(self, device: str | None, now_s: float) -> None:
         self.device = device
         self.birth: Birth | None = None
-        self.is_sure, self.is_told = False, False
+        self.is_sure = self.is_told = self.is_asked = False
         self.since_s = now_s
         self._held: deque[tuple[bytes, datetime]] = deque()
         self._bytes = 0
@@ -58,7 +59,7 @@ class NodePart:
 
     def born(self, birth: Birth) -> list[tuple[bytes, datetime]]:
         """Take a birth; returns what was held for it."""
-        self.birth, self.is_sure, self.is_told = birth, True, False
+        self.birth, self.is_sure, self.is_told, self.is_asked = birth, True, False, False
         return self._release()
 
     def die(self) -> int:

@@ -68,6 +68,10 @@ def test_a_device_whose_birth_does_not_follow_has_no_value(node: Node) -> None:
     faults = node.look(3.0)
     words = "no birth of device scale has come since plant/line was born"
     assert {tag: why.partition(";")[0] for tag, why in faults.items()} == {"weight": words}
+    assert node.heard.wants_birth, "its DBIRTH may have been lost"
+    node.born()
+    assert node.look(6.0).keys() == {"weight"}
+    assert not node.heard.wants_birth, "it is asked for once: it may be away"
     assert node.send(DDATA, "scale", metric("Weight", 1.0)) == []
     assert node.counts == {LeftOut.NO_BIRTH: 1}
     assert node.heard.wants_birth
