@@ -44,6 +44,9 @@ class SparkplugSettings(Section):
     by default that one alone."""
     buffer_mb: Annotated[float, Field(gt=0, le=100_000)] = 256.0
     """Of a press, in the spool, for what could not be sent; the oldest is given up first."""
+    host_gap_s: Annotated[float, Field(ge=0, le=120)] = 0.0
+    """What was sent so long before the primary host went offline is sent again: it may have been
+    dead by then, and its broker not known. What it did hear comes twice, with the same time."""
     historical_per_s: Annotated[float, Field(gt=0, le=10_000)] = 100.0
     """Messages of the buffer that are sent in a second, at most; live ones go in between."""
     stale_after_s: Annotated[float, Field(gt=0, le=86_400)] = 60.0

@@ -8,9 +8,11 @@ and what the broker worked on later goes with a later transaction: as ``publish`
 from __future__ import annotations
 
 import uuid
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from time import monotonic
 from typing import Any, Protocol
 
 from broker.sparkplug.metric_book import Kept, MetricBook
@@ -103,6 +105,11 @@ class EdgeNode:
         """Keys of what is under way, and of what is settled and still in the spool."""
         self._capped_ms: dict[str | None, int] = {}
         """Time given last to a reading of a device whose clock is ahead."""
+        self.gap_s = 0.0
+        """How long what was sent is remembered, in case the primary host was dead already."""
+        self._recent: deque[tuple[float, str, str | None, bytes]] = deque()
+        """When it was answered, key, device and payload."""
+        self._again: list[Outgoing] = []
         self._unstored: list[Sample] = []
         self._settled: list[str] = []
 
@@ -172,7 +179,7 @@ class EdgeNode:
     def to_store(self) -> list[Outgoing]:
         """What the broker has not worked on: it is in the next transaction."""
         unstored, self._unstored = self._unstored, []
-        found = []
+        found, self._again = self._again, []
         for sample in unstored:
             if sample.settled:
                 continue
@@ -182,6 +189,26 @@ class EdgeNode:
             self.waiting_bytes += sample.stored_bytes
             found.append(Outgoing(self.queue, sample.key, sample.device or "", payload))
         return found
+
+    def remember(self, key: str, device: str | None, payload: bytes) -> None:
+        """Remember what was sent for a moment, where it may have to be said again."""
+        if self.gap_s:
+            now = monotonic()
+            self._recent.append((now, key, device, payload))
+            while self._recent[0][0] < now - self.gap_s:
+                self._recent.popleft()
+
+    def say_again(self) -> None:
+        """The primary host is gone: keep what it may not have heard."""
+        since, recent = monotonic() - self.gap_s, list(self._recent)
+        self._recent.clear()
+        for at, key, device, payload in recent:
+            if at >= since:
+                self._again.append(Outgoing(self.queue, f"{key}/again", device or "", payload))
+                self.waiting_count += 1
+                self.waiting_bytes += len(payload) + ROW_BYTES
+        if self._again:
+            self._moved()
 
     def take_settled(self) -> list[str]:
         """Keys of stored messages that the spool may forget."""

@@ -184,6 +184,8 @@ class EdgeNodes:
             self._clock,
             self._transaction_is_due,
         )
+        settings = self._settings.sparkplug
+        node.gap_s = settings.host_gap_s if settings.primary_host is not None else 0.0
         number = self._numbers.get(str(press), {}).get("bd_seq")
         node.bd_seq = number if isinstance(number, int) else None
         about = {

@@ -41,6 +41,8 @@ class _Flight:
     size: int
     slot: int
     key: str
+    device: str | None
+    payload: bytes
     sample: Sample | None
     """None for one from the spool."""
     stored_bytes: int = 0
@@ -92,7 +94,7 @@ class NodeSender:
             sample.device, sample.changed, sample.at_ms, now_ms, historical=sample.late
         )
         node.known.add(sample.key)
-        self._fly(message, sample.key, sample)
+        self._fly(message, sample.key, sample.device, sample)
         return True
 
     def device_death(self, device: str) -> None:
@@ -168,7 +170,14 @@ class NodeSender:
             self._moved.set()
         return 0
 
-    def _fly(self, message: NodeMessage, key: str, sample: Sample | None, stored: int = 0) -> None:
+    def _fly(
+        self,
+        message: NodeMessage,
+        key: str,
+        device: str | None,
+        sample: Sample | None,
+        stored: int = 0,
+    ) -> None:
         slot = self._node.marks.sent(key)
         number = self._put(message)
         if not number:
@@ -180,7 +189,8 @@ class NodeSender:
                     sample.settled = True
             return
         size = len(message.payload)
-        self._flying.append(_Flight(number, size, slot, key, sample, stored))
+        payload = message.payload
+        self._flying.append(_Flight(number, size, slot, key, device, payload, sample, stored))
         self._flying_bytes += size
         self._watch.progress()
 
@@ -194,6 +204,7 @@ class NodeSender:
                 flight.sample.settled = True
                 flight.stored_bytes = flight.sample.stored_bytes
             node.settle(flight.key, flight.stored_bytes)
+            node.remember(flight.key, flight.device, flight.payload)
             node.sent_count += 1
         if self._flying:
             self._watch.progress()
@@ -267,7 +278,7 @@ class NodeSender:
             node.dropped_count += 1
             return False
         node.known.add(entry.key)
-        self._fly(message, entry.key, None, size)
+        self._fly(message, entry.key, entry.topic or None, None, size)
         return True
 
     async def _wait(self) -> None:

@@ -136,6 +136,7 @@ class NodeSessions:
                 if working.done():
                     working.result()
             except HostOffline:
+                node.say_again()
                 await connection.say_death(death)
                 raise
             finally:

@@ -3,7 +3,7 @@
 The promise: what the agent has in its history the listening hosts have heard, live or as
 historical; no reading has two values at one time; order, seq, births and deaths are right all the
 time. What was under way when the agent or its link was broken may come twice, with the same time
-and value, the second time marked as historical: a historian keeps one. How often is counted.
+and value: a historian keeps one. How often is counted, and that it was under way is checked.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class Report:
     """Readings of the history that a listening host never heard."""
     contradictions: int = 0
     repeats: int = 0
-    """Values that came again with the same time, marked as historical."""
-    repeated_live: int = 0
-    """Values that came again and said that they are live."""
+    """Values that were under way at a fault and came again, with the same time."""
+    unexplained: int = 0
+    """Values that came again though nothing broke while they were under way."""
     missed_by_primary: int = 0
     """Readings that the primary host did not hear, sent before anybody knew that it was gone."""
     problems: list[str] = field(default_factory=list)
@@ -66,8 +66,8 @@ class Report:
             f"heard          {self.heard} values, {self.historical} of them historical; "
             f"{self.births} births",
             f"lost           {self.missing}",
-            f"doubled        {self.contradictions} with another value, {self.repeated_live} live",
-            f"sent again     {self.repeats} as historical, with the same time and value",
+            f"doubled        {self.contradictions} with another value, {self.unexplained} others",
+            f"sent again     {self.repeats} that were under way, with the same time and value",
             f"primary host   missed {self.missed_by_primary} readings while it went",
         ]
         return "\n".join(lines + [f"PROBLEM: {problem}" for problem in self.problems[:20]])
@@ -118,16 +118,16 @@ def _judge(plant: SparkplugPlant, report: Report) -> None:
     report.births = sum(kind == "NBIRTH" for kind, _, _ in plant.observer.kinds)
     report.missing = plant.missing(plant.observer)
     report.contradictions = len(samples.contradictions)
-    report.repeated_live = len(samples.repeated_live)
-    report.repeats = sum((n - 1) * c for n, c in plant.repeats().items()) - report.repeated_live
+    unexplained = plant.unexplained()
+    report.unexplained = len(unexplained)
+    report.repeats = len(samples.repeats) - report.unexplained
     report.missed_by_primary = plant.missing(plant.primary)
     problems += plant.findings.errors
     problems += samples.contradictions[:5]
     if report.missing:
         problems.append(f"{report.missing} readings of the history were never heard")
-    if report.repeated_live:
-        first = [f"{key} at {at}" for key, at in samples.repeated_live[:3]]
-        problems.append(f"{report.repeated_live} values came again as live: {first}")
+    if unexplained:
+        problems.append(f"{len(unexplained)} values came again for no reason: {unexplained[:3]}")
     if plant.peer is not None:
         problems += plant.peer.problems
         if missing := plant.missing_at_peer():

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections import Counter
+import time
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -28,7 +28,7 @@ from tests.support.sparkplug_findings import Findings
 from tests.support.sparkplug_host import StrictHost
 from tests.support.sparkplug_peer import PYTHON, PeerHost
 from tests.support.sparkplug_plant import MOLDS, READING, TalkingPress
-from tests.support.sparkplug_samples import Key
+from tests.support.sparkplug_samples import Key, Repeat
 from tests.support.waiting import until
 
 SITE, PRESS, HOST_ID = "test", "p1", "scada"
@@ -37,6 +37,10 @@ AWAY_S = (0.0, 0.8)
 WORK_S = (0.2, 0.8)
 BACK_S = 60.0
 GOING_S = 2.0
+UNDER_WAY_S = 2.0
+"""So long before a fault a value may have been heard that comes again after it."""
+MOMENT_S = 0.5
+"""And so long after it: a fault takes its time."""
 
 
 class SparkplugPlant:
@@ -56,6 +60,8 @@ class SparkplugPlant:
         self.broker = MosquittoProcess(directory=folder / "mosquitto")
         self.findings = Findings()
         self.sent: dict[str, list[float]] = {}
+        self.broken_s: list[float] = []
+        """When something was broken, by the monotonic clock."""
 
     async def __aenter__(self) -> Self:
         try:
@@ -149,6 +155,7 @@ class SparkplugPlant:
         """Let the plant work, break something, and wait until data is heard again."""
         await asyncio.sleep(self._rng.uniform(*WORK_S))
         away_s = self._rng.uniform(*AWAY_S)
+        self.broken_s.append(time.monotonic())
         match what:
             case "agent":
                 await asyncio.to_thread(self.agent.kill)
@@ -212,7 +219,10 @@ class SparkplugPlant:
             len(values - self.peer.values(mold, READING)) for mold, values in self.stored().items()
         )
 
-    def repeats(self) -> Counter[int]:
-        """How many readings the observer heard so often, if more than once."""
-        counts = self.observer.samples.heard.values()
-        return Counter(count for count in counts if count > 1)
+    def unexplained(self) -> list[Repeat]:
+        """What came again though nothing broke while it was under way."""
+        return [
+            one
+            for one in self.observer.samples.repeats
+            if not any(-MOMENT_S < broken - one.first_s < UNDER_WAY_S for broken in self.broken_s)
+        ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -19,6 +20,22 @@ class Key(NamedTuple):
     name: str
 
 
+class Repeat(NamedTuple):
+    """A value that came again.
+
+    Attributes:
+        key: its metric.
+        at_ms: its time.
+        first_s: when it was heard first, by the monotonic clock.
+        historical: it was marked so when it came again.
+    """
+
+    key: Key
+    at_ms: int
+    first_s: float
+    historical: bool
+
+
 @dataclass
 class Samples:
     """Every value that was heard.
@@ -32,10 +49,11 @@ class Samples:
     heard: Counter[tuple[Key, int]] = field(default_factory=Counter)
     """How often data gave a metric at a time."""
     historical: int = 0
-    repeated_live: list[tuple[Key, int]] = field(default_factory=list)
-    """What came again with the same time and was not marked as historical."""
+    repeats: list[Repeat] = field(default_factory=list)
+    """What data gave again, with the same time."""
     contradictions: list[str] = field(default_factory=list)
     """Two values of one metric at one time."""
+    _first_s: dict[tuple[Key, int], float] = field(default_factory=dict)
 
     def at_birth(self, node: str, device: str, name: str, metric: Metric) -> None:
         """Take a value of a birth."""
@@ -52,8 +70,11 @@ class Samples:
         if self.heard[key, at] and times[at] != metric.value:
             words = f"{key} at {at}: {times[at]!r} and {metric.value!r}"
             self.contradictions.append(words)
-        if self.heard[key, at] and not metric.historical:
-            self.repeated_live.append((key, at))
+        if self.heard[key, at]:
+            first_s = self._first_s[key, at]
+            self.repeats.append(Repeat(key, at, first_s, metric.historical))
+        else:
+            self._first_s[key, at] = time.monotonic()
         times[at] = metric.value
         self.heard[key, at] += 1
         self.historical += metric.historical

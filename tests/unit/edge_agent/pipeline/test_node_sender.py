@@ -345,3 +345,21 @@ async def test_readings_of_a_clock_that_is_ahead_keep_times_of_their_own(desk: D
     times = [one.timestamp_ms for t, p in connection.sent if "/DDATA/" in t for one in p.metrics]
     assert times == [now_ms + step for step in range(5)]
     assert [value for value, _ in connection.data] == [1.0, 2.0, 3.0, 4.0, 5.0]
+
+
+@pytest.mark.parametrize(("gap_s", "again"), [(0.0, []), (60.0, [(2.0, True), (3.0, True)])])
+async def test_what_a_dead_host_may_have_missed_is_said_again_if_that_is_asked_for(
+    desk: Desk, gap_s: float, again: list[tuple[float, bool]]
+) -> None:
+    desk.node.gap_s = gap_s
+    async with desk.session(PlayedConnection()):
+        desk.say(2.0)
+        desk.say(3.0)
+        await until(lambda: desk.node.sent_count == 2)
+    desk.node.say_again()
+    desk.commit()
+    connection = PlayedConnection()
+    async with desk.session(connection):
+        desk.say(4.0)
+        await until(lambda: (4.0, False) in connection.data and desk.node.waiting_count == 0)
+    assert [one for one in connection.data if one[1]] == again
