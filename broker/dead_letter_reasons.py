@@ -21,6 +21,8 @@ UNKNOWN_ALERT = "unknown-alert"
 CONTRADICTS_EARLIER = "contradicts-earlier"
 """The same event at the same time was reported before with other content."""
 
+BAD_COMMAND = "bad-command"
+"""A command of a Sparkplug host that cannot be understood, or asks for what there is not."""
 REFUSED_BY_BROKER = "refused-by-broker"
 """The broker will never take this message of the twin, which is the payload of the dead letter."""
 
@@ -33,6 +35,7 @@ REASONS = frozenset(code.value for code in RefusalCode) | {
     TOO_LATE,
     CONTRADICTS_EARLIER,
     UNKNOWN_ALERT,
+    BAD_COMMAND,
     REFUSED_BY_BROKER,
 }
 """Every reason that a dead letter has."""

@@ -19,6 +19,9 @@ With the default prefix `pur/v1`, for one press:
     pur/v1/{site}/{press}/twin/alerts                     OpenAlerts       retained
     pur/v1/{site}/{press}/twin/dead-letter                DeadLetter
     pur/v1/{site}/{press}/twin/status                     TwinStatus       retained, and last will
+    pur/v1/{site}/{press}/twin/cmd/simulate               a question      MQTT 5, to an edge node
+    pur/v1/{site}/{press}/twin/reply/{name}               its answer
+    pur/v1/{site}/{press}/twin/sparkplug                  a number        retained, of groups
     pur/v1/{site}/{press}/twin/received                   Received         retained, for gateways
     pur/v1/{site}/{group}/twin/agent/{agent_id}           AgentStatus      retained, and last will
     pur/v1/{site}/{web_id}/twin/web-audit                 WebAudit         retained
@@ -226,6 +229,18 @@ class TopicSpace:
     def web_audit(self, web: PressAddress) -> str:
         """Topic of the retained `WebAudit` of a web server, addressed like a press by its id."""
         return self._of_twin(web, Channel.WEB_AUDIT)
+
+    def connect_number(self, press: PressAddress) -> str:
+        """Where agents of a group retain the number of the edge node's last connect."""
+        return f"{self.prefix}/{press}/twin/sparkplug"
+
+    def simulate(self, press: PressAddress) -> str:
+        """Where people and programs ask what if; see docs/sparkplug.md."""
+        return f"{self.prefix}/{press}/twin/cmd/simulate"
+
+    def reply(self, press: PressAddress, name: str) -> str:
+        """Where the answer goes to the one who asked."""
+        return f"{self.prefix}/{press}/twin/reply/{name}"
 
     def predictions(self, press: PressAddress) -> str:
         """The topic filter of the predictions for all molds of one press."""

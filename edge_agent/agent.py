@@ -30,6 +30,7 @@ from edge_agent.presses.group import Membership
 from edge_agent.presses.identity import Identity
 from edge_agent.presses.presence import Presence
 from edge_agent.presses.sessions import Sessions
+from edge_agent.presses.sparkplug import edge_nodes, node_sessions
 from edge_agent.spool.changes import Changes, new_key
 from edge_agent.spool.queue_metrics import SpoolCollector, SpoolReader
 from edge_agent.spool.repair import open_spool
@@ -73,6 +74,11 @@ class Agent:
                 SpoolReader(settings.spool.path, spool.problem), settings.spool.limit_mb, clock
             )
         )
+        try:
+            nodes = edge_nodes(settings, self._spool, clock, self._metrics)
+        except BaseException:
+            self._spool.close()
+            raise
         self._pipeline = Pipeline(
             settings,
             catalogue,
@@ -81,7 +87,10 @@ class Agent:
             self._committed,
             self._disk_refuses,
             self._metrics,
+            nodes,
         )
+        if nodes is not None:
+            nodes.moved = self._pipeline.batches.settle
         self._forwarder = Forwarder(
             settings, self._spool, self._history, self._pipeline, clock, self._metrics
         )
@@ -99,6 +108,10 @@ class Agent:
             self._pipeline,
             self._metrics,
             self._vitals,
+            node_sessions(
+                *(settings, identity, self._presence, nodes, self._spool),
+                *(clock, self._pipeline, self._metrics),
+            ),
         )
         self._membership: Membership | None = None
         self._presence.current = self._sessions.current

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from broker.codec import decode
 from broker.errors import PayloadError
@@ -25,6 +26,7 @@ from broker.topics import PressAddress
 from edge_agent.agent import Agent
 from edge_agent.clock import AcceleratedClock, Clock
 from edge_agent.config.settings import BrokerSettings, HistorySettings, Settings, SpoolSettings
+from edge_agent.config.sparkplug_settings import SparkplugSettings
 from edge_agent.demo_page import page
 from edge_agent.errors import LinkError
 from edge_agent.links.mqtt import Session, connect, passing_id
@@ -33,6 +35,9 @@ from edge_agent.logged_shots.bundle import Bundle, load_bundle
 from edge_agent.virtual_plant.virtual_press import LEAD_S, Recipes, virtual_shot
 from twin_core import Scenario, load_scenario
 from twin_core.shipped_files import configs_folder
+
+if TYPE_CHECKING:
+    from edge_agent.demo_sparkplug import Seen
 
 SITE = "demo"
 MEASURED_PRESS, VIRTUAL_PRESS = "cup", "press1"
@@ -109,6 +114,7 @@ async def run_demo(
     show: Callable[[Board, Clock], None],
     stop: asyncio.Event,
     tell_page: Callable[[str], None] | None = None,
+    sparkplug: Seen | None = None,
 ) -> DemoResult:
     """Run the demo.
 
@@ -119,6 +125,7 @@ async def run_demo(
         embedded: use the embedded broker even where Mosquitto is on the machine.
         show: called about five times a second.
         tell_page: called with the address of the pages; None: without pages.
+        sparkplug: takes what a host sees; None: without Sparkplug.
 
     Raises:
         TwinError: the demo could not do what it should; the message says what.
@@ -135,10 +142,12 @@ async def run_demo(
             broker=BrokerSettings(port=port, protocol="auto" if name == "Mosquitto" else "3.1.1"),
             spool=SpoolSettings(path=folder / "spool.db"),
             history=HistorySettings(path=folder / "history.db"),
+            sparkplug=SparkplugSettings(enabled=sparkplug is not None),
         )
         pages = _page(settings, clock, folder, tell_page)
         agent = asyncio.create_task(Agent(settings, clock, own_stop).run())
         watcher = asyncio.create_task(_watch(settings, board))
+        host = asyncio.create_task(_host(settings, sparkplug))
         painter = asyncio.create_task(_paint(board, clock, show))
         presses = asyncio.create_task(_presses(settings, clock, bundle, recipe, shots, seed, board))
         stopping = asyncio.create_task(stop.wait())
@@ -153,6 +162,7 @@ async def run_demo(
             own_stop.set()
             await _end(watcher, painter, presses, stopping, serving)
             await agent
+            await _end(host)
     return DemoResult(board, bundle, settings.history.path)
 
 
@@ -166,6 +176,13 @@ async def _page(
         async with page(settings, clock, folder) as address:
             tell(address)
             await asyncio.Event().wait()
+
+
+async def _host(settings: Settings, seen: Seen | None) -> None:
+    if seen is not None:
+        from edge_agent.demo_sparkplug import watch
+
+        await watch(settings, seen)
 
 
 async def _end(*tasks: asyncio.Task[None] | asyncio.Task[bool]) -> None:

@@ -121,8 +121,9 @@ def _have(need: str) -> bool:
     path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
     for one in need.split("|"):
         kind, _, module = one.partition(":")
-        if kind == "npm":  # in a folder of its name: see deploy/setup
-            folder = ROOT / ".twin" / module / "node_modules" / module
+        if kind in {"npm", "venv"}:  # in a folder of its name: see deploy/setup
+            inside = f"node_modules/{module}" if kind == "npm" else "bin/python"
+            folder = ROOT / ".twin" / module / inside
             found: object = folder if folder.exists() else None
         else:
             found = find_spec(module) if kind == "python" else shutil.which(one, path=path)

@@ -9,6 +9,9 @@
 | gateway | telemetry and shots of every press | what is committed of them, and their twins |
 | orders (MES) | orders and events of every press | nothing |
 | reader (SCADA, pages) | nothing | what the twin says about every press |
+| agent as edge node | also births, data and deaths of its presses | also commands to them, STATE |
+| Sparkplug host | commands to presses, its STATE, what if | all of the group, its answers |
+| gateway of Sparkplug | rebirths, where asked for | births, data, deaths of edge nodes |
 | web server | quality, acknowledgements, head of its audit log | all of every press |
 
 No `pattern … %u` line: it would let any user write into a branch of its own name.
@@ -20,7 +23,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from broker.ids import is_identifier
+from broker.sparkplug.topics import NAMESPACE, MessageKind, state_topic
 from broker.topics import PressAddress, TopicSpace
+
+_SAID = (
+    *(MessageKind.NBIRTH, MessageKind.NDATA, MessageKind.NDEATH),
+    *(MessageKind.DBIRTH, MessageKind.DDATA, MessageKind.DDEATH),
+)
+"""What edge nodes say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +86,7 @@ def agent_client(
     agent_id: str,
     presses: Iterable[PressAddress],
     group: PressAddress | None = None,
+    sparkplug_group: str | None = None,
 ) -> Client:
     """An agent reads what its presses say and writes only below their `…/twin/`.
 
@@ -84,6 +95,7 @@ def agent_client(
 
     Args:
         group: with whom it shares its presses; they read what each keeps for the others.
+        sparkplug_group: id of the group of its edge nodes; None: it has none.
     """
     own = list(presses)
     writes = [topics.twin(press) for press in own]
@@ -96,6 +108,16 @@ def agent_client(
         reads += [read(press) for press in own for read in of_press]
         reads += [topic for press in own for topic in topics.memories(press)]
         reads.append(topics.agents(group))
+    if sparkplug_group is not None:
+        head = f"{NAMESPACE}/{sparkplug_group}"
+        for press in own:
+            writes += [f"{head}/{kind}/{press.press}" for kind in _SAID if kind[0] == "N"]
+            writes += [f"{head}/{kind}/{press.press}/+" for kind in _SAID if kind[0] == "D"]
+            reads += [f"{head}/{MessageKind.NCMD}/{press.press}"]
+            reads += [f"{head}/{MessageKind.DCMD}/{press.press}/+", topics.simulate(press)]
+        reads.append(f"{NAMESPACE}/{MessageKind.STATE}/+")
+        if group is not None:
+            reads += [topics.connect_number(press) for press in own]
     return Client(agent_name(agent_id), tuple(writes), tuple(reads))
 
 
@@ -126,6 +148,37 @@ def web_client(name: str, topics: TopicSpace, site: str, presses: Iterable[Press
         writes=(*(f(press) for press in own for f in (topics.quality, topics.alert_ack)), head),
         reads=(*(topics.everything(press) for press in own), head),
     )
+
+
+def sparkplug_host_client(
+    name: str, groups: Iterable[tuple[str, TopicSpace, Sequence[PressAddress]]]
+) -> Client:
+    """A Sparkplug host, as MQTT Engine of Ignition, reads all of the groups and commands our nodes.
+
+    Args:
+        name: its host id.
+        groups: id of a group, its topic grammar and the presses that are its edge nodes.
+    """
+    writes, reads = [state_topic(name)], [f"{NAMESPACE}/{MessageKind.STATE}/+"]
+    for group, topics, presses in groups:
+        reads.append(f"{NAMESPACE}/{group}/#")
+        for press in presses:
+            writes.append(f"{NAMESPACE}/{group}/{MessageKind.NCMD}/{press.press}")
+            writes.append(f"{NAMESPACE}/{group}/{MessageKind.DCMD}/{press.press}/+")
+            writes.append(topics.simulate(press))
+            reads.append(topics.reply(press, name))
+    return Client(name, tuple(dict.fromkeys(writes)), tuple(dict.fromkeys(reads)))
+
+
+def of_other_nodes(*, rebirth: bool) -> Client:
+    """What a gateway needs beside its own rights to take data of other edge nodes.
+
+    Args:
+        rebirth: it may ask every edge node for its births.
+    """
+    reads = [f"{NAMESPACE}/+/{kind}/+{'/+' if kind[0] == 'D' else ''}" for kind in _SAID]
+    writes = (f"{NAMESPACE}/+/{MessageKind.NCMD}/+",) if rebirth else ()
+    return Client("", writes, tuple(reads))
 
 
 def acl_text(clients: Iterable[Client]) -> str:

@@ -16,10 +16,12 @@ from broker.setup.access import (
     Client,
     agent_client,
     gateway_client,
+    of_other_nodes,
     orders_client,
     press_client,
     quality_client,
     reader_client,
+    sparkplug_host_client,
     web_client,
 )
 from broker.setup.configuration import MACHINE_CONNECTIONS, queue_bytes, queue_length
@@ -45,6 +47,8 @@ class AgentPlan(_Part):
     """The agents that share its presses with it."""
     topic_prefix: str = DEFAULT_PREFIX
     spool_limit_mb: float = 2048.0
+    sparkplug_group: Identifier | None = None
+    """Id of the group, if its presses are edge nodes of Sparkplug."""
 
     @field_validator("topic_prefix")
     @classmethod
@@ -97,6 +101,12 @@ class Plan(_Part):
     gateways: Names = ()
     """Gateways (`pur-mold-twin gateway`) of several presses by their `id`, with a certificate; that
     of a single press may use the press's own."""
+    sparkplug_hosts: Names = ()
+    """Sparkplug hosts (Ignition) by their host id, with a certificate."""
+    gateway_sparkplug: Names = ()
+    """Gateways that take data of other edge nodes."""
+    gateway_rebirth: Names = ()
+    """Of these, those that may ask any edge node for its births."""
     pages: Names = ("page",)
     """Clients that read all of the twin, with a password over websockets."""
     user: str = "mosquitto"
@@ -124,7 +134,10 @@ class Plan(_Part):
 
     def certified(self) -> list[Client]:
         """Every client that shows a certificate."""
-        agents = [agent_client(a.topics, a.agent_id, a.addresses(), a.group()) for a in self.agents]
+        agents = [
+            agent_client(a.topics, a.agent_id, a.addresses(), a.group(), a.sparkplug_group)
+            for a in self.agents
+        ]
         quality = list(
             dict.fromkeys(a.topics.quality(press) for a in self.agents for press in a.addresses())
         )
@@ -143,7 +156,8 @@ class Plan(_Part):
             *(orders_client(name, orders) for name in self.orders),
             *(reader_client(name, self._twins()) for name in self.scada),
             *(self._web_client(name) for name in self.web),
-            *(self._gateway_client(name) for name in self.gateways),
+            *(self._gateway_client(name) for name in self._gateways()),
+            *(sparkplug_host_client(name, self._edge_nodes()) for name in self.sparkplug_hosts),
         ]
 
     def with_password(self) -> list[Client]:
@@ -162,7 +176,10 @@ class Plan(_Part):
 
     def max_connections(self) -> int:
         """Connections of machines at once: room for twice the plan's, and never few."""
-        sessions = sum(len(agent.presses) + 1 for agent in self.agents)
+        sessions = sum(
+            len(agent.presses) * (1 if agent.sparkplug_group is None else 2) + 1
+            for agent in self.agents
+        )
         return max(MACHINE_CONNECTIONS, 2 * (sessions + len(self.certified())))
 
     def _web_client(self, name: str) -> Client:
@@ -177,7 +194,21 @@ class Plan(_Part):
         parts = [gateway_client(name, a.topics, a.addresses()) for a in self.agents]
         writes = dict.fromkeys(topic for part in parts for topic in part.writes)
         reads = dict.fromkeys(topic for part in parts for topic in part.reads)
-        return Client(name, tuple(writes), tuple(reads))
+        more = of_other_nodes(rebirth=name in self.gateway_rebirth)
+        if name not in (*self.gateway_sparkplug, *self.gateway_rebirth):
+            more = Client(name)
+        return Client(name, (*writes, *more.writes), (*reads, *more.reads))
+
+    def _gateways(self) -> list[str]:
+        return list(dict.fromkeys([*self.gateways, *self.gateway_sparkplug, *self.gateway_rebirth]))
+
+    def _edge_nodes(self) -> list[tuple[str, TopicSpace, list[PressAddress]]]:
+        """Group, grammar and presses of each agent whose presses are edge nodes."""
+        return [
+            (agent.sparkplug_group, agent.topics, agent.addresses())
+            for agent in self.agents
+            if agent.sparkplug_group is not None
+        ]
 
     def _twins(self) -> Sequence[str]:
         """The filters of all that the twins say, each once."""

@@ -117,6 +117,20 @@ get_axe() (
     --prefix "$STATE/axe" axe-core@4 || true
 )
 
+# pysparkplug, on which the second Sparkplug host of tests is built: in an environment of its own.
+get_pysparkplug() (
+  take_the_lock
+  : >"$LOG"
+  uv_settings
+  local folder=$STATE/pysparkplug
+  step "making an environment for pysparkplug" "$VENV/bin/uv" venv --quiet --clear --python "$VENV/bin/python" "$folder" &&
+    step "installing pysparkplug" "$VENV/bin/uv" pip install --python "$folder/bin/python" --require-hashes \
+      --requirements "$ROOT/deploy/setup/pysparkplug.txt" --build-constraints "$ROOT/deploy/setup/pysparkplug-build.txt" &&
+    step "trying pysparkplug" "$folder/bin/python" -c 'import pysparkplug' && exit 0
+  rm -rf "$folder"
+  say "no pysparkplug here: the host that is built on it is not tried"
+)
+
 # SUNDIALS for the tests of the backend `sundials`: the wheel, and scikits.odes where it can be built.
 # One is enough for the product; each has its adapter, so the tests take both. Without any the tests
 # that need it are skipped (in CI they fail).

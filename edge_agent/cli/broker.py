@@ -27,6 +27,8 @@ PLAN = "plan.json"
 _NAMES = {
     **{"--scada": "scada", "--quality": "quality", "--orders": "orders"},
     **{"--page": "pages", "--web": "web", "--gateway": "gateways"},
+    **{"--sparkplug-host": "sparkplug_hosts", "--gateway-sparkplug": "gateway_sparkplug"},
+    "--gateway-rebirth": "gateway_rebirth",
 }
 Port = click.IntRange(1, 65535)
 EXAMPLE = """\b
@@ -73,6 +75,15 @@ def command() -> None:
 @click.option("--orders", multiple=True, help="A client that writes orders and events (a MES).")
 @click.option("--web", multiple=True, help="A web server (`pur-mold-twin web`), by its web.id.")
 @click.option("--gateway", "gateways", multiple=True, help="A gateway of all presses, by its id.")
+@click.option(
+    "--sparkplug-host", "sparkplug_hosts", multiple=True, help="A Sparkplug host, by its host id."
+)
+@click.option(
+    "--gateway-sparkplug", multiple=True, help="A gateway that also reads other edge nodes."
+)
+@click.option(
+    "--gateway-rebirth", multiple=True, help="One that may also ask any of them for its births."
+)
 @click.option("--page", "pages", multiple=True, help="A reader with a password.  [default: page]")
 @click.option(
     "--data",
@@ -204,8 +215,22 @@ def _extended(old: Plan | None, settings: Settings, out: Path, options: dict[str
             share_group=settings.share.group,
             topic_prefix=settings.topic_prefix,
             spool_limit_mb=settings.spool.limit_mb,
+            sparkplug_group=_sparkplug_group(settings),
         )
     )
+
+
+def _sparkplug_group(settings: Settings) -> str | None:
+    """Id of the group of the edge nodes; None where Sparkplug is off.
+
+    Raises:
+        ValueError: it cannot stand in access rules.
+    """
+    if not settings.sparkplug.enabled:
+        return None
+    group = settings.sparkplug.group or settings.site
+    require_identifier("sparkplug.group", group)
+    return group
 
 
 def _next_steps(folder: BrokerFolder, plan: Plan, agent_id: str, group: str | None) -> str:

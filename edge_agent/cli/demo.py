@@ -18,12 +18,14 @@ from edge_agent.cli.common import COMPILING, fail
 from edge_agent.cli.tables import WIDTH
 from edge_agent.cli.values import SEED, Number
 from edge_agent.cli.verbose import configure_logs
+from edge_agent.errors import MissingExtra
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from edge_agent.clock import Clock
     from edge_agent.demo import Board, DemoResult, Row
+    from edge_agent.demo_sparkplug import Seen
 
 PRESSURE = {"SAFE": "safe", "NEAR_LIMIT": "near", "OVER_LIMIT": "over"}
 """Beside its limit, in words that fit the table."""
@@ -41,13 +43,18 @@ PRESSURE = {"SAFE": "safe", "NEAR_LIMIT": "near", "OVER_LIMIT": "over"}
 @click.option("--seed", type=SEED, default=1, show_default=True, help="Of the random variation.")
 @click.option("--embedded", is_flag=True, help="Use the embedded broker, not Mosquitto.")
 @click.option(
+    "--sparkplug", is_flag=True, help="Be edge nodes of Sparkplug, too, and say what a host sees."
+)
+@click.option(
     "--dir",
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
     default=None,
     help="Keep spool and history in this folder; by default they are deleted at the end.",
 )
-def command(once: bool, speed: float, seed: int, embedded: bool, folder: Path | None) -> None:
+def command(
+    once: bool, speed: float, seed: int, embedded: bool, sparkplug: bool, folder: Path | None
+) -> None:
     """Broker, agent and presses on this machine, in accelerated time, with a live table.
 
     First a foaming run that was measured (R-11 in a cup, Baser and Khakhar 1994), then a virtual
@@ -66,6 +73,7 @@ def command(once: bool, speed: float, seed: int, embedded: bool, folder: Path | 
     configure_logs()
     if not is_kept():
         click.echo(COMPILING, err=True)
+    seen = _seen() if sparkplug else None
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     begun = time.monotonic()
 
@@ -87,7 +95,7 @@ def command(once: bool, speed: float, seed: int, embedded: bool, folder: Path | 
                     live.update(_table(board, clock), refresh=True)
 
             shots, tell = (3, None) if once else (None, tell_page)
-            return await run_demo(place, speed, shots, seed, embedded, show, stop, tell)
+            return await run_demo(place, speed, shots, seed, embedded, show, stop, tell, seen)
 
     try:
         result = asyncio.run(run())
@@ -97,11 +105,24 @@ def command(once: bool, speed: float, seed: int, embedded: bool, folder: Path | 
     _compare(result)
     kept = "deleted; --dir DIR keeps it" if folder is None else str(result.history_path)
     console.print(f"history: {kept}", soft_wrap=True)
+    for line in seen.lines(f"broker {result.board.broker}") if seen is not None else ():
+        console.print(line, soft_wrap=True)
     console.print(f"broker:  {result.board.broker}", soft_wrap=True)
     finished = result.board.finished()
     console.print(f"{finished} shots finished in {time.monotonic() - begun:.0f} s")
     if once and finished != 4:
         fail(TwinError(f"{finished} of 4 shots finished"))
+
+
+def _seen() -> Seen:
+    """What a Sparkplug host sees; ends the program where protobuf is missing."""
+    try:
+        from edge_agent.demo_sparkplug import Seen
+    except ImportError as error:
+        if not (error.name or "").startswith("google"):
+            raise
+        fail(MissingExtra("--sparkplug: protobuf is not installed", "sparkplug"))
+    return Seen()
 
 
 @contextmanager

@@ -36,6 +36,7 @@ def command() -> None:
 def status(path: Path) -> None:
     """How much waits at PATH, since when, and how large the file is. Exit codes: 0, 2 bad file."""
     from edge_agent.spool.spool import THINNED
+    from edge_agent.spool.tables import ON_PLAIN_TOPICS
 
     with _opened(path) as db:
         size = sum(
@@ -44,9 +45,15 @@ def status(path: Path) -> None:
             if part.exists()
         )
         click.echo(f"{path}: {size / 1e6:.1f} MB")
-        for table in ("publish", "forward"):
-            count, oldest = db.execute(f"SELECT count(*), min(created_at) FROM {table}").fetchone()
-            click.echo(f"{table:8} {count:8} waiting" + (f", oldest {oldest}" if oldest else ""))
+        for name, rows in (
+            ("publish", f"publish WHERE {ON_PLAIN_TOPICS}"),
+            ("sparkplug", f"publish WHERE NOT {ON_PLAIN_TOPICS}"),
+            ("forward", "forward"),
+        ):
+            count, oldest = db.execute(f"SELECT count(*), min(created_at) FROM {rows}").fetchone()
+            if count or name != "sparkplug":  # most agents have none
+                since = f", oldest {oldest}" if oldest else ""
+                click.echo(f"{name:8} {count:8} waiting{since}")
         thinned = db.execute(
             "SELECT value FROM state WHERE scope = ? AND key = ?", THINNED
         ).fetchone()

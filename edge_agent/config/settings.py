@@ -33,6 +33,7 @@ from edge_agent.config.layers import (
 )
 from edge_agent.config.secret_files import SecretFileError, read_secret
 from edge_agent.config.section import Section
+from edge_agent.config.sparkplug_settings import SparkplugSettings, address
 from edge_agent.config.web_settings import WebSettings
 from edge_agent.errors import SettingsError, StoreError
 from twin_core.checked_yaml import describe
@@ -288,6 +289,7 @@ class Settings(BaseSettings):
     learning: LearningSettings = LearningSettings()
     health: HealthSettings = HealthSettings()
     web: WebSettings = WebSettings()
+    sparkplug: SparkplugSettings = SparkplugSettings()
     log: LogSettings = LogSettings()
 
     @field_validator("presses")
@@ -308,6 +310,24 @@ class Settings(BaseSettings):
         if self.share.group in self.presses:
             raise ValueError("share.group: is also the name of a press: choose another")
         return self
+
+    @model_validator(mode="after")
+    def _sparkplug_fits(self) -> Self:
+        if self.sparkplug.enabled and self.sparkplug.group is None and self.site == "STATE":
+            raise ValueError("sparkplug.group: a site STATE cannot be the group: name another")
+        if self.share.group is not None and not self.sparkplug.plain:
+            raise ValueError(
+                "sparkplug.plain: false and share.group: agents of a group read the predictions of "
+                "each other on the plain topics: remove one of the two"
+            )
+        return self
+
+    def sparkplug_brokers(self) -> list[BrokerSettings]:
+        """Brokers of the edge nodes, the first one first."""
+        found = [address(one, self.broker.port) for one in self.sparkplug.brokers]
+        if not found:
+            return [self.broker]
+        return [self.broker.model_copy(update={"host": h, "port": p}) for h, p in found]
 
     @property
     def topics(self) -> TopicSpace:

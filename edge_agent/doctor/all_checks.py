@@ -17,6 +17,7 @@ from edge_agent.doctor.configuration import check_configuration
 from edge_agent.doctor.disk_and_spool import check_disk, check_spool
 from edge_agent.doctor.history_and_clock import check_clock, check_history
 from edge_agent.doctor.rights import check_broker
+from edge_agent.doctor.sparkplug import check_sparkplug
 
 DISK_HANGS = "look at the disk: dmesg says what it does"
 NETWORK_HANGS = "look at the network between here and there, and at the load of both machines"
@@ -44,5 +45,6 @@ def examine(config: Path) -> Iterator[Finding]:
             Check("clock", check_clock, 5.0, DISK_HANGS),
             Check("pages", partial(check_pages, s), 10.0, NETWORK_HANGS),
             Check("broker", partial(check_broker, s), 30.0 + 5.0 * len(s.presses), NETWORK_HANGS),
+            Check("sparkplug", partial(check_sparkplug, s), 60.0, NETWORK_HANGS),
         ]
     )

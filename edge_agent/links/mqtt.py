@@ -42,10 +42,11 @@ SUBSCRIBE_FORBIDDEN = {0x80, 0x87}
 
 @dataclass(frozen=True, slots=True)
 class Will:
-    """A retained message that the broker publishes when the link is lost."""
+    """A message that the broker publishes when the link is lost."""
 
     topic: str
     payload: bytes
+    retain: bool = True
 
 
 class SendOptions(TypedDict, total=False):
@@ -173,6 +174,14 @@ class Session:
         retain, heard = options.get("retain", False), options.get("heard", False)
         return self._client.send(topic, payload, retain, properties, heard)
 
+    def post(self, topic: str, payload: bytes) -> None:
+        """Publish with QoS 0, as Sparkplug asks: whether it arrives is not known.
+
+        Raises:
+            LinkError: the link is down.
+        """
+        self._client.post(topic, payload)
+
     def flush(self) -> None:
         """Write to the socket now what was sent, before the event loop comes to it."""
         self._client.paho.flush()
@@ -208,7 +217,7 @@ async def connect(
         CredentialsError: a certificate, key or password file cannot be used.
     """
     keep = will is not None if keep is None else keep
-    client, version = await _open(settings, client_id, will, keep)
+    client, version = await open_client(settings, client_id, will, keep)
     try:
         yield Session(client, version)
     finally:
@@ -219,9 +228,14 @@ async def connect(
             client.abandon()
 
 
-async def _open(
+async def open_client(
     settings: BrokerSettings, client_id: str, will: Will | None, keep: bool
 ) -> tuple[Client, str]:
+    """A client that is connected, and its version of MQTT.
+
+    Raises:
+        LinkError, CredentialsError: as ``connect``.
+    """
     versions = {"auto": ("5", "3.1.1"), "5": ("5",), "3.1.1": ("3.1.1",)}[settings.protocol]
     password, tls = password_of(settings), tls_context(settings.tls)
     problem = hint = ""
@@ -272,7 +286,7 @@ def _client(
         password=password,
         tls_context=tls,
         keepalive=settings.keepalive_s,
-        will=aiomqtt.Will(will.topic, will.payload, qos=QOS, retain=True) if will else None,
+        will=aiomqtt.Will(will.topic, will.payload, QOS, will.retain) if will else None,
         timeout=timeout,
         socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         **options,

@@ -48,7 +48,7 @@ class Client(aiomqtt.Client):
         """Since when the broker owes the next answer, by the monotonic clock."""
         self.session_present = False
         self.numbers_subscriptions = False
-        self._packet_bytes_max: int | None = None
+        self.packet_bytes_max: int | None = None
         """A broker hangs up on a larger packet."""
         self._received: deque[Incoming] = deque()
         self._arrival: asyncio.Future[None] | None = None
@@ -175,7 +175,7 @@ class Client(aiomqtt.Client):
         self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None
     ) -> None:
         self.session_present = bool(flags.session_present)
-        self._packet_bytes_max = getattr(properties, "MaximumPacketSize", None)
+        self.packet_bytes_max = getattr(properties, "MaximumPacketSize", None)
         available = getattr(properties, "SubscriptionIdentifierAvailable", 1)
         self.numbers_subscriptions = bool(available)
         super()._on_connect(client, userdata, flags, reason_code, properties)
@@ -247,7 +247,7 @@ class Client(aiomqtt.Client):
             PublishRefused: MQTT cannot carry this message.
             LinkError: the link is down.
         """
-        limit = self._packet_bytes_max
+        limit = self.packet_bytes_max
         if limit is not None and packet_bytes(topic, payload, properties, limit) > limit:
             words = f"{topic}: {len(payload)} bytes, the broker takes packets of {limit}"
             raise PublishRefused(words, hint=TOO_LARGE)
@@ -264,6 +264,16 @@ class Client(aiomqtt.Client):
             self._owes_since = monotonic()
         self._results[info.mid] = topic, outcome, heard
         return outcome
+
+    def post(self, topic: str, payload: bytes) -> None:
+        """Publish with QoS 0.
+
+        Raises:
+            LinkError: the link is down.
+        """
+        info = self._client.publish(topic, payload, 0)
+        if info.rc != MQTT_ERR_SUCCESS:
+            raise self.lost(f"{topic}: cannot publish: paho error {info.rc}")
 
     @property
     def owes_s(self) -> float:

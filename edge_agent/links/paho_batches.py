@@ -16,8 +16,18 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from typing import Literal
 
-from paho.mqtt.client import MQTT_ERR_SUCCESS, PUBACK, PUBLISH, Client, MQTTv5, time_func
+from paho.mqtt.client import (
+    MQTT_ERR_SUCCESS,
+    PINGREQ,
+    PUBACK,
+    PUBLISH,
+    Client,
+    MQTTv5,
+    time_func,
+)
 from paho.mqtt.enums import MessageType, MQTTErrorCode
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.links.publish_packet import (
     Incoming,
@@ -31,6 +41,7 @@ READ_BYTES = 65_536
 UNSPECIFIED = 0x80
 """Reason code of a PUBACK that says no more than that the message was refused."""
 _PUBACK = struct.Struct("!BBH")
+_PINGREQ = b"\xc0\x00"
 _KNOWN_TO_PAHO = {0x00, 0x10, UNSPECIFIED, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99}
 """Of a PUBACK; Mosquitto also sends 0x95, others 0x89, and paho would end the connection."""
 _NAMES = {0: "packet of type 0"} | {kind.value: kind.name for kind in MessageType}
@@ -46,6 +57,55 @@ class QuickPaho(Client):
     puback_code = 0
     """Reason code of the PUBACK that is being read, as the broker sent it."""
     _read, _taken = b"", 0
+    pings_sent = pings_answered = 0
+    """PINGREQ of this connection, and the answers to them."""
+    on_ping_answered: Callable[[], None] | None = None
+    farewell: ReasonCode | None = None
+    """Said in the DISCONNECT (MQTT 5); by default that all is well."""
+
+    def publish_and_ping(self, topic: str, payload: bytes) -> int:
+        """PUBLISH with QoS 0 and a PINGREQ behind it, in one write; gives the ping's number.
+
+        A broker works on the packets of a connection in their order: when it answers the ping it
+        has worked on the message.
+        """
+        name = topic.encode()
+        body = len(name).to_bytes(2, "big") + name
+        if self._protocol == MQTTv5:
+            body += b"\0"
+        length = bytearray()
+        left = len(body) + len(payload)
+        while True:
+            left, digit = left >> 7, left & 0x7F
+            length.append(digit | (0x80 if left else 0))
+            if not left:
+                break
+        packets = bytes([PUBLISH]) + length + body + payload + _PINGREQ
+        self.pings_sent += 1
+        self._ping_t = self._ping_t or time_func()
+        self._packet_queue(PINGREQ, packets, 0, 0)
+        return self.pings_sent
+
+    def disconnect(
+        self, reasoncode: ReasonCode | None = None, properties: Properties | None = None
+    ) -> MQTTErrorCode:
+        """Disconnect with the ``farewell``."""
+        if self._protocol == MQTTv5:
+            reasoncode = reasoncode or self.farewell
+        return super().disconnect(reasoncode, properties)
+
+    def _send_pingreq(self) -> MQTTErrorCode:
+        self.pings_sent += 1
+        return super()._send_pingreq()
+
+    def _handle_pingresp(self) -> MQTTErrorCode:
+        code = super()._handle_pingresp()
+        self.pings_answered += 1
+        if self.pings_answered < self.pings_sent:
+            self._ping_t = time_func()  # the next one is owed
+        if self.on_ping_answered is not None:
+            self.on_ping_answered()
+        return code
 
     def acknowledge(self, mids: Iterable[int]) -> None:
         """PUBACK for each id, in one write."""

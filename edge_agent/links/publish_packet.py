@@ -13,8 +13,11 @@ CONTENT_TYPE, SUBSCRIPTION_IDENTIFIER, USER_PROPERTY = 3, 11, 38
 PAYLOAD_FORMAT, TOPIC_ALIAS = 1, 35
 _BYTES = {PAYLOAD_FORMAT: 1, 2: 4, TOPIC_ALIAS: 2}
 """Length of the properties that are numbers; 2 is the expiry."""
-_TEXTS = {CONTENT_TYPE: 1, 8: 1, USER_PROPERTY: 2}
-"""How many texts a property is; 8 is the response topic."""
+RESPONSE_TOPIC = 8
+_TEXTS = {CONTENT_TYPE: 1, RESPONSE_TOPIC: 1, USER_PROPERTY: 2}
+"""How many texts a property is."""
+_KEPT = {CONTENT_TYPE: "content_type", RESPONSE_TOPIC: "response_topic"}
+"""Texts that are kept, by their name in the message."""
 CORRELATION_DATA = 9
 _MANY_TIMES = {SUBSCRIPTION_IDENTIFIER, USER_PROPERTY}
 _SHOWN = 100
@@ -41,6 +44,10 @@ class Incoming:
     """The broker kept it for whoever subscribes: nobody sends it now."""
     repeated: bool = False
     """The broker sent it before, and did not hear that it was safe (DUP)."""
+    response_topic: str | None = None
+    """Where the sender wants its answer (MQTT 5)."""
+    correlation: bytes | None = None
+    """Goes back with the answer as it came (MQTT 5)."""
     subscriptions: tuple[int, ...] = ()
     """Numbers of the subscriptions for which it came, of those that have one (MQTT 5)."""
     arrived_s: float = 0.0
@@ -66,18 +73,15 @@ def read_publish(packet: bytes, qos: int, version_5: bool) -> Incoming:
         raise UnreadablePacket(f"{len(packet)} bytes, at least {end} expected")
     if qos and not mid:
         raise UnreadablePacket("the packet id is 0")
-    content_type: str | None = None
-    subscriptions: tuple[int, ...] = ()
+    message = Incoming(topic, b"", None, mid, qos)
     if version_5:
         if packet[end : end + 1] == b"\0":  # the usual case: no property at all
             end += 1
         else:
-            content_type, subscriptions, end = _read_properties(packet, end)
+            end = _read_properties(packet, end, message)
     if not topic or "\0" in topic or "+" in topic or "#" in topic:
         raise UnreadablePacket(_why_no_topic(topic))
-    message = Incoming(topic, packet[end:], content_type, mid, qos)
-    if subscriptions:
-        message.subscriptions = subscriptions
+    message.payload = packet[end:]
     return message
 
 
@@ -110,14 +114,13 @@ def _why_no_topic(topic: str) -> str:
     return f"the topic {topic[:_SHOWN]!r} holds U+0000 or a wildcard"
 
 
-def _read_properties(packet: bytes, at: int) -> tuple[str | None, tuple[int, ...], int]:
-    """Content type, subscriptions, and where the payload begins; the others are only checked."""
+def _read_properties(packet: bytes, at: int, message: Incoming) -> int:
+    """Put into the message what is used of the properties; gives where the payload begins."""
     length, at = _variable_integer(packet, at, len(packet))
     end = at + length
     if end > len(packet):
         raise UnreadablePacket(f"properties of {length} bytes reach beyond the end of the packet")
-    content_type, seen = None, set()
-    subscriptions: tuple[int, ...] = ()
+    seen = set()
     while at < end:
         kind = packet[at]
         at += 1
@@ -127,22 +130,24 @@ def _read_properties(packet: bytes, at: int) -> tuple[str | None, tuple[int, ...
         if kind in _TEXTS:
             for _ in range(_TEXTS[kind]):
                 text, at = _text(packet, at, end, kind)
-            if kind == CONTENT_TYPE:
-                content_type = text
+            if kind in _KEPT:
+                setattr(message, _KEPT[kind], text)
         elif kind in _BYTES:
             at = _number(packet, at, kind)
         elif kind == CORRELATION_DATA:
-            at += 2 + int.from_bytes(packet[at : at + 2], "big")
+            start = at + 2
+            at = start + int.from_bytes(packet[at:start], "big")
+            message.correlation = packet[start:at]
         elif kind == SUBSCRIPTION_IDENTIFIER:
             number, at = _variable_integer(packet, at, end)
             if not number:
                 raise UnreadablePacket("property 11, a subscription identifier, is 0")
-            subscriptions += (number,)
+            message.subscriptions += (number,)
         else:
             raise UnreadablePacket(f"property {kind} does not belong to a PUBLISH")
         if at > end:
             raise UnreadablePacket(f"property {kind} reaches beyond the end of the properties")
-    return content_type, subscriptions, end
+    return end
 
 
 def _variable_integer(packet: bytes, at: int, end: int) -> tuple[int, int]:

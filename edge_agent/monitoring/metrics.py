@@ -39,6 +39,7 @@ INTERVALS = {
     "worst_ratio": "Share inside of the worst 100 consecutive ones.",
 }
 OF_TARGET = ("press", "mold", "target")
+SPARKPLUG_OUTCOMES = ("acknowledge", "dropped", "ignored", "rebirth", "refused")
 OTHER = "other"
 """The label of what is in none of these lists."""
 STAGE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -130,6 +131,14 @@ class Metrics:
         self.link_up = Gauge(
             "pur_link_up", "1 while the press's session is open.", ["press"], registry=registry
         )
+        self.sparkplug_up = Gauge(
+            "pur_sparkplug_up", "1 while the edge node is born.", ["press"], registry=registry
+        )
+        self.sparkplug_commands = Counter(
+            "pur_sparkplug_commands", "Commands of hosts.", ["outcome"], registry=registry
+        )
+        for outcome in SPARKPLUG_OUTCOMES:
+            self.sparkplug_commands.labels(outcome)
         self.history_up = Gauge(
             "pur_history_up", "1 while the history takes what it is given.", registry=registry
         )
@@ -223,7 +232,7 @@ class Metrics:
         """A press is no longer in the configuration."""
         for metric in (self.reconnects, self.link_up):
             metric.remove(press)
-        for gauge in (self.memory_shots, self.memory_molds):
+        for gauge in (self.memory_shots, self.memory_molds, self.sparkplug_up):
             with suppress(KeyError):
                 gauge.remove(press)
 

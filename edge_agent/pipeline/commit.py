@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from broker.topics import PressAddress
 from edge_agent import fault_points
@@ -30,6 +31,9 @@ from edge_agent.shots.shot import Shot
 from edge_agent.spool.changes import Changes
 from edge_agent.spool.retry import RETRY_S
 from edge_agent.spool.thread import SpoolThread
+
+if TYPE_CHECKING:
+    from edge_agent.pipeline.edge_nodes import EdgeNodes
 
 SHOT_SCOPE = "shot"
 """Scope of the shots in the spool's state."""
@@ -107,15 +111,28 @@ class Batch:
         """Time until it is to be written, if nothing more comes."""
         return 0.0 if self.since is None else max(0.0, gather_s - (monotonic() - self.since))
 
-    def changes(self, publisher: Publisher, revisions: Revisions) -> Changes:
-        """The transaction, as everything is now."""
+    def changes(
+        self, publisher: Publisher, revisions: Revisions, nodes: EdgeNodes | None = None
+    ) -> Changes:
+        """The transaction, as everything is now.
+
+        Args:
+            publisher: knows what the broker has accepted.
+            revisions: counters of the presses.
+            nodes: edge nodes of Sparkplug, which have messages of their own.
+        """
         for shot in self.shots.values():
             self.state[SHOT_SCOPE, shot.shot_key] = shot.model_dump(mode="json")
         self.state |= revisions.asks({shot.address for shot in self.shots.values()})
         old = (held for inlet, held in self.messages.items() if inlet.inbox)
+        stored, settled = publisher.to_store(self.issued), publisher.take_settled()
+        if nodes is not None:
+            more_stored, more_settled, aliases = nodes.take_changes()
+            stored, settled = stored + more_stored, settled + more_settled
+            self.state |= aliases
         return Changes(
-            publish=publisher.to_store(self.issued),
-            settled=publisher.take_settled(),
+            publish=stored,
+            settled=settled,
             retained={i.entry.topic: i.entry for i in self.issued if i.entry.retain},
             forward=self.forward,
             forwarded=self.forwarded,
@@ -137,13 +154,16 @@ class Writer:
         metrics: Metrics,
         written: Callable[[Changes], None],
         refuses: Callable[[], None],
+        nodes: EdgeNodes | None = None,
     ) -> None:
         """Nothing is being written.
 
         Args:
             written: called with every transaction.
             refuses: called when the disk has refused twice, and when it takes again.
+            nodes: edge nodes of Sparkplug.
         """
+        self._nodes = nodes
         self._spool, self._publisher, self._revisions = spool, publisher, revisions
         self._receipts = receipts
         self._clock, self._metrics = clock, metrics
@@ -172,7 +192,7 @@ class Writer:
         room, self._room = self._room, []
         batch.forwarded += room
         batch.state |= self._receipts.asks(batch.heard)
-        changes = batch.changes(self._publisher, self._revisions)
+        changes = batch.changes(self._publisher, self._revisions, self._nodes)
         self.since = batch.since
         self._task = asyncio.create_task(self._write(batch, changes))
         return self._task
@@ -214,6 +234,8 @@ class Writer:
         self._revisions.committed(changes.state)
         self._receipts.committed()
         self._publisher.committed(changes)
+        if self._nodes is not None:
+            self._nodes.committed(changes)
         for inlet, messages in batch.messages.items():
             inlet.committed(messages)
         self._written(changes)

@@ -95,7 +95,8 @@ class Predictions:
 
     def _conclude(self, shot: Shot, simulation: ShotSimulation) -> None:
         final = self._issue(shot, simulation, "final", keep=True)
-        self._results.ended(kpis_of(shot, final), shot, self._clock.now())
+        newest = self.is_newest(shot)
+        self._results.ended(kpis_of(shot, final), shot, self._clock.now(), newest=newest)
         early = opened_before_window(shot, final, self._clock.now())
         if early is not None:
             self._results.alert(early)

@@ -6,17 +6,18 @@ import asyncio
 import gc
 from collections.abc import Callable
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from broker import alert_codes as codes
 from broker.codec import decode
 from broker.errors import PayloadError
-from broker.messages import Alert, OpenAlerts
-from broker.topics import PressAddress
+from broker.messages import Alert, DeadLetter, OpenAlerts
+from broker.topics import PressAddress, TopicSpace
 from edge_agent.clock import Clock
 from edge_agent.config.catalogue import Catalogue, changed_systems
 from edge_agent.config.settings import LearningSettings, Settings
 from edge_agent.drift.schedule import DriftWatch
-from edge_agent.errors import LinkError
+from edge_agent.errors import LinkError, StoreError
 from edge_agent.inference.earlier_shots import EARLIER_SCOPE
 from edge_agent.inference.press_events import HAPPENED_SCOPE
 from edge_agent.inference.seen_intervals import INTERVALS_SCOPE
@@ -59,6 +60,9 @@ from edge_agent.shots.shot import Shot
 from edge_agent.spool.changes import Changes
 from edge_agent.spool.thread import SpoolThread
 
+if TYPE_CHECKING:
+    from edge_agent.pipeline.edge_nodes import EdgeNodes
+
 TURN = 32
 """Messages of a press before the next press has its turn."""
 TICK_S = 5.0
@@ -77,12 +81,14 @@ class Pipeline:
         committed: Callable[[Changes], None] = lambda _changes: None,
         refuses: Callable[[bool], None] = lambda _refuses: None,
         metrics: Metrics | None = None,
+        nodes: EdgeNodes | None = None,
     ) -> None:
         """Go on with the shots that the spool holds.
 
         Args:
             committed: called with every transaction.
             refuses: called when the disk refuses again and again, and when it takes again.
+            nodes: edge nodes of Sparkplug, if that is on.
         """
         self._settings, self._catalogue = settings, catalogue
         self._spool, self._clock = spool, clock
@@ -96,7 +102,8 @@ class Pipeline:
         """Counters of the presses."""
         self.open_alerts = OpenAlertLists(spool.state_at_start(ALERT_SCOPE))
         self.results = Results(
-            self._topics, settings.broker.payload_format, self.publisher, self.open_alerts
+            *(self._topics, settings.broker.payload_format, self.publisher, self.open_alerts),
+            *(nodes, settings.sparkplug.plain),
         )
         self._refused_publishes = RefusedPublishes(self.results, metrics, clock)
         self.receipts = Receipts(spool.state_at_start(RECEIVED_SCOPE))
@@ -105,7 +112,7 @@ class Pipeline:
         self.batches = Batches(
             self.results,
             settings.spool.gather_s,
-            lambda refused: Writer(*writes, self._written, refused),
+            lambda refused: Writer(*writes, self._written, refused, nodes),
             self.wake.set,
             refuses,
         )
@@ -259,6 +266,8 @@ class Pipeline:
                     and not self.results.unsaved
                 ):
                     self.results.alert(spool_takes_again(press, now))
+            if self.results.nodes is not None:
+                self.results.nodes.tick()
             late, old = self.assembler.tick(now, self._may_end)
             for shot in late:
                 await self._changed.answer(shot, by_readings=False)
@@ -270,11 +279,25 @@ class Pipeline:
     async def keep_in_size(self) -> None:
         """Thin and trim what is in the spool; to be called again and again, whatever is locked."""
         now = self._clock.now()
+        if self.results.nodes is not None:
+            with suppress(StoreError):  # the disk is away: a commit says so
+                await self.results.nodes.keep_in_size()
         alert = await self._size.check(now)
         if alert is not None:
             for press in filter(self.holds, self._settings.addresses()):
                 self.results.alert(spool_alert(press, alert, now))
             self.wake.set()
+
+    @property
+    def topics(self) -> TopicSpace:
+        """The topic grammar."""
+        return self._topics
+
+    def dead_letter(self, letter: DeadLetter) -> None:
+        """Take a message that came another way and cannot be understood."""
+        self.results.dead_letter(letter)
+        self._metrics.refused(letter.reason)
+        self.wake.set()
 
     def note(self, alert: Alert) -> Alert:
         """Take note of an alert that goes out another way; returns it with its id."""

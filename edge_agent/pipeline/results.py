@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from broker.codec import Format, encode
 from broker.dead_letter_reasons import REFUSED_BY_HISTORY
@@ -29,6 +29,9 @@ from edge_agent.pipeline.publish import Publisher
 from edge_agent.ports import HistoryRow, Outgoing, Stored
 from edge_agent.shots.shot import Shot
 
+if TYPE_CHECKING:
+    from edge_agent.pipeline.edge_nodes import EdgeNodes
+
 LETTERS_KEPT_BYTES = 1_000_000
 """Payloads that dead letters of a press keep whole; it is filled up again at the rate below."""
 LETTERS_KEPT_BYTES_PER_S = 1_000
@@ -45,10 +48,23 @@ class Results:
         payload_format: Format,
         publisher: Publisher,
         open_alerts: OpenAlertLists | None = None,
+        nodes: EdgeNodes | None = None,
+        plain: bool = True,
     ) -> None:
+        """Collect nothing yet.
+
+        Args:
+            topics: the topic grammar.
+            payload_format: of what is published.
+            publisher: sends it.
+            open_alerts: the lists of alerts.
+            nodes: edge nodes of Sparkplug, where that is on.
+            plain: results are sent on the plain topics.
+        """
         self.topics = topics
         self.open_alerts = open_alerts or OpenAlertLists({})
         self.payload_format: Format = payload_format
+        self.nodes, self._plain = nodes, plain
         self.unsaved = False
         """The disk refuses: what is issued carries the mark."""
         self.batch = Batch()
@@ -63,6 +79,9 @@ class Results:
         shot_id, shot_key = (shot.shot_id, shot.shot_key) if shot else (None, None)
         self.batch.forward.append(rows.telemetry_row(press, frame, shot_id, shot_key, now))
         self.batch.begin()
+        if self.nodes is not None:
+            mold_id = frame.mold_id or (shot.mold_id if shot else None)
+            self.nodes.frame(press, mold_id, frame)
 
     def quality(self, press: PressAddress, record: QualityRecord, now: datetime) -> None:
         """A quality record into the history, whenever it comes.
@@ -108,6 +127,8 @@ class Results:
             topic = self.topics.prediction(press, prediction.mold_id)
             self._issue(press, key, topic, prediction, True)
             self._publisher.flush(press)
+            if self.nodes is not None:
+                self.nodes.prediction(prediction)
         if keep:
             self._row(rows.prediction_row(prediction))
 
@@ -120,14 +141,23 @@ class Results:
         )
         self._row(rows.shot_row(columns, now))
 
-    def ended(self, kpis: ShotKpis, shot: Shot, now: datetime) -> None:
-        """The final word on a shot: published, and into the history."""
+    def ended(self, kpis: ShotKpis, shot: Shot, now: datetime, *, newest: bool = True) -> None:
+        """The final word on a shot: published, and into the history.
+
+        Args:
+            kpis: the word.
+            shot: the shot.
+            now: when.
+            newest: it is the newest shot of its mold.
+        """
         key = f"kpi/{shot.shot_key}/{shot.revision}"
         self._issue(shot.address, key, self.topics.kpi(shot.address), kpis)
         columns = rows.shot_columns(kpis)
         columns["revision"] = shot.revision
         columns["recipe"] = shot.recipe.model_dump(mode="json") if shot.recipe else None
         self._row(rows.shot_row(columns, now))
+        if self.nodes is not None:
+            self.nodes.ended(kpis, now, newest=newest)
 
     def alert(self, alert: Alert) -> None:
         """Something a person should know."""
@@ -158,6 +188,8 @@ class Results:
         self.batch.state |= state
         for press, alert in changed:
             self._row(rows.alert_row(press, alert))
+        if self.nodes is not None and changed:
+            self.nodes.alerts(self.open_alerts, changed)
 
     def dead_letter(self, letter: DeadLetter) -> None:
         """A refused payload: to the dead-letter topic and table.
@@ -211,6 +243,8 @@ class Results:
     def _issue(
         self, press: PressAddress, key: str, topic: str, message: Any, retain: bool = False
     ) -> None:
+        if not self._plain:
+            return
         payload = encode(message, self.payload_format)
         entry = Outgoing(str(press), key, topic, payload, retain)
         self.batch.add(self._publisher.issue(entry, unsaved=self.unsaved))

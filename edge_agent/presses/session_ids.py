@@ -66,6 +66,16 @@ class SessionIds:
         """The name of the shared subscriptions of a group."""
         return f"{group}-{self._mac('share', group)}"
 
+    def sparkplug(self, press: PressAddress) -> str:
+        """The session of a press as edge node; in a group each agent has its own."""
+        mac = self._mac("sparkplug", str(press), self._agent_id)
+        return f"pur-twin-{self._agent_id}-{press.press}-node-{mac}"
+
+    def node_reader(self, press: PressAddress) -> str:
+        """The session that reads and keeps the number of a node's connect, in a group."""
+        mac = self._mac("node reader", str(press), self._agent_id)
+        return f"pur-twin-{self._agent_id}-node-reader-{mac}"
+
     def status(self) -> str:
         """The session that keeps an agent's status in its group."""
         return f"pur-twin-{self._agent_id}-group-{self._mac('status', self._agent_id)}"

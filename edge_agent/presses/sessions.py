@@ -11,6 +11,7 @@ import asyncio
 import random
 from contextlib import suppress
 from functools import partial
+from typing import TYPE_CHECKING
 
 from broker.messages import TwinStatus
 from broker.topics import PressAddress
@@ -34,6 +35,9 @@ from edge_agent.spool.changes import Changes
 from edge_agent.spool.retry import until_written
 from edge_agent.spool.thread import SpoolThread
 
+if TYPE_CHECKING:
+    from edge_agent.presses.node_sessions import NodeSessions
+
 RECONNECT_FIRST_S = 0.5
 SHORT_SESSION = "the session was short: the broker's log may say why"
 GIVE_WAY_S = 30.0
@@ -53,8 +57,10 @@ class Sessions:
         pipeline: Pipeline,
         metrics: Metrics,
         vitals: Vitals,
+        nodes: NodeSessions | None = None,
     ) -> None:
         """Make sessions; nothing is opened yet."""
+        self._nodes = nodes
         self._pipeline = pipeline
         self._held = HeldPresses(
             settings.agent_id, settings.group is not None, pipeline, spool, clock
@@ -126,6 +132,8 @@ class Sessions:
         """End the sessions of presses that are gone, open those of new ones."""
         self._settings = settings
         self._takeover.renew(settings)
+        if self._nodes is not None:
+            self._nodes.renew(settings)
         wanted = settings.addresses()
         gone = [press for press in self._links if press not in wanted]
         again = [press for press in self._links if press in wanted and reconnect]
@@ -169,6 +177,8 @@ class Sessions:
         for link, _ in self._links.values():
             link.end.set()
         ended = await asyncio.gather(*tasks, return_exceptions=True)
+        if self._nodes is not None:
+            await self._nodes.worker.stop()
         return [fault for fault in ended if fault is not None]
 
     def committed(self, changes: Changes) -> None:
@@ -179,7 +189,7 @@ class Sessions:
 
     def _start(self, press: PressAddress) -> None:
         link = Link(press, self._metrics.watches.add(Watch(f"link {press.press}")))
-        task = asyncio.create_task(self._keep(link))
+        task = asyncio.create_task(self._keep_all(link))
         task.add_done_callback(self._ended)
         self._links[press] = link, task
         self._vitals.sessions[press.press] = False
@@ -203,6 +213,19 @@ class Sessions:
         if up:
             reconnects.inc(press in self._met)
             self._met.add(press)
+
+    async def _keep_all(self, link: Link) -> None:
+        """Keep the session of a press, and that of its edge node where there is one."""
+        if self._nodes is None:
+            await self._keep(link)
+            return
+        node = asyncio.create_task(self._nodes.keep(link))
+        node.add_done_callback(self._ended)
+        try:
+            await self._keep(link)
+        finally:
+            link.end.set()
+            await node
 
     async def _keep(self, link: Link) -> None:
         """Keep a session for one press; every failure is tried again, later and later."""

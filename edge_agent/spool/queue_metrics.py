@@ -20,9 +20,10 @@ from edge_agent.clock import Clock
 from edge_agent.spool.limit import MB
 from edge_agent.spool.spool import THINNED
 from edge_agent.spool.sqlite_files import connect
+from edge_agent.spool.tables import ON_PLAIN_TOPICS
 
-QUEUES = {"publish": "created_at", "forward": "created_at"}
-"""Tables that should run empty, and the column that says since when an entry waits."""
+QUEUES = {"publish": f"publish WHERE {ON_PLAIN_TOPICS}", "forward": "forward"}
+"""Tables that should run empty, and which of their rows count."""
 FRESH_S = 2.0
 LOAD = 0.05
 """Counting reads a whole table: where there is a lot, it is done more rarely, for this share."""
@@ -102,9 +103,9 @@ class SpoolCollector(Collector):
 def _read(path: Path) -> SpoolFigures:
     entries, oldest = {}, {}
     with closing(connect(path, "ro")) as db:
-        for table, since in QUEUES.items():
-            (entries[table],) = db.execute(f"SELECT count(*) FROM {table}").fetchone()
-            first = db.execute(f"SELECT {since} FROM {table} ORDER BY id LIMIT 1").fetchone()
+        for table, rows in QUEUES.items():
+            (entries[table],) = db.execute(f"SELECT count(*) FROM {rows}").fetchone()
+            first = db.execute(f"SELECT created_at FROM {rows} ORDER BY id LIMIT 1").fetchone()
             if first is not None:
                 oldest[table] = parse_timestamp(first[0])
         pages, free, size = (

@@ -27,7 +27,14 @@ from edge_agent.spool.changes import Changes, Depth
 from edge_agent.spool.packed_state import pack_state, unpack_state
 from edge_agent.spool.spool_file import SpoolFile
 from edge_agent.spool.sqlite_files import OpenFiles, connect, reading, transaction
-from edge_agent.spool.tables import INBOX, INBOX_TABLE, SCHEMA_VERSION, has_inbox, migrate
+from edge_agent.spool.tables import (
+    INBOX,
+    INBOX_TABLE,
+    ON_PLAIN_TOPICS,
+    SCHEMA_VERSION,
+    has_inbox,
+    migrate,
+)
 
 NOTHING = {"results": 0, "telemetry": 0}
 """No row was had yet."""
@@ -305,12 +312,42 @@ class Spool:
                 )
         return gone
 
+    def waiting(self, press: str) -> tuple[int, int]:
+        """Number and bytes of the messages that wait for a press."""
+        with self._reading() as db:
+            found = db.execute(
+                "SELECT count(*), coalesce(sum(length(payload)), 0) FROM publish WHERE press = ?",
+                (press,),
+            ).fetchone()
+        return int(found[0]), int(found[1])
+
+    def drop_oldest(self, press: str, size: int, row_bytes: int) -> tuple[int, int]:
+        """Give up the oldest messages of a press; how many that were, and their bytes.
+
+        Args:
+            press: the press.
+            size: at least so many bytes.
+            row_bytes: what a message counts beside its payload.
+        """
+        count = gone = newest = 0
+        with self._transaction() as db:
+            rows = db.execute(
+                "SELECT id, length(payload) FROM publish WHERE press = ? ORDER BY id", (press,)
+            )
+            for newest, length in rows:  # noqa: B007 (the last one is the boundary)
+                count, gone = count + 1, gone + length + row_bytes
+                if gone >= size:
+                    break
+            rows.close()
+            db.execute("DELETE FROM publish WHERE press = ? AND id <= ?", (press, newest))
+        return count, gone
+
     def depth(self) -> Depth:
         """Numbers of messages and rows that wait."""
         with self._reading() as db:
             counts = [
                 db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-                for table in ("publish", "forward")
+                for table in (f"publish WHERE {ON_PLAIN_TOPICS}", "forward")
             ]
         return Depth(*counts)
 

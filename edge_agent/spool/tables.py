@@ -20,6 +20,8 @@ OLDER_TABLES = {
     "retained": ("topic", "press", "payload", "strftime('%Y-%m-%dT%H:%M:%SZ', 'now') AS at"),
 }
 """As spools of older programs have them."""
+ON_PLAIN_TOPICS = "press NOT LIKE 'spBv1.0/%'"
+"""Of messages that wait to be published: those of Sparkplug have figures of their own."""
 _TABLES = """
 CREATE TABLE publish (
     id INTEGER PRIMARY KEY AUTOINCREMENT, created_at TEXT NOT NULL, press TEXT NOT NULL,

@@ -42,6 +42,18 @@ class SpoolThread:
         """Call ``Spool.state``, before the event loop runs."""
         return self._spool.state(scope)
 
+    def waiting_at_start(self, press: str) -> tuple[int, int]:
+        """Call ``Spool.waiting``, before the event loop runs."""
+        return self._spool.waiting(press)
+
+    async def waiting(self, press: str) -> tuple[int, int]:
+        """Call ``Spool.waiting`` on the thread."""
+        return await self._call(self._spool.waiting, press)
+
+    async def drop_oldest(self, press: str, size: int, row_bytes: int) -> tuple[int, int]:
+        """Call ``Spool.drop_oldest`` on the thread."""
+        return await self._call(self._spool.drop_oldest, press, size, row_bytes)
+
     async def commit(self, changes: Changes, now: datetime) -> None:
         """Call ``Spool.commit`` on the thread."""
         await self._call(self._spool.commit, changes, now)

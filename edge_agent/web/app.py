@@ -30,7 +30,7 @@ from edge_agent.web.pages.whole_shot import WholeShots
 from edge_agent.web.parts import Web
 from edge_agent.web.security_headers import SecurityHeaders
 from edge_agent.web.to_twin import ToTwin
-from edge_agent.web.what_if.worker import Worker
+from edge_agent.what_if.worker import Worker
 
 STATIC = Path(__file__).parent / "pages" / "static"
 

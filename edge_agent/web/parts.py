@@ -17,7 +17,7 @@ from edge_agent.web.pages.fragments import Fragments
 from edge_agent.web.pages.rendering import Renderer
 from edge_agent.web.pages.whole_shot import WholeShots
 from edge_agent.web.to_twin import ToTwin
-from edge_agent.web.what_if.worker import Worker
+from edge_agent.what_if.worker import Worker
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from time import perf_counter
 import numpy as np
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from edge_agent.web.what_if.worker import Worker
+from edge_agent.what_if.worker import Worker
 from tests.support.what_if import BASE, web_settings
 
 ANSWERS = 200

@@ -19,6 +19,8 @@ from tests.chaos.gateway_kills import run_shots
 from tests.chaos.plant import Plant
 from tests.chaos.press_with_tags import PLCS
 from tests.chaos.rounds import Report, run_rounds
+from tests.chaos.sparkplug_faults import Report as SparkplugReport
+from tests.chaos.sparkplug_faults import run_faults
 from tests.support.waiting import GATHER_BY_DEFAULT_S
 
 PROGRESS_EVERY = 10
@@ -56,6 +58,10 @@ FAULT_POINT = "published-uncommitted"
     help="Instead: a PLC with nothing but tags behind a gateway; by this protocol, or all.",
 )
 @click.option("--shots", default=200, show_default=True, type=click.IntRange(1), help="There.")
+@click.option("--sparkplug", is_flag=True, help="Instead: an edge node and its hosts.")
+@click.option(
+    "--faults", default=100, show_default=True, type=click.IntRange(1), help="There: how many."
+)
 @click.option("--report", type=click.Path(path_type=Path), help="Write the figures as JSON.")
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep logs and spool in this folder.")
 def command(
@@ -69,6 +75,8 @@ def command(
     group: bool,
     protocols: tuple[str, ...],
     shots: int,
+    sparkplug: bool,
+    faults: int,
     report: Path | None,
     keep: Path | None,
 ) -> None:
@@ -90,11 +98,17 @@ def command(
     broker get SIGKILL, and the links to PLC and broker are cut or half-open. Each shot must be in
     the history once, at its time by the PLC's clock, and each reading that the PLC still had.
 
+    With --sparkplug the agent is an edge node of Sparkplug. Agent and broker get SIGKILL, its link
+    is cut, half-open or slow, and the primary host goes, dies and comes. Two more hosts listen, one
+    on pysparkplug: what is in the agent's history they must have heard, in order and by the rules.
+
     Exit codes: 0 nothing lost and nothing doubled, 1 something was.
     """
     chosen = random.randrange(10**6) if seed is None else seed
     if protocols:
         _run_gateway(keep, chosen, protocols, shots, kills or 20, report)
+    if sparkplug:
+        _run_sparkplug(keep, chosen, faults, report)
     kills = kills or 50
     what = f"{rounds} rounds" if fault_point is None else f"{kills} kills"
     click.echo(f"seed {chosen}, {what}", err=True)
@@ -133,6 +147,23 @@ def _run_gateway(
     if report is not None:
         report.write_text(json.dumps([one.as_json() for one in found], indent=2) + "\n")
     sys.exit(0 if all(one.is_good for one in found) else 1)
+
+
+def _run_sparkplug(keep: Path | None, seed: int, faults: int, report: Path | None) -> NoReturn:
+    click.echo(f"seed {seed}, {faults} faults", err=True)
+    with tempfile.TemporaryDirectory(prefix="twin-chaos-") as temporary:
+        folder = keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        found = asyncio.run(run_faults(folder, seed, faults, progress=_progress_of_faults))
+        click.echo(found.text())
+    if report is not None:
+        report.write_text(json.dumps(found.as_json(), indent=2) + "\n")
+    sys.exit(0 if found.is_good else 1)
+
+
+def _progress_of_faults(report: SparkplugReport) -> None:
+    count = sum(report.faults.values())
+    click.echo(f"{report.duration_s:7.0f} s  faults {count:3}  heard {report.heard:7}", err=True)
 
 
 def _progress_of_shots(report: ShotsReport) -> None:

@@ -177,3 +177,44 @@ def test_two_presses_whose_names_run_together_are_refused() -> None:
 )
 def test_the_queue_is_what_the_spool_can_take(limit_mb: float, presses: int, expected: int) -> None:
     assert queue_length(limit_mb, presses) == expected
+
+
+def test_an_agent_that_is_an_edge_node_speaks_for_its_presses_alone() -> None:
+    node = agent("a", "p1").model_copy(update={"sparkplug_group": "g"})
+    block = rules(plan(node)).split("user agent-a\n")[1].split("\n\n")[0].splitlines()
+    sparkplug = [line for line in block if "spBv1.0" in line or "cmd" in line]
+    assert sparkplug == [
+        *(f"topic write spBv1.0/g/{kind}/p1" for kind in ("NBIRTH", "NDATA", "NDEATH")),
+        *(f"topic write spBv1.0/g/{kind}/p1/+" for kind in ("DBIRTH", "DDATA", "DDEATH")),
+        "topic read spBv1.0/g/NCMD/p1",
+        "topic read spBv1.0/g/DCMD/p1/+",
+        "topic read t/s/p1/twin/cmd/simulate",
+        "topic read spBv1.0/STATE/+",
+    ]
+
+
+def test_a_sparkplug_host_commands_our_nodes_and_writes_its_own_state() -> None:
+    node = agent("a", "p1").model_copy(update={"sparkplug_group": "g"})
+    of = plan(node, agent("b", "p2")).model_copy(update={"sparkplug_hosts": ("ignition",)})
+    block = rules(of).split("user ignition\n")[1].split("\n\n")[0].splitlines()
+    assert block == [
+        "topic write spBv1.0/STATE/ignition",
+        "topic write spBv1.0/g/NCMD/p1",
+        "topic write spBv1.0/g/DCMD/p1/+",
+        "topic write t/s/p1/twin/cmd/simulate",
+        "topic read spBv1.0/STATE/+",
+        "topic read spBv1.0/g/#",
+        "topic read t/s/p1/twin/reply/ignition",
+    ]
+
+
+def test_a_gateway_reads_other_nodes_and_commands_them_only_where_asked_for() -> None:
+    of = plan(agent("a", "p1")).model_copy(
+        update={"gateways": ("gw",), "gateway_sparkplug": ("gw", "sp"), "gateway_rebirth": ("sp",)}
+    )
+    blocks = {name: rules(of).split(f"user {name}\n")[1].split("\n\n")[0] for name in ("gw", "sp")}
+    for block in blocks.values():
+        assert "topic read spBv1.0/+/NBIRTH/+\n" in block
+        assert "topic read spBv1.0/+/DDATA/+/+\n" in block
+    assert "NCMD" not in blocks["gw"]
+    assert "topic write spBv1.0/+/NCMD/+\n" in blocks["sp"]

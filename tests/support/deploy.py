@@ -13,6 +13,7 @@ import yaml
 
 from edge_agent.clock import SystemClock
 from edge_agent.monitoring.metrics import Metrics
+from edge_agent.pipeline.node_metrics import NodeCollector
 from edge_agent.spool.queue_metrics import SpoolCollector, SpoolReader
 from edge_agent.spool.spool import Spool
 from tests.support.processes import ROOT
@@ -38,6 +39,7 @@ def exported(folder: Path) -> dict[str, str]:
     metrics = Metrics()
     spool = Spool(folder / "spool.db")
     metrics.registry.register(SpoolCollector(SpoolReader(spool.path), 1.0, SystemClock()))
+    metrics.registry.register(NodeCollector(None))
     families = list(metrics.registry.collect())
     spool.close()
     return {f.name + "_total" * (f.type == "counter"): f.type for f in families}

@@ -113,16 +113,20 @@ def plan_for(path: Path, presses: tuple[str, ...] = ("p1", "p2")) -> Plan:
 
 @asynccontextmanager
 async def ruled_broker(
-    tmp_path: Path, *agents: AgentPlan, program: Path | None = None
+    tmp_path: Path,
+    *agents: AgentPlan,
+    program: Path | None = None,
+    update: dict[str, Any] | None = None,
 ) -> AsyncIterator[RuledBroker]:
     """Make the files in a folder and run Mosquitto on them; for other agents if they are named.
 
     Args:
         program: the Mosquitto, by default the machine's own.
+        update: other fields of the plan.
     """
     path = tmp_path / "broker"
     plan = plan_for(path)
-    plan = plan.model_copy(update={"agents": agents or plan.agents})
+    plan = plan.model_copy(update={"agents": agents or plan.agents, **(update or {})})
     folder_of(path, plan).prepare()
     async with MosquittoProcess(
         plan.port, directory=tmp_path / "run", config=path / "mosquitto.conf", program=program

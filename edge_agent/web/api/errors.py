@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from edge_agent.errors import LinkError, MissingExtra, PublishRefused, StoreError
 from edge_agent.logs import get_logger
 from edge_agent.web.problems import FieldProblem, Refused, pointer
-from edge_agent.web.what_if.worker import WorkerBusy, WorkerError, WorkerTimeout
+from edge_agent.what_if.worker import WorkerBusy, WorkerError, WorkerTimeout
 from twin_core.errors import InputError, SolverError, TwinError
 
 _CODES = {400: "BAD_REQUEST", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "TOO_LARGE"}

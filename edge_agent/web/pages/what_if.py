@@ -16,8 +16,8 @@ from edge_agent.web.pages.asking import mold_of
 from edge_agent.web.pages.form_words import CHARTS, FIGURES, SCRIPT, SLIDERS
 from edge_agent.web.parts import Web, web_of
 from edge_agent.web.results.shots import LastShot, base_of, document_of, last_shots
-from edge_agent.web.what_if.saved import SavedScenarios
-from edge_agent.web.what_if.worker import WorkerError
+from edge_agent.what_if.saved import SavedScenarios
+from edge_agent.what_if.worker import WorkerError
 from twin_core.errors import InputError, TwinError
 
 router = APIRouter(include_in_schema=False)

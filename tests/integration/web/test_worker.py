@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from broker.ml_status import NO_MODEL, OK, WITHHELD
-from edge_agent.web.what_if import worker as module
-from edge_agent.web.what_if.worker import Worker, WorkerBusy, WorkerDied, WorkerTimeout
+from edge_agent.what_if import worker as module
+from edge_agent.what_if.worker import Worker, WorkerBusy, WorkerDied, WorkerTimeout
 from tests.support.models import SYSTEM, model_file, registry_with
 from tests.support.waiting import until
 from tests.support.what_if import BASE, web_settings

@@ -9,8 +9,8 @@ import pytest
 
 from edge_agent.config.catalogue import Catalogue, read_catalogue
 from edge_agent.config.settings import CatalogueSettings
-from edge_agent.web.what_if.changes import CHANGES, changed, checked
-from edge_agent.web.what_if.documents import OUTPUTS_MAX, scenario_of_document
+from edge_agent.what_if.changes import CHANGES, changed, checked
+from edge_agent.what_if.documents import OUTPUTS_MAX, scenario_of_document
 from tests.support.what_if import BASE
 from twin_core.errors import InputError
 from twin_core.scenario import Scenario

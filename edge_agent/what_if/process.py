@@ -1,6 +1,6 @@
 """The process of the worker: requests from standard input, answers to standard output.
 
-``python -m edge_agent.web.what_if.process``, started by ``worker.Worker``.
+``python -m edge_agent.what_if.process``, started by ``worker.Worker``.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from edge_agent.config.catalogue import Catalogue, read_catalogue
 from edge_agent.config.settings import CatalogueSettings
 from edge_agent.inference.correction import learned
 from edge_agent.inference.serving import ModelDirectory
-from edge_agent.web.what_if.answer import answer, for_a_page
-from edge_agent.web.what_if.changes import changed, checked
-from edge_agent.web.what_if.documents import scenario_of_document, yaml_of
-from edge_agent.web.what_if.frames import frame, read
+from edge_agent.what_if.answer import answer, for_a_page
+from edge_agent.what_if.changes import changed, checked
+from edge_agent.what_if.documents import scenario_of_document, yaml_of
+from edge_agent.what_if.frames import frame, read
 from twin_core import Scenario, SimulationResult, simulate
 from twin_core.compiled import is_kept
 from twin_core.errors import InputError, TwinError

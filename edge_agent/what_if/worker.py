@@ -17,7 +17,7 @@ from typing import Any
 from edge_agent.config.settings import Settings
 from edge_agent.errors import disk_hint
 from edge_agent.logs import get_logger
-from edge_agent.web.what_if.frames import frame, receive
+from edge_agent.what_if.frames import frame, receive
 from twin_core.errors import InputError, SolverError, TwinError
 
 WAITING_MAX = 16
@@ -26,7 +26,7 @@ START_S = 180.0
 """More time for the first request of a process: on a new machine the model is compiled."""
 NICE = 5
 """Predictions of the agent come first."""
-COMMAND = (sys.executable, "-m", "edge_agent.web.what_if.process")
+COMMAND = (sys.executable, "-m", "edge_agent.what_if.process")
 
 
 class WorkerError(TwinError):
