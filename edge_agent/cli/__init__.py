@@ -15,6 +15,7 @@ COMMANDS = {
     "build-features": "Join shots, telemetry, simulation and quality into a table to learn from.",
     "calibrate": "Fit a material to its data sheet or to measurements.",
     "check": "The settings in force with their origin, and all that is wrong with them.",
+    "compare-shot": "A logged shot beside simulations, before and after a calibration.",
     "check-drift": "Do the shots of now still look like those before?",
     "demo": "Broker, agent and a virtual press on this machine, with a live table.",
     "doctor": "Are broker, database, disk, clock and models as an agent needs them?",

@@ -3,8 +3,9 @@
 python -m tests.support.simulated_rise_tests examples/rise_tests
 
 Nothing in them was measured. The model has neither the pressure of a foam against its cup nor a
-dielectric signal: both are made up from its conversion. Gelling and water reaction of the system that was simulated are others
-than in the catalogue (``TRUTH``), so that a calibration has something to find.
+dielectric signal: both are made up from its conversion. Gelling and water reaction of the system
+that was simulated are others than in the catalogue (``TRUTH``), so that a calibration has something
+to find.
 """
 
 from __future__ import annotations
