@@ -58,10 +58,11 @@ def warnings(names: list[str], relative: Array, C: Array, at_bound: list[bool]) 
 def covariance_of_series(J: Array, residuals: Array, sizes: Sequence[int]) -> Array:
     """Covariance where each series has a scatter and a memory of its own.
 
-    H^-1 (sum of tau J'diag(r^2)J over the series) H^-1 with H = J'J: r is what is left of each
-    reading, tau = (1 + c)/(1 - c) how many readings of a series say as much as one, by the
-    correlation c of neighbours. A single reading has the sigma that it states. An error of the
-    model goes on from reading to reading, so it widens the intervals.
+    H^-1 (sum of tau J'diag(r^2/(1-h)^2)J over the series) H^-1 with H = J'J: r is what is left of
+    each reading, h how much it decides by itself (its leverage), tau = (1 + c)/(1 - c) how many
+    readings of a series say as much as one, by the correlation c of neighbours. A single reading
+    has the sigma that it states. An error of the model goes on from reading to reading, so it
+    widens the intervals.
 
     Args:
         J: derivatives of the residuals, in units of sigma.
@@ -74,7 +75,8 @@ def covariance_of_series(J: Array, residuals: Array, sizes: Sequence[int]) -> Ar
     for size in sizes:
         part, off = J[start : start + size], residuals[start : start + size]
         start += size
-        left = np.ones(1) if size == 1 else _alike(off) * off**2
+        lever = np.clip(np.einsum("ij,jk,ik->i", part, inverse, part), 0.0, 0.9)
+        left = np.ones(1) if size == 1 else _alike(off) * (off / (1.0 - lever)) ** 2
         middle += part.T @ (left[:, None] * part)
     return np.asarray(inverse @ middle @ inverse)
 
