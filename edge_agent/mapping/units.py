@@ -1,4 +1,4 @@
-"""Units of tags, and their conversion to the units in which the wire speaks.
+"""Units of tags and columns, and their conversion to the units in which the wire speaks.
 
 A table of quantities: within one, value in the base unit = factor · value + offset. Pressure is
 converted as it is: bar to bar. Whether a tag is gauge or absolute no unit says; who has gauge and
@@ -72,6 +72,13 @@ _QUANTITIES: Mapping[str, Mapping[str, tuple[float, float]]] = {
     "voltage": {"V": (1.0, 0.0), "mV": (1e-3, 0.0), "kV": (1e3, 0.0)},
     "current": {"A": (1.0, 0.0), "mA": (1e-3, 0.0), "kA": (1e3, 0.0)},
     "frequency": {"Hz": (1.0, 0.0), "kHz": (1e3, 0.0)},
+    "density": {
+        "kg/m³": (1.0, 0.0),
+        "g/l": (1.0, 0.0),
+        "g/cm³": (1e3, 0.0),
+        "kg/l": (1e3, 0.0),
+        "lb/ft³": (_LB_KG / 0.028316846592, 0.0),
+    },
 }
 """Quantities, their units, and how each becomes the first one of its line: factor and offset."""
 
@@ -85,6 +92,8 @@ _OTHER_WORDS = {
     "sec": "s", "sek": "s", "second": "s", "seconds": "s", "minute": "min", "minutes": "min",
     "µs": "us", "μs": "us", "hour": "h", "hours": "h", "µm": "um", "μm": "um",
     "inch": "in", "volt": "V", "ampere": "A", "pascal": "Pa", "newton": "N", "hertz": "Hz",
+    "kg/m3": "kg/m³", "kg per m3": "kg/m³", "g/cm3": "g/cm³", "g/ccm": "g/cm³", "kg/dm3": "kg/l",
+    "lb/ft3": "lb/ft³", "pcf": "lb/ft³",
     "kg/sec": "kg/s", "g/sec": "g/s", "kg per s": "kg/s",
 }  # fmt: skip
 """Other words for a unit."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from broker.sensors import UNIT_OF_SUFFIX
-from edge_agent.gateway.units import (
+from edge_agent.mapping.units import (
     UnknownUnit,
     conversion_between,
     quantity_of,
