@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidat
 
 from broker.ids import Identifier
 from broker.messages import Prediction, QualityRecord, Recipe, ShotEvent, TelemetryFrame
+from broker.messages.base import Reference
 from broker.timestamps import EARLIEST
 from edge_agent.logged_shots.bundle_names import (
     Note,
@@ -42,6 +43,7 @@ SENSOR_FILES = {
 }
 """Columns of each file and the sensor they become; an empty name is a metric."""
 FILES = ("meta.yaml", "process.yaml", "qc.yaml", *SENSOR_FILES)
+REFERENCES = ("order_id", "lot_polyol", "lot_isocyanate", "lot_additives")
 INPUT_SENSORS = ("T_polyol_C", "T_iso_C", "T_mold_C", "T_ambient_C", "RH_ambient_pct")
 SHOT_S = 4 * 3600.0
 """The longest log of a shot of which nobody says when its mold was opened; the agent waits so long,
@@ -72,8 +74,18 @@ class Meta(BaseModel):
     """The device in the messages of a replay, the press in a feature set."""
     timestamp_start: Annotated[datetime | None, PlainValidator(start_of)] = None
     """The pour, in UTC; None where nobody says when it was."""
+    site: Identifier | None = None
+    order_id: Reference | None = None
+    lot_polyol: Reference | None = None
+    lot_isocyanate: Reference | None = None
+    lot_additives: Reference | None = None
     simulated: bool = False
     process: dict[str, Any] = {}
+
+    @property
+    def references(self) -> dict[str, str]:
+        """Order and lots, as far as they are known."""
+        return {name: value for name in REFERENCES if (value := getattr(self, name)) is not None}
 
 
 class Extras(BaseModel):
@@ -103,6 +115,20 @@ class Bundle:
     def duration_s(self) -> float:
         """From the pour to the last reading or the demolding."""
         return max([*self.series, self.t_demold_actual_s or 0.0], default=0.0)
+
+    @property
+    def quality_status(self) -> str | None:
+        """OK, MARGINAL or FAIL as the log says, else by scrap and defects; None without a record.
+
+        FAIL is a part that was thrown away or has a defect.
+        """
+        if self.quality is None:
+            return None
+        said = self.quality.get("quality_status")
+        if said is not None:
+            return str(said)
+        bad = self.quality.get("scrap") is True or bool(self.quality.get("defects"))
+        return "FAIL" if bad else "OK"
 
     def peak(self, sensor: str) -> tuple[float, float] | None:
         """(time [s], value) of the largest reading of a sensor while the shot cured."""
@@ -163,7 +189,7 @@ class Bundle:
                     event="poured",
                     system_id=self.meta.system_id,
                     recipe=self.recipe,
-                    **common,
+                    **{**common, **self.meta.references},
                 ),
             )
         )
@@ -274,7 +300,7 @@ def _quality(path: Path, meta: Meta, notes: list[Note], wrong: list[str]) -> dic
     if not lexists(path):
         return None
     content = read_yaml(path)
-    notes += check_names(path, content, (), wrong, QualityRecord)
+    notes += check_names(path, content, ("quality_status",), wrong, QualityRecord)
     own = {"shot_id": meta.shot_id, "mold_id": meta.mold_id, "simulated": meta.simulated}
     check_agree(path, content, "meta.yaml", own)
     notes += check_defects(path, content, wrong)

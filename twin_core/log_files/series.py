@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -95,19 +95,57 @@ def read_series(
     table = TextTable(path, BYTES_MAX, (time, *ranges), comments=True)
     at = _places(table, time, ranges, needs)
     mark = table.decimal_mark(list(at.values()))
-    found = _Reading(table, at, time, mark, longest_s)
+    found = _Reading(table.where, at, time, mark, longest_s)
     for row, (line, cells) in enumerate(table.rows()):
         units = {name: cells[place] for name, place in at.items()}
         if row or not is_row_of_units(table.where, line, units):
             found.add(line, cells)
+    unused = tuple(name for name in table.names if name not in at)
+    return _checked(found, time, ranges, opened_s, unused)
+
+
+def series_of_rows(
+    where: str,
+    name: str,
+    rows: Iterable[tuple[int, list[str]]],
+    possible: Range | None,
+    *,
+    longest_s: float = DAY_S,
+    opened_s: float | None = None,
+) -> LoggedSeries:
+    """Check readings of one column that do not stand in a file of their own.
+
+    Args:
+        where: table and shot, for errors.
+        name: of the column, which ends in its unit.
+        rows: number of each row, with its time [s] and value as texts, in order of time.
+        possible: least and largest possible value; a value outside is no reading.
+        longest_s: the last time of a shot that is plausible [s].
+        opened_s: ``t_demold_actual_s`` of the shot, if it is known [s].
+
+    Raises:
+        InputError: as ``read_series``.
+    """
+    found = _Reading(where, {"time_s": 0, name: 1}, "time_s", ".", longest_s, row="row")
+    for number_of_row, cells in rows:
+        found.add(number_of_row, cells)
+    return _checked(found, "time_s", {name: possible}, opened_s, ())
+
+
+def _checked(
+    found: _Reading,
+    time: str,
+    ranges: Mapping[str, Range | None],
+    opened_s: float | None,
+    unused: tuple[str, ...],
+) -> LoggedSeries:
     found.check_length(opened_s)
     gaps: list[Gap] = []
     columns = {}
-    for name in at:
+    for name in found.values:
         if name != time:
             values = np.frombuffer(found.values[name], dtype=np.float64)
             columns[name] = _possible(found, name, values, ranges[name], gaps)
-    unused = tuple(name for name in table.names if name not in at)
     time_s = np.frombuffer(found.values[time], dtype=np.float64)
     return LoggedSeries(time_s, columns, tuple(gaps), unused)
 
@@ -137,9 +175,15 @@ class _Reading:
     """Numbers of the rows, checked one by one."""
 
     def __init__(
-        self, table: TextTable, at: dict[str, int], time: str, mark: str, longest_s: float
+        self,
+        where: str,
+        at: dict[str, int],
+        time: str,
+        mark: str,
+        longest_s: float,
+        row: str = "line",
     ) -> None:
-        self.table, self._at, self._time = table, at, time
+        self.where, self._row, self._at, self._time = where, row, at, time
         self._mark, self._longest_s = mark, longest_s
         self.values = {name: array("d") for name in at}
         self.lines = array("q")
@@ -149,13 +193,13 @@ class _Reading:
         self._count = 0
 
     def place(self, line: int, name: str) -> str:
-        return f"{self.table.where}: line {line}, column {name}"
+        return f"{self.where}: {self._row} {line}, column {name}"
 
     def add(self, line: int, cells: list[str]) -> None:
         self._count += len(self._at)
         if self._count > NUMBERS_MAX:
             raise InputError(
-                f"{self.table.where}: line {line}: more than {NUMBERS_MAX} numbers: split the "
+                f"{self.where}: {self._row} {line}: more than {NUMBERS_MAX} numbers: split the "
                 "file by shots, or log less often"
             )
         self.lines.append(line)
@@ -187,7 +231,7 @@ class _Reading:
         times = self.values[self._time]
         if not times:
             return
-        place = f"{self.table.where}: column {self._time}"
+        place = f"{self.where}: column {self._time}"
         if opened_s is not None and times[0] > opened_s:
             raise InputError(
                 f"{place}: begins at {times[0]:g}, after t_demold_actual_s ({opened_s:g}): "

@@ -1,0 +1,113 @@
+"""State of an import on disk: which shots are done, so that a run goes on where one was stopped."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from hashlib import sha256
+from pathlib import Path
+
+from broker.timestamps import format_timestamp
+from edge_agent.errors import StoreError
+from edge_agent.logged_shots.bundle import Bundle
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS about (
+    source TEXT NOT NULL, target TEXT NOT NULL, runs INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS shot (
+    name TEXT PRIMARY KEY, content TEXT NOT NULL, run INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+
+class ImportState:
+    """Shots that are done, in a SQLite file."""
+
+    def __init__(self, path: Path, source: str, target: str) -> None:
+        """Open the file, or make it.
+
+        Args:
+            path: the file.
+            source: id of the datasource.
+            target: where the shots go.
+
+        Raises:
+            StoreError: it cannot be used, or is that of another source or target.
+        """
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, check_same_thread=False)
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(f"{path}: cannot be used: {error}") from error
+        try:
+            self._db.executescript(_TABLES)
+            row = self._db.execute("SELECT source, target, runs FROM about").fetchone()
+            if row is None:
+                row = (source, target, 0)
+                self._db.execute("INSERT INTO about VALUES (?, ?, 0)", row[:2])
+            if tuple(row[:2]) != (source, target):
+                words = f"{path}: is of an import of {row[0]} into {row[1]}, not {source}, {target}"
+                raise StoreError(words, hint="give --state another file")
+            self._run = int(row[2]) + 1
+            with self._db:
+                self._db.execute("UPDATE about SET runs = ?", (self._run,))
+        except (sqlite3.Error, StoreError) as error:
+            self._db.close()
+            if isinstance(error, StoreError):
+                raise
+            raise StoreError(f"{path}: cannot be used: {error}") from error
+
+    def judge(self, bundle: Bundle) -> str:
+        """Whether a shot is ``new``, ``done``, has ``changed`` since, or ``contradicts`` one.
+
+        Args:
+            bundle: the shot; another content in one run contradicts, in a later one it changed.
+        """
+        with closing(self._db.execute(_ASK, (name_of(bundle),))) as found:
+            row = found.fetchone()
+        if row is None:
+            return "new"
+        if row[0] == content_of(bundle):
+            return "done"
+        return "contradicts" if row[1] == self._run else "changed"
+
+    def note(self, bundles: Iterable[Bundle]) -> None:
+        """Note that shots are done; they are where they should be.
+
+        Raises:
+            StoreError: the disk refuses.
+        """
+        rows = [(name_of(one), content_of(one), self._run) for one in bundles]
+        try:
+            with self._db:
+                self._db.executemany("INSERT OR REPLACE INTO shot VALUES (?, ?, ?)", rows)
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.path}: cannot be written: {error}") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+
+_ASK = "SELECT content, run FROM shot WHERE name = ?"
+
+
+def name_of(bundle: Bundle) -> str:
+    """Identity of a shot: site, press, mold, id and pour."""
+    meta = bundle.meta
+    at = "" if meta.timestamp_start is None else format_timestamp(meta.timestamp_start)
+    return f"{meta.site or ''}/{meta.line_id or ''}/{meta.mold_id}/{meta.shot_id}/{at}"
+
+
+def content_of(bundle: Bundle) -> str:
+    """What a shot says, as 32 hexadecimal digits."""
+    document = [
+        bundle.meta.model_dump(mode="json"),
+        bundle.recipe.model_dump(mode="json"),
+        bundle.t_demold_actual_s,
+        bundle.quality,
+        sorted((t, sorted(row.items())) for t, row in bundle.series.items()),
+    ]
+    return sha256(json.dumps(document, default=str).encode()).hexdigest()[:32]
