@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from edge_agent.errors import SettingsError
+from edge_agent.imports.fields import older_names
 from edge_agent.imports.settings import (
     BundleSource,
     Datasource,
@@ -35,6 +38,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "bundles": BundleSource,
     "history": HistorySource,
 }
+_NAMES_A_KEY = re.compile(r"Value error, '?([A-Za-z0-9_.]+)'?")
 _ADAPTER: TypeAdapter[Any] = TypeAdapter(Datasource)
 
 
@@ -60,11 +64,12 @@ def path_of(source: str, folder: Path = FOLDER) -> Path:
     )
 
 
-def load_datasource(path: Path) -> Datasource:
+def load_datasource(path: Path, table: str | None = None) -> Datasource:
     """Settings of a datasource; secrets come from the environment or from files.
 
     Args:
         path: the YAML.
+        table: to look at this table of its database alone, whatever is mapped so far.
 
     Raises:
         SettingsError: one line per problem, with file, line, field and the way out.
@@ -75,6 +80,10 @@ def load_datasource(path: Path) -> Datasource:
     except InputError as error:
         raise SettingsError(str(error), hint=error.hint) from None
     lines = Lines(path, key_lines(text))
+    if table is not None:
+        for name in ("columns", "series", "form"):
+            content.pop(name, None)
+        content["table"] = table
     kind = content.setdefault("kind", "sql" if "driver" in content else None)
     found = _secrets(content, path.stem)
     model = _MODELS.get(str(kind))
@@ -86,16 +95,28 @@ def load_datasource(path: Path) -> Datasource:
     try:
         settings = _ADAPTER.validate_python(content) if model is not None else None
     except ValidationError as error:
-
-        def where(loc: tuple[int | str, ...]) -> str:
-            line = lines.line(loc[1:])
-            return str(path) if line is None else f"{path}: line {line}"
-
-        told = describe(error, where, ("password", "token"), model)
-        wrong += [words.replace(f": {kind}.", ": ", 1) for words in told]
+        wrong += _told(error, path, lines, str(kind), model)
     if wrong or settings is None:
         raise SettingsError("\n".join(wrong), hint="docs/import.md has every field")
     return settings  # type: ignore[no-any-return]
+
+
+def _told(
+    error: ValidationError, path: Path, lines: Lines, kind: str, model: type[BaseModel] | None
+) -> Iterator[str]:
+    """A line for each wrong field; of a mapping whose key is named by the error, that key's."""
+    told = describe(error, "", ("password", "token", "url"), model)
+    for item, words in zip(error.errors(include_url=False), told, strict=True):
+        place = lines.known(item["loc"][1:])
+        named = _NAMES_A_KEY.match(item["msg"])
+        for name in [] if named is None else [named[1], *older_names(named[1])]:
+            place = lines.known((*place, name))
+        yield f"{path}{_line(lines, place)}{words.replace(f': {kind}.', ': ', 1)}"
+
+
+def _line(lines: Lines, place: Place) -> str:
+    line = lines.line(place)
+    return "" if line is None else f": line {line}"
 
 
 def _secrets(content: dict[str, Any], source_id: str) -> list[Problem]:

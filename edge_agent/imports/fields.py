@@ -40,6 +40,11 @@ def current_name(name: str) -> str:
     return _OLDER.get(name, name)
 
 
+def older_names(name: str) -> list[str]:
+    """Names that a field had in the first generation."""
+    return [older for older, current in _OLDER.items() if current == name]
+
+
 def unit_of_field(name: str) -> str | None:
     """Unit of a field or sensor; None of one without."""
     return "kg/m³" if name.endswith("_kg_per_m3") else unit_of_name(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from edge_agent.imports.source import Fetched, Problem, Refused
@@ -23,7 +23,7 @@ class BundleShots:
         bundle_folders(self._folder)
         return []
 
-    async def fetch_shots(self, query: ShotQuery) -> AsyncIterator[Fetched]:
+    async def fetch_shots(self, query: ShotQuery) -> AsyncGenerator[Fetched]:
         """Shots in the order of the names of their folders."""
         for path in bundle_folders(self._folder):
             try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,7 @@ class FolderShots:
             if name not in wanted
         ]
 
-    async def fetch_shots(self, query: ShotQuery) -> AsyncIterator[Fetched]:
+    async def fetch_shots(self, query: ShotQuery) -> AsyncGenerator[Fetched]:
         """Shots of all files, in the order of the files and their rows."""
         self._seen.clear()
         for path in self._files():

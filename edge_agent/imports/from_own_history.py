@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ class HistoryShots:
         """Nothing can be wrong with a mapping that is our own."""
         return []
 
-    async def fetch_shots(self, query: ShotQuery) -> AsyncIterator[Fetched]:
+    async def fetch_shots(self, query: ShotQuery) -> AsyncGenerator[Fetched]:
         """Shots in the order of their weeks, and within one in that of their pours."""
         for week in await self._weeks(query):
             begin = max(week, query.since or week)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
@@ -50,7 +50,7 @@ class RestShots:
         await self._page(self._address(ShotQuery(), 0))
         return []
 
-    async def fetch_shots(self, query: ShotQuery) -> AsyncIterator[Fetched]:
+    async def fetch_shots(self, query: ShotQuery) -> AsyncGenerator[Fetched]:
         """Shots of all pages, in the order of the source."""
         address, before = self._address(query, 0), 0
         for page in range(1, PAGES_MAX):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -64,7 +64,7 @@ class SqlShots:
         async with self._database.connection() as ask:
             return await ask(self._check)
 
-    async def fetch_shots(self, query: ShotQuery) -> AsyncIterator[Fetched]:
+    async def fetch_shots(self, query: ShotQuery) -> AsyncGenerator[Fetched]:
         """Shots in the order of their times; filters that the database can apply, it applies."""
         if not self._types:
             await self.check()
@@ -77,6 +77,23 @@ class SqlShots:
                     for shot in await self._with_readings(beside, part, number):
                         yield shot
                     number += len(part)
+
+    async def sample(self, name: str, count: int) -> tuple[list[str], list[Row]]:
+        """Columns of any table of the database, and some of its rows.
+
+        Args:
+            name: of the table or view.
+            count: at most so many rows.
+        """
+
+        def run(connection: Connection) -> tuple[list[str], list[Row]]:
+            names = list(self._columns_of(connection, name))
+            columns: list[ColumnClause[Any]] = [column(one) for one in names]
+            rows = connection.execute(select(*columns).select_from(self._table(name)).limit(count))
+            return names, [dict(row) for row in rows.mappings()]
+
+        async with self._database.connection() as ask:
+            return await ask(run)
 
     async def close(self) -> None:
         """Close the connections."""

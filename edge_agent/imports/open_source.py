@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -79,7 +79,7 @@ async def shots_of(
     source: ProcessLogSource,
     query: ShotQuery,
     passed_over: Callable[[Bundle], bool] = lambda bundle: False,
-) -> AsyncIterator[Found]:
+) -> AsyncGenerator[Found]:
     """Shots of a source that fit a question; refused ones, too, of which nobody knows whether.
 
     Args:
@@ -93,7 +93,7 @@ async def shots_of(
     """
     transform = Transformation(settings) if isinstance(settings, Mapped) else None
     count, given = 0, 0
-    async with aclosing(source.fetch_shots(query)) as fetched:  # type: ignore[type-var]
+    async with aclosing(source.fetch_shots(query)) as fetched:
         async for one in fetched:
             found = _found(one, transform)
             if found.bundle is not None:

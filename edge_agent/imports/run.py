@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Protocol, TextIO
 
@@ -77,13 +78,14 @@ async def import_shots(
     with file:
         run = _Run(target, state, Report(target.words, problems_file=str(problems_path)), file)
         run.report.unused = unused
-        async for found in shots_of(settings, source, query):
-            run.report.take(found, file)
-            if found.bundle is not None:
-                run.add(found.bundle, found.where)
-            if len(run.batch) >= BATCH:
-                await run.put()
-            progress(run.report.read_count)
+        async with aclosing(shots_of(settings, source, query)) as shots:
+            async for found in shots:
+                run.report.take(found, file)
+                if found.bundle is not None:
+                    run.add(found.bundle, found.where)
+                if len(run.batch) >= BATCH:
+                    await run.put()
+                progress(run.report.read_count)
         await run.put()
     return run.report
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -84,7 +84,7 @@ class ProcessLogSource(Protocol):
         """
         ...
 
-    def fetch_shots(self, query: ShotQuery) -> AsyncIterator[Fetched]:
+    def fetch_shots(self, query: ShotQuery) -> AsyncGenerator[Fetched]:
         """Shots one after the other, those that may fit; what fits is decided behind it.
 
         Args:

@@ -104,8 +104,8 @@ def name_of(bundle: Bundle) -> str:
 def content_of(bundle: Bundle) -> str:
     """What a shot says, as 32 hexadecimal digits."""
     document = [
-        bundle.meta.model_dump(mode="json"),
-        bundle.recipe.model_dump(mode="json"),
+        sorted(dict(bundle.meta).items()),
+        sorted(dict(bundle.recipe).items()),
         bundle.t_demold_actual_s,
         bundle.quality,
         sorted((t, sorted(row.items())) for t, row in bundle.series.items()),

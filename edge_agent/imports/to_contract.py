@@ -30,7 +30,14 @@ from edge_agent.imports.fields import (
 )
 from edge_agent.imports.settings import Column, Mapped, Series, Signal
 from edge_agent.imports.source import Kind, Problem, RawReading, RawShot
-from edge_agent.logged_shots.bundle import LOG_PER_CURE, REFERENCES, SHOT_S, Bundle, Meta
+from edge_agent.logged_shots.bundle import (
+    LOG_PER_CURE,
+    REFERENCES,
+    SHOT_S,
+    Bundle,
+    Meta,
+    odd_length,
+)
 from edge_agent.mapping.units import conversion_between
 from twin_core.checked_yaml import describe
 from twin_core.errors import InputError
@@ -293,6 +300,8 @@ class _Shot:
             for gap in series.gaps:
                 kind: Kind = "implausible" if gap.impossible else "missing"
                 self._tell(kind, signal.name, gap.words, where)
+            for words in odd_length(series.time_s, t_demold_s):
+                self._tell("implausible", settings.time.column, words, where)
             values = series.columns[sensor].tolist()
             for t, value in zip(series.time_s.tolist(), values, strict=True):
                 if not math.isnan(value):

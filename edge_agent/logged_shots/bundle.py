@@ -30,6 +30,7 @@ from edge_agent.logged_shots.bundle_names import (
     without_impossible,
 )
 from edge_agent.shots.timed_messages import TimedMessage
+from twin_core.arrays import Array
 from twin_core.checked_yaml import parse, read_yaml
 from twin_core.errors import InputError
 from twin_core.hot_probe import still_hot
@@ -308,6 +309,29 @@ def _quality(path: Path, meta: Meta, notes: list[Note], wrong: list[str]) -> dic
     return without_impossible(path, content, notes)
 
 
+def odd_length(time_s: Array, t_demold_s: float | None) -> list[str]:
+    """Words for times that speak for another unit than seconds, beside the demolding.
+
+    Args:
+        time_s: times of a series, growing [s].
+        t_demold_s: from the end of injection to the opening [s]; None where it is not known.
+    """
+    found = list[str]()
+    if t_demold_s is None or len(time_s) < MANY:
+        return found
+    share = time_s[-1] / t_demold_s
+    after = int((time_s > t_demold_s).sum())
+    if share > LOG_GOES_ON and 2 * after > len(time_s):
+        found.append(
+            f"ends at {time_s[-1]:g}, {share:.2g} times t_demold_actual_s: {after} of "
+            f"{len(time_s)} readings are after the opening and not of the shot: tenths of a second?"
+        )
+    if share < 0.02:  # minutes for seconds are a sixtieth
+        words = f"ends at {time_s[-1]:g}, {share:.2g} of t_demold_actual_s: minutes?"
+        found.append(f"{words} Seconds belong there")
+    return found
+
+
 def _read_series(
     path: Path,
     columns: dict[str, str],
@@ -326,18 +350,10 @@ def _read_series(
         Note("reading_impossible" if gap.impossible else "reading_missing", gap.column, gap.words)
         for gap in found.gaps
     ]
-    if t_demold_s is not None and len(found.time_s) >= MANY:
-        share = found.time_s[-1] / t_demold_s
-        after = int((found.time_s > t_demold_s).sum())
-        if share > LOG_GOES_ON and 2 * after > len(found.time_s):
-            words = f"{path}: column time_s: ends at {found.time_s[-1]:g}, {share:.2g} times "
-            words += f"t_demold_actual_s: {after} of {len(found.time_s)} readings are after the "
-            words += "opening and not of the shot: tenths of a second?"
-            notes.append(Note("reading_missing", "time_s", words))
-        if share < 0.02:  # minutes for seconds are a sixtieth
-            words = f"{path}: column time_s: ends at {found.time_s[-1]:g}, {share:.2g} of "
-            words += "t_demold_actual_s: minutes? Seconds belong there"
-            notes.append(Note("reading_missing", "time_s", words))
+    notes += [
+        Note("reading_missing", "time_s", f"{path}: column time_s: {words}")
+        for words in odd_length(found.time_s, t_demold_s)
+    ]
     if not len(found.time_s):
         notes.append(
             Note("reading_missing", ", ".join(found.columns), f"{path}: holds no readings")

@@ -2,38 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from edge_agent.imports.datasource_file import load_datasource
-from edge_agent.imports.open_source import Found, open_source, shots_of
 from edge_agent.shots.shot_query import ShotQuery
 from tests.support.foreign_logs import KINDS, Logs, readings, shot, source
-
-EVERYTHING = ShotQuery()
-
-
-def fetched(path: Path, query: ShotQuery = EVERYTHING) -> list[Found]:
-    """What a source gives."""
-
-    async def run() -> list[Found]:
-        settings = load_datasource(path)
-        opened = open_source(settings)
-        try:
-            await opened.check()
-            return [one async for one in shots_of(settings, opened, query)]
-        finally:
-            await opened.close()
-
-    return asyncio.run(run())
-
-
-def ids(found: list[Found]) -> list[str]:
-    """Ids of the shots that were read."""
-    return [one.bundle.meta.shot_id for one in found if one.bundle is not None]
+from tests.support.sources import fetched, ids
 
 
 @pytest.mark.parametrize("kind", KINDS)
