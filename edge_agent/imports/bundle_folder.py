@@ -83,13 +83,16 @@ class BundleFolder:
 
 
 def place_of(bundle: Bundle) -> Path:
-    """Place of a bundle below its folder: ``2026-05/press1_PANEL_0117_20260501T101500Z``."""
+    """Place of a bundle below its folder: ``2026-05/20260501T101500Z_press1_PANEL_0117``.
+
+    So the order of names is that of times.
+    """
     meta = bundle.meta
     poured_at = meta.timestamp_start
     month = "undated" if poured_at is None else f"{poured_at:%Y-%m}"
     second = "undated" if poured_at is None else f"{poured_at:%Y%m%dT%H%M%SZ}"
     press = f"{meta.line_id}_" if meta.line_id is not None else ""
-    return Path(month) / f"{press}{meta.mold_id}_{meta.shot_id}_{second}"
+    return Path(month) / f"{second}_{press}{meta.mold_id}_{meta.shot_id}"
 
 
 def texts_of(bundle: Bundle) -> dict[str, str]:
