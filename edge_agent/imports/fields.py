@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from broker.messages.bad_results import BOUNDS
 from broker.messages.inbound import QUALITY_NAMES
 from broker.messages.recipe import RECIPE_NAMES, Recipe
@@ -45,6 +47,7 @@ def older_names(name: str) -> list[str]:
     return [older for older, current in _OLDER.items() if current == name]
 
 
+@lru_cache(maxsize=1024)
 def unit_of_field(name: str) -> str | None:
     """Unit of a field or sensor; None of one without."""
     return "kg/m³" if name.endswith("_kg_per_m3") else unit_of_name(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -37,6 +37,8 @@ from twin_core.errors import InputError
 SHOTS_AT_ONCE = 50
 """Shots whose readings are in memory at once."""
 ROWS_AT_ONCE = 1000
+AROUND = timedelta(hours=2)
+"""More than is asked for: a clock that is put back shows an hour twice."""
 _FILTERS = ("mold_id", "press", "system_id", "order_id")
 """Fields of a question that are fields of a mapping, too."""
 Row = Mapping[str, Any]
@@ -203,10 +205,12 @@ class SqlShots:
         if one is None or not isinstance(kind, DateTime):
             return
         poured_at: ColumnClause[Any] = column(str(one.column))
-        for moment, compare in ((query.since, poured_at.__ge__), (query.until, poured_at.__lt__)):
-            value = None if moment is None else self._moment(moment, kind)
-            if value is not None:
-                yield compare(value)
+        since = None if query.since is None else self._moment(query.since - AROUND, kind)
+        until = None if query.until is None else self._moment(query.until + AROUND, kind)
+        if since is not None:
+            yield poured_at >= since
+        if until is not None:
+            yield poured_at < until
 
     def _moment(self, moment: datetime, kind: DateTime) -> datetime | None:
         """A moment as the column has it; None where nobody knows."""

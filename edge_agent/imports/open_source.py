@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from edge_agent.config.database_address import check_address
 from edge_agent.config.secret_files import SecretFileError, read_secret
@@ -78,7 +78,6 @@ async def shots_of(
     settings: Datasource,
     source: ProcessLogSource,
     query: ShotQuery,
-    passed_over: Callable[[Bundle], bool] = lambda bundle: False,
 ) -> AsyncGenerator[Found]:
     """Shots of a source that fit a question; refused ones, too, of which nobody knows whether.
 
@@ -86,7 +85,6 @@ async def shots_of(
         settings: of the source.
         source: where they come from.
         query: filters and page.
-        passed_over: true of a shot that is not wanted again; it takes its place in the page.
 
     Raises:
         InputError, StoreError: as ``fetch_shots``.
@@ -96,6 +94,11 @@ async def shots_of(
     async with aclosing(source.fetch_shots(query)) as fetched:
         async for one in fetched:
             found = _found(one, transform)
+            if found.bundle is not None and _has_no_time(query, found.bundle):
+                shot_id = found.bundle.meta.shot_id
+                words = "no time of the pour: nobody knows whether it was asked for"
+                lacking = Problem("refused", found.where, "poured_at", words, shot_id)
+                found = Found(found.where, None, [*found.problems, lacking])
             if found.bundle is not None:
                 if not fits(query, found.bundle):
                     continue
@@ -103,8 +106,7 @@ async def shots_of(
                 if count <= query.offset:
                     continue
                 given += 1
-            if found.bundle is None or not passed_over(found.bundle):
-                yield found
+            yield found
             if query.limit is not None and given >= query.limit:
                 return
 
@@ -131,6 +133,13 @@ def fits(query: ShotQuery, bundle: Bundle) -> bool:
         and query.quality_status in (None, bundle.quality_status)
         and (query.lot is None or query.lot in lots)
     )
+
+
+def _has_no_time(query: ShotQuery, bundle: Bundle) -> bool:
+    """Whether a time is asked for, of a shot that has none and fits otherwise."""
+    if bundle.meta.timestamp_start is not None or (query.since is None and query.until is None):
+        return False
+    return fits(replace(query, since=None, until=None), bundle)
 
 
 def _found(one: Fetched, transform: Transformation | None) -> Found:

@@ -14,10 +14,8 @@ from edge_agent.errors import StoreError
 from edge_agent.logged_shots.bundle import Bundle
 
 _TABLES = """
-CREATE TABLE IF NOT EXISTS about (
-    source TEXT NOT NULL, target TEXT NOT NULL, runs INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS shot (
-    name TEXT PRIMARY KEY, content TEXT NOT NULL, run INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS about (source TEXT NOT NULL, target TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS shot (name TEXT PRIMARY KEY, content TEXT NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -36,6 +34,8 @@ class ImportState:
             StoreError: it cannot be used, or is that of another source or target.
         """
         self.path = path
+        self._seen: set[bytes] = set()
+        """Short hashes of the names of this run."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, check_same_thread=False)
@@ -43,16 +43,14 @@ class ImportState:
             raise StoreError(f"{path}: cannot be used: {error}") from error
         try:
             self._db.executescript(_TABLES)
-            row = self._db.execute("SELECT source, target, runs FROM about").fetchone()
+            row = self._db.execute("SELECT source, target FROM about").fetchone()
             if row is None:
-                row = (source, target, 0)
-                self._db.execute("INSERT INTO about VALUES (?, ?, 0)", row[:2])
-            if tuple(row[:2]) != (source, target):
+                row = (source, target)
+                with self._db:
+                    self._db.execute("INSERT INTO about VALUES (?, ?)", row)
+            if tuple(row) != (source, target):
                 words = f"{path}: is of an import of {row[0]} into {row[1]}, not {source}, {target}"
                 raise StoreError(words, hint="give --state another file")
-            self._run = int(row[2]) + 1
-            with self._db:
-                self._db.execute("UPDATE about SET runs = ?", (self._run,))
         except (sqlite3.Error, StoreError) as error:
             self._db.close()
             if isinstance(error, StoreError):
@@ -65,13 +63,17 @@ class ImportState:
         Args:
             bundle: the shot; another content in one run contradicts, in a later one it changed.
         """
-        with closing(self._db.execute(_ASK, (name_of(bundle),))) as found:
+        name = name_of(bundle)
+        short = sha256(name.encode()).digest()[:8]
+        is_again = short in self._seen
+        self._seen.add(short)
+        with closing(self._db.execute(_ASK, (name,))) as found:
             row = found.fetchone()
         if row is None:
             return "new"
         if row[0] == content_of(bundle):
             return "done"
-        return "contradicts" if row[1] == self._run else "changed"
+        return "contradicts" if is_again else "changed"
 
     def note(self, bundles: Iterable[Bundle]) -> None:
         """Note that shots are done; they are where they should be.
@@ -79,10 +81,10 @@ class ImportState:
         Raises:
             StoreError: the disk refuses.
         """
-        rows = [(name_of(one), content_of(one), self._run) for one in bundles]
+        rows = [(name_of(one), content_of(one)) for one in bundles]
         try:
             with self._db:
-                self._db.executemany("INSERT OR REPLACE INTO shot VALUES (?, ?, ?)", rows)
+                self._db.executemany("INSERT OR REPLACE INTO shot VALUES (?, ?)", rows)
         except sqlite3.Error as error:
             raise StoreError(f"{self.path}: cannot be written: {error}") from error
 
@@ -91,7 +93,7 @@ class ImportState:
         self._db.close()
 
 
-_ASK = "SELECT content, run FROM shot WHERE name = ?"
+_ASK = "SELECT content FROM shot WHERE name = ?"
 
 
 def name_of(bundle: Bundle) -> str:

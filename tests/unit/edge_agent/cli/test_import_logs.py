@@ -173,6 +173,25 @@ def test_problems_are_reported_and_end_with_3(tmp_path: Path) -> None:
     assert json.loads(lines[0])["where"] == "table schuesse: row 2"
 
 
+def test_two_that_contradict_stay_as_they_are_however_often(tmp_path: Path) -> None:
+    rows_of_one = [shot(3, Dichte=60.0), shot(3, Dichte=99.0), shot(3, Dichte=60.0)]
+    mapping, out = sqlite_source(Logs(rows_of_one), tmp_path), tmp_path / "out"
+    for number in range(3):
+        report = report_of("-s", mapping, "-o", out, code=3)["shots"]
+        assert (report["imported"], report["refused"]) == (number == 0, 1)
+        assert (report["done_before"], report["changed"]) == (2 - (number == 0), 0)
+        (path,) = bundle_folders(out)
+        assert (load_bundle(path).quality or {})["rho_moulded_kg_per_m3"] == 60.0
+
+
+def test_a_shot_without_a_time_is_not_lost_when_one_is_asked_for(tmp_path: Path) -> None:
+    mapping = sqlite_source(Logs([shot(0), shot(1, Zeit=None)]), tmp_path)
+    done = run("import-logs", "-s", mapping, "-o", tmp_path / "out", "--since", "2026-01-01")
+    assert done.exit_code == 3
+    assert "nobody knows whether it was asked for" in done.stdout
+    assert "1 imported" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("change", "code", "words"),
     [
