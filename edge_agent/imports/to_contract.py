@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from broker.messages.bad_set_points import without_bad_set_points
 from broker.messages.recipe import MASSES
 from broker.timestamps import EARLIEST, format_timestamp
 from edge_agent.imports import cells
+from edge_agent.imports.conversion import converted
 from edge_agent.imports.fields import (
     FIELDS,
     ID_FIELDS,
@@ -26,29 +27,18 @@ from edge_agent.imports.fields import (
     TEXT_FIELDS,
     TIME_FIELDS,
     current_name,
-    unit_of_field,
 )
-from edge_agent.imports.settings import Column, Mapped, Series, Signal
-from edge_agent.imports.source import Kind, Problem, RawReading, RawShot
-from edge_agent.logged_shots.bundle import (
-    LOG_PER_CURE,
-    REFERENCES,
-    SHOT_S,
-    Bundle,
-    Meta,
-    odd_length,
-)
-from edge_agent.mapping.units import conversion_between
+from edge_agent.imports.series_to_contract import SeriesOfShot
+from edge_agent.imports.settings import Column, Mapped
+from edge_agent.imports.source import Kind, Problem, RawShot
+from edge_agent.logged_shots.bundle import REFERENCES, Bundle, Meta
 from twin_core.checked_yaml import describe
-from twin_core.errors import InputError
 from twin_core.log_files.cells import flag
-from twin_core.log_files.series import DAY_S, series_of_rows
-from twin_core.plausible_ranges import RESULTS, impossible_result, plausible, range_of
+from twin_core.log_files.series import DAY_S
+from twin_core.plausible_ranges import RESULTS, impossible_result, plausible
 
 REFERENCE_MAX = 64
 """Characters of a lot or an order."""
-AROUND_S = 60.0
-"""Readings so long before the pour and after the opening are of this shot [s]."""
 STATUS_WORDS = {
     **dict.fromkeys(("ok", "io", "i.o.", "gut", "good", "pass", "passed"), "OK"),
     **dict.fromkeys(("marginal", "bedingt", "grenzwertig"), "MARGINAL"),
@@ -150,7 +140,9 @@ class _Shot:
         poured_at = meta.timestamp_start
         t_demold_s = self._t_demold_s(poured_at)
         quality = self._quality(poured_at)
-        series = self._series(poured_at, t_demold_s)
+        series = SeriesOfShot(self._mapped, self._raw, self._mark, self._tell).read(
+            poured_at, t_demold_s
+        )
         return Bundle(Path(self._raw.where), meta, recipe, t_demold_s, series, quality)
 
     def _pour_from_readings(self) -> None:
@@ -267,114 +259,9 @@ class _Shot:
             return None
         return found
 
-    def _series(
-        self, poured_at: datetime | None, t_demold_s: float | None
-    ) -> dict[float, dict[str, float]]:
-        found: dict[float, dict[str, float]] = {}
-        settings = self._mapped.series
-        if settings is None:
-            return found
-        longest_s = SHOT_S if t_demold_s is None else min(DAY_S, LOG_PER_CURE * t_demold_s)
-        for sensor, signal in settings.signals.items():
-            readings = self._raw.readings.get(sensor)
-            if not readings:
-                self._tell("missing", signal.name, f"no readings of {sensor}")
-                continue
-            possible = range_of(sensor)
-            where = self._raw.readings_where or self._raw.where
-            try:
-                rows = sorted(self._rows(readings, settings, signal, sensor, poured_at, where))
-                if self._raw.key_is_shared:
-                    rows = _between(rows, t_demold_s, where)
-                series = series_of_rows(
-                    where,
-                    sensor,
-                    ((row, [repr(t), text]) for t, row, text in rows),
-                    (possible.low, possible.high),
-                    longest_s=longest_s,
-                    opened_s=t_demold_s,
-                )
-            except InputError as error:
-                self._tell("refused", signal.name, f"series left out: {error}", where)
-                continue
-            for gap in series.gaps:
-                kind: Kind = "implausible" if gap.impossible else "missing"
-                self._tell(kind, signal.name, gap.words, where)
-            for words in odd_length(series.time_s, t_demold_s):
-                self._tell("implausible", settings.time.column, words, where)
-            values = series.columns[sensor].tolist()
-            for t, value in zip(series.time_s.tolist(), values, strict=True):
-                if not math.isnan(value):
-                    found.setdefault(t, {})[sensor] = value
-        return found
-
-    def _rows(
-        self,
-        readings: list[RawReading],
-        settings: Series,
-        signal: Signal,
-        sensor: str,
-        poured_at: datetime | None,
-        where: str,
-    ) -> Iterator[tuple[float, int, str]]:
-        """Seconds since the pour, row, and value as a text in the sensor's unit."""
-        unit = settings.time.unit
-        to_s = None if unit is None else conversion_between(unit, "s")
-        for reading in readings:
-            place = f"{where}: row {reading.row}"
-            try:
-                if to_s is None:
-                    if poured_at is None:
-                        raise InputError(f"{place}: no poured_at to count the times from")
-                    at = cells.moment(
-                        reading.time, self._mapped.time_zone, self._mapped.time_format
-                    )
-                    t = None if at is None else (at - poured_at).total_seconds()
-                else:
-                    said = cells.number(reading.time, self._mark)
-                    t = None if said is None else round(to_s(said), 9)
-            except ValueError as error:
-                words = f"{place}: time {cells.shown(reading.time)} {error}"
-                raise InputError(words) from None
-            if t is None:
-                raise InputError(f"{place}: every reading needs a time")
-            try:
-                value = cells.number(reading.value, self._mark)
-            except ValueError as error:
-                self._tell(
-                    "implausible", signal.name, f"{cells.shown(reading.value)} {error}", place
-                )
-                value = None
-            text = "" if value is None else repr(converted(value, sensor, signal))
-            yield t, reading.row, text
-
-
-def _between(
-    rows: list[tuple[float, int, str]], t_demold_s: float | None, where: str
-) -> list[tuple[float, int, str]]:
-    """Readings of one of several shots that have one key."""
-    if t_demold_s is None:
-        raise InputError(f"{where}: several shots have this key, and no opening tells")
-    return [row for row in rows if -AROUND_S <= row[0] <= t_demold_s + AROUND_S]
-
 
 class _RefusedShot(Exception):
     """The shot cannot be used: column, words."""
-
-
-def converted(number: float, name: str, column: Column | Signal) -> float:
-    """A number of a column in the unit of a field or sensor.
-
-    Args:
-        number: as it stands in the column.
-        name: of the field or sensor, which ends in its unit.
-        column: unit, scale and offset of the column.
-    """
-    value = column.scale * number + column.offset
-    unit = unit_of_field(name)
-    if column.unit is None or unit is None:
-        return value
-    return round(conversion_between(column.unit, unit)(value), 9)
 
 
 def _names(text: str) -> list[str]:
