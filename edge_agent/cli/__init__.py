@@ -21,6 +21,7 @@ COMMANDS = {
     "doctor": "Are broker, database, disk, clock and models as an agent needs them?",
     "gateway": "Let presses in that speak OPC UA, Modbus, other MQTT topics or CSV files.",
     "history": "Print what is stored of a shot, or the shots of a mold.",
+    "import-logs": "Import shots from databases, CSV, Parquet, REST, with a mapping of columns.",
     "list": "Systems, molds and scenarios, and what each lacks.",
     "models": "Which learned model corrects the physics: list, promote, go back, shadow.",
     "record": "Write what travels on topics into a JSON-lines file.",

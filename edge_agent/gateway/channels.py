@@ -11,10 +11,9 @@ from broker.errors import PayloadError
 from broker.json_values import INT_MAX, INT_MIN, check_text
 from broker.messages.left_out import TEXT_LIMIT, no_number, shown
 from edge_agent.config.gateway_settings import ChannelFrom, Station
-from edge_agent.gateway.units import unit_of_name
 from edge_agent.links.tag_source import Value
+from edge_agent.mapping.units import UnknownUnit, conversion_between, unit_of_name
 from twin_core.plausible_ranges import range_of
-from twin_core.unit_words import UnknownUnit, conversion_between
 
 Part = Literal["sensors", "metrics", "status"]
 DIGITS = 9

@@ -18,11 +18,11 @@ from edge_agent.config.gateway_settings import (
 )
 from edge_agent.config.gateway_sources import ModbusSource, OpcUaSource
 from edge_agent.gateway.channels import Part, channel
-from edge_agent.gateway.problem import Place, Problem, nearest
 from edge_agent.gateway.uses import Use, uses_of
 from edge_agent.links.opcua_node_ids import node_problems
+from edge_agent.mapping.problem import Place, Problem, nearest
+from edge_agent.mapping.units import UnknownUnit
 from twin_core.plausible_ranges import range_of
-from twin_core.unit_words import UnknownUnit
 
 EVENTS = ("started", "poured", "demolded", "aborted")
 UNUSED = "is not used"

@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from edge_agent.gateway.tag_words import Role, is_set_point, role_of, words_of
-from edge_agent.gateway.units import unit_of_name
 from edge_agent.links.tag_source import FoundTag
+from edge_agent.mapping.tag_words import Role, is_set_point, role_of, words_of
+from edge_agent.mapping.units import Affine, UnknownUnit, conversion_between, unit_of_name
 from twin_core.plausible_ranges import range_of
-from twin_core.unit_words import Affine, UnknownUnit, conversion_between
 
 SURE, LIKELY, GUESS = "sure", "likely", "a guess"
 _ORDER = {SURE: 0, LIKELY: 1, GUESS: 2}

@@ -13,11 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from twin_core.errors import InputError
-from twin_core.log_files.cells import number
-from twin_core.log_files.mapped_series import MappedColumn
-from twin_core.log_files.text_form import TextTable
-from twin_core.unit_words import (
+from edge_agent.mapping.units import (
     NOT_GUESSED,
     Affine,
     UnknownUnit,
@@ -25,6 +21,10 @@ from twin_core.unit_words import (
     quantity_of,
     unit_named,
 )
+from twin_core.errors import InputError
+from twin_core.log_files.cells import number
+from twin_core.log_files.mapped_series import MappedColumn
+from twin_core.log_files.text_form import TextTable
 
 UNIT_OF = {"time_s": "s", "height_mm": "mm", "T_core_C": "°C", "p_rise_Pa": "Pa", "dielectric": ""}
 """Signals of a rise test, and the unit of each; of the dielectric signal only its course counts."""

@@ -19,8 +19,8 @@ from edge_agent.config.gateway_settings import Trigger
 from edge_agent.gateway.moments import text_of
 from edge_agent.gateway.station import StationTranslator
 from edge_agent.links.tag_source import Sample, Value
+from edge_agent.mapping.units import UNITS_TEXT, unit_named
 from tests.support.processes import ROOT
-from twin_core.unit_words import UNITS_TEXT, unit_named
 
 TEXT = (ROOT / "docs" / "gateway.md").read_text(encoding="utf-8")
 TABLES: dict[str, list[type[BaseModel]]] = {

@@ -47,8 +47,12 @@ def read_mapped_series(
     """
     at = {column.name: column.place for column in columns}
     convert = {column.name: column.convert for column in columns}
-    found = SeriesRows(table, at, time, table.decimal_mark(list(at.values())), longest_s, convert)
+    titles = {column.name: table.names[column.place] for column in columns}
+    mark = table.decimal_mark(list(at.values()))
+    found = SeriesRows(table.where, at, time, mark, longest_s, titles=titles, convert=convert)
     for row, (line, cells) in enumerate(table.rows()):
         if row or not has_units:
             found.add(line, cells)
-    return found.series(ranges, None)
+    used = set(at.values())
+    unused = tuple(name for i, name in enumerate(table.names) if i not in used)
+    return found.series(ranges, None, unused)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -95,12 +95,41 @@ def read_series(
     table = TextTable(path, BYTES_MAX, (time, *ranges), comments=True)
     at = _places(table, time, ranges, needs)
     mark = table.decimal_mark(list(at.values()))
-    found = SeriesRows(table, at, time, mark, longest_s)
+    found = SeriesRows(table.where, at, time, mark, longest_s)
     for row, (line, cells) in enumerate(table.rows()):
         units = {name: cells[place] for name, place in at.items()}
         if row or not is_row_of_units(table.where, line, units):
             found.add(line, cells)
-    return found.series(ranges, opened_s)
+    unused = tuple(name for name in table.names if name not in at)
+    return found.series(ranges, opened_s, unused)
+
+
+def series_of_rows(
+    where: str,
+    name: str,
+    rows: Iterable[tuple[int, list[str]]],
+    possible: Range | None,
+    *,
+    longest_s: float = DAY_S,
+    opened_s: float | None = None,
+) -> LoggedSeries:
+    """Check readings of one column that do not stand in a file of their own.
+
+    Args:
+        where: table and shot, for errors.
+        name: of the column, which ends in its unit.
+        rows: number of each row, with its time [s] and value as texts, in order of time.
+        possible: least and largest possible value; a value outside is no reading.
+        longest_s: the last time of a shot that is plausible [s].
+        opened_s: ``t_demold_actual_s`` of the shot, if it is known [s].
+
+    Raises:
+        InputError: as ``read_series``.
+    """
+    found = SeriesRows(where, {"time_s": 0, name: 1}, "time_s", ".", longest_s, row="row")
+    for number_of_row, cells in rows:
+        found.add(number_of_row, cells)
+    return found.series({name: possible}, opened_s, ())
 
 
 def _places(
@@ -133,23 +162,29 @@ class SeriesRows:
 
     def __init__(
         self,
-        table: TextTable,
+        where: str,
         at: dict[str, int],
         time: str,
         mark: str,
         longest_s: float,
+        row: str = "line",
+        titles: Mapping[str, str] | None = None,
         convert: Mapping[str, Callable[[float], float]] | None = None,
     ) -> None:
         """Begin without rows.
 
         Args:
+            where: the file, or table and shot, for errors.
             at: place of each column in the table, by its name here.
             time: name of the column of times.
             mark: decimal mark.
             longest_s: the last time that is plausible.
+            row: what a number of a row counts: lines of a file, rows of a table.
+            titles: names of the columns in the file, where they are others.
             convert: a number of the file to the unit of the name; as it is where there is none.
         """
-        self.table, self._at, self._time, self._convert = table, at, time, convert or {}
+        self.where, self._row, self._at, self._time = where, row, at, time
+        self._titles, self._convert = titles or {}, convert or {}
         self._mark, self._longest_s = mark, longest_s
         self.values = {name: array("d") for name in at}
         self.lines = array("q")
@@ -160,10 +195,21 @@ class SeriesRows:
 
     def place(self, line: int, name: str) -> str:
         """File, line and column, for errors."""
-        return f"{self.table.where}: line {line}, column {self.table.names[self._at[name]]}"
+        return f"{self.where}: {self._row} {line}, column {self._titles.get(name, name)}"
 
-    def series(self, ranges: Mapping[str, Range | None], opened_s: float | None) -> LoggedSeries:
-        """All that was read, checked as a whole."""
+    def series(
+        self, ranges: Mapping[str, Range | None], opened_s: float | None, unused: tuple[str, ...]
+    ) -> LoggedSeries:
+        """All that was read, checked as a whole.
+
+        Args:
+            ranges: least and largest possible value of each column.
+            opened_s: ``t_demold_actual_s`` of the shot, if it is known [s].
+            unused: names of columns that nothing here knows.
+
+        Raises:
+            InputError: the times count from another moment, or values are in another unit.
+        """
         self.check_length(opened_s)
         gaps: list[Gap] = []
         columns = {}
@@ -171,8 +217,6 @@ class SeriesRows:
             if name != self._time:
                 values = np.frombuffer(self.values[name], dtype=np.float64)
                 columns[name] = _possible(self, name, values, ranges[name], gaps)
-        used = set(self._at.values())
-        unused = tuple(name for i, name in enumerate(self.table.names) if i not in used)
         time_s = np.frombuffer(self.values[self._time], dtype=np.float64)
         return LoggedSeries(time_s, columns, tuple(gaps), unused)
 
@@ -185,7 +229,7 @@ class SeriesRows:
         self._count += len(self._at)
         if self._count > NUMBERS_MAX:
             raise InputError(
-                f"{self.table.where}: line {line}: more than {NUMBERS_MAX} numbers: split the "
+                f"{self.where}: {self._row} {line}: more than {NUMBERS_MAX} numbers: split the "
                 "file by shots, or log less often"
             )
         self.lines.append(line)
@@ -219,7 +263,7 @@ class SeriesRows:
         times = self.values[self._time]
         if not times:
             return
-        place = f"{self.table.where}: column {self._time}"
+        place = f"{self.where}: column {self._time}"
         if opened_s is not None and times[0] > opened_s:
             raise InputError(
                 f"{place}: begins at {times[0]:g}, after t_demold_actual_s ({opened_s:g}): "

@@ -1,7 +1,7 @@
-"""Units as people and machines write them, and conversion between those of one quantity.
+"""Units of tags and columns, and their conversion to the units in which the wire speaks.
 
 A table of quantities: within one, value in the base unit = factor · value + offset. Pressure is
-converted as it is: bar to bar. Whether it is gauge or absolute no unit says; who has gauge and
+converted as it is: bar to bar. Whether a tag is gauge or absolute no unit says; who has gauge and
 needs absolute gives ``offset: 1.013`` in bar, so nothing is guessed here. ``bara``, ``barg``,
 ``psia``, ``psig`` are not taken for the same reason.
 """
@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from types import MappingProxyType
 
+from broker.sensors import UNIT_OF_SUFFIX, base_name
 from twin_core.units import ZERO_CELSIUS_K
 
 _PSI_BAR = 0.0689475729317
@@ -72,6 +73,13 @@ _QUANTITIES: Mapping[str, Mapping[str, tuple[float, float]]] = {
     "voltage": {"V": (1.0, 0.0), "mV": (1e-3, 0.0), "kV": (1e3, 0.0)},
     "current": {"A": (1.0, 0.0), "mA": (1e-3, 0.0), "kA": (1e3, 0.0)},
     "frequency": {"Hz": (1.0, 0.0), "kHz": (1e3, 0.0)},
+    "density": {
+        "kg/m³": (1.0, 0.0),
+        "g/l": (1.0, 0.0),
+        "g/cm³": (1e3, 0.0),
+        "kg/l": (1e3, 0.0),
+        "lb/ft³": (_LB_KG / 0.028316846592, 0.0),
+    },
 }
 """Quantities, their units, and how each becomes the first one of its line: factor and offset."""
 
@@ -86,6 +94,8 @@ _OTHER_WORDS = {
     "µs": "us", "μs": "us", "hour": "h", "hours": "h", "µm": "um", "μm": "um",
     "inch": "in", "volt": "V", "ampere": "A", "pascal": "Pa", "newton": "N", "hertz": "Hz",
     "N/cm2": "N/cm²", "N/cm^2": "N/cm²", "N/mm2": "MPa", "N/mm²": "MPa",
+    "kg/m3": "kg/m³", "kg per m3": "kg/m³", "g/cm3": "g/cm³", "g/ccm": "g/cm³", "kg/dm3": "kg/l",
+    "lb/ft3": "lb/ft³", "pcf": "lb/ft³",
     "kg/sec": "kg/s", "g/sec": "g/s", "kg per s": "kg/s",
 }  # fmt: skip
 """Other words for a unit."""
@@ -152,13 +162,22 @@ def quantity_of(unit: str) -> str:
     return _QUANTITY_OF[unit]
 
 
+def unit_of_name(name: str) -> str | None:
+    """Unit that ends a channel's name, as this module writes it; None of a name without one."""
+    base = base_name(name)
+    for suffix in sorted(UNIT_OF_SUFFIX, key=len, reverse=True):
+        if base.endswith(suffix):
+            return UNIT_OF_SUFFIX[suffix]
+    return None
+
+
 @lru_cache(maxsize=4096)
 def conversion_between(word: str, unit: str) -> Affine:
     """Conversion of numbers in the unit that a word means into another unit.
 
     Args:
-        word: unit of the numbers, in any of its words.
-        unit: unit that is wanted, as this module writes it.
+        word: unit of the tag, in any of its words.
+        unit: unit of the channel, as ``unit_of_name`` gives it.
 
     Raises:
         UnknownUnit: the word is none, or a unit of another quantity.

@@ -1,10 +1,17 @@
-"""Units that people write become others of their quantity, or are refused with the way out."""
+"""Units of tags become those of the wire, or are refused with the way out."""
 
 from __future__ import annotations
 
 import pytest
 
-from twin_core.unit_words import UnknownUnit, conversion_between, unit_named
+from broker.sensors import UNIT_OF_SUFFIX
+from edge_agent.mapping.units import (
+    UnknownUnit,
+    conversion_between,
+    quantity_of,
+    unit_named,
+    unit_of_name,
+)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +47,15 @@ from twin_core.unit_words import UnknownUnit, conversion_between, unit_named
 )
 def test_numbers_in_other_units(word, number, unit, expected):
     assert conversion_between(word, unit)(number) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("suffix", UNIT_OF_SUFFIX)
+def test_every_unit_of_the_wire_is_known(suffix):
+    unit = unit_of_name(f"X{suffix}")
+
+    assert unit == UNIT_OF_SUFFIX[suffix]
+    assert conversion_between(unit, unit)(3.5) == 3.5
+    assert quantity_of(unit)
 
 
 @pytest.mark.parametrize(
