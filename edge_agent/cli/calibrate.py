@@ -18,7 +18,7 @@ Examples:
       --scenario configs/scenarios/baser_khakhar_1994_r11.yaml \\
       --fit time_offset_s --fit blowing_agent.k_transfer \\
       --fit mold.cup_loss_W_per_K_kg --dry-run
-  pur-mold-twin calibrate --rise-test lab/20C.yaml --rise-test lab/30C.yaml
+  pur-mold-twin calibrate --rise-test lab/20C.yaml lab/30C.yaml
   pur-mold-twin calibrate --rise-test examples/rise_tests --hold-out rise_23C \\
       --dry-run
 
@@ -30,6 +30,7 @@ File = click.Path(path_type=Path)
 
 
 @click.command("calibrate", epilog=EXAMPLE)
+@click.argument("more", nargs=-1, type=File, metavar="")
 @click.option("-y", "--system", help="System to fit. [default: the scenario's]")
 @click.option("-c", "--systems", type=File, help="File or folder of systems. [default: catalogue]")
 @click.option(
@@ -44,7 +45,7 @@ File = click.Path(path_type=Path)
 )
 @click.option(
     "--rise-test", "rise_tests", type=File, multiple=True,
-    help="Laboratory rise test: its YAML, or a folder of them; repeat.",
+    metavar="PATH...", help="Laboratory rise tests: YAML files, or folders of them.",
 )  # fmt: skip
 @click.option(
     "--fit", "paths", multiple=True,
@@ -58,6 +59,7 @@ File = click.Path(path_type=Path)
 @click.option("--dry-run", is_flag=True, help="Write no file.")
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")
 def command(
+    more: tuple[Path, ...],
     system: str | None,
     systems: Path | None,
     like: str | None,
@@ -94,9 +96,13 @@ def command(
     try:
         if hold_out is not None and cure is None and not rise_tests:
             raise InputError("--hold-out needs --cure FILE or --rise-test FILE")
+        if more and not rise_tests:
+            raise InputError(f"{more[0]}: what is it? A rise test stands behind --rise-test")
         if rise_tests:
             _alone("--rise-test", measured, series, scenario, cure, like, infer_water or None)
-            ok = rise.rise_tests(rise_tests, system, systems, paths, weight, hold_out, output)
+            ok = rise.rise_tests(
+                [*rise_tests, *more], system, systems, paths, weight, hold_out, output
+            )
         elif cure is not None:
             ok = run.cure(cure, hold_out, output)
         elif measured is not None or series or paths:

@@ -93,6 +93,15 @@ def test_tests_that_do_not_fit_are_refused(
     assert "Traceback" not in found.output
 
 
+def test_several_files_behind_one_option_as_a_shell_writes_them() -> None:
+    files = [EXAMPLES / f"rise_{T}C.yaml" for T in (15, 31)]
+    found = calibrate(
+        "--rise-test", *files, "--fit", "gelling.A", "--fit", "gelling.E", "--dry-run"
+    )
+    assert "fit to 2 rise tests, mixed at 15 to 31 C" in found.stdout
+    assert "stands behind --rise-test" in calibrate(*files, exit_code=2).stderr
+
+
 def test_tests_of_two_systems_and_options_of_other_fits_are_refused(tmp_path: Path) -> None:
     other = copy(tmp_path, ("system_id: RIGID_PANEL", "system_id: SYSTEM_M1"), name="rise_15C")
     both = ("--rise-test", EXAMPLES / "rise_23C.yaml", "--rise-test", other)
