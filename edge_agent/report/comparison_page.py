@@ -109,15 +109,12 @@ def _agreement(found: ShotComparison) -> list[Block]:
 def _curves(found: ShotComparison, series: SeriesComparison) -> Section:
     words, unit, difference = SENSORS[series.sensor]
     two = len(found.results) > 1
-    simulated = []
-    for i, values in enumerate(series.simulated):
-        label = f"simulated, {LABELS[i]}" if two else "simulated"
+    simulated, off = [], []
+    for i, (values, residuals) in enumerate(zip(series.simulated, series.residuals, strict=True)):
         kind: Literal["dashed", "solid"] = "dashed" if two and i == 0 else "solid"
-        simulated.append(Curve(label, series.time_s, values, i, kind))
-    off = [
-        Curve(LABELS[i] if two else "simulated", series.time_s, values, i, "points")
-        for i, values in enumerate(series.residuals)
-    ]
+        which = f", {LABELS[i]}" if two else ""
+        simulated.append(Curve(f"simulated{which}", series.time_s, values, i, kind))
+        off.append(Curve(f"difference{which}", series.time_s, residuals, i, kind))
     measured = Curve(found.kind, series.time_s, series.measured, 3, "points")
     return Section(
         words.capitalize(),
@@ -133,7 +130,7 @@ def _curves(found: ShotComparison, series: SeriesComparison) -> Section:
                         name=f"residual_{series.sensor}", title=f"Residuals of the {words}",
                         caption="Simulated minus measured.", x_label=TIME, x_scale="early",
                         y_label=f"difference, {difference}", curves=tuple(off),
-                        limits=(Limit("no difference", 0.0),),
+                        limits=(Limit("none", 0.0),),
                     ),
                 )
             ),
