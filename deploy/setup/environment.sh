@@ -98,6 +98,14 @@ get_strace() (
   unpack_debs strace strace || say "no strace here; its package is strace"
 )
 
+# MariaDB, from which import-logs reads; the package would start and enable a server.
+get_mariadb() (
+  take_the_lock
+  : >"$LOG"
+  unpack_debs mariadb mariadb-server-core ||
+    say "no mariadbd here: tests of imports from MariaDB are skipped; its package is mariadb-server-core"
+)
+
 # Chromium, in which the pages are tested; unpacked also for root, so that nothing of the machine changes.
 # Ubuntu has it as a snap only: there the tests are skipped.
 get_chromium() (

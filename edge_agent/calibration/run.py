@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
-from pydantic import BaseModel
 
-from edge_agent.calibration import system_file, text
+from edge_agent.calibration import text
 from edge_agent.calibration.inferred import print_inferred
-from edge_agent.config import system_versions
+from edge_agent.calibration.output import Output, progress
+from edge_agent.calibration.weights import weights_of
 from edge_agent.logged_shots import measured_series as measurements
 from twin_core import load_scenario
 from twin_core.bulk_cure import CureChemistry, CureSeries
@@ -31,58 +29,6 @@ INSIDE = 0.9
 """Share of the readings of a series that was held out which its 95 % interval should hold."""
 GOOD_CURE = 0.05
 """RMSE of a cure series as a share of the initial hydroxyl that counts as met."""
-
-
-@dataclass(frozen=True)
-class Output:
-    """Files that results go to."""
-
-    out: Path | None
-    plot: Path | None
-    dry_run: bool
-    force: bool
-
-    def file(self, name: str, version: int) -> Path:
-        """The file to write: as asked for, or ``NAME-vN.yaml`` in that folder or here."""
-        if self.out is not None and self.out.suffix in {".yaml", ".yml"}:
-            return self.out
-        return (self.out or Path()) / f"{name}-v{version}.yaml"
-
-    def write_system(self, system: MaterialSystem, place: Path, origin: Path | None) -> None:
-        """Write a fitted system with a version that is free in ``place``, and say how to use it.
-
-        Args:
-            place: file or folder of systems that it was read from.
-        """
-        name = system.system_id
-        version = system_versions.next_version(place, name, system.version)
-        self.write(name, system.model_copy(update={"version": version}), origin)
-        if not self.dry_run:
-            text.print_next_steps(self.file(name, version), name, version, place)
-
-    def write(self, name: str, model: BaseModel, origin: Path | None) -> None:
-        """Write a fitted model unless this is a dry run; it keeps the comments of its origin."""
-        version = getattr(model, "version", 1)
-        if self.dry_run:
-            click.echo("dry run: no file written")
-            return
-        path = self.file(name, version)
-        header = "" if origin is None else system_file.header_of(origin)
-        system_file.save(path, system_file.as_yaml(model, header), self.force)
-        click.echo(f"written: {path} (version {version})")
-
-    def draw(self, panels: list[Any]) -> None:
-        """Draw before and after, when asked for."""
-        if self.plot is not None:
-            from edge_agent.calibration.plot import draw
-
-            draw(panels, self.plot)
-            click.echo(f"drawn: {self.plot}")
-
-
-def progress(message: str) -> None:
-    """A line on stderr."""
-    click.echo(message, err=True)
 
 
 def _note(words: str) -> None:
@@ -156,7 +102,7 @@ def measured(
     output: Output,
 ) -> bool:
     """Fit numbers to measured series; whether the fit converged and is no worse than before."""
-    weights = _weights(weight)
+    weights = weights_of(weight)
     scenario = load_scenario(scenario_file, systems, system_id)
     observations = []
     if folder is not None:
@@ -182,20 +128,6 @@ def measured(
     if not fit.converged:
         progress(f"error: the fit did not converge: {fit.message}")
     return fit.converged
-
-
-def _weights(given: Sequence[str]) -> dict[str, float]:
-    found = {}
-    for item in given:
-        name, _, value = item.partition("=")
-        try:
-            found[name] = float(value)
-        except ValueError:
-            raise InputError(f"--weight {item}: write QUANTITY=NUMBER") from None
-        if name not in measurements.QUANTITIES or not found[name] > 0.0:
-            listed = ", ".join(measurements.QUANTITIES)
-            raise InputError(f"--weight {item}: a positive number for one of {listed}")
-    return found
 
 
 def cure(path: Path, held_out: str | None, output: Output) -> bool:

@@ -13,6 +13,8 @@ from twin_core.arrays import Array
 from twin_core.bulk_cure import CureChemistry, CureSeries, cure
 from twin_core.calibration import CureFit, MeasuredFit, Observation, SheetFit
 from twin_core.calibration.bulk_cure import CurePrediction
+from twin_core.calibration.record import Change
+from twin_core.calibration.search import Estimate
 from twin_core.parameters import Parameter
 from twin_core.units import ZERO_CELSIUS_K
 
@@ -132,14 +134,33 @@ def sheet_panels(fit: SheetFit) -> list[Panel]:
     ]
 
 
+def print_estimates(estimates: Sequence[Estimate]) -> None:
+    """Fitted numbers with their intervals."""
+    rows = [
+        (e.path, number(e.before), number(e.value), number(e.low), number(e.high), e.unit)
+        for e in estimates
+    ]
+    table(("fitted", "before", "after", "95 % from", "to", "unit"), rows)
+
+
+def print_rates(estimates: Sequence[Estimate], changes: Sequence[Change]) -> None:
+    """Say of each rate whose energy was fitted, too, which of two numbers the table has."""
+    fitted = {e.path: e for e in estimates}
+    for change in changes:
+        energy = change.path.replace(".A", ".E")
+        if change.path in fitted and energy != change.path and energy in fitted:
+            say(
+                "note",
+                f"{change.path} above goes with {energy} before: it is the rate at 25 C that was "
+                f"fitted. With the new energy it is {change.after:.4g} {change.unit}",
+            )
+
+
 def print_measured(fit: MeasuredFit) -> None:
     """Estimates with intervals, agreement before and after, warnings."""
     click.echo(f"{fit.scenario.system.system_id}: fit to measurements")
-    rows = [
-        (e.path, number(e.before), number(e.value), number(e.low), number(e.high), e.unit)
-        for e in fit.estimates
-    ]
-    table(("fitted", "before", "after", "95 % from", "to", "unit"), rows)
+    print_estimates(fit.estimates)
+    print_rates(fit.estimates, fit.changes)
     click.echo("")
     errors = [
         (

@@ -18,6 +18,9 @@ Examples:
       --scenario configs/scenarios/baser_khakhar_1994_r11.yaml \\
       --fit time_offset_s --fit blowing_agent.k_transfer \\
       --fit mold.cup_loss_W_per_K_kg --dry-run
+  pur-mold-twin calibrate --rise-test lab/20C.yaml lab/30C.yaml
+  pur-mold-twin calibrate --rise-test examples/rise_tests --hold-out rise_23C \\
+      --dry-run
 
 Ends with 0 when the fit meets its targets, 1 when it failed or misses some (it says which and by
 how much), 2 when the input cannot be used as given.
@@ -27,6 +30,7 @@ File = click.Path(path_type=Path)
 
 
 @click.command("calibrate", epilog=EXAMPLE)
+@click.argument("more", nargs=-1, type=File, metavar="")
 @click.option("-y", "--system", help="System to fit. [default: the scenario's]")
 @click.option("-c", "--systems", type=File, help="File or folder of systems. [default: catalogue]")
 @click.option(
@@ -39,15 +43,23 @@ File = click.Path(path_type=Path)
 @click.option(
     "-s", "--scenario", type=File, help="Scenario of what was measured: a file, or a name."
 )
-@click.option("--fit", "paths", multiple=True, help="Number to fit, by its path; repeat.")
+@click.option(
+    "--rise-test", "rise_tests", type=File, multiple=True,
+    metavar="PATH...", help="Laboratory rise tests: YAML files, or folders of them.",
+)  # fmt: skip
+@click.option(
+    "--fit", "paths", multiple=True,
+    help="Number to fit, by its path; repeat. [default of rise tests: what they tell]",
+)  # fmt: skip
 @click.option("--weight", multiple=True, help="Weight of a quantity: rho_kg_per_m3=2; repeat.")
 @click.option("--cure", type=File, help="Fit a cure without foam to the series it names.")
-@click.option("--hold-out", help="Series of --cure to leave out, and to predict with its interval.")
+@click.option("--hold-out", help="Series of --cure, or rise test, to leave out and to predict.")
 @click.option("-o", "--out", type=File, help="File or folder to write. [default: ID-vN.yaml here]")
 @click.option("--plot", type=File, help="Draw before and after into this PNG (needs matplotlib).")
 @click.option("--dry-run", is_flag=True, help="Write no file.")
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")
 def command(
+    more: tuple[Path, ...],
     system: str | None,
     systems: Path | None,
     like: str | None,
@@ -55,6 +67,7 @@ def command(
     measured: Path | None,
     series: tuple[Path, ...],
     scenario: Path | None,
+    rise_tests: tuple[Path, ...],
     paths: tuple[str, ...],
     weight: tuple[str, ...],
     cure: Path | None,
@@ -64,32 +77,60 @@ def command(
     dry_run: bool,
     force: bool,
 ) -> None:
-    """Fit a material to its data sheet, or to what was measured of a shot.
+    """Fit a material to its data sheet, or to what was measured of a shot or of rise tests.
 
     A sheet's cup test (cream, gel, rise, tack-free time, free-rise density) fits rates and gas;
-    measured temperature, density and pressure fit any numbers. Of a system that is known by its
-    sheet only, the composition is inferred, and what stays open is named with its effect. Fitted
-    numbers go into a new system file with the next version.
+    measured temperature, density and pressure fit any numbers. Rise tests (height, core
+    temperature) at several temperatures fit rates and energies together; what they do not tell is
+    named, and not fitted. Of a system that is known by its sheet only, the composition is inferred,
+    and what stays open is named with its effect. Fitted numbers go into a new system file with the
+    next version.
     """
-    from edge_agent.calibration import run
+    from edge_agent.calibration import rise, run
+    from edge_agent.calibration.output import Output
     from twin_core.errors import InputError, TwinError
 
     say_when_compiling()
 
-    output = run.Output(out, plot, dry_run, force)
+    output = Output(out, plot, dry_run, force)
     try:
-        if hold_out is not None and cure is None:
-            raise InputError("--hold-out needs --cure FILE")
-        if cure is not None:
+        if hold_out is not None and cure is None and not rise_tests:
+            raise InputError("--hold-out needs --cure FILE or --rise-test FILE")
+        if more and not rise_tests:
+            raise InputError(f"{more[0]}: what is it? A rise test stands behind --rise-test")
+        if rise_tests:
+            _alone("--rise-test", measured, series, scenario, cure, like, infer_water or None)
+            ok = rise.rise_tests(
+                [*rise_tests, *more], system, systems, paths, weight, hold_out, output
+            )
+        elif cure is not None:
             ok = run.cure(cure, hold_out, output)
         elif measured is not None or series or paths:
             if scenario is None:
                 raise InputError("--measured, --series and --fit need --scenario FILE")
             ok = run.measured(scenario, systems, system, measured, series, paths, weight, output)
         elif system is None:
-            raise InputError("nothing to fit: give --system ID, --measured FOLDER or --cure FILE")
+            raise InputError(
+                "nothing to fit: give --system ID, --measured FOLDER, --rise-test FILE or "
+                "--cure FILE"
+            )
         else:
             ok = run.sheet(system, systems, like, infer_water, output)
     except TwinError as error:
         fail(error)
     sys.exit(0 if ok else 1)
+
+
+def _alone(option: str, *others: object) -> None:
+    """Refuse options of another fit beside one.
+
+    Raises:
+        InputError: one is given.
+    """
+    from twin_core.errors import InputError
+
+    if any(others):
+        raise InputError(
+            f"{option} is a fit of its own: leave --measured, --series, --scenario, --cure, --like "
+            "and --infer-water out"
+        )

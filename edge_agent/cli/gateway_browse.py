@@ -47,7 +47,7 @@ def command(config: Path, source: str | None, output: str) -> None:
     """
     from edge_agent.cli.verbose import configure_logs
     from edge_agent.gateway.mapping_file import load_sources
-    from edge_agent.gateway.problem import nearest
+    from edge_agent.mapping.problem import nearest
 
     try:
         settings = load_sources(config)

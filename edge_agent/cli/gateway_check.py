@@ -108,7 +108,7 @@ def _type(one: LiveValue, seen: dict[str, Seen]) -> str:
 
 def _problems(values: list[LiveValue], seen: dict[str, Seen], checked: CheckedMapping) -> list[str]:
     """What is wrong with sources, then with tags, then with what becomes of them; each once."""
-    from edge_agent.gateway.problem import Problem
+    from edge_agent.mapping.problem import Problem
 
     found: list[Problem] = []
     for name, source in seen.items():

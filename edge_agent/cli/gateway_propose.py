@@ -82,9 +82,9 @@ async def _browsed(settings: GatewaySettings, only: str | None) -> list[DraftSou
     from edge_agent.clock import SystemClock
     from edge_agent.gateway.draft import DraftSource
     from edge_agent.gateway.looking_on import apart
-    from edge_agent.gateway.problem import nearest
     from edge_agent.gateway.proposal import proposed
     from edge_agent.gateway.sources import make
+    from edge_agent.mapping.problem import nearest
 
     if only is not None and only not in settings.sources:
         words = f"--source {only}: there is no such source: {nearest(only, settings.sources)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,11 +15,12 @@ from edge_agent.cli.common import fail, history_at
 from edge_agent.cli.history_shot import print_shot, shots_of
 from edge_agent.cli.progress import Progress
 from edge_agent.cli.tables import print_table, say
-from edge_agent.cli.values import Age
+from edge_agent.cli.values import Moment
 
 if TYPE_CHECKING:
     from edge_agent.config.settings import HistorySettings
     from edge_agent.history.read import HistoryReader
+    from edge_agent.shots.shot_query import ShotQuery
 
 T = TypeVar("T")
 
@@ -33,8 +34,28 @@ T = TypeVar("T")
     "--shot", "shot_id", help="Everything stored of this shot, and how good the data were."
 )
 @click.option("--mold", "mold_id", help="Only this mold.")
+@click.option("--press", help="Only this press.")
+@click.option("-y", "--system", "system_id", help="Only this material system.")
+@click.option("--lot", help="Only with this lot of polyol, isocyanate or additives.")
+@click.option("--order", "order_id", help="Only of this order.")
 @click.option(
-    "--since", type=Age(), default="24h", show_default=True, help="How far back: 30m, 24h, 7d."
+    "--status",
+    type=click.Choice(["OK", "MARGINAL", "FAIL"]),
+    help="Only of this predicted quality.",
+)
+@click.option(
+    "--since",
+    type=Moment(),
+    default="24h",
+    show_default=True,
+    help="Poured then or later: 30m, 24h, 7d back, or 2026-05-01.",
+)
+@click.option("--until", type=Moment(), help="Poured before.")
+@click.option(
+    "--offset",
+    type=click.IntRange(0, 100_000_000),
+    default=0,
+    help="Pass over so many shots, the newest: the next page.",
 )
 @click.option(
     "--limit",
@@ -63,7 +84,14 @@ def command(
     ctx: click.Context,
     shot_id: str | None,
     mold_id: str | None,
-    since: timedelta,
+    press: str | None,
+    system_id: str | None,
+    lot: str | None,
+    order_id: str | None,
+    status: str | None,
+    since: datetime,
+    until: datetime | None,
+    offset: int,
     limit: int,
     where: str,
     config: Path | None,
@@ -73,14 +101,30 @@ def command(
 
     Exit codes: 0 found, 1 nothing found or no history, 2 wrong options.
     """
-    ctx.obj = (where, config, since, mold_id, shot_id)
+    from edge_agent.shots.shot_query import ShotQuery
+
+    query = ShotQuery(
+        since=since,
+        until=until,
+        mold_id=mold_id,
+        press=press,
+        system_id=system_id,
+        lot=lot,
+        order_id=order_id,
+        quality_status=status,
+        limit=limit,
+        offset=offset,
+    )
+    ctx.obj = (where, config, query, shot_id)
     if ctx.invoked_subcommand is not None:
         return
 
     async def ask(reader: HistoryReader) -> Any:
         if shot_id is not None:
             return await reader.shot(shot_id)
-        return await reader.shots(mold_id, datetime.now(UTC) - since, limit)
+        from edge_agent.history.shot_pages import page_of_shots
+
+        return await page_of_shots(reader, query)
 
     found = _answer(where, config, ask)
     rows = found if isinstance(found, list) else [row for table in found.values() for row in table]
@@ -94,16 +138,30 @@ def command(
     else:
         print_shots(found)
     if not rows:
-        click.echo(f"nothing found: {_nothing(shot_id, mold_id, since)}", err=True)
+        click.echo(f"nothing found: {_nothing(shot_id, query)}", err=True)
         raise SystemExit(1)
 
 
-def _nothing(shot_id: str | None, mold_id: str | None, since: timedelta) -> str:
+def _nothing(shot_id: str | None, query: ShotQuery) -> str:
     if shot_id is not None:
         return f"no shot {shot_id} is in this history"
-    of_mold = "" if mold_id is None else f" of mold {mold_id}"
-    after = f"{datetime.now(UTC) - since:%Y-%m-%d %H:%M}"
-    return f"no shot{of_mold} was poured after {after} UTC; --since 7d looks further back"
+    assert query.since is not None
+    of = "".join(
+        f" of {name} {value}"
+        for name, value in (
+            ("mold", query.mold_id),
+            ("press", query.press),
+            ("system", query.system_id),
+            ("lot", query.lot),
+            ("order", query.order_id),
+            ("quality", query.quality_status),
+        )
+        if value is not None
+    )
+    before = "" if query.until is None else f" and before {query.until:%Y-%m-%d %H:%M} UTC"
+    page = f" beyond the first {query.offset}" if query.offset else ""
+    after = f"{query.since:%Y-%m-%d %H:%M}"
+    return f"no shot{of}{page} was poured after {after} UTC{before}; --since 7d looks further back"
 
 
 @command.command(
@@ -125,8 +183,24 @@ def export(ctx: click.Context, folder: Path) -> None:
     from edge_agent.history.parquet import export as write
     from edge_agent.history.read import RowFilter
 
-    where, config, since, mold_id, shot_id = ctx.obj
-    which = RowFilter(None if shot_id else datetime.now(UTC) - since, mold_id, shot_id)
+    where, config, query, shot_id = ctx.obj
+    beside = {
+        "--system": query.system_id,
+        "--lot": query.lot,
+        "--order": query.order_id,
+        "--status": query.quality_status,
+        "--offset": query.offset or None,
+    }
+    if given := [name for name, value in beside.items() if value is not None]:
+        words = "export chooses rows by --shot, --mold, --press, --since and --until"
+        raise click.UsageError(f"{', '.join(given)}: {words}")
+    which = RowFilter(
+        None if shot_id else query.since,
+        query.mold_id,
+        shot_id,
+        until=query.until,
+        press=query.press,
+    )
 
     with Progress() as progress:
 

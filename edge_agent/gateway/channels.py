@@ -11,8 +11,8 @@ from broker.errors import PayloadError
 from broker.json_values import INT_MAX, INT_MIN, check_text
 from broker.messages.left_out import TEXT_LIMIT, no_number, shown
 from edge_agent.config.gateway_settings import ChannelFrom, Station
-from edge_agent.gateway.units import UnknownUnit, conversion_between, unit_of_name
 from edge_agent.links.tag_source import Value
+from edge_agent.mapping.units import UnknownUnit, conversion_between, unit_of_name
 from twin_core.plausible_ranges import range_of
 
 Part = Literal["sensors", "metrics", "status"]

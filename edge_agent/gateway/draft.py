@@ -10,8 +10,8 @@ from typing import Any
 from edge_agent.config.gateway_settings import CHANNELS_MAX, GatewaySettings
 from edge_agent.config.gateway_sources import Source
 from edge_agent.gateway.proposal import SURE, Proposed, best
-from edge_agent.gateway.tag_words import READINGS
 from edge_agent.links.tag_source import FoundTag
+from edge_agent.mapping.tag_words import READINGS
 from twin_core.yaml_text import dump_yaml
 
 TODO = "TODO"

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from edge_agent.config.gateway_settings import TagRef
 from edge_agent.config.gateway_sources import TagName
-from edge_agent.gateway.problem import Lines, Place, Problem
+from edge_agent.mapping.problem import Lines, Place, Problem
 from twin_core.checked_yaml import TEXT_EXPECTED, nearest_field, short
 
 SECRETS = frozenset({"password", "session_secret"})

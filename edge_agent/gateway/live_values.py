@@ -16,10 +16,10 @@ from edge_agent.config.gateway_settings import (
 from edge_agent.gateway.channels import Channel, channel, channels_of
 from edge_agent.gateway.conditions import holds, in_words, value_text
 from edge_agent.gateway.looking_on import Seen
-from edge_agent.gateway.problem import Place
 from edge_agent.gateway.texts import NoText, named_id, reference_of, text_from
 from edge_agent.gateway.uses import Use, uses_of
 from edge_agent.links.tag_source import Sample, Value
+from edge_agent.mapping.problem import Place
 
 _IDS = {"mold", "system"}
 

@@ -18,10 +18,10 @@ from edge_agent.config.gateway_settings import (
 )
 from edge_agent.config.gateway_sources import ModbusSource, OpcUaSource, SparkplugSource
 from edge_agent.gateway.channels import Part, channel
-from edge_agent.gateway.problem import Place, Problem, nearest
-from edge_agent.gateway.units import UnknownUnit
 from edge_agent.gateway.uses import Use, uses_of
 from edge_agent.links.opcua_node_ids import node_problems
+from edge_agent.mapping.problem import Place, Problem, nearest
+from edge_agent.mapping.units import UnknownUnit
 from twin_core.plausible_ranges import range_of
 
 EVENTS = ("started", "poured", "demolded", "aborted")

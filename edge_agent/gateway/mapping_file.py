@@ -16,7 +16,7 @@ from edge_agent.config.gateway_settings import GatewaySettings
 from edge_agent.errors import SettingsError
 from edge_agent.gateway.field_problems import SECRETS, field_problems, place_of
 from edge_agent.gateway.mapping_checks import NOTHING, UNUSED, contradictions
-from edge_agent.gateway.problem import Lines, Place, Problem, nearest
+from edge_agent.mapping.problem import Lines, Place, Problem, nearest
 from twin_core.checked_yaml import mapping_in
 from twin_core.errors import InputError
 from twin_core.plain_files import read_text

@@ -10,7 +10,7 @@ from edge_agent.config.gateway_settings import GatewaySettings
 from edge_agent.config.gateway_sources import MqttSource, OpcUaSource, SparkplugSource
 from edge_agent.config.secret_files import BYTES_MAX, SCHEME
 from edge_agent.config.settings import BrokerSettings
-from edge_agent.gateway.problem import Place, Problem
+from edge_agent.mapping.problem import Place, Problem
 from twin_core.plain_files import NO_FILE, UNREADABLE, FileRefused, check_regular
 
 _MADE = "; `pur-mold-twin gateway certificate` makes it"

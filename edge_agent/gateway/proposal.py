@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from edge_agent.gateway.tag_words import Role, is_set_point, role_of, words_of
-from edge_agent.gateway.units import Affine, UnknownUnit, conversion_between, unit_of_name
 from edge_agent.links.tag_source import FoundTag
+from edge_agent.mapping.tag_words import Role, is_set_point, role_of, words_of
+from edge_agent.mapping.units import Affine, UnknownUnit, conversion_between, unit_of_name
 from twin_core.plausible_ranges import range_of
 
 SURE, LIKELY, GUESS = "sure", "likely", "a guess"

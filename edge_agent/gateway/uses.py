@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from edge_agent.config.gateway_settings import ChannelFrom, Condition, Shots, Station, TextFrom
-from edge_agent.gateway.problem import Place
+from edge_agent.mapping.problem import Place
 
 Wants = Literal["number", "state", "text", "truth", "limit", "any"]
 

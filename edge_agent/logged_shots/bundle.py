@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidat
 
 from broker.ids import Identifier
 from broker.messages import Prediction, QualityRecord, Recipe, ShotEvent, TelemetryFrame
+from broker.messages.base import Reference
 from broker.timestamps import EARLIEST
 from edge_agent.logged_shots.bundle_names import (
     Note,
@@ -29,6 +30,7 @@ from edge_agent.logged_shots.bundle_names import (
     without_impossible,
 )
 from edge_agent.shots.timed_messages import TimedMessage
+from twin_core.arrays import Array
 from twin_core.checked_yaml import parse, read_yaml
 from twin_core.errors import InputError
 from twin_core.hot_probe import still_hot
@@ -42,6 +44,7 @@ SENSOR_FILES = {
 }
 """Columns of each file and the sensor they become; an empty name is a metric."""
 FILES = ("meta.yaml", "process.yaml", "qc.yaml", *SENSOR_FILES)
+REFERENCES = ("order_id", "lot_polyol", "lot_isocyanate", "lot_additives")
 INPUT_SENSORS = ("T_polyol_C", "T_iso_C", "T_mold_C", "T_ambient_C", "RH_ambient_pct")
 SHOT_S = 4 * 3600.0
 """The longest log of a shot of which nobody says when its mold was opened; the agent waits so long,
@@ -72,8 +75,18 @@ class Meta(BaseModel):
     """The device in the messages of a replay, the press in a feature set."""
     timestamp_start: Annotated[datetime | None, PlainValidator(start_of)] = None
     """The pour, in UTC; None where nobody says when it was."""
+    site: Identifier | None = None
+    order_id: Reference | None = None
+    lot_polyol: Reference | None = None
+    lot_isocyanate: Reference | None = None
+    lot_additives: Reference | None = None
     simulated: bool = False
     process: dict[str, Any] = {}
+
+    @property
+    def references(self) -> dict[str, str]:
+        """Order and lots, as far as they are known."""
+        return {name: value for name in REFERENCES if (value := getattr(self, name)) is not None}
 
 
 class Extras(BaseModel):
@@ -103,6 +116,20 @@ class Bundle:
     def duration_s(self) -> float:
         """From the pour to the last reading or the demolding."""
         return max([*self.series, self.t_demold_actual_s or 0.0], default=0.0)
+
+    @property
+    def quality_status(self) -> str | None:
+        """OK, MARGINAL or FAIL as the log says, else by scrap and defects; None without a record.
+
+        FAIL is a part that was thrown away or has a defect.
+        """
+        if self.quality is None:
+            return None
+        said = self.quality.get("quality_status")
+        if said is not None:
+            return str(said)
+        bad = self.quality.get("scrap") is True or bool(self.quality.get("defects"))
+        return "FAIL" if bad else "OK"
 
     def peak(self, sensor: str) -> tuple[float, float] | None:
         """(time [s], value) of the largest reading of a sensor while the shot cured."""
@@ -163,7 +190,7 @@ class Bundle:
                     event="poured",
                     system_id=self.meta.system_id,
                     recipe=self.recipe,
-                    **common,
+                    **{**common, **self.meta.references},
                 ),
             )
         )
@@ -274,12 +301,35 @@ def _quality(path: Path, meta: Meta, notes: list[Note], wrong: list[str]) -> dic
     if not lexists(path):
         return None
     content = read_yaml(path)
-    notes += check_names(path, content, (), wrong, QualityRecord)
+    notes += check_names(path, content, ("quality_status",), wrong, QualityRecord)
     own = {"shot_id": meta.shot_id, "mold_id": meta.mold_id, "simulated": meta.simulated}
     check_agree(path, content, "meta.yaml", own)
     notes += check_defects(path, content, wrong)
     parse(QualityRecord, {"ts": EARLIEST, "shot_id": meta.shot_id} | content, str(path))
     return without_impossible(path, content, notes)
+
+
+def odd_length(time_s: Array, t_demold_s: float | None) -> list[str]:
+    """Words for times that speak for another unit than seconds, beside the demolding.
+
+    Args:
+        time_s: times of a series, growing [s].
+        t_demold_s: from the end of injection to the opening [s]; None where it is not known.
+    """
+    found = list[str]()
+    if t_demold_s is None or len(time_s) < MANY:
+        return found
+    share = time_s[-1] / t_demold_s
+    after = int((time_s > t_demold_s).sum())
+    if share > LOG_GOES_ON and 2 * after > len(time_s):
+        found.append(
+            f"ends at {time_s[-1]:g}, {share:.2g} times t_demold_actual_s: {after} of "
+            f"{len(time_s)} readings are after the opening and not of the shot: tenths of a second?"
+        )
+    if share < 0.02:  # minutes for seconds are a sixtieth
+        words = f"ends at {time_s[-1]:g}, {share:.2g} of t_demold_actual_s: minutes?"
+        found.append(f"{words} Seconds belong there")
+    return found
 
 
 def _read_series(
@@ -300,18 +350,10 @@ def _read_series(
         Note("reading_impossible" if gap.impossible else "reading_missing", gap.column, gap.words)
         for gap in found.gaps
     ]
-    if t_demold_s is not None and len(found.time_s) >= MANY:
-        share = found.time_s[-1] / t_demold_s
-        after = int((found.time_s > t_demold_s).sum())
-        if share > LOG_GOES_ON and 2 * after > len(found.time_s):
-            words = f"{path}: column time_s: ends at {found.time_s[-1]:g}, {share:.2g} times "
-            words += f"t_demold_actual_s: {after} of {len(found.time_s)} readings are after the "
-            words += "opening and not of the shot: tenths of a second?"
-            notes.append(Note("reading_missing", "time_s", words))
-        if share < 0.02:  # minutes for seconds are a sixtieth
-            words = f"{path}: column time_s: ends at {found.time_s[-1]:g}, {share:.2g} of "
-            words += "t_demold_actual_s: minutes? Seconds belong there"
-            notes.append(Note("reading_missing", "time_s", words))
+    notes += [
+        Note("reading_missing", "time_s", f"{path}: column time_s: {words}")
+        for words in odd_length(found.time_s, t_demold_s)
+    ]
     if not len(found.time_s):
         notes.append(
             Note("reading_missing", ", ".join(found.columns), f"{path}: holds no readings")

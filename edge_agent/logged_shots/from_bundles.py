@@ -34,10 +34,7 @@ def from_bundles(
     Raises:
         InputError: there is no bundle.
     """
-    names = {*FILES, "meta.yml"}  # a folder without meta.yaml is refused by name, not passed over
-    found = sorted({file.parent for file in folder.rglob("*") if file.name.lower() in names})
-    if not found:
-        raise InputError(f"{folder}: no log bundle (a folder with a meta.yaml) here or below")
+    found = bundle_folders(folder)
     shots = []
     for number, path in enumerate(found, start=1):
         try:
@@ -52,6 +49,19 @@ def from_bundles(
         progress(number, len(found))
     first = datetime.min.replace(tzinfo=UTC)
     return sorted(shots, key=lambda shot: shot.poured_at or first)
+
+
+def bundle_folders(folder: Path) -> list[Path]:
+    """Folders of all bundles here or below, in the order of their names.
+
+    Raises:
+        InputError: there is none.
+    """
+    names = {*FILES, "meta.yml"}  # a folder without meta.yaml is refused by name, not passed over
+    found = sorted({file.parent for file in folder.rglob("*") if file.name.lower() in names})
+    if not found:
+        raise InputError(f"{folder}: no log bundle (a folder with a meta.yaml) here or below")
+    return found
 
 
 def _logged(bundle: Bundle) -> LoggedShot:

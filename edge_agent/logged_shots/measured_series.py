@@ -12,7 +12,7 @@ import numpy as np
 from edge_agent.logged_shots.beside_scenario import differences
 from edge_agent.logged_shots.bundle import load_bundle
 from edge_agent.logged_shots.bundle_names import check_files
-from twin_core.calibration.measured import Kind, Observation
+from twin_core.calibration.observation import Kind, Observation
 from twin_core.errors import InputError
 from twin_core.hot_probe import still_hot
 from twin_core.log_files.series import LoggedSeries, read_series

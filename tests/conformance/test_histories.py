@@ -12,15 +12,19 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from broker.messages import LeftOut, LiveAlert, QualityRecord, ShotEvent, TelemetryFrame
+from broker.messages import LeftOut, LiveAlert, QualityRecord, Recipe, ShotEvent, TelemetryFrame
 from broker.topics import PressAddress
 from edge_agent.config.settings import HistorySettings
 from edge_agent.history import open_store
 from edge_agent.history.parquet import export
 from edge_agent.history.read import HistoryReader, RowFilter, open_reader
 from edge_agent.history.rows import alert_row, event_row, quality_row, shot_row, telemetry_row
+from edge_agent.history.shot_pages import known_pours, page_of_shots
+from edge_agent.imports.into_history import IntoHistory
+from edge_agent.logged_shots.bundle import Bundle, Meta
 from edge_agent.ports import HistoryRow, HistoryStore, RowKind, Stored
 from edge_agent.shots.shot_key import shot_key
+from edge_agent.shots.shot_query import ShotQuery
 from tests.support.timescale import migrated_database
 
 NOW = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
@@ -33,6 +37,7 @@ class Opened:
 
     store: HistoryStore
     reader: HistoryReader
+    settings: HistorySettings
 
     async def put(self, *rows: tuple[RowKind, dict[str, Any]]) -> Any:
         stored = [
@@ -66,7 +71,7 @@ async def history(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     else:
         await store.deliver([])  # connects
         reader = open_reader(settings)
-    yield Opened(store, reader)
+    yield Opened(store, reader, settings)
     await reader.close()
     await store.close()
 
@@ -368,3 +373,58 @@ async def test_parquet_has_a_column_for_each_sensor(history: Opened, tmp_path: P
     assert pq.read_table(tmp_path / "out" / "shot.parquet")["T_core_max_C"].to_pylist() == [101.5]
     none = await export(history.reader, RowFilter(shot_id="x"), tmp_path / "no", lambda *_: None)
     assert set(none.values()) == {0}
+
+
+async def test_pages_of_shots_by_every_filter(history: Opened) -> None:
+    press = PressAddress("s", "p")
+    for number in range(6):
+        key, at = f"{number:020d}", NOW + timedelta(minutes=number)
+        poured_at = at.isoformat().replace("+00:00", "Z")
+        columns = {"shot_id": f"n{number}", "shot_key": key, "poured_at": poured_at}
+        mold, system = "MN"[number % 2], "R1" if number < 4 else "M1"
+        await history.put(shot(**columns, mold_id=mold, system_id=system))
+        status = "FAIL" if number == 5 else "OK"
+        await history.put(prediction(1, "final", **columns, quality_status=status))
+        document = {"lot_polyol": "L1" if number < 2 else "L2", "order_id": f"A{number // 3}"}
+        more = {"mold_id": mold, "shot_id": f"n{number}", "shot_key": key, "received_at": None}
+        await history.give(event_row(press, "poured", at, document, **more))  # type: ignore[arg-type]
+
+    async def numbers(**filters: Any) -> str:
+        rows = await page_of_shots(history.reader, ShotQuery(**filters))
+        return "".join(str(row["shot_id"])[1:] for row in rows)
+
+    assert await numbers() == "543210"
+    assert await numbers(limit=2, offset=1) == "43"
+    assert await numbers(since=NOW + timedelta(minutes=2), until=NOW + timedelta(minutes=4)) == "32"
+    assert await numbers(mold_id="M", system_id="R1") == "20"
+    assert await numbers(lot="L1") == "10"
+    assert await numbers(lot="L2", order_id="A0") == "2"
+    assert await numbers(quality_status="FAIL") == "5"
+    assert await numbers(press="q") == ""
+    known = await known_pours(history.reader, "s", "p", ["n1", "n4", "no"])
+    assert {row["shot_id"] for row in known} == {"n1", "n4"}
+
+
+async def test_imported_shots_are_there_once(history: Opened) -> None:
+    target = IntoHistory(history.settings, "mes", "the history")
+    bundle = Bundle(
+        path=Path("table shots: row 1"),
+        meta=Meta(shot_id="a", system_id="R1", mold_id="M", site="s", line_id="p",
+                  timestamp_start=NOW, lot_polyol="L1"),
+        recipe=Recipe(m_polyol_kg=1.0, m_iso_kg=1.1),
+        t_demold_actual_s=240.0,
+        series={1.0: {"T_core_C": 30.0}, 2.0: {"T_core_C": 90.0, "p_cavity_bar": 1.2}},
+        quality={"rho_moulded_kg_per_m3": 60.0},
+    )  # fmt: skip
+    assert await target.put([(bundle, False)]) == {}
+    for changed in (False, True):
+        assert await target.put([(bundle, changed)]) == {"readings not sent again": 1}
+    await target.close()
+    found = await history.reader.shot("a")
+    (row,) = found["shot"]
+    assert (row["outcome"], row["T_core_max_C"], row["received_at"]) == ("demolded", 90.0, None)
+    assert [one["kind"] for one in found["event"]] == ["poured", "demolded"]
+    assert [one["device_id"] for one in found["telemetry"]] == ["import-mes"] * 2
+    assert [one["shot_key"] for one in found["quality"]] == [row["shot_key"]]
+    (listed,) = await page_of_shots(history.reader, ShotQuery(lot="L1"))
+    assert listed["shot_key"] == row["shot_key"]

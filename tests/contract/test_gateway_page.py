@@ -18,9 +18,9 @@ from edge_agent.config import gateway_sources as of_sources
 from edge_agent.config.gateway_settings import Trigger
 from edge_agent.gateway.moments import text_of
 from edge_agent.gateway.station import StationTranslator
-from edge_agent.gateway.units import UNITS_TEXT, unit_named
 from edge_agent.links.left_out import LeftOut
 from edge_agent.links.tag_source import Sample, Value
+from edge_agent.mapping.units import UNITS_TEXT, unit_named
 from tests.support.processes import ROOT
 
 TEXT = (ROOT / "docs" / "gateway.md").read_text(encoding="utf-8")

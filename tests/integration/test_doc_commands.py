@@ -152,7 +152,8 @@ class Desk:
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / ".gitignore", tmp_path)
-    shutil.copytree(ROOT / "configs", tmp_path / "configs")
+    for folder in ("configs", "examples"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
     ignored = shutil.ignore_patterns("secrets")
     shutil.copytree(ROOT / "deploy", tmp_path / "deploy", ignore=ignored)
     (tmp_path / "etc/systemd/system").mkdir(parents=True)

@@ -20,7 +20,7 @@ from twin_core.calibration import (
 )
 from twin_core.calibration.cup import fit_sheet as fit
 from twin_core.calibration.free_parameters import FreeParameter, number, replaced, unfitted
-from twin_core.calibration.measured import Kind
+from twin_core.calibration.observation import Kind
 from twin_core.parameters import Parameter
 from twin_core.trajectory import integrate
 

@@ -7,7 +7,8 @@ rates of a cure without foam to measured conversion.
 
 from twin_core.calibration.bulk_cure import CureFit, fit_cure
 from twin_core.calibration.cup import SheetFit, fit_sheet
-from twin_core.calibration.measured import MeasuredFit, Observation, fit_measured
+from twin_core.calibration.measured import MeasuredFit, fit_measured
+from twin_core.calibration.observation import Observation
 
 __all__ = [
     "CureFit",

@@ -66,6 +66,11 @@ def no_readings(values: Array) -> NDArray[np.bool_]:
     return np.isin(values, list(SENTINELS)) | (np.abs(values) >= OVERFLOW)
 
 
+def no_reading(value: float) -> bool:
+    """Whether a number is what a device gives where it measured nothing."""
+    return value in SENTINELS or abs(value) >= OVERFLOW
+
+
 def flag(cell: str) -> float | None:
     """1 or 0 of yes, no, true, false, ja, nein, 1, 0."""
     return _FLAGS.get(cell.casefold())

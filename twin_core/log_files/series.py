@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from twin_core.arrays import Array
 from twin_core.errors import InputError
-from twin_core.log_files.cells import MISSING, no_readings, number
+from twin_core.log_files.cells import MISSING, no_reading, no_readings, number
 from twin_core.log_files.text_form import TextTable
 from twin_core.log_files.units import is_row_of_units, meant_words
 
@@ -95,21 +95,41 @@ def read_series(
     table = TextTable(path, BYTES_MAX, (time, *ranges), comments=True)
     at = _places(table, time, ranges, needs)
     mark = table.decimal_mark(list(at.values()))
-    found = _Reading(table, at, time, mark, longest_s)
+    found = SeriesRows(table.where, at, time, mark, longest_s)
     for row, (line, cells) in enumerate(table.rows()):
         units = {name: cells[place] for name, place in at.items()}
         if row or not is_row_of_units(table.where, line, units):
             found.add(line, cells)
-    found.check_length(opened_s)
-    gaps: list[Gap] = []
-    columns = {}
-    for name in at:
-        if name != time:
-            values = np.frombuffer(found.values[name], dtype=np.float64)
-            columns[name] = _possible(found, name, values, ranges[name], gaps)
     unused = tuple(name for name in table.names if name not in at)
-    time_s = np.frombuffer(found.values[time], dtype=np.float64)
-    return LoggedSeries(time_s, columns, tuple(gaps), unused)
+    return found.series(ranges, opened_s, unused)
+
+
+def series_of_rows(
+    where: str,
+    name: str,
+    rows: Iterable[tuple[int, list[str]]],
+    possible: Range | None,
+    *,
+    longest_s: float = DAY_S,
+    opened_s: float | None = None,
+) -> LoggedSeries:
+    """Check readings of one column that do not stand in a file of their own.
+
+    Args:
+        where: table and shot, for errors.
+        name: of the column, which ends in its unit.
+        rows: number of each row, with its time [s] and value as texts, in order of time.
+        possible: least and largest possible value; a value outside is no reading.
+        longest_s: the last time of a shot that is plausible [s].
+        opened_s: ``t_demold_actual_s`` of the shot, if it is known [s].
+
+    Raises:
+        InputError: as ``read_series``.
+    """
+    found = SeriesRows(where, {"time_s": 0, name: 1}, "time_s", ".", longest_s, row="row")
+    for number_of_row, cells in rows:
+        found.add(number_of_row, cells)
+    return found.series({name: possible}, opened_s, ())
 
 
 def _places(
@@ -133,13 +153,38 @@ def _places(
     return at
 
 
-class _Reading:
-    """Numbers of the rows, checked one by one."""
+class SeriesRows:
+    """Numbers of the rows, checked one by one.
+
+    Attributes:
+        values: of each column, in the unit of its name; lines: of the file.
+    """
 
     def __init__(
-        self, table: TextTable, at: dict[str, int], time: str, mark: str, longest_s: float
+        self,
+        where: str,
+        at: dict[str, int],
+        time: str,
+        mark: str,
+        longest_s: float,
+        row: str = "line",
+        titles: Mapping[str, str] | None = None,
+        convert: Mapping[str, Callable[[float], float]] | None = None,
     ) -> None:
-        self.table, self._at, self._time = table, at, time
+        """Begin without rows.
+
+        Args:
+            where: the file, or table and shot, for errors.
+            at: place of each column in the table, by its name here.
+            time: name of the column of times.
+            mark: decimal mark.
+            longest_s: the last time that is plausible.
+            row: what a number of a row counts: lines of a file, rows of a table.
+            titles: names of the columns in the file, where they are others.
+            convert: a number of the file to the unit of the name; as it is where there is none.
+        """
+        self.where, self._row, self._at, self._time = where, row, at, time
+        self._titles, self._convert = titles or {}, convert or {}
         self._mark, self._longest_s = mark, longest_s
         self.values = {name: array("d") for name in at}
         self.lines = array("q")
@@ -149,13 +194,42 @@ class _Reading:
         self._count = 0
 
     def place(self, line: int, name: str) -> str:
-        return f"{self.table.where}: line {line}, column {name}"
+        """File, line and column, for errors."""
+        return f"{self.where}: {self._row} {line}, column {self._titles.get(name, name)}"
+
+    def series(
+        self, ranges: Mapping[str, Range | None], opened_s: float | None, unused: tuple[str, ...]
+    ) -> LoggedSeries:
+        """All that was read, checked as a whole.
+
+        Args:
+            ranges: least and largest possible value of each column.
+            opened_s: ``t_demold_actual_s`` of the shot, if it is known [s].
+            unused: names of columns that nothing here knows.
+
+        Raises:
+            InputError: the times count from another moment, or values are in another unit.
+        """
+        self.check_length(opened_s)
+        gaps: list[Gap] = []
+        columns = {}
+        for name in self._at:
+            if name != self._time:
+                values = np.frombuffer(self.values[name], dtype=np.float64)
+                columns[name] = _possible(self, name, values, ranges[name], gaps)
+        time_s = np.frombuffer(self.values[self._time], dtype=np.float64)
+        return LoggedSeries(time_s, columns, tuple(gaps), unused)
 
     def add(self, line: int, cells: list[str]) -> None:
+        """Take the cells of a line.
+
+        Raises:
+            InputError: one is no number, or the time is none.
+        """
         self._count += len(self._at)
         if self._count > NUMBERS_MAX:
             raise InputError(
-                f"{self.table.where}: line {line}: more than {NUMBERS_MAX} numbers: split the "
+                f"{self.where}: {self._row} {line}: more than {NUMBERS_MAX} numbers: split the "
                 "file by shots, or log less often"
             )
         self.lines.append(line)
@@ -164,6 +238,8 @@ class _Reading:
             value = number(cell, self._mark)
             if value is None and cell.casefold() not in MISSING:
                 raise InputError(f"{self.place(line, name)}: {self._no_number(cell)}")
+            if value is not None and name in self._convert and not no_reading(value):
+                value = self._convert[name](value)
             if name == self._time:
                 self._check_time(line, cell, value)
             elif value is None:
@@ -187,7 +263,7 @@ class _Reading:
         times = self.values[self._time]
         if not times:
             return
-        place = f"{self.table.where}: column {self._time}"
+        place = f"{self.where}: column {self._time}"
         if opened_s is not None and times[0] > opened_s:
             raise InputError(
                 f"{place}: begins at {times[0]:g}, after t_demold_actual_s ({opened_s:g}): "
@@ -239,7 +315,7 @@ class _Reading:
 
 
 def _possible(
-    found: _Reading, name: str, values: Array, possible: Range | None, gaps: list[Gap]
+    found: SeriesRows, name: str, values: Array, possible: Range | None, gaps: list[Gap]
 ) -> Array:
     """The values with NaN for what can be no reading."""
     if name in found.empty:
@@ -273,7 +349,7 @@ def _possible(
     return np.where(wrong, np.nan, values)
 
 
-def _check_unit(found: _Reading, name: str, values: Array, read: NDArray[np.bool_]) -> None:
+def _check_unit(found: SeriesRows, name: str, values: Array, read: NDArray[np.bool_]) -> None:
     """Refuse kelvin for degrees Celsius, and other pressures than absolute ones in bar."""
     readings = values[read]
     if not len(readings):

@@ -10,7 +10,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -38,9 +38,13 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _SEP = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+_ABOVE_MAX = 200
+"""Lines among which a header is looked for."""
 _FEWEST = 5
 """Rows that all have as many decimals make a last one with fewer look cut."""
 
+IsHeader = Callable[[Sequence[str]], bool]
+"""Whether cells are the names of columns."""
 Row = tuple[int, list[str]]
 """Line in the file, cells without blanks around them: as many as the header has names."""
 
@@ -57,7 +61,12 @@ class TextTable:
     """
 
     def __init__(
-        self, path: Path, bytes_max: int, known: Iterable[str], comments: bool = False
+        self,
+        path: Path,
+        bytes_max: int,
+        known: Iterable[str],
+        comments: bool = False,
+        is_header: IsHeader | None = None,
     ) -> None:
         """Find the form of a file.
 
@@ -65,10 +74,13 @@ class TextTable:
             bytes_max: how large the file may be, in bytes.
             known: names of columns that mean something.
             comments: lines that begin with # are left out; else only those above the header.
+            is_header: lines above the first one of which this is true are passed over: what an
+                instrument writes of the sample. None: the first line is the header.
 
         Raises:
             InputError: it is no text, has no header, or a column stands twice.
         """
+        self._is_header = is_header
         self._find_form(str(path), read_bytes(path, bytes_max), known, comments)
 
     @classmethod
@@ -87,6 +99,7 @@ class TextTable:
             InputError: it is no text, has no header, or a column stands twice.
         """
         table = cls.__new__(cls)
+        table._is_header = None
         table._find_form(where, content, known, comments)
         return table
 
@@ -188,6 +201,9 @@ class TextTable:
 
     def _head(self) -> tuple[str, int]:
         """Delimiter, and how many lines stand above the header."""
+        found = None if self._is_header is None else self._head_by_names(self._is_header)
+        if found is not None:
+            return found
         for number_, line in enumerate(self._lines(), start=1):
             text = line.strip("\r\n")
             if given := _SEP.fullmatch(text.strip(" ;,")) or _SEP.fullmatch(text.strip()):
@@ -195,6 +211,17 @@ class TextTable:
             if text.strip() and not text.lstrip().startswith("#"):
                 return self._best_delimiter(text), number_ - 1
         raise InputError(f"{self.where}: is empty: the first line must name the columns")
+
+    def _head_by_names(self, is_header: IsHeader) -> tuple[str, int] | None:
+        for number_, line in enumerate(self._lines(), start=1):
+            if number_ > _ABOVE_MAX:
+                return None
+            text = line.strip("\r\n")
+            for delimiter in "\t;|,":  # commas last: they stand in names, too
+                names = [name.strip(' "') for name in text.split(delimiter)]
+                if len(names) > 1 and is_header(names):
+                    return delimiter, number_ - 1
+        return None
 
     def _best_delimiter(self, header: str) -> str:
         def score(delimiter: str) -> tuple[int, int]:

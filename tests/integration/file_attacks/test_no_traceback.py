@@ -10,6 +10,7 @@ import pytest
 
 from edge_agent.logged_shots.measured_series import from_file
 from tests.support.file_commands import CASES, MEASURED, SERIES, bundle, readers_of, run
+from tests.support.processes import ROOT
 from twin_core.errors import InputError
 
 BAD: dict[str, bytes] = {
@@ -63,6 +64,17 @@ def test_a_table(name: str, tmp_path: Path) -> None:
         done = run(*arguments)
         assert done.exit_code in {2, 3}, (arguments[0], done.output)
         assert "t.csv" in done.output, arguments[0]
+
+
+@pytest.mark.parametrize("file", ["rise_23C.yaml", "rise_23C.csv"])
+@pytest.mark.parametrize("name", BAD)
+def test_a_rise_test(name: str, file: str, tmp_path: Path) -> None:
+    for suffix in (".yaml", ".csv"):
+        shutil.copy(ROOT / "examples" / "rise_tests" / f"rise_23C{suffix}", tmp_path)
+    (tmp_path / file).write_bytes(BAD[name])
+    done = run("calibrate", "--rise-test", tmp_path / "rise_23C.yaml", "--dry-run")
+    assert done.exit_code == 2, done.output
+    assert file in done.output
 
 
 def test_a_folder_where_a_file_belongs(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from edge_agent.config.gateway_settings import ChannelFrom
 from edge_agent.gateway.channels import channel, no_value
-from edge_agent.gateway.units import UnknownUnit
+from edge_agent.mapping.units import UnknownUnit
 
 
 def _reading(name, value, part="sensors", **given):

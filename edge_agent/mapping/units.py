@@ -1,4 +1,4 @@
-"""Units of tags, and their conversion to the units in which the wire speaks.
+"""Units of tags and columns, and their conversion to the units in which the wire speaks.
 
 A table of quantities: within one, value in the base unit = factor · value + offset. Pressure is
 converted as it is: bar to bar. Whether a tag is gauge or absolute no unit says; who has gauge and
@@ -33,6 +33,7 @@ _QUANTITIES: Mapping[str, Mapping[str, tuple[float, float]]] = {
         "hPa": (1e-3, 0.0),
         "kPa": (1e-2, 0.0),
         "MPa": (10.0, 0.0),
+        "N/cm²": (0.1, 0.0),
         "psi": (_PSI_BAR, 0.0),
     },
     "mass": {
@@ -72,6 +73,13 @@ _QUANTITIES: Mapping[str, Mapping[str, tuple[float, float]]] = {
     "voltage": {"V": (1.0, 0.0), "mV": (1e-3, 0.0), "kV": (1e3, 0.0)},
     "current": {"A": (1.0, 0.0), "mA": (1e-3, 0.0), "kA": (1e3, 0.0)},
     "frequency": {"Hz": (1.0, 0.0), "kHz": (1e3, 0.0)},
+    "density": {
+        "kg/m³": (1.0, 0.0),
+        "g/l": (1.0, 0.0),
+        "g/cm³": (1e3, 0.0),
+        "kg/l": (1e3, 0.0),
+        "lb/ft³": (_LB_KG / 0.028316846592, 0.0),
+    },
 }
 """Quantities, their units, and how each becomes the first one of its line: factor and offset."""
 
@@ -85,6 +93,9 @@ _OTHER_WORDS = {
     "sec": "s", "sek": "s", "second": "s", "seconds": "s", "minute": "min", "minutes": "min",
     "µs": "us", "μs": "us", "hour": "h", "hours": "h", "µm": "um", "μm": "um",
     "inch": "in", "volt": "V", "ampere": "A", "pascal": "Pa", "newton": "N", "hertz": "Hz",
+    "N/cm2": "N/cm²", "N/cm^2": "N/cm²", "N/mm2": "MPa", "N/mm²": "MPa",
+    "kg/m3": "kg/m³", "kg per m3": "kg/m³", "g/cm3": "g/cm³", "g/ccm": "g/cm³", "kg/dm3": "kg/l",
+    "lb/ft3": "lb/ft³", "pcf": "lb/ft³",
     "kg/sec": "kg/s", "g/sec": "g/s", "kg per s": "kg/s",
 }  # fmt: skip
 """Other words for a unit."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from broker.sensors import UNIT_OF_SUFFIX
-from edge_agent.gateway.units import (
+from edge_agent.mapping.units import (
     UnknownUnit,
     conversion_between,
     quantity_of,
@@ -24,6 +24,7 @@ from edge_agent.gateway.units import (
         ("kPa", 101.3, "bar", 1.013),
         ("mbar", 1013.0, "bar", 1.013),
         ("MPa", 1.0, "bar", 10.0),
+        ("N/cm²", 1.0, "bar", 0.1),
         ("bar", 2.0, "Pa", 2e5),
         ("g", 812.0, "kg", 0.812),
         ("lb", 1.0, "kg", 0.45359237),

@@ -1,0 +1,242 @@
+"""``pur-mold-twin import-logs``: shots from other people's databases, folders and REST."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edge_agent.cli.common import fail, history_at
+from edge_agent.cli.progress import Progress
+from edge_agent.cli.tables import say
+from edge_agent.cli.values import Moment
+
+if TYPE_CHECKING:
+    from edge_agent.imports.report import Report
+    from edge_agent.imports.run import Target
+    from edge_agent.shots.shot_query import ShotQuery
+
+EPILOG = """\b
+Examples:
+  pur-mold-twin import-logs --source mes --propose shots
+  pur-mold-twin import-logs --source mes --since 90d --mold PANEL_A
+  pur-mold-twin import-logs --source mes --history var/history.db
+
+Ends with 0 when all is imported, 3 when something was left out, 2 when input is wrong, 1 when the
+source or the target is not reached.
+"""
+_Path = click.Path(path_type=Path)
+
+
+@click.command("import-logs", epilog=EPILOG)
+@click.option(
+    "-s",
+    "--source",
+    required=True,
+    metavar="ID",
+    help="Datasource: an id in --datasources, or its YAML.",
+)
+@click.option("--since", type=Moment(), help="Poured then or later: 2026-05-01, 90d.")
+@click.option("--until", type=Moment(), help="Poured before.")
+@click.option("--mold", "mold_id", help="Only this mold.")
+@click.option("--press", help="Only this press.")
+@click.option("-y", "--system", "--system-id", "system_id", help="Only this material system.")
+@click.option("--lot", help="Only with this lot of polyol, isocyanate or additives.")
+@click.option("--order", "order_id", help="Only of this order.")
+@click.option(
+    "--status",
+    type=click.Choice(["OK", "MARGINAL", "FAIL"]),
+    help="Only parts of this quality, as the source says.",
+)
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many shots.")
+@click.option(
+    "--offset", type=click.IntRange(min=0), default=0, help="Pass over so many shots that fit."
+)
+@click.option(
+    "-o",
+    "--output-dir",
+    type=_Path,
+    default=Path("data/raw/sql"),
+    show_default=True,
+    help="Folder for log bundles.",
+)
+@click.option(
+    "--history",
+    "where",
+    metavar="URL_OR_FILE",
+    help="Into this history in place of bundles, marked historical.",
+)
+@click.option(
+    "--state",
+    "state_path",
+    type=_Path,
+    help="File that knows which shots are done. [default: beside the bundles or the history]",
+)
+@click.option("--again", is_flag=True, help="Forget which shots are done.")
+@click.option(
+    "--propose",
+    metavar="TABLE|FILE",
+    help="Look at a table of the source, or at a file, and draft a mapping.",
+)
+@click.option(
+    "--datasources",
+    type=_Path,
+    default=Path("configs/datasources"),
+    show_default=True,
+    help="Folder of datasources.",
+)
+@click.option(
+    "--output",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="What to print.",
+)
+def command(
+    source: str,
+    since: datetime | None,
+    until: datetime | None,
+    mold_id: str | None,
+    press: str | None,
+    system_id: str | None,
+    lot: str | None,
+    order_id: str | None,
+    status: str | None,
+    limit: int | None,
+    offset: int,
+    output_dir: Path,
+    where: str | None,
+    state_path: Path | None,
+    again: bool,
+    propose: str | None,
+    datasources: Path,
+    output: str,
+) -> None:
+    """Import shots as log bundles, or into a history.
+
+    A mapping in configs/datasources/ID.yaml says where they lie and which column is what
+    (docs/import.md). A run that was stopped goes on where it was; shots that are done are passed
+    over. Every problem is written beside the state, with table or file and row.
+    """
+    from edge_agent.shots.shot_query import ShotQuery
+    from twin_core.errors import InputError, TwinError
+
+    try:
+        if propose is not None:
+            from edge_agent.cli.import_propose import propose_mapping
+
+            propose_mapping(source, propose, datasources, output)
+            return
+        if since is not None and until is not None and since >= until:
+            raise InputError(f"--since {since:%Y-%m-%d} is not before --until {until:%Y-%m-%d}")
+        query = ShotQuery(
+            since=since,
+            until=until,
+            mold_id=mold_id,
+            press=press,
+            system_id=system_id,
+            lot=lot,
+            order_id=order_id,
+            quality_status=status,
+            limit=limit,
+            offset=offset,
+        )
+        report = asyncio.run(
+            _import(source, datasources, query, output_dir, where, state_path, again)
+        )
+    except TwinError as error:
+        fail(error)
+    except KeyboardInterrupt:
+        click.echo("stopped; the same command again goes on", err=True)
+        sys.exit(130)
+    if output == "json":
+        click.echo(json.dumps(report.document(), indent=2, ensure_ascii=False))
+    else:
+        print_report(report, query)
+    sys.exit(0 if report.is_clean else 3)
+
+
+async def _import(
+    source_id: str,
+    datasources: Path,
+    query: ShotQuery,
+    output_dir: Path,
+    where: str | None,
+    state_path: Path | None,
+    again: bool,
+) -> Report:
+    from edge_agent.config.database_address import without_password
+    from edge_agent.imports.bundle_folder import BundleFolder
+    from edge_agent.imports.datasource_file import load_datasource, path_of
+    from edge_agent.imports.into_history import IntoHistory
+    from edge_agent.imports.open_source import open_source
+    from edge_agent.imports.run import import_shots
+    from edge_agent.imports.state import ImportState
+
+    path = path_of(source_id, datasources)
+    settings = load_datasource(path)
+    if where is None:
+        words = str(output_dir)
+        beside = output_dir.with_name(f"{output_dir.name}.{path.stem}")
+    else:
+        words = without_password(where) if "://" in where else where
+        folder = Path("var") if "://" in where else Path(where).parent
+        beside = folder / f"import.{path.stem}"
+    state_path = state_path or beside.with_name(f"{beside.name}.state.db")
+    if again:
+        state_path.unlink(missing_ok=True)
+    source = open_source(settings)
+    try:
+        state = ImportState(state_path, str(path.stem), words)
+        try:
+            target: Target = (
+                BundleFolder(output_dir)
+                if where is None
+                else IntoHistory(history_at(where), path.stem, words)
+            )
+            try:
+                with Progress() as progress:
+                    return await import_shots(
+                        *(settings, source, query, target, state),
+                        state_path.with_name(f"{beside.name}.problems.jsonl"),
+                        lambda done: progress.count("shots read", done),
+                    )
+            finally:
+                await target.close()
+        finally:
+            state.close()
+    finally:
+        await source.close()
+
+
+def print_report(report: Report, query: ShotQuery) -> None:
+    """Print what an import has done."""
+    say(f"asked for: {query.words}")
+    say(
+        f"{report.read_count} shots read, {report.imported_count} imported into {report.target}, "
+        f"{report.done_before_count} done before, {report.refused_count} refused"
+    )
+    if report.changed_count:
+        say(f"{report.changed_count} of them have changed since they were imported")
+    for words, count in sorted(report.others.items()):
+        say(f"{count} shots: {words}")
+    if report.first_at is not None and report.last_at is not None:
+        first, last = (f"{at:%Y-%m-%d %H:%M}" for at in (report.first_at, report.last_at))
+        say(f"poured from {first} to {last} UTC; {report.readings_count} readings")
+    for name in ("molds", "systems", "presses"):
+        counts = getattr(report, name)
+        if counts:
+            say(f"{name}: " + ", ".join(f"{one} ({n})" for one, n in counts.most_common(12)))
+    for words in report.unused:
+        say(f"note: {words}")
+    for (kind, column), count in sorted(report.problems.items()):
+        say(f"{kind}: {column or 'shot'}: {count}")
+    for problem in report.examples:
+        say(problem.line, "  ")
+    if sum(report.problems.values()) > len(report.examples):
+        say(f"all problems: {report.problems_file}")

@@ -1,0 +1,86 @@
+"""Questions to a history for shots: a page of those that fit, and pours that are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, Select, or_, select
+
+from edge_agent.history import time_texts
+from edge_agent.history.read import (
+    TABLES,
+    HistoryReader,
+    RowFilter,
+    conditions,
+    shots_with_prediction,
+)
+from edge_agent.shots.shot_query import ShotQuery
+
+_LOTS = ("lot_polyol", "lot_isocyanate", "lot_additives")
+
+
+async def page_of_shots(reader: HistoryReader, query: ShotQuery) -> list[dict[str, Any]]:
+    """Shots that fit, newest first, each with its latest prediction.
+
+    Args:
+        reader: of the history.
+        query: of quality statuses that of the prediction counts.
+
+    Raises:
+        StoreError: the history cannot be read.
+    """
+    statement = _statement(query, reader.is_file)
+
+    def run(connection: Connection) -> list[dict[str, Any]]:
+        return [dict(row) for row in connection.execute(statement).mappings()]
+
+    async with reader.asking() as ask:
+        return await ask(run)
+
+
+async def known_pours(
+    reader: HistoryReader, site: str, press: str, shot_ids: Iterable[str]
+) -> list[dict[str, Any]]:
+    """Shots of some ids: ``shot_key``, ``shot_id``, ``mold_id``, ``poured_at``, ``revision``.
+
+    Args:
+        reader: of the history.
+        site, press: of the shots.
+        shot_ids: at most some hundred.
+
+    Raises:
+        StoreError: the history cannot be read.
+    """
+    shot = TABLES["shot"]
+    names = ("shot_key", "shot_id", "mold_id", "poured_at", "revision")
+    statement = select(*(shot.c[name] for name in names)).where(
+        shot.c.site == site, shot.c.press == press, shot.c.shot_id.in_(list(shot_ids))
+    )
+
+    def run(connection: Connection) -> list[dict[str, Any]]:
+        return [dict(row) for row in connection.execute(statement).mappings()]
+
+    async with reader.asking() as ask:
+        return await ask(run)
+
+
+def _statement(query: ShotQuery, is_file: bool) -> Select[Any]:
+    shot, event, prediction = TABLES["shot"], TABLES["event"], TABLES["prediction"]
+    which = RowFilter(query.since, query.mold_id, until=query.until, press=query.press)
+    wanted = conditions("shot", shot, which, is_file)
+    if query.system_id is not None:
+        wanted.append(shot.c.system_id == query.system_id)
+    if query.quality_status is not None:
+        wanted.append(prediction.c.quality_status == query.quality_status)
+    for value, names in ((query.lot, _LOTS), (query.order_id, ("order_id",))):
+        if value is not None:
+            said = or_(*(event.c.document[name].as_string() == value for name in names))
+            wanted.append(shot.c.shot_key.in_(select(event.c.shot_key).where(said)))
+    poured_at = shot.c.poured_at
+    found = (
+        shots_with_prediction()
+        .where(*wanted)
+        .order_by((time_texts.plain(poured_at) if is_file else poured_at).desc())
+    )
+    return found.limit(query.limit if query.limit is not None else 10_000).offset(query.offset)

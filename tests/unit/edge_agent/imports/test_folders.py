@@ -1,0 +1,118 @@
+"""Folders of CSV and Parquet files: the long form, many files, names that lead elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pyarrow import csv, parquet
+
+from tests.support.sources import fetched, ids
+from twin_core.errors import InputError
+
+LONG = """\
+kind: {kind}
+path: {folder}
+form: long
+columns:
+  shot_id: shot
+  mold_id: mold
+  press: {{value: p1}}
+  system_id: {{value: SYSTEM_R1}}
+  m_polyol_kg: {{signal: polyol, unit: g}}
+  m_iso_kg: {{signal: iso, unit: g}}
+series:
+  time: ts
+  signal: tag
+  value: val
+  signals:
+    T_core_C: {{name: core, unit: K}}
+"""
+WIDE = """\
+kind: csv
+path: {folder}
+columns: {{shot_id: shot, mold_id: {{value: A}}, system_id: {{value: R1}},
+  m_polyol_kg: {{value: 1}}, m_iso_kg: {{value: 1}}}}
+series:
+  file: "{file}"
+  time: {{column: t, unit: s}}
+  signals: {{T_core_C: core}}
+"""
+
+
+def rows(shot: str) -> list[str]:
+    """Rows of one shot in the long form."""
+    head = f"{shot},PANEL_A,2026-05-01T06:00"
+    masses = [f"{head}:00Z,polyol,1030", f"{head}:00Z,iso,1180"]
+    return masses + [f"{head}:{second:02d}Z,core,{300 + second}" for second in range(12)]
+
+
+def written(folder: Path, name: str, *shots: str) -> None:
+    """A CSV file in the long form."""
+    lines = ["shot,mold,ts,tag,val", *(row for shot in shots for row in rows(shot))]
+    (folder / name).write_text("\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_the_long_form(kind: str, tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    written(folder, "a.csv", "S1", "S2")
+    written(folder, "b.csv", "S3")
+    if kind == "parquet":
+        for path in sorted(folder.glob("*.csv")):
+            table = csv.read_csv(path)
+            at = table.column("ts").cast(pa.timestamp("ns", "UTC"))
+            parquet.write_table(table.set_column(2, "ts", at), path.with_suffix(".parquet"))
+    mapping = tmp_path / "logs.yaml"
+    mapping.write_text(LONG.format(kind=kind, folder=folder))
+    found = fetched(mapping)
+    assert ids(found) == ["S1", "S2", "S3"]
+    assert not [one.problems for one in found if one.problems]
+    bundle = found[0].bundle
+    assert bundle is not None
+    assert (bundle.recipe.m_polyol_kg, bundle.recipe.m_iso_kg) == (1.03, 1.18)
+    assert str(bundle.meta.timestamp_start) == "2026-05-01 06:00:00+00:00", "the first reading"
+    assert bundle.readings("T_core_C")[3] == (3.0, pytest.approx(29.85))
+
+
+def test_a_shot_in_two_files_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    written(folder, "a.csv", "S1")
+    written(folder, "b.csv", "S1", "S2")
+    mapping = tmp_path / "logs.yaml"
+    mapping.write_text(LONG.format(kind="csv", folder=folder))
+    found = fetched(mapping)
+    assert ids(found) == ["S1", "S2"]
+    assert "a.csv, too" in found[1].problems[0].words
+
+
+@pytest.mark.parametrize(
+    ("shot", "words"),
+    [("../../../etc/passwd", "is outside of"), ("S9", "there is no such file")],
+)
+def test_files_of_readings_lie_in_the_folder(shot: str, words: str, tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    (folder / "shots.csv").write_text(f"shot\n{shot}\n")
+    mapping = tmp_path / "logs.yaml"
+    mapping.write_text(WIDE.format(folder=folder, file="curves/{shot}.csv"))
+    (found,) = fetched(mapping)
+    assert any(words in one.words for one in found.problems)
+
+
+def test_what_is_no_folder_of_tables(tmp_path: Path) -> None:
+    mapping = tmp_path / "logs.yaml"
+    mapping.write_text(WIDE.format(folder=tmp_path / "none", file="x.csv"))
+    with pytest.raises(InputError, match="no file"):
+        fetched(mapping)
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none" / "a.csv").write_text("schuss;zeit\n1;2\n")
+    with pytest.raises(InputError, match="there is no column shot: there are: schuss, zeit"):
+        fetched(mapping)
+    (tmp_path / "none" / "a.csv").rename(tmp_path / "none" / "a.parquet")
+    mapping.write_text(mapping.read_text().replace("kind: csv", "kind: parquet"))
+    with pytest.raises(InputError, match="cannot be read as Parquet"):
+        fetched(mapping)
