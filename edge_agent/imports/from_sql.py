@@ -109,8 +109,8 @@ class SqlShots:
         if series is None:
             return {}
         shot_id = columns["shot_id"].column if "shot_id" in columns else "shot_id"
-        if self._settings.form == "long":
-            return {name: name for name in self._own_columns()}
+        if self._settings.form == "long":  # that of the shot first: readings are asked for by it
+            return {name: name for name in dict.fromkeys([str(shot_id), *self._own_columns()])}
         if isinstance(series.shot, dict):
             return dict(series.shot)
         return {str(series.shot): str(shot_id)}
