@@ -9,6 +9,7 @@ from typing import Any
 
 from edge_agent.errors import MissingExtra
 from edge_agent.imports import cells
+from edge_agent.imports.not_mapped import not_mapped
 from edge_agent.imports.reading_rows import take_row
 from edge_agent.imports.settings import FolderSource, Series
 from edge_agent.imports.source import Fetched, Problem, RawReading, RawShot, Refused
@@ -58,13 +59,9 @@ class FolderShots:
         for name in wanted:
             if name not in found.names:
                 raise _no_column(found, name)
-        if not settings.columns or settings.form == "long":
+        if settings.form == "long":
             return []
-        return [
-            f"{found.path}: column {name or '(without a name)'} is not mapped"
-            for name in found.names
-            if name not in wanted
-        ]
+        return not_mapped(str(found.path), found.names, settings)
 
     async def fetch_shots(self, query: ShotQuery) -> AsyncGenerator[Fetched]:
         """Shots of all files, in the order of the files and their rows."""

@@ -13,6 +13,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from broker.timestamps import format_timestamp
 from edge_agent.config.secret_files import SecretFileError, read_secret
 from edge_agent.errors import SettingsError, StoreError
+from edge_agent.imports.not_mapped import not_mapped
 from edge_agent.imports.reading_rows import take_row
 from edge_agent.imports.settings import RestSource
 from edge_agent.imports.source import Fetched, Problem, RawReading, RawShot, Refused
@@ -46,9 +47,15 @@ class RestShots:
         self._opener = build_opener(_NoRedirect())
 
     async def check(self) -> list[str]:
-        """Ask for the first page."""
-        await self._page(self._address(ShotQuery(), 0))
-        return []
+        """Ask for the first page, and look at its first item."""
+        address = self._address(ShotQuery(), 0)
+        items = self._items(await self._page(address), address)
+        series = self._settings.series
+        beside = "" if series is None else series.path or "readings"
+        names = (
+            [name for name, _ in _flat(items[0])] if items and isinstance(items[0], dict) else []
+        )
+        return not_mapped(_plain(address), names, self._settings, [beside])
 
     async def fetch_shots(self, query: ShotQuery) -> AsyncGenerator[Fetched]:
         """Shots of all pages, in the order of the source."""

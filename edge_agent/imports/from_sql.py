@@ -27,6 +27,7 @@ from sqlalchemy.sql.sqltypes import DateTime, Integer
 from sqlalchemy.sql.sqltypes import String as StringType
 
 from edge_agent.imports.database import Ask, Database
+from edge_agent.imports.not_mapped import not_mapped
 from edge_agent.imports.reading_rows import take_row
 from edge_agent.imports.settings import Series, SqlSource
 from edge_agent.imports.source import Fetched, Problem, RawReading, RawShot
@@ -108,8 +109,8 @@ class SqlShots:
         if series is None:
             return {}
         shot_id = columns["shot_id"].column if "shot_id" in columns else "shot_id"
-        if self._settings.form == "long":
-            return {name: name for name in self._own_columns()}
+        if self._settings.form == "long":  # that of the shot first: readings are asked for by it
+            return {name: name for name in dict.fromkeys([str(shot_id), *self._own_columns()])}
         if isinstance(series.shot, dict):
             return dict(series.shot)
         return {str(series.shot): str(shot_id)}
@@ -129,9 +130,8 @@ class SqlShots:
         self._types = self._columns_of(connection, main)
         wanted = {*self._own_columns(), *self._series_key.values()}
         self._require(main, wanted)
-        if settings.columns and settings.form == "wide":
-            left = [name for name in self._types if name not in wanted]
-            unused += [f"{main}: column {name} is not mapped" for name in left]
+        if settings.form == "wide":
+            unused += not_mapped(f"table {main}", self._types, settings, wanted)
         series = settings.series
         if series is not None:
             assert series.table is not None

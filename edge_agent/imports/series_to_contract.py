@@ -69,11 +69,13 @@ class SeriesOfShot:
                     opened_s=t_demold_s,
                 )
             except InputError as error:
-                self._tell("refused", signal.name, f"series left out: {error}", where)
+                self._tell(
+                    "refused", signal.name, f"series left out: {_without(where, str(error))}", where
+                )
                 continue
             for gap in series.gaps:
                 kind: Kind = "implausible" if gap.impossible else "missing"
-                self._tell(kind, signal.name, gap.words, where)
+                self._tell(kind, signal.name, _without(where, gap.words), where)
             for words in odd_length(series.time_s, t_demold_s):
                 self._tell("implausible", settings.time.column, words, where)
             values = series.columns[sensor].tolist()
@@ -121,6 +123,11 @@ class SeriesOfShot:
                 value = None
             text = "" if value is None else repr(converted(value, sensor, signal))
             yield t, reading.row, text
+
+
+def _without(where: str, words: str) -> str:
+    """Words without the place in front, which a problem says itself."""
+    return words.removeprefix(f"{where}: ")
 
 
 def _between(

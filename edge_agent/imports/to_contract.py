@@ -63,7 +63,7 @@ class _Shot:
 
     def __init__(self, mapped: Mapped, raw: RawShot) -> None:
         self._mapped, self._raw = mapped, raw
-        self._mark = raw.decimal or mapped.decimal
+        self._mark = "," if "," in {raw.decimal, mapped.decimal} else "."
         self.problems = list(raw.problems)
         self.fields: dict[str, Any] = {}
         self._shot_id = ""

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from broker.messages import QualityRecord
+from broker.topics import PressAddress
+from edge_agent.config.settings import HistorySettings
+from edge_agent.history import open_store
+from edge_agent.history.rows import quality_row
 from edge_agent.imports.open_source import Found
+from edge_agent.ports import Stored
 from edge_agent.shots.shot_query import ShotQuery
 from tests.support.cases import CASES
 from tests.support.file_commands import run
 from tests.support.foreign_logs import Logs, readings, shot, sqlite_source
-from tests.support.sources import fetched, ids
+from tests.support.sources import fetch, fetched, ids
 
 READ = {"20": 37, "22": 37, "25": 35, "39": 37}
 """Bundles that are read, and how many readings they have."""
@@ -66,6 +73,27 @@ def test_a_history_into_bundles(tmp_path: Path) -> None:
     done = run("import-logs", "-s", history, "-o", tmp_path / "out", "--order", "A-0")
     assert done.exit_code == 0, done.output
     assert "4 imported" in done.stdout
+
+
+async def test_12_two_results_of_one_time_come_out_of_a_history(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    mapping = sqlite_source(Logs([shot(1, Dichte=None, Status=None)]), tmp_path)
+    await asyncio.to_thread(run, "import-logs", "-s", mapping, "--history", path)
+    store = open_store(HistorySettings(path=path))
+    for value in ({"H_demold_shore": 41.0}, {"rho_moulded_kg_per_m3": 61.0}):
+        record = QualityRecord.model_validate(
+            {"ts": "2026-05-01T10:00:00Z", "shot_id": "0001", "mold_id": "PANEL_B", **value}
+        )
+        row = quality_row(PressAddress("plant1", "p2"), record)
+        await store.deliver([Stored(0, record.ts, row)])
+    await store.close()
+    history = tmp_path / "history.yaml"
+    history.write_text(f"kind: history\npath: {path}\n")
+    (found,) = await fetch(history)
+    assert found.bundle is not None
+    assert found.bundle.quality is not None
+    assert found.bundle.quality["H_demold_shore"] == 41.0
+    assert found.bundle.quality["rho_moulded_kg_per_m3"] == 61.0
 
 
 @pytest.mark.parametrize("case", [*READ, *REFUSED])

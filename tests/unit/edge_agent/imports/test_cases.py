@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from edge_agent.imports.open_source import Found
+from tests.support.file_commands import run
 from tests.support.foreign_logs import KINDS, Logs, readings, shot, source
 from tests.support.sources import fetched
 
@@ -61,6 +62,16 @@ def test_17_ids_as_people_write_them_are_refused_in_words(kind: str, tmp_path: P
     assert "the blank" in words[0]
     assert "'ü'" in words[1]
     assert "80 characters" in words[2]
+
+
+def test_18_columns_of_almost_a_known_name_are_told(kind: str, tmp_path: Path) -> None:
+    row = {"shot_id": "1", "system_id": "R1", "m_polyol": 1.0, "m_iso_kg": 1.1, "T_mould_C": 55.0}
+    with source(kind, Logs([row | {"Bemerkung": "x"}], columns=""), tmp_path) as path:
+        done = run("import-logs", "-s", path, "-o", tmp_path / "out")
+    assert done.exit_code == 3, "no mold"
+    said = " ".join(done.stdout.split())
+    assert "column T_mould_C is not mapped: is T_mold_C meant? Map it in columns" in said
+    assert "column Bemerkung is not mapped" in said
 
 
 def test_25_and_40_nothing_is_read_into_texts(kind: str, tmp_path: Path) -> None:

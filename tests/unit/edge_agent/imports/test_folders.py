@@ -103,6 +103,23 @@ def test_files_of_readings_lie_in_the_folder(shot: str, words: str, tmp_path: Pa
     assert any(words in one.words for one in found.problems)
 
 
+def test_decimal_commas_between_commas_are_told_and_then_read(tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    (folder / "shots.csv").write_text('shot,mass\nS1,"1,25"\n')
+    mapping = tmp_path / "logs.yaml"
+    head = f"kind: csv\npath: {folder}\ncolumns: {{shot_id: shot, m_polyol_kg: mass, "
+    head += "m_iso_kg: {value: 1.5}, mold_id: {value: A}, system_id: {value: R1}}\n"
+    mapping.write_text(head)
+    (found,) = fetched(mapping)
+    assert found.bundle is None
+    assert "set decimal: ','" in found.problems[0].words
+    mapping.write_text(head + "decimal: ','\n")
+    (found,) = fetched(mapping)
+    assert found.bundle is not None
+    assert (found.bundle.recipe.m_polyol_kg, found.bundle.recipe.m_iso_kg) == (1.25, 1.5)
+
+
 def test_what_is_no_folder_of_tables(tmp_path: Path) -> None:
     mapping = tmp_path / "logs.yaml"
     mapping.write_text(WIDE.format(folder=tmp_path / "none", file="x.csv"))
