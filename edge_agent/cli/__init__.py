@@ -18,7 +18,7 @@ COMMANDS = {
     "check-drift": "Do the shots of now still look like those before?",
     "demo": "Broker, agent and a virtual press on this machine, with a live table.",
     "doctor": "Are broker, database, disk, clock and models as an agent needs them?",
-    "gateway": "Let presses in that speak OPC UA, Modbus, other MQTT topics or CSV files.",
+    "gateway": "Let presses in that speak OPC UA, Modbus, Sparkplug, other MQTT or CSV files.",
     "history": "Print what is stored of a shot, or the shots of a mold.",
     "list": "Systems, molds and scenarios, and what each lacks.",
     "models": "Which learned model corrects the physics: list, promote, go back, shadow.",

@@ -32,7 +32,7 @@ Examples:
 @click.option("-c", "--config", type=click.Path(path_type=Path), help="The YAML configuration.")
 @click.pass_context
 def command(ctx: click.Context, config: Path | None) -> None:
-    """Read machines by OPC UA, Modbus, MQTT or CSV files, and send what the twin understands.
+    """Read machines by OPC UA, Modbus, Sparkplug, MQTT or CSV files, and send it to the twin.
 
     Runs until SIGTERM or Ctrl-C; without --config it needs one of the commands below. Exit codes:
     0 stopped, 2 wrong configuration, 1 anything else; the reason is the last line of the log.

@@ -39,9 +39,11 @@ Examples:
 def command(config: Path, source: str | None, output: str) -> None:
     """List the tags that each source offers: address, name, type, unit, value now.
 
-    An OPC UA server lists its variables, foreign topics what comes within some seconds, a folder
-    the columns of its newest file, a Modbus device only what is configured. Nothing is written to a
-    machine. Exit codes: 0, 1 a source cannot be asked, 2 wrong configuration.
+    An OPC UA server lists its variables, foreign topics what comes within some seconds, a Sparkplug
+    edge node the metrics of its births, a folder the columns of its newest file, a Modbus device
+    only what is configured. Nothing is written to a machine; a Sparkplug edge node is asked for a
+    rebirth where the configuration allows it. Exit codes: 0, 1 a source cannot be asked, 2 wrong
+    configuration.
     """
     from edge_agent.cli.verbose import configure_logs
     from edge_agent.gateway.mapping_file import load_sources

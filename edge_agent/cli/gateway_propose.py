@@ -35,8 +35,8 @@ SITE, PRESS = "plant1", "press1"
     help="A list of tags (CSV, JSON) in place of a machine: address, name, data_type, unit, value.",
 )  # fmt: skip
 @click.option(
-    "--kind", type=click.Choice(["opcua", "modbus", "mqtt", "folder"]), default="opcua",
-    show_default=True, help="Kind of the source that the list is of.",
+    "--kind", type=click.Choice(["opcua", "modbus", "mqtt", "sparkplug", "folder"]),
+    default="opcua", show_default=True, help="Kind of the source that the list is of.",
 )  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write it to.")
 def command(

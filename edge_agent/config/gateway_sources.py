@@ -230,6 +230,37 @@ class MqttSource(Section):
         return path
 
 
+SparkplugId = Annotated[str, StringConstraints(pattern=r"^[^/+#\x00]{1,200}$")]
+"""Name of a group, an edge node or a device: a level of a topic, so without ``/``, ``+``, ``#``."""
+
+
+class SparkplugTag(Section):
+    """A metric of a Sparkplug edge node, or of a device behind it."""
+
+    metric: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+    """Name as in the birth: ``Temperatures/Mold``."""
+    device: SparkplugId | None = None
+    """The device that has it; without one it is a metric of the edge node itself."""
+
+
+class SparkplugSource(Section):
+    """A Sparkplug B edge node of somebody else, on the gateway's broker or another one."""
+
+    kind: Literal["sparkplug"]
+    broker: BrokerSettings | None = None
+    """By default that of the gateway."""
+    group: SparkplugId
+    edge_node: SparkplugId
+    rebirth: bool = False
+    """Ask the edge node to be born again where its birth, or a message, is missing (NCMD
+    ``Node Control/Rebirth``): the only thing that this gateway ever writes to others."""
+    clock: Literal["source", "arrival"] = "source"
+    """Whose time counts: that of the edge node, or when a value arrived."""
+    backlog_s: Annotated[float, Field(ge=0, le=60)] = 2.0
+    """After a first birth values wait until nothing historical has come for so long."""
+    tags: Annotated[dict[TagName, SparkplugTag], Field(min_length=1, max_length=TAGS_MAX)]
+
+
 class FolderTag(Section):
     """A column of the files that a logger writes."""
 
@@ -269,5 +300,6 @@ class FolderSource(Section):
 
 
 Source = Annotated[
-    OpcUaSource | ModbusSource | MqttSource | FolderSource, Field(discriminator="kind")
+    OpcUaSource | ModbusSource | MqttSource | SparkplugSource | FolderSource,
+    Field(discriminator="kind"),
 ]

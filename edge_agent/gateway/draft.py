@@ -24,6 +24,7 @@ _ADDRESS = {
     "opcua": "url: opc.tcp://192.168.0.10:4840",
     "modbus": "host: 192.168.0.10",
     "mqtt": "time_path: ''",
+    "sparkplug": "group: plant1",
     "folder": "path: var/logger",
 }
 
@@ -102,6 +103,8 @@ def _source(found: Draft, source: DraftSource, used: set[int]) -> None:
         found.add(f"    {_ADDRESS[source.kind]}", "the address of the machine")
         if source.kind == "folder":
             found.add("    time_column: time", "the column of the time")
+        if source.kind == "sparkplug":
+            found.add("    edge_node: line3", "the edge node of the machine")
     else:
         given = source.settings.model_dump(
             mode="json",
@@ -146,6 +149,10 @@ def _address(source: DraftSource, one: Proposed) -> str:
     elif source.kind == "mqtt":
         topic, _, path = address.partition(" ")
         fields = {"topic": topic, "path": path} if path else {"topic": topic}
+    elif source.kind == "sparkplug":
+        device, separator, metric = address.partition("//")
+        fields = {"device": device} if device and separator else {}
+        fields["metric"] = metric if separator else address
     else:
         fields = {"node" if source.kind == "opcua" else "column": address}
     return "{" + ", ".join(f"{name}: {_scalar(value)}" for name, value in fields.items()) + "}"

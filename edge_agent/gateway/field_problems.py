@@ -14,7 +14,7 @@ from edge_agent.gateway.problem import Lines, Place, Problem
 from twin_core.checked_yaml import TEXT_EXPECTED, nearest_field, short
 
 SECRETS = frozenset({"password", "session_secret"})
-KINDS = ("opcua", "modbus", "mqtt", "folder")
+KINDS = ("opcua", "modbus", "mqtt", "sparkplug", "folder")
 
 
 def _pattern(annotation: Any) -> str:

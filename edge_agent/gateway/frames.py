@@ -86,13 +86,17 @@ class SourceFrames:
                 continue
             historical = sample.historical
             if ts_us <= tag.ts_us:
-                if ts_us == tag.ts_us or not self._time.fills_a_gap(tag.name, ts_us):
+                if ts_us == tag.ts_us or not self._time.fills_a_gap(
+                    tag.name, ts_us, historical=historical
+                ):
                     self._repeated(tag, sample, ts_us, now_us)
                     continue
                 historical = True
             else:
                 if tag.ts_us and tag.confirmed and not historical:
                     fresh_us = ts_us
+                if tag.ts_us and (tag.fault or not tag.confirmed):
+                    self._time.interrupted(tag.name, tag.ts_us, ts_us)
                 tag.ts_us, tag.value, tag.fault = ts_us, sample.value, ""
                 tag.said_us, tag.confirmed = now_us, True
             self._readings(tag, sample, ts_us, now_us, due_us, historical)

@@ -301,6 +301,8 @@ class Gateway:
         for name, loop in self._loops.items():
             metrics.source_up.labels(name).set(loop.state.connected)
             metrics.tags_without_value.labels(name).set(len(loop.state.faults))
+            for reason, count in loop.state.left_out.items():
+                metrics.left_out.labels(name, reason).set(count)
         metrics.broker_up.set(self.sender.connected)
         for kind, count in self._outbox.waiting.items():
             metrics.waiting.labels(kind).set(count)

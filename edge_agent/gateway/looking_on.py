@@ -10,7 +10,7 @@ from datetime import datetime
 
 from edge_agent.clock import Clock
 from edge_agent.config.gateway_settings import GatewaySettings
-from edge_agent.config.gateway_sources import MqttSource
+from edge_agent.config.gateway_sources import MqttSource, SparkplugSource
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.gateway.sources import make
 from edge_agent.links.tag_source import Sample, SampleBatch
@@ -136,7 +136,7 @@ def apart(settings: GatewaySettings, purpose: str) -> GatewaySettings:
 
     sources = {
         name: source.model_copy(update={"broker": passing(source.broker)})
-        if isinstance(source, MqttSource) and source.broker is not None
+        if isinstance(source, MqttSource | SparkplugSource) and source.broker is not None
         else source
         for name, source in settings.sources.items()
     }

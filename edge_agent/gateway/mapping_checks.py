@@ -16,7 +16,7 @@ from edge_agent.config.gateway_settings import (
     Station,
     TextFrom,
 )
-from edge_agent.config.gateway_sources import ModbusSource, OpcUaSource
+from edge_agent.config.gateway_sources import ModbusSource, OpcUaSource, SparkplugSource
 from edge_agent.gateway.channels import Part, channel
 from edge_agent.gateway.problem import Place, Problem, nearest
 from edge_agent.gateway.units import UnknownUnit
@@ -68,10 +68,23 @@ def contradictions(
         if isinstance(of, OpcUaSource):
             for tag, words in node_problems(of).items():
                 yield Problem(("sources", source, "tags", tag, "node"), words)
+        elif isinstance(of, SparkplugSource):
+            yield from _own_node(source, of, settings)
     for source, names in known.items():
         for tag in names:
             if f"{source}.{tag}" not in used:
                 yield Problem(("sources", source, "tags", tag), UNUSED, is_note=True)
+
+
+def _own_node(name: str, source: SparkplugSource, settings: GatewaySettings) -> Iterator[Problem]:
+    """An edge node that is the twin of one of the stations; others of ours their birth tells."""
+    presses = {station.press for station in settings.stations.values()}
+    if source.group == settings.site and source.edge_node in presses:
+        yield Problem(
+            ("sources", name, "edge_node"),
+            f"{source.group}/{source.edge_node} is the edge node of the twin of this press: what "
+            "it says is no reading of a machine",
+        )
 
 
 def _references(uses: list[Use], known: Mapping[str, Mapping[str, Any]]) -> Iterator[Problem]:

@@ -34,6 +34,7 @@ _TAGS = {
     "opcua": {"node": "i=2258"},
     "modbus": {"address": 0},
     "mqtt": {"topic": "#"},
+    "sparkplug": {"metric": "metric"},
     "folder": {"column": "time"},
 }
 """By the kind of a source, for one that has no tags yet."""
@@ -209,7 +210,7 @@ def _passwords(content: dict[str, Any]) -> list[str]:
             continue
         source = sources[name]
         if isinstance(source, dict):
-            inside = source.get("broker") if source.get("kind") == "mqtt" else source
+            inside = source.get("broker") if source.get("kind") in {"mqtt", "sparkplug"} else source
             if isinstance(inside, dict):
                 inside["password"] = os.environ[variable]
     return problems

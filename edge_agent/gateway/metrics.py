@@ -37,6 +37,12 @@ class GatewayMetrics:
             ["source"],
             registry=registry,
         )
+        self.left_out = Gauge(
+            "pur_gateway_left_out",
+            "What a source counts of messages and values that it could not use, since the start.",
+            ["source", "reason"],
+            registry=registry,
+        )
         self.broker_up = Gauge(
             "pur_gateway_broker_up", "1 while the session to the broker is open.", registry=registry
         )

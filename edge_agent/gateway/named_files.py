@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_agent.config.gateway_settings import GatewaySettings
-from edge_agent.config.gateway_sources import MqttSource, OpcUaSource
+from edge_agent.config.gateway_sources import MqttSource, OpcUaSource, SparkplugSource
 from edge_agent.config.secret_files import BYTES_MAX, SCHEME
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.gateway.problem import Place, Problem
@@ -31,7 +31,7 @@ def file_problems(settings: GatewaySettings) -> Iterator[Problem]:
             yield from _file(source.key_file, (*here, "key_file"), _MADE)
             yield from _file(source.server_cert_file, (*here, "server_cert_file"))
             yield from _file(source.password_file, (*here, "password_file"))
-        elif isinstance(source, MqttSource) and source.broker is not None:
+        elif isinstance(source, MqttSource | SparkplugSource) and source.broker is not None:
             yield from _of_broker(source.broker, (*here, "broker"))
 
 

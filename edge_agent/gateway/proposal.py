@@ -14,8 +14,10 @@ from twin_core.plausible_ranges import range_of
 SURE, LIKELY, GUESS = "sure", "likely", "a guess"
 _ORDER = {SURE: 0, LIKELY: 1, GUESS: 2}
 _BOOL = re.compile(r"bool|bit|coil|discrete|truth|true|false", re.IGNORECASE)
-_TEXT = re.compile(r"str|text|char|guid|date|time|xml|byte|localized", re.IGNORECASE)
+_TEXT = re.compile(r"str|text|char|uuid|guid|date|time|xml|byte|localized", re.IGNORECASE)
 _NUMBER = re.compile(r"int|float|double|real|word|number|lreal|decimal|enum", re.IGNORECASE)
+OPAQUE = frozenset({"DATASET", "TEMPLATE", "BYTES", "FILE"})
+"""Types of Sparkplug that hold no single value."""
 TAG_LENGTH = 48
 
 
@@ -46,7 +48,7 @@ def proposed(tags: Iterable[FoundTag]) -> list[Proposed]:
     taken: set[str] = set()
     found = []
     for one in tags:
-        if one.data_type.endswith("[]"):
+        if one.data_type.endswith("[]") or one.data_type in OPAQUE:
             continue
         kind = kind_of(one)
         item = Proposed(one, tag_name(one, taken), kind)

@@ -11,7 +11,7 @@ from typing import Any
 from edge_agent.clock import Clock
 from edge_agent.errors import LinkError, MissingExtra, SettingsError
 from edge_agent.gateway.source_state import SourceState
-from edge_agent.links.tag_source import Position, SampleBatch, TagSource
+from edge_agent.links.tag_source import LeavesOut, Position, SampleBatch, TagSource
 from edge_agent.logs import get_logger
 
 RECONNECT_FIRST_S = 0.25
@@ -43,6 +43,8 @@ class SourceLoop:
         self._longest_s = reconnect_max_s
         self._take, self._position, self._lost = take, position, lost
         self.state = SourceState(source.name, clock.now())
+        if isinstance(source, LeavesOut):
+            self.state.left_out = source.left_out
         self.failed = asyncio.Event()
         """Set while it is as it is configured that hinders it."""
 

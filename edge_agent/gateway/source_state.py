@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -30,6 +30,8 @@ class SourceState:
     samples_count: int = 0
     last_sample_at: datetime | None = None
     """When its last samples arrived."""
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """What came and was not used, by reason, where the source counts that."""
     faults: dict[str, str] = field(default_factory=dict)
     """Why a tag has no value, by tag."""
 
@@ -81,7 +83,8 @@ class SourceState:
     def document(self) -> dict[str, Any]:
         """The state for the health page."""
         last = self.last_sample_at
-        return {
+        left_out = {"left_out": dict(self.left_out)} if self.left_out else {}
+        return left_out | {
             "state": self.state,
             "since": format_timestamp(self.since),
             "reason": self.reason or None,

@@ -2,8 +2,8 @@
 
 Within a tag time runs forward, so a sample that is not newer than the last one is a repeat. There
 are two exceptions. A source may send what it kept during an outage after what is new: such samples
-lie in a gap, where nothing was read, and come in their order. And its clock may be set back: then
-all that it sends is older for a while.
+lie in a gap, where nothing was read of the source, or of the tag, and come in their order. And its
+clock may be set back: then all that it sends is older for a while.
 """
 
 from __future__ import annotations
@@ -41,6 +41,10 @@ class SourceTime:
         self._heard_us: int = state.get("heard_us", 0)
         """When it came, by our clock; 0 where it came with a backlog."""
         self._gaps: list[list[int]] = [list(gap) for gap in state.get("gaps", [])]
+        self._of_tags: dict[str, list[int]] = {
+            tag: list(gap) for tag, gap in state.get("of_tags", {}).items()
+        }
+        """Last gap of each tag that had no value while others had."""
         self._filled: dict[str, int] = dict(state.get("filled", {}))
         """How far each tag has filled them."""
         self._behind_us: int = state.get("behind_us", 0)
@@ -67,6 +71,7 @@ class SourceTime:
                 return 0
             self.newest_us, self._behind_us = newest_us, 0
             self._gaps.clear()
+            self._of_tags.clear()
             self._filled.clear()
             self._offset.clear()
             return by_us
@@ -109,19 +114,32 @@ class SourceTime:
         self.newest_us -= by_us
         self._behind_us = 0
         self._gaps.clear()
+        self._of_tags.clear()
         self._filled.clear()
         self._offset.clear()
 
-    def fills_a_gap(self, tag: str, ts_us: int) -> bool:
+    def interrupted(self, tag: str, last_us: int, ts_us: int) -> None:
+        """Note a gap of one tag, which has a value again after it had none.
+
+        Args:
+            tag: its name.
+            last_us: time of its last value before.
+            ts_us: time of the one that it has now.
+        """
+        self._of_tags[tag] = [last_us, ts_us]
+
+    def fills_a_gap(self, tag: str, ts_us: int, *, historical: bool = False) -> bool:
         """Whether a sample that is older than the last one of its tag lies in a gap, and is new.
 
         Args:
             tag: its name.
             ts_us: its time.
+            historical: its source says so; then a gap of the tag alone counts, too.
         """
         if ts_us <= self._filled.get(tag, 0):
             return False
-        if any(low < ts_us < high for low, high in self._gaps):
+        gaps = [*self._gaps, *([self._of_tags[tag]] if historical and tag in self._of_tags else [])]
+        if any(low < ts_us < high for low, high in gaps):
             self._filled[tag] = ts_us
             return True
         return False
@@ -167,6 +185,8 @@ class SourceTime:
             found["heard_us"] = self._heard_us
         if self._gaps:
             found["gaps"] = [list(gap) for gap in self._gaps]
+        if self._of_tags:
+            found["of_tags"] = {tag: list(gap) for tag, gap in self._of_tags.items()}
         if self._filled:
             found["filled"] = dict(self._filled)
         if self._behind_us:

@@ -14,12 +14,17 @@ from edge_agent.config.gateway_sources import (
     MqttSource,
     OpcUaSource,
     Source,
+    SparkplugSource,
 )
 from edge_agent.errors import MissingExtra
 from edge_agent.links.tag_source import TagSource
 
-LIBRARIES = {"opcua": "asyncua", "modbus": "pymodbus"}
-"""Library of the extra ``gateway`` by the kind of source that needs it."""
+LIBRARIES = {
+    "opcua": ("asyncua", "asyncua", "gateway"),
+    "modbus": ("pymodbus", "pymodbus", "gateway"),
+    "sparkplug_source": ("google", "protobuf", "sparkplug"),
+}
+"""What a module of ``links`` imports, of which package and extra it is."""
 
 
 def make(
@@ -47,6 +52,10 @@ def make(
             client_id = "-".join(filter(None, ("pur-gateway", settings.id, name, secret)))
             link = _load("foreign_mqtt", "ForeignMqttLink")
             return link(name, source, settings.broker, client_id, clock)
+        case SparkplugSource():
+            client_id = "-".join(filter(None, ("pur-gateway", settings.id, name, secret)))
+            link = _load("sparkplug_source", "SparkplugLink")
+            return link(name, source, settings.broker, client_id, clock)
         case FolderSource():
             return _load("logger_folder", "LoggerFolder")(name, source, clock)
 
@@ -60,10 +69,11 @@ def _load(module: str, what: str) -> Callable[..., TagSource]:
     try:
         link: Any = getattr(importlib.import_module(f"edge_agent.links.{module}"), what)
     except ModuleNotFoundError as error:
-        library = LIBRARIES.get(module)
-        if library is None or (error.name or "").partition(".")[0] != library:
+        name, package, extra = LIBRARIES.get(module, ("", "", ""))
+        if not name or (error.name or "").partition(".")[0] != name:
             raise
-        words = f"a source of the kind {module} needs {library}, which is not installed"
-        raise MissingExtra(words, "gateway") from None
+        kind = module.removesuffix("_source")
+        words = f"a source of the kind {kind} needs {package}, which is not installed"
+        raise MissingExtra(words, extra) from None
     found: Callable[..., TagSource] = link
     return found

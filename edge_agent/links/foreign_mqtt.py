@@ -13,7 +13,6 @@ from base64 import b64decode, b64encode
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from time import monotonic
 from zlib import crc32
 
@@ -21,6 +20,7 @@ from edge_agent.clock import Clock
 from edge_agent.config.gateway_sources import MqttSource
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.errors import NotAuthorized
+from edge_agent.links.arrival_times import ArrivalTimes
 from edge_agent.links.foreign_filters import (
     covers,
     number_of,
@@ -45,8 +45,6 @@ WHOLE = 1_000_000
 """More messages than ever wait here: the broker stops at the receive maximum."""
 SILENCE_LOOK_S = 0.5
 """How often tags are looked at that may be silent, at most."""
-CLOCK_STEP = timedelta(seconds=1)
-"""A clock that goes back further was set; what is less is the order of messages."""
 _KNOWN = struct.Struct(">HI")
 
 
@@ -131,8 +129,7 @@ class _Reception:
         self._numbered = session.numbers_subscriptions and some_overlap(self._topics)
         """Two of the topics may match one message, which comes with their numbers."""
         self._granted: list[str] = []
-        self._arrived = datetime.min.replace(tzinfo=UTC)
-        """Time of arrival of the last message."""
+        self._arrivals = ArrivalTimes(clock)
         self._heard_s = dict.fromkeys(settings.tags, monotonic())
 
     async def run(self, deliver: Deliver, position: Position, nothing: str) -> None:
@@ -224,20 +221,11 @@ class _Reception:
             if message.repeated and known in self._safe:
                 return []
             self._safe.append(known)
-        arrived = self._time_of_arrival(message)
+        arrived = self._arrivals.of(message)
         samples = list(self._reader.read(message, arrived, backlog=backlog))
         for sample in samples:
             self._heard_s[sample.tag] = monotonic()
         return samples
-
-    def _time_of_arrival(self, message: Incoming) -> datetime:
-        """When it came in; never the time of the one before, which would make it a repeat."""
-        waited = timedelta(seconds=monotonic() - message.arrived_s) * self._clock.speed
-        arrived = self._clock.now() - waited
-        if timedelta(0) <= self._arrived - arrived < CLOCK_STEP:
-            arrived = self._arrived + timedelta(microseconds=1)
-        self._arrived = arrived
-        return arrived
 
     def _silent(self) -> list[Sample]:
         silent_s, now_s = self._settings.silent_s, monotonic()

@@ -174,6 +174,14 @@ class Session:
         retain, heard = options.get("retain", False), options.get("heard", False)
         return self._client.send(topic, payload, retain, properties, heard)
 
+    def post(self, topic: str, payload: bytes) -> None:
+        """Publish with QoS 0, as Sparkplug asks: whether it arrives is not known.
+
+        Raises:
+            LinkError: the link is down.
+        """
+        self._client.post(topic, payload)
+
     def flush(self) -> None:
         """Write to the socket now what was sent, before the event loop comes to it."""
         self._client.paho.flush()

@@ -265,6 +265,16 @@ class Client(aiomqtt.Client):
         self._results[info.mid] = topic, outcome, heard
         return outcome
 
+    def post(self, topic: str, payload: bytes) -> None:
+        """Publish with QoS 0.
+
+        Raises:
+            LinkError: the link is down.
+        """
+        info = self._client.publish(topic, payload, 0)
+        if info.rc != MQTT_ERR_SUCCESS:
+            raise self.lost(f"{topic}: cannot publish: paho error {info.rc}")
+
     @property
     def owes_s(self) -> float:
         """How long the broker has owed its answer to the oldest publish [s].

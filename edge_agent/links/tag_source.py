@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 Value = float | int | bool | str
 """Value of a tag as the machine has it, before any conversion; a float is finite."""
@@ -71,6 +71,14 @@ class FoundTag:
 
 Deliver = Callable[[SampleBatch], Awaitable[None]]
 """Hand over a batch; returns when it is safe on disk. Batches are delivered one at a time."""
+
+
+@runtime_checkable
+class LeavesOut(Protocol):
+    """A source that counts what came and was not used."""
+
+    left_out: Mapping[str, int]
+    """Since the start, by reason: a closed set, since it is the label of a metric."""
 
 
 class TagSource(Protocol):

@@ -44,7 +44,7 @@ class Report:
     unexplained: int = 0
     """Values that came again though nothing broke while they were under way."""
     missed_by_primary: int = 0
-    """Readings that the primary host did not hear, sent before anybody knew that it was gone."""
+    """Readings of the history that the primary host never heard."""
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -68,7 +68,7 @@ class Report:
             f"lost           {self.missing}",
             f"doubled        {self.contradictions} with another value, {self.unexplained} others",
             f"sent again     {self.repeats} that were under way, with the same time and value",
-            f"primary host   missed {self.missed_by_primary} readings while it went",
+            f"primary host   missed {self.missed_by_primary}",
         ]
         return "\n".join(lines + [f"PROBLEM: {problem}" for problem in self.problems[:20]])
 
@@ -126,6 +126,8 @@ def _judge(plant: SparkplugPlant, report: Report) -> None:
     problems += samples.contradictions[:5]
     if report.missing:
         problems.append(f"{report.missing} readings of the history were never heard")
+    if report.missed_by_primary:
+        problems.append(f"the primary host never heard {report.missed_by_primary} readings")
     if unexplained:
         problems.append(f"{len(unexplained)} values came again for no reason: {unexplained[:3]}")
     if plant.peer is not None:

@@ -37,6 +37,8 @@ AWAY_S = (0.0, 0.8)
 WORK_S = (0.2, 0.8)
 BACK_S = 60.0
 GOING_S = 2.0
+HOST_GAP_S = 0.5
+"""What was sent so long before the primary host was known to be gone is sent again."""
 UNDER_WAY_S = 2.0
 """So long before a fault a value may have been heard that comes again after it."""
 MOMENT_S = 0.5
@@ -96,6 +98,7 @@ class SparkplugPlant:
             "brokers": [f"127.0.0.1:{self.proxy.port}"],
             "stale_after_s": 3600,
             "historical_per_s": 1000,
+            "host_gap_s": HOST_GAP_S,
         }
         self.agent = AgentProcess(
             self._folder, port, (PRESS,), more={"sparkplug": sparkplug}, gather_s=0.2

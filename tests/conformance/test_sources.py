@@ -22,13 +22,15 @@ MACHINES = {
     "modbus": "tests.support.machines.modbus:ModbusMachine",
     "mqtt": "tests.support.machines.mqtt:MqttMachine",
     "mqtt-timed": "tests.support.machines.mqtt:TimedMqttMachine",
+    "sparkplug": "tests.support.machines.sparkplug:SparkplugMachine",
     "folder": "tests.support.machines.folder:FolderMachine",
 }
 """A class by the module that has it; made with a folder of its own for the test."""
 
 
-PEERS = {"mqtt"}
-"""All of its tests: it differs from ``mqtt-timed`` in its times only."""
+PEERS = {"mqtt", "sparkplug"}
+"""All of their tests: ``mqtt`` differs from ``mqtt-timed`` in its times only, and of ``sparkplug``
+there are quicker ones."""
 
 
 @pytest.fixture(
@@ -155,7 +157,7 @@ async def test_a_link_that_was_cut_comes_back(machine: Machine) -> None:
     assert not gateway.of("counter")[-1].historical
 
 
-SLOW = {"mqtt", "mqtt-timed"}
+SLOW = {"mqtt", "mqtt-timed", "sparkplug"}
 """A broker's keep-alive of 5 s, the shortest that is allowed, notices it after 10."""
 
 

@@ -19,6 +19,7 @@ from edge_agent.config.gateway_settings import Trigger
 from edge_agent.gateway.moments import text_of
 from edge_agent.gateway.station import StationTranslator
 from edge_agent.gateway.units import UNITS_TEXT, unit_named
+from edge_agent.links.left_out import LeftOut
 from edge_agent.links.tag_source import Sample, Value
 from tests.support.processes import ROOT
 
@@ -30,6 +31,7 @@ TABLES: dict[str, list[type[BaseModel]]] = {
     "Source `opcua`": [of_sources.OpcUaSource, of_sources.OpcUaTag],
     "Source `modbus`": [of_sources.ModbusSource, of_sources.ModbusTag],
     "Source `mqtt`": [of_sources.MqttSource, of_sources.MqttTag],
+    "Source `sparkplug`": [of_sources.SparkplugSource, of_sources.SparkplugTag],
     "Source `folder`": [of_sources.FolderSource, of_sources.FolderTag],
     "Station": [of_stations.Station],
     "Channel": [of_stations.ChannelFrom],
@@ -120,6 +122,13 @@ def test_all_units_are_listed() -> None:
     (others,) = re.findall(r"other words \(([^)]*)\)", section)
     for word in re.findall(r"`([^`]+)`", others):
         unit_named(word)
+
+
+def test_all_that_is_left_out_is_in_the_table() -> None:
+    section = TEXT.partition("## What is counted of a Sparkplug source\n")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `([a-z-]+)` \|", section, re.MULTILINE) == [
+        one.value for one in LeftOut
+    ]
 
 
 def test_tags_and_sources_are_as_many_as_it_says() -> None:

@@ -19,6 +19,7 @@ from tests.support.example_press import (
     LoggerFiles,
     ModbusDevices,
     OpcUaPlc,
+    SparkplugLine,
 )
 from tests.support.processes import ROOT, AgentProcess, mosquitto_sub
 from tests.support.waiting import until
@@ -28,8 +29,9 @@ PRESSES: dict[str, Any] = {
     "logger-folder": LoggerFiles,
     "modbus-thermostat": ModbusDevices,
     "s7-1500": OpcUaPlc,
+    "sparkplug": SparkplugLine,
 }
-TELL_WHEN_ASKED = {"modbus-thermostat", "s7-1500"}
+TELL_WHEN_ASKED = {"modbus-thermostat", "s7-1500", "sparkplug"}
 """Machines that can be read at any time; the others are heard when they speak."""
 PRESS = "pur/v1/plant1/press1"
 pytestmark = [
@@ -58,6 +60,8 @@ def look_around(file: Path, settings: dict[str, Any]) -> None:
         for tag in source["tags"].values():
             if "node" in tag:
                 assert (name, tag["node"]) in found
+            elif "metric" in tag:
+                assert (name, f"{tag.get('device', '')}//{tag['metric']}") in found
             else:
                 bit = f".{tag['bit']}" if "bit" in tag else ""
                 assert (name, f"{tag.get('table', 'holding')}:{tag['address']}{bit}") in found

@@ -21,6 +21,7 @@ from broker.local.loopback import HOST, free_port
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import connect
 from tests.support.processes import ROOT
+from tests.support.sparkplug_edge_node import EdgeNode
 
 STEP_S = 0.7
 """More than ``settle_s``, and than a poll of the examples but for the thermostat's."""
@@ -68,6 +69,43 @@ class JsonLine:
                     text = json.dumps(message | (now if "time" in message else {}) | more)
                     await session.publish(topic, text.encode())
                 await asyncio.sleep(STEP_S)
+
+
+class SparkplugLine:
+    """The edge node of docs/integrate/sparkplug.md, with the metrics of the example."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        values: dict[str | None, dict[str, Any]] = {
+            None: {"Hall/Humidity": 48.0},
+            "press": {
+                "Temperatures/Mold": 40.2,
+                "Temperatures/Polyol": 25.1,
+                "Temperatures/Iso": 25.0,
+                "Dosing/Pouring": False,
+                "Dosing/Polyol mass": 0.4,
+                "Dosing/Iso mass": 0.45,
+                "Mold/Closed": True,
+                "Mold/Name": "PANEL_A",
+                "Shot counter": 1042,
+            },
+        }
+        self._node = EdgeNode(port, values, "foam", "line3")
+
+    async def __aenter__(self) -> Self:
+        await self._node.connect()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._node.vanish()
+
+    def adapt(self, settings: dict[str, Any]) -> None:
+        pass
+
+    async def shoot(self) -> None:
+        for pouring in (True, False):
+            self._node.values["press"]["Dosing/Pouring"] = pouring
+            await self._node.say("press", "Dosing/Pouring")
+            await asyncio.sleep(STEP_S)
 
 
 class LoggerFiles:

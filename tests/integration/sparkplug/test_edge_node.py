@@ -24,6 +24,7 @@ from broker.sparkplug.topics import MessageKind, SparkplugTopic
 from edge_agent.config.settings import BrokerSettings, Settings
 from edge_agent.links.mqtt import connect
 from edge_agent.pipeline import node_sender, pipeline
+from edge_agent.presses import node_sessions
 from tests.support.agents import running, settings_for
 from tests.support.mqtt_tap import CONNECT, PUBLISH, MqttTap
 from tests.support.sparkplug_findings import Findings
@@ -40,8 +41,10 @@ MOLD, SECOND = MOLDS
 FIRST_READINGS, LIVE_READINGS = 5, 300
 """More than 256 messages: the sequence number comes round."""
 TICK_S = REBIRTH_S = 0.2
-LETTERS_S = 0.3
+RECONNECT_S = 0.05
+LETTERS_S = 0.2
 GARBAGE = 300
+UNDER_WAY = 50
 SILENT_H = 0.3 / 3600
 """In the second life a mold is given up so soon."""
 
@@ -219,6 +222,7 @@ def story() -> Iterator[Story]:
     with pytest.MonkeyPatch.context() as patch, TemporaryDirectory() as folder:
         patch.setattr(pipeline, "TICK_S", TICK_S)
         patch.setattr(node_sender, "REBIRTH_S", REBIRTH_S)
+        patch.setattr(node_sessions, "RECONNECT_FIRST_S", RECONNECT_S)
         yield asyncio.run(tell(Path(folder)))
 
 
@@ -408,6 +412,7 @@ def test_a_rebirth_is_whole_and_nothing_comes_between(
 ) -> None:
     kinds = [(kind, device) for kind, _node, device in story.between("rebirth", "reborn")]
     at = kinds.index((MessageKind.NBIRTH, ""))
+    assert at < UNDER_WAY  # of the hundred readings that were being sent
     births = set(kinds[at + 1 : at + 1 + len(MOLDS)])
     assert births == {(MessageKind.DBIRTH, mold) for mold in MOLDS}
     assert kinds.count((MessageKind.NBIRTH, "")) == 1

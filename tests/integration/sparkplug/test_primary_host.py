@@ -32,7 +32,7 @@ from tests.support.waiting import until
 pytestmark = [pytest.mark.needs("mosquitto"), pytest.mark.xdist_group("sparkplug")]
 SITE, PRESS, HOST_ID = "s", "p1", "scada"
 MOLD = MOLDS[0]
-WALK_S = 0.3
+WALK_S, RECONNECT_S = 0.2, 0.05
 """In the story the state of a host is waited for so long, then comes the next broker."""
 
 
@@ -172,6 +172,7 @@ def story() -> Iterator[Story]:
     """The story, told once."""
     with pytest.MonkeyPatch.context() as patch, TemporaryDirectory() as folder:
         patch.setattr(node_sessions, "HOST_WAIT_S", WALK_S)
+        patch.setattr(node_sessions, "RECONNECT_FIRST_S", RECONNECT_S)
         yield asyncio.run(tell(Path(folder)))
 
 

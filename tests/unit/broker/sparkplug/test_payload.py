@@ -84,13 +84,13 @@ payloads = st.builds(
 
 
 @given(payloads)
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_a_payload_comes_back(payload: Payload) -> None:
     assert decode(encode(payload)) == payload
 
 
 @given(st.data())
-@settings(max_examples=5)
+@settings(max_examples=3)
 def test_every_type_comes_back_with_and_without_its_number(data: st.DataObject) -> None:
     sent = tuple(data.draw(metric_of(type_)) for type_ in sorted(OF_METRICS))
     payload = Payload(1, sent, 7)
@@ -223,7 +223,7 @@ def test_any_bytes_are_a_payload_or_refused(data: bytes) -> None:
 
 
 @given(payloads, st.data())
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_spoiled_bytes_are_a_payload_or_refused(payload: Payload, data: st.DataObject) -> None:
     spoiled = bytearray(encode(payload))
     for _ in range(data.draw(st.integers(1, 4))):

@@ -180,6 +180,27 @@ def test_a_backlog_that_comes_after_what_is_new_fills_the_gap_once():
     assert sum(draft.historical for draft in drafts) == len(backlog)
 
 
+def test_what_is_historical_fills_the_gap_of_one_tag_while_others_go_on():
+    """A device behind a Sparkplug edge node was away; its backlog comes after its birth."""
+    backlog = [sample("t_mold", n, 40.0 + n, historical=True) for n in (3, 4, 5)]
+    others = [(n, sample("p_cav", n, 100.0 + n)) for n in (1, 2, 3, 4, 5, 6)]
+
+    drafts = _told(
+        _station(),
+        (0.5, sample("t_mold", 0.5, 40.0)),
+        *others,
+        (6.2, sample("t_mold", 6.2, None, "device press is dead")),
+        (7, sample("t_mold", 7, 60.0)),
+        (8, *backlog),
+        (9, *backlog, sample("t_mold", 2, 1.0), sample("t_mold", 0.5, 2.0, historical=True)),
+    )
+
+    read = [frame.get("sensors", {}) for frame in frames(drafts)]
+    found = [sensors["T_mold_C"] for sensors in read if "T_mold_C" in sensors]
+    assert sorted(found) == [40.0, 43.0, 44.0, 45.0, 60.0]
+    assert sum(draft.historical for draft in drafts) == len(backlog)
+
+
 def test_a_clock_that_is_set_back_is_taken_over_within_seconds():
     station = _station()
     before = [(n, sample("t_mold", 3600 + n, 40.0)) for n in range(10)]

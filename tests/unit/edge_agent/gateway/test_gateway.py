@@ -202,13 +202,19 @@ async def test_a_fault_in_a_station_costs_that_station(
     assert {line["station"] for line in logs if line["event"] == "station_failed"} == {"other"}
 
 
-@pytest.mark.parametrize("kind", ["opcua", "modbus"])
+@pytest.mark.parametrize("kind", ["opcua", "modbus", "sparkplug"])
 def test_a_missing_extra_is_said(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source: dict[str, Any] = {
         "opcua": {"kind": "opcua", "url": "opc.tcp://x:4840", "tags": {"t": {"node": "i=1"}}},
         "modbus": {"kind": "modbus", "host": "x", "tags": {"t": {"address": 0}}},
+        "sparkplug": {
+            "kind": "sparkplug",
+            "group": "g",
+            "edge_node": "n",
+            "tags": {"t": {"metric": "m"}},
+        },
     }[kind]
     settings = GatewaySettings.model_validate(
         {
@@ -217,12 +223,15 @@ def test_a_missing_extra_is_said(
             "stations": {"a": {"press": "p1", "mold": "M", "sensors": {"T_mold_C": "plc.t"}}},
         }
     )
-    library = {"opcua": "asyncua", "modbus": "pymodbus"}[kind]
-    for name in [n for n in sys.modules if n.partition(".")[0] == library]:
-        monkeypatch.delitem(sys.modules, name)
-    for name in [n for n in sys.modules if n.startswith(f"edge_agent.links.{kind}")]:
+    library, package, extra = {
+        "opcua": ("asyncua", "asyncua", "gateway"),
+        "modbus": ("pymodbus", "pymodbus", "gateway"),
+        "sparkplug": ("google", "protobuf", "sparkplug"),
+    }[kind]
+    ours = (f"edge_agent.links.{kind}", f"broker.{kind}", "edge_agent.links.heard_edge_node")
+    for name in [n for n in sys.modules if n.partition(".")[0] == library or n.startswith(ours)]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(MissingExtra, match=f"needs {library}, which is not installed") as caught:
+    with pytest.raises(MissingExtra, match=f"needs {package}, which is not installed") as caught:
         make("plc", settings.sources["plc"], settings, SystemClock())
-    assert ".[gateway]" in caught.value.hint
+    assert f".[{extra}]" in caught.value.hint

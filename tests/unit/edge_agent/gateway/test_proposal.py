@@ -117,6 +117,25 @@ def test_a_draft_of_what_holds_control_characters_can_be_read(tmp_path, odd, nam
         assert checked.settings.sources["plc"].tags["mold_temp"].node == tag.address
 
 
+def test_a_draft_of_sparkplug_names_device_and_metric_and_passes_over_templates(tmp_path):
+    tags = [
+        FoundTag("press 3//Temperatures/Mold", "Temperatures/Mold", "DOUBLE", "°F"),
+        FoundTag("//Hall//RH 1", "Hall humidity", "FLOAT", "%"),
+        FoundTag("press 3//Mold UDT", "Mold temperature", "TEMPLATE"),
+    ]
+    found = draft([DraftSource("line", "sparkplug", proposed(tags))], site="s", press="p1")
+    path = tmp_path / "draft.yaml"
+    path.write_text(found.text)
+
+    checked = check_mapping(path)
+
+    assert checked.settings is not None, checked.problems
+    mold, humidity = checked.settings.sources["line"].tags.values()
+    assert (mold.device, mold.metric) == ("press 3", "Temperatures/Mold")
+    assert (humidity.device, humidity.metric) == (None, "Hall//RH 1")
+    assert "TEMPLATE" not in found.text
+
+
 def test_a_draft_has_no_more_sensors_than_a_station_may(tmp_path):
     names = {f"Zone{number}.MoldTemp": "Float" for number in range(300)}
     found = draft([DraftSource("plc", "opcua", proposed(_found(names)))], site="s", press="p1")
