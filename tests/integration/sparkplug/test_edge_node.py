@@ -120,6 +120,12 @@ async def first_life(
             await until(lambda: set(MOLDS) <= set(node.devices), "both molds to be born")
             await press.pour("one", MOLD)
             await until(lambda: says(node, MOLD, "Prediction/status") == "predicted", "prediction")
+            for _ in range(2):  # at first the metric is new, then it is data of the node
+                await other.read(None)
+                key, value = Key(OTHER, "", READING), other.sent[""][-1]
+                await until(
+                    lambda k=key, v=value: not host.samples.missing(k, [v]), "a reading of a press"
+                )
             mark("live")
             for _ in range(LIVE_READINGS // 50):
                 await press.read(MOLD, count=50)
