@@ -45,7 +45,9 @@ async def page(settings: Settings, clock: AcceleratedClock, folder: Path) -> Asy
     try:
         await asyncio.shield(adding)
     except asyncio.CancelledError:
-        await adding  # else it would make the folder anew, after it was deleted
+        while not adding.done():  # else it would make the folder anew, after it was deleted
+            with suppress(asyncio.CancelledError):  # the demo cancels again and again
+                await asyncio.wait({adding})
         raise
     command = ["-m", "edge_agent", "web", "--config", str(config), "--clock", clock.words]
     environment = {name: value for name, value in os.environ.items() if name[:5] != "TWIN_"}

@@ -261,6 +261,8 @@ class _Opened:
             return
         if state.timestamp_ms < self._host_at_ms:
             return  # of an earlier session of the host
+        if state.online and self._online.is_set() and state.timestamp_ms > self._host_at_ms:
+            self._node.say_again()  # a new session of the host: it was away, and nobody said so
         self._host_at_ms = state.timestamp_ms
         self._follow(state)
 

@@ -23,7 +23,7 @@ from edge_agent.config.settings import BrokerSettings
 from edge_agent.errors import LinkError
 from edge_agent.links.mqtt import connect
 from tests.support.link_proxy import LinkProxy
-from tests.support.processes import AgentProcess
+from tests.support.processes import AgentProcess, waiting_in
 from tests.support.sparkplug_findings import Findings
 from tests.support.sparkplug_host import StrictHost
 from tests.support.sparkplug_peer import PYTHON, PeerHost
@@ -37,6 +37,7 @@ AWAY_S = (0.0, 0.8)
 WORK_S = (0.2, 0.8)
 BACK_S = 60.0
 GOING_S = 2.0
+SETTLE_S, QUIET_S = 60.0, 1.0
 HOST_GAP_S = 0.5
 """What was sent so long before the primary host was known to be gone is sent again."""
 UNDER_WAY_S = 2.0
@@ -199,6 +200,24 @@ class SparkplugPlant:
             "data to be heard again",
             BACK_S,
         )
+
+    async def settle(self) -> None:
+        """Wait until the agent owes nobody anything: no row is new, and all hosts heard all.
+
+        Raises:
+            AssertionError: it was not so in time.
+        """
+        count = -1
+
+        async def quiet() -> bool:
+            nonlocal count
+            before, count = count, self.agent.count("telemetry")
+            if count != before or waiting_in(self.agent.spool):
+                await asyncio.sleep(QUIET_S)
+                return False
+            return not self.missing(self.observer) and not self.missing(self.primary)
+
+        await until(quiet, "the agent and all hosts to be through", SETTLE_S)
 
     def stored(self) -> dict[str, set[float]]:
         """Readings in the agent's history, by mold."""

@@ -26,12 +26,13 @@ class TalkingPress:
         """Go on with another session."""
         self._session = session
 
-    async def read(self, mold: str, value: float | None = None, count: int = 1) -> None:
-        """Send ``count`` frames of a mold; of a given value the same again."""
+    async def read(self, mold: str | None, value: float | None = None, count: int = 1) -> None:
+        """Send ``count`` frames of a mold, or of the press; of a given value the same again."""
+        taken = []
         for _ in range(count):
             self._seq += 1
             own = round(20 + self._seq * 0.001, 3) if value is None else value
-            self.sent.setdefault(mold, []).append(own)
+            self.sent.setdefault(mold or "", []).append(own)
             if _now() <= self._last:  # each reading has a time of its own
                 await asyncio.sleep(0.001)
             self._last = _now()
@@ -42,7 +43,8 @@ class TalkingPress:
                 mold_id=mold,
                 sensors={"T_core_C": own},
             )
-            await self._session.publish(f"{self._head}/telemetry", encode(frame))
+            taken.append(self._session.send(f"{self._head}/telemetry", encode(frame)))
+        await asyncio.gather(*taken)
 
     async def pour(self, shot_id: str, mold: str) -> None:
         """Pour a shot into a mold."""

@@ -33,7 +33,7 @@ from tests.support.sparkplug_plant import MOLDS, READING, TalkingPress
 from tests.support.sparkplug_rules import Node
 from tests.support.sparkplug_samples import Key, Samples
 from tests.support.sparkplug_wire_rules import bd_seqs, judge_packets
-from tests.support.waiting import until
+from tests.support.waiting import LIMIT_S, until
 
 pytestmark = [pytest.mark.needs("mosquitto"), pytest.mark.xdist_group("sparkplug")]
 SITE, PRESS, OTHER = "s", "p1", "p2"
@@ -120,6 +120,12 @@ async def first_life(
             await until(lambda: set(MOLDS) <= set(node.devices), "both molds to be born")
             await press.pour("one", MOLD)
             await until(lambda: says(node, MOLD, "Prediction/status") == "predicted", "prediction")
+            for _ in range(2):  # at first the metric is new, then it is data of the node
+                await other.read(None)
+                key, value = Key(OTHER, "", READING), other.sent[""][-1]
+                await until(
+                    lambda k=key, v=value: not host.samples.missing(k, [v]), "a reading of a press"
+                )
             mark("live")
             for _ in range(LIVE_READINGS // 50):
                 await press.read(MOLD, count=50)
@@ -155,7 +161,10 @@ async def first_life(
         await broker.kill()
         await broker.start()
         await until(lambda: host.online, "the host to be back")
-        await until(lambda: node.online and MOLD in node.devices, "the node to be back")
+        async with asyncio.timeout(LIMIT_S):
+            while not (node.online and MOLD in node.devices):  # it may be back before the host
+                await host.rebirth(PRESS)
+                await asyncio.sleep(REBIRTH_S)
         async with connect(direct, "presses") as session:
             press.use(session)
             before = len(press.sent[MOLD])
