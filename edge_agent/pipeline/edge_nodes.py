@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -67,7 +66,6 @@ class EdgeNodes:
         self._values = spool.state_at_start(VALUES_SCOPE)
         self._numbers = spool.state_at_start(NODE_SCOPE)
         self._nodes: dict[PressAddress, EdgeNode] = {}
-        self._frames: list[tuple[PressAddress, str | None, TelemetryFrame]] = []
         self.moved: Callable[[], None] = lambda: None
         """Called when a transaction is due, though no message came."""
         for press in settings.addresses():
@@ -93,32 +91,19 @@ class EdgeNodes:
         return self._nodes.values()
 
     def frame(self, press: PressAddress, mold_id: str | None, frame: TelemetryFrame) -> None:
-        """A frame of a press; one that names no mold and belongs to no shot is of the press.
-
-        It is sent when the event loop has its next turn: a pour that came with it goes first.
-        """
-        if not self._frames:
-            asyncio.get_running_loop().call_soon(self.send_frames)
-        self._frames.append((press, mold_id, frame))
-
-    def send_frames(self) -> None:
-        """Send the frames that wait for their turn."""
-        frames, self._frames = self._frames, []
-        for press, mold_id, frame in frames:
-            ms = milliseconds(frame.ts)
-            key = f"{frame.device_id}/{frame.seq}/{ms}/{mold_id or ''}"
-            self.of(press).take(mold_id, of_frame(frame), frame.ts, key)
+        """A frame of a press; one that names no mold and belongs to no shot is of the press."""
+        ms = milliseconds(frame.ts)
+        key = f"{frame.device_id}/{frame.seq}/{ms}/{mold_id or ''}"
+        self.of(press).take(mold_id, of_frame(frame), frame.ts, key)
 
     def prediction(self, prediction: Prediction) -> None:
         """A prediction of the newest shot of its mold."""
-        self.send_frames()
         press = PressAddress(prediction.site, prediction.press)
         at = prediction.issued_at
         self.of(press).take(prediction.mold_id, of_prediction(prediction), at)
 
     def ended(self, kpis: ShotKpis, now: datetime, *, newest: bool) -> None:
         """The final word on a shot, or a later one."""
-        self.send_frames()
         node = self.of(PressAddress(kpis.site, kpis.press))
         readings = of_result(kpis) + (state_after(kpis) if newest else [])
         node.take(kpis.mold_id, readings, now)
@@ -136,7 +121,6 @@ class EdgeNodes:
 
     def take_changes(self) -> tuple[list[Outgoing], list[str], State]:
         """What the next transaction stores and forgets, and its state."""
-        self.send_frames()
         stored: list[Outgoing] = []
         settled: list[str] = []
         state: State = {}
