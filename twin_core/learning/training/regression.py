@@ -167,13 +167,14 @@ def _chosen(squares: Mapping[str, Array], errors: Mapping[str, float]) -> tuple[
 
 
 def level_for_other_molds(coverage: float, molds_count: int) -> float:
-    """Share of the known scores that an interval must hold to hold ``coverage`` on other molds.
+    """Share of the known scores that an interval holds so that it holds ``coverage`` on others.
 
-    Molds differ, and few were seen: of one more than ``molds_count`` the one to come may be the
-    worst (Lee, Barber and Willett 2023, hierarchical conformal prediction, arXiv:2306.06342). At
-    most half of what is left out: intervals of few molds are narrower than that asks, and adapt.
+    Molds differ, and of one more than ``molds_count`` the one to come may be the worst: the share
+    that is sure to be enough is ``coverage * (K + 1) / K``, and too much by up to 1 / (K + 1) (Lee,
+    Barber and Willett 2023, hierarchical conformal prediction, arXiv:2306.06342). Half of the way
+    is taken, and at most half of what is left out: intervals adapt at the press.
     """
-    return min(coverage * (1.0 + 1.0 / molds_count), 0.5 * (1.0 + coverage))
+    return min(coverage * (1.0 + 0.5 / molds_count), 0.5 * (1.0 + coverage))
 
 
 def conformal_width(scores: Array, coverage: float) -> float:

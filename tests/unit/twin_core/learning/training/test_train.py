@@ -128,9 +128,9 @@ def test_the_width_is_that_of_split_conformal_prediction() -> None:
 
 
 def test_intervals_of_few_molds_are_wider() -> None:
-    """By (K + 1) / K of the share for K molds, and never by more than half of what is left."""
-    assert level_for_other_molds(0.9, 24) == pytest.approx(0.9375)
-    assert level_for_other_molds(0.9, 1) == level_for_other_molds(0.9, 12) == 0.95
+    """Half of the way to (K + 1) / K of the share for K molds, never more than half of the rest."""
+    assert level_for_other_molds(0.9, 24) == pytest.approx(0.91875)
+    assert level_for_other_molds(0.9, 1) == level_for_other_molds(0.9, 9) == 0.95
     assert level_for_other_molds(0.9, 10**9) == pytest.approx(0.9)
 
 
