@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.xdist_group("db"),
     pytest.mark.timeout(1800),
 ]
-COUNT = int(os.environ.get("TWIN_IMPORT_SHOTS", "10000"))
+COUNT = int(os.environ.get("TWIN_IMPORT_SHOTS", "1500"))
 READINGS = 10
 KILLS = 4
 MEMORY_MB = 300
