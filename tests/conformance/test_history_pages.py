@@ -29,7 +29,7 @@ async def history(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
     store = open_store(settings)
     await store.deliver([])
     reader = open_reader(settings)
-    yield Opened(store, reader)
+    yield Opened(store, reader, settings)
     await reader.close()
     await store.close()
 
