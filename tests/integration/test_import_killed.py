@@ -103,15 +103,23 @@ def run_until(folder: Path, arguments: list[str], done_count: int | None) -> tup
             os.environ,
             file_actions=[(os.POSIX_SPAWN_DUP2, output.fileno(), 1)],
         )
-    state = folder / "state.db"
+    state, memory = folder / "state.db", 0.0
     while True:
-        ended, status, usage = os.wait4(pid, os.WNOHANG)
+        ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
-            return os.waitstatus_to_exitcode(status), usage.ru_maxrss / 1024
+            return os.waitstatus_to_exitcode(status), memory
+        memory = max(memory, _memory_mb(pid))
         if done_count is not None and _done(state) >= done_count:
             os.kill(pid, signal.SIGKILL)
             done_count = None
         signal.sigtimedwait([], 0.02)
+
+
+def _memory_mb(pid: int) -> float:
+    """The most that it has had since it began; ``ru_maxrss`` counts what its parent had, too."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    peak = status.partition("VmHWM:")[2].split()  # none of a process that has just ended
+    return int(peak[0]) / 1024 if peak else 0.0
 
 
 def _done(state: Path) -> int:
