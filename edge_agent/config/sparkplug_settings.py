@@ -47,6 +47,9 @@ class SparkplugSettings(Section):
     host_gap_s: Annotated[float, Field(ge=0, le=120)] = 0.0
     """What was sent so long before the primary host went offline is sent again: it may have been
     dead by then, and its broker not known. What it did hear comes twice, with the same time."""
+    host_return_s: Annotated[float, Field(ge=0, le=600)] = 10.0
+    """After a lost link a STATE that the broker kept from before is believed only after this time:
+    a broker that was killed may have us before it has the primary host again. 0: at once."""
     historical_per_s: Annotated[float, Field(gt=0, le=10_000)] = 100.0
     """Messages of the buffer that are sent in a second, at most; live ones go in between."""
     stale_after_s: Annotated[float, Field(gt=0, le=86_400)] = 60.0
