@@ -20,7 +20,7 @@ from edge_agent.links.sparkplug import NodeConnection, connect_node
 from edge_agent.links.tls import fingerprint, new_credentials
 from edge_agent.logs import get_logger
 from edge_agent.monitoring.metrics import Metrics
-from edge_agent.monitoring.watchdog import Watch
+from edge_agent.monitoring.watchdog import SPARKPLUG, Watch
 from edge_agent.pipeline.edge_node import EdgeNode
 from edge_agent.pipeline.edge_nodes import EdgeNodes
 from edge_agent.pipeline.node_sender import NodeSender
@@ -72,7 +72,8 @@ class NodeSessions:
         press = link.press
         log = get_logger().bind(press=press.press)
         node = await self._nodes.prepare(press)
-        watch = self._metrics.watch("publish", f"sparkplug {press.press}")
+        watch = self._metrics.watch("publish", f"{SPARKPLUG}{press.press}")
+        watch.trouble = "connecting"
         host = PrimaryHost()
         delay, at = RECONNECT_FIRST_S, 0
         up = self._metrics.sparkplug_up.labels(press.press)
@@ -223,6 +224,11 @@ class _Opened:
 
     async def _wait_for_host(self, reading: asyncio.Task[None], several: bool) -> None:
         self._watch.rest()
+        if not self._host.online.is_set():
+            self._watch.trouble = (
+                f"primary host {self._host.name}: not known to be online, the buffer holds what "
+                "is said"
+            )
         waiting = asyncio.create_task(self._host.online.wait())
         try:
             await asyncio.wait(
@@ -235,7 +241,7 @@ class _Opened:
         if reading.done():
             reading.result()
         if not self._host.online.is_set():
-            raise HostOffline("the primary host is not online at this broker")
+            raise HostOffline(f"primary host {self._host.name}: not online at this broker")
 
     async def _read(self) -> None:
         """Hear the primary host and commands."""

@@ -7,6 +7,7 @@ again. So after a lost link a STATE that is no newer than the loss is believed o
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 from broker.sparkplug.errors import SparkplugError
 from broker.sparkplug.host_state import decode_state
@@ -28,6 +29,7 @@ class PrimaryHost:
         """Know nothing yet."""
         self.topic: str | None = None
         """Of its STATE; None where there is no primary host."""
+        self.name = ""
         self.online = asyncio.Event()
         """It is online at the broker of this session, or there is none."""
         self._return_s = 0.0
@@ -37,6 +39,7 @@ class PrimaryHost:
         self._old_ms: int | None = None
         """A STATE that a broker kept and that is no newer may be one of before a lost link."""
         self._waiting: asyncio.TimerHandle | None = None
+        self._told_of_old = False
 
     def open(self, settings: SparkplugSettings) -> None:
         """A session begins: nothing is known of this broker."""
@@ -47,7 +50,7 @@ class PrimaryHost:
             self.topic = None
             self.online.set()
         else:
-            self.topic = state_topic(settings.primary_host)
+            self.name, self.topic = settings.primary_host, state_topic(settings.primary_host)
 
     def close(self) -> None:
         """The session is over."""
@@ -77,12 +80,21 @@ class PrimaryHost:
             get_logger().warning("sparkplug_state_unreadable", error=error.detail)
             return False
         before, self._at_ms = self._at_ms, max(self._at_ms, state.timestamp_ms)
-        if state.timestamp_ms < before:
-            return False  # of an earlier session of the host
+        if state.timestamp_ms < before:  # of an earlier session of the host
+            if not self._told_of_old:
+                self._told_of_old = True
+                get_logger().warning(
+                    "sparkplug_state_too_old",
+                    online=state.online,
+                    timestamp=_shown(state.timestamp_ms),
+                    newest=_shown(before),
+                    hint="a late will does this; if the host is up, its clock was set back",
+                )
+            return False
         newer = state.timestamp_ms > before
         if self.online.is_set():
             if not state.online:
-                raise HostOffline("the primary host went offline")
+                raise HostOffline(f"primary host {self.name}: went offline")
             return newer
         comes = self._waiting is not None and newer
         self.close()
@@ -99,3 +111,11 @@ class PrimaryHost:
     def _believe(self) -> None:
         self._waiting = self._old_ms = None
         self.online.set()
+
+
+def _shown(at_ms: int) -> str:
+    """A time of a STATE; the number where it is none that a calendar has."""
+    try:
+        return (datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=at_ms)).isoformat()
+    except OverflowError:
+        return f"{at_ms} ms"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from broker.sparkplug.host_state import HostState, encode_state
 from edge_agent.config.sparkplug_settings import SparkplugSettings
@@ -89,6 +90,18 @@ async def test_an_offline_state_ends_the_wait_without_a_birth() -> None:
     host.hear(state(1000, online=False))
     await asyncio.sleep(0.03)
     assert not host.online.is_set()
+
+
+async def test_a_state_that_is_too_old_is_told_once_with_both_times() -> None:
+    host = opened(PrimaryHost())
+    host.hear(state(2000))
+    with capture_logs() as logs:
+        for at_ms in (1999, 1000):
+            host.hear(state(at_ms, online=False))
+    (said,) = logs
+    assert said["event"] == "sparkplug_state_too_old"
+    assert said["timestamp"] == "1970-01-01T00:00:01.999000+00:00"
+    assert said["newest"] == "1970-01-01T00:00:02+00:00"
 
 
 async def test_zero_asks_for_no_wait() -> None:
