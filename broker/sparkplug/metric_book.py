@@ -28,6 +28,8 @@ METRICS_MAX, DEVICE_METRICS_MAX = 20_000, 5_000
 birth of a device is one message, and a broker takes no larger ones than its limit."""
 _RAW = (LIVE, LIVE_METRICS)
 _LIVE = (*_RAW, LIVE_STATUS)
+_NONE_OPEN = ("Alerts/open_count", "Alerts/critical_count")
+"""Known before anything is said: nobody raised an alert yet."""
 QUALITIES = {quality: {QUALITY: Property(DataType.INT32, quality)} for quality in (0, 192, 500)}
 
 
@@ -129,7 +131,8 @@ class MetricBook:
             return [], False
         known.heard_ms = now_ms
         found, late = [], False
-        for reading in readings:
+        for said in readings:
+            reading = _graded(said)
             kept = known.metrics.get(reading.name) or self._new(device, reading.name)
             if kept is None:
                 self.left_out_count += 1
@@ -205,7 +208,8 @@ class MetricBook:
         value, quality, at_ms = said
         reading = _writable(kept.spec, Reading(name, value))
         if type(at_ms) is int and at_ms > 0 and quality in QUALITIES and reading.quality == GOOD:
-            kept.value, kept.quality, kept.at_ms = reading.value, quality, at_ms
+            graded = _graded(Reading(name, reading.value, quality))
+            kept.value, kept.quality, kept.at_ms = graded.value, graded.quality, at_ms
             known.heard_ms = max(known.heard_ms, at_ms)
 
     def _device(self, device: str | None) -> Device | None:
@@ -241,6 +245,8 @@ class MetricBook:
     def _put(self, device: str | None, spec: MetricSpec, alias: int) -> Kept:
         known = self.devices.setdefault(device, Device())
         kept = known.metrics[spec.name] = Kept(spec, alias)
+        if spec.name in _NONE_OPEN:
+            kept.value, kept.quality = 0, GOOD
         self.metrics_count += 1
         self._aliases.add(alias)
         self._lower.add((device, spec.name.lower()))
@@ -250,6 +256,13 @@ class MetricBook:
 def _is_said(name: str) -> bool:
     """Is it the twin's word, not a reading of the press nor a figure of this moment?"""
     return not name.startswith((*_LIVE, "Buffer/", "Properties/", "Node Control/"))
+
+
+def _graded(reading: Reading) -> Reading:
+    """The reading; one without a value is not good: it is not known."""
+    if reading.value is None and reading.quality == GOOD:
+        return Reading(reading.name, None, STALE)
+    return reading
 
 
 def _writable(spec: MetricSpec, reading: Reading) -> Reading:

@@ -74,6 +74,12 @@ class NodeSession:
         """Devices of the last birth; None before it."""
         self.dead: set[str] = set()
         """Devices that have died since."""
+        self.refused: frozenset[str] = frozenset()
+        """Devices whose birth does not fit into a packet with a single metric: they do not live."""
+        self.left_out: dict[str | None, int] = {}
+        """Metrics for which the last births had no room, by device."""
+        self._no_room: set[int] = set()
+        """Their aliases."""
         self._aliases: set[int] = set()
         self._metrics_count = -1
         self._seq = 0
@@ -91,23 +97,35 @@ class NodeSession:
         payload = encode(Payload(now_ms, (bd_seq,)))
         return NodeMessage(self._topic(MessageKind.NDEATH), payload)
 
-    def births(self, now_ms: int, silent: Iterable[str] = ()) -> list[NodeMessage]:
+    def births(
+        self, now_ms: int, silent: Iterable[str] = (), bytes_max: int | None = None
+    ) -> list[NodeMessage]:
         """NBIRTH and the DBIRTH of every device: at first, and again when somebody asks.
+
+        The newest metrics of a birth that is too large are left out, and counted.
 
         Args:
             now_ms: the time.
             silent: devices that are not born: nothing is heard of them.
+            bytes_max: of a topic with its payload; None for no limit.
         """
         silent = frozenset(silent)
         devices = [one for one in self.book.devices if one is not None and one not in silent]
         bd_seq = Metric(BD_SEQ, BD_SEQ_ALIAS, DataType.INT64, self.bd_seq, now_ms)
-        self._seq, self._aliases = 0, set()
+        self._seq, self._aliases, self._no_room, self.left_out = 0, set(), set(), {}
         metrics = (*self.book.birth_metrics(None, now_ms), bd_seq)
-        messages = [self._birth(MessageKind.NBIRTH, None, metrics, now_ms)]
+        birth = self._birth(MessageKind.NBIRTH, None, metrics, now_ms, bytes_max)
+        messages = [] if birth is None else [birth]
+        refused = set()
         for device in devices:
             metrics = tuple(self.book.birth_metrics(device, now_ms))
-            messages.append(self._birth(MessageKind.DBIRTH, device, metrics, now_ms))
-        self.born, self.dead = frozenset(devices), set()
+            message = self._birth(MessageKind.DBIRTH, device, metrics, now_ms, bytes_max)
+            if message is None:
+                refused.add(device)
+            else:
+                messages.append(message)
+        self.born, self.dead = frozenset(devices) - refused, set()
+        self.refused = frozenset(refused)
         self._metrics_count = self.book.metrics_count
         return messages
 
@@ -117,8 +135,21 @@ class NodeSession:
         return self._metrics_count == self.book.metrics_count
 
     def knows(self, device: str | None, changed: Iterable[tuple[Kept, Reading]]) -> bool:
-        """Were these metrics in the last birth, and is their device alive?"""
-        return self.lives(device) and all(kept.alias in self._aliases for kept, _ in changed)
+        """Were these metrics in the last births, or had these no room for them?"""
+        return self.decided(device) and all(kept.alias in self._aliases for kept, _ in changed)
+
+    def decided(self, device: str | None) -> bool:
+        """Does the device live, or would another birth be refused as well?"""
+        return self.lives(device) or device in self.refused
+
+    def with_room(self, changed: Iterable[tuple[Kept, Reading]]) -> list[tuple[Kept, Reading]]:
+        """What can be sent of this; metrics for which the births had no room are counted."""
+        known = list(changed)
+        if not self._no_room:
+            return known
+        found = [one for one in known if one[0].alias not in self._no_room]
+        self.book.left_out_count += len(known) - len(found)
+        return found
 
     def lives(self, device: str | None) -> bool:
         """Was the device born, and has it not died since? None: is the node born?"""
@@ -147,8 +178,10 @@ class NodeSession:
         payload = _data(changed, at_ms, now_ms, self._take_seq(), historical=historical)
         return NodeMessage(self._data_topic(device), payload)
 
-    def historical(self, device: str | None, stored: bytes, now_ms: int) -> NodeMessage:
+    def historical(self, device: str | None, stored: bytes, now_ms: int) -> NodeMessage | None:
         """NDATA or DDATA of a message that was `stored` and could not be sent when it was true.
+
+        None if the births had no room for any of its metrics: these are counted.
 
         Raises:
             SparkplugError: the bytes are damaged, or speak of no metric of the births.
@@ -162,6 +195,13 @@ class NodeSession:
             if metric.alias not in self._aliases:
                 raise SparkplugError(f"stored data: alias {metric.alias} is of no metric")
             metric.is_historical = True
+        if self._no_room:
+            found = [one for one in payload.metrics if one.alias not in self._no_room]
+            self.book.left_out_count += len(payload.metrics) - len(found)
+            if not found:
+                return None
+            del payload.metrics[:]
+            payload.metrics.extend(found)
         payload.timestamp, payload.seq = now_ms, self._take_seq()
         return NodeMessage(self._data_topic(device), payload.SerializeToString())
 
@@ -193,12 +233,34 @@ class NodeSession:
                 writes.append(Write(topic.device, kept, metric.value))
         return Command(tuple(writes), tuple(faults))
 
+    def not_sent(self) -> None:
+        """Take back the number of the last message: nobody sent it, and hosts see no gap."""
+        self._seq = (self._seq - 1) % SEQ_COUNT
+
     def _birth(
-        self, kind: MessageKind, device: str | None, metrics: tuple[Metric, ...], now_ms: int
-    ) -> NodeMessage:
+        self,
+        kind: MessageKind,
+        device: str | None,
+        metrics: tuple[Metric, ...],
+        now_ms: int,
+        bytes_max: int | None,
+    ) -> NodeMessage | None:
+        """A birth with the metrics that fit; None for a device without a single one."""
+        topic = self._topic(kind, device)
         self._aliases.update(metric.alias for metric in metrics if metric.alias is not None)
-        payload = encode(Payload(now_ms, metrics, self._take_seq()))
-        return NodeMessage(self._topic(kind, device), payload)
+        payload = encode(Payload(now_ms, metrics, self._seq))
+        if bytes_max is not None and len(topic.encode()) + len(payload) > bytes_max:
+            fitting = _fitting(metrics, now_ms, bytes_max - len(topic.encode()))
+            left = {one.alias for one in fitting}
+            gone = [one.alias for one in metrics if one.alias and one.alias not in left]
+            self._no_room.update(gone)
+            self.left_out[device] = len(gone)
+            self.book.left_out_count += len(gone)
+            if device is not None and not fitting:
+                return None
+            payload = encode(Payload(now_ms, fitting, self._seq))
+        self._take_seq()
+        return NodeMessage(topic, payload)
 
     def _take_seq(self) -> int:
         seq, self._seq = self._seq, (self._seq + 1) % SEQ_COUNT
@@ -258,6 +320,20 @@ def _data(
             metric.properties.values.add(type=DataType.INT32, int_value=reading.quality)
     data: bytes = payload.SerializeToString()
     return data
+
+
+def _fitting(metrics: tuple[Metric, ...], now_ms: int, bytes_max: int) -> tuple[Metric, ...]:
+    """Metrics that fit into a birth: what the standard asks for, and then the oldest aliases."""
+    room = bytes_max - len(encode(Payload(now_ms, (), SEQ_COUNT - 1)))
+    empty = len(encode(Payload(now_ms, ())))
+    needed = (None, BD_SEQ_ALIAS)
+    kept: set[int | None] = set()
+    for one in sorted(metrics, key=lambda one: one.alias or 0):
+        room -= len(encode(Payload(now_ms, (one,)))) - empty
+        if room < 0 and one.alias not in needed:
+            break
+        kept.add(one.alias)
+    return tuple(one for one in metrics if one.alias in kept)
 
 
 def _fits(value: object, kept: Kept) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from broker.sparkplug.errors import SparkplugError
 from broker.sparkplug.topics import check_id
@@ -21,6 +21,7 @@ def _is_an_id(text: str) -> str:
     return text
 
 
+_FORM = "expected a host, or host:port as mqtt-2.local:8883"
 SparkplugId = Annotated[str, AfterValidator(_is_an_id)]
 
 
@@ -47,12 +48,24 @@ class SparkplugSettings(Section):
     host_gap_s: Annotated[float, Field(ge=0, le=120)] = 0.0
     """What was sent so long before the primary host went offline is sent again: it may have been
     dead by then, and its broker not known. What it did hear comes twice, with the same time."""
+    host_return_s: Annotated[float, Field(ge=0, le=600)] = 10.0
+    """After a lost link a STATE that the broker kept from before is believed only after this time:
+    a broker that was killed may have us before it has the primary host again. 0: at once."""
     historical_per_s: Annotated[float, Field(gt=0, le=10_000)] = 100.0
     """Messages of the buffer that are sent in a second, at most; live ones go in between."""
     stale_after_s: Annotated[float, Field(gt=0, le=86_400)] = 60.0
     """A reading that the press does not send any more has the quality 500 after this time."""
     mold_silent_h: Annotated[float, Field(gt=0, le=8760)] = 24.0
     """A mold of which nothing was heard for so long is said to be offline (DDEATH)."""
+
+    @field_validator("brokers")
+    @classmethod
+    def _names_one(cls, brokers: list[str]) -> list[str]:
+        if not brokers:  # it is checked only where it is given
+            raise ValueError(
+                f"none is given: {_FORM}, or leave brokers out: then it is broker.host"
+            )
+        return brokers
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -80,10 +93,15 @@ def address(text: str, port: int) -> tuple[str, int]:
     Raises:
         ValueError: it is none of these.
     """
+    if "/" in text or "@" in text:
+        raise ValueError(
+            f"brokers: {text!r}: {_FORM}, without a scheme, a user or a path: TLS and the user are "
+            "those of broker"
+        )
     host, colon, number = text.rpartition(":")
     if not colon or (text.count(":") > 1 and not text.startswith("[")):
         host, number = text, str(port)
     host = host.removeprefix("[").removesuffix("]")
     if not host or not number.isdecimal() or not 0 < int(number) < 65_536:
-        raise ValueError(f"brokers: {text!r}: expected a host, or host:port as mqtt-2.local:8883")
+        raise ValueError(f"brokers: {text!r}: {_FORM}")
     return host, int(number)

@@ -27,6 +27,8 @@ DISCONNECT_WITH_WILL = 0x04
 DEATH_TIMEOUT_S = 5.0
 HEADER_BYTES = 10
 """Of a packet beside topic and payload, at most."""
+BIRTH_BYTES_MAX = 1_000_000
+"""Of a packet with a birth, where the broker does not say what it takes."""
 
 
 class NodeConnection(Session):
@@ -52,7 +54,7 @@ class NodeConnection(Session):
             PublishRefused: the broker does not take so large a packet.
         """
         limit = self._client.packet_bytes_max
-        if limit is not None and len(topic) + len(payload) + HEADER_BYTES > limit:
+        if limit is not None and len(topic.encode()) + len(payload) + HEADER_BYTES > limit:
             raise PublishRefused(
                 f"{topic}: {len(payload)} bytes, the broker takes packets of {limit}",
                 hint="raise the packet size of the broker",
@@ -75,6 +77,12 @@ class NodeConnection(Session):
         if correlation is not None:
             properties.CorrelationData = correlation
         self._client.send(topic, payload, False, properties).add_done_callback(_noted)
+
+    @property
+    def birth_bytes_max(self) -> int:
+        """Topic and payload of a birth that the broker takes."""
+        limit = self._client.packet_bytes_max
+        return (BIRTH_BYTES_MAX if limit is None else limit) - HEADER_BYTES
 
     @property
     def owes_ping_s(self) -> float:

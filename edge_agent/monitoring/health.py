@@ -23,7 +23,7 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from edge_agent.config.settings import HealthSettings
 from edge_agent.errors import SettingsError
 from edge_agent.logs import get_logger
-from edge_agent.monitoring.watchdog import STUCK_AFTER_S, Watches
+from edge_agent.monitoring.watchdog import SPARKPLUG, STUCK_AFTER_S, Watches
 from edge_agent.spool.spool import Spool
 
 REQUEST_TIMEOUT_S = 5.0
@@ -51,17 +51,23 @@ class Vitals:
         """Document of what is well and what is not; ``ready`` sums it up."""
         troubles = self._watches.troubles()
         history = troubles.pop("forward", None)
+        nodes = self._watches.edge_nodes()
+        for press in nodes:
+            troubles.pop(f"{SPARKPLUG}{press}", None)
         links = {p: troubles.pop(f"link {p}", None) for p in list(self.sessions)}
         spool = self._spool_problem() or next(iter(troubles.values()), None)
         up = any(self.sessions.values())
         words = {press: why or "connecting" for press, why in links.items()}
-        return {
+        document: dict[str, Any] = {
             "ready": spool is None and self.warm and up,
             "spool": spool or "writable",
             "model": "ready" if self.warm else "is being compiled",
             "sessions": {p: "up" if on else words[p] for p, on in list(self.sessions.items())},
             "history": "up" if history is None else f"away, the spool holds: {history}",
         }
+        if nodes:
+            document["sparkplug"] = {press: why or "up" for press, why in nodes.items()}
+        return document
 
     def _spool_problem(self) -> str | None:
         path = self._spool.path

@@ -16,6 +16,9 @@ T = TypeVar("T")
 STUCK_AFTER_S = 30.0
 """Nothing takes this long: a simulation has a budget, every call over the network a timeout."""
 
+SPARKPLUG = "sparkplug "
+"""Begins the name of the watch of an edge node; its press ends it."""
+
 
 class Watch:
     """Watches one loop. Written by the event loop, read by any thread."""
@@ -113,6 +116,14 @@ class Watches:
             for watch in list(self._watches.values())
             if watch.busy_s() > after_s + watch.patience_s
         ]
+
+    def edge_nodes(self) -> dict[str, str | None]:
+        """Trouble of each edge node by press, None for one that is born."""
+        return {
+            watch.name.removeprefix(SPARKPLUG): watch.trouble
+            for watch in list(self._watches.values())
+            if watch.name.startswith(SPARKPLUG)
+        }
 
     def troubles(self) -> dict[str, str]:
         """Troubles that are tried again and again, by loop."""

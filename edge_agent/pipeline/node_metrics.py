@@ -33,7 +33,7 @@ class NodeCollector(Collector):
         )
         left_out = CounterMetricFamily(
             "pur_sparkplug_left_out",
-            "Values without a metric: too many names, or two that differ in case alone.",
+            "Values without a metric: too many names, two that differ in case alone, no room.",
             labels=["press"],
         )
         for node in [] if self._nodes is None else list(self._nodes.all()):

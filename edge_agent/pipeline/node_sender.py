@@ -89,10 +89,12 @@ class NodeSender:
         session, node = self.session, self._node
         if not session.knows(sample.device, sample.changed) and not self._rebirth():
             return False
+        changed = session.with_room(sample.changed)
+        if not changed or self._failure is not None:
+            sample.settled = self._failure is None
+            return sample.settled
         now_ms = node.now_ms()
-        message = session.data(
-            sample.device, sample.changed, sample.at_ms, now_ms, historical=sample.late
-        )
+        message = session.data(sample.device, changed, sample.at_ms, now_ms, historical=sample.late)
         node.known.add(sample.key)
         self._fly(message, sample.key, sample.device, sample)
         return True
@@ -151,11 +153,27 @@ class NodeSender:
     def _births(self) -> None:
         node = self._node
         node.note_buffer()
-        for message in self.session.births(node.now_ms(), node.silent):
-            self._put(message)
+        limit, before = self._connection.birth_bytes_max, self.session.left_out
+        for message in self.session.births(node.now_ms(), node.silent, limit):
+            if not self._put(message) and self._failure is None:
+                self._failure = LinkError(f"{message.topic}: the broker takes no birth so large")
+        if self.session.left_out not in ({}, before):
+            self._say_left_out(limit)
         self._born_at, self._wants_birth = monotonic(), False
         get_logger().info(
             "sparkplug_born", press=node.press.press, count=len(self.session.born or ())
+        )
+
+    def _say_left_out(self, limit: int) -> None:
+        left_out = self.session.left_out
+        get_logger().error(
+            "sparkplug_birth_too_large",
+            press=self._node.press.press,
+            molds=sorted(mold for mold in left_out if mold is not None),
+            left_out=sum(left_out.values()),
+            bytes_max=limit,
+            hint="the newest metrics are left out: raise the packet size of the broker (Mosquitto: "
+            "max_packet_size), or have the press send fewer channels",
         )
 
     def _put(self, message: NodeMessage) -> int:
@@ -165,6 +183,7 @@ class NodeSender:
         except PublishRefused as error:
             get_logger().error("sparkplug_refused", stage="publish", error=str(error))
             self._node.dropped_count += 1
+            self.session.not_sent()
         except LinkError as error:
             self._failure = self._failure or error
             self._moved.set()
@@ -251,7 +270,7 @@ class NodeSender:
         session, node = self.session, self._node
         if device and device not in node.book.devices:
             return  # of a spool that lost its state: it cannot be sent
-        while not (session.complete and session.lives(device or None)):
+        while not (session.complete and session.decided(device or None)):
             node.silent.discard(device)
             if not self._rebirth():
                 self._moved.clear()
@@ -278,6 +297,9 @@ class NodeSender:
             node.dropped_count += 1
             return False
         node.known.add(entry.key)
+        if message is None:
+            node.settle(entry.key, size)
+            return False
         self._fly(message, entry.key, entry.topic or None, None, size)
         return True
 

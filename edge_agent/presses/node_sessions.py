@@ -11,20 +11,16 @@ import random
 from contextlib import suppress
 from typing import Any
 
-from broker.sparkplug.errors import SparkplugError
-from broker.sparkplug.host_state import HostState, decode_state
 from broker.sparkplug.node_session import NodeSession
-from broker.sparkplug.topics import state_topic
 from edge_agent.clock import Clock
 from edge_agent.config.settings import BrokerSettings, Settings
 from edge_agent.errors import CredentialsError, LinkError, NotAuthorized
 from edge_agent.links.mqtt import Will
-from edge_agent.links.publish_packet import Incoming
 from edge_agent.links.sparkplug import NodeConnection, connect_node
 from edge_agent.links.tls import fingerprint, new_credentials
 from edge_agent.logs import get_logger
 from edge_agent.monitoring.metrics import Metrics
-from edge_agent.monitoring.watchdog import Watch
+from edge_agent.monitoring.watchdog import SPARKPLUG, Watch
 from edge_agent.pipeline.edge_node import EdgeNode
 from edge_agent.pipeline.edge_nodes import EdgeNodes
 from edge_agent.pipeline.node_sender import NodeSender
@@ -33,6 +29,7 @@ from edge_agent.presses.connect_number import take_number
 from edge_agent.presses.identity import Identity
 from edge_agent.presses.node_commands import NodeCommands
 from edge_agent.presses.presence import Presence
+from edge_agent.presses.primary_host import HostOffline, PrimaryHost
 from edge_agent.presses.session_state import Link, unless
 from edge_agent.presses.simulate_commands import SimulateCommands
 from edge_agent.spool.thread import SpoolThread
@@ -43,10 +40,6 @@ HOST_WAIT_S = 10.0
 """How long the state of the primary host is waited for at one of several brokers."""
 LAST_WORDS_S = 1.0
 BATCH = 64
-
-
-class HostOffline(LinkError):
-    """The primary host is not there: no data is sent while it is away."""
 
 
 class NodeSessions:
@@ -79,7 +72,9 @@ class NodeSessions:
         press = link.press
         log = get_logger().bind(press=press.press)
         node = await self._nodes.prepare(press)
-        watch = self._metrics.watch("publish", f"sparkplug {press.press}")
+        watch = self._metrics.watch("publish", f"{SPARKPLUG}{press.press}")
+        watch.trouble = "connecting"
+        host = PrimaryHost()
         delay, at = RECONNECT_FIRST_S, 0
         up = self._metrics.sparkplug_up.labels(press.press)
         up.set(0)
@@ -90,10 +85,12 @@ class NodeSessions:
             try:
                 if not await unless(link.end, self._presence.alone()):
                     continue
-                await self._session(link, node, broker, len(brokers) > 1, watch)
+                await self._session(link, node, host, broker, len(brokers) > 1, watch)
                 delay = RECONNECT_FIRST_S
             except (LinkError, CredentialsError) as error:
                 at += 1
+                if not isinstance(error, HostOffline):
+                    host.lost(node.now_ms())
                 if node.born_here or isinstance(error, HostOffline):
                     delay = RECONNECT_FIRST_S
                 watch.trouble = str(error)
@@ -110,7 +107,13 @@ class NodeSessions:
         self._metrics.watches.remove(watch.name)
 
     async def _session(
-        self, link: Link, node: EdgeNode, broker: BrokerSettings, several: bool, watch: Watch
+        self,
+        link: Link,
+        node: EdgeNode,
+        host: PrimaryHost,
+        broker: BrokerSettings,
+        several: bool,
+        watch: Watch,
     ) -> None:
         """One session, from its connect to its death.
 
@@ -126,7 +129,7 @@ class NodeSessions:
         client_id = self._me.ids.sparkplug(node.press)
         async with connect_node(broker, client_id, death) as connection:
             watch.progress()
-            opened = _Opened(self, link, node, session, connection, watch)
+            opened = _Opened(self, host, node, session, connection, watch)
             exchanged = asyncio.create_task(new_credentials(broker, used))
             ended = asyncio.create_task(link.end.wait())
             working = asyncio.create_task(opened.run(several))
@@ -152,7 +155,7 @@ class _Opened:
     def __init__(
         self,
         of: NodeSessions,
-        link: Link,
+        host: PrimaryHost,
         node: EdgeNode,
         session: NodeSession,
         connection: NodeConnection,
@@ -160,11 +163,8 @@ class _Opened:
     ) -> None:
         self._of, self._node, self._session, self._connection = of, node, session, connection
         settings = of._settings.sparkplug
-        self._host = None if settings.primary_host is None else state_topic(settings.primary_host)
-        self._host_at_ms = -1
-        """Time of the newest STATE of the primary host in this session."""
-        self._online = asyncio.Event()
-        self._watch = watch
+        self._host, self._watch = host, watch
+        host.open(settings)
         self._sender = NodeSender(
             node, session, connection, of._spool, settings.historical_per_s, watch
         )
@@ -172,8 +172,6 @@ class _Opened:
         self._simulate = SimulateCommands(
             of._settings.topics, node.press, connection, of.worker, self._commands.refuse
         )
-        if self._host is None:
-            self._online.set()
 
     async def run(self, several: bool) -> None:
         """Work until the session ends.
@@ -183,8 +181,8 @@ class _Opened:
         """
         node = self._node
         await self._connection.subscribe(self._session.commands())
-        if self._host is not None:
-            await self._connection.subscribe([self._host])
+        if self._host.topic is not None:
+            await self._connection.subscribe([self._host.topic])
         reading = asyncio.create_task(self._read())
         sending: asyncio.Task[None] | None = None
         try:
@@ -207,6 +205,7 @@ class _Opened:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self._sender.give_up()
+            self._host.close()
             self._commands.close()
             await self._simulate.stop()
 
@@ -225,19 +224,24 @@ class _Opened:
 
     async def _wait_for_host(self, reading: asyncio.Task[None], several: bool) -> None:
         self._watch.rest()
-        waiting = asyncio.create_task(self._online.wait())
+        if not self._host.online.is_set():
+            self._watch.trouble = (
+                f"primary host {self._host.name}: not known to be online, the buffer holds what "
+                "is said"
+            )
+        waiting = asyncio.create_task(self._host.online.wait())
         try:
             await asyncio.wait(
                 {reading, waiting},
                 return_when=asyncio.FIRST_COMPLETED,
-                timeout=HOST_WAIT_S if several else None,
+                timeout=HOST_WAIT_S + self._host.wait_s if several else None,
             )
         finally:
             waiting.cancel()
         if reading.done():
             reading.result()
-        if not self._online.is_set():
-            raise HostOffline("the primary host is not online at this broker")
+        if not self._host.online.is_set():
+            raise HostOffline(f"primary host {self._host.name}: not online at this broker")
 
     async def _read(self) -> None:
         """Hear the primary host and commands."""
@@ -245,29 +249,12 @@ class _Opened:
             batch = await self._connection.next_batch(BATCH)
             self._connection.acknowledge(batch)
             for message in batch:
-                if message.topic == self._host:
-                    self._hear_host(message)
+                if message.topic == self._host.topic:
+                    if self._host.hear(message):  # it was away, and nobody said so
+                        self._node.say_again()
+                        self._sender.ask_rebirth()
                 elif message.topic == self._simulate.topic:
                     if not message.retained and self._commands.has_room():
                         self._simulate.take(message)
                 else:
                     self._commands.take(message)
-
-    def _hear_host(self, message: Incoming) -> None:
-        try:
-            state = decode_state(message.payload)
-        except SparkplugError as error:
-            get_logger().warning("sparkplug_state_unreadable", error=error.detail)
-            return
-        if state.timestamp_ms < self._host_at_ms:
-            return  # of an earlier session of the host
-        if state.online and self._online.is_set() and state.timestamp_ms > self._host_at_ms:
-            self._node.say_again()  # a new session of the host: it was away, and nobody said so
-        self._host_at_ms = state.timestamp_ms
-        self._follow(state)
-
-    def _follow(self, state: HostState) -> None:
-        if state.online:
-            self._online.set()
-        elif self._online.is_set():
-            raise HostOffline("the primary host went offline")

@@ -62,8 +62,10 @@ class SimulateCommands:
             words = f"no response topic as {self._replies}NAME (MQTT 5): nobody can be answered"
             self._refused(message, words)
             return
-        if len(message.correlation or b"") > CORRELATION_BYTES_MAX:
-            self._refused(message, f"correlation data of more than {CORRELATION_BYTES_MAX} bytes")
+        if (size := len(message.correlation or b"")) > CORRELATION_BYTES_MAX:
+            words = f"correlation data of {size} bytes: at most {CORRELATION_BYTES_MAX} come back"
+            message.correlation = None  # it does not go out again
+            self._say(message, {"error": {"kind": "input", "words": words, "hint": None}})
             return
         if len(self._answering) >= AT_ONCE:
             words = f"{AT_ONCE} questions are being worked on: ask again in some seconds"

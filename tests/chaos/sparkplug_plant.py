@@ -38,7 +38,7 @@ WORK_S = (0.2, 0.8)
 BACK_S = 60.0
 GOING_S = 2.0
 SETTLE_S, QUIET_S = 60.0, 1.0
-HOST_GAP_S = 0.5
+HOST_GAP_S, HOST_RETURN_S = 0.5, 1.0
 """What was sent so long before the primary host was known to be gone is sent again."""
 UNDER_WAY_S = 2.0
 """So long before a fault a value may have been heard that comes again after it."""
@@ -100,6 +100,7 @@ class SparkplugPlant:
             "stale_after_s": 3600,
             "historical_per_s": 1000,
             "host_gap_s": HOST_GAP_S,
+            "host_return_s": HOST_RETURN_S,
         }
         self.agent = AgentProcess(
             self._folder, port, (PRESS,), more={"sparkplug": sparkplug}, gather_s=0.2

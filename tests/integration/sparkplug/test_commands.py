@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -25,10 +26,11 @@ from broker.sparkplug.payload import Metric, Payload, encode
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.presses.node_commands import COMMANDS_AT_ONCE
 from tests.support.agents import Running, running, settings_for
-from tests.support.ruled_broker import ruled_broker
+from tests.support.ruled_broker import RuledBroker, folder_of, ruled_broker
 from tests.support.waiting import LIMIT_S, until
 
 pytestmark = [pytest.mark.needs("mosquitto"), pytest.mark.xdist_group("sparkplug-commands")]
+PAGE = Path(__file__).parents[3] / "docs" / "sparkplug.md"
 TWIN = "pur/v1/s/p1/twin"
 PROCESS = {"m_polyol_kg": 0.5, "m_iso_kg": 0.53, "T_polyol_C": 23.0, "T_iso_C": 23.0}
 BASE = {
@@ -85,6 +87,11 @@ async def test_what_if_is_answered_where_it_was_asked_for(tmp_path: Path) -> Non
         await ask(client, {"base": BASE, "changes": {"T_mold_C": 450}}, f"{TWIN}/reply/me")
         error = json.loads(str(bytes((await next_of(client, "/reply/me")).payload), "utf-8"))  # type: ignore[arg-type]
         assert "T_mold_C: 450" in error["error"]["words"]
+        await ask(client, {"base": BASE}, f"{TWIN}/reply/me", b"x" * 1025)
+        answer = await next_of(client, "/reply/me")
+        error = json.loads(str(bytes(answer.payload), "utf-8"))  # type: ignore[arg-type]
+        assert "1025 bytes: at most 1024" in error["error"]["words"]
+        assert not hasattr(answer.properties, "CorrelationData")
         for reply in (f"{TWIN}/status", f"{TWIN}/reply/", f"{TWIN}/reply/a/b", "elsewhere"):
             await ask(client, {"base": BASE}, reply)
             letter = decode(DeadLetter, bytes((await next_of(client, "/dead-letter")).payload))  # type: ignore[arg-type]
@@ -119,6 +126,32 @@ async def test_a_flood_of_garbage_is_bounded_and_the_node_lives(tmp_path: Path) 
         await next_of(client, "NBIRTH/p1")
 
 
+def run_the_example(broker: RuledBroker, folder: Path) -> Any:
+    """Ask as the page says, with the files of the host; gives the answer."""
+    page = PAGE.read_text(encoding="utf-8")
+    question = page.split("```json\n")[1].split("```")[0]
+    (folder / "question.json").write_text(question, encoding="utf-8")
+    command = page[page.index("    mosquitto_rr ") :].split("\n\n")[0].replace("\\\n", " ")
+    certificate, key = folder_of(broker.path, broker.plan).files_of("ignition")
+    for old, new in {
+        "press-pc": "localhost",
+        "8883": str(broker.plan.port),
+        "--cafile ca.crt": f"--cafile {broker.path / 'ca.crt'}",
+        "scada.crt": str(certificate),
+        "scada.key": str(key),
+        "plant1/press1": "s/p1",
+        "reply/scada": "reply/ignition",
+        "question.json": str(folder / "question.json"),
+    }.items():
+        assert old in command
+        command = command.replace(old, new)
+    done = subprocess.run(
+        ["sh", "-c", f"{command} -W 60"], check=True, capture_output=True, text=True
+    )
+    return json.loads(done.stdout)
+
+
+@pytest.mark.needs("mosquitto_rr")
 async def test_the_rights_of_broker_init_are_enough(tmp_path: Path) -> None:
     node = AgentPlan(agent_id="a", site="s", presses=("p1",), sparkplug_group="s")
     async with ruled_broker(tmp_path, node, update={"sparkplug_hosts": ("ignition",)}) as broker:
@@ -141,6 +174,8 @@ async def test_the_rights_of_broker_init_are_enough(tmp_path: Path) -> None:
                 await next_of(client, "NBIRTH/p1")
                 await ask(client, "no scenario", f"{TWIN}/reply/ignition")
                 await next_of(client, "/reply/ignition")
+                found = await asyncio.to_thread(run_the_example, broker, tmp_path)
+                assert found["result"]["changed"]["inputs"]["T_mold_C"] == 45.0
             await next_of(client, "NDEATH/p1")
 
 

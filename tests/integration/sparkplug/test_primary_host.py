@@ -32,7 +32,7 @@ from tests.support.waiting import until
 pytestmark = [pytest.mark.needs("mosquitto"), pytest.mark.xdist_group("sparkplug")]
 SITE, PRESS, HOST_ID = "s", "p1", "scada"
 MOLD = MOLDS[0]
-WALK_S, RECONNECT_S = 0.2, 0.05
+WALK_S, RECONNECT_S, RETURN_S = 0.2, 0.05, 0.3
 """In the story the state of a host is waited for so long, then comes the next broker."""
 
 
@@ -59,6 +59,7 @@ async def tell(folder: Path) -> Story:
             sparkplug={
                 "enabled": True,
                 "primary_host": HOST_ID,
+                "host_return_s": RETURN_S,
                 "brokers": [f"127.0.0.1:{tap.port}", f"127.0.0.1:{other.port}"],
             },
         )
@@ -71,6 +72,11 @@ async def tell(folder: Path) -> Story:
             await wait_for_the_host(story, tap, other, session, press)
             try:
                 await be_born_and_go(story, hosts, tap, other, beside, press, second)
+                # the host begins a new session, and nobody said that it was gone
+                count, newer = births(tap), HostState(True, hosts[0].timestamp_ms + 1)
+                await session.publish(state_topic(HOST_ID), encode_state(newer), retain=True)
+                await until(lambda: births(tap) > count, "a rebirth for the new session")
+                story.facts["born for a new session"] = True
             finally:
                 for host in hosts:
                     await host.go()
@@ -217,6 +223,10 @@ def test_an_old_state_changes_nothing(story: Story) -> None:
 def test_it_goes_with_its_host(story: Story) -> None:
     assert story.facts["deaths said"] == 1
     assert story.facts["born again elsewhere"]
+
+
+def test_it_is_born_again_for_a_new_session_of_its_host(story: Story) -> None:
+    assert story.facts["born for a new session"]
 
 
 def test_the_broker_that_is_left_will_do(story: Story) -> None:

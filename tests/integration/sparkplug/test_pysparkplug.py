@@ -36,6 +36,7 @@ async def test_births_data_backlog_rebirth_death_and_another_host(tmp_path: Path
             sparkplug={
                 "enabled": True,
                 "primary_host": host.host_id,
+                "host_return_s": 0.2,
                 "brokers": [f"127.0.0.1:{proxy.port}"],
             },
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from broker.sparkplug.metric_book import BD_SEQ_ALIAS, DEVICE_METRICS_MAX, MetricBook
 from broker.sparkplug.metric_specs import OF_MOLDS, REBIRTH
 from broker.sparkplug.mold_metrics import Reading
@@ -51,6 +53,28 @@ def test_a_book_of_an_older_program_gets_what_is_new() -> None:
     assert names["Live/T_core_C"] == 700
     assert {spec.name for spec in OF_MOLDS} <= names.keys()
     assert "Gone/metric" not in names
+
+
+@pytest.mark.parametrize("device", [None, "m"])
+def test_no_alert_is_open_before_one_was_raised(device: str | None) -> None:
+    book = MetricBook()
+    book.take("m", core(20.0), 1, 1)
+    born = {one.name: one for one in book.birth_metrics(device, 9)}
+    for name in ("Alerts/open_count", "Alerts/critical_count"):
+        assert (born[name].value, born[name].quality) == (0, 192)
+
+
+def test_what_has_no_value_is_never_good() -> None:
+    book = MetricBook()
+    said = [Reading("Versions/model", None), Reading("Live/T_core_C", None, 0)]
+    changed, _ = book.take("m", [*said, Reading("State/phase", "hold")], 10, 10)
+    assert [one.quality for _, one in changed] == [500, 0, 192]
+    assert book.take("m", said, 20, 20) == ([], False)
+    late, _ = book.take("m", said, 5, 30)
+    assert [one.quality for _, one in late] == [500, 0]
+    kept, values = {"m": book.kept("m")}, {"m": {"Versions/model": [None, 192, 10]}}
+    for one in (book, MetricBook(kept, values)):  # also from the disk of an older program
+        assert not [m for m in one.birth_metrics("m", 40) if m.value is None and m.quality == 192]
 
 
 def test_names_that_differ_in_case_alone_and_too_many_are_left_out() -> None:
@@ -114,4 +138,8 @@ def test_values_that_cannot_be_used_are_left_out() -> None:
     kept.take("m", core(1.0), 1, 1)
     spoiled = {"State/phase": [7, 192, 5], "KPI/revision": "x", "State/outcome": ["a", 1, 5]}
     book = MetricBook({"m": kept.kept("m")}, {"m": spoiled, "gone": {"State/phase": []}})
-    assert {one.value for one in book.birth_metrics("m", 9)} == {None}
+    values = {one.name: one.value for one in book.birth_metrics("m", 9)}
+    assert {name for name, value in values.items() if value is not None} == {
+        "Alerts/open_count",
+        "Alerts/critical_count",
+    }

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from broker.sparkplug.mold_metrics import Reading
 from broker.sparkplug.node_session import NodeSession
@@ -51,6 +52,7 @@ class PlayedConnection:
         self.answers = answers
         self.sent: list[tuple[str, Payload]] = []
         self.owes_ping_s = 0.0
+        self.birth_bytes_max = 1_000_000
         self.problem: LinkError | None = None
 
     def send_once(self, topic: str, payload: bytes) -> int:
@@ -300,6 +302,63 @@ async def test_what_the_broker_never_takes_is_settled_and_counted(desk: Desk) ->
         desk.say(1.0)
         assert desk.commit().publish == []
         assert desk.node.dropped_count == 1
+
+
+def seqs(connection: PlayedConnection) -> list[int | None]:
+    return [payload.seq for _, payload in connection.sent]
+
+
+async def test_what_the_broker_never_takes_uses_no_number(desk: Desk) -> None:
+    connection = PlayedConnection()
+    async with desk.session(connection):
+        desk.say(1.0)
+        connection.problem = PublishRefused("too large")
+        desk.say(2.0)
+        connection.problem = None
+        desk.say(3.0)
+    assert seqs(connection) == [0, 1, 2, 3]
+
+
+async def test_a_birth_that_is_too_large_leaves_the_newest_metrics_out(desk: Desk) -> None:
+    for number in range(300):
+        desk.node.take("m", [Reading(f"Live metrics/c{number:03}", 1.0)], desk.clock.time)
+    desk.commit()  # they wait, and speak of metrics that will not be born
+    connection = PlayedConnection()
+    connection.birth_bytes_max = 30_000
+    with capture_logs() as logs:
+        async with desk.session(connection):
+            await until(lambda: desk.node.waiting_count == 0)
+            left_out = desk.node.book.left_out_count
+            desk.say(2.0, "Live metrics/c299")
+            desk.say(3.0)
+    births = [p for t, p in connection.sent if "/DBIRTH/" in t]
+    names = {one.name for one in births[0].metrics}
+    assert "Live/T_core_C" in names
+    assert "Live metrics/c000" in names
+    assert "Live metrics/c299" not in names
+    born = {one.alias for _, p in connection.sent if "BIRTH" in _ for one in p.metrics}
+    assert all(one.alias in born for t, p in connection.sent if "DATA/" in t for one in p.metrics)
+    assert len(births) == 1  # nor is it born again and again
+    assert connection.data[-1] == (3.0, False)
+    assert desk.node.book.left_out_count == left_out + 1 > 100
+    assert seqs(connection) == [one % 256 for one in range(len(connection.sent))]
+    (said,) = [one for one in logs if one["event"] == "sparkplug_birth_too_large"]
+    assert said["molds"] == ["m"]
+    assert said["left_out"] + len(names) == len(desk.node.book.devices["m"].metrics)
+
+
+async def test_a_mold_whose_birth_has_no_room_does_not_live(desk: Desk) -> None:
+    desk.say(1.0)
+    desk.commit()
+    connection = PlayedConnection()
+    connection.birth_bytes_max = 100
+    async with desk.session(connection) as sender:
+        await until(lambda: desk.node.waiting_count == 0)
+        desk.say(2.0)
+        assert not sender.session.lives("m")
+    assert [t.split("/")[2] for t, _ in connection.sent] == ["NBIRTH"]
+    assert seqs(connection) == [0]
+    assert desk.node.book.left_out_count > 1
 
 
 async def test_a_lost_link_ends_the_sender(desk: Desk) -> None:
