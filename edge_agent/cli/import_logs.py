@@ -223,6 +223,8 @@ def print_report(report: Report, query: ShotQuery) -> None:
     )
     if report.changed_count:
         say(f"{report.changed_count} of them have changed since they were imported")
+    if report.there_count:
+        say(f"{report.there_count} are there already and stay as they are")
     for words, count in sorted(report.others.items()):
         say(f"{count} shots: {words}")
     if report.first_at is not None and report.last_at is not None:

@@ -25,6 +25,8 @@ class Report:
     read_count: int = 0
     imported_count: int = 0
     done_before_count: int = 0
+    there_count: int = 0
+    """Shots that the target has already, from elsewhere or from an import that is forgotten."""
     changed_count: int = 0
     refused_count: int = 0
     readings_count: int = 0
@@ -56,6 +58,7 @@ class Report:
                 "read": self.read_count,
                 "imported": self.imported_count,
                 "done_before": self.done_before_count,
+                "there_already": self.there_count,
                 "changed": self.changed_count,
                 "refused": self.refused_count,
             },

@@ -13,6 +13,7 @@ from edge_agent.imports.report import Report
 from edge_agent.imports.settings import Datasource
 from edge_agent.imports.source import Problem, ProcessLogSource
 from edge_agent.imports.state import ImportState, content_of, name_of
+from edge_agent.imports.taken import Taken
 from edge_agent.logged_shots.bundle import Bundle
 from edge_agent.shots.shot_query import ShotQuery
 
@@ -29,11 +30,8 @@ class Target(Protocol):
     sensors: frozenset[str] | None
     """Sensors that it keeps; None: all."""
 
-    async def put(self, bundles: Iterable[tuple[Bundle, bool]]) -> dict[str, int]:
+    async def put(self, bundles: Iterable[tuple[Bundle, bool]]) -> Taken:
         """Take shots, each with whether it was taken before, with other content.
-
-        Returns:
-            What was counted beside.
 
         Raises:
             StoreError: it does not take them.
@@ -118,11 +116,15 @@ class _Run:
         """Give the batch to the target, then note that it is done."""
         if not self.batch:
             return
-        self.report.others.update(await self._target.put(self.batch.values()))
+        taken = await self._target.put(self.batch.values())
         self._state.note(bundle for bundle, _ in self.batch.values())
+        self.report.others.update(taken.counts)
+        self.report.there_count += len(taken.there)
+        there = {id(bundle) for bundle in taken.there}
         for bundle, changed in self.batch.values():
-            self.report.imported(bundle)
-            self.report.changed_count += changed
+            if id(bundle) not in there:
+                self.report.imported(bundle)
+                self.report.changed_count += changed
         self.batch.clear()
         self._file.flush()
 

@@ -12,6 +12,7 @@ import pytest
 
 from edge_agent.imports import run as import_run
 from edge_agent.imports.bundle_folder import BundleFolder
+from edge_agent.imports.taken import Taken
 from edge_agent.logged_shots.bundle import load_bundle
 from edge_agent.logged_shots.from_bundles import bundle_folders
 from tests.support.file_commands import run
@@ -49,6 +50,7 @@ def test_bundles_say_what_the_source_says(tmp_path: Path) -> None:
         "read": 12,
         "imported": 12,
         "done_before": 0,
+        "there_already": 0,
         "changed": 0,
         "refused": 0,
     }
@@ -82,7 +84,7 @@ def test_a_run_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(import_run, "BATCH", 5)
     put, calls = BundleFolder.put, list[int]()
 
-    async def stops(self: BundleFolder, bundles: Any) -> dict[str, int]:
+    async def stops(self: BundleFolder, bundles: Any) -> Taken:
         calls.append(1)
         found = await put(self, list(bundles)[: 2 if len(calls) == 2 else None])
         if len(calls) == 2:
@@ -134,7 +136,7 @@ def test_a_shot_that_the_agent_has_is_not_doubled(tmp_path: Path) -> None:
         db.commit()
     before = rows(history, "SELECT * FROM shot")
     report = report_of("-s", mapping, "--history", history, "--again")
-    assert report["beside"] == {"in the history already": COUNT}
+    assert (report["shots"]["there_already"], report["shots"]["imported"]) == (COUNT, 0)
     assert rows(history, "SELECT * FROM shot") == before, "nothing reopens"
     assert rows(history, "SELECT count(*) FROM telemetry") == [(0,)]
     keys = "SELECT count(*) FROM quality WHERE shot_key IN (SELECT shot_key FROM shot)"
