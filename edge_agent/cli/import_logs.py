@@ -79,6 +79,12 @@ _Path = click.Path(path_type=Path)
 )
 @click.option("--again", is_flag=True, help="Forget which shots are done.")
 @click.option(
+    "--ids-repeat",
+    is_flag=True,
+    help="Ids of shots come again: into a history add those, too, that this source may have "
+    "imported with another time zone or mold.",
+)
+@click.option(
     "--propose",
     metavar="TABLE|FILE",
     help="Look at a table of the source, or at a file, and draft a mapping.",
@@ -113,6 +119,7 @@ def command(
     where: str | None,
     state_path: Path | None,
     again: bool,
+    ids_repeat: bool,
     propose: str | None,
     datasources: Path,
     output: str,
@@ -146,9 +153,8 @@ def command(
             limit=limit,
             offset=offset,
         )
-        report = asyncio.run(
-            _import(source, datasources, query, output_dir, where, state_path, again)
-        )
+        places = (output_dir, where, state_path)
+        report = asyncio.run(_import(source, datasources, query, *places, again, ids_repeat))
     except TwinError as error:
         fail(error)
     except KeyboardInterrupt:
@@ -169,6 +175,7 @@ async def _import(
     where: str | None,
     state_path: Path | None,
     again: bool,
+    ids_repeat: bool,
 ) -> Report:
     from edge_agent.config.database_address import without_password
     from edge_agent.imports.bundle_folder import BundleFolder
@@ -197,7 +204,7 @@ async def _import(
             target: Target = (
                 BundleFolder(output_dir)
                 if where is None
-                else IntoHistory(history_at(where), path.stem, words)
+                else IntoHistory(history_at(where), path.stem, words, ids_repeat=ids_repeat)
             )
             try:
                 with Progress() as progress:

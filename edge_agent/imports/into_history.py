@@ -35,18 +35,23 @@ class IntoHistory:
     needs_time = True
     sensors: frozenset[str] | None = None
 
-    def __init__(self, settings: HistorySettings, source_id: str, words: str) -> None:
+    def __init__(
+        self, settings: HistorySettings, source_id: str, words: str, *, ids_repeat: bool = False
+    ) -> None:
         """Open the history, which is made where there is none.
 
         Args:
             settings: where it is.
             source_id: of the datasource; events and frames name it as their device.
             words: the history in words.
+            ids_repeat: add shots, too, that may have been imported by another mapping.
 
         Raises:
             StoreError: it cannot be opened.
         """
-        self.words = words
+        self.words, self._ids_repeat = words, ids_repeat
+        self._put = set[int]()
+        """Hashes of the keys of shots of this run: a million of them take little."""
         self._device = f"import-{source_id}"[:64]
         self._store: HistoryStore = open_store(settings)
         self._settings = settings
@@ -76,8 +81,13 @@ class IntoHistory:
             pours = await pours_in_history(*ask)
             for bundle, changed in of_press:
                 key = key_of(press, bundle)
+                self._put.add(hash(key))
                 there = pours.same(bundle, key)
                 if there is None:
+                    column, words = pours.moved(bundle, self._put)
+                    if words and not self._ids_repeat:
+                        taken.doubtful.append((bundle, column, words))
+                        continue
                     rows += rows_of(press, bundle, self._device)
                     continue
                 is_own = there["shot_key"] == key and pours.is_own(there)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +14,8 @@ from edge_agent.logged_shots.bundle import Bundle
 
 SAME_POUR = timedelta(seconds=60)
 """Pours of one id into one mold within this time are one shot: two clocks have told of it."""
+ZONES, ZONE_STEP = timedelta(hours=14), timedelta(minutes=15)
+"""Clocks of the world differ from UTC by quarters of an hour, and by no more than this."""
 
 
 class PoursInHistory:
@@ -41,6 +43,33 @@ class PoursInHistory:
         ]
         first = next(iter(fitting), None)
         return next((row for row in fitting if row["shot_key"] == key), first)
+
+    def moved(self, bundle: Bundle, of_this_run: Collection[int]) -> tuple[str, str]:
+        """Column and words, where the shot may be one that an earlier import has put elsewhere.
+
+        Ids that a counter gives again are no reason alone: it takes the distance of two time zones,
+        the same pour in another mold, or the same recipe and time of demolding.
+
+        Args:
+            bundle: the shot, which ``same`` does not know.
+            of_this_run: hashes of the keys that are imported now: the source says those and this.
+        """
+        for row in self._rows.get(bundle.meta.shot_id, ()):
+            if hash(row["shot_key"]) in of_this_run or not self.is_own(row):
+                continue
+            apart = abs(later_by(bundle, row))
+            other_mold = row["mold_id"] != bundle.meta.mold_id
+            is_zone = apart <= ZONES and not apart % ZONE_STEP
+            if is_zone or apart <= SAME_POUR or is_as_poured(bundle, row):
+                words = f"poured {apart / timedelta(hours=1):.4g} h apart" if apart else ""
+                if other_mold:
+                    words = f"in mold {row['mold_id']}{', ' if words else ''}{words}"
+                return (
+                    "mold_id" if apart <= SAME_POUR else "poured_at",
+                    f"this source has imported the same id and press before, {words}: was the time "
+                    "zone or a name changed? If ids come again, --ids-repeat adds it",
+                )
+        return "", ""
 
     def is_own(self, row: dict[str, Any]) -> bool:
         """Whether this source has imported a shot."""

@@ -93,8 +93,8 @@ class _Run:
 
     def __init__(self, target: Target, state: ImportState, report: Report, file: TextIO) -> None:
         self._target, self._state, self.report, self._file = target, state, report, file
-        self.batch: dict[str, tuple[Bundle, bool]] = {}
-        """By their names, each with whether it has changed since it was imported."""
+        self.batch: dict[str, tuple[Bundle, bool, str]] = {}
+        """By their names, each with whether it has changed since it was imported, and its place."""
         self._left_out: set[str] = set()
 
     def add(self, bundle: Bundle, where: str) -> None:
@@ -110,19 +110,23 @@ class _Run:
             self._refuse(bundle, where, "", words)
         else:
             self._tell_sensors(bundle, where)
-            self.batch[name_of(bundle)] = bundle, judged == "changed"
+            self.batch[name_of(bundle)] = bundle, judged == "changed", where
 
     async def put(self) -> None:
         """Give the batch to the target, then note that it is done."""
         if not self.batch:
             return
-        taken = await self._target.put(self.batch.values())
-        self._state.note(bundle for bundle, _ in self.batch.values())
-        self.report.others.update(taken.counts)
-        self.report.there_count += len(taken.there)
+        shots = self.batch.values()
+        taken = await self._target.put([(bundle, changed) for bundle, changed, _ in shots])
+        doubtful = {id(bundle): why for bundle, *why in taken.doubtful}
         there = {id(bundle) for bundle in taken.there}
-        for bundle, changed in self.batch.values():
-            if id(bundle) not in there:
+        self._state.note(bundle for bundle, _, _ in shots if id(bundle) not in doubtful)
+        self.report.others.update(taken.counts)
+        self.report.there_count += len(there)
+        for bundle, changed, where in shots:
+            if id(bundle) in doubtful:
+                self._refuse(bundle, where, *doubtful[id(bundle)])
+            elif id(bundle) not in there:
                 self.report.imported(bundle)
                 self.report.changed_count += changed
         self.batch.clear()

@@ -13,5 +13,7 @@ class Taken:
 
     there: list[Bundle] = field(default_factory=list)
     """They were there already, and stay as they are."""
+    doubtful: list[tuple[Bundle, str, str]] = field(default_factory=list)
+    """They may be there already as other shots, and are not taken: with column and words."""
     counts: dict[str, int] = field(default_factory=dict)
     """What was counted beside."""
