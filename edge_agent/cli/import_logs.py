@@ -97,6 +97,10 @@ _Path = click.Path(path_type=Path)
     help="Folder of datasources.",
 )
 @click.option(
+    "--systems", type=_Path, help="File or folder of systems. [default: catalogue of the product]"
+)
+@click.option("--molds", type=_Path, help="Folder of molds. [default: catalogue of the product]")
+@click.option(
     "--output",
     type=click.Choice(["table", "json"]),
     default="table",
@@ -122,6 +126,8 @@ def command(
     ids_repeat: bool,
     propose: str | None,
     datasources: Path,
+    systems: Path | None,
+    molds: Path | None,
     output: str,
 ) -> None:
     """Import shots as log bundles, or into a history.
@@ -154,7 +160,9 @@ def command(
             offset=offset,
         )
         places = (output_dir, where, state_path)
-        report = asyncio.run(_import(source, datasources, query, *places, again, ids_repeat))
+        report = asyncio.run(
+            _import(source, datasources, query, *places, again, ids_repeat, molds, systems)
+        )
     except TwinError as error:
         fail(error)
     except KeyboardInterrupt:
@@ -176,8 +184,13 @@ async def _import(
     state_path: Path | None,
     again: bool,
     ids_repeat: bool,
+    molds: Path | None,
+    systems: Path | None,
 ) -> Report:
+    from edge_agent.config.catalogue import read_catalogue
     from edge_agent.config.database_address import without_password
+    from edge_agent.config.settings import CatalogueSettings
+    from edge_agent.imports.beside_catalogue import BesideCatalogue
     from edge_agent.imports.bundle_folder import BundleFolder
     from edge_agent.imports.datasource_file import load_datasource, path_of
     from edge_agent.imports.into_history import IntoHistory
@@ -187,6 +200,9 @@ async def _import(
 
     path = path_of(source_id, datasources)
     settings = load_datasource(path)
+    named = {"systems": systems, "molds": molds}
+    given = {name: place for name, place in named.items() if place is not None}
+    beside_catalogue = BesideCatalogue(read_catalogue(CatalogueSettings().model_copy(update=given)))
     if where is None:
         words = str(output_dir)
         beside = output_dir.with_name(f"{output_dir.name}.{path.stem}")
@@ -211,6 +227,7 @@ async def _import(
                     return await import_shots(
                         *(settings, source, query, target, state),
                         state_path.with_name(f"{beside.name}.problems.jsonl"),
+                        beside_catalogue.problems,
                         lambda done: progress.count("shots read", done),
                     )
             finally:

@@ -50,6 +50,7 @@ async def import_shots(
     target: Target,
     state: ImportState,
     problems_path: Path,
+    check: Callable[[Bundle, str], Iterable[Problem]],
     progress: Callable[[int], None] = lambda done: None,
 ) -> Report:
     """Import the shots of a source that fit a question.
@@ -61,6 +62,7 @@ async def import_shots(
         target: where they go.
         state: shots that it knows are passed over.
         problems_path: file that gets a JSON line for each problem.
+        check: gives more problems of a shot, which is imported all the same.
         progress: called now and then with how many shots were read.
 
     Raises:
@@ -80,6 +82,8 @@ async def import_shots(
             async for found in shots:
                 run.report.take(found, file)
                 if found.bundle is not None:
+                    for problem in check(found.bundle, found.where):
+                        run.report.tell(problem, file)
                     run.add(found.bundle, found.where)
                 if len(run.batch) >= BATCH:
                     await run.put()
