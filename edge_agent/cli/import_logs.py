@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from edge_agent.imports.report import Report
     from edge_agent.imports.run import Target
     from edge_agent.shots.shot_query import ShotQuery
+    from twin_core.errors import TwinError
 
 EPILOG = """\b
 Examples:
@@ -164,7 +166,7 @@ def command(
             _import(source, datasources, query, *places, again, ids_repeat, molds, systems)
         )
     except TwinError as error:
-        fail(error)
+        fail(error, named=partial(_named, place=_place_of_address(error, where)))
     except KeyboardInterrupt:
         click.echo("stopped; the same command again goes on", err=True)
         sys.exit(130)
@@ -173,6 +175,20 @@ def command(
     else:
         print_report(report, query)
     sys.exit(0 if report.is_clean else 3)
+
+
+def _place_of_address(error: TwinError, where: str | None) -> str:
+    """Where the address of the database stands that an error is about."""
+    from edge_agent.config.database_address import without_password
+
+    is_target = where is not None and "://" in where and without_password(where) in str(error)
+    return "--history" if is_target else "the address that the source has (url_file)"
+
+
+def _named(words: str, place: str) -> str:
+    """Words with the place of the address in place of the settings of an agent."""
+    words = words.replace("history.url (or the file of history.url_file)", place)
+    return words.replace("history.url_file", place).replace("history.url", place)
 
 
 async def _import(

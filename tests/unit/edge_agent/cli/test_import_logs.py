@@ -221,6 +221,23 @@ def test_an_odd_database_is_no_traceback(tmp_path: Path) -> None:
     assert "not a database" in done.output
 
 
+def test_a_database_that_is_not_there_is_told_with_the_place_of_its_address(tmp_path: Path) -> None:
+    address = "postgresql://twin:secret@127.0.0.1:1/history"
+    (tmp_path / "address").write_text(address)
+    source = tmp_path / "central.yaml"
+    source.write_text(f"kind: history\nurl_file: {tmp_path / 'address'}\n")
+    for arguments, place in (
+        (["-s", plant(tmp_path, 1), "--history", address], "host and port in --history"),
+        (["-s", source, "-o", tmp_path / "out"], "that the source has (url_file)"),
+    ):
+        done = run("import-logs", *arguments, "--state", tmp_path / "state.db")
+        assert done.exit_code == 1, done.output
+        assert place in " ".join(done.stderr.split())
+        assert "history.url" not in done.output
+        assert "secret" not in done.output
+        (tmp_path / "state.db").unlink()
+
+
 def test_a_draft_of_a_table(tmp_path: Path) -> None:
     mapping = plant(tmp_path, 3)
     done = run("import-logs", "-s", mapping, "--propose", "schuesse")
