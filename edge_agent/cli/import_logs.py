@@ -265,6 +265,8 @@ def print_report(report: Report, query: ShotQuery) -> None:
         say(f"{report.changed_count} of them have changed since they were imported")
     if report.there_count:
         say(f"{report.there_count} are there already and stay as they are")
+    if report.repeated_count:
+        say(f"{report.repeated_count} stand there again in the same words, and count once")
     for words, count in sorted(report.others.items()):
         say(f"{count} shots: {words}")
     if report.first_at is not None and report.last_at is not None:

@@ -27,6 +27,8 @@ class Report:
     done_before_count: int = 0
     there_count: int = 0
     """Shots that the target has already, from elsewhere or from an import that is forgotten."""
+    repeated_count: int = 0
+    """Shots that stand more than once in the source, each time with the same words."""
     changed_count: int = 0
     refused_count: int = 0
     readings_count: int = 0
@@ -59,6 +61,7 @@ class Report:
                 "imported": self.imported_count,
                 "done_before": self.done_before_count,
                 "there_already": self.there_count,
+                "repeated": self.repeated_count,
                 "changed": self.changed_count,
                 "refused": self.refused_count,
             },

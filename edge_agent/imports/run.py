@@ -109,6 +109,10 @@ class _Run:
         judged = self._judged(bundle)
         if judged == "done":
             self.report.done_before_count += 1
+        elif judged == "repeated":
+            self.report.repeated_count += 1
+            words = "the same shot again, in every word: it counts once"
+            self.report.tell(Problem("unused", where, "", words, bundle.meta.shot_id), self._file)
         elif judged == "contradicts":
             words = "another shot with this id, mold, press and time says something else"
             self._refuse(bundle, where, "", words)
@@ -140,7 +144,7 @@ class _Run:
         waiting = self.batch.get(name_of(bundle))
         if waiting is None:
             return self._state.judge(bundle)
-        return "done" if content_of(waiting[0]) == content_of(bundle) else "contradicts"
+        return "repeated" if content_of(waiting[0]) == content_of(bundle) else "contradicts"
 
     def _refuse(self, bundle: Bundle, where: str, column: str, words: str) -> None:
         problem = Problem("refused", where, column, words, bundle.meta.shot_id)

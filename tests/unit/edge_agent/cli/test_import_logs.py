@@ -51,6 +51,7 @@ def test_bundles_say_what_the_source_says(tmp_path: Path) -> None:
         "imported": 12,
         "done_before": 0,
         "there_already": 0,
+        "repeated": 0,
         "changed": 0,
         "refused": 0,
     }
@@ -181,9 +182,28 @@ def test_two_that_contradict_stay_as_they_are_however_often(tmp_path: Path) -> N
     for number in range(3):
         report = report_of("-s", mapping, "-o", out, code=3)["shots"]
         assert (report["imported"], report["refused"]) == (number == 0, 1)
-        assert (report["done_before"], report["changed"]) == (2 - (number == 0), 0)
+        assert (report["done_before"], report["changed"]) == (number > 0, 0)
+        assert report["repeated"] == 1
         (path,) = bundle_folders(out)
         assert (load_bundle(path).quality or {})["rho_moulded_kg_per_m3"] == 60.0
+
+
+def test_a_row_that_stands_twice_counts_once_and_is_told(tmp_path: Path) -> None:
+    mapping, out = sqlite_source(Logs([shot(1), shot(1), shot(2)]), tmp_path), tmp_path / "out"
+    report = report_of("-s", mapping, "-o", out)
+    counts = {"read": 3, "imported": 2, "repeated": 1, "done_before": 0}
+    assert {name: report["shots"][name] for name in counts} == counts
+    assert "row 2 (shot 0001): the same shot again" in report["examples"][0]
+    assert "1 stand there again" in run("import-logs", "-s", mapping, "-o", out).stdout
+
+
+def test_a_second_history_in_a_folder_needs_a_state_of_its_own(tmp_path: Path) -> None:
+    mapping = plant(tmp_path, 1)
+    report_of("-s", mapping, "--history", tmp_path / "a.db")
+    done = run("import-logs", "-s", mapping, "--history", tmp_path / "b.db")
+    assert done.exit_code == 2, done.output
+    assert "give --state another file" in done.output
+    report_of("-s", mapping, "--history", tmp_path / "b.db", "--state", tmp_path / "b.state.db")
 
 
 def test_a_shot_without_a_time_is_not_lost_when_one_is_asked_for(tmp_path: Path) -> None:
