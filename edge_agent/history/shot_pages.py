@@ -67,14 +67,14 @@ async def known_pours(
 
 
 async def senders_of_pours(
-    reader: HistoryReader, site: str, press: str, shot_keys: Iterable[str]
+    reader: HistoryReader, site: str, press: str, shot_ids: Iterable[str]
 ) -> dict[str, set[str]]:
     """Devices that have told of the pours of some shots, by the key of the shot.
 
     Args:
         reader: of the history.
         site, press: of the shots.
-        shot_keys: at most some hundred.
+        shot_ids: at most some hundred.
 
     Raises:
         StoreError: the history cannot be read.
@@ -85,7 +85,8 @@ async def senders_of_pours(
         event.c.site == site,
         event.c.press == press,
         event.c.kind == "poured",
-        event.c.shot_key.in_(list(shot_keys)),
+        event.c.shot_id.in_(list(shot_ids)),
+        event.c.shot_key.is_not(None),
     )
 
     def run(connection: Connection) -> dict[str, set[str]]:

@@ -94,8 +94,7 @@ async def pours_in_history(
     rows = await known_pours(reader, press.site, press.press, ids)
     if not rows:
         return PoursInHistory((), ())
-    keys = {row["shot_key"] for row in rows}
-    senders = await senders_of_pours(reader, press.site, press.press, keys)
+    senders = await senders_of_pours(reader, press.site, press.press, ids)
     return PoursInHistory(rows, [key for key, names in senders.items() if device_id in names])
 
 
