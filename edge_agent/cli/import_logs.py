@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from edge_agent.imports.report import Report
     from edge_agent.imports.run import Target
     from edge_agent.shots.shot_query import ShotQuery
+    from twin_core.errors import TwinError
 
 EPILOG = """\b
 Examples:
@@ -79,6 +81,12 @@ _Path = click.Path(path_type=Path)
 )
 @click.option("--again", is_flag=True, help="Forget which shots are done.")
 @click.option(
+    "--ids-repeat",
+    is_flag=True,
+    help="Ids of shots come again: into a history add those, too, that this source may have "
+    "imported with another time zone or mold.",
+)
+@click.option(
     "--propose",
     metavar="TABLE|FILE",
     help="Look at a table of the source, or at a file, and draft a mapping.",
@@ -90,6 +98,10 @@ _Path = click.Path(path_type=Path)
     show_default=True,
     help="Folder of datasources.",
 )
+@click.option(
+    "--systems", type=_Path, help="File or folder of systems. [default: catalogue of the product]"
+)
+@click.option("--molds", type=_Path, help="Folder of molds. [default: catalogue of the product]")
 @click.option(
     "--output",
     type=click.Choice(["table", "json"]),
@@ -113,8 +125,11 @@ def command(
     where: str | None,
     state_path: Path | None,
     again: bool,
+    ids_repeat: bool,
     propose: str | None,
     datasources: Path,
+    systems: Path | None,
+    molds: Path | None,
     output: str,
 ) -> None:
     """Import shots as log bundles, or into a history.
@@ -146,11 +161,12 @@ def command(
             limit=limit,
             offset=offset,
         )
+        places = (output_dir, where, state_path)
         report = asyncio.run(
-            _import(source, datasources, query, output_dir, where, state_path, again)
+            _import(source, datasources, query, *places, again, ids_repeat, molds, systems)
         )
     except TwinError as error:
-        fail(error)
+        fail(error, named=partial(_named, place=_place_of_address(error, where)))
     except KeyboardInterrupt:
         click.echo("stopped; the same command again goes on", err=True)
         sys.exit(130)
@@ -161,6 +177,20 @@ def command(
     sys.exit(0 if report.is_clean else 3)
 
 
+def _place_of_address(error: TwinError, where: str | None) -> str:
+    """Where the address of the database stands that an error is about."""
+    from edge_agent.config.database_address import without_password
+
+    is_target = where is not None and "://" in where and without_password(where) in str(error)
+    return "--history" if is_target else "the address that the source has (url_file)"
+
+
+def _named(words: str, place: str) -> str:
+    """Words with the place of the address in place of the settings of an agent."""
+    words = words.replace("history.url (or the file of history.url_file)", place)
+    return words.replace("history.url_file", place).replace("history.url", place)
+
+
 async def _import(
     source_id: str,
     datasources: Path,
@@ -169,8 +199,14 @@ async def _import(
     where: str | None,
     state_path: Path | None,
     again: bool,
+    ids_repeat: bool,
+    molds: Path | None,
+    systems: Path | None,
 ) -> Report:
+    from edge_agent.config.catalogue import read_catalogue
     from edge_agent.config.database_address import without_password
+    from edge_agent.config.settings import CatalogueSettings
+    from edge_agent.imports.beside_catalogue import BesideCatalogue
     from edge_agent.imports.bundle_folder import BundleFolder
     from edge_agent.imports.datasource_file import load_datasource, path_of
     from edge_agent.imports.into_history import IntoHistory
@@ -180,6 +216,9 @@ async def _import(
 
     path = path_of(source_id, datasources)
     settings = load_datasource(path)
+    named = {"systems": systems, "molds": molds}
+    given = {name: place for name, place in named.items() if place is not None}
+    beside_catalogue = BesideCatalogue(read_catalogue(CatalogueSettings().model_copy(update=given)))
     if where is None:
         words = str(output_dir)
         beside = output_dir.with_name(f"{output_dir.name}.{path.stem}")
@@ -197,13 +236,14 @@ async def _import(
             target: Target = (
                 BundleFolder(output_dir)
                 if where is None
-                else IntoHistory(history_at(where), path.stem, words)
+                else IntoHistory(history_at(where), path.stem, words, ids_repeat=ids_repeat)
             )
             try:
                 with Progress() as progress:
                     return await import_shots(
                         *(settings, source, query, target, state),
                         state_path.with_name(f"{beside.name}.problems.jsonl"),
+                        beside_catalogue.problems,
                         lambda done: progress.count("shots read", done),
                     )
             finally:
@@ -223,6 +263,10 @@ def print_report(report: Report, query: ShotQuery) -> None:
     )
     if report.changed_count:
         say(f"{report.changed_count} of them have changed since they were imported")
+    if report.there_count:
+        say(f"{report.there_count} are there already and stay as they are")
+    if report.repeated_count:
+        say(f"{report.repeated_count} stand there again in the same words, and count once")
     for words, count in sorted(report.others.items()):
         say(f"{count} shots: {words}")
     if report.first_at is not None and report.last_at is not None:

@@ -42,7 +42,7 @@ async def page_of_shots(reader: HistoryReader, query: ShotQuery) -> list[dict[st
 async def known_pours(
     reader: HistoryReader, site: str, press: str, shot_ids: Iterable[str]
 ) -> list[dict[str, Any]]:
-    """Shots of some ids: ``shot_key``, ``shot_id``, ``mold_id``, ``poured_at``, ``revision``.
+    """Shots of some ids, with what was poured.
 
     Args:
         reader: of the history.
@@ -53,13 +53,47 @@ async def known_pours(
         StoreError: the history cannot be read.
     """
     shot = TABLES["shot"]
-    names = ("shot_key", "shot_id", "mold_id", "poured_at", "revision")
+    key = ("shot_key", "shot_id", "mold_id", "poured_at")
+    names = (*key, "system_id", "recipe", "t_demold_actual_s")
     statement = select(*(shot.c[name] for name in names)).where(
         shot.c.site == site, shot.c.press == press, shot.c.shot_id.in_(list(shot_ids))
     )
 
     def run(connection: Connection) -> list[dict[str, Any]]:
         return [dict(row) for row in connection.execute(statement).mappings()]
+
+    async with reader.asking() as ask:
+        return await ask(run)
+
+
+async def senders_of_pours(
+    reader: HistoryReader, site: str, press: str, shot_ids: Iterable[str]
+) -> dict[str, set[str]]:
+    """Devices that have told of the pours of some shots, by the key of the shot.
+
+    Args:
+        reader: of the history.
+        site, press: of the shots.
+        shot_ids: at most some hundred.
+
+    Raises:
+        StoreError: the history cannot be read.
+    """
+    event = TABLES["event"]
+    device = event.c.document["device_id"].as_string()
+    statement = select(event.c.shot_key, device).where(
+        event.c.site == site,
+        event.c.press == press,
+        event.c.kind == "poured",
+        event.c.shot_id.in_(list(shot_ids)),
+        event.c.shot_key.is_not(None),
+    )
+
+    def run(connection: Connection) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for key, name in connection.execute(statement):
+            found.setdefault(key, set()).add(name)
+        return found
 
     async with reader.asking() as ask:
         return await ask(run)

@@ -10,6 +10,7 @@ from typing import Any
 
 from broker.timestamps import format_timestamp
 from edge_agent.errors import StoreError
+from edge_agent.imports.taken import Taken
 from edge_agent.logged_shots.bundle import Bundle
 
 FILES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
@@ -48,7 +49,7 @@ class BundleFolder:
         except OSError as error:
             raise StoreError(f"{folder}: cannot be written: {error.strerror or error}") from error
 
-    async def put(self, bundles: Iterable[tuple[Bundle, bool]]) -> dict[str, int]:
+    async def put(self, bundles: Iterable[tuple[Bundle, bool]]) -> Taken:
         """Write bundles; one that is there is replaced.
 
         Args:
@@ -63,7 +64,7 @@ class BundleFolder:
         except OSError as error:
             where = error.filename or self._folder
             raise StoreError(f"{where}: cannot be written: {error.strerror or error}") from error
-        return {}
+        return Taken()
 
     async def close(self) -> None:
         """Remove the folder of unfinished bundles."""

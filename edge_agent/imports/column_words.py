@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from edge_agent.mapping.tag_words import Role, meanings_of
+from edge_agent.mapping.tag_words import Role, meanings_of, words_of
 
 _PHYSICAL = "temperature pressure flow force humidity speed power density hardness mass time"
 
@@ -84,7 +84,16 @@ def roles_of(name: str, kinds: Collection[str]) -> Iterator[Role]:
             yield role
 
 
+NAMES = frozenset({"name", "bezeichnung", "nazwa", "quantity", "grosse", "groesse"})
+"""Words that alone name the column of signals, where values stand beside it."""
+
+
 def long_column(name: str) -> str | None:
-    """Whether a column is that of signals, values or units of the long form, by its name."""
+    """Whether a column is that of signals, values or units of the long form, by its name.
+
+    Returns:
+        ``signal``, ``value``, ``unit``; ``name`` of one that may be that of signals; else None.
+    """
     meanings = meanings_of(name)
-    return next((found for meaning, found in LONG.items() if meaning in meanings), None)
+    found = next((found for meaning, found in LONG.items() if meaning in meanings), None)
+    return "name" if found is None and NAMES.issuperset(words_of(name)) else found

@@ -51,7 +51,8 @@ def draft_of(proposal: Proposal, head: Iterable[str], table: str | None) -> Draf
     for line in head:
         found.add(line)
     if proposal.form == "long":
-        found.add("form: long")
+        words = "are the shots in a table of their own? Then series: goes to it, and no form"
+        found.add("form: long", open_=[] if _has_masses(proposal) else [words])
     if proposal.needs_zone:
         words = "the zone of the clock: times say none"
         found.add("time_zone: Europe/Berlin", open_=[words])
@@ -68,6 +69,10 @@ def draft_of(proposal: Proposal, head: Iterable[str], table: str | None) -> Draf
         _series(found, proposal, table)
     _unused(found, proposal)
     return found
+
+
+def _has_masses(proposal: Proposal) -> bool:
+    return any(one.field in _NEEDED for one in proposal.signals)
 
 
 def _columns(found: Draft, proposal: Proposal) -> set[str]:
@@ -95,9 +100,9 @@ def _series(found: Draft, proposal: Proposal, table: str | None) -> None:
     if time is None:
         found.add("  time: {column: TIME, unit: s}", open_=["the column of times, and its unit"])
     elif time.unit:
-        found.add(f"  time: {{column: {_scalar(time.name)}, unit: {time.unit}}}")
+        found.add(f"  time: {{column: {_scalar(time.name)}, unit: {time.unit}}}", (), time.open)
     else:
-        found.add(f"  time: {_scalar(time.name)}", ["moments"])
+        found.add(f"  time: {_scalar(time.name)}", ["moments"], time.open)
     found.add(f"  signal: {_scalar(proposal.signal)}")
     found.add(f"  value: {_scalar(proposal.value)}")
     found.add("  signals:")

@@ -14,7 +14,7 @@ from typing import Any
 from broker.ids import is_identifier
 from edge_agent.imports import cells
 from edge_agent.imports.column_words import SENSORS, long_column, roles_of
-from edge_agent.imports.fields import FIELDS, current_name, unit_of_field
+from edge_agent.imports.fields import FIELDS, TIME_FIELDS, current_name, unit_of_field
 from edge_agent.mapping.units import UnknownUnit, conversion_between
 
 SURE, LIKELY, GUESS = "sure", "likely", "a guess"
@@ -149,6 +149,8 @@ def _judge(
         found.time_format = found.time_format or form
         if _has_no_zone(values, form):
             found.needs_zone = True
+    elif one.field in TIME_FIELDS and not values:
+        one.open.append("no value to look at: is it a moment, and in which time_zone?")
     elif unit is not None:
         _judge_unit(one, numbers, unit)
     elif one.field == "mold_id" and numbers:
@@ -236,10 +238,13 @@ def _long_columns(names: Sequence[str], of: Mapping[str, list[Any]]) -> dict[str
         what = long_column(name)
         if what is not None and what not in found:
             found[what] = name
+    by_name = found.pop("name", None)
+    if by_name is not None:
+        found.setdefault("signal", by_name)
     if not {"signal", "value"} <= found.keys():
         return {}
     said = {str(one) for one in of[found["signal"]]}
-    return found if said and 2 * len(said) <= len(of[found["signal"]]) else {}
+    return found if 2 * len(said) <= len(of[found["signal"]]) else {}
 
 
 def _as_long(
@@ -257,7 +262,10 @@ def _as_long(
     if found.time is not None and found.time.field == "poured_at":
         found.time.field = None
     elif found.time is not None:
-        found.time.unit = _unit_in(found.time.name, "s") or "s"
+        unit = _unit_in(found.time.name, "s")
+        found.time.unit = unit or "s"
+        if unit is None:
+            found.time.open.append("the unit of the times: nothing says it")
     by_signal: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         by_signal.setdefault(str(row.get(found.signal)).strip(), []).append(row)

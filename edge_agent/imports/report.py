@@ -25,6 +25,10 @@ class Report:
     read_count: int = 0
     imported_count: int = 0
     done_before_count: int = 0
+    there_count: int = 0
+    """Shots that the target has already, from elsewhere or from an import that is forgotten."""
+    repeated_count: int = 0
+    """Shots that stand more than once in the source, each time with the same words."""
     changed_count: int = 0
     refused_count: int = 0
     readings_count: int = 0
@@ -56,6 +60,8 @@ class Report:
                 "read": self.read_count,
                 "imported": self.imported_count,
                 "done_before": self.done_before_count,
+                "there_already": self.there_count,
+                "repeated": self.repeated_count,
                 "changed": self.changed_count,
                 "refused": self.refused_count,
             },

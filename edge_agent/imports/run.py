@@ -13,6 +13,7 @@ from edge_agent.imports.report import Report
 from edge_agent.imports.settings import Datasource
 from edge_agent.imports.source import Problem, ProcessLogSource
 from edge_agent.imports.state import ImportState, content_of, name_of
+from edge_agent.imports.taken import Taken
 from edge_agent.logged_shots.bundle import Bundle
 from edge_agent.shots.shot_query import ShotQuery
 
@@ -29,11 +30,8 @@ class Target(Protocol):
     sensors: frozenset[str] | None
     """Sensors that it keeps; None: all."""
 
-    async def put(self, bundles: Iterable[tuple[Bundle, bool]]) -> dict[str, int]:
+    async def put(self, bundles: Iterable[tuple[Bundle, bool]]) -> Taken:
         """Take shots, each with whether it was taken before, with other content.
-
-        Returns:
-            What was counted beside.
 
         Raises:
             StoreError: it does not take them.
@@ -52,6 +50,7 @@ async def import_shots(
     target: Target,
     state: ImportState,
     problems_path: Path,
+    check: Callable[[Bundle, str], Iterable[Problem]],
     progress: Callable[[int], None] = lambda done: None,
 ) -> Report:
     """Import the shots of a source that fit a question.
@@ -63,6 +62,7 @@ async def import_shots(
         target: where they go.
         state: shots that it knows are passed over.
         problems_path: file that gets a JSON line for each problem.
+        check: gives more problems of a shot, which is imported all the same.
         progress: called now and then with how many shots were read.
 
     Raises:
@@ -82,6 +82,8 @@ async def import_shots(
             async for found in shots:
                 run.report.take(found, file)
                 if found.bundle is not None:
+                    for problem in check(found.bundle, found.where):
+                        run.report.tell(problem, file)
                     run.add(found.bundle, found.where)
                 if len(run.batch) >= BATCH:
                     await run.put()
@@ -95,8 +97,8 @@ class _Run:
 
     def __init__(self, target: Target, state: ImportState, report: Report, file: TextIO) -> None:
         self._target, self._state, self.report, self._file = target, state, report, file
-        self.batch: dict[str, tuple[Bundle, bool]] = {}
-        """By their names, each with whether it has changed since it was imported."""
+        self.batch: dict[str, tuple[Bundle, bool, str]] = {}
+        """By their names, each with whether it has changed since it was imported, and its place."""
         self._left_out: set[str] = set()
 
     def add(self, bundle: Bundle, where: str) -> None:
@@ -107,22 +109,34 @@ class _Run:
         judged = self._judged(bundle)
         if judged == "done":
             self.report.done_before_count += 1
+        elif judged == "repeated":
+            self.report.repeated_count += 1
+            words = "the same shot again, in every word: it counts once"
+            self.report.tell(Problem("unused", where, "", words, bundle.meta.shot_id), self._file)
         elif judged == "contradicts":
             words = "another shot with this id, mold, press and time says something else"
             self._refuse(bundle, where, "", words)
         else:
             self._tell_sensors(bundle, where)
-            self.batch[name_of(bundle)] = bundle, judged == "changed"
+            self.batch[name_of(bundle)] = bundle, judged == "changed", where
 
     async def put(self) -> None:
         """Give the batch to the target, then note that it is done."""
         if not self.batch:
             return
-        self.report.others.update(await self._target.put(self.batch.values()))
-        self._state.note(bundle for bundle, _ in self.batch.values())
-        for bundle, changed in self.batch.values():
-            self.report.imported(bundle)
-            self.report.changed_count += changed
+        shots = self.batch.values()
+        taken = await self._target.put([(bundle, changed) for bundle, changed, _ in shots])
+        doubtful = {id(bundle): why for bundle, *why in taken.doubtful}
+        there = {id(bundle) for bundle in taken.there}
+        self._state.note(bundle for bundle, _, _ in shots if id(bundle) not in doubtful)
+        self.report.others.update(taken.counts)
+        self.report.there_count += len(there)
+        for bundle, changed, where in shots:
+            if id(bundle) in doubtful:
+                self._refuse(bundle, where, *doubtful[id(bundle)])
+            elif id(bundle) not in there:
+                self.report.imported(bundle)
+                self.report.changed_count += changed
         self.batch.clear()
         self._file.flush()
 
@@ -130,7 +144,7 @@ class _Run:
         waiting = self.batch.get(name_of(bundle))
         if waiting is None:
             return self._state.judge(bundle)
-        return "done" if content_of(waiting[0]) == content_of(bundle) else "contradicts"
+        return "repeated" if content_of(waiting[0]) == content_of(bundle) else "contradicts"
 
     def _refuse(self, bundle: Bundle, where: str, column: str, words: str) -> None:
         problem = Problem("refused", where, column, words, bundle.meta.shot_id)

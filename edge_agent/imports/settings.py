@@ -21,6 +21,7 @@ from broker.ids import Identifier
 from broker.sensors import SUFFIXES_TEXT, has_unit
 from edge_agent.config.section import Section
 from edge_agent.imports.fields import FIELDS, TEXT_FIELDS, TIME_FIELDS, current_name, unit_of_field
+from edge_agent.imports.secret_parameters import secret_in
 from edge_agent.mapping.problem import nearest
 from edge_agent.mapping.units import conversion_between
 
@@ -305,6 +306,8 @@ class RestSource(Mapped):
             raise ValueError("url holds a user or password: use token_file")
         if not parts.hostname:
             raise ValueError("url names no host")
+        if secret := secret_in(parts.query):
+            raise ValueError(f"url holds a credential, {secret[:40]}=: use token_file")
         if self.form == "long":
             raise ValueError("form long is of databases and folders; here series.path")
         return self

@@ -12,6 +12,7 @@ from pathlib import Path
 from broker.timestamps import format_timestamp
 from edge_agent.errors import StoreError
 from edge_agent.logged_shots.bundle import Bundle
+from twin_core.errors import InputError
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS about (source TEXT NOT NULL, target TEXT NOT NULL);
@@ -31,7 +32,8 @@ class ImportState:
             target: where the shots go.
 
         Raises:
-            StoreError: it cannot be used, or is that of another source or target.
+            StoreError: it cannot be used.
+            InputError: it is that of another source or target.
         """
         self.path = path
         self._seen: set[bytes] = set()
@@ -50,15 +52,18 @@ class ImportState:
                     self._db.execute("INSERT INTO about VALUES (?, ?)", row)
             if tuple(row) != (source, target):
                 words = f"{path}: is of an import of {row[0]} into {row[1]}, not {source}, {target}"
-                raise StoreError(words, hint="give --state another file")
-        except (sqlite3.Error, StoreError) as error:
+                raise InputError(words, hint="give --state another file")
+        except InputError:
             self._db.close()
-            if isinstance(error, StoreError):
-                raise
+            raise
+        except sqlite3.Error as error:
+            self._db.close()
             raise StoreError(f"{path}: cannot be used: {error}") from error
 
     def judge(self, bundle: Bundle) -> str:
         """Whether a shot is ``new``, ``done``, has ``changed`` since, or ``contradicts`` one.
+
+        ``repeated``: it was judged in this run, and says the same.
 
         Args:
             bundle: the shot; another content in one run contradicts, in a later one it changed.
@@ -72,7 +77,7 @@ class ImportState:
         if row is None:
             return "new"
         if row[0] == content_of(bundle):
-            return "done"
+            return "repeated" if is_again else "done"
         return "contradicts" if is_again else "changed"
 
     def note(self, bundles: Iterable[Bundle]) -> None:

@@ -227,21 +227,7 @@ class _Shot:
         found = {name: self.fields[name] for name in RESULT_FIELDS if name in self.fields}
         if (defects := self.fields.get("defects")) is not None:
             found["defects"] = _names(defects)
-        if (scrap := self.fields.get("scrap")) is not None:
-            said = flag(scrap)
-            if said is None:
-                self._tell(
-                    "implausible", self._column_of("scrap"), f"{scrap!r}: neither yes nor no"
-                )
-            else:
-                found["scrap"] = bool(said)
-        if (status := self.fields.get("quality_status")) is not None:
-            known = STATUS_WORDS.get(status.casefold())
-            if known is None:
-                words = f"{status[:40]!r} is none of OK, MARGINAL, FAIL: map it by names"
-                self._tell("implausible", self._column_of("quality_status"), words)
-            else:
-                found["quality_status"] = known
+        found |= self._judgement()
         if not found:
             return None
         if "note" in self.fields:
@@ -257,6 +243,29 @@ class _Shot:
         except ValidationError as error:
             self._tell("refused", "", "; ".join(describe(error, "quality")))
             return None
+        return found
+
+    def _judgement(self) -> dict[str, Any]:
+        """Scrap and status, as far as they are understood."""
+        found: dict[str, Any] = {}
+        if (scrap := self.fields.get("scrap")) is not None:
+            said = flag(scrap)
+            if said is None:
+                self._tell(
+                    "implausible", self._column_of("scrap"), f"{scrap!r}: neither yes nor no"
+                )
+            else:
+                found["scrap"] = bool(said)
+        if (status := self.fields.get("quality_status")) is not None:
+            known = STATUS_WORDS.get(status.casefold())
+            if known is None:
+                words = f"{status[:40]!r} is none of OK, MARGINAL, FAIL: map it by names"
+                self._tell("implausible", self._column_of("quality_status"), words)
+            else:
+                found["quality_status"] = known
+        if found.get("quality_status") == "OK" and found.get("scrap"):
+            words = "yes, and the quality status is OK: both are kept; map the one that counts"
+            self._tell("contradictory", self._column_of("scrap"), words)
         return found
 
 

@@ -21,6 +21,7 @@ from edge_agent.history.read import HistoryReader, RowFilter, open_reader
 from edge_agent.history.rows import alert_row, event_row, quality_row, shot_row, telemetry_row
 from edge_agent.history.shot_pages import known_pours, page_of_shots
 from edge_agent.imports.into_history import IntoHistory
+from edge_agent.imports.taken import Taken
 from edge_agent.logged_shots.bundle import Bundle, Meta
 from edge_agent.ports import HistoryRow, HistoryStore, RowKind, Stored
 from edge_agent.shots.shot_key import shot_key
@@ -416,10 +417,14 @@ async def test_imported_shots_are_there_once(history: Opened) -> None:
         series={1.0: {"T_core_C": 30.0}, 2.0: {"T_core_C": 90.0, "p_cavity_bar": 1.2}},
         quality={"rho_moulded_kg_per_m3": 60.0},
     )  # fmt: skip
-    assert await target.put([(bundle, False)]) == {}
-    for changed in (False, True):
-        assert await target.put([(bundle, changed)]) == {"readings not sent again": 1}
+    assert await target.put([(bundle, False)]) == Taken()
+    assert await target.put([(bundle, False)]) == Taken(there=[bundle])
+    corrected = await target.put([(bundle, True)])
+    assert corrected == Taken(counts={"events and readings not sent again": 1})
     await target.close()
+    other = IntoHistory(history.settings, "other", "the history")
+    assert await other.put([(bundle, False)]) == Taken(there=[bundle])
+    await other.close()
     found = await history.reader.shot("a")
     (row,) = found["shot"]
     assert (row["outcome"], row["T_core_max_C"], row["received_at"]) == ("demolded", 90.0, None)

@@ -12,6 +12,7 @@ import pytest
 
 from edge_agent.imports import run as import_run
 from edge_agent.imports.bundle_folder import BundleFolder
+from edge_agent.imports.taken import Taken
 from edge_agent.logged_shots.bundle import load_bundle
 from edge_agent.logged_shots.from_bundles import bundle_folders
 from tests.support.file_commands import run
@@ -49,6 +50,8 @@ def test_bundles_say_what_the_source_says(tmp_path: Path) -> None:
         "read": 12,
         "imported": 12,
         "done_before": 0,
+        "there_already": 0,
+        "repeated": 0,
         "changed": 0,
         "refused": 0,
     }
@@ -82,7 +85,7 @@ def test_a_run_that_was_stopped_goes_on(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(import_run, "BATCH", 5)
     put, calls = BundleFolder.put, list[int]()
 
-    async def stops(self: BundleFolder, bundles: Any) -> dict[str, int]:
+    async def stops(self: BundleFolder, bundles: Any) -> Taken:
         calls.append(1)
         found = await put(self, list(bundles)[: 2 if len(calls) == 2 else None])
         if len(calls) == 2:
@@ -134,7 +137,7 @@ def test_a_shot_that_the_agent_has_is_not_doubled(tmp_path: Path) -> None:
         db.commit()
     before = rows(history, "SELECT * FROM shot")
     report = report_of("-s", mapping, "--history", history, "--again")
-    assert report["beside"] == {"in the history already": COUNT}
+    assert (report["shots"]["there_already"], report["shots"]["imported"]) == (COUNT, 0)
     assert rows(history, "SELECT * FROM shot") == before, "nothing reopens"
     assert rows(history, "SELECT count(*) FROM telemetry") == [(0,)]
     keys = "SELECT count(*) FROM quality WHERE shot_key IN (SELECT shot_key FROM shot)"
@@ -179,9 +182,28 @@ def test_two_that_contradict_stay_as_they_are_however_often(tmp_path: Path) -> N
     for number in range(3):
         report = report_of("-s", mapping, "-o", out, code=3)["shots"]
         assert (report["imported"], report["refused"]) == (number == 0, 1)
-        assert (report["done_before"], report["changed"]) == (2 - (number == 0), 0)
+        assert (report["done_before"], report["changed"]) == (number > 0, 0)
+        assert report["repeated"] == 1
         (path,) = bundle_folders(out)
         assert (load_bundle(path).quality or {})["rho_moulded_kg_per_m3"] == 60.0
+
+
+def test_a_row_that_stands_twice_counts_once_and_is_told(tmp_path: Path) -> None:
+    mapping, out = sqlite_source(Logs([shot(1), shot(1), shot(2)]), tmp_path), tmp_path / "out"
+    report = report_of("-s", mapping, "-o", out)
+    counts = {"read": 3, "imported": 2, "repeated": 1, "done_before": 0}
+    assert {name: report["shots"][name] for name in counts} == counts
+    assert "row 2 (shot 0001): the same shot again" in report["examples"][0]
+    assert "1 stand there again" in run("import-logs", "-s", mapping, "-o", out).stdout
+
+
+def test_a_second_history_in_a_folder_needs_a_state_of_its_own(tmp_path: Path) -> None:
+    mapping = plant(tmp_path, 1)
+    report_of("-s", mapping, "--history", tmp_path / "a.db")
+    done = run("import-logs", "-s", mapping, "--history", tmp_path / "b.db")
+    assert done.exit_code == 2, done.output
+    assert "give --state another file" in done.output
+    report_of("-s", mapping, "--history", tmp_path / "b.db", "--state", tmp_path / "b.state.db")
 
 
 def test_a_shot_without_a_time_is_not_lost_when_one_is_asked_for(tmp_path: Path) -> None:
@@ -217,6 +239,23 @@ def test_an_odd_database_is_no_traceback(tmp_path: Path) -> None:
     done = run("import-logs", "-s", mapping, "-o", tmp_path / "out")
     assert done.exit_code == 1
     assert "not a database" in done.output
+
+
+def test_a_database_that_is_not_there_is_told_with_the_place_of_its_address(tmp_path: Path) -> None:
+    address = "postgresql://twin:secret@127.0.0.1:1/history"
+    (tmp_path / "address").write_text(address)
+    source = tmp_path / "central.yaml"
+    source.write_text(f"kind: history\nurl_file: {tmp_path / 'address'}\n")
+    for arguments, place in (
+        (["-s", plant(tmp_path, 1), "--history", address], "host and port in --history"),
+        (["-s", source, "-o", tmp_path / "out"], "that the source has (url_file)"),
+    ):
+        done = run("import-logs", *arguments, "--state", tmp_path / "state.db")
+        assert done.exit_code == 1, done.output
+        assert place in " ".join(done.stderr.split())
+        assert "history.url" not in done.output
+        assert "secret" not in done.output
+        (tmp_path / "state.db").unlink()
 
 
 def test_a_draft_of_a_table(tmp_path: Path) -> None:

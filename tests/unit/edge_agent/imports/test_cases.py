@@ -9,7 +9,7 @@ import pytest
 
 from edge_agent.imports.open_source import Found
 from tests.support.file_commands import run
-from tests.support.foreign_logs import KINDS, Logs, readings, shot, source
+from tests.support.foreign_logs import COLUMNS, KINDS, Logs, readings, shot, source, sqlite_source
 from tests.support.sources import fetched
 
 AT = "2026-05-01T00:00:00Z"
@@ -165,3 +165,15 @@ def test_readings_of_a_key_that_two_shots_have_are_left_out(tmp_path: Path) -> N
         found = through(kind, folder, shot(17), again, of_readings=readings(17))
         told = [one.words for item in found for one in item.problems]
         assert any("whose readings" in one or "told apart" in one for one in told)
+
+
+def test_a_good_part_that_is_scrap_is_contradictory(tmp_path: Path) -> None:
+    rows = [shot(1, Ausschuss="ja"), shot(2, Ausschuss="nein"), shot(9, Ausschuss="ja")]
+    logs = Logs(rows, columns=f"{COLUMNS}  scrap: Ausschuss\n")
+    found = fetched(sqlite_source(logs, tmp_path))
+    told = [[(one.kind, one.column) for one in item.problems] for item in found]
+    assert told == [[("contradictory", "Ausschuss")], [], []]
+    assert "the quality status is OK" in found[0].problems[0].words
+    assert found[0].bundle is not None
+    quality = found[0].bundle.quality or {}
+    assert (quality["quality_status"], quality["scrap"]) == ("OK", True)

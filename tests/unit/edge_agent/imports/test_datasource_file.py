@@ -54,6 +54,12 @@ def test_a_password_comes_from_the_environment(
         (GOOD + "time_zone: Berlin\n", "line 9: time_zone: 'Berlin' is no time zone"),
         ("kind: csv2\n", "line 1: kind: must be one of sql, csv"),
         ("kind: rest\nurl: http://a:b@c/\n", "url holds a user or password"),
+        (
+            "kind: rest\nurl: http://c/?v=2&api_key=secret\n",
+            "line 2: rest: url holds a credential, api_key=",
+        ),
+        ("kind: rest\nurl: http://c/?accessToken=secret\n", "url holds a credential, accessToken="),
+        ("kind: rest\nurl: http://c/?Password=secret\n", "url holds a credential, Password="),
         ("kind: rest\nurl: http://c/\ntoken: x\n", "line 3: token: not in this file"),
         ("kind: history\nurl: postgresql://a:b@c/d\n", "line 2: url: not in this file"),
         ("kind: csv\npath: a\nform: long\n", "form long needs series"),
@@ -80,3 +86,8 @@ def test_an_id_that_is_not_there_names_those_that_are(tmp_path: Path) -> None:
     assert path_of("mes-1", tmp_path) == tmp_path / "mes-1.yaml"
     with pytest.raises(InputError, match=r"there are: mes-1"):
         path_of("mes", tmp_path)
+
+
+def test_a_question_without_a_secret_is_none(tmp_path: Path) -> None:
+    url = "http://c/?v=2&monkey=1&sort_by=keyword&sort_key=a"
+    assert isinstance(load_datasource(written(tmp_path, f"kind: rest\nurl: {url}\n")), RestSource)

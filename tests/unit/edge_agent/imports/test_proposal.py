@@ -141,3 +141,24 @@ def test_values_speak_where_a_name_says_no_unit(name: str, values: list[str], un
     assert one.unit == unit
     assert one.sure == ("a guess" if unit else "likely")
     assert any("values about" in reason for reason in one.reasons)
+
+
+def test_a_table_of_curves_is_drafted_as_series(tmp_path: Path) -> None:
+    lines = [f"S{n},{t}.5,{name},{30 + t}" for n in range(3) for t in range(9) for name in "AB"]
+    text = "\n".join(["shot,time,name,value", *lines]).replace(",A,", ",T_core,") + "\n"
+    draft, settings = drafted(text, tmp_path)
+    series = settings.series
+    assert settings.form == "long"
+    assert series is not None
+    assert (series.signal, series.value, series.time.column) == ("name", "value", "time")
+    assert {name: one.name for name, one in series.signals.items()} == {"T_core_C": "T_core"}
+    assert any("unit of the times" in one for one in draft.open)
+    assert any("table of their own" in one for one in draft.open)
+
+
+@pytest.mark.parametrize("names", ["shot_no,pour_time,polyol,mold_temp", "shot,time,name,value"])
+def test_of_an_empty_table_every_unit_and_time_is_asked_for(names: str, tmp_path: Path) -> None:
+    draft, _ = drafted(f"{names}\n", tmp_path)
+    guessed = [line for line in draft.lines if "time" in line or "polyol: " in line or "T_" in line]
+    assert guessed
+    assert all("TODO" in line for line in guessed), guessed

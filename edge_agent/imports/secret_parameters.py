@@ -1,0 +1,27 @@
+"""Secrets in the question of an address, by the names of its parameters."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qsl
+
+_SECRETS = frozenset(
+    "apikey auth authorization credential credentials passwd password passwort pwd secret sig "
+    "signature token".split()
+)
+_OF_KEYS = frozenset({"access", "api", "private", "subscription"})
+_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+
+
+def is_secret(name: str) -> bool:
+    """Whether a parameter is a secret, by its name: ``api_key``, ``accessToken``, ``key``."""
+    words = [word.casefold() for word in _WORDS.findall(name)]
+    if "key" in words and (len(words) == 1 or not _OF_KEYS.isdisjoint(words)):
+        return True
+    return not _SECRETS.isdisjoint(words)
+
+
+def secret_in(query: str) -> str | None:
+    """Name of the first parameter of a question that is a secret; None where none is."""
+    names = (name for name, _ in parse_qsl(query, keep_blank_values=True))
+    return next(filter(is_secret, names), None)

@@ -1,0 +1,84 @@
+"""``import-logs`` into a history that has the shots: from elsewhere, or by another mapping."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.unit.edge_agent.cli.test_import_logs import COUNT, plant, report_of, rows
+
+COUNTS = "SELECT (SELECT count(*) FROM shot), (SELECT count(*) FROM telemetry), "
+COUNTS += "(SELECT count(*) FROM quality), (SELECT count(*) FROM event)"
+
+
+def test_the_same_by_another_source_id_doubles_nothing(tmp_path: Path) -> None:
+    mapping, history = plant(tmp_path), tmp_path / "history.db"
+    report_of("-s", mapping, "--history", history)
+    other = tmp_path / "other.yaml"
+    other.write_bytes(mapping.read_bytes())
+    before = [rows(history, COUNTS), rows(history, "SELECT * FROM shot")]
+    for source, more in ((other, []), (other, ["--again"]), (mapping, ["--again"])):
+        report = report_of("-s", source, "--history", history, *more)
+        assert (report["shots"]["there_already"], report["shots"]["imported"]) == (COUNT, 0)
+        assert [rows(history, COUNTS), rows(history, "SELECT * FROM shot")] == before
+
+
+def test_what_its_own_source_corrects_is_corrected(tmp_path: Path) -> None:
+    mapping, history = plant(tmp_path), tmp_path / "history.db"
+    report_of("-s", mapping, "--history", history)
+    before = rows(history, COUNTS)
+    with closing(sqlite3.connect(tmp_path / "mes.db")) as db:
+        db.execute("UPDATE schuesse SET Iso_g = 1150 WHERE SchussNr = '0003'")
+        db.commit()
+    report = report_of("-s", mapping, "--history", history, "--again")
+    assert (report["shots"]["there_already"], report["shots"]["imported"]) == (COUNT - 1, 1)
+    assert report["beside"] == {"events and readings not sent again": 1}
+    assert rows(history, COUNTS) == before
+    ((mass,),) = rows(history, "SELECT recipe ->> 'm_iso_kg' FROM shot WHERE shot_id = '0003'")
+    assert mass == 1.15
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("site: s", "site: s\ntime_zone: Europe/Berlin", "poured 2 h apart"),
+        ('"1": PANEL_A', '"1": PANEL_C', "in mold PANEL_A"),
+    ],
+)
+def test_a_mapping_that_is_corrected_does_not_double_shots(
+    old: str, new: str, words: str, tmp_path: Path
+) -> None:
+    mapping, history = plant(tmp_path), tmp_path / "history.db"
+    with closing(sqlite3.connect(tmp_path / "mes.db")) as db:
+        db.execute("UPDATE schuesse SET Zeit = replace(Zeit, 'Z', '')")
+        db.commit()
+    text = "site: s\n" + mapping.read_text("utf-8")
+    zone = "" if "time_zone" in new else "time_zone: UTC\n"
+    mapping.write_text(f"time_zone: UTC\n{text}", "utf-8")
+    report_of("-s", mapping, "--history", history)
+    before = rows(history, COUNTS)
+    mapping.write_text(f"{zone}{text.replace(old, new)}", "utf-8")
+    report = report_of("-s", mapping, "--history", history, code=3)
+    moved = COUNT // 2 if "PANEL" in new else COUNT
+    assert (report["shots"]["refused"], report["shots"]["imported"]) == (moved, 0)
+    assert words in report["examples"][0]
+    assert "was the time zone or a name changed?" in report["examples"][0]
+    assert "table schuesse: row 1" in report["examples"][0]
+    assert rows(history, COUNTS) == before
+    report = report_of("-s", mapping, "--history", history, "--ids-repeat")
+    assert report["shots"]["imported"] == moved
+
+
+def test_a_counter_that_starts_again_is_no_doubt(tmp_path: Path) -> None:
+    mapping, history = plant(tmp_path), tmp_path / "history.db"
+    report_of("-s", mapping, "--history", history)
+    with closing(sqlite3.connect(tmp_path / "mes.db")) as db:
+        db.execute(
+            "UPDATE schuesse SET Zeit = replace(Zeit, '05-01T00', '05-02T00'), Iso_g = Iso_g + 7"
+        )
+        db.commit()
+    report = report_of("-s", mapping, "--history", history)
+    assert (report["shots"]["imported"], report["shots"]["refused"]) == (COUNT, 0)
