@@ -19,8 +19,8 @@ Examples:
       --fit time_offset_s --fit blowing_agent.k_transfer \\
       --fit mold.cup_loss_W_per_K_kg --dry-run
   pur-mold-twin calibrate --rise-test lab/20C.yaml lab/30C.yaml
-  pur-mold-twin calibrate --rise-test examples/rise_tests --hold-out rise_23C \\
-      --dry-run
+  pur-mold-twin calibrate --rise-test examples/rise_tests \\
+      --hold-out rise_23C --dry-run
 
 Ends with 0 when the fit meets its targets, 1 when it failed or misses some (it says which and by
 how much), 2 when the input cannot be used as given.

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 EXAMPLE = """\b
 Examples:
   pur-mold-twin compare-shot configs/bundles/simulated_panel
-  pur-mold-twin compare-shot logs/17 --system-after my_systems/SYSTEM_R1-v3.yaml
-  pur-mold-twin compare-shot S-0042 --system-before 2 --system-after 3 --output json
+  pur-mold-twin compare-shot logs/17 --system-after systems/SYSTEM_R1-v3.yaml
+  pur-mold-twin compare-shot S-0042 --system-before 2 --system-after 3
   pur-mold-twin compare-shot S-0042 -c agent.yaml --report S-0042.html
 
 Differences are simulated minus measured. Ends with 0 when the shot was compared, 2 when shot,
