@@ -31,6 +31,8 @@ PAGE = 64
 REBIRTH_S = 1.0
 """Between two births: whoever asks more often gets one for all."""
 TIMEOUT_S = 10.0
+END_S = 1.0
+"""An orderly end waits so long for the broker's answers."""
 LOOK_S = 1.0
 
 
@@ -131,6 +133,14 @@ class NodeSender:
                 await self._page()
             else:
                 await self._wait()
+
+    async def settled(self) -> None:
+        """Wait for the answers to what is under way, so that none of it is sent again; not long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(END_S):
+                while self._flying and self._failure is None:
+                    self._moved.clear()
+                    await self._moved.wait()
 
     def give_up(self) -> None:
         """The session is over: what the broker did not answer goes out in the next one."""

@@ -198,6 +198,10 @@ class _Opened:
             for task in (reading, sending):
                 if task.done():
                     task.result()
+        except asyncio.CancelledError:  # an orderly end
+            node.sends = None
+            await self._sender.settled()
+            raise
         finally:
             node.sends = None
             tasks = [task for task in (reading, sending) if task is not None]
