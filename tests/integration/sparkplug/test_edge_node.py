@@ -184,8 +184,10 @@ async def second_life(
     births, deaths = node.births, node.deaths
     direct = BrokerSettings(port=broker.port)
     async with running(settings, settings.broker), connect(direct, "presses") as session:
-        await until(lambda: node.births > births and MOLD in node.devices, "the second life")
+        await until(lambda: node.births > births, "the second life")
         press = TalkingPress(session)
+        await press.read(MOLD)  # it may have been silent for too long to be born at once
+        await until(lambda: MOLD in node.devices, "the mold of the first life")
         story.marks["second life"] = len(host.kinds)
         await press.read(SECOND)
         dead, begun = (MessageKind.DDEATH, PRESS, SECOND), story.marks["second life"]
