@@ -6,11 +6,9 @@ import re
 import subprocess
 import sys
 from importlib.metadata import requires, version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import pytest
 from google.protobuf import descriptor_pb2
 
 from broker.sparkplug import sparkplug_b_pb2
@@ -69,17 +67,6 @@ def test_the_module_is_made_of_the_schema() -> None:
         for message in descriptor().message_type
     }
     assert written == made
-
-
-@pytest.mark.skipif(find_spec("grpc_tools") is None, reason="no protoc here (grpcio-tools)")
-def test_the_compiler_makes_the_same(tmp_path: Path) -> None:
-    schema = "broker/sparkplug/sparkplug_b.proto"
-    command = [sys.executable, "-m", "grpc_tools.protoc", "--proto_path=.", schema]
-    subprocess.run(
-        [*command, f"--python_out={tmp_path}", f"--pyi_out={tmp_path}"], cwd=ROOT, check=True
-    )
-    for made in sorted((tmp_path / "broker" / "sparkplug").iterdir()):
-        assert made.read_text(encoding="utf-8") == (ROOM / made.name).read_text(encoding="utf-8")
 
 
 def test_it_is_made_for_the_protobuf_of_the_lock() -> None:
