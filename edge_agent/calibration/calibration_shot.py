@@ -34,6 +34,7 @@ LEFT_OUT = {
     "curing": "not ended",
     "repeated": "the source has it again",
     "simulated": "simulated, beside shots of a press",
+    "open_cup": "poured into an open cup: a rise test tells more",
     "not_simulated": "cannot be simulated",
     "nothing_measured": "neither readings while it cured nor results of a laboratory",
     "older": "older than the newest of its mold that are taken (--shots-max)",
@@ -155,6 +156,9 @@ class Reduction:
                 )  # fmt: skip
             except InputError as error:
                 found.leave_out("not_simulated", name, str(error).splitlines()[0])
+                return None
+            if scenario.mold.open:
+                found.leave_out("open_cup", name, shot.key.mold_id)
                 return None
             series, results = self._series(shot), self._results(shot)
             if series or results:

@@ -33,7 +33,7 @@ def in_turn(candidates: Iterable[Candidate]) -> Iterator[Candidate]:
     )
     while waiting:
         of_mold = waiting.popleft()
-        one = next(of_mold, None)
-        if one is not None:
+        for one in of_mold:
             yield one
             waiting.append(of_mold)
+            break
