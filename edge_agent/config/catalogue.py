@@ -40,7 +40,7 @@ class SystemFacts:
     assumed_count: int
     """Parameters that nobody measured, published or fitted."""
     parameter_set: ParameterSet | None = None
-    """The set in use for the mold; with one the hash is that of system, set and mold."""
+    """The set in use for the mold; with one the hash is that of system and set."""
 
     @property
     def set_id(self) -> str | None:
@@ -90,7 +90,7 @@ class Catalogue:
         for (mold_id, system_id), used in self.parameter_sets.items():
             plain = self.facts[system_id]
             assumed = set(self.systems[system_id].assumed()) - used.shared.keys()
-            parameters_hash = used.parameters_hash(mold_id)
+            parameters_hash = used.parameters_hash()
             found[mold_id, system_id] = SystemFacts(
                 plain.version, parameters_hash, len(assumed), used
             )

@@ -152,16 +152,16 @@ class ParameterSet(_Part):
         """Numbers of a mold by name; empty where it has none of its own."""
         return {name: number.value for name, number in self.molds.get(mold_id, {}).items()}
 
-    def parameters_hash(self, mold_id: str) -> str:
-        """First 16 hex digits of the SHA-256 over the system's hash and the numbers that differ.
+    def parameters_hash(self) -> str:
+        """First 16 hex digits of the SHA-256 over the system's hash and all numbers that differ.
 
-        Args:
-            mold_id: whose numbers.
+        It is one for all molds of the set: with the mold it says what was simulated, and what is
+        learned of one mold stands beside what is learned of the others.
         """
         values: dict[str, Any] = {
             "system": self.system_hash,
             "shared": {path: number.value for path, number in self.shared.items()},
-            "mold": self.numbers_of(mold_id),
+            "molds": {mold_id: self.numbers_of(mold_id) for mold_id in self.molds},
         }
         text = json.dumps(values, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
