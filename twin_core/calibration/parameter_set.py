@@ -22,6 +22,7 @@ from twin_core.calibration.mold_numbers import (
 )
 from twin_core.errors import InputError
 from twin_core.materials import MaterialSystem
+from twin_core.mold import Mold
 from twin_core.parameters import Parameter
 from twin_core.scenario import Scenario
 
@@ -35,6 +36,7 @@ __all__ = [
     "as_read",
     "calibrated",
     "calibrated_system",
+    "mold_of_set",
 ]
 
 
@@ -150,16 +152,16 @@ class ParameterSet(_Part):
         """Numbers of a mold by name; empty where it has none of its own."""
         return {name: number.value for name, number in self.molds.get(mold_id, {}).items()}
 
-    def parameters_hash(self, mold_id: str) -> str:
-        """First 16 hex digits of the SHA-256 over the system's hash and the numbers that differ.
+    def parameters_hash(self) -> str:
+        """First 16 hex digits of the SHA-256 over the system's hash and all numbers that differ.
 
-        Args:
-            mold_id: whose numbers.
+        It is one for all molds of the set: with the mold it says what was simulated, and what is
+        learned of one mold stands beside what is learned of the others.
         """
         values: dict[str, Any] = {
             "system": self.system_hash,
             "shared": {path: number.value for path, number in self.shared.items()},
-            "mold": self.numbers_of(mold_id),
+            "molds": {mold_id: self.numbers_of(mold_id) for mold_id in self.molds},
         }
         text = json.dumps(values, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -190,14 +192,24 @@ def calibrated(scenario: Scenario, parameter_set: ParameterSet | None) -> Scenar
     if parameter_set is None:
         return scenario
     system = calibrated_system(scenario.system, parameter_set)
-    mold_id = scenario.mold.mold_id
     update: dict[str, Any] = {"system": system}
-    numbers = parameter_set.numbers_of(mold_id)
+    numbers = parameter_set.numbers_of(scenario.mold.mold_id)
     if numbers:
-        where = f"{parameter_set.set_id}: molds.{mold_id}"
-        update["mold"] = mold_with(scenario.mold, numbers, where)
+        where = f"{parameter_set.set_id}: molds.{scenario.mold.mold_id}"
+        update["mold"] = mold_of_set(scenario.mold, parameter_set)
         update["process"] = process_with(scenario.process, numbers, where)
     return scenario.model_copy(update=update)
+
+
+def mold_of_set(mold: Mold, parameter_set: ParameterSet) -> Mold:
+    """The mold with its numbers of a set, if it has any.
+
+    Raises:
+        InputError: a number leaves the bounds of the mold.
+    """
+    numbers = parameter_set.numbers_of(mold.mold_id)
+    where = f"{parameter_set.set_id}: molds.{mold.mold_id}"
+    return mold_with(mold, numbers, where) if numbers else mold
 
 
 def calibrated_system(system: MaterialSystem, parameter_set: ParameterSet) -> MaterialSystem:
