@@ -53,9 +53,13 @@ class Transformation:
     def __init__(self, mapped: Mapped) -> None:
         self._mapped = mapped
 
-    def __call__(self, raw: RawShot) -> tuple[Bundle | None, list[Problem]]:
-        """The shot by the contract, and what of it could not be used; None where it is refused."""
-        return _Shot(self._mapped, raw).made()
+    def __call__(self, raw: RawShot) -> tuple[Bundle | None, list[Problem], Mapping[str, Any]]:
+        """The shot by the contract, what of it could not be used, and the fields that were read.
+
+        The shot is None where it is refused.
+        """
+        shot = _Shot(self._mapped, raw)
+        return *shot.made(), shot.fields
 
 
 class _Shot:

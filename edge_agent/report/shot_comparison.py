@@ -31,7 +31,7 @@ LABORATORY = {
     "rho_moulded_kg_per_m3": ("moulded density", "kg/m3", "rho_moulded"),
     "H_demold_shore": ("hardness on opening", "Shore", "H_demold_shore"),
     "H_24h_shore": ("hardness after 24 h", "Shore", "H_24h_shore"),
-    "t_demold_safe_s": ("earliest good opening", "s", "t_demold_min_s"),
+    "t_demold_safe_s": ("safe time | t_demold_min_s", "s", "t_demold_min_s"),
 }
 """What the laboratory says -> words, unit, name in the result."""
 AFTER_LAST_S = 10.0
