@@ -15,7 +15,7 @@ import numpy as np
 
 from edge_agent.config.catalogue import Catalogue
 from edge_agent.logged_shots.logged_shot import LoggedShot
-from edge_agent.shots.scenario import scenario_of
+from edge_agent.shots.scenario import reported_scenario
 from twin_core.arrays import Array
 from twin_core.errors import InputError
 from twin_core.hot_probe import still_hot
@@ -150,7 +150,7 @@ class Reduction:
         else:
             self._keys.add(key)
             try:
-                scenario, substituted = scenario_of(
+                scenario, substituted = reported_scenario(
                     name, shot.system_id, shot.key.mold_id, shot.recipe, shot.inputs,
                     self._catalogue, self._horizon_s,
                 )  # fmt: skip

@@ -134,14 +134,14 @@ def load_rise_test(path: Path, told: Told) -> tuple[RiseTest, RiseFile]:
     mixed = file.process.m_polyol_kg + file.process.m_iso_kg + file.process.m_additives_kg
     if file.mass_kg is not None and file.mass_kg > 1.001 * mixed:
         raise InputError(
-            f"{path}: mass_kg {file.mass_kg:g}: the foam in the cup cannot be more than what was "
-            f"mixed: process.m_polyol_kg + m_iso_kg + m_additives_kg = {mixed:g} kg: one of them "
-            "is wrong, or in grams; without mass_kg all that was mixed is in the cup"
+            f"{path}: mass_kg {file.mass_kg:g} is more than was mixed: process.m_polyol_kg + "
+            f"m_iso_kg + m_additives_kg = {mixed:g} kg: one of them is wrong, or in grams; without "
+            "mass_kg all that was mixed is in the cup"
         )
     if file.mass_kg is not None and file.mass_kg < LITTLE * mixed:
         told(
-            f"{path}: mass_kg {file.mass_kg:g}: only {100 * file.mass_kg / mixed:.0f} % of what was "
-            f"mixed ({mixed:g} kg by the masses under process) is in the cup: is that so?"
+            f"{path}: mass_kg {file.mass_kg:g}: only {100 * file.mass_kg / mixed:.0f} % of what "
+            f"was mixed ({mixed:g} kg by the masses under process) is in the cup: is that so?"
         )
     test = RiseTest(
         test_id=file.test_id, place=str(table_path), process=file.process, cup=file.cup,
