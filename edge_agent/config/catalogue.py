@@ -134,7 +134,7 @@ def read_catalogue(
     try:
         found = Catalogue(
             systems=load_systems(folders.systems),
-            molds=_load_molds(folders.molds),
+            molds=load_molds(folders.molds),
             quality=quality or Quality(),
             quality_by_mold=quality_by_mold or {},
             sheets=load_sheets(folders.systems),
@@ -147,7 +147,12 @@ def read_catalogue(
         raise InputError(words, hint=problems[0].hint) from None
 
 
-def _load_molds(folder: Path) -> dict[str, Mold]:
+def load_molds(folder: Path) -> dict[str, Mold]:
+    """Molds of a folder by id.
+
+    Raises:
+        InputError: there is no such folder, a file is wrong, or a mold stands twice.
+    """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder of molds (catalogue.molds)")
     molds: dict[str, tuple[Mold, Path]] = {}
@@ -172,7 +177,7 @@ def _problems(folders: CatalogueSettings) -> Iterator[InputError]:
     for folder, load in loaders.items():
         files = sorted(folder.glob("*.yaml")) if folder.is_dir() else []
         checks += [partial(load, file) for file in files if file.name != IN_USE]
-    checks += [partial(_load_molds, folders.molds), partial(load_systems, folders.systems)]
+    checks += [partial(load_molds, folders.molds), partial(load_systems, folders.systems)]
     checks.append(partial(_load_sets, folders.parameter_sets))
     for check in checks:
         try:
