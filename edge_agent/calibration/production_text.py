@@ -71,11 +71,12 @@ def print_outcome(outcome: Outcome) -> None:
         say("note", "simulated, not measured: no press is like them; do not use this set at one")
 
 
-def print_next_steps(outcome: Outcome, where: str) -> None:
+def print_next_steps(outcome: Outcome, where: str, note: str) -> None:
     """Print the file, and which command puts the set into use.
 
     Args:
         where: option that names the folder of sets, as ``-c agent.yaml``.
+        note: words on what stands in it for another; empty where nothing does.
     """
     made = outcome.parameter_set
     if outcome.path is None:
@@ -89,6 +90,8 @@ def print_next_steps(outcome: Outcome, where: str) -> None:
     of_set = f"{made.system_id} {made.number}"
     for command in (f"promote {of_set}", f"rollback {made.system_id}"):
         click.echo(f"  pur-mold-twin parameter-sets {command}{where}")
+    if note:
+        say("there", note)
 
 
 def document(found: ShotsFound, outcome: Outcome) -> dict[str, Any]:

@@ -30,7 +30,8 @@ def due(plant: PlantOptions, system_id: str | None, systems: Path | None) -> boo
     from edge_agent.config.parameter_sets import load_set, sets_in_use
     from edge_agent.learning.physics_columns import simulate_columns
 
-    settings, catalogue, folder = place_of(plant, systems)
+    settings, catalogue, folders = place_of(plant, systems)
+    folder = folders.parameter_sets
     now = datetime.now(UTC)
     sets = {
         key: load_set(folder, key[1], used.number)

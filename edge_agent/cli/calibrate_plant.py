@@ -16,22 +16,31 @@ from edge_agent.cli.common import history_at
 
 if TYPE_CHECKING:
     from edge_agent.config.catalogue import Catalogue
-    from edge_agent.config.settings import HistorySettings, Settings, ShotSettings
+    from edge_agent.config.settings import (
+        CatalogueSettings,
+        HistorySettings,
+        Settings,
+        ShotSettings,
+    )
     from edge_agent.history.read import HistoryReader
     from edge_agent.shots.shot_query import ShotQuery
 
 T = TypeVar("T")
 
 
-def place_of(plant: PlantOptions, systems: Path | None) -> tuple[Settings | None, Catalogue, Path]:
-    """Settings, catalogue and folder of sets."""
+def place_of(
+    plant: PlantOptions, systems: Path | None
+) -> tuple[Settings | None, Catalogue, CatalogueSettings]:
+    """Settings, catalogue, and its folders, with that of the sets as asked for."""
     from edge_agent.config.settings import load_settings
 
     settings = None if plant.config is None else load_settings(plant.config)
     beside = folder_of(plant.history, plant.bundles)
     folders, words = folders_of(settings, systems, plant.molds, beside)
     click.echo(words, err=True)
-    return settings, catalogue_in(settings, folders), plant.sets or folders.parameter_sets
+    if plant.sets is not None:
+        folders = folders.model_copy(update={"parameter_sets": plant.sets})
+    return settings, catalogue_in(settings, folders), folders
 
 
 def limits_of(settings: Settings | None) -> ShotSettings:

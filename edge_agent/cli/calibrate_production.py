@@ -20,7 +20,7 @@ from edge_agent.cli.progress import Progress
 if TYPE_CHECKING:
     from edge_agent.calibration.calibration_shot import ShotsFound
     from edge_agent.config.catalogue import Catalogue
-    from edge_agent.config.settings import Settings
+    from edge_agent.config.settings import CatalogueSettings, Settings
     from edge_agent.history.read import HistoryReader
 
 
@@ -54,7 +54,8 @@ def production(
     from edge_agent.learning.parallel import ray_kept
     from edge_agent.learning.parallel_batch import simulate_batch
 
-    settings, catalogue, folder = place_of(plant, systems)
+    settings, catalogue, folders = place_of(plant, systems)
+    folder = folders.parameter_sets
     now = datetime.now(UTC)
     with Progress() as progress:
         found = _shots(plant, system_id, settings, catalogue, now, progress)
@@ -77,7 +78,7 @@ def production(
     else:
         click.echo("")
         print_outcome(outcome)
-        print_next_steps(outcome, _where(plant, folder))
+        print_next_steps(outcome, *_where(plant, folders))
     if not outcome.fit.converged:
         click.echo("error: the fit did not converge", err=True)
     return outcome.fit.converged and outcome.fit.verdict.use
@@ -117,10 +118,17 @@ def _shots(
     return asked(plant, settings, ask)
 
 
-def _where(plant: PlantOptions, folder: Path) -> str:
-    if plant.sets is not None:
-        return f" --folder {folder}"
-    return "" if plant.config is None else f" -c {plant.config}"
+def _where(plant: PlantOptions, folders: CatalogueSettings) -> tuple[str, str]:
+    """Options of ``parameter-sets`` that find the set, and words on what stands for another."""
+    from edge_agent.config.settings import CatalogueSettings
+
+    if plant.config is not None and plant.sets is None:
+        return f" -c {plant.config}", ""
+    folder, molds = folders.parameter_sets, folders.molds
+    if molds == CatalogueSettings().molds:
+        return f" --folder {folder}" if plant.sets else "", ""
+    words = f"AGENT.yaml is that of an agent with catalogue.molds: {molds}"
+    return f" -c AGENT.yaml --folder {folder}", words
 
 
 def _who() -> str:
