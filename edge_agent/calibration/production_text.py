@@ -20,10 +20,11 @@ def print_shots(found: ShotsFound) -> None:
     """Print which shots are fitted, and what was left out."""
     shots = found.shots
     first, last = (f"{shots[i].poured_at:%Y-%m-%d}" for i in (0, -1))
-    kind = "simulated shots" if shots[0].simulated else "shots"
+    kind = "that fit, simulated" if shots[0].simulated else "that fit"
     of_molds = ", ".join(f"{name} ({count})" for name, count in sorted(found.of_molds.items()))
+    click.echo(found.source)
     say(
-        found.source,
+        "shots",
         f"{len(shots)} of {found.fitting_count} {kind}, poured from {first} to {last}; molds: "
         f"{of_molds}",
     )
