@@ -19,7 +19,8 @@ from twin_core.units import PA_PER_BAR, ZERO_CELSIUS_K
 Ints = NDArray[np.intp]
 Flags = NDArray[np.bool_]
 FIT_LAYERS = 12
-"""Of the model while it is fitted: the core differs from that of 24 by some 0.01 K."""
+"""Of the model, for the derivatives; what is compared with readings has the layers of its scenario:
+with 12 instead of 24 the core of a part that cools is up to 1 K too cold."""
 FIT_RTOL = 1e-5
 OFFSETS = {
     "T_core_C": "T_core_offset_C",
@@ -95,6 +96,7 @@ class Model:
     ) -> None:
         self.shots, self.features, self.numbers = shots, features, numbers
         self._simulate, self.simulations = simulate, 0
+        self._last: tuple[Array, Array] | None = None
         self.mold = np.array([numbers.molds.index(shot.mold_id) for shot in shots])
         own = len(numbers.own)
         self.place = numbers.shared + self.mold[:, None] * own + np.arange(own)
@@ -107,10 +109,14 @@ class Model:
             [n.shared + m * len(n.own) + k for m in range(len(n.molds))] for k in range(len(n.own))
         ]
 
-    def curves(self, trials: Sequence[Array]) -> list[Curves]:
-        """Curves of all shots, with one trial after another, simulated together."""
+    def curves(self, trials: Sequence[Array], layers: int | None = None) -> list[Curves]:
+        """Curves of all shots, with one trial after another, simulated together.
+
+        Args:
+            layers: at most so many; None: as the scenarios have it.
+        """
         wanted = [
-            cut(one, self.features.end_s)
+            cut(one, self.features.end_s, layers)
             for x in trials
             for one in self.numbers.scenarios(self.shots, x)
         ]
@@ -124,7 +130,10 @@ class Model:
 
     def residuals(self, x: Array) -> Array:
         """Simulated minus measured, (shots, features)."""
-        return self.predicted(self.curves([x])[0], x) - self.features.measured
+        if self._last is None or not np.array_equal(self._last[0], x):
+            found = self.predicted(self.curves([x])[0], x) - self.features.measured
+            self._last = x.copy(), found
+        return self._last[1]
 
     def derivatives(self, x: Array) -> tuple[Array, Array]:
         """Residuals, and their derivatives (shots, features, shared and own numbers)."""
@@ -142,7 +151,7 @@ class Model:
                 trials.append(x + step)
             else:
                 kept.append(0)
-        curves = self.curves(trials)
+        curves = self.curves(trials, FIT_LAYERS)
         here = self.predicted(curves[0], x)
         J = np.empty((*here.shape, len(columns)))
         for k, (step, run) in enumerate(zip(steps, kept, strict=True)):
@@ -152,14 +161,20 @@ class Model:
                 else (np.full(len(here), step[k]))
             )
             J[:, :, k] = (self.predicted(curves[run], x + step) - here) / size[:, None]
-        return here - self.features.measured, J
+        return self.residuals(x), J
 
 
-def cut(scenario: Scenario, end_s: float) -> Scenario:
-    """The scenario as far as readings go, in as many layers as a fit needs."""
+def cut(scenario: Scenario, end_s: float, layers: int | None = None) -> Scenario:
+    """The scenario as far as readings go.
+
+    Args:
+        end_s: of the run; layers: at most so many, None: its own.
+    """
     quality = scenario.quality.model_copy(update={"t_cycle_max_s": end_s})
-    layers = min(scenario.simulation.layers, FIT_LAYERS)
-    simulation = scenario.simulation.model_copy(update={"layers": layers})
+    simulation = scenario.simulation
+    if layers is not None:
+        least = min(simulation.layers, layers)
+        simulation = simulation.model_copy(update={"layers": least})
     return scenario.model_copy(update={"quality": quality, "simulation": simulation})
 
 
