@@ -111,12 +111,12 @@ def print_set(found: ParameterSet) -> None:
     )
     say(f"verdict: {'use it' if verdict.use else 'do not use it'}: {verdict.words}")
     if verdict.held_out:
-        head = ("held out", "before", "after", "noise floor", "unit")
+        columns = ("before", "after", "noise floor")
         errors = [
             (name, f"{e.before:.4g}", f"{e.after:.4g}", _number(e.noise_floor), e.unit)
             for name, e in verdict.held_out.items()
         ]
-        print_table(head, errors, right=head[1:4], folds=("held out",))
+        print_table(("held out", *columns, "unit"), errors, columns, folds=("held out",))
     numbers = [(found.system_id, path, one) for path, one in found.shared.items()]
     numbers += [(m, name, one) for m, of in found.molds.items() for name, one in of.items()]
     if numbers:
