@@ -186,6 +186,13 @@ class _Shot:
             elif value is not None:
                 given[name] = value
         given["operator"] = self.fields.get("operator") or ""
+        if (simulated := self.fields.get("simulated")) is not None:
+            said = flag(simulated)
+            if said is None:
+                raise _RefusedShot(
+                    self._column_of("simulated"), f"{simulated!r}: neither yes nor no"
+                )
+            given["simulated"] = bool(said)
         given["timestamp_start"] = self.fields.get("poured_at")
         try:
             return Meta.model_validate(given)
