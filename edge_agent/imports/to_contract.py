@@ -144,9 +144,8 @@ class _Shot:
         poured_at = meta.timestamp_start
         t_demold_s = self._t_demold_s(poured_at)
         quality = self._quality(poured_at)
-        series = SeriesOfShot(self._mapped, self._raw, self._mark, self._tell).read(
-            poured_at, t_demold_s
-        )
+        mark = self._raw.readings_decimal or self._mark
+        series = SeriesOfShot(self._mapped, self._raw, mark, self._tell).read(poured_at, t_demold_s)
         return Bundle(Path(self._raw.where), meta, recipe, t_demold_s, series, quality)
 
     def _pour_from_readings(self) -> None:
