@@ -8,20 +8,23 @@ nobody reports it; sensors are slow, noisy, and fail now and then; people mistyp
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
+from broker.messages import TelemetryFrame
 from edge_agent.virtual_plant import sensors
 from edge_agent.virtual_plant.assumed_sizes import ASSUMED, Assumed
 from edge_agent.virtual_plant.molds import MoldInUse, draw_molds
+from edge_agent.virtual_plant.shots import VirtualShot
 from twin_core import MaterialSystem, Process, Scenario, simulate_many
 from twin_core.arrays import Array
 from twin_core.calibration.free_parameters import FreeParameter, number, touched
 from twin_core.calibration.mold_numbers import MOLD_NUMBERS
 from twin_core.calibration.parameter_set import ParameterSet, Provenance, Verdict, calibrated
-from twin_core.calibration.production_shot import ProductionShot
+from twin_core.calibration.production_shot import RESULTS, SENSORS, ProductionShot
 from twin_core.files import load_systems
 from twin_core.fingerprint import PHYSICS_HASH
 from twin_core.parameters import Parameter
@@ -232,3 +235,39 @@ def _seen(
     return ProductionShot(
         base.scenario_id, 0.5 * DAY_S * i, base, series, results, None, simulated=True
     )
+
+
+def of_virtual_plant(shots: Iterable[VirtualShot], system_id: str) -> list[ProductionShot]:
+    """Shots of a virtual plant as a history has them: what was reported, read and measured.
+
+    Args:
+        shots: all of the plant, of which those with this system are taken.
+        system_id: the system.
+    """
+    found = []
+    for shot in shots:
+        if shot.system_id != system_id:
+            continue
+        series: dict[str, list[tuple[float, float]]] = {}
+        for timed in shot.messages:
+            frame = timed.message
+            if isinstance(frame, TelemetryFrame):
+                after = (frame.ts - shot.poured_at).total_seconds()
+                for name, value in frame.sensors.items():
+                    series.setdefault(name, []).append((after, value))
+        results: dict[str, float] = {}
+        if shot.quality is not None:
+            record = shot.quality.message
+            named = {name: getattr(record, name, None) for name in RESULTS}
+            results = {name: value for name, value in named.items() if value is not None}
+        found.append(
+            ProductionShot(
+                shot.shot_id,
+                shot.poured_at.timestamp(),
+                shot.nominal,
+                {name: np.array(series[name]) for name in SENSORS if name in series},
+                results,
+                simulated=True,
+            )
+        )
+    return found
