@@ -8,7 +8,7 @@ nobody reports it; sensors are slow, noisy, and fail now and then; people mistyp
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -73,8 +73,23 @@ def system_of(system_id: str = "SYSTEM_R1") -> MaterialSystem:
     return load_systems(configs_folder() / "systems")[system_id]
 
 
+def provenance() -> Provenance:
+    """Provenance of a set of a test."""
+    when = "2025-01-06T00:00:00Z"
+    return Provenance(
+        made_at=when, made_by="test", command="test", source="drawn", shots_count=0,
+        first_poured_at=when, last_poured_at=when, shots_hash="0" * 64, held_out_count=0,
+        simulated=True,
+    )  # fmt: skip
+
+
 def production(
-    seed: int, count: int, molds: int = 2, a: Assumed = ASSUMED, system_id: str = "SYSTEM_R1"
+    seed: int,
+    count: int,
+    molds: int = 2,
+    a: Assumed = ASSUMED,
+    system_id: str = "SYSTEM_R1",
+    unknown: Collection[str] = (*SHARED, *OWN),
 ) -> Production:
     """Shots of a production with unknown constant numbers.
 
@@ -83,6 +98,7 @@ def production(
         count: of shots, all molds together.
         molds: of one press each.
         a: sizes of scatter, noise and faults.
+        unknown: numbers that differ from what the papers say.
     """
     rng = np.random.default_rng([seed, 77])
     system = system_of(system_id)
@@ -91,7 +107,7 @@ def production(
     shared: dict[str, Parameter] = {}
     true = system
     for path, sigma in SHARED.items():
-        factor = math.exp(_draw(rng, sigma))
+        factor = math.exp(_draw(rng, sigma if path in unknown else 0.0))
         true = FreeParameter(path).turn(true, factor)
         truth[path, None] = FreeParameter(path).start(true)
     for path in touched(system, [FreeParameter(path) for path in SHARED]):
@@ -103,7 +119,7 @@ def production(
         own[one.mold.mold_id] = {}
         for name, sigma in OWN.items():
             known = MOLD_NUMBERS[name]
-            value = _draw(rng, sigma)
+            value = _draw(rng, sigma if name in unknown else 0.0)
             if known.neutral:
                 value = math.exp(value)
             truth[name, one.mold.mold_id] = value
@@ -124,7 +140,6 @@ def _number(value: float, unit: str) -> Parameter:
 def _set(
     system: MaterialSystem, shared: dict[str, Parameter], own: dict[str, dict[str, Parameter]]
 ) -> ParameterSet:
-    when = "2025-01-06T00:00:00Z"
     return ParameterSet(
         system_id=system.system_id,
         number=1,
@@ -133,13 +148,9 @@ def _set(
         physics_hash=PHYSICS_HASH,
         shared=shared,
         molds=own,
-        provenance=Provenance(
-            made_at=when, made_by="test", command="test", source="drawn", shots_count=0,
-            first_poured_at=when, last_poured_at=when, shots_hash="0" * 64, held_out_count=0,
-            simulated=True,
-        ),
+        provenance=provenance(),
         verdict=Verdict(use=True, words="the truth"),
-    )  # fmt: skip
+    )
 
 
 def _shots(

@@ -304,7 +304,7 @@ class _Run:
             for n, was, is_ in zip(self.model.numbers.all, whole.kept, kept, strict=True)
             if was and not is_
         ]
-        return self._outcome(here, kept, whole.not_fitted + dropped, converged, shared)
+        return self._outcome(here, kept, whole.not_fitted + dropped, converged)
 
     def _step(self, here: Local, step: int) -> None:
         self.steps += 1
@@ -313,17 +313,12 @@ class _Run:
         self.progress("fit", min(self.steps, self.steps_at_most), self.steps_at_most)
 
     def _outcome(
-        self,
-        here: Local,
-        kept: Flags,
-        not_fitted: list[NotFitted],
-        converged: bool,
-        certain: Flags | None = None,
+        self, here: Local, kept: Flags, not_fitted: list[NotFitted], converged: bool
     ) -> _Outcome:
         certainty, count = Certainty(self.model, here), len(kept)
         C, reach = np.zeros((count, count)), np.zeros(count)
         if kept.any():
-            own = certainty.covariance(kept, jackknife=True, certain=certain)
+            own = certainty.covariance(kept, jackknife=True)
             C[np.ix_(kept, kept)] = own
             freedom = certainty.freedom(kept)
             t = np.array([statistics.t_quantile(int(f)) for f in freedom])

@@ -79,19 +79,19 @@ def weigh(R: Array, mold: Ints) -> tuple[Array, Array, Flags]:
         mold: number of the mold of each shot.
     """
     centred = R - _centres(R, mold)
-    with np.errstate(all="ignore"):
-        scale = 1.4826 * _nanmedian(np.abs(centred))
+    scale = 1.4826 * _nanmedian(np.abs(centred))
     floors = np.array([sf.FLOOR[name] for name, _ in sf.names()])
     scale = np.hypot(np.nan_to_num(scale), floors)
     z = np.abs(centred) / scale
     share = np.array([sf.COUNTS[name] / sf.TIMES.get(name, 1) for name, _ in sf.names()])
     rejected = z > REJECT
-    far = np.sqrt(np.nanmean(np.where(np.isnan(z), np.nan, np.minimum(z, REJECT) ** 2), axis=1))
-    far = np.nan_to_num(far)
-    rejected |= (far > REJECT / 2.0)[:, None] & ~np.isnan(z)
+    there = ~np.isnan(z)
+    squares = np.where(there, np.minimum(z, REJECT) ** 2, 0.0)
+    far = np.sqrt(squares.sum(axis=1) / np.maximum(there.sum(axis=1), 1))
+    rejected |= (far > REJECT / 2.0)[:, None] & there
     weight = np.minimum(1.0, HUBER / np.maximum(z, 1e-9))
     weight *= np.minimum(1.0, HUBER / np.maximum(far, 1e-9))[:, None]
-    weight = np.where(np.isnan(z) | rejected, 0.0, weight)
+    weight = np.where(~there | rejected, 0.0, weight)
     return weight * share / scale**2, scale, rejected
 
 

@@ -113,9 +113,7 @@ class HeldOut:
         if not scores:
             words = f"not used: no quantity was measured of {FEWEST} held-out shots"
             return Verdict(False, words, errors, 0.0)
-        with np.errstate(all="ignore"):
-            both = np.nanmean(np.array(scores), axis=0)
-        return _verdict(errors, gains, both)
+        return _verdict(errors, gains, _mean(np.array(scores)))
 
 
 def _result(shot: ProductionShot, name: str) -> float:
@@ -209,9 +207,16 @@ def _verdict(errors: Mapping[str, Errors], gains: Mapping[str, Array], both: Arr
 
 def _improvement(squares: Array) -> float:
     """Gain of the error in per cent of the error before."""
-    with np.errstate(all="ignore"):
-        before, after = np.nanmean(squares, axis=0).tolist()
+    before, after = _mean(squares).tolist()
     return 100.0 * (1.0 - math.sqrt(after / before)) if before > 0.0 else 0.0
+
+
+def _mean(values: Array) -> Array:
+    """Mean over the first axis of what is there; NaN where nothing is."""
+    there = ~np.isnan(values)
+    count = there.sum(axis=0)
+    total = np.where(there, values, 0.0).sum(axis=0)
+    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
 
 
 def _worse(squares: Array, most_pct: float) -> bool:
