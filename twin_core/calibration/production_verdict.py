@@ -223,7 +223,7 @@ def _worse(squares: Array, most_pct: float) -> bool:
     """A quantity is clearly worse: by more than the allowed loss, and hardly by chance."""
     if _improvement(squares) >= -most_pct:
         return False
-    return _chance(squares[:, ::-1]) < 0.2
+    return _chance(squares[:, ::-1]) < 2.0 * CHANCE
 
 
 def _chance(squares: Array) -> float:
