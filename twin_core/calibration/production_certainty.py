@@ -3,7 +3,8 @@
 All readings of a shot share its unknown masses and temperatures, so a shot (or a lot, where lots
 are known) counts as one: each is left out in turn (jackknife, in the linear form CR3), and the
 scatter of what is found without it is the variance. A number that is not fitted is not known
-either: it stands at its start with the spread that is assumed of it, which widens the others.
+either: it stands at its start with the spread that is assumed of it, which widens the others. So
+does a small error of the model that all shots share.
 """
 
 from __future__ import annotations
@@ -13,13 +14,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from twin_core.arrays import Array
+from twin_core.calibration import shot_features as sf
 from twin_core.calibration import statistics
 from twin_core.calibration.production_model import Flags, Model
 from twin_core.calibration.production_numbers import LAGS, Number
 from twin_core.calibration.production_search import RIDGE, Local
 
 SHARE_OF_SPREAD = 0.5
-"""A number is fitted if one sigma is at most this share of what is assumed of it beforehand …"""
+"""A number is fitted if one sigma, by the shots, is at most this share of what is assumed of it
+beforehand, and at most all of it with what is not known of those that are not fitted."""
+MODEL_ERROR = 0.25
+"""Share of the floor of a feature (``shot_features.FLOOR``) by which the model may be wrong in all
+shots alike; no number of shots takes that away (assumed)."""
 NO_EFFECT = 0.05
 """A number that moves the features by less for one assumed spread, in sigma, has no effect."""
 LOTS_MIN = 8
@@ -56,16 +62,22 @@ class Certainty:
         np.add.at(self.g, self.clusters, g)
         self.whole = self.A.sum(axis=0)
         self.spread = np.array([one.spread for one in self.numbers])
+        floors = np.array([sf.FLOOR[name] for name, _ in sf.names()])
+        pull = here.pull(model.place, model.numbers.shared, n)
+        self.pull = pull * MODEL_ERROR * floors
 
-    def covariance(self, kept: Flags, jackknife: bool) -> Array:
+    def covariance(self, kept: Flags, jackknife: bool, certain: Flags | None = None) -> Array:
         """Covariance of the trial values of the numbers that are kept.
 
         Args:
             kept: which numbers are fitted; the others stand at their start, with their spread.
+            certain: of those, which ones are meant to stand there; None: none.
             jackknife: each cluster left out in turn; else its share of the gradient, which is
                 quicker and a little too small.
         """
         k, d = np.flatnonzero(kept), np.flatnonzero(~kept)
+        if certain is not None:
+            d = np.flatnonzero(~kept & ~certain)
         H = self.whole[np.ix_(k, k)] + np.diag(RIDGE / self.spread[k] ** 2)
         if jackknife:
             left = H[None] - self.A[:, k[:, None], k]
@@ -87,7 +99,8 @@ class Certainty:
         if len(d):
             S = np.linalg.lstsq(H, self.whole[np.ix_(k, d)], rcond=None)[0] * self.spread[d]
             C = C + S @ S.T
-        return np.asarray(C)
+        P = np.linalg.lstsq(H, self.pull[k], rcond=None)[0]
+        return np.asarray(C + P @ P.T)
 
     def freedom(self, kept: Flags) -> Array:
         """Degrees of freedom of each number: clusters that tell of it, less what they tell."""
@@ -114,10 +127,15 @@ class Certainty:
         return kept, found
 
     def _worst(self, kept: Flags) -> tuple[int, str] | None:
-        C, k = self.covariance(kept, jackknife=False), np.flatnonzero(kept)
-        sigma = np.sqrt(np.clip(np.diag(C), 0.0, None))
+        k, others_known = np.flatnonzero(kept), np.ones(len(kept), bool)
+        C = self.covariance(kept, jackknife=False, certain=others_known)
+        whole = self.covariance(kept, jackknife=False)
+        own, sigma = (np.sqrt(np.clip(np.diag(one), 0.0, None)) for one in (C, whole))
         limit = np.array([allowed(self.numbers[i]) for i in k])
-        ratio = sigma / limit
+        widest = np.array([tolerated(self.numbers[i]) for i in k])
+        ratio = np.maximum(own / limit, sigma / widest)
+        told = own / limit >= sigma / widest
+        sigma, limit = np.where(told, own, sigma), np.where(told, limit, widest)
         i = int(np.argmax(ratio))
         if ratio[i] > 1.0:
             return int(k[i]), _too_wide(self.numbers[k[i]], float(sigma[i]), float(limit[i]))
@@ -137,6 +155,11 @@ def allowed(number: Number) -> float:
     """Largest sigma with which a number counts as determined, of its trial value."""
     limit = SHARE_OF_SPREAD * number.spread
     return min(limit, statistics.LARGE_SIGMA) if number.factor else limit
+
+
+def tolerated(number: Number) -> float:
+    """Largest sigma of a number when what is not known of the others is counted in."""
+    return min(number.spread, statistics.LARGE_SIGMA) if number.factor else number.spread
 
 
 def _not(number: Number, why: str) -> NotFitted:

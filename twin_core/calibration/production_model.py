@@ -27,6 +27,8 @@ OFFSETS = {
     "p_cavity_bar": "p_cavity_offset_bar",
     "T_mold_C": "T_mold_offset_C",
 }
+CHORD = 0.25
+"""Derivatives hold until a number has moved by so much, in units of its assumed spread."""
 LAG_OF = dict(zip(("T_core_C", "T_mold_C", "p_cavity_bar"), LAGS, strict=True))
 
 
@@ -97,6 +99,7 @@ class Model:
         self.shots, self.features, self.numbers = shots, features, numbers
         self._simulate, self.simulations = simulate, 0
         self._last: tuple[Array, Array] | None = None
+        self._slopes: tuple[Array, Array] | None = None
         self.mold = np.array([numbers.molds.index(shot.mold_id) for shot in shots])
         own = len(numbers.own)
         self.place = numbers.shared + self.mold[:, None] * own + np.arange(own)
@@ -135,8 +138,14 @@ class Model:
             self._last = x.copy(), found
         return self._last[1]
 
-    def derivatives(self, x: Array) -> tuple[Array, Array]:
-        """Residuals, and their derivatives (shots, features, shared and own numbers)."""
+    def derivatives(self, x: Array) -> Array:
+        """Derivatives of the residuals here or nearby, (shots, features, shared and own)."""
+        spread = np.array([one.spread for one in self.numbers.all])
+        if self._slopes is None or np.max(np.abs(x - self._slopes[0]) / spread) > CHORD:
+            self._slopes = x.copy(), self._derivatives(x)
+        return self._slopes[1]
+
+    def _derivatives(self, x: Array) -> Array:
         trials, kept = [x], []
         columns = self.columns()
         steps = []
@@ -161,7 +170,7 @@ class Model:
                 else (np.full(len(here), step[k]))
             )
             J[:, :, k] = (self.predicted(curves[run], x + step) - here) / size[:, None]
-        return self.residuals(x), J
+        return J
 
 
 def cut(scenario: Scenario, end_s: float, layers: int | None = None) -> Scenario:

@@ -22,9 +22,10 @@ REJECT = 8.0
 """Beyond it, it does not count: a slip of the pen, a sensor that failed."""
 FEW = 5
 """A mold with fewer shots has no median of its own."""
-STEPS_MAX = 8
-NEAR = 0.02
-"""A search ends when no number moves by more, in units of its assumed spread."""
+STEPS_MAX = 15
+NEAR, NEAR_FIRST = 0.01, 0.1
+"""A search ends when its next step would lessen the weighted squares by less, which is a tenth of
+one sigma; the first search only has to show what is determined."""
 RIDGE = 1e-6
 
 
@@ -61,6 +62,14 @@ class Local:
             g[s, where] = slope[s]
         return A, g
 
+    def pull(self, place: Ints, shared: int, count: int) -> Array:
+        """Gradient for one unit of an error that a feature has in all shots: (n, features)."""
+        found = np.zeros((count, self.weights.shape[1]))
+        for s, own in enumerate(place):
+            where = np.concatenate((np.arange(shared), own))
+            found[where] += (self.jacobian[s] * self.weights[s][:, None]).T
+        return found
+
 
 def weigh(R: Array, mold: Ints) -> tuple[Array, Array, Flags]:
     """Weights of features, their scales, and which of them are rejected.
@@ -70,19 +79,19 @@ def weigh(R: Array, mold: Ints) -> tuple[Array, Array, Flags]:
         mold: number of the mold of each shot.
     """
     centred = R - _centres(R, mold)
-    with np.errstate(all="ignore"):
-        scale = 1.4826 * _nanmedian(np.abs(centred))
+    scale = 1.4826 * _nanmedian(np.abs(centred))
     floors = np.array([sf.FLOOR[name] for name, _ in sf.names()])
     scale = np.hypot(np.nan_to_num(scale), floors)
     z = np.abs(centred) / scale
     share = np.array([sf.COUNTS[name] / sf.TIMES.get(name, 1) for name, _ in sf.names()])
     rejected = z > REJECT
-    far = np.sqrt(np.nanmean(np.where(np.isnan(z), np.nan, np.minimum(z, REJECT) ** 2), axis=1))
-    far = np.nan_to_num(far)
-    rejected |= (far > REJECT / 2.0)[:, None] & ~np.isnan(z)
+    there = ~np.isnan(z)
+    squares = np.where(there, np.minimum(z, REJECT) ** 2, 0.0)
+    far = np.sqrt(squares.sum(axis=1) / np.maximum(there.sum(axis=1), 1))
+    rejected |= (far > REJECT / 2.0)[:, None] & there
     weight = np.minimum(1.0, HUBER / np.maximum(z, 1e-9))
     weight *= np.minimum(1.0, HUBER / np.maximum(far, 1e-9))[:, None]
-    weight = np.where(np.isnan(z) | rejected, 0.0, weight)
+    weight = np.where(~there | rejected, 0.0, weight)
     return weight * share / scale**2, scale, rejected
 
 
@@ -110,7 +119,7 @@ def local(model: Model, x: Array) -> Local:
     Raises:
         InputError: hardly a shot can be simulated there, or none was measured.
     """
-    R, J = model.derivatives(x)
+    R, J = model.residuals(x), model.derivatives(x)
     J = np.where(np.isfinite(J), J, 0.0)
     weights, scales, rejected = weigh(R, model.mold)
     if not np.any(weights > 0.0):
@@ -149,7 +158,7 @@ def search(
         A, g = A + np.diag(prior), g + prior * here.x
         move = _move(A, g, here.x, free, low, high)
         move = np.clip(move, -2.0 * spread, 2.0 * spread)
-        if np.all(np.abs(move) < NEAR * spread):
+        if float(-g @ move) < (NEAR_FIRST if assumed else NEAR):
             return here, True
         there = _downhill(model, here, np.clip(here.x + move, low, high), prior)
         if there is None:

@@ -20,10 +20,10 @@ from twin_core.plausible_ranges import RESULTS as POSSIBLE
 UNITS = {"T_core_C": "K", "p_cavity_bar": "bar", "T_mold_C": "K"} | RESULTS
 LEAST_GAIN_PCT = 2.0
 """A set that gains less is not worth the change."""
-MOST_LOSS_PCT = 2.0
-"""No quantity may get worse by more …"""
+MOST_LOSS_PCT = dict.fromkeys(UNITS, 2.0) | {"T_mold_C": 10.0}
+"""No quantity may get worse by more; the temperature of the mold tells least of the part."""
 FEWEST = 8
-"""… if so many held-out shots have it; with fewer, a quantity is not judged."""
+"""A quantity that fewer held-out shots have is not judged."""
 BLOCKS = 12
 """Neighboring shots are alike: so many stretches of time are compared, not single shots."""
 CHANCE = 0.025
@@ -113,9 +113,7 @@ class HeldOut:
         if not scores:
             words = f"not used: no quantity was measured of {FEWEST} held-out shots"
             return Verdict(False, words, errors, 0.0)
-        with np.errstate(all="ignore"):
-            both = np.nanmean(np.array(scores), axis=0)
-        return _verdict(errors, gains, both)
+        return _verdict(errors, gains, _mean(np.array(scores)))
 
 
 def _result(shot: ProductionShot, name: str) -> float:
@@ -135,7 +133,8 @@ def _judged(name: str, before: Array, after: Array, mold: Ints) -> tuple[Errors,
         return None
     before[~there] = after[~there] = np.nan
     with np.errstate(all="ignore"):
-        squares = np.column_stack([np.nanmean(one**2, axis=1) for one in (before, after)])
+        count = np.maximum(there.sum(axis=1), 1)
+        squares = np.column_stack([np.nansum(one**2, axis=1) / count for one in (before, after)])
     squares[~np.any(there, axis=1)] = np.nan
     root = np.sqrt(np.nanmean(squares, axis=0))
     floor = _floor(after, mold)
@@ -189,7 +188,7 @@ def _verdict(errors: Mapping[str, Errors], gains: Mapping[str, Array], both: Arr
     count = int(np.sum(~np.isnan(both[:, 0])))
     improvement = _improvement(both)
     late = _improvement(both[len(both) // 2 :])
-    worse = [name for name, squares in gains.items() if _worse(squares)]
+    worse = [name for name, squares in gains.items() if _worse(squares, MOST_LOSS_PCT[name])]
     sure = _chance(both) < CHANCE
     share = f"{abs(improvement):.0f} % {'less' if improvement >= 0.0 else 'more'} error"
     told = f"{share} on {count} held-out shots"
@@ -208,16 +207,23 @@ def _verdict(errors: Mapping[str, Errors], gains: Mapping[str, Array], both: Arr
 
 def _improvement(squares: Array) -> float:
     """Gain of the error in per cent of the error before."""
-    with np.errstate(all="ignore"):
-        before, after = np.nanmean(squares, axis=0).tolist()
+    before, after = _mean(squares).tolist()
     return 100.0 * (1.0 - math.sqrt(after / before)) if before > 0.0 else 0.0
 
 
-def _worse(squares: Array) -> bool:
+def _mean(values: Array) -> Array:
+    """Mean over the first axis of what is there; NaN where nothing is."""
+    there = ~np.isnan(values)
+    count = there.sum(axis=0)
+    total = np.where(there, values, 0.0).sum(axis=0)
+    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
+
+
+def _worse(squares: Array, most_pct: float) -> bool:
     """A quantity is clearly worse: by more than the allowed loss, and hardly by chance."""
-    if _improvement(squares) >= -MOST_LOSS_PCT:
+    if _improvement(squares) >= -most_pct:
         return False
-    return _chance(squares[:, ::-1]) < 0.2
+    return _chance(squares[:, ::-1]) < 2.0 * CHANCE
 
 
 def _chance(squares: Array) -> float:
