@@ -65,6 +65,27 @@ def made_set(
     return ParameterSet.model_validate(content | more)
 
 
+def small_catalogue(folder: Path, *molds: str) -> dict[str, str]:
+    """Folders of a catalogue with one system and these molds, which are alike: the least to read.
+
+    Args:
+        folder: where they are made.
+        molds: their ids.
+
+    Returns:
+        The section ``catalogue`` of a configuration.
+    """
+    for name, files in (
+        ("systems", {SYSTEM: CONFIGS / "systems" / f"{SYSTEM}.yaml"}),
+        ("molds", dict.fromkeys(molds, CONFIGS / "molds" / f"{MOLD}.yaml")),
+    ):
+        (folder / name).mkdir()
+        for stem, file in files.items():
+            text = file.read_text().replace(f"mold_id: {MOLD}", f"mold_id: {stem}")
+            (folder / name / f"{stem}.yaml").write_text(text)
+    return {name: str(folder / name) for name in ("systems", "molds", "parameter_sets")}
+
+
 def written(folder: Path, *sets: ParameterSet) -> list[Path]:
     """Files of sets in a folder, in order of their numbers."""
     return [write_new(folder, one)[0] for one in sets]

@@ -17,8 +17,14 @@ from edge_agent.config.catalogue import Catalogue, changed_sets, read_catalogue
 from edge_agent.config.parameter_sets import IN_USE, load_set, sets_in_use
 from edge_agent.config.settings import CatalogueSettings
 from edge_agent.errors import StoreError
-from tests.support.parameter_sets import MOLD, SYSTEM, made_set, system_r1, written
-from tests.support.scenarios import CONFIGS
+from tests.support.parameter_sets import (
+    MOLD,
+    SYSTEM,
+    made_set,
+    small_catalogue,
+    system_r1,
+    written,
+)
 from twin_core import InputError
 
 OTHER = "PANEL_B"
@@ -27,16 +33,7 @@ OTHER = "PANEL_B"
 @pytest.fixture
 def plant(tmp_path: Path) -> Path:
     """A folder with a system, two molds, and a configuration that names them."""
-    (tmp_path / "systems").mkdir()
-    text = (CONFIGS / "systems" / f"{SYSTEM}.yaml").read_text()
-    (tmp_path / "systems" / f"{SYSTEM}.yaml").write_text(text)
-    (tmp_path / "molds").mkdir()
-    for mold_id in (MOLD, OTHER):
-        mold = yaml.safe_load((CONFIGS / "molds" / f"{MOLD}.yaml").read_text())
-        (tmp_path / "molds" / f"{mold_id}.yaml").write_text(
-            yaml.safe_dump(mold | {"mold_id": mold_id})
-        )
-    folders = {name: str(tmp_path / name) for name in ("systems", "molds", "parameter_sets")}
+    folders = small_catalogue(tmp_path, MOLD, OTHER)
     settings = {"site": "s", "agent_id": "a", "presses": ["p1"], "catalogue": folders}
     (tmp_path / "agent.yaml").write_text(json.dumps(settings))
     return tmp_path
@@ -192,9 +189,14 @@ def test_a_damaged_file_of_what_is_in_use(plant: Path, content: str, words: str)
         catalogue(plant)
     assert IN_USE in str(error.value)
     assert words in str(error.value)
+
+
+def test_check_tells_of_it(plant: Path) -> None:
+    written(sets_of(plant), made_set())
+    (sets_of(plant) / IN_USE).write_text("sets: {PANEL_A: {SYSTEM_R1: {number: 9}}}")
     checked = CliRunner().invoke(main, ["check", "--config", str(plant / "agent.yaml")])
     assert checked.exit_code == 2
-    assert words in checked.output + checked.stderr
+    assert "sets.PANEL_A.SYSTEM_R1.number: " in checked.output + checked.stderr
 
 
 def test_a_file_of_another_name_is_told(plant: Path) -> None:

@@ -20,7 +20,13 @@ from edge_agent.config.parameter_sets import IN_USE
 from edge_agent.monitoring.metrics import Metrics
 from tests.chaos.inside import MOLD, TOPIC, event
 from tests.support.agents import settings_for
-from tests.support.parameter_sets import SYSTEM, made_set, system_r1, written
+from tests.support.parameter_sets import (
+    SYSTEM,
+    made_set,
+    small_catalogue,
+    system_r1,
+    written,
+)
 from tests.support.pipelines import feed, incoming, pipeline_on, spool_of
 from tests.support.played import Standing
 
@@ -33,7 +39,7 @@ class Press:
 
     def __init__(self, folder: Path) -> None:
         self.sets = folder / "parameter_sets"
-        catalogue = {"parameter_sets": self.sets}
+        catalogue = small_catalogue(folder, MOLD, OTHER)
         self.settings = settings_for(folder, 1883, catalogue=catalogue)
         self.metrics = Metrics()
         self.catalogue = load_catalogue(self.settings)
@@ -187,7 +193,7 @@ async def test_a_set_for_another_version_waits_for_the_reload(press: Press, tmp_
     words = press.published("alert", Alert)[-1].words
     assert "version 3, and version 2 is in use" in words
     assert "SYSTEM_R1-c1 stays in use until the next reload" in words
-    folder = tmp_path / "systems"
+    folder = tmp_path / "newer"
     folder.mkdir()
     data = newer.model_dump(mode="json", exclude_none=True)
     (folder / "SYSTEM_R1.yaml").write_text(json.dumps(data))
