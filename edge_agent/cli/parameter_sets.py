@@ -130,6 +130,7 @@ def promote(
     """
     from edge_agent.config.catalogue import load_molds
     from edge_agent.config.parameter_set_store import promote as put
+    from edge_agent.config.parameter_sets import load_set
     from twin_core.errors import TwinError
     from twin_core.system_versions import load_systems
 
@@ -144,9 +145,12 @@ def promote(
             only=molds,
             anyway=anyway,
         )
+        simulated = load_set(folders.parameter_sets, system_id, number).provenance.simulated
     except TwinError as error:
         fail(error)
     _print_changes(system_id, changes)
+    if simulated:
+        click.echo("note: it was fitted to simulated shots")
 
 
 @command.command("rollback", epilog="Example: pur-mold-twin parameter-sets rollback SYSTEM_R1")

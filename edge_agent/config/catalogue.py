@@ -11,8 +11,7 @@ from edge_agent.config.parameter_sets import (
     AppliedSets,
     MoldAndSystem,
     load_applied,
-    load_set,
-    sets_in_use,
+    load_in_use,
 )
 from edge_agent.config.settings import CatalogueSettings, Settings
 from twin_core.calibration.parameter_set import ParameterSet, calibrated
@@ -178,18 +177,12 @@ def _problems(folders: CatalogueSettings) -> Iterator[InputError]:
         files = sorted(folder.glob("*.yaml")) if folder.is_dir() else []
         checks += [partial(load, file) for file in files if file.name != IN_USE]
     checks += [partial(load_molds, folders.molds), partial(load_systems, folders.systems)]
-    checks.append(partial(_load_sets, folders.parameter_sets))
+    checks.append(partial(load_in_use, folders.parameter_sets))
     for check in checks:
         try:
             check()
         except InputError as error:
             yield error
-
-
-def _load_sets(folder: Path) -> None:
-    for (_, system_id), used in sets_in_use(folder).items():
-        if used.number is not None:
-            load_set(folder, system_id, used.number)
 
 
 def _load_versions(file: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,8 @@ def write_new(folder: Path, parameter_set: ParameterSet) -> tuple[Path, Paramete
     except OSError as error:
         raise _not_written(folder, error) from None
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def promote(
@@ -210,7 +212,8 @@ def _write_in_use(folder: Path, promoted: Mapping[MoldAndSystem, SetInUse]) -> N
         _write(part, HEADER, {"sets": content})
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         raise _not_written(path, error) from None
 
 

@@ -146,8 +146,24 @@ def load_applied(
     Raises:
         InputError: ``in_use.yaml`` or a set that it names is damaged or missing.
     """
-    loaded: dict[tuple[str, int], ParameterSet] = {}
     applied, refused = {}, {}
+    for key, one in load_in_use(folder).items():
+        problem = problem_of(one, key[0], systems, molds)
+        if problem is None:
+            applied[key] = one
+        else:
+            refused[key] = problem
+    return AppliedSets(applied, refused)
+
+
+def load_in_use(folder: Path) -> dict[MoldAndSystem, ParameterSet]:
+    """The sets that were promoted, by mold and system, whether they apply or not.
+
+    Raises:
+        InputError: ``in_use.yaml`` or a set that it names is damaged or missing.
+    """
+    loaded: dict[tuple[str, int], ParameterSet] = {}
+    found = {}
     for (mold_id, system_id), in_use in sets_in_use(folder).items():
         if in_use.number is None:
             continue
@@ -162,12 +178,8 @@ def load_applied(
                     f"{folder / IN_USE}: sets.{mold_id}.{system_id}.number: {error}: bring its "
                     "file back, or promote another set"
                 ) from None
-        problem = problem_of(loaded[key], mold_id, systems, molds)
-        if problem is None:
-            applied[mold_id, system_id] = loaded[key]
-        else:
-            refused[mold_id, system_id] = problem
-    return AppliedSets(applied, refused)
+        found[mold_id, system_id] = loaded[key]
+    return found
 
 
 def problem_of(

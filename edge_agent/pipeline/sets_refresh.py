@@ -72,7 +72,7 @@ class SetsRefresh:
         if self._running is None:
             looked = asyncio.to_thread(_look, folder, self._stamp, catalogue)
             self._running, self._of = asyncio.create_task(looked), catalogue
-            self._running.add_done_callback(lambda _task: self._wake())
+            self._running.add_done_callback(self._was_read)
 
     def take(self, catalogue: Catalogue) -> Catalogue | None:
         """Take what was read: the catalogue with other sets; None: go on with this one.
@@ -108,6 +108,11 @@ class SetsRefresh:
             )
         reasons = list(dict.fromkeys(new.values()))
         return [sets_refused(press, reasons, now) for press in presses] if reasons else []
+
+    def _was_read(self, task: asyncio.Task[tuple[Stamp, AppliedSets | None]]) -> None:
+        if not task.cancelled():
+            task.exception()  # ``take`` looks at it, unless the agent ends before
+        self._wake()
 
     def _merged(self, catalogue: Catalogue, read: AppliedSets) -> Catalogue:
         kept = {
