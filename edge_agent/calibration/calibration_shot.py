@@ -96,10 +96,12 @@ class ShotsFound:
             examples.append(f"{shot_id} ({words})" if words else shot_id)
 
     @property
-    def substituted(self) -> Counter[str]:
-        """How many shots lack the reading of an input, by its name."""
-        names = (words.partition(":")[0] for shot in self.shots for words in shot.substituted)
-        return Counter(names)
+    def substituted(self) -> Counter[tuple[str, str]]:
+        """How many shots lack the reading of an input, by its name and what stood in: ``recipe``
+        or ``default``.
+        """
+        said = (words.partition(": ") for shot in self.shots for words in shot.substituted)
+        return Counter((name, rest.partition(" ")[0]) for name, _, rest in said)
 
     @property
     def of_molds(self) -> Counter[str]:

@@ -30,8 +30,14 @@ def print_shots(found: ShotsFound) -> None:
     )
     for line in left_out_lines(found):
         say("left out", line)
-    for name, count in sorted(found.substituted.items()):
-        say("note", f"{name}: no reading at {count} pours: set point or default stood in")
+    for kind, words in (("recipe", "as the recipe says"), ("default", "a default stood in")):
+        names = [
+            f"{name} at {count} pours"
+            for (name, stood_in), count in sorted(found.substituted.items())
+            if stood_in == kind
+        ]
+        if names:
+            say("note", f"not read, {words}: {', '.join(names)}")
     with_lot = sum(shot.lot is not None for shot in shots)
     if with_lot:
         lots = {shot.lot for shot in shots} - {None}
@@ -118,7 +124,10 @@ def document(found: ShotsFound, outcome: Outcome) -> dict[str, Any]:
             "readings_count": found.readings_count,
             "readings_left_out": dict(found.readings_left_out),
             "results_left_out": dict(found.results_left_out),
-            "inputs_substituted": dict(found.substituted),
+            "inputs_substituted": {
+                name: {"by": stood_in, "count": count}
+                for (name, stood_in), count in sorted(found.substituted.items())
+            },
             "simulated": made.provenance.simulated,
         },
         "shared": [_estimate(one) for one in fit.shared],
