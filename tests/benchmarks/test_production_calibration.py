@@ -25,7 +25,8 @@ from twin_core.calibration.production import ProductionFit, fit_production
 
 SEEDS = int(os.environ.get("TWIN_CALIBRATION_SEEDS", "50"))
 SHOTS, MANY = 100, 500
-INSIDE = 44 / 50
+OUTSIDE = 6 / 50
+"""Of the intervals of a number may miss the truth; one may where it was determined seldom."""
 LIMIT_S, LIMIT_MANY_S = 30.0, 300.0
 FLOORS = 1.2
 HARM_PCT = 2.0
@@ -72,7 +73,7 @@ def test_intervals_hold(benchmark: BenchmarkFixture) -> None:
     bad = {
         path: f"{sum(holds)} of {len(holds)}"
         for path, holds in held.items()
-        if sum(holds) < INSIDE * len(holds) - 1e-9
+        if len(holds) - sum(holds) > max(1.0, OUTSIDE * len(holds))
     }
     assert not bad
     assert statistics.median(times) < LIMIT_S
