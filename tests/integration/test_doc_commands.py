@@ -198,7 +198,8 @@ def test_from_a_foreign_table_to_a_calibrated_press(desk: Desk) -> None:
     """Each command of the page, in its order; the lines that a reader writes are those of it."""
     page = PAGES["foreign-table-to-press.md"]
     mapping, settings = re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
-    (desk.folder / "agent.yaml").write_text(settings, encoding="utf-8")
+    on = "health: {enabled: true}\n"  # the desk gives its pages a port
+    (desk.folder / "agent.yaml").write_text(settings + on, encoding="utf-8")
     codes = {"import-logs": {0, 3}, "calibrate --due": {1}}
     more = {"replay": f"--port {desk.port} --speed 1000", "record": f"--port {desk.port}"}
     for command in commands_of(page):
