@@ -8,6 +8,7 @@ SHOT_WITHOUT_POUR: Final = "shot-without-pour"
 TOO_MANY_SHOTS: Final = "too-many-open-shots"
 OPENED_BEFORE_WINDOW: Final = "opened-before-window"
 MODEL_REFUSED: Final = "ml-model-refused"
+PARAMETER_SET_REFUSED: Final = "parameter-set-refused"
 NO_CORRECTIONS: Final = "no-corrections"
 CORRECTIONS_BACK: Final = "corrections-again"
 DRIFT_WARNING: Final = "drift-warning"
@@ -42,6 +43,7 @@ ALERT_CODES: Final = {
     TOO_MANY_SHOTS: "a press has more open shots than it can: the oldest counts as ended",
     OPENED_BEFORE_WINDOW: "a mold was opened earlier than the prediction allowed: check the part",
     MODEL_REFUSED: "a model that is promoted, or in shadow, cannot be used",
+    PARAMETER_SET_REFUSED: "a parameter set that is promoted cannot be used",
     NO_CORRECTIONS: "a mold is poured into, a model is promoted, and it has corrected nothing",
     CORRECTIONS_BACK: "shots of the mold are corrected again",
     DRIFT_WARNING: "the newest shots differ somewhat from those that the model learned from",

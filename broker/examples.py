@@ -109,6 +109,7 @@ _PREDICTION: Final = Prediction(
         physics_hash="22b8623300fc41c1",
         parameters_hash="7d0c1b5e9a3f2468",
         system_version=2,
+        parameter_set="SYSTEM_R1-c3",
         model="demold/3",
     ),
     ml_status="ok",

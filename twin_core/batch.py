@@ -16,7 +16,7 @@ from twin_core.errors import InputError
 from twin_core.models import state as s
 from twin_core.results import assessment, kpi
 from twin_core.results import demold_window as demold
-from twin_core.results.summary import VERDICT, empty_rows, run
+from twin_core.results.summary import FIGURES, VERDICT, empty_rows, run
 from twin_core.scenario import Scenario
 from twin_core.trajectory import Prepared, analysis_grid, grids, layers_of, window_kind
 
@@ -71,6 +71,7 @@ def simulate_many(
     scenarios: Iterable[Scenario],
     *,
     profiles: bool = False,
+    window: bool = True,
     rtol: float = BATCH_RTOL,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -82,6 +83,8 @@ def simulate_many(
     Args:
         profiles: keep the profiles too, on the grid of the analysis; all scenarios then need the
             same ``quality.t_cycle_max_s``.
+        window: compute demold window and verdict, too, which take more time than the run; without
+            them their figures are NaN and their words empty.
         rtol: relative tolerance for all; the scenarios' own ``simulation.rtol`` is not used.
         workers: threads; None takes the cores this process may use.
         progress: called with (shots done, shots in all).
@@ -96,10 +99,10 @@ def simulate_many(
     if profiles and len(cycles) > 1:
         raise InputError(f"profiles need one quality.t_cycle_max_s, there are {len(cycles)}")
     rows = _Rows(len(shots), analysis_grid(min(cycles)) if profiles else np.empty(0))
-    chunks = list(_chunks(shots))
+    chunks, depth = list(_chunks(shots)), VERDICT if window else FIGURES
     done = 0
     with ThreadPoolExecutor(workers or len(os.sched_getaffinity(0))) as pool:
-        for finished in pool.map(lambda chunk: rows.run(shots, chunk, rtol), chunks):
+        for finished in pool.map(lambda chunk: rows.run(shots, chunk, rtol, depth), chunks):
             done += finished
             if progress is not None:
                 progress(done, len(shots))
@@ -125,7 +128,7 @@ class _Rows:
         self.time_s = time_s
         self.observables = np.full((count, len(time_s), len(PROFILES)), np.nan)
 
-    def run(self, shots: Sequence[Scenario], numbers: list[int], rtol: float) -> int:
+    def run(self, shots: Sequence[Scenario], numbers: list[int], rtol: float, depth: int) -> int:
         """Simulate a chunk; returns how many shots it has."""
         times = grids(shots[numbers[0]].quality.t_cycle_max_s, 0.0, 1.0)
         ready: list[int] = []
@@ -139,8 +142,7 @@ class _Rows:
             ready.append(number)
         if ready:
             keep = list(PROFILES.values()) if len(self.time_s) else []
-            depths = [VERDICT] * len(ready)
-            found = run(prepared, depths, times.t_s, times.analysis, rtol, keep)
+            found = run(prepared, [depth] * len(ready), times.t_s, times.analysis, rtol, keep)
             for rows, own in zip(self.rows, found.rows, strict=True):
                 rows[ready] = own
             if keep:

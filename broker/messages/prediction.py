@@ -202,6 +202,9 @@ class Versions(WireModel):
     parameters_hash: Label
     system_version: Revision | None = None
     """Version of the material system; None when nothing was simulated."""
+    parameter_set: Label | None = None
+    """Calibration on production that the mold uses, `SYSTEM_R1-c3`; None: none. Older versions did
+    not send it."""
     model: Label | None = None
     """The learned correction, or None for physics alone."""
 

@@ -203,6 +203,7 @@ OF_MOLDS = (
             ("physics_hash", "of the model"),
             ("parameters_hash", "of material and mold"),
             ("model", "learned correction"),
+            ("parameter_set", "calibration on production"),
         ],
     ),
     *_counts("Versions", [("system_version", "of the material system")]),

@@ -34,6 +34,7 @@ _OF_RESULT = (
 )
 _OF_VERSIONS = (
     *("agent", "physics", "physics_hash", "parameters_hash", "model", "system_version"),
+    "parameter_set",
 )
 
 

@@ -58,7 +58,8 @@ def number(value: float | None, digits: int = 4) -> str:
 
 def say(label: str, words: str) -> None:
     """A line of words, wrapped."""
-    click.echo(textwrap.fill(f"{label}: {words}", WIDTH, subsequent_indent="    "))
+    text = f"{label}: {words}"
+    click.echo(textwrap.fill(text, WIDTH, subsequent_indent="    ", break_on_hyphens=False))
 
 
 def print_next_steps(file: Path, system_id: str, version: int, place: Path) -> None:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edge_agent.cli.catalogue_beside import catalogue_in, folder_of, folders_of
 from edge_agent.cli.common import fail, history_at
 from edge_agent.cli.progress import Progress
 from edge_agent.cli.values import Moment
 
 if TYPE_CHECKING:
-    from edge_agent.config.catalogue import Catalogue
-    from edge_agent.config.settings import CatalogueSettings, Settings
+    from edge_agent.config.settings import Settings
     from edge_agent.learning.checks import Findings
     from edge_agent.learning.feature_set import Builder, FeatureSet
     from edge_agent.logged_shots.bundle_names import Note
@@ -95,10 +95,10 @@ def command(
         if report is not None:
             check_suffix(report)
         settings = None if config is None else load_settings(config)
-        folders, words = _folders(settings, systems, molds, _folder_of(history, bundles))
+        folders, words = folders_of(settings, systems, molds, folder_of(history, bundles))
         if measured is None:
             click.echo(words, err=True)
-        builder = Builder(_catalogue(settings, folders), progress=progress.count)
+        builder = Builder(catalogue_in(settings, folders), progress=progress.count)
         if measured is not None and sim is not None:
             from edge_agent.learning.from_tables import from_files
 
@@ -132,43 +132,6 @@ def _tell_lost(findings: Findings) -> bool:
     for column in findings.lost:
         click.echo(f"column {column}: none of its cells is a value: it is missing", err=True)
     return bool(refused or findings.lost or findings.misnamed)
-
-
-def _folder_of(history: str | None, bundles: Path | None) -> Path | None:
-    """Where the shots lie on disk, if they do: their molds and systems may lie beside them."""
-    if bundles is not None:
-        return bundles
-    if history is None or history.startswith(("postgresql://", "postgres://")):
-        return None
-    return Path(history).parent
-
-
-def _folders(
-    settings: Settings | None, systems: Path | None, molds: Path | None, beside: Path | None
-) -> tuple[CatalogueSettings, str]:
-    """Where systems and molds are read, and words on it: as asked for, else configured or found."""
-    from edge_agent.config.settings import CatalogueSettings
-
-    folders = CatalogueSettings() if settings is None else settings.catalogue
-    words = []
-    for name, given in (("systems", systems), ("molds", molds)):
-        why = "catalogue of the product" if settings is None else "of the configuration"
-        place: Path = getattr(folders, name)
-        if given is not None:
-            place, why = given, "as asked for"
-        elif settings is None and beside is not None and any((beside / name).glob("*.yaml")):
-            place, why = beside / name, "beside the shots"
-        folders = folders.model_copy(update={name: place})
-        words.append(f"{name}: {place} ({why})")
-    return folders, "\n".join(words)
-
-
-def _catalogue(settings: Settings | None, folders: CatalogueSettings) -> Catalogue:
-    from edge_agent.config.catalogue import read_catalogue
-
-    if settings is None:
-        return read_catalogue(folders)
-    return read_catalogue(folders, settings.quality, settings.quality_by_mold)
 
 
 def _bundles(

@@ -1,4 +1,4 @@
-"""``pur-mold-twin calibrate``: fit a material to its data sheet or to measurements."""
+"""``pur-mold-twin calibrate``: fit a material to its data sheet, to measurements, to production."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from edge_agent.cli import calibrate_due, calibrate_production
+from edge_agent.cli.calibrate_plant_options import PlantOptions, check_plant, plant_options
 from edge_agent.cli.common import fail, say_when_compiling
 
 EXAMPLE = """\b
@@ -21,9 +23,13 @@ Examples:
   pur-mold-twin calibrate --rise-test lab/20C.yaml lab/30C.yaml
   pur-mold-twin calibrate --rise-test examples/rise_tests \\
       --hold-out rise_23C --dry-run
+  pur-mold-twin calibrate --production --history var/history.db \\
+      --system SYSTEM_R1 --since 90d
+  pur-mold-twin calibrate --due --config configs/agent.yaml
 
 Ends with 0 when the fit meets its targets, 1 when it failed or misses some (it says which and by
-how much), 2 when the input cannot be used as given.
+how much), 2 when the input cannot be used as given. --production: 0 use the set, 1 do not, or the
+fit failed. --due: 0 nothing is due, 1 something is, 2 it cannot be told.
 """
 
 File = click.Path(path_type=Path)
@@ -56,6 +62,7 @@ File = click.Path(path_type=Path)
 @click.option("--hold-out", help="Series of --cure, or rise test, to leave out and to predict.")
 @click.option("-o", "--out", type=File, help="File or folder to write. [default: ID-vN.yaml here]")
 @click.option("--plot", type=File, help="Draw before and after into this PNG (needs matplotlib).")
+@plant_options
 @click.option("--dry-run", is_flag=True, help="Write no file.")
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")
 def command(
@@ -76,8 +83,9 @@ def command(
     plot: Path | None,
     dry_run: bool,
     force: bool,
+    plant: PlantOptions,
 ) -> None:
-    """Fit a material to its data sheet, or to what was measured of a shot or of rise tests.
+    """Fit a material to its data sheet, a shot, rise tests, or a production.
 
     A sheet's cup test (cream, gel, rise, tack-free time, free-rise density) fits rates and gas;
     measured temperature, density and pressure fit any numbers. Rise tests (height, core
@@ -85,6 +93,9 @@ def command(
     named, and not fitted. Of a system that is known by its sheet only, the composition is inferred,
     and what stays open is named with its effect. Fitted numbers go into a new system file with the
     next version.
+
+    --production fits numbers of a system and of each of its molds to many shots, judges them by
+    the newest, and writes a parameter set. --due says which molds need it. docs/calibration.md
     """
     from edge_agent.calibration import rise, run
     from edge_agent.calibration.output import Output
@@ -93,12 +104,23 @@ def command(
     say_when_compiling()
 
     output = Output(out, plot, dry_run, force)
+    others = {
+        "like": like, "infer_water": infer_water, "measured": measured, "series": series,
+        "scenario": scenario, "rise_tests": rise_tests, "weight": weight, "cure": cure,
+        "hold_out": hold_out, "out": out, "plot": plot, "force": force,
+    }  # fmt: skip
+    of_fit = {"paths": paths, "dry_run": dry_run}
     try:
+        check_plant(plant, others | (of_fit if plant.due else {}))
         if hold_out is not None and cure is None and not rise_tests:
             raise InputError("--hold-out needs --cure FILE or --rise-test FILE")
         if more and not rise_tests:
             raise InputError(f"{more[0]}: what is it? A rise test stands behind --rise-test")
-        if rise_tests:
+        if plant.due:
+            ok = not calibrate_due.due(plant, system, systems)
+        elif plant.production:
+            ok = calibrate_production.production(plant, system, systems, paths, dry_run=dry_run)
+        elif rise_tests:
             _alone("--rise-test", measured, series, scenario, cure, like, infer_water or None)
             ok = rise.rise_tests(
                 [*rise_tests, *more], system, systems, paths, weight, hold_out, output
@@ -111,13 +133,13 @@ def command(
             ok = run.measured(scenario, systems, system, measured, series, paths, weight, output)
         elif system is None:
             raise InputError(
-                "nothing to fit: give --system ID, --measured FOLDER, --rise-test FILE or "
-                "--cure FILE"
+                "nothing to fit: give --system ID, --measured FOLDER, --rise-test FILE, "
+                "--production or --cure FILE"
             )
         else:
             ok = run.sheet(system, systems, like, infer_water, output)
     except TwinError as error:
-        fail(error)
+        fail(error, 2 if plant.due else None)  # 1 says that a calibration is due
     sys.exit(0 if ok else 1)
 
 

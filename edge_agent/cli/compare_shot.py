@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from edge_agent.config.catalogue import Catalogue
     from edge_agent.logged_shots.logged_shot import LoggedShot
     from edge_agent.report.shot_comparison import ShotComparison
+    from twin_core.calibration.parameter_set import ParameterSet
     from twin_core.materials import MaterialSystem
     from twin_core.scenario import Scenario
 
@@ -24,6 +25,8 @@ Examples:
   pur-mold-twin compare-shot configs/bundles/simulated_panel
   pur-mold-twin compare-shot logs/17 --system-after systems/SYSTEM_R1-v3.yaml
   pur-mold-twin compare-shot S-0042 --system-before 2 --system-after 3
+  pur-mold-twin compare-shot S-0042 --parameters-before none \\
+      --parameters-after SYSTEM_R1-c3
   pur-mold-twin compare-shot S-0042 -c agent.yaml --report S-0042.html
 
 Differences are simulated minus measured. Ends with 0 when the shot was compared, 2 when shot,
@@ -41,6 +44,14 @@ File = click.Path(path_type=Path)
 )  # fmt: skip
 @click.option(
     "--system-after", "after", metavar="SYSTEM", help="The same, of a calibration to compare with."
+)
+@click.option(
+    "--parameters-before", metavar="SET",
+    help="Parameter set: SYSTEM_R1-c3, its number, or none. [default: the one in use, if the "
+    "system is]",
+)  # fmt: skip
+@click.option(
+    "--parameters-after", metavar="SET", help="The same, of a calibration to compare with."
 )
 @click.option("--systems", type=File, help="Folder of systems. [default: catalogue]")
 @click.option(
@@ -61,6 +72,8 @@ def command(
     shot: str,
     before: str | None,
     after: str | None,
+    parameters_before: str | None,
+    parameters_after: str | None,
     systems: Path | None,
     scenario: Path | None,
     where: str,
@@ -70,7 +83,8 @@ def command(
 ) -> None:
     """Compare SHOT, a log bundle or a shot of the history, with simulations of it.
 
-    With --system-after, before and after a calibration: which is closer, in what, by how much.
+    With --system-after or --parameters-after, before and after a calibration: which is closer, in
+    what, by how much.
     """
     from twin_core.errors import TwinError
 
@@ -82,7 +96,8 @@ def command(
             check_report_file(report)
         catalogue = _catalogue(config, systems)
         logged = _shot(shot, where, config)
-        found = _compared(logged, catalogue, (before, after), scenario, systems, config)
+        sets = parameters_before, parameters_after
+        found = _compared(logged, catalogue, (before, after), sets, scenario, systems, config)
         if report is not None:
             from edge_agent.report.comparison_page import comparison_page
             from edge_agent.report.files import page_text
@@ -138,6 +153,7 @@ def _compared(
     logged: LoggedShot,
     catalogue: Catalogue,
     chosen: tuple[str | None, str | None],
+    sets: tuple[str | None, str | None],
     scenario: Path | None,
     systems: Path | None,
     config: Path | None,
@@ -151,6 +167,15 @@ def _compared(
     found = [before]
     if chosen[1] is not None:
         found.append(_system(chosen[1], "--system-after", own, catalogue, systems, config, given))
+    elif sets[1] is not None:
+        found.append(before)
+    mold_id = logged.key.mold_id if given is None else given.mold.mold_id
+    usual = given is None and chosen[0] is None
+    used = [_parameters(sets[0], "--parameters-before", before, config)]
+    if sets[0] is None and usual:
+        used = [catalogue.parameter_sets.get((mold_id, before.system_id))]
+    if len(found) > 1:
+        used.append(_parameters(sets[1], "--parameters-after", found[1], config))
     if given is None:
         scenarios, notes = comparison.scenarios_of(logged, catalogue, tuple(found))
     else:
@@ -161,7 +186,35 @@ def _compared(
     for system in found:
         if logged.system_id is not None and system.system_id != logged.system_id:
             notes.append(f"the shot is of {logged.system_id}; {system.system_id} was simulated")
-    return comparison.compare_shot(logged, scenarios, notes)
+    notes += [
+        f"{one.set_id} has no numbers of mold {mold_id}: those of the system alone"
+        for one in used
+        if one is not None and mold_id not in one.molds
+    ]
+    return comparison.compare_shot(logged, scenarios, notes, tuple(used))
+
+
+def _parameters(
+    name: str | None,
+    option: str,
+    system: MaterialSystem,
+    config: Path | None,
+) -> ParameterSet | None:
+    """The parameter set that a person means: a name, a number, or none."""
+    from edge_agent.config.parameter_sets import load_set
+    from edge_agent.config.settings import CatalogueSettings, load_settings
+    from twin_core.errors import InputError
+
+    if name is None or name == "none":
+        return None
+    number = name.removeprefix(f"{system.system_id}-c")
+    if not number.isdecimal():
+        raise InputError(
+            f"{option} {name}: no parameter set of {system.system_id}: give "
+            f"{system.system_id}-c1, its number, or none"
+        )
+    folders = CatalogueSettings() if config is None else load_settings(config).catalogue
+    return load_set(folders.parameter_sets, system.system_id, int(number))
 
 
 def _system(
@@ -217,7 +270,10 @@ def _print(found: ShotComparison) -> None:
     from edge_agent.report.shot_comparison import LABELS
 
     two = len(found.results) > 1
-    names = [f"{r.scenario.system.system_id} v{r.scenario.system.version}" for r in found.results]
+    names = []
+    for number, result in enumerate(found.results):
+        system, set_id = result.scenario.system, found.versions_of(number)[0]
+        names.append(set_id or f"{system.system_id} v{system.version}")
     say(f"{found.shot.key.shot_id} ({found.kind}) beside {', then '.join(names)}")
     if found.series:
         head = ("sensor", "", "points", "RMSE", "bias", "largest", "peak", "unit")

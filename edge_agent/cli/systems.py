@@ -94,9 +94,10 @@ def promote(system_id: str, version: int, folder: Path | None, config: Path | No
     try:
         place = _place(folder, config)
         before = system_versions.promote(place, system_id, version)
+        sets = _sets_that_fit_no_more(place, config, system_id)
     except TwinError as error:
         fail(error)
-    _said(system_id, version, before)
+    _said(system_id, version, before, sets)
 
 
 @command.command("rollback", epilog="Example: pur-mold-twin systems rollback SYSTEM_R1")
@@ -116,9 +117,10 @@ def rollback(system_id: str, folder: Path | None, config: Path | None) -> None:
         place = _place(folder, config)
         before = versions_in_use(place)[system_id]
         version = system_versions.rollback(place, system_id)
+        sets = _sets_that_fit_no_more(place, config, system_id)
     except TwinError as error:
         fail(error)
-    _said(system_id, version, before)
+    _said(system_id, version, before, sets)
 
 
 def _place(folder: Path | None, config: Path | None) -> Path:
@@ -130,6 +132,34 @@ def _place(folder: Path | None, config: Path | None) -> Path:
     if config is not None:
         return load_settings(config).catalogue.systems
     return folder or configs_folder() / "systems"
+
+
+def _sets_that_fit_no_more(place: Path, config: Path | None, system_id: str) -> list[str]:
+    """Words on parameter sets in use that are of another version of a system."""
+    from edge_agent.config.parameter_sets import load_set, sets_in_use
+    from edge_agent.config.settings import load_settings
+    from twin_core.errors import InputError
+    from twin_core.system_versions import load_systems
+
+    folder = place.parent / "parameter_sets"
+    if config is not None:
+        folder = load_settings(config).catalogue.parameter_sets
+    users: dict[int, list[str]] = {}
+    system, found = load_systems(place).get(system_id), []
+    try:
+        for (mold_id, of_system), used in sets_in_use(folder).items():
+            if of_system == system_id and used.number is not None:
+                users.setdefault(used.number, []).append(mold_id)
+        for number, molds in sorted(users.items()):
+            one = load_set(folder, system_id, number)
+            problem = None if system is None else one.problem_with(system)
+            if problem is not None:
+                found.append(
+                    f"{', '.join(molds)}: predictions go without a parameter set: {problem}"
+                )
+    except InputError as error:  # the version is promoted all the same
+        found.append(f"parameter sets cannot be read: {error}")
+    return found
 
 
 def _rows(place: Path, system_id: str) -> list[dict[str, Any]]:
@@ -158,9 +188,11 @@ def _print(rows: list[dict[str, Any]], output: str) -> None:
     print_table(head, cells, right=("version",), folds=("system", "file"))
 
 
-def _said(system_id: str, version: int, before: int) -> None:
+def _said(system_id: str, version: int, before: int, sets: list[str]) -> None:
     if version == before:
         click.echo(f"{system_id}: in use: version {version}, as before")
         return
     click.echo(f"{system_id}: in use: version {version} (before: {before})")
     click.echo("an agent takes it up when it is reloaded: systemctl reload pur-mold-twin-agent")
+    for words in sets:
+        click.echo(words)

@@ -127,6 +127,12 @@ File = click.Path(path_type=Path)
     help="Something goes wrong from then on: iso_gain, T_polyol_offset_C and others, on all "
     "presses or with press=press1; repeat.",
 )
+@click.option(
+    "--foreign",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write the shots as a foreign system exports them, too: CSV with German headers, to try "
+    "import-logs on.",
+)
 def command(
     out: Path,
     preset: str,
@@ -144,6 +150,7 @@ def command(
     systems: Path | None,
     where: str | None,
     changes: tuple[str, ...],
+    foreign: Path | None,
 ) -> None:
     """Make a plant of virtual presses and write what it says into a history; all of it simulated.
 
@@ -183,7 +190,7 @@ def command(
         if systems is not None:
             for system in plant.systems:
                 write_system(system, out / "systems")
-        counts = asyncio.run(_fill(plant, settings))
+        counts = asyncio.run(_fill(plant, settings, foreign))
     except TwinError as error:
         fail(error)
     except KeyboardInterrupt:
@@ -198,6 +205,8 @@ def command(
     source = str(settings.path if settings.url is None else "URL")
     if where is not None:
         source += f" --molds {out / 'molds'}" + (f" --systems {systems}" if systems else "")
+    if foreign is not None:
+        click.echo(f"as a foreign system exports them, simulated: {foreign}")
     click.echo(f"a table to learn from: pur-mold-twin build-features --history {source}")
 
 
@@ -233,8 +242,11 @@ def _systems(system_ids: Sequence[str], path: Path | None) -> list[MaterialSyste
     return [systems[system_id] for system_id in dict.fromkeys(system_ids)]
 
 
-async def _fill(plant: VirtualPlant, settings: HistorySettings) -> Counter[str]:
+async def _fill(
+    plant: VirtualPlant, settings: HistorySettings, foreign: Path | None
+) -> Counter[str]:
     from edge_agent.history import open_store
+    from edge_agent.virtual_plant.foreign_table import with_foreign_table
     from edge_agent.virtual_plant.rows import fill
 
     store = open_store(settings)
@@ -242,7 +254,7 @@ async def _fill(plant: VirtualPlant, settings: HistorySettings) -> Counter[str]:
         with Progress() as progress:
             return await fill(
                 store,
-                plant.shots(),
+                plant.shots() if foreign is None else with_foreign_table(plant.shots(), foreign),
                 datetime.now(UTC),
                 lambda made: progress.count("shots", made + len(plant.skipped), len(plant)),
                 plant.events(),

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
+from edge_agent.config.parameter_sets import (
+    AppliedSets,
+    MoldAndSystem,
+    load_applied,
+    load_in_use,
+)
 from edge_agent.config.settings import CatalogueSettings, Settings
+from twin_core.calibration.parameter_set import ParameterSet, calibrated
 from twin_core.data_sheet_only import SheetOnly
 from twin_core.errors import InputError
 from twin_core.files import load_mold
 from twin_core.materials import MaterialSystem
 from twin_core.mold import Mold
-from twin_core.scenario import Quality
+from twin_core.scenario import Quality, Scenario
 from twin_core.system_versions import (
     IN_USE,
     load_sheets,
@@ -31,6 +38,13 @@ class SystemFacts:
     parameters_hash: str
     assumed_count: int
     """Parameters that nobody measured, published or fitted."""
+    parameter_set: ParameterSet | None = None
+    """The set in use for the mold; with one the hash is that of system and set."""
+
+    @property
+    def set_id(self) -> str | None:
+        """Name of the set in use: ``SYSTEM_R1-c3``."""
+        return None if self.parameter_set is None else self.parameter_set.set_id
 
 
 @dataclass(frozen=True)
@@ -43,10 +57,50 @@ class Catalogue:
     quality_by_mold: dict[str, Quality]
     sheets: dict[str, SheetOnly] = field(default_factory=dict)
     """Systems that cannot be simulated, for want of numbers."""
+    parameter_sets: Mapping[MoldAndSystem, ParameterSet] = field(default_factory=dict)
+    """Sets in use that apply, by mold and system."""
+    sets_refused: Mapping[MoldAndSystem, str] = field(default_factory=dict)
+    """Reason why a promoted set is not used, by mold and system."""
 
     def quality_of(self, mold_id: str) -> Quality:
         """Quality that parts of a mold must reach."""
         return self.quality_by_mold.get(mold_id, self.quality)
+
+    def with_sets(self, sets: AppliedSets) -> Catalogue:
+        """The same systems and molds with other parameter sets."""
+        return replace(self, parameter_sets=sets.applied, sets_refused=sets.refused)
+
+    def calibrated(self, scenario: Scenario) -> Scenario:
+        """A scenario of a system and mold of the catalogue, with the parameter set in use.
+
+        Raises:
+            InputError: a temperature leaves its bounds by the offset of the mold.
+        """
+        key = scenario.mold.mold_id, scenario.system.system_id
+        return calibrated(scenario, self.parameter_sets.get(key))
+
+    def facts_of(self, system_id: str, mold_id: str) -> SystemFacts:
+        """Facts of a system as it is simulated in a mold: with the parameter set in use."""
+        return self._facts_of_sets.get((mold_id, system_id)) or self.facts[system_id]
+
+    @cached_property
+    def _facts_of_sets(self) -> dict[MoldAndSystem, SystemFacts]:
+        found = {}
+        for (mold_id, system_id), used in self.parameter_sets.items():
+            plain = self.facts[system_id]
+            assumed = set(self.systems[system_id].assumed()) - used.shared.keys()
+            parameters_hash = used.parameters_hash()
+            found[mold_id, system_id] = SystemFacts(
+                plain.version, parameters_hash, len(assumed), used
+            )
+        return found
+
+    @property
+    def all_facts(self) -> Iterator[tuple[str, SystemFacts]]:
+        """System and facts, of each system without a set and of each mold with one."""
+        yield from self.facts.items()
+        for (_, system_id), facts in self._facts_of_sets.items():
+            yield system_id, facts
 
     @cached_property
     def facts(self) -> dict[str, SystemFacts]:
@@ -77,20 +131,27 @@ def read_catalogue(
         InputError: files are wrong; the message names each, and the field.
     """
     try:
-        return Catalogue(
+        found = Catalogue(
             systems=load_systems(folders.systems),
-            molds=_load_molds(folders.molds),
+            molds=load_molds(folders.molds),
             quality=quality or Quality(),
             quality_by_mold=quality_by_mold or {},
             sheets=load_sheets(folders.systems),
         )
+        sets = load_applied(folders.parameter_sets, found.systems, found.molds)
+        return found.with_sets(sets)
     except InputError as error:
         problems = list(_problems(folders)) or [error]  # the first is known, people want all
         words = "\n".join(dict.fromkeys(map(str, problems)))
         raise InputError(words, hint=problems[0].hint) from None
 
 
-def _load_molds(folder: Path) -> dict[str, Mold]:
+def load_molds(folder: Path) -> dict[str, Mold]:
+    """Molds of a folder by id.
+
+    Raises:
+        InputError: there is no such folder, a file is wrong, or a mold stands twice.
+    """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder of molds (catalogue.molds)")
     molds: dict[str, tuple[Mold, Path]] = {}
@@ -115,7 +176,8 @@ def _problems(folders: CatalogueSettings) -> Iterator[InputError]:
     for folder, load in loaders.items():
         files = sorted(folder.glob("*.yaml")) if folder.is_dir() else []
         checks += [partial(load, file) for file in files if file.name != IN_USE]
-    checks += [partial(_load_molds, folders.molds), partial(load_systems, folders.systems)]
+    checks += [partial(load_molds, folders.molds), partial(load_systems, folders.systems)]
+    checks.append(partial(load_in_use, folders.parameter_sets))
     for check in checks:
         try:
             check()
@@ -141,3 +203,12 @@ def changed_systems(old: Catalogue, new: Catalogue) -> Iterator[tuple[str, int, 
             same = before.version == system.version
             words = "other content" if same else f"version {before.version} before"
             yield system_id, system.version, words
+
+
+def changed_sets(old: Catalogue, new: Catalogue) -> Iterator[tuple[MoldAndSystem, str, str]]:
+    """(mold and system, set now, words on the set before) of each pair with another set."""
+    for key in sorted(old.parameter_sets.keys() | new.parameter_sets.keys()):
+        before, now = old.parameter_sets.get(key), new.parameter_sets.get(key)
+        if before != now:
+            names = [used.set_id if used else "no set" for used in (now, before)]
+            yield key, names[0], f"{names[1]} before" if names[0] != names[1] else "other content"

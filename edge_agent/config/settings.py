@@ -203,6 +203,8 @@ class CatalogueSettings(Section):
 
     systems: Path = Field(default_factory=lambda: configs_folder() / "systems")
     molds: Path = Field(default_factory=lambda: configs_folder() / "molds")
+    parameter_sets: Path = Field(default_factory=lambda: configs_folder() / "parameter_sets")
+    """Calibrations on production and which are in use; the folder need not be there."""
 
 
 class ShotSettings(Section):

@@ -30,6 +30,17 @@ def check_catalogue(settings: Settings) -> Iterator[Finding]:
     else:
         way_out = "name folders with files in catalogue.systems and catalogue.molds"
         yield Finding("catalogue", "problem", f"{words}: no shot can be simulated", way_out)
+    if catalogue.parameter_sets:
+        sets = sorted({used.set_id for used in catalogue.parameter_sets.values()})
+        used_by = len(catalogue.parameter_sets)
+        yield Finding("catalogue", "ok", f"{used_by} parameter sets in use: {', '.join(sets)}")
+    for (mold_id, _), why in sorted(catalogue.sets_refused.items()):
+        yield Finding(
+            "catalogue",
+            "problem",
+            f"mold {mold_id} goes without its parameter set: {why}",
+            "pur-mold-twin parameter-sets list shows which sets there are",
+        )
 
 
 def check_models(settings: Settings) -> Iterator[Finding]:

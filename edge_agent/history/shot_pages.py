@@ -115,6 +115,9 @@ def _statement(query: ShotQuery, is_file: bool) -> Select[Any]:
     found = (
         shots_with_prediction()
         .where(*wanted)
-        .order_by((time_texts.plain(poured_at) if is_file else poured_at).desc())
+        .order_by(
+            (time_texts.plain(poured_at) if is_file else poured_at).desc(),
+            *(shot.c[name] for name in ("site", "press", "shot_key")),  # pages have one order
+        )
     )
     return found.limit(query.limit if query.limit is not None else 10_000).offset(query.offset)

@@ -22,6 +22,7 @@ FILES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "sensors_power_mix.csv": {"power_W": ("power_W",), "rpm": ("speed_rpm", "n_mixer_rpm")},
 }
 """Columns of the files of a bundle, and the sensors that they are of."""
+REPLACED = "had a bundle there already, which is replaced"
 KEPT = frozenset(
     sensor for columns in FILES.values() for names in columns.values() for sensor in names
 )
@@ -58,19 +59,22 @@ class BundleFolder:
         Raises:
             StoreError: the disk refuses.
         """
+        counts = dict[str, int]()
         try:
-            for bundle, _ in bundles:
-                self._write(bundle)
+            for bundle, changed in bundles:
+                if self._write(bundle) and not changed:
+                    counts[REPLACED] = counts.get(REPLACED, 0) + 1
         except OSError as error:
             where = error.filename or self._folder
             raise StoreError(f"{where}: cannot be written: {error.strerror or error}") from error
-        return Taken()
+        return Taken(counts=counts)
 
     async def close(self) -> None:
         """Remove the folder of unfinished bundles."""
         shutil.rmtree(self._part, ignore_errors=True)
 
-    def _write(self, bundle: Bundle) -> None:
+    def _write(self, bundle: Bundle) -> bool:
+        """Write a bundle; whether one was there, which it replaces."""
         part = self._part / "bundle"
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir()
@@ -78,9 +82,11 @@ class BundleFolder:
             (part / name).write_text(text, encoding="utf-8")
         place = self._folder / place_of(bundle)
         place.parent.mkdir(exist_ok=True)
-        if place.exists():
+        was_there = place.exists()
+        if was_there:
             shutil.rmtree(place)
         part.rename(place)
+        return was_there
 
 
 def place_of(bundle: Bundle) -> Path:

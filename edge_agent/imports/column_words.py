@@ -50,6 +50,7 @@ ROLES = (
     _role("n_mixer_rpm", "speed mixer"),
     _role("T_core_C", "core", "pressure"),
     _role("scrap", "scrap", kind="text"),
+    _role("simulated", "simulated", kind="text"),
     _role("shot_id", "shot number", "mold", kind="text"),
     _role("shot_id", "shot counter", "mold", kind="text"),
     _role("mold_id", "mold", _PHYSICAL, kind="text"),

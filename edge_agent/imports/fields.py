@@ -12,7 +12,7 @@ from edge_agent.mapping.units import unit_of_name
 
 ID_FIELDS = ("shot_id", "mold_id", "system_id", "press", "site")
 TEXT_FIELDS = frozenset(
-    {*ID_FIELDS, *REFERENCES, "operator", "defects", "quality_status", "note", "scrap"}
+    {*ID_FIELDS, *REFERENCES, "operator", "defects", "quality_status", "note", "scrap", "simulated"}
 )
 TIME_FIELDS = frozenset({"poured_at", "opened_at", "measured_at"})
 """The end of injection, the opening of the mold, the laboratory's measurement."""
@@ -25,7 +25,7 @@ FIELDS = (
     *REFERENCES,
     "operator",
     *RESULT_FIELDS,
-    *("defects", "scrap", "quality_status", "note", "measured_at"),
+    *("defects", "scrap", "quality_status", "note", "measured_at", "simulated"),
 )
 _OLDER = {
     **RECIPE_NAMES,

@@ -39,6 +39,8 @@ class _Table:
     rows: Iterator[tuple[int, Mapping[str, Any]]]
     row_word: str
     decimal: str | None = None
+    is_decimal_sure: bool = False
+    """Numbers were looked at: between commas nobody can tell."""
 
 
 class FolderShots:
@@ -152,6 +154,8 @@ class FolderShots:
                 words = str(error)
             else:
                 shot.readings = readings
+                if table.is_decimal_sure:
+                    shot.readings_decimal = "."
                 if table.decimal == ",":
                     _with_points(readings)
                 return
@@ -221,7 +225,7 @@ def _csv(path: Path, numbers: list[str]) -> _Table:
             first = False
 
     mark = table.decimal_mark(places)
-    return _Table(path, list(table.names), rows(), "line", mark)
+    return _Table(path, list(table.names), rows(), "line", mark, table.delimiter != ",")
 
 
 def _is_row_of_units(row: list[str]) -> bool:

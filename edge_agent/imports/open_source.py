@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
 
 from edge_agent.config.database_address import check_address
 from edge_agent.config.secret_files import SecretFileError, read_secret
@@ -47,6 +49,8 @@ class Found:
     bundle: Bundle | None
     """None: it is refused."""
     problems: list[Problem] = field(default_factory=list)
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """What could be read of it."""
 
 
 def open_source(settings: Datasource) -> ProcessLogSource:
@@ -94,6 +98,8 @@ async def shots_of(
     async with aclosing(source.fetch_shots(query)) as fetched:
         async for one in fetched:
             found = _found(one, transform)
+            if found.bundle is None and not _may_fit(query, found.fields):
+                continue
             if found.bundle is not None and _has_no_time(query, found.bundle):
                 shot_id = found.bundle.meta.shot_id
                 words = "no time of the pour: nobody knows whether it was asked for"
@@ -133,6 +139,17 @@ def fits(query: ShotQuery, bundle: Bundle) -> bool:
         and query.quality_status in (None, bundle.quality_status)
         and (query.lot is None or query.lot in lots)
     )
+
+
+def _may_fit(query: ShotQuery, fields: Mapping[str, Any]) -> bool:
+    """Whether a refused shot can be one of those that are asked for, by what was read of it."""
+    poured_at = fields.get("poured_at")
+    if isinstance(poured_at, datetime):
+        early = query.since is not None and poured_at < query.since
+        if early or (query.until is not None and poured_at >= query.until):
+            return False
+    names = ("mold_id", "press", "system_id", "order_id")
+    return all(getattr(query, name) in (None, fields.get(name)) for name in names if name in fields)
 
 
 def _has_no_time(query: ShotQuery, bundle: Bundle) -> bool:

@@ -58,6 +58,8 @@ class RawShot:
     """Several shots have the key by which readings are found: only times tell them apart."""
     decimal: str | None = None
     """Decimal mark, where the source has found it."""
+    readings_decimal: str | None = None
+    """That of the readings, where it is another; None: the same."""
 
 
 @dataclass

@@ -53,9 +53,13 @@ class Transformation:
     def __init__(self, mapped: Mapped) -> None:
         self._mapped = mapped
 
-    def __call__(self, raw: RawShot) -> tuple[Bundle | None, list[Problem]]:
-        """The shot by the contract, and what of it could not be used; None where it is refused."""
-        return _Shot(self._mapped, raw).made()
+    def __call__(self, raw: RawShot) -> tuple[Bundle | None, list[Problem], Mapping[str, Any]]:
+        """The shot by the contract, what of it could not be used, and the fields that were read.
+
+        The shot is None where it is refused.
+        """
+        shot = _Shot(self._mapped, raw)
+        return *shot.made(), shot.fields
 
 
 class _Shot:
@@ -140,9 +144,8 @@ class _Shot:
         poured_at = meta.timestamp_start
         t_demold_s = self._t_demold_s(poured_at)
         quality = self._quality(poured_at)
-        series = SeriesOfShot(self._mapped, self._raw, self._mark, self._tell).read(
-            poured_at, t_demold_s
-        )
+        mark = self._raw.readings_decimal or self._mark
+        series = SeriesOfShot(self._mapped, self._raw, mark, self._tell).read(poured_at, t_demold_s)
         return Bundle(Path(self._raw.where), meta, recipe, t_demold_s, series, quality)
 
     def _pour_from_readings(self) -> None:
@@ -182,6 +185,13 @@ class _Shot:
             elif value is not None:
                 given[name] = value
         given["operator"] = self.fields.get("operator") or ""
+        if (simulated := self.fields.get("simulated")) is not None:
+            said = flag(simulated)
+            if said is None:
+                raise _RefusedShot(
+                    self._column_of("simulated"), f"{simulated!r}: neither yes nor no"
+                )
+            given["simulated"] = bool(said)
         given["timestamp_start"] = self.fields.get("poured_at")
         try:
             return Meta.model_validate(given)

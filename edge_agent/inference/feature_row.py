@@ -22,6 +22,7 @@ from twin_core.learning.columns import Known
 from twin_core.learning.features import (
     NAN,
     Row,
+    as_read_columns,
     curve_columns,
     demold_columns,
     live_columns,
@@ -133,6 +134,7 @@ def basis(simulation: ShotSimulation, result: SimulationResult) -> str:
 
 def _computed(simulation: ShotSimulation, result: SimulationResult) -> Row:
     """``proc_`` and ``sim_`` columns."""
-    scenario, count = result.scenario, len(simulation.substituted)
-    row = possible(process_columns(scenario.process, scenario.mold, count))[0]
-    return row | physics_columns(result)
+    reported, count = simulation.reported or result.scenario, len(simulation.substituted)
+    row = possible(process_columns(reported.process, reported.mold, count))[0]
+    parameter_set = None if simulation.facts is None else simulation.facts.parameter_set
+    return row | as_read_columns(physics_columns(result), parameter_set, reported.mold.mold_id)

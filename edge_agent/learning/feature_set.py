@@ -17,15 +17,17 @@ from edge_agent.learning.checks import Findings, Inspector
 from edge_agent.learning.physics_columns import simulate_columns
 from edge_agent.logged_shots.logged_event import LoggedEvent
 from edge_agent.logged_shots.logged_shot import LabRecord, LoggedShot
-from edge_agent.shots.scenario import scenario_of
+from edge_agent.shots.scenario import reported_scenario
 from twin_core import PHYSICS_HASH
 from twin_core.arrays import Array
+from twin_core.calibration.parameter_set import ParameterSet
 from twin_core.errors import InputError
 from twin_core.learning.basis import basis_of
 from twin_core.learning.columns import COLUMNS, IDS, TIMES, schema_hash
 from twin_core.learning.features import (
     NAN,
     Row,
+    as_read_columns,
     curve_columns,
     demold_columns,
     lab_columns,
@@ -59,6 +61,7 @@ class Draft:
     known_at: datetime | None = None
     """When the end of the shot became known; None is when it ended."""
     parameters_hash: str = ""
+    parameter_set: ParameterSet | None = None
     kept: bool = True
     """False: the shot is no row, but its mold was opened, its part was looked at."""
     T_core_max: tuple[float, float] | None = None
@@ -92,7 +95,6 @@ class Builder:
         self._progress, self._ray = progress, ray
         self._drafts: dict[ShotKey, Draft] = {}
         self._scenarios: dict[ShotKey, Scenario] = {}
-        self._hashes: dict[str, str] = {}
         self._happened: list[LoggedEvent] = []
 
     def take(self, shot: LoggedShot) -> None:
@@ -169,7 +171,7 @@ class Builder:
         assert shot.recipe is not None
         key = shot.key
         try:
-            scenario, substituted = scenario_of(
+            reported, substituted = reported_scenario(
                 key.shot_id,
                 shot.system_id,
                 key.mold_id,
@@ -178,6 +180,7 @@ class Builder:
                 self._catalogue,
                 self._horizon_s,
             )
+            scenario = self._catalogue.calibrated(reported)
         except InputError as error:
             draft.kept = False
             self.findings.add("not_simulated", key.shot_id, words=str(error).splitlines()[0])
@@ -192,17 +195,15 @@ class Builder:
             draft.T_core_max, draft.p_max = _peak(T_core), _peak(p)
             T_mold = look.readings(shot, "T_mold_C", scenario.mold.open)
             curves = {"T_core_C": T_core, "p_cavity_bar": p, "T_mold_C": T_mold}
-        row = process_columns(scenario.process, scenario.mold, len(substituted))
+        row = process_columns(reported.process, reported.mold, len(substituted))
         row |= live_columns(_pairs(T_core), _pairs(p))
         row["meas_t_demold_actual_s"] = shot.cured_s if shot.opened else NAN
         row = look.possible(key.shot_id, row)
         shape = curve_columns(curves, shot.cured_s, row["meas_t_demold_actual_s"])
         draft.row = row | look.possible(key.shot_id, shape)
         self._scenarios[key] = scenario
-        system = scenario.system
-        if system.system_id not in self._hashes:
-            self._hashes[system.system_id] = system.parameters_hash()
-        draft.parameters_hash = self._hashes[system.system_id]
+        facts = self._catalogue.facts_of(scenario.system.system_id, key.mold_id)
+        draft.parameters_hash, draft.parameter_set = facts.parameters_hash, facts.parameter_set
 
     def _simulate(self) -> None:
         """``sim_`` columns, and those that compare with them."""
@@ -217,7 +218,7 @@ class Builder:
                 draft.kept = False
                 self.findings.add("not_simulated", key.shot_id, words=row.splitlines()[0])
                 continue
-            draft.row |= row
+            draft.row |= as_read_columns(row, draft.parameter_set, key.mold_id)
             draft.row |= demold_columns(
                 draft.row, draft.T_core_max, draft.p_max, draft.row["meas_t_demold_actual_s"]
             )

@@ -33,12 +33,17 @@ from edge_agent.learning.recall import MemoryLine, MemoryRequest
 from edge_agent.logged_shots.event_rows import press_events
 from edge_agent.logged_shots.from_history import shots_of_rows
 from edge_agent.logged_shots.logged_shot import LoggedShot
-from edge_agent.shots.scenario import scenario_of
+from edge_agent.shots.scenario import reported_scenario
 from twin_core import PHYSICS_HASH, simulate
 from twin_core.errors import InputError, TwinError
 from twin_core.learning.basis import basis_of
 from twin_core.learning.columns import TARGETS
-from twin_core.learning.features import Row, physics_columns, process_columns
+from twin_core.learning.features import (
+    Row,
+    as_read_columns,
+    physics_columns,
+    process_columns,
+)
 from twin_core.learning.past_results import WAITING_MAX
 from twin_core.plausible_ranges import possible
 from twin_core.scenario import Scenario
@@ -96,13 +101,15 @@ def _row(
     row = Earlier(key=tuple(shot.key), poured_at_s=shot.poured_at.timestamp())
     row.records = _records(shot)
     try:
-        scenario, substituted = _scenario(shot, catalogue, horizon_s)
-        how = process_columns(scenario.process, scenario.mold, len(substituted))
-        facts = catalogue.facts[scenario.system.system_id]
+        reported, substituted = _reported(shot, catalogue, horizon_s)
+        system_id, mold_id = reported.system.system_id, reported.mold.mold_id
+        how = process_columns(reported.process, reported.mold, len(substituted))
+        facts = catalogue.facts_of(system_id, mold_id)
         stored = _stored(document, facts.parameters_hash)
-        physics = stored or physics_columns(simulate(scenario))
+        simulated = stored or physics_columns(simulate(catalogue.calibrated(reported)))
+        physics = as_read_columns(simulated, facts.parameter_set, mold_id)
         row.poured = poured_columns(possible(how)[0] | physics)
-        row.basis = basis_of(scenario.system.system_id, facts.parameters_hash)
+        row.basis = basis_of(system_id, facts.parameters_hash)
     except TwinError:
         physics = {}
     if shot.closed_at is not None:
@@ -115,14 +122,14 @@ def _row(
     return row
 
 
-def _scenario(
+def _reported(
     shot: LoggedShot, catalogue: Catalogue, horizon_s: float
 ) -> tuple[Scenario, list[str]]:
     key, recipe = shot.key, shot.recipe
     if recipe is None:
         raise InputError(f"shot {key.shot_id}: no recipe is stored")
     parts = key.shot_id, shot.system_id, key.mold_id, recipe, shot.inputs
-    return scenario_of(*parts, catalogue, horizon_s)
+    return reported_scenario(*parts, catalogue, horizon_s)
 
 
 def _stored(document: Mapping[str, Any], parameters_hash: str) -> Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
@@ -37,17 +38,29 @@ def in_parallel(
         yield answer
 
 
-def _by_ray(function: Callable[[Any, int | None], Any], chunks: Sequence[Any]) -> Iterator[Any]:
+@contextmanager
+def ray_kept() -> Iterator[None]:
+    """Keep Ray running for many calls of ``in_parallel``, where it is installed."""
+    if not have_ray():
+        yield
+        return
     import ray
 
     started = not ray.is_initialized()
     if started:
         ray.init(log_to_driver=False, include_dashboard=False)
     try:
+        yield
+    finally:
+        if started:
+            ray.shutdown()
+
+
+def _by_ray(function: Callable[[Any, int | None], Any], chunks: Sequence[Any]) -> Iterator[Any]:
+    import ray
+
+    with ray_kept():
         task = ray.remote(num_cpus=1)(function)
         waiting = [task.remote(chunk, 1) for chunk in chunks]
         for answer in waiting:
             yield ray.get(answer)
-    finally:
-        if started:
-            ray.shutdown()

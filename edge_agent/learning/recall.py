@@ -68,8 +68,8 @@ class Recalled(BaseModel):
 
     at: str
     materials: str
-    """Fingerprint of physics and material systems that the rows are compared with: with others the
-    history is read again."""
+    """Fingerprint of physics, material systems and parameter sets that the rows are compared with:
+    with others the history is read again."""
     shots_count: int = 0
     molds_count: int = 0
 
@@ -103,7 +103,7 @@ class Recall:
 
     def renew(self, catalogue: Catalogue) -> None:
         """Go on with these materials; shots of those that have changed are simulated again."""
-        facts = catalogue.facts.items()
+        facts = catalogue.all_facts
         bases = sorted(basis_of(system_id, of.parameters_hash) for system_id, of in facts)
         self._materials = sha256("\n".join(bases).encode()).hexdigest()[:16]
 

@@ -39,7 +39,7 @@ def from_bundles(
     for number, path in enumerate(found, start=1):
         try:
             bundle = load_bundle(path)
-            shots.append(_logged(bundle))
+            shots.append(logged_shot_of(bundle))
         except (InputError, OverflowError) as error:  # the latter: a time after the year 9999
             refused(path.name, str(error))
         else:
@@ -64,7 +64,12 @@ def bundle_folders(folder: Path) -> list[Path]:
     return found
 
 
-def _logged(bundle: Bundle) -> LoggedShot:
+def logged_shot_of(bundle: Bundle) -> LoggedShot:
+    """The shot of a bundle.
+
+    Raises:
+        InputError: its quality record cannot be used.
+    """
     meta, poured = bundle.meta, bundle.meta.timestamp_start
     closed = None
     if poured is not None and bundle.duration_s > 0.0:

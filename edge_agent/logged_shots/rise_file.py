@@ -32,6 +32,8 @@ WAY_OUT = (
     "beside the table belongs a YAML with process (m_polyol_kg, m_iso_kg, T_polyol_C, T_iso_C), "
     "cup (diameter_mm) and data (the table's name): docs/calibration.md"
 )
+LITTLE = 0.5
+"""Share of what was mixed, below which it is asked whether so little is in the cup."""
 Told = Callable[[str], None]
 Signal = Literal["time_s", "height_mm", "T_core_C", "p_rise_Pa", "dielectric"]
 ByHand = Literal["t_cream_s", "t_gel_s", "t_rise_s", "t_tack_free_s"]
@@ -132,7 +134,14 @@ def load_rise_test(path: Path, told: Told) -> tuple[RiseTest, RiseFile]:
     mixed = file.process.m_polyol_kg + file.process.m_iso_kg + file.process.m_additives_kg
     if file.mass_kg is not None and file.mass_kg > 1.001 * mixed:
         raise InputError(
-            f"{path}: mass_kg {file.mass_kg:g} is more than was mixed, {mixed:g} kg: kilograms?"
+            f"{path}: mass_kg {file.mass_kg:g} is more than was mixed: process.m_polyol_kg + "
+            f"m_iso_kg + m_additives_kg = {mixed:g} kg: one of them is wrong, or in grams; without "
+            "mass_kg all that was mixed is in the cup"
+        )
+    if file.mass_kg is not None and file.mass_kg < LITTLE * mixed:
+        told(
+            f"{path}: mass_kg {file.mass_kg:g}: only {100 * file.mass_kg / mixed:.0f} % of what "
+            f"was mixed ({mixed:g} kg by the masses under process) is in the cup: is that so?"
         )
     test = RiseTest(
         test_id=file.test_id, place=str(table_path), process=file.process, cup=file.cup,

@@ -55,6 +55,7 @@ _MEANINGS = {
     "status": "status qualit bewertung beurteil =result ergebnis =grade jakosc",
     "defect": "defect defekt mangel fehlerart fehlerbild =fehler =wada =flaw",
     "scrap": "scrap ausschuss reject",
+    "simulated": "simulated simuliert symulow",
     "operator": "operator bediener werker =worker",
     "note": "=note notes bemerk komment comment =remark",
     "laboratory": "labor =lab laboratory pruf pruef measured messzeit",

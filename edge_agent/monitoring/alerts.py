@@ -124,6 +124,18 @@ def model_refused(press: PressAddress, label: str, words: str, now: datetime) ->
     return new_alert(press, now, codes.MODEL_REFUSED, "warning", words, evidence={"model": label})
 
 
+def sets_refused(press: PressAddress, reasons: Sequence[str], now: datetime) -> Alert:
+    """Parameter sets that are promoted cannot be used.
+
+    Args:
+        press: press whose people are told.
+        reasons: which sets, why, and what is used instead.
+        now: the agent's time.
+    """
+    words = printable("; ".join(" ".join(reason.splitlines()) for reason in reasons), WORDS_MAX)
+    return new_alert(press, now, codes.PARAMETER_SET_REFUSED, "warning", words)
+
+
 def drift_alert(
     press: PressAddress,
     level: int,

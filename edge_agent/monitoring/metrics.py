@@ -82,6 +82,17 @@ class Metrics:
             "Models promoted or in shadow that cannot be used.",
             registry=registry,
         )
+        self._sets = Gauge(
+            "pur_parameter_set_in_use",
+            "1 for each parameter set that a mold uses for a system.",
+            ["mold", "system", "parameter_set"],
+            registry=registry,
+        )
+        self.parameter_sets_refused = Gauge(
+            "pur_parameter_sets_refused",
+            "Promoted parameter sets that cannot be used, by mold; 1 if their folder is damaged.",
+            registry=registry,
+        )
         self._drift_level = Gauge(
             "pur_drift_level", "0 OK, 1 WARNING, 2 ALERT, of the last check.", registry=registry
         )
@@ -211,6 +222,12 @@ class Metrics:
         for name, version in loaded:
             self._model_loaded.labels(name, version).set(1)
         self._models_refused.set(refused)
+
+    def parameter_sets(self, in_use: Iterable[tuple[str, str, str]]) -> None:
+        """Set which parameter sets are in use, by mold and system, when that has changed."""
+        self._sets.clear()
+        for labels in in_use:
+            self._sets.labels(*labels).set(1)
 
     def intervals(self, records: Iterable[tuple[str, str, str, IntervalRecord]]) -> None:
         """Set how intervals have held, by press, mold and target."""

@@ -14,7 +14,7 @@ from broker.errors import PayloadError
 from broker.messages import Alert, DeadLetter, OpenAlerts
 from broker.topics import PressAddress, TopicSpace
 from edge_agent.clock import Clock
-from edge_agent.config.catalogue import Catalogue, changed_systems
+from edge_agent.config.catalogue import Catalogue, changed_sets, changed_systems
 from edge_agent.config.settings import LearningSettings, Settings
 from edge_agent.drift.schedule import DriftWatch
 from edge_agent.errors import LinkError, StoreError
@@ -52,6 +52,7 @@ from edge_agent.pipeline.receive import Inlet
 from edge_agent.pipeline.refused_publishes import RefusedPublishes
 from edge_agent.pipeline.results import Results
 from edge_agent.pipeline.revisions import REVISION_SCOPE, Revisions, State
+from edge_agent.pipeline.sets_refresh import SetsRefresh
 from edge_agent.pipeline.simulate import Simulations
 from edge_agent.ports import HistoryRow, Outgoing, Stored
 from edge_agent.shots import scenario
@@ -126,7 +127,10 @@ class Pipeline:
         self.recall = Recall(self._inference.rows.earlier, notes, self._to_write, metrics)
         """Memory of earlier shots that a new spool has not."""
         self.recall.renew(catalogue)
-        self._drift = DriftWatch(metrics, lambda p: drift_level(self.open_alerts.open_of(p)))
+        self._drift, self._sets = (
+            DriftWatch(metrics, lambda p: drift_level(self.open_alerts.open_of(p))),
+            SetsRefresh(catalogue, metrics, self.wake.set),
+        )
         self._simulations = Simulations(catalogue, settings.shots.horizon_s, metrics)
         self._predictions = Predictions(
             self._simulations,
@@ -170,9 +174,11 @@ class Pipeline:
         """Go on with other settings; shots that cure are simulated again at their next reading."""
         for system_id, version, words in changed_systems(self._catalogue, catalogue):
             get_logger().info("system_changed", system_id=system_id, version=version, detail=words)
+        _log_sets(self._catalogue, catalogue)
         self._settings, self._catalogue = settings, catalogue
         self._fallback = settings.addresses()[0]
         self._predictions.live_interval_s = settings.shots.live_interval_s
+        self._sets.renew(catalogue)
         self.recall.renew(catalogue)
         self._simulations.renew(catalogue, settings.shots.horizon_s)
         self._inference.renew(settings.learning.models, settings.learning.trusted_keys)
@@ -205,6 +211,9 @@ class Pipeline:
             self._watch.progress()
             self.wake.clear()
             busy = await self.step()
+            if self._sets.has_news:
+                async with self.lock:
+                    self._take_sets()
             if now() - ticked >= TICK_S:
                 await self.tick()
                 ticked = now()
@@ -254,6 +263,10 @@ class Pipeline:
             self._watch.progress()
             now = self._clock.now()
             presses = list(filter(self.holds, self._settings.addresses()))
+            self._take_sets()
+            self._sets.look(self._catalogue, self._settings.catalogue.parameter_sets)
+            for alert in self._sets.alerts(now, presses):
+                self.results.alert(alert)
             for alert in self._inference.tick(now, presses, self.assembler.shots):
                 self.results.alert(alert)
             self.recall.tick(now, self._settings, presses)
@@ -275,6 +288,21 @@ class Pipeline:
                 self._changed.forget(shot)
             await self._changed.correct(self._may_end)
             self._simulations.keep(self.assembler.shots)
+
+    def _take_sets(self) -> None:
+        """Take parameter sets that were promoted; shots of their molds are simulated again."""
+        new = self._sets.take(self._catalogue)
+        if new is None:
+            return
+        old, self._catalogue = self._catalogue, new
+        _log_sets(old, new)
+        changed = {key for key, _, _ in changed_sets(old, new)}
+        self.recall.renew(new)
+        self._simulations.renew_sets(new)
+        for shot in self.assembler.shots:
+            if (shot.mold_id, shot.system_id) in changed:
+                self._simulations.forget(shot)
+                self._inference.forget(shot.shot_key)
 
     async def keep_in_size(self) -> None:
         """Thin and trim what is in the spool; to be called again and again, whatever is locked."""
@@ -434,6 +462,13 @@ class Pipeline:
         if not self._watch.resting:  # a shot may have waited for it
             self._watch.progress()
         get_logger().info("simulation_ready", stage="simulate")
+
+
+def _log_sets(old: Catalogue, new: Catalogue) -> None:
+    for (mold_id, system_id), set_id, words in changed_sets(old, new):
+        detail = f"{set_id}; {words}"
+        known = {"mold_id": mold_id, "system_id": system_id, "detail": detail}
+        get_logger().info("parameter_set_changed", **known)
 
 
 def _inference(learning: LearningSettings, spool: SpoolThread, metrics: Metrics) -> Inference:

@@ -26,6 +26,10 @@ class Simulations:
         self._catalogue, self._horizon_s = catalogue, horizon_s
         self._known: dict[str, ShotSimulation] = {}
 
+    def renew_sets(self, catalogue: Catalogue) -> None:
+        """Go on with other parameter sets; ``forget`` the shots of molds whose set has changed."""
+        self._catalogue = catalogue
+
     async def of(self, shot: Shot) -> tuple[ShotSimulation, bool]:
         """The simulation of a shot as it is now; true when it was made just now.
 
@@ -56,5 +60,5 @@ class Simulations:
             del self._known[key]
 
     def forget(self, shot: Shot) -> None:
-        """The shot has ended."""
+        """The shot has ended, or is to be simulated again."""
         self._known.pop(shot.shot_key, None)

@@ -88,9 +88,10 @@ def part_rows(found: ShotComparison) -> list[tuple[str, ...]]:
 
 
 def _name(found: ShotComparison, i: int) -> str:
-    system = found.results[i].scenario.system
+    system, set_id = found.results[i].scenario.system, found.versions_of(i)[0]
     label = f"{LABELS[i]}: " if len(found.results) > 1 else ""
-    return f"{label}{system.system_id}, version {system.version}"
+    with_set = f", {set_id}" if set_id else ""
+    return f"{label}{system.system_id}, version {system.version}{with_set}"
 
 
 def _agreement(found: ShotComparison) -> list[Block]:
@@ -152,14 +153,12 @@ def _changed(found: ShotComparison) -> Block:
         for path, before, after, unit in found.changed
     ]
     if not rows:
-        return Text("Nothing: both systems have the same numbers.")
+        return Text("Nothing: both have the same numbers.")
     return Table.of("number|before|after|unit", rows, "before|after")
 
 
 def _versions(found: ShotComparison) -> Section:
     rows: list[tuple[Words, ...]] = [("program", f"pur-mold-twin {__version__}")]
     rows.append(("physics hash", Code(found.results[0].physics_hash)))
-    for i, result in enumerate(found.results):
-        system = result.scenario.system
-        rows.append((_name(found, i), Code(system.parameters_hash())))
+    rows += [(_name(found, i), Code(found.versions_of(i)[1])) for i in range(len(found.results))]
     return Section("Versions", (Table.of("what|version", rows),))

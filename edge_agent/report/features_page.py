@@ -29,7 +29,7 @@ ID_MEANINGS = {
     "press": "the press, or the logger of a bundle",
     "mold_id": "the mold",
     "system_id": "the material system",
-    "parameters_hash": "the numbers of the material system that the physics used",
+    "parameters_hash": "the numbers of system and parameter set that the physics used",
     "poured_at": "the end of injection, UTC",
     "end_known_at": "when the end of the shot became known, UTC",
     "lab_known_at": "when its first quality record became known, UTC",

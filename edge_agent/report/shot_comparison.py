@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -11,9 +11,15 @@ import numpy as np
 from edge_agent.config.catalogue import Catalogue
 from edge_agent.logged_shots.logged_shot import LAB_NUMBERS, LoggedShot
 from edge_agent.report.curve_comparison import CurveComparison, compare_curves
-from edge_agent.shots.scenario import scenario_of
+from edge_agent.shots.scenario import reported_scenario
 from twin_core import SimulationResult, simulate
 from twin_core.arrays import Array
+from twin_core.calibration.parameter_set import (
+    MOLD_NUMBERS,
+    ParameterSet,
+    as_read,
+    calibrated,
+)
 from twin_core.errors import InputError
 from twin_core.hot_probe import still_hot
 from twin_core.materials import MaterialSystem
@@ -31,7 +37,7 @@ LABORATORY = {
     "rho_moulded_kg_per_m3": ("moulded density", "kg/m3", "rho_moulded"),
     "H_demold_shore": ("hardness on opening", "Shore", "H_demold_shore"),
     "H_24h_shore": ("hardness after 24 h", "Shore", "H_24h_shore"),
-    "t_demold_safe_s": ("earliest good opening", "s", "t_demold_min_s"),
+    "t_demold_safe_s": ("safe time | t_demold_min_s", "s", "t_demold_min_s"),
 }
 """What the laboratory says -> words, unit, name in the result."""
 AFTER_LAST_S = 10.0
@@ -81,8 +87,9 @@ class ShotComparison:
 
     Attributes:
         shot: as it was logged.
-        results: before and, with two systems, after.
+        results: before and, with two systems or parameter sets, after.
         notes: what stands in, or was left out.
+        sets: parameter set of each result; None: none.
     """
 
     shot: LoggedShot
@@ -90,6 +97,7 @@ class ShotComparison:
     series: tuple[SeriesComparison, ...]
     part: tuple[PartComparison, ...]
     notes: tuple[str, ...]
+    sets: tuple[ParameterSet | None, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -108,7 +116,22 @@ class ShotComparison:
             if before != after:
                 unit = next(p.unit for p in (a, b) if p is not None)
                 found.append((path, before, after, unit))
-        return found
+        return [*found, *self._changed_of_mold()]
+
+    def _changed_of_mold(self) -> Iterator[tuple[str, float | None, float | None, str]]:
+        mold_id = self.results[0].scenario.mold.mold_id
+        numbers = [{} if one is None else one.numbers_of(mold_id) for one in self.sets]
+        for name, meant in MOLD_NUMBERS.items() if numbers else ():
+            before, after = (of.get(name, meant.neutral) for of in (numbers[0], numbers[-1]))
+            if before != after:
+                yield f"{mold_id}.{name}", before, after, meant.unit
+
+    def versions_of(self, number: int) -> tuple[str | None, str]:
+        """Name of the parameter set of a result, and the hash of its parameters."""
+        used = self.sets[number] if self.sets else None
+        if used is None:
+            return None, self.results[number].scenario.system.parameters_hash()
+        return used.set_id, used.parameters_hash()
 
     def as_dict(self) -> dict[str, Any]:
         """All numbers as plain data, for a program."""
@@ -126,9 +149,10 @@ class ShotComparison:
                 label: {
                     "system_id": result.scenario.system.system_id,
                     "version": result.scenario.system.version,
-                    "parameters_hash": result.scenario.system.parameters_hash(),
+                    "parameter_set": self.versions_of(number)[0],
+                    "parameters_hash": self.versions_of(number)[1],
                 }
-                for label, result in zip(labels, self.results, strict=True)
+                for number, (label, result) in enumerate(zip(labels, self.results, strict=True))
             },
             "changed": [
                 {"path": path, "before": before, "after": after, "unit": unit}
@@ -152,7 +176,7 @@ LABELS = ("before", "after")
 def scenarios_of(
     shot: LoggedShot, catalogue: Catalogue, systems: tuple[MaterialSystem, ...]
 ) -> tuple[tuple[Scenario, ...], list[str]]:
-    """The shot as it is simulated with each system, and what stood in.
+    """The shot as it was reported, with each system and without a parameter set; what stood in.
 
     Raises:
         InputError: the mold is unknown, or the recipe cannot be simulated.
@@ -166,7 +190,7 @@ def scenarios_of(
     notes: list[str] = []
     for system in systems:
         own = replace(catalogue, systems=catalogue.systems | {system.system_id: system})
-        scenario, notes = scenario_of(
+        scenario, notes = reported_scenario(
             key.shot_id, system.system_id, key.mold_id, recipe, shot.inputs, own, horizon_s
         )
         found.append(with_fine_output(scenario, horizon_s))
@@ -181,32 +205,39 @@ def with_fine_output(scenario: Scenario, horizon_s: float) -> Scenario:
 
 
 def compare_shot(
-    shot: LoggedShot, scenarios: tuple[Scenario, ...], notes: list[str]
+    shot: LoggedShot,
+    scenarios: tuple[Scenario, ...],
+    notes: list[str],
+    sets: tuple[ParameterSet | None, ...] = (),
 ) -> ShotComparison:
     """Simulate, and compare with what was logged.
 
     Args:
-        scenarios: before and, for a comparison of two systems, after.
+        shot: as it was logged.
+        scenarios: before and, for a comparison of two systems or sets, after; as reported.
         notes: what is known of the inputs.
+        sets: parameter set of each scenario; None: none.
 
     Raises:
-        InputError: nothing was logged that can be compared, or it cannot be simulated.
+        InputError: nothing was logged that can be compared, it cannot be simulated, or a set is of
+            another system.
     """
-    results = tuple(simulate(scenario) for scenario in scenarios)
+    sets = sets or (None,) * len(scenarios)
+    results = tuple(simulate(calibrated(*pair)) for pair in zip(scenarios, sets, strict=True))
     said = list(notes)
     series = []
     for sensor in SENSORS:
         rows, left_out = _readings(shot, sensor)
         said += left_out
         if len(rows):
-            series.append(_compare(sensor, rows, results))
+            series.append(_compare(sensor, rows, results, sets))
     part = _part(shot, results)
     if not series and not part:
         raise InputError(
             f"shot {shot.key.shot_id}: none of {', '.join(SENSORS)} was logged, and no laboratory "
             "value: nothing to compare with"
         )
-    return ShotComparison(shot, results, tuple(series), tuple(part), tuple(said))
+    return ShotComparison(shot, results, tuple(series), tuple(part), tuple(said), sets)
 
 
 def _readings(shot: LoggedShot, sensor: str) -> tuple[Array, list[str]]:
@@ -239,9 +270,20 @@ def _readings(shot: LoggedShot, sensor: str) -> tuple[Array, list[str]]:
     return rows, notes
 
 
-def _compare(sensor: str, rows: Array, results: tuple[SimulationResult, ...]) -> SeriesComparison:
+def _compare(
+    sensor: str,
+    rows: Array,
+    results: tuple[SimulationResult, ...],
+    sets: tuple[ParameterSet | None, ...],
+) -> SeriesComparison:
     t, y = rows[:, 0], rows[:, 1]
-    curves = [(result.time_s, _simulated(result, sensor)) for result in results]
+    curves = [
+        (
+            result.time_s,
+            _simulated(result, sensor) + as_read(sensor, 0.0, used, result.scenario.mold.mold_id),
+        )
+        for result, used in zip(results, sets, strict=True)
+    ]
     return SeriesComparison(
         sensor,
         t,

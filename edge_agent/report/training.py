@@ -292,7 +292,7 @@ def _origin(trained: Trained) -> Section:
         ("git", Code(origin.git_hash)),
         ("physics", Code(card.physics_hash)),
         ("feature schema", Code(card.feature_schema)),
-        *((f"system {name}", Code(value)) for name, value in card.systems.items()),
+        *((f"system {name}", Code(", ".join(card.hashes_of(name)))) for name in card.systems),
         *((name, value) for name, value in origin.versions.items()),
         ("file", f"{len(trained.content)} bytes"),
         ("file against learners", f"{trained.final.parity:.1g} at most"),

@@ -34,6 +34,7 @@ from twin_core import (
     SimulationResult,
     simulate_with_free_rise,
 )
+from twin_core.calibration.parameter_set import ParameterSet, as_read
 from twin_core.checked_yaml import parse
 from twin_core.errors import InputError, TwinError
 from twin_core.results.window_result import WindowEnd as ResultEnd
@@ -54,14 +55,14 @@ def inputs_of(shot: Shot) -> str:
 
 
 def prepare(shot: Shot, catalogue: Catalogue, horizon_s: float) -> tuple[Scenario, list[str]]:
-    """The scenario of a poured shot, and what stood in for inputs that nobody measured.
+    """The scenario of a poured shot as reported, and what stood in for inputs that nobody measured.
 
     Raises:
         InputError: mold or system are unknown, or the recipe cannot be simulated.
     """
     assert shot.recipe is not None
     readings = {name: reading.value for name, reading in shot.inputs.items()}
-    return scenario_of(
+    return reported_scenario(
         shot.shot_id, shot.system_id, shot.mold_id, shot.recipe, readings, catalogue, horizon_s
     )
 
@@ -75,7 +76,41 @@ def scenario_of(
     catalogue: Catalogue,
     horizon_s: float,
 ) -> tuple[Scenario, list[str]]:
-    """Scenario from its parts; ``readings`` are the input signals at the pour.
+    """Scenario as it is simulated, from its parts, with the parameter set in use for the mold.
+
+    Args:
+        shot_id: name of the scenario.
+        system_id: material.
+        mold_id: the mold.
+        recipe: set points.
+        readings: the input signals at the pour.
+        catalogue: systems, molds and parameter sets.
+        horizon_s: end of the output [s].
+
+    Returns:
+        The scenario, and what stood in for inputs that nobody measured.
+
+    Raises:
+        InputError: mold or system are unknown, or the recipe cannot be simulated.
+    """
+    reported, substituted = reported_scenario(
+        shot_id, system_id, mold_id, recipe, readings, catalogue, horizon_s
+    )
+    return catalogue.calibrated(reported), substituted
+
+
+def reported_scenario(
+    shot_id: str,
+    system_id: str | None,
+    mold_id: str,
+    recipe: Recipe,
+    readings: Mapping[str, float],
+    catalogue: Catalogue,
+    horizon_s: float,
+) -> tuple[Scenario, list[str]]:
+    """Scenario as recipe, sensors, system and drawing say it, without a parameter set.
+
+    ``scenario_of`` takes the same.
 
     Raises:
         InputError: mold or system are unknown, or the recipe cannot be simulated.
@@ -149,7 +184,7 @@ def predict(
     """The prediction of a simulated shot, as it goes on the wire."""
     k, poured = result.kpis, shot.poured_at
     assert poured is not None
-    measured, simulated_now = _beside(shot, result)
+    measured, simulated_now = _beside(shot, result, facts.parameter_set)
     diagnostics = [
         Diagnostic(code=d.code, words=d.words, evidence=dict(d.evidence))
         for d in result.diagnostics
@@ -291,11 +326,14 @@ def _versions(facts: SystemFacts | None) -> Versions:
         physics_hash=PHYSICS_HASH,
         parameters_hash="none" if facts is None else facts.parameters_hash,
         system_version=None if facts is None else facts.version,
+        parameter_set=None if facts is None else facts.set_id,
     )
 
 
-def _beside(shot: Shot, result: SimulationResult) -> tuple[dict[str, float], dict[str, float]]:
-    """Latest readings of the curing foam and the simulation at the same moments."""
+def _beside(
+    shot: Shot, result: SimulationResult, parameter_set: ParameterSet | None
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Latest readings of the curing foam, and what the sensors would read of the simulation."""
     assert shot.poured_at is not None
     measured: dict[str, float] = {}
     simulated: dict[str, float] = {}
@@ -313,4 +351,6 @@ def _beside(shot: Shot, result: SimulationResult) -> tuple[dict[str, float], dic
                     simulated[name] = celsius(state["T_mold_K"])
                 case "p_cavity_bar":
                     simulated[name] = bar(state["p_total_Pa"])
+    for name, value in simulated.items():
+        simulated[name] = as_read(name, value, parameter_set, shot.mold_id)
     return measured, simulated

@@ -10,6 +10,7 @@ from edge_agent.shots import scenario as stage
 from edge_agent.shots.shot import Shot
 from twin_core import SimulationResult, simulate_with_free_rise
 from twin_core.errors import TwinError
+from twin_core.scenario import Scenario
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class ShotSimulation:
     rho_free_rise: float | None = None
     facts: SystemFacts | None = None
     """Of its material system; None where it was not simulated."""
+    reported: Scenario | None = None
+    """The scenario without a parameter set: what people and sensors said."""
     problem: TwinError | None = None
 
 
@@ -30,12 +33,13 @@ def simulate_shot(
 ) -> ShotSimulation:
     """Simulate a poured shot; what cannot be simulated is an answer, too."""
     try:
-        scenario, substituted = stage.prepare(shot, catalogue, horizon_s)
+        reported, substituted = stage.prepare(shot, catalogue, horizon_s)
+        scenario = catalogue.calibrated(reported)
         result, free_rise = simulate_with_free_rise(scenario)
     except TwinError as problem:
         get_logger().warning(
             "shot_not_simulated", shot_id=shot.shot_id, error=str(problem), hint=problem.hint
         )
         return ShotSimulation(inputs, problem=problem)
-    facts = catalogue.facts[scenario.system.system_id]
-    return ShotSimulation(inputs, result, tuple(substituted), free_rise, facts)
+    facts = catalogue.facts_of(scenario.system.system_id, scenario.mold.mold_id)
+    return ShotSimulation(inputs, result, tuple(substituted), free_rise, facts, reported=reported)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from twin_core.calibration.parameter_set import ParameterSet, as_read
 from twin_core.errors import InputError
 from twin_core.results.opening import opened_at
 from twin_core.results.result import SimulationResult
@@ -23,14 +24,24 @@ def for_a_page(scenario: Scenario) -> Scenario:
     return scenario.model_copy(update={"simulation": options.model_copy(update={"dt_s": dt_s})})
 
 
-def answer(result: SimulationResult, opened_s: float | None) -> dict[str, Any]:
+def answer(
+    result: SimulationResult,
+    opened_s: float | None,
+    reported: Scenario | None = None,
+    parameter_set: ParameterSet | None = None,
+) -> dict[str, Any]:
     """A shot as a page shows it; times in s after the end of injection.
+
+    Curves are what the sensors would read, key figures what is true.
 
     Args:
         result: of a scenario ``for_a_page``.
         opened_s: the part is opened then; None where nobody asks.
+        reported: the scenario without a parameter set; None: it was simulated as it is.
+        parameter_set: the set that it was simulated with.
     """
-    process, mold, k = result.scenario.process, result.scenario.mold, result.kpis
+    shown, k = reported or result.scenario, result.kpis
+    process, mold = shown.process, shown.mold
     every = math.ceil(len(result.time_s) / POINTS_MAX)
     curves = {
         "time_s": result.time_s,
@@ -41,6 +52,8 @@ def answer(result: SimulationResult, opened_s: float | None) -> dict[str, Any]:
         "rho_kg_per_m3": result.rho_kg_per_m3,
         "hardness_shore": result.hardness_shore,
     }
+    for name in ("T_core_C", "T_mold_C", "p_cavity_bar"):
+        curves[name] = curves[name] + as_read(name, 0.0, parameter_set, mold.mold_id)
     release = result.release
     swell = (
         {}
@@ -82,6 +95,7 @@ def answer(result: SimulationResult, opened_s: float | None) -> dict[str, Any]:
             "vent_closure_time_s": result.vent_closure_time_s,
             "swell_at_opt_mm": result.swell_at_opt.get("swell_mm"),
         },
+        "parameter_set": None if parameter_set is None else parameter_set.set_id,
         "quality_status": result.quality_status,
         "pressure_status": result.pressure_status,
         "defect_risk": result.defect_risk,

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from edge_agent.config.catalogue import Catalogue
+from twin_core.calibration.parameter_set import ParameterSet
 from twin_core.checked_yaml import parse
 from twin_core.errors import InputError
 from twin_core.files import load_quality
@@ -55,6 +56,24 @@ def scenario_of_document(document: Mapping[str, Any], catalogue: Catalogue) -> S
             f"{OUTPUTS_MAX} times: raise dt_s"
         )
     return scenario
+
+
+def set_for(
+    document: Mapping[str, Any], scenario: Scenario, catalogue: Catalogue
+) -> ParameterSet | None:
+    """The parameter set with which the press simulates the shot of a document.
+
+    None for a document that holds a system or a mold of its own, instead of a name.
+
+    Args:
+        document: what ``scenario_of_document`` got.
+        scenario: what it gave.
+        catalogue: systems, molds and parameter sets of the plant.
+    """
+    if document.get("system_id") is None or not isinstance(document.get("mold"), str):
+        return None
+    key = scenario.mold.mold_id, scenario.system.system_id
+    return catalogue.parameter_sets.get(key)
 
 
 def document_of(scenario: Scenario) -> dict[str, Any]:

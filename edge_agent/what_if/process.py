@@ -10,20 +10,22 @@ import os
 import subprocess
 import sys
 from collections import OrderedDict
-from functools import cached_property
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from broker.ml_status import BAD_INPUT, NO_MODEL
 from edge_agent.config.catalogue import Catalogue, read_catalogue
+from edge_agent.config.parameter_sets import load_applied
 from edge_agent.config.settings import CatalogueSettings
 from edge_agent.inference.correction import learned
 from edge_agent.inference.serving import ModelDirectory
 from edge_agent.what_if.answer import answer, for_a_page
 from edge_agent.what_if.changes import changed, checked
-from edge_agent.what_if.documents import scenario_of_document, yaml_of
+from edge_agent.what_if.documents import scenario_of_document, set_for, yaml_of
 from edge_agent.what_if.frames import frame, read
 from twin_core import Scenario, SimulationResult, simulate
+from twin_core.calibration.parameter_set import calibrated
 from twin_core.compiled import is_kept
 from twin_core.errors import InputError, TwinError
 from twin_core.scenario import Quality
@@ -48,42 +50,55 @@ class Simulator:
         }
         self._models = Path(hello["models"])
         self._trusted = [Path(file) for file in hello.get("trusted_keys", [])]
+        self._catalogue: Catalogue | None = None
         self._kept: OrderedDict[str, SimulationResult] = OrderedDict()
 
-    @cached_property
+    @property
     def catalogue(self) -> Catalogue:
-        """The plant's, as it is when it is asked for first."""
-        return read_catalogue(self._folders, self._quality, self._by_mold)
+        """The plant's, as it is when it is asked for first, with the parameter sets of now."""
+        if self._catalogue is None:
+            self._catalogue = read_catalogue(self._folders, self._quality, self._by_mold)
+        known, folder = self._catalogue, self._folders.parameter_sets
+        with suppress(InputError):  # damaged: what is in use stays, as at the press
+            self._catalogue = known.with_sets(load_applied(folder, known.systems, known.molds))
+        return self._catalogue
 
     def simulate(self, document: dict[str, Any]) -> dict[str, Any]:
         """See ``worker.Worker.simulate``."""
-        return simulate(scenario_of_document(document, self.catalogue)).as_dict()
+        catalogue = self.catalogue
+        reported = scenario_of_document(document, catalogue)
+        return simulate(calibrated(reported, set_for(document, reported, catalogue))).as_dict()
 
     def what_if(self, base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
         """See ``worker.Worker.what_if``."""
         values = checked(changes)
         opened_s = values.pop("opened_s", None)
-        original = scenario_of_document(base, self.catalogue)
-        before = self._shot(for_a_page(original))
+        catalogue = self.catalogue
+        original = scenario_of_document(base, catalogue)
+        reported = for_a_page(original)
+        used = set_for(base, original, catalogue)
+        before = self._shot(calibrated(reported, used))
         index = before.kpis.nco_oh_index
-        scenario = changed(before.scenario, index, values) if values else before.scenario
+        wanted = changed(reported, index, values) if values else reported
+        scenario = calibrated(wanted, used)
         after = before if scenario == before.scenario else simulate(scenario)
         return {
-            "base": answer(before, opened_s),
-            "changed": answer(after, opened_s),
+            "base": answer(before, opened_s, reported, used),
+            "changed": answer(after, opened_s, wanted, used),
             "yaml": yaml_of(scenario.model_copy(update={"simulation": original.simulation})),
         }
 
     def predict(self, features: dict[str, float], system_id: str | None) -> dict[str, Any]:
         """See ``worker.Worker.predict``."""
         entry = ModelDirectory(self._models, self._trusted).refresh().serving("pour")
-        known = {} if entry is None or entry.model is None else entry.model.card.systems
-        if entry is not None and entry.model is not None and system_id is None:
-            if len(known) != 1:
-                words = f"system_id: is missing: the model knows {', '.join(sorted(known))}"
+        card = None if entry is None or entry.model is None else entry.model.card
+        if card is not None and system_id is None:
+            if len(card.systems) != 1:
+                words = f"system_id: is missing: the model knows {', '.join(sorted(card.systems))}"
                 return {"ml_status": BAD_INPUT, "ml_words": words}
-            system_id = next(iter(known))
-        found = learned(entry, features, (system_id or "", known.get(system_id or "", "")))
+            system_id = next(iter(card.systems))
+        known = () if card is None else card.hashes_of(system_id or "")
+        found = learned(entry, features, (system_id or "", known[0] if known else ""))
         correction = found.correction
         risk = None if correction is None else correction.defect_risk
         words = found.words

@@ -71,7 +71,8 @@ def test_a_missing_setting_would_be_noticed() -> None:
 
 def test_what_is_commented_is_the_default() -> None:
     examples = {path for path, default in DEFAULTS.items() if default in (None, {}, [])}
-    examples |= {"catalogue.systems", "catalogue.molds", "broker.tls.enabled"}
+    examples |= {f"catalogue.{name}" for name in ("systems", "molds", "parameter_sets")}
+    examples.add("broker.tls.enabled")
     wrong = {
         path: value
         for path, (commented, value) in SHOWN.items()

@@ -95,7 +95,8 @@ def test_the_agent_takes_the_configuration_of_compose(monkeypatch: pytest.Monkey
         assert name in SERVICES["agent"]["secrets"]
     assert settings.broker.host in SERVICES
     mounted = {volume.split(":")[1] for volume in SERVICES["agent"]["volumes"]}
-    folders = settings.catalogue.systems, settings.catalogue.molds, settings.learning.models
+    folders = [settings.catalogue.systems, settings.catalogue.molds, settings.learning.models]
+    folders.append(settings.catalogue.parameter_sets)
     assert {str(folder) for folder in folders} <= mounted
 
 
@@ -138,7 +139,7 @@ def test_the_agent_takes_the_configuration_of_kubernetes(
     assert environment["CREDENTIALS_DIRECTORY"] in mounts
     own = yaml.safe_load(re.sub(r"(?m)^# (?=catalogue:|  )", "", path.read_text()))
     assert set(own["catalogue"].values()) <= mounts
-    for name in ("systems", "molds"):
+    for name in ("systems", "molds", "parameter-sets"):
         volumes = {volume["name"]: volume for volume in pod["volumes"]}
         assert volumes[name]["configMap"] == {"name": name, "optional": True}
 

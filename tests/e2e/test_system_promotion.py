@@ -1,4 +1,7 @@
-"""A running agent takes up a promoted version of a material system when it is reloaded."""
+"""A running agent takes up a promoted version of a material system when it is reloaded.
+
+And, by itself, a parameter set, which does not outlive its version of the system.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ from broker.messages import Recipe, ShotEvent
 from edge_agent.cli import main
 from edge_agent.config.settings import BrokerSettings
 from edge_agent.links.mqtt import connect
+from tests.support.parameter_sets import made_set, written
 from tests.support.processes import ROOT, AgentProcess, mosquitto_sub, wait_for
 
 pytestmark = [pytest.mark.needs("mosquitto", "mosquitto_sub"), pytest.mark.timeout(300)]
@@ -64,30 +68,44 @@ async def test_a_running_agent_takes_up_a_promoted_version(tmp_path: Path, port:
     systems = tmp_path / "systems"
     systems.mkdir()
     shutil.copy(CONFIGS / "systems" / f"{SYSTEM}.yaml", systems)
+    sets = tmp_path / "parameter_sets"
     catalogue = {"systems": str(systems), "molds": str(CONFIGS / "molds")}
+    catalogue["parameter_sets"] = str(sets)
     agent = AgentProcess(tmp_path, port, more={"catalogue": catalogue})
     agent.start()
     try:
         first = await prediction(port, "S1")
         assert first["versions"]["system_version"] == 2
+        assert first["versions"]["parameter_set"] is None
+        written(sets, made_set(0.8))
+        ask = ["parameter-sets", "promote", SYSTEM, "1", "--config", str(agent.config)]
+        done = await asyncio.to_thread(CliRunner().invoke, main, ask)
+        assert done.exit_code == 0, done.output
+        taken = lambda: bool(entries(agent, "parameter_set_changed"))  # noqa: E731
+        await asyncio.to_thread(wait_for, taken, "the agent to take the set")
 
         data = yaml.safe_load((systems / f"{SYSTEM}.yaml").read_text())
         data["version"] = 3
         data["gelling"]["A"]["value"] *= 0.5  # gels later
         (systems / f"{SYSTEM}-v3.yaml").write_text(yaml.safe_dump(data))
         await reload(agent)
-        assert (await prediction(port, "S2"))["versions"] == first["versions"]
+        second = await prediction(port, "S2")
+        assert second["versions"]["parameter_set"] == "SYSTEM_R1-c1"
+        assert second["versions"]["parameters_hash"] != first["versions"]["parameters_hash"]
+        assert second["kpis"]["t_gel_s"] > 1.05 * first["kpis"]["t_gel_s"]
         assert entries(agent, "system_changed") == []
 
         ask = ["systems", "promote", SYSTEM, "3", "--config", str(agent.config)]
         done = await asyncio.to_thread(CliRunner().invoke, main, ask)
         assert done.exit_code == 0, done.output
+        assert "predictions go without a parameter set: SYSTEM_R1-c1 was fitted" in done.stdout
         await reload(agent)
         (line,) = entries(agent, "system_changed")
         assert (line["system_id"], line["version"]) == (SYSTEM, 3)
         assert line["detail"] == "version 2 before"
         third = await prediction(port, "S3")
         assert third["versions"]["system_version"] == 3
+        assert third["versions"]["parameter_set"] is None
         assert third["versions"]["parameters_hash"] != first["versions"]["parameters_hash"]
         assert third["kpis"]["t_gel_s"] > 1.2 * first["kpis"]["t_gel_s"]
 

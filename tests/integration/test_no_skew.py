@@ -15,6 +15,8 @@ from broker.codec import encode
 from broker.messages import Prediction, PressEvent, TelemetryFrame
 from broker.timestamps import parse_timestamp
 from edge_agent.config.catalogue import load_catalogue
+from edge_agent.config.parameter_set_store import promote
+from edge_agent.config.settings import Settings
 from edge_agent.history.read import open_sqlite
 from edge_agent.learning.feature_set import Builder
 from edge_agent.logged_shots.from_history import from_history
@@ -24,6 +26,7 @@ from edge_agent.shots.simulation import ShotSimulation
 from edge_agent.shots.timed_messages import TimedMessage
 from edge_agent.virtual_plant.shots import VirtualShot
 from tests.support.case_press import Arrival
+from tests.support.parameter_sets import SYSTEM, made_set, written
 from tests.support.pipelines import feed, incoming, pipeline_on
 from tests.support.played import deliver, messages_of, settings_for, virtual_plant
 from twin_core.learning.columns import COLUMNS, known_by
@@ -96,12 +99,33 @@ class Seen:
         monkeypatch.setattr(Inference, "closed", with_demold)
 
 
+def promote_a_set(settings: Settings) -> Settings:
+    """The settings with a parameter set in use for the first mold, which turns everything."""
+    catalogue = load_catalogue(settings)
+    numbers = {
+        "T_mold_offset_C": 1.5,
+        "T_core_offset_C": -2.0,
+        "p_cavity_offset_bar": 0.02,
+        "heat_transfer_factor": 1.2,
+        "vent_area_factor": 0.9,
+        "cavity_volume_factor": 1.01,
+    }
+    folder = settings.spool.path.parent / "parameter_sets"
+    written(folder, made_set(0.9, {min(catalogue.molds): numbers}))
+    promote(folder, SYSTEM, 1, catalogue.systems, catalogue.molds)
+    folders = settings.catalogue.model_copy(update={"parameter_sets": folder})
+    return settings.model_copy(update={"catalogue": folders})
+
+
 @pytest.mark.peers
+@pytest.mark.parametrize("calibrated", [False, True])
 async def test_columns_of_the_press_are_those_of_the_training(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calibrated: bool
 ) -> None:
     seen, plant = Seen(monkeypatch), virtual_plant(SHOTS)
     settings = settings_for(tmp_path, plant)
+    if calibrated:
+        settings = promote_a_set(settings)
     shots = [awkward(number, shot) for number, shot in enumerate(plant.shots())]
     messages = messages_of(settings, shots)
     (press,) = settings.addresses()
@@ -122,6 +146,7 @@ async def test_columns_of_the_press_are_those_of_the_training(
     await from_history(reader, builder.take, take_event=builder.take_event)
     await reader.close()
     built = builder.finish("test").columns
+    assert len(set(built["parameters_hash"])) == 1 + calibrated
     assert len(built["shot_id"]) == len(shots) == len(seen.pour) == len(seen.demold)
     assert sum(not math.isnan(v) for v in built["prev_rho_moulded_mean8"]) > SHOTS / 3
     assert min(built["prev_p_max_since"][-5:]) < 10, "an event begins anew"

@@ -101,13 +101,19 @@ class Card(_Part):
     features: Annotated[list[str], Field(min_length=1, max_length=1000)]
     feature_schema: Hex
     physics_hash: Hex
-    systems: dict[str, str]
-    """Material systems that it has seen: ``parameters_hash`` by ``system_id``."""
+    systems: dict[str, str | tuple[str, ...]]
+    """Material systems that it has seen: ``parameters_hash`` by ``system_id``; several where some
+    molds used a parameter set and others none, or another one."""
     coverage: Annotated[float, Field(gt=0, lt=1)]
     targets: dict[str, Corrected]
     risks: dict[str, Risk]
     domain: Domain
     origin: Origin
+
+    def hashes_of(self, system_id: str) -> tuple[str, ...]:
+        """Each ``parameters_hash`` with which it has seen a material; empty if it has not."""
+        found = self.systems.get(system_id, ())
+        return (found,) if isinstance(found, str) else found
 
     @model_validator(mode="after")
     def _fits(self) -> Card:

@@ -12,6 +12,7 @@ import numpy as np
 
 from twin_core.arrays import Array
 from twin_core.batch import BatchResult
+from twin_core.calibration.parameter_set import ParameterSet, as_read
 from twin_core.learning.columns import DEFECTS, LIVE_S
 from twin_core.learning.curve import Shape
 from twin_core.mold import Mold
@@ -45,6 +46,9 @@ _FIGURES = {
     "sim_defect_risk": "defect_risk",
 }
 
+_PEAKS = {"sim_T_core_max_C": "T_core_C", "sim_p_max_bar": "p_cavity_bar"}
+"""Columns that are compared with the readings of a sensor."""
+
 
 def physics_columns(result: SimulationResult) -> Row:
     """``sim_`` columns of one simulation."""
@@ -52,6 +56,24 @@ def physics_columns(result: SimulationResult) -> Row:
     row |= {column: _number(getattr(result, name)) for column, name in _FIGURES.items()}
     row["sim_p_max_bar"] = result.p_max_Pa / PA_PER_BAR
     return row
+
+
+def as_read_columns(row: Row, parameter_set: ParameterSet | None, mold_id: str) -> Row:
+    """The columns with the peaks that the sensors of a mold would read of the simulated ones.
+
+    Args:
+        row: ``sim_`` columns.
+        parameter_set: the set that the shot was simulated with; None changes nothing.
+        mold_id: the mold.
+    """
+    if parameter_set is None:
+        return row
+    peaks = {
+        column: as_read(sensor, row[column], parameter_set, mold_id)
+        for column, sensor in _PEAKS.items()
+        if column in row
+    }
+    return row | peaks
 
 
 def physics_columns_of_batch(batch: BatchResult) -> dict[str, Array]:

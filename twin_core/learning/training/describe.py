@@ -74,15 +74,23 @@ def card_of(table: FeatureSet, final: Fitted, config: TrainConfig, git_hash: str
     )
 
 
-def _systems(table: FeatureSet) -> dict[str, str]:
-    found: dict[str, str] = {}
-    pairs = zip(table["system_id"].astype(str), table["parameters_hash"].astype(str), strict=True)
-    for system_id, parameters in pairs:
-        if found.setdefault(system_id, parameters) != parameters:
+def _systems(table: FeatureSet) -> dict[str, str | tuple[str, ...]]:
+    """Each ``parameters_hash`` by system: several where molds use different parameter sets."""
+    of_molds: dict[tuple[str, str], str] = {}
+    found: dict[str, list[str]] = {}
+    names = ("system_id", "mold_id", "parameters_hash")
+    for system_id, mold_id, parameters in zip(*(table[n].astype(str) for n in names), strict=True):
+        if of_molds.setdefault((system_id, mold_id), parameters) != parameters:
             raise InputError(
                 f"feature set: {system_id} was simulated with several parameters: build it anew"
             )
-    return found
+        hashes = found.setdefault(system_id, [])
+        if parameters not in hashes:
+            hashes.append(parameters)
+    return {
+        system_id: hashes[0] if len(hashes) == 1 else tuple(sorted(hashes))
+        for system_id, hashes in found.items()
+    }
 
 
 def _domain(table: FeatureSet, features: list[str]) -> Domain:

@@ -131,7 +131,8 @@ def evaluate(
 
 def _knows_material(model: Model, table: FeatureSet) -> NDArray[np.bool_]:
     pairs = zip(table["system_id"].astype(str), table["parameters_hash"].astype(str), strict=True)
-    return np.array([model.card.systems.get(system) == hashed for system, hashed in pairs], bool)
+    known = {system: model.card.hashes_of(system) for system in model.card.systems}
+    return np.array([hashed in known.get(system, ()) for system, hashed in pairs], bool)
 
 
 def column_of(name: str) -> str:

@@ -12,8 +12,11 @@ from click.testing import CliRunner, Result
 
 from edge_agent.calibration.system_file import as_yaml
 from edge_agent.cli import main
+from edge_agent.config import parameter_set_store as store
+from tests.support.parameter_sets import MOLD, made_set, small_catalogue, written
 from tests.support.scenarios import CONFIGS, catalogue
 from tests.support.shots import rows_of, write_history
+from twin_core import load_mold
 
 PANEL = CONFIGS / "bundles" / "simulated_panel"
 R11 = CONFIGS / "bundles" / "baser_khakhar_1994_r11"
@@ -129,3 +132,42 @@ def test_what_is_refused(history: Path, arguments: list[str], exit_code: int, wo
 def test_a_history_that_is_not_there(tmp_path: Path) -> None:
     found = compare("S1", "--history", tmp_path / "none.db", exit_code=1)
     assert "S1: no folder of a log bundle; as a shot of the history:" in found.stderr
+
+
+def test_before_and_after_a_parameter_set(tmp_path: Path) -> None:
+    folders = small_catalogue(tmp_path, MOLD)
+    written(tmp_path / "parameter_sets", made_set(0.95, {MOLD: {"T_core_offset_C": 2.0}}))
+    config = tmp_path / "agent.yaml"
+    settings = {"site": "s", "agent_id": "a", "presses": ["p1"], "catalogue": folders}
+    config.write_text(json.dumps(settings))
+    options = ("-c", config, "--parameters-after", "SYSTEM_R1-c1")
+    text = compare(PANEL, *options).stdout
+    assert "beside SYSTEM_R1 v2, then SYSTEM_R1-c1" in text
+    assert "PANEL_A.T_core_offset_C" in text
+    found = json.loads(compare(PANEL, *options, "--output", "json").stdout)
+    assert [found["systems"][name]["parameter_set"] for name in ("before", "after")] == [
+        None,
+        "SYSTEM_R1-c1",
+    ]
+    assert [one["path"] for one in found["changed"]] == ["gelling.A", "PANEL_A.T_core_offset_C"]
+    core = next(one for one in found["series"] if one["sensor"] == "T_core_C")
+    simulated = [core[f"simulated_{name}"][0] for name in ("before", "after")]
+    assert simulated[1] == pytest.approx(simulated[0] - 2.0, abs=0.3), "just poured"
+    assert (
+        "no parameter set 7 of SYSTEM_R1"
+        in compare(*(PANEL, "-c", config, "--parameters-after", 7), exit_code=2).stderr
+    )
+    assert (
+        "give SYSTEM_R1-c1, its number, or none"
+        in compare(*(PANEL, "-c", config, "--parameters-after", "X-c1"), exit_code=2).stderr
+    )
+    store.promote(
+        tmp_path / "parameter_sets",
+        "SYSTEM_R1",
+        1,
+        catalogue(),
+        {MOLD: load_mold(CONFIGS / "molds" / f"{MOLD}.yaml")},
+    )
+    assert "beside SYSTEM_R1-c1" in compare(PANEL, "-c", config).stdout
+    said = compare(PANEL, "-c", config, "--parameters-before", "none").stdout
+    assert "beside SYSTEM_R1 v2" in said

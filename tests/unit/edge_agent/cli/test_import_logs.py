@@ -76,7 +76,9 @@ def test_the_same_again_imports_nothing_and_filters_take_a_part(tmp_path: Path) 
     assert (rest["shots"]["imported"], rest["shots"]["done_before"]) == (6, 6)
     assert report_of("-s", mapping, "-o", out)["shots"]["imported"] == 0
     assert len(bundle_folders(out)) == COUNT
-    assert report_of("-s", mapping, "-o", out, "--again")["shots"]["imported"] == COUNT
+    again = report_of("-s", mapping, "-o", out, "--again")
+    assert again["shots"]["imported"] == COUNT
+    assert again["beside"] == {"had a bundle there already, which is replaced": COUNT}
     assert len(bundle_folders(out)) == COUNT
 
 

@@ -20,6 +20,7 @@ SWEEP = ["sweep", "-s", SCENARIO, "-n", "2"]
 PLANT = ["virtual-plant", "-o", "plant", "-n", "2"]
 DRIFT = ["check-drift", "--baseline", "a.csv", "--current", "b.csv"]
 BUILD = ["build-features", "--history", "no.db"]
+PRODUCTION = ["calibrate", "--production"]
 COMPARE = ["models", "compare", "physics", "pour/1", "--history", "no.db"]
 AGES = [f"{HUGE}d", "9" * 5000 + "d", "-1d", "1", "d", "", "1.5h", "nan", "1e3d", "٣d", "36501d"]
 NUMBERS = ["nan", "inf", "-inf", "-1", "1e999", "", "x", "1,5"]
@@ -95,6 +96,17 @@ ODD: list[list[str]] = [
     *each(["calibrate", "-y", "SYSTEM_R1"], "--fit", ["", "x", "x.y"]),
     *each(["calibrate", "-y", "SYSTEM_R1"], "--measured", ["", "no", "/dev/null"]),
     *each(["calibrate"], "--cure", ["", "no", ".", "/dev/null"]),
+    *each(PRODUCTION, "--bundles", ["", "no", "/dev/null", SCENARIO]),
+    *each(PRODUCTION, "--history", ["no.db", "."]),
+    *each([*PRODUCTION, "--bundles", BUNDLE], "--shots-max", COUNTS),
+    *each([*PRODUCTION, "--bundles", BUNDLE], "--held-out", [*NUMBERS, "0", "1"]),
+    *each([*PRODUCTION, "--bundles", BUNDLE], "--since", AGES[:4]),
+    *each([*PRODUCTION, "--bundles", BUNDLE], "--fix", ["", "x"]),
+    *each([*PRODUCTION, "--bundles", BUNDLE], "--molds", ["no", "/dev/null"]),
+    *each(["calibrate", "--due"], "--history", ["no.db", "."]),
+    *each(["calibrate", "--due"], "--config", ["", "no", "/dev/null"]),
+    *each(["calibrate", "--due", "--history", "no.db"], "--age-max", AGES),
+    ["calibrate", "--due", "--bundles", BUNDLE],
     *each(["train-ml"], "--features", ["", "no.csv", ".", "/dev/null"]),
     *each(["demo"], "--speed", [*NUMBERS, "0", "1001"]),
     *each(["demo"], "--seed", ["-1", HUGE]),
@@ -156,6 +168,7 @@ ASKING = {
     "history": ["history", "--history"],
     "build": ["build-features", "--history"],
     "compare": ["models", "compare", "physics", "pour/1", "--history"],
+    "production": [*PRODUCTION, "--history"],
     "plant": [*PLANT, "--history"],
 }
 
@@ -218,7 +231,7 @@ def test_databases_that_are_not_there(
             assert SECRET not in said, address
 
 
-@pytest.mark.parametrize("command", ["history", "build", "compare"])
+@pytest.mark.parametrize("command", ["history", "build", "compare", "production"])
 def test_files_that_are_no_history(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from pyarrow import csv, parquet
 
+from edge_agent.shots.shot_query import ShotQuery
 from tests.support.sources import fetched, ids
 from twin_core.errors import InputError
 
@@ -118,6 +120,61 @@ def test_decimal_commas_between_commas_are_told_and_then_read(tmp_path: Path) ->
     (found,) = fetched(mapping)
     assert found.bundle is not None
     assert (found.bundle.recipe.m_polyol_kg, found.bundle.recipe.m_iso_kg) == (1.25, 1.5)
+
+
+@pytest.mark.parametrize(
+    "curves", ["t;core\n5,5;31,5\n10;60,25\n15;61\n", "t;core\n5.5;31.5\n10;60.25\n15;61\n"]
+)
+def test_curves_have_the_decimal_mark_of_their_own_file(curves: str, tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    (folder / "curves").mkdir(parents=True)
+    (folder / "shots.csv").write_text("shot;mass\nS1;1,25\n")
+    (folder / "curves" / "S1.csv").write_text(curves)
+    mapping = tmp_path / "logs.yaml"
+    text = WIDE.format(folder=folder, file="curves/{shot}.csv").replace(
+        "m_polyol_kg: {value: 1}", "m_polyol_kg: mass"
+    )
+    mapping.write_text(text + "decimal: ','\n")
+    (found,) = fetched(mapping)
+    assert found.bundle is not None
+    assert found.bundle.recipe.m_polyol_kg == 1.25
+    assert found.bundle.readings("T_core_C") == [(5.5, 31.5), (10.0, 60.25), (15.0, 61.0)]
+
+
+@pytest.mark.parametrize(("said", "simulated"), [("ja", True), ("no", False), ("maybe", None)])
+def test_shots_that_a_simulation_made_say_so(
+    said: str, simulated: bool | None, tmp_path: Path
+) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    (folder / "shots.csv").write_text(f"shot,made\nS1,{said}\n")
+    mapping = tmp_path / "logs.yaml"
+    text = WIDE.partition("series:")[0].format(folder=folder)
+    mapping.write_text(
+        text.replace("m_iso_kg: {value: 1}", "m_iso_kg: {value: 1}, simulated: made")
+    )
+    (found,) = fetched(mapping)
+    if simulated is None:
+        assert found.bundle is None
+        assert "'maybe': neither yes nor no" in found.problems[0].words
+    else:
+        assert found.bundle is not None
+        assert found.bundle.meta.simulated is simulated
+
+
+def test_refused_shots_that_were_not_asked_for_do_not_count(tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    (folder / "shots.csv").write_text(
+        "shot,ts\nS 1,2026-05-01T06:00:00Z\nS 2,2026-06-01T06:00:00Z\nS 3,\n"
+    )
+    mapping = tmp_path / "logs.yaml"
+    text = WIDE.partition("series:")[0].format(folder=folder)
+    mapping.write_text(text.replace("shot_id: shot", "shot_id: shot, poured_at: ts"))
+    since = ShotQuery(since=datetime(2026, 5, 15, tzinfo=UTC))
+    assert [found.where[-6:] for found in fetched(mapping, since)] == ["line 3", "line 4"]
+    assert len(fetched(mapping, ShotQuery(mold_id="B"))) == 0
+    assert len(fetched(mapping)) == 3
 
 
 def test_what_is_no_folder_of_tables(tmp_path: Path) -> None:

@@ -1,0 +1,234 @@
+"""Changes of a folder of parameter sets: write a set, promote one, go back.
+
+Files of sets are never changed, and a new one never takes the name of another. ``in_use.yaml`` is
+replaced whole: a reader sees the old one or the new one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_agent.config.parameter_sets import (
+    IN_USE,
+    MoldAndSystem,
+    SetInUse,
+    load_set,
+    numbers_of,
+    problem_of,
+    set_file,
+    sets_in_use,
+)
+from edge_agent.errors import StoreError, disk_hint
+from twin_core.calibration.parameter_set import ParameterSet
+from twin_core.errors import InputError
+from twin_core.fingerprint import PHYSICS_HASH
+from twin_core.materials import MaterialSystem
+from twin_core.mold import Mold
+from twin_core.yaml_text import dump_yaml
+
+HEADER = "# Sets in use; `pur-mold-twin parameter-sets promote` and `rollback` write this file.\n"
+SET_HEADER = "# Made by calibrate. Do not edit: a changed file is another set.\n"
+ANYWAY = "--anyway promotes it all the same"
+
+
+@dataclass(frozen=True)
+class Change:
+    """Set that a mold uses now, and the one before; None: none."""
+
+    mold_id: str
+    number: int | None
+    before: int | None
+
+
+def next_number(folder: Path, system_id: str) -> int:
+    """Next free number of a set of a system.
+
+    Raises:
+        InputError: a file has a name that is none of a set.
+    """
+    return max((number for _, number in numbers_of(folder, system_id)), default=0) + 1
+
+
+def write_new(folder: Path, parameter_set: ParameterSet) -> tuple[Path, ParameterSet]:
+    """Write a set under the next free number.
+
+    Args:
+        folder: the folder; it is made where it is not there.
+        parameter_set: the set, with any number.
+
+    Returns:
+        The file, and the set with its number.
+
+    Raises:
+        InputError: a file of the folder has a name that is none of a set.
+        StoreError: the folder cannot be written.
+    """
+    part = folder / f"{parameter_set.system_id}.{os.getpid()}.part"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        while True:
+            number = next_number(folder, parameter_set.system_id)
+            numbered = parameter_set.model_copy(update={"number": number})
+            file = set_file(folder, parameter_set.system_id, number)
+            _write(part, SET_HEADER, numbered.model_dump(mode="json", exclude_none=True))
+            try:
+                os.link(part, file)  # fails where another one has taken the name meanwhile
+            except FileExistsError:
+                continue
+            return file, numbered
+    except OSError as error:
+        raise _not_written(folder, error) from None
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def promote(
+    folder: Path,
+    system_id: str,
+    number: int,
+    systems: Mapping[str, MaterialSystem],
+    molds: Mapping[str, Mold],
+    *,
+    only: Iterable[str] = (),
+    anyway: bool = False,
+) -> list[Change]:
+    """Put a set into use: for all of its molds, or some.
+
+    Args:
+        folder: the folder of sets.
+        system_id: system of the set.
+        number: of the set.
+        systems: those in use, by id.
+        molds: of the catalogue, by id.
+        only: molds; empty: all molds of the set.
+        anyway: though the verdict said no, the physics is another, or a mold is none of the set.
+
+    Returns:
+        A change for each mold.
+
+    Raises:
+        InputError: there is no such set, or it cannot be used; nothing was changed.
+        StoreError: the folder cannot be written.
+    """
+    found = load_set(folder, system_id, number)
+    wanted = sorted(set(only)) or sorted(found.molds)
+    problems = list(_problems(found, wanted, systems, molds, anyway=anyway))
+    if problems:
+        raise InputError("\n".join(dict.fromkeys(problems)))
+    promoted = sets_in_use(folder)
+    changes = []
+    for mold_id in wanted:
+        old = promoted.get((mold_id, system_id), SetInUse(number=None))
+        changes.append(Change(mold_id, number, old.number))
+        if old.number != number:
+            earlier = [*old.earlier, old.number]
+            promoted[mold_id, system_id] = SetInUse(number=number, earlier=earlier)
+    if any(change.before != number for change in changes):
+        _write_in_use(folder, promoted)
+    return changes
+
+
+def rollback(folder: Path, system_id: str, only: Iterable[str] = ()) -> list[Change]:
+    """Put into use what was before the last ``promote``.
+
+    Args:
+        folder: the folder of sets.
+        system_id: whose sets.
+        only: molds; empty: all molds of the system, if they use the same set.
+
+    Returns:
+        A change for each mold; its number is None where no set was in use before.
+
+    Raises:
+        InputError: nothing was in use before, its file is gone, or molds use different sets.
+        StoreError: the folder cannot be written.
+    """
+    promoted = sets_in_use(folder)
+    of_system = {mold_id: used for (mold_id, sid), used in promoted.items() if sid == system_id}
+    wanted = sorted(set(only))
+    if not wanted:
+        wanted = sorted(mold_id for mold_id, used in of_system.items() if used.number is not None)
+        numbers = {of_system[mold_id].number for mold_id in wanted}
+        if len(numbers) > 1:
+            listed = ", ".join(f"{mold} {system_id}-c{of_system[mold].number}" for mold in wanted)
+            raise InputError(
+                f"{folder}: molds use different sets ({listed}): name them with --mold"
+            )
+    if not wanted:
+        raise InputError(f"{folder}: {system_id}: no parameter set is in use")
+    changes = []
+    for mold_id in wanted:
+        used = of_system.get(mold_id)
+        if used is None or not used.earlier:
+            raise InputError(f"{folder}: {system_id}: mold {mold_id}: no set was in use before")
+        *earlier, number = used.earlier
+        if number is not None:
+            load_set(folder, system_id, number)
+        promoted[mold_id, system_id] = SetInUse(number=number, earlier=earlier)
+        changes.append(Change(mold_id, number, used.number))
+    _write_in_use(folder, promoted)
+    return changes
+
+
+def _problems(
+    found: ParameterSet,
+    wanted: list[str],
+    systems: Mapping[str, MaterialSystem],
+    molds: Mapping[str, Mold],
+    *,
+    anyway: bool,
+) -> Iterable[str]:
+    if not wanted:
+        yield f"{found.set_id} names no mold: say which with --mold"
+    for mold_id in wanted:
+        problem = problem_of(found, mold_id, systems, molds)
+        if problem is not None:
+            yield problem
+        elif mold_id not in found.molds and not anyway:
+            listed = ", ".join(sorted(found.molds)) or "none"
+            yield (
+                f"{found.set_id} was fitted without shots of mold {mold_id} (molds: {listed}): "
+                f"calibrate with some; {ANYWAY}, with the numbers of the system alone"
+            )
+    if not found.verdict.use and not anyway:
+        yield f"{found.set_id}: its verdict is not to use it: {found.verdict.words}: {ANYWAY}"
+    if found.physics_hash != PHYSICS_HASH and not anyway:
+        yield f"{found.set_id} was fitted with another physics: calibrate anew; {ANYWAY}"
+
+
+def _write_in_use(folder: Path, promoted: Mapping[MoldAndSystem, SetInUse]) -> None:
+    content: dict[str, dict[str, Any]] = {}
+    for (mold_id, system_id), used in sorted(promoted.items()):
+        content.setdefault(mold_id, {})[system_id] = used.model_dump(mode="json")
+    path = folder / IN_USE
+    part = path.with_suffix(".part")
+    try:
+        _write(part, HEADER, {"sets": content})
+        part.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise _not_written(path, error) from None
+
+
+def _write(file: Path, header: str, content: dict[str, Any]) -> None:
+    with file.open("w", encoding="utf-8") as out:
+        out.write(header)
+        out.write(dump_yaml(content, default_flow_style=None, allow_unicode=True, width=100))
+        out.flush()
+        os.fsync(out.fileno())
+    file.chmod(0o644)
+
+
+def _not_written(path: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"{path}: cannot be written: {error.strerror}: run this as its owner, or name a folder of "
+        "your own (catalogue.parameter_sets)",
+        hint="" if isinstance(error, PermissionError) else disk_hint(error),
+    )

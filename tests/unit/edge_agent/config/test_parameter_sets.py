@@ -1,0 +1,260 @@
+"""Parameter sets in a folder: numbers that are free, promote, go back, refusals, what is listed."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from edge_agent.cli import main
+from edge_agent.config import parameter_set_store as store
+from edge_agent.config.catalogue import Catalogue, changed_sets, read_catalogue
+from edge_agent.config.parameter_sets import IN_USE, load_set, sets_in_use
+from edge_agent.config.settings import CatalogueSettings
+from edge_agent.errors import StoreError
+from tests.support.parameter_sets import (
+    MOLD,
+    SYSTEM,
+    made_set,
+    small_catalogue,
+    system_r1,
+    written,
+)
+from twin_core import InputError
+
+OTHER = "PANEL_B"
+
+
+@pytest.fixture
+def plant(tmp_path: Path) -> Path:
+    """A folder with a system, two molds, and a configuration that names them."""
+    folders = small_catalogue(tmp_path, MOLD, OTHER)
+    settings = {"site": "s", "agent_id": "a", "presses": ["p1"], "catalogue": folders}
+    (tmp_path / "agent.yaml").write_text(json.dumps(settings))
+    return tmp_path
+
+
+def sets_of(plant: Path) -> Path:
+    return plant / "parameter_sets"
+
+
+def catalogue(plant: Path) -> Catalogue:
+    folders = {name: plant / name for name in ("systems", "molds", "parameter_sets")}
+    return read_catalogue(CatalogueSettings(**folders))
+
+
+def run(plant: Path, *arguments: object, exit_code: int = 0) -> Result:
+    command = ["parameter-sets", *map(str, arguments), "--config", str(plant / "agent.yaml")]
+    found = CliRunner().invoke(main, command)
+    assert found.exit_code == exit_code, found.output
+    return found
+
+
+def used(plant: Path) -> dict[str, str]:
+    """The set that applies to each mold."""
+    return {mold: one.set_id for (mold, _), one in catalogue(plant).parameter_sets.items()}
+
+
+def test_a_new_set_takes_a_free_number_and_changes_nothing(plant: Path) -> None:
+    assert catalogue(plant).parameter_sets == {}  # no folder
+    files = written(sets_of(plant), made_set(0.5), made_set(0.6))
+    assert [file.name for file in files] == ["SYSTEM_R1-c1.yaml", "SYSTEM_R1-c2.yaml"]
+    files[0].unlink()  # a number is never taken again while a later one is there
+    assert store.next_number(sets_of(plant), SYSTEM) == 3
+    found = load_set(sets_of(plant), SYSTEM, 2)
+    assert found == made_set(0.6).model_copy(update={"number": 2})
+    assert used(plant) == {}
+    assert catalogue(plant).facts == catalogue(plant).facts
+    facts = catalogue(plant).facts_of(SYSTEM, MOLD)
+    assert (facts.parameters_hash, facts.set_id) == (system_r1().parameters_hash(), None)
+
+
+def test_a_set_is_never_written_over_another(plant: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (first,) = written(sets_of(plant), made_set(0.5))
+    before, numbers = first.read_bytes(), iter([1, 2])
+    monkeypatch.setattr(store, "next_number", lambda *_: next(numbers))  # somebody was faster
+    (second,) = written(sets_of(plant), made_set(0.6))
+    assert (second.name, first.read_bytes()) == ("SYSTEM_R1-c2.yaml", before)
+    assert [file.suffix for file in sets_of(plant).iterdir()] == [".yaml"] * 2
+
+
+def test_promote_and_go_back(plant: Path) -> None:
+    both: dict[str, dict[str, float]] = {MOLD: {}, OTHER: {"T_core_offset_C": 1.0}}
+    written(sets_of(plant), made_set(0.5, both), made_set(0.6, both), made_set(0.7))
+    before = catalogue(plant)
+    said = run(plant, "promote", SYSTEM, 1).stdout
+    assert said.splitlines()[0] == "PANEL_A: in use: SYSTEM_R1-c1 (before: no set)"
+    assert "by itself" in said
+    assert used(plant) == {MOLD: "SYSTEM_R1-c1", OTHER: "SYSTEM_R1-c1"}
+    (first, _) = changed_sets(before, catalogue(plant))
+    assert first == ((MOLD, SYSTEM), "SYSTEM_R1-c1", "no set before")
+    run(plant, "promote", SYSTEM, 2, "--mold", OTHER)
+    assert used(plant) == {MOLD: "SYSTEM_R1-c1", OTHER: "SYSTEM_R1-c2"}
+    assert "by itself" not in run(plant, "promote", SYSTEM, 2, "--mold", OTHER).stdout
+    error = run(plant, "rollback", SYSTEM, exit_code=2).stderr
+    assert "different sets" in error
+    assert "--mold" in error
+    run(plant, "promote", SYSTEM, 3)
+    for mold, expected in ((OTHER, "SYSTEM_R1-c1"), (MOLD, "SYSTEM_R1-c1"), (OTHER, None)):
+        run(plant, "rollback", SYSTEM, "--mold", mold)
+        assert used(plant).get(mold) == expected
+    assert "PANEL_A: in use: no set (before: SYSTEM_R1-c1)" in run(plant, "rollback", SYSTEM).stdout
+    assert used(plant) == {}
+    assert "no parameter set is in use" in run(plant, "rollback", SYSTEM, exit_code=2).stderr
+    error = run(plant, "rollback", SYSTEM, "--mold", MOLD, exit_code=2).stderr
+    assert "mold PANEL_A: no set was in use before" in error
+
+
+@pytest.mark.parametrize(
+    ("made", "more", "words", "anyway"),
+    [
+        (made_set(use=False), (), "SYSTEM_R1-c1: its verdict is not to use it: no better", True),
+        (made_set(physics_hash="ab" * 8), (), "was fitted with another physics", True),
+        (made_set(), ("--mold", OTHER), "without shots of mold PANEL_B (molds: PANEL_A)", True),
+        (made_set(molds={}), (), "names no mold: say which with --mold", False),
+        (made_set(), ("--mold", "NONE"), "mold NONE is not in the catalogue", False),
+        (
+            made_set(system_version=1, system_hash="ab" * 8),
+            (),
+            "fitted to SYSTEM_R1 version 1, and version 2 is in use: calibrate anew",
+            False,
+        ),
+        (
+            made_set(system_hash="ab" * 8),
+            (),
+            "version 2 with other numbers than those in use: calibrate anew",
+            False,
+        ),
+    ],
+)
+def test_what_cannot_be_used_is_not_promoted(
+    plant: Path, made: Any, more: tuple[str, ...], words: str, anyway: bool
+) -> None:
+    written(sets_of(plant), made)
+    assert words in run(plant, "promote", SYSTEM, 1, *more, exit_code=2).stderr
+    assert sets_in_use(sets_of(plant)) == {}
+    run(plant, "promote", SYSTEM, 1, *more, "--anyway", exit_code=0 if anyway else 2)
+    assert bool(sets_in_use(sets_of(plant))) == anyway
+
+
+def test_a_set_that_is_not_there(plant: Path) -> None:
+    written(sets_of(plant), made_set())
+    error = run(plant, "promote", SYSTEM, 9, exit_code=2).stderr
+    assert "no parameter set 9 of SYSTEM_R1 (there are: 1)" in error
+    assert "(there are: none)" in run(plant, "show", "NONE", 1, exit_code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (
+            "held_out_count: 30",
+            "held_out_count: -3",
+            r"c1.yaml: line \d+: provenance.held_out_count",
+        ),
+        ("number: 1", "number: 2", r"c1.yaml: line 3: number: is 2, and the file's name says 1"),
+        ("verdict:", "verdicts:", r"c1.yaml: line \d+: verdicts: unknown field: is verdict meant"),
+        ("system_id: SYSTEM_R1", "system_id: [", r"c1.yaml: cannot be read as YAML: line"),
+    ],
+)
+def test_a_damaged_file_is_named_with_line_and_field(
+    plant: Path, old: str, new: str, words: str
+) -> None:
+    (file,) = written(sets_of(plant), made_set())
+    run(plant, "promote", SYSTEM, 1)
+    file.write_text(file.read_text().replace(old, new))
+    for arguments in (("list",), ("show", SYSTEM, 1)):
+        assert re.search(words, run(plant, *arguments, exit_code=2).stderr)
+    with pytest.raises(InputError, match=words):
+        catalogue(plant)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("sets: {PANEL_A: {SYSTEM_R1: {number: 9}}}", "sets.PANEL_A.SYSTEM_R1.number: "),
+        ("sets: {PANEL_A: {SYSTEM_R1: {number: 0}}}", "line 1: sets.PANEL_A.SYSTEM_R1.number"),
+        ("sets: [", "cannot be read as YAML"),
+    ],
+)
+def test_a_damaged_file_of_what_is_in_use(plant: Path, content: str, words: str) -> None:
+    written(sets_of(plant), made_set())
+    (sets_of(plant) / IN_USE).write_text(content)
+    with pytest.raises(InputError) as error:
+        catalogue(plant)
+    assert IN_USE in str(error.value)
+    assert words in str(error.value)
+
+
+def test_check_tells_of_it(plant: Path) -> None:
+    written(sets_of(plant), made_set())
+    (sets_of(plant) / IN_USE).write_text("sets: {PANEL_A: {SYSTEM_R1: {number: 9}}}")
+    checked = CliRunner().invoke(main, ["check", "--config", str(plant / "agent.yaml")])
+    assert checked.exit_code == 2
+    assert "sets.PANEL_A.SYSTEM_R1.number: " in checked.output + checked.stderr
+
+
+def test_a_file_of_another_name_is_told(plant: Path) -> None:
+    (file,) = written(sets_of(plant), made_set())
+    file.rename(sets_of(plant) / "copy.yaml")
+    assert "copy.yaml: no name of a parameter set" in run(plant, "list", exit_code=2).stderr
+
+
+def test_a_folder_that_cannot_be_written(plant: Path) -> None:
+    sets_of(plant).write_text("a file")
+    with pytest.raises(StoreError, match=r"catalogue\.parameter_sets"):
+        written(sets_of(plant), made_set())
+
+
+def test_what_is_listed_and_shown(plant: Path) -> None:
+    assert "no parameter sets" in run(plant, "list").stdout
+    written(sets_of(plant), made_set(0.5, {MOLD: {"T_core_offset_C": 2.0}}), made_set(use=False))
+    run(plant, "promote", SYSTEM, 1)
+    first, second = json.loads(run(plant, "list", "--output", "json").stdout)
+    assert (first["set"], first["in_use_for"], first["verdict_use"]) == (
+        *("SYSTEM_R1-c1", [MOLD]),
+        True,
+    )
+    assert first["shots_hash"] == "ab" * 32
+    assert (second["in_use_for"], second["verdict_use"]) == ([], False)
+    assert "fitted to simulated shots" in run(plant, "list").stdout
+    assert max(map(len, run(plant, "list").stdout.splitlines())) <= 80
+    shown = run(plant, "show", SYSTEM, 1).stdout
+    for words in ("gelling.A", "T_core_offset_C", "120 simulated shots", "verdict: use it"):
+        assert words in shown
+    document = json.loads(run(plant, "show", SYSTEM, 1, "--output", "json").stdout)
+    assert document["parameters_hash"] == load_set(sets_of(plant), SYSTEM, 1).parameters_hash()
+
+
+def test_another_version_of_the_system_leaves_its_sets_behind(plant: Path) -> None:
+    written(sets_of(plant), made_set())
+    run(plant, "promote", SYSTEM, 1)
+    data = yaml.safe_load((plant / "systems" / f"{SYSTEM}.yaml").read_text()) | {"version": 3}
+    (plant / "systems" / f"{SYSTEM}-v3.yaml").write_text(yaml.safe_dump(data))
+    ask = ["systems", "promote", SYSTEM, "3", "--config", str(plant / "agent.yaml")]
+    said = CliRunner().invoke(main, ask)
+    assert said.exit_code == 0
+    words = "PANEL_A: predictions go without a parameter set: SYSTEM_R1-c1 was fitted to SYSTEM_R1"
+    assert words in said.stdout
+    assert used(plant) == {}
+    assert "calibrate anew" in catalogue(plant).sets_refused[MOLD, SYSTEM]
+    assert "not used: SYSTEM_R1-c1 was fitted" in run(plant, "list").stdout
+    ask = ["systems", "rollback", SYSTEM, "--config", str(plant / "agent.yaml")]
+    assert "without a parameter set" not in CliRunner().invoke(main, ask).stdout
+    assert used(plant) == {MOLD: "SYSTEM_R1-c1"}
+
+
+def test_facts_of_a_mold_with_a_set(plant: Path) -> None:
+    written(sets_of(plant), made_set(0.5))
+    run(plant, "promote", SYSTEM, 1)
+    found = catalogue(plant)
+    facts, plain = found.facts_of(SYSTEM, MOLD), found.facts_of(SYSTEM, OTHER)
+    assert plain == found.facts[SYSTEM]
+    assert (facts.set_id, facts.version) == ("SYSTEM_R1-c1", 2)
+    assert facts.parameters_hash == found.parameter_sets[MOLD, SYSTEM].parameters_hash()
+    assert len({of.parameters_hash for _, of in found.all_facts}) == 2

@@ -1,0 +1,237 @@
+"""Verdict on a calibration: errors on the newest shots, which the fit has not seen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtr
+
+from twin_core.arrays import Array
+from twin_core.calibration import shot_features as sf
+from twin_core.calibration.production_model import Curves, Ints, Simulate, as_read, cut
+from twin_core.calibration.production_numbers import Numbers
+from twin_core.calibration.production_search import REJECT
+from twin_core.calibration.production_shot import RESULTS, SENSORS, ProductionShot
+from twin_core.plausible_ranges import RESULTS as POSSIBLE
+
+UNITS = {"T_core_C": "K", "p_cavity_bar": "bar", "T_mold_C": "K"} | RESULTS
+LEAST_GAIN_PCT = 2.0
+"""A set that gains less is not worth the change."""
+MOST_LOSS_PCT = dict.fromkeys(UNITS, 2.0) | {"T_mold_C": 10.0}
+"""No quantity may get worse by more; the temperature of the mold tells least of the part."""
+FEWEST = 8
+"""A quantity that fewer held-out shots have is not judged."""
+BLOCKS = 12
+"""Neighboring shots are alike: so many stretches of time are compared, not single shots."""
+CHANCE = 0.025
+"""How often a set that does nothing would be called better."""
+FOLLOW = 0.2
+"""Weight of the newest error in a running mean."""
+STIFF = {"T_core_C": 0.5, "p_cavity_bar": 0.005, "T_mold_C": 0.3}
+"""Errors below these do not matter [unit of the series]."""
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Error of one quantity on the held-out shots, in its unit.
+
+    Attributes:
+        before, after: root of the mean square, without and with the numbers of the fit.
+        noise_floor: scatter within the molds about their own mean, or a running one: no constant
+            number can remove it.
+        shots: how many have it.
+    """
+
+    before: float
+    after: float
+    noise_floor: float
+    unit: str
+    shots: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Judgement of a fit.
+
+    Attributes:
+        use: whether the numbers are better than none.
+        improvement_pct: of the errors of all quantities together, each over its noise floor.
+    """
+
+    use: bool
+    words: str
+    held_out: Mapping[str, Errors]
+    improvement_pct: float
+
+
+class HeldOut:
+    """Held-out shots, and what is simulated of them."""
+
+    def __init__(
+        self, shots: Sequence[ProductionShot], numbers: Numbers, simulate: Simulate
+    ) -> None:
+        self.shots, self.numbers, self.simulate = shots, numbers, simulate
+        self.features = sf.features(shots)
+        self.results = {name: np.array([_result(shot, name) for shot in shots]) for name in RESULTS}
+
+    def off(self, x: Array) -> dict[str, Array]:
+        """Simulated minus measured with trial values, by quantity: (shots, features)."""
+        scenarios = self.numbers.scenarios(self.shots, x)
+        curves = Curves(self.simulate([cut(one, self.features.end_s) for one in scenarios], False))
+        read = as_read(self.features, curves, self.numbers, self.shots, x)
+        off = read - self.features.measured
+        found = {sensor: off[:, sf.columns(sensor)] for sensor in SENSORS}
+        density = np.exp(read[:, -1]) - self.results[sf.DENSITY]
+        found[sf.DENSITY] = density[:, None]
+        timed = [name for name in RESULTS if name != sf.DENSITY]
+        wanted = np.flatnonzero(np.any([~np.isnan(self.results[n]) for n in timed], axis=0))
+        simulated = {name: np.full(len(self.shots), np.nan) for name in timed}
+        cycles = [scenarios[i].quality.t_cycle_max_s for i in wanted]
+        for cycle in sorted(set(cycles)):
+            some = [i for i, c in zip(wanted.tolist(), cycles, strict=True) if c == cycle]
+            ran = self.simulate([scenarios[i] for i in some], True)
+            simulated["t_demold_safe_s"][some] = ran.figures["t_demold_min_s"]
+            simulated["H_demold_shore"][some] = ran.figures["H_demold_shore"]
+        for name in timed:
+            found[name] = (simulated[name] - self.results[name])[:, None]
+        return found
+
+    def verdict(self, before: Mapping[str, Array], after: Mapping[str, Array]) -> Verdict:
+        """Judge the errors of ``off`` with the numbers of a fit against those without."""
+        mold = np.unique([shot.mold_id for shot in self.shots], return_inverse=True)[1]
+        errors, gains, scores = {}, {}, []
+        for name in before:
+            judged = _judged(name, before[name], after[name], mold)
+            if judged is None:
+                continue
+            errors[name], squares = judged
+            scores.append(squares)
+            gains[name] = squares
+        if not scores:
+            words = f"not used: no quantity was measured of {FEWEST} held-out shots"
+            return Verdict(False, words, errors, 0.0)
+        return _verdict(errors, gains, _mean(np.array(scores)))
+
+
+def _result(shot: ProductionShot, name: str) -> float:
+    value = shot.results.get(name, math.nan)
+    return value if POSSIBLE[name].holds(value) else math.nan
+
+
+def _judged(name: str, before: Array, after: Array, mold: Ints) -> tuple[Errors, Array] | None:
+    """Errors of a quantity, and (shots, 2): squares before and after over the noise floor's."""
+    before, after = before.copy(), after.copy()
+    there = ~np.isnan(before) & ~np.isnan(after)
+    scale = _scale(np.where(there, after, np.nan), mold)
+    slip = np.minimum(np.abs(before), np.abs(after)) > REJECT * scale
+    slip &= np.minimum(_from_center(before, mold), _from_center(after, mold)) > REJECT * scale
+    there &= ~slip
+    if int(np.any(there, axis=1).sum()) < FEWEST:
+        return None
+    before[~there] = after[~there] = np.nan
+    with np.errstate(all="ignore"):
+        count = np.maximum(there.sum(axis=1), 1)
+        squares = np.column_stack([np.nansum(one**2, axis=1) / count for one in (before, after)])
+    squares[~np.any(there, axis=1)] = np.nan
+    root = np.sqrt(np.nanmean(squares, axis=0))
+    floor = _floor(after, mold)
+    errors = Errors(
+        float(root[0]), float(root[1]), floor, UNITS[name], int(np.any(there, axis=1).sum())
+    )
+    return errors, squares / max(floor, STIFF.get(name, 1e-9)) ** 2
+
+
+def _from_center(off: Array, mold: Ints) -> Array:
+    found = np.empty_like(off)
+    for one in np.unique(mold):
+        own = off[mold == one]
+        found[mold == one] = np.abs(own - _median(own))
+    return found
+
+
+def _median(off: Array) -> Array:
+    median = np.zeros(off.shape[1])
+    some = ~np.all(np.isnan(off), axis=0)
+    median[some] = np.nanmedian(off[:, some], axis=0)
+    return median
+
+
+def _scale(off: Array, mold: Ints) -> Array:
+    away = _from_center(off, mold)
+    return np.maximum(1.4826 * _median(away), 1e-9)
+
+
+def _floor(off: Array, mold: Ints) -> float:
+    """Scatter about the mean of each mold, or about its running mean, which is less."""
+    about_mean, about_running, freedom, count = 0.0, 0.0, 0, 0
+    for one in np.unique(mold):
+        for column in off[mold == one].T:
+            own = column[~np.isnan(column)]
+            if len(own) < 2:
+                continue
+            about_mean += float(np.sum((own - own.mean()) ** 2))
+            freedom += len(own) - 1
+            running = own[0]
+            for value in own[1:].tolist():
+                about_running += (value - running) ** 2
+                running += FOLLOW * (value - running)
+                count += 1
+    if not freedom:
+        return math.nan
+    return math.sqrt(min(about_mean / freedom, about_running / count))
+
+
+def _verdict(errors: Mapping[str, Errors], gains: Mapping[str, Array], both: Array) -> Verdict:
+    count = int(np.sum(~np.isnan(both[:, 0])))
+    improvement = _improvement(both)
+    late = _improvement(both[len(both) // 2 :])
+    worse = [name for name, squares in gains.items() if _worse(squares, MOST_LOSS_PCT[name])]
+    sure = _chance(both) < CHANCE
+    share = f"{abs(improvement):.0f} % {'less' if improvement >= 0.0 else 'more'} error"
+    told = f"{share} on {count} held-out shots"
+    if worse:
+        words = f"not used: {told}, and worse at {', '.join(worse)}"
+    elif improvement < LEAST_GAIN_PCT:
+        words = f"not used: {told}; at least {LEAST_GAIN_PCT:g} % less is asked for"
+    elif not sure:
+        words = f"not used: {told}, which may be chance"
+    elif late < LEAST_GAIN_PCT:
+        words = f"not used: {told}, and no gain on the newer half of them"
+    else:
+        return Verdict(True, f"use it: {told}", errors, improvement)
+    return Verdict(False, words, errors, improvement)
+
+
+def _improvement(squares: Array) -> float:
+    """Gain of the error in per cent of the error before."""
+    before, after = _mean(squares).tolist()
+    return 100.0 * (1.0 - math.sqrt(after / before)) if before > 0.0 else 0.0
+
+
+def _mean(values: Array) -> Array:
+    """Mean over the first axis of what is there; NaN where nothing is."""
+    there = ~np.isnan(values)
+    count = there.sum(axis=0)
+    total = np.where(there, values, 0.0).sum(axis=0)
+    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
+
+
+def _worse(squares: Array, most_pct: float) -> bool:
+    """A quantity is clearly worse: by more than the allowed loss, and hardly by chance."""
+    if _improvement(squares) >= -most_pct:
+        return False
+    return _chance(squares[:, ::-1]) < 2.0 * CHANCE
+
+
+def _chance(squares: Array) -> float:
+    """Chance of so large a gain if there were none: t test over stretches of time."""
+    gain = squares[:, 0] - squares[:, 1]
+    gain = gain[~np.isnan(gain)]
+    blocks = [part.mean() for part in np.array_split(gain, min(BLOCKS, len(gain)))]
+    error = np.std(blocks, ddof=1) / math.sqrt(len(blocks))
+    if error <= 0.0:
+        return 0.0 if np.mean(blocks) > 0.0 else 1.0
+    return float(1.0 - stdtr(len(blocks) - 1, np.mean(blocks) / error))
