@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 EXAMPLE = """\b
 Examples:
   pur-mold-twin parameter-sets list
-  pur-mold-twin parameter-sets show SYSTEM_R1 3 -c /etc/pur-mold-twin/agent.yaml
+  pur-mold-twin parameter-sets show SYSTEM_R1 3 -c agent.yaml
   pur-mold-twin parameter-sets promote SYSTEM_R1 3 --mold MOLD_A
   pur-mold-twin parameter-sets rollback SYSTEM_R1
 

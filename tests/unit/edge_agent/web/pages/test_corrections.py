@@ -56,3 +56,12 @@ def test_without_a_model_there_is_nothing_to_say(renderer: Renderer) -> None:
     assert "the learned model answers" in renderer.text(
         "pl", "corrections.html", prediction=of_an_older_agent
     ).replace("odpowiada wyuczony model", "the learned model answers")
+
+
+def test_the_parameter_set_is_named(renderer: Renderer) -> None:
+    said = prediction(ml_status="missing-ml-models")
+    versions = said.versions.model_copy(update={"parameter_set": "SYSTEM_R1-c3"})
+    text = renderer.text(
+        "de", "corrections.html", prediction=said.model_copy(update={"versions": versions})
+    )
+    assert "Parametersatz: SYSTEM_R1-c3" in text
