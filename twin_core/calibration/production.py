@@ -67,6 +67,7 @@ class ProductionFit:
         omitted: readings, results and features that do not count, by reason.
         verdict: on the held-out shots, with the errors of each quantity.
         fitted_count, held_out_count: shots that were fitted to and judged with.
+        by_lot: the intervals are from lots that were left out one by one, not shots.
         converged: the search ended by itself.
         simulations: how many were made.
     """
@@ -81,6 +82,7 @@ class ProductionFit:
     verdict: Verdict
     fitted_count: int
     held_out_count: int
+    by_lot: bool
     converged: bool
     simulations: int
     _turned: dict[str, Parameter] = field(repr=False)
@@ -269,6 +271,7 @@ def _result(
         verdict=verdict,
         fitted_count=len(model.shots),
         held_out_count=held_out_count,
+        by_lot=outcome.by_lot,
         converged=outcome.converged,
         simulations=model.simulations,
         _turned=turned,

@@ -1,4 +1,4 @@
-"""Run of a production fit: all numbers first, then those that are determined, from a checkpoint on."""
+"""Run of a production fit: all numbers first, then those that are determined."""
 
 from __future__ import annotations
 
