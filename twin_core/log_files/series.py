@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -287,31 +288,37 @@ class SeriesRows:
             )
 
     def _check_time(self, line: int, cell: str, t: float | None) -> None:
-        place = self.place(line, self._time)
-        if t is None or not np.isfinite(t):
-            raise InputError(f"{place}: {cell!r}: every reading needs a time")
+        wrong = self._time_fault(cell, t)
+        if wrong or t is None:
+            raise InputError(f"{self.place(line, self._time)}: {wrong}")
+        self._before = t
+
+    def _time_fault(self, cell: str, t: float | None) -> str:
+        """Why a time is none of the next reading; empty where it is one."""
+        if t is None or not math.isfinite(t):
+            return f"{cell!r}: every reading needs a time"
         if abs(t) >= EPOCH_S:
-            raise InputError(
-                f"{place}: {cell}: counts from 1970, it seems; {self._time} counts seconds from "
+            return (
+                f"{cell}: counts from 1970, it seems; {self._time} counts seconds from "
                 "the end of injection: subtract the moment of the pour"
             )
         if t > self._longest_s or t < -DAY_S:
-            raise InputError(
-                f"{place}: {cell}: is {abs(t) / 3600.0:.4g} h {'after' if t > 0 else 'before'} the "
+            return (
+                f"{cell}: is {abs(t) / 3600.0:.4g} h {'after' if t > 0 else 'before'} the "
                 f"pour, more than the {self._longest_s:.6g} s that a shot can last here: "
                 "milliseconds? Write seconds from the end of injection"
             )
         if t < self._before:
-            raise InputError(
-                f"{place}: {cell}: time runs back (before it stands {self._before:.15g}): was the "
+            return (
+                f"{cell}: time runs back (before it stands {self._before:.15g}): was the "
                 "logger started again? Keep the rows of one run"
             )
         if t - self._before < CLOSEST_S:
-            raise InputError(
-                f"{place}: {cell}: the same time stands twice (line {self.lines[-2]}): the logger "
+            return (
+                f"{cell}: the same time stands twice (line {self.lines[-2]}): the logger "
                 "reads more often than it writes times apart; write more decimals, or remove one"
             )
-        self._before = t
+        return ""
 
 
 def _possible(
