@@ -84,7 +84,7 @@ _Path = click.Path(path_type=Path)
     "--ids-repeat",
     is_flag=True,
     help="Ids of shots come again: into a history add those, too, that this source may have "
-    "imported with another time zone or mold.",
+    "imported with another time zone, mold or press.",
 )
 @click.option(
     "--propose",

@@ -15,7 +15,7 @@ from edge_agent.config.settings import HistorySettings
 from edge_agent.errors import StoreError
 from edge_agent.history import open_store
 from edge_agent.history.read import HistoryReader, open_reader
-from edge_agent.imports.pours_in_history import is_as_poured, pours_in_history
+from edge_agent.imports.pours_in_history import is_as_poured, pours_elsewhere, pours_in_history
 from edge_agent.imports.rows_of_shot import (
     address_of,
     key_of,
@@ -74,6 +74,8 @@ class IntoHistory:
         if self._reader is None:
             await self._store.deliver([])  # makes the tables of a new database
             self._reader = open_reader(self._settings, kept=1)
+        all_bundles = [bundle for bundle, _ in shots]
+        elsewhere = await pours_elsewhere(self._reader, all_bundles, self._device)
         for press, group in groupby(shots, key=lambda one: address_of(one[0])):
             of_press = list(group)
             ask = (self._reader, press, [bundle for bundle, _ in of_press], self._device)
@@ -84,6 +86,8 @@ class IntoHistory:
                 there = pours.same(bundle, key)
                 if there is None:
                     column, words = pours.moved(bundle, self._put)
+                    if not words:
+                        column, words = elsewhere.renamed(press, bundle, self._put)
                     if words and not self._ids_repeat:
                         taken.doubtful.append((bundle, column, words))
                         continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -425,6 +425,12 @@ async def test_imported_shots_are_there_once(history: Opened) -> None:
     other = IntoHistory(history.settings, "other", "the history")
     assert await other.put([(bundle, False)]) == Taken(there=[bundle])
     await other.close()
+    renamed = replace(bundle, meta=bundle.meta.model_copy(update={"line_id": "q"}))
+    again = IntoHistory(history.settings, "mes", "the history")
+    ((doubtful, column, words),) = (await again.put([(renamed, False)])).doubtful
+    await again.close()
+    assert (doubtful, column) == (renamed, "press")
+    assert "at s/p" in words
     found = await history.reader.shot("a")
     (row,) = found["shot"]
     assert (row["outcome"], row["T_core_max_C"], row["received_at"]) == ("demolded", 90.0, None)

@@ -72,6 +72,43 @@ def test_a_mapping_that_is_corrected_does_not_double_shots(
     assert report["shots"]["imported"] == moved
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "column", "count"),
+    [
+        ("press: Anlage", 'press: {column: Anlage, names: {"p2": P-2}}', "press", COUNT // 3),
+        ("site: s", "site: t", "site", COUNT),
+    ],
+)
+def test_a_press_that_is_called_otherwise_does_not_double_shots(
+    old: str, new: str, column: str, count: int, tmp_path: Path
+) -> None:
+    mapping, history = plant(tmp_path), tmp_path / "history.db"
+    text = "site: s\n" + mapping.read_text("utf-8")
+    mapping.write_text(text, "utf-8")
+    report_of("-s", mapping, "--history", history)
+    before = rows(history, COUNTS)
+    mapping.write_text(text.replace(old, new), "utf-8")
+    report = report_of("-s", mapping, "--history", history, code=3)
+    assert (report["shots"]["refused"], report["shots"]["imported"]) == (count, 0)
+    assert report["problems"] == [{"kind": "refused", "column": column, "count": count}]
+    assert "was a press or the site called otherwise?" in report["examples"][0]
+    assert rows(history, COUNTS) == before
+    report = report_of("-s", mapping, "--history", history, "--ids-repeat")
+    assert report["shots"]["imported"] == count
+
+
+def test_two_presses_that_count_alike_are_two(tmp_path: Path) -> None:
+    mapping, history = plant(tmp_path), tmp_path / "history.db"
+    with closing(sqlite3.connect(tmp_path / "mes.db")) as db:
+        db.execute("UPDATE schuesse SET SchussNr = '0001', Zeit = '2026-05-01T00:00:00Z'")
+        db.execute("DELETE FROM schuesse WHERE rowid > 3")
+        db.execute("UPDATE schuesse SET Form = rowid")
+        db.commit()
+    for press in ("p1", "p2", "p3"):
+        report = report_of("-s", mapping, "--history", history, "--press", press, code=3)
+        assert (report["shots"]["imported"], report["shots"]["refused"]) == (1, 0)
+
+
 def test_a_counter_that_starts_again_is_no_doubt(tmp_path: Path) -> None:
     mapping, history = plant(tmp_path), tmp_path / "history.db"
     report_of("-s", mapping, "--history", history)
