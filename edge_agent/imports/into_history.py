@@ -51,7 +51,7 @@ class IntoHistory:
         self.words, self._ids_repeat = words, ids_repeat
         self._put = set[int]()
         """Hashes of the keys of shots of this run: a million of them take little."""
-        self._device = f"import-{source_id}"[:64]
+        self._device = device_of(source_id)
         self._store: HistoryStore = open_store(settings)
         self._settings = settings
         self._reader: HistoryReader | None = None
@@ -113,3 +113,8 @@ class IntoHistory:
         if self._reader is not None:
             await self._reader.close()
         await self._store.close()
+
+
+def device_of(source_id: str) -> str:
+    """Device that events and readings of a source name."""
+    return f"import-{source_id}"[:64]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.file_commands import run
 from tests.unit.edge_agent.cli.test_import_logs import COUNT, plant, report_of, rows
 
 COUNTS = "SELECT (SELECT count(*) FROM shot), (SELECT count(*) FROM telemetry), "
@@ -119,3 +120,39 @@ def test_a_counter_that_starts_again_is_no_doubt(tmp_path: Path) -> None:
         db.commit()
     report = report_of("-s", mapping, "--history", history)
     assert (report["shots"]["imported"], report["shots"]["refused"]) == (COUNT, 0)
+
+
+def test_an_import_is_taken_back_and_can_come_again(tmp_path: Path) -> None:
+    mapping, history = plant(tmp_path), tmp_path / "history.db"
+    arguments = ["-s", mapping, "--history", history]
+    report_of(*arguments)
+    before = rows(history, COUNTS)
+    asked = run("import-logs", *arguments, "--take-back")
+    assert asked.exit_code == 1
+    assert f"{COUNT} shots that mes has imported" in asked.output
+    found = report_of(*arguments, "--take-back", "--dry-run")
+    assert found["shots"] == {"taken_back": COUNT, "staying": 0}
+    assert rows(history, COUNTS) == before
+    mapping.rename(tmp_path / "mes.old")
+    done = run("import-logs", *arguments, "--take-back", "--yes")
+    assert done.exit_code == 0, done.output
+    assert f"{COUNT} shots taken back, 0 stay" in done.output
+    assert rows(history, COUNTS) == [(0, 0, 0, 0)]
+    assert "0 shots that mes" in run("import-logs", *arguments, "--take-back").output
+    (tmp_path / "mes.old").rename(mapping)
+    assert report_of(*arguments)["shots"]["imported"] == COUNT
+    assert rows(history, COUNTS) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--take-back"], "name the history with --history"),
+        (["--take-back", "--history", "h.db", "--mold", "A"], "filters do not go with it"),
+        (["--yes"], "go with --take-back alone"),
+    ],
+)
+def test_what_does_not_go_with_taking_back(arguments: list[str], words: str) -> None:
+    done = run("import-logs", "-s", "mes", *arguments)
+    assert done.exit_code == 2
+    assert words in done.output
