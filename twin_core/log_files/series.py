@@ -362,8 +362,8 @@ def _check_unit(found: SeriesRows, name: str, values: Array, read: NDArray[np.bo
     if not len(readings):
         return
     place = found.place(int(found.lines[int(np.flatnonzero(read)[0])]), name)
-    low, most = float(np.quantile(readings, FEW)), len(readings) >= MANY
-    if name.endswith("_C") and (low if most else readings.min()) >= KELVIN:
+    low = np.quantile(readings, FEW) if len(readings) >= MANY else readings.min()
+    if name.endswith("_C") and low >= KELVIN:
         raise InputError(
             f"{place}: {readings[0]:g}: no value is below {KELVIN:g}: kelvin? Write degrees "
             "Celsius, kelvin minus 273.15"
@@ -376,7 +376,7 @@ def _check_unit(found: SeriesRows, name: str, values: Array, read: NDArray[np.bo
             f"{place}: {readings[0]:g}: begins below {START_BAR[0]:g} bar: pressure above that of "
             "the air, or MPa? Write absolute pressure in bar"
         )
-    if name.endswith("_bar") and (low if most else readings.min()) >= START_BAR[1]:
+    if name.endswith("_bar") and low >= START_BAR[1]:
         raise InputError(
             f"{place}: {readings[0]:g}: no value is below {START_BAR[1]:g} bar, where every cavity "
             "begins: psi? Write absolute pressure in bar"
