@@ -39,8 +39,8 @@ Advice only: nothing is written to a machine. Ctrl-C ends the search and keeps
 what there is; a second one ends at once.
 
 \b
-Ends with 0 when there is advice, 3 when nothing is feasible, 130 after Ctrl-C,
-2 when the input is wrong, 1 when the solver failed.
+Ends with 0 when there is advice, 3 when nothing is feasible, 130 after
+Ctrl-C, 2 when the input is wrong, 1 when the solver failed.
 """
 File = click.Path(path_type=Path)
 KEEP_EVERY_S = 10.0
