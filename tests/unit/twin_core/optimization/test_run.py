@@ -82,7 +82,7 @@ def test_the_best_random_candidate_is_exact() -> None:
         base = with_values(QUICK, values)
         drawn = Drawn()
         ran = simulate_many([scattered(base, names, row) for row in rows])
-        drawn.add(range(8), ran, rules.what)  # type: ignore[arg-type]
+        drawn.add(list(range(8)), ran, rules.what)
         judged = judge(drawn, rules)
         times.append(judged.reached.t_open_s if judged.violation == 0.0 else np.inf)
     assert result.random_best is not None
