@@ -62,6 +62,11 @@ INFEASIBLE, ENDED = 3, 130
     help="One sigma of an input: m_polyol_pct, T_mold_C, ... [default: a usual production]",
 )  # fmt: skip
 @click.option(
+    "--history", metavar="WHERE",
+    help="Measure scatter and today's opening in it: a file, or an address of a database.",
+)  # fmt: skip
+@click.option("--mold", "mold_id", help="Mold in the history. [default: that of the scenario]")
+@click.option(
     "--goal", "goals", multiple=True, metavar="NAME",
     help="What is wanted; several give a front. [default: cycle]",
 )  # fmt: skip

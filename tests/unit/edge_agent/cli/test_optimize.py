@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 from edge_agent.cli import main
+from edge_agent.history.sqlite import SqliteHistory
 from tests.support.processes import ROOT
 
 TASK = """\
@@ -141,6 +145,44 @@ def test_without_pymoo(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = twin(*ask, exit_code=2).stderr
     assert "several goals need pymoo" in found
     assert "[optimize]" in found
+
+
+def test_scatter_and_opening_of_a_history(quick: Path, tmp_path: Path) -> None:
+    history = tmp_path / "history.db"
+    write_history(history, "PANEL_500x500x50", 40)
+    ask = ("--task", quick, "--history", history, "--output", "json")
+    found = json.loads(twin(*ask, "--scatter", "T_iso_C=0.3").stdout)
+    assert found["scatter_source"].startswith("measured on 40 shots of PANEL_500x500x50; too few")
+    assert "RH_ambient_pct" in found["scatter_source"]
+    assert found["scatter"]["T_mold_C"] == pytest.approx(1.5, rel=0.35)
+    assert found["scatter"]["T_iso_C"] == 0.3
+    assert found["today"]["t_open_s"] == 500.0
+    few = twin(*ask, "--mold", "OTHER", exit_code=2).stderr
+    assert "0 shots of mold OTHER" in few
+    assert "no such history file" in twin("--task", quick, "--history", "no.db", exit_code=1).stderr
+
+
+def write_history(path: Path, mold_id: str, count: int) -> None:
+    """Shots whose recipes scatter; some were poured with no humidity known."""
+    rng = np.random.default_rng(5)
+    asyncio.run(SqliteHistory(path).close())
+    columns = (
+        "site, press, shot_key, shot_id, mold_id, outcome, poured_at, t_demold_actual_s, recipe"
+    )
+    with sqlite3.connect(path) as file:
+        for i in range(count):
+            recipe = {
+                "m_polyol_kg": 0.191 * (1.0 + rng.normal(0.0, 0.01)),
+                "m_iso_kg": 0.341 * (1.0 + rng.normal(0.0, 0.01)),
+                "T_polyol_C": rng.normal(23.0, 0.5),
+                "T_iso_C": rng.normal(23.0, 0.5),
+                "T_mold_C": rng.normal(40.0, 1.5),
+                "T_ambient_C": rng.normal(23.0, 1.0),
+            }
+            at = f"2026-05-01T06:{i:02}:00.000Z"
+            row = ("s", "p", f"k{i}", f"k{i}", mold_id, "demolded", at, 500.0, json.dumps(recipe))
+            file.execute(f"INSERT INTO shot ({columns}) VALUES (?,?,?,?,?,?,?,?,?)", row)
+    file.close()
 
 
 @pytest.mark.peers

@@ -162,7 +162,9 @@ class TestScatter:
         noise = rng.normal(0.0, 0.8, 4000)
         series = np.where(np.arange(4000) < 2000, 40.0, 55.0) + noise
         doses = 0.19 * (1.0 + rng.normal(0.0, 0.02, 4000))
-        found = measured_scatter({"T_mold_C": series, "m_polyol_pct": doses})
+        air = np.cumsum(rng.normal(0.0, 0.1, 4000))  # it drifts: what follows is alike
+        found = measured_scatter({"T_mold_C": series, "m_polyol_pct": doses, "RH_ambient_pct": air})
+        assert found["RH_ambient_pct"] > 10.0 * 0.1
         assert found["T_mold_C"] == pytest.approx(0.8, rel=0.1)
         assert found["m_polyol_pct"] == pytest.approx(2.0, rel=0.1)
         with pytest.raises(InputError, match="20 are needed"):
