@@ -87,6 +87,10 @@ INFEASIBLE, ENDED = 3, 130
 )
 @click.option("--draws", type=click.IntRange(1, 4096), help="Of each candidate. [default: 32]")
 @click.option(
+    "--confirm-draws", type=click.IntRange(0, 100_000),
+    help="Fresh draws for what is advised. [default: 256]",
+)  # fmt: skip
+@click.option(
     "--violations", type=Number(0.0, 0.499), help="Share of draws that may miss. [default: 0.05]"
 )
 @click.option("--seed", type=SEED, help="Of draws and search. [default: 1]")

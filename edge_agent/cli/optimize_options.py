@@ -18,6 +18,7 @@ _PLAIN = {
     "samples": "samples",
     "candidates": "candidates",
     "draws": "draws",
+    "confirm_draws": "confirm_draws",
     "violations": "violations_allowed",
     "seed": "seed",
     "prefer_lower_pressure": "prefer_lower_pressure",

@@ -65,7 +65,7 @@ ADDED = {
     "virtual-plant": "--shots 8 --presses 1 --days 2",
     "train-ml": "--config quick.yaml",
     "sweep": "--samples 8",
-    "optimize": "--samples 4 --candidates 8 --draws 2",
+    "optimize": "--samples 4 --candidates 8 --draws 2 --confirm-draws 4",
     "demo": "--once --speed 600",
 }
 """Options that a test adds to a command, so that it ends soon and finds its broker."""
