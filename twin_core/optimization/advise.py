@@ -32,7 +32,7 @@ def finish(state: State) -> None:
     if state.today.scenario is not None:
         state.today_checked = state.check(state.today, state.task.t_open_today_s)
     if len(state.task.goals) > 1:
-        _check_front(state, good)
+        _check_front(state)
     else:
         _check_one(state, good)
     state.phase = "explain"
@@ -77,12 +77,9 @@ def _check_one(state: State, good: Sequence[Candidate]) -> None:
     state.front = [state.chosen]
 
 
-def _check_front(state: State, good: Sequence[Candidate]) -> None:
-    goals = np.array([c.score.values for c in good])
-    best = fr.non_dominated(goals)
-    kept = best[thinned(goals[best], state.task.front_points)]
+def _check_front(state: State) -> None:
     held = []
-    for candidate in [good[i] for i in kept]:
+    for candidate in front_so_far(state):
         found = state.check(candidate)
         state.checked[candidate] = found
         if found.held:
@@ -93,21 +90,28 @@ def _check_front(state: State, good: Sequence[Candidate]) -> None:
     order = fr.non_dominated(goals)
     order = order[np.argsort(goals[order, 0], kind="stable")]
     state.front = [held[i] for i in order]
-    _choose(state)
+    state.chosen, state.why = chosen_of(state, state.front)
 
 
-def _choose(state: State) -> None:
-    """The point of the front that the weights prefer, or its knee."""
-    if not state.front:
-        return
-    goals = np.array([state.goals_of(c) for c in state.front])
-    if state.task.prefer:
-        weights = state.task.weights
-        at = preferred(goals, state.task.goals, weights)
-        state.why = "preferred: " + ", ".join(f"{n} {w:g}" for n, w in weights.items())
-    else:
-        at, state.why = knee(goals), "the knee of the front"
-    state.chosen = state.front[at]
+def chosen_of(state: State, front: Sequence[Candidate]) -> tuple[Candidate, str]:
+    """The point of a front that the weights prefer, or its knee; and why."""
+    goals = np.array([state.goals_of(c) for c in front])
+    if not state.task.prefer:
+        return front[knee(goals)], "the knee of the front"
+    weights = state.task.weights
+    at = preferred(goals, state.task.goals, weights)
+    return front[at], "preferred: " + ", ".join(f"{n} {w:g}" for n, w in weights.items())
+
+
+def front_so_far(state: State) -> list[Candidate]:
+    """Feasible candidates that no other beats, as far as they are wanted; not confirmed."""
+    good = state.good()
+    if len(state.task.goals) == 1 or not good:
+        return good[:1]
+    goals = np.array([c.score.values for c in good])
+    best = fr.non_dominated(goals)
+    kept = best[thinned(goals[best], state.task.front_points)]
+    return [good[i] for i in kept]
 
 
 def _explain_infeasible(state: State) -> None:

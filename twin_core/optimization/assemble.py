@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from twin_core.optimization.advise import chosen_of, front_so_far
 from twin_core.optimization.candidate import Candidate
 from twin_core.optimization.confirm import Confirmed, confirm
 from twin_core.optimization.constraints import LIMITS
@@ -22,8 +23,9 @@ def result_of(state: State, partial: bool = False) -> OptimizationResult:
     task, evaluator = state.task, state.evaluator
     partial = partial or state.partial
     chosen, front, why = state.chosen, state.front, state.why
-    if chosen is None and partial and (good := state.good()):
-        chosen, front, why = good[0], good[:1], "the best so far, not confirmed"
+    if chosen is None and partial and (front := front_so_far(state)):
+        chosen, why = chosen_of(state, front)
+        why = f"{'the best' if len(front) == 1 else why}, of a search that is not at its end"
     chosen_point = None if chosen is None else _point(state, chosen)
     today_point = None if state.today is None else _point(state, state.today, state.today_checked)
     nearest = state.nearest() if chosen is None else None

@@ -123,19 +123,25 @@ def _several(
     state: State, given: Sequence[Candidate], known: Sequence[Candidate], end: int
 ) -> None:
     evaluator = state.evaluator
-
-    def evaluate(shares: Array) -> tuple[Array, Array]:
-        found = _compete(state, shares, None)
-        values = np.array([c.score.values for c in found])
-        missed = np.array([c.score.violation for c in found])
-        return np.clip(np.nan_to_num(values, nan=1e12), -1e12, 1e12), missed
-
     size = fr.population_size(state.task.candidates)
     best = sorted(known, key=lambda c: c.score.violation)
     members = list(dict.fromkeys([*given, *best]))[:size]
     places = np.array([evaluator.shares(c) for c in members])
-    # the first members are known: asking for them again costs nothing
-    state.tried -= len(members)
+    counted = len(members)  # before; they are asked for once more, which costs nothing
+
+    def evaluate(shares: Array) -> tuple[Array, Array]:
+        nonlocal counted
+        found = _compete(state, shares, None)
+        state.tried, counted = state.tried - counted, 0
+        values = np.array([c.score.values for c in found])
+        missed = np.array([c.score.violation for c in found])
+        return np.clip(np.nan_to_num(values, nan=1e12), -1e12, 1e12), missed
+
     fr.nsga2(
-        evaluate, places, len(state.task.goals), lambda: end - state.tried, state.task.seed, size
+        evaluate,
+        places,
+        len(state.task.goals),
+        lambda: end - state.tried + counted,
+        state.task.seed,
+        size,
     )

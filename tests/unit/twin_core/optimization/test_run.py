@@ -160,9 +160,14 @@ def test_nothing_is_feasible() -> None:
 
 def test_a_front() -> None:
     pytest.importorskip("pymoo")
-    result = optimize(
-        task(goals=["cycle", "material"], prefer={"material": 1.0}, candidates=90, front_points=5)
-    )
+    seen: list[Progress] = []
+    goals = {"goals": ["cycle", "material"], "prefer": {"material": 1.0}, "front_points": 5}
+    result = optimize(task(**goals, candidates=90), progress=seen.append)
+    so_far = next(p for p in seen if p.phase == "confirm").partial()
+    assert so_far.partial
+    assert 1 <= len(so_far.front) <= 5
+    assert so_far.chosen == so_far.front[-1]
+    assert [p.done for p in seen] == sorted(p.done for p in seen)
     assert 2 <= len(result.front) <= 5
     cycles = [point.figures["cycle_s"] for point in result.front]
     masses = [point.figures["material_kg"] for point in result.front]
