@@ -19,6 +19,8 @@ from edge_agent.web.access.control import Access, options_of
 from edge_agent.web.access.gate import Gate
 from edge_agent.web.api import routes as api
 from edge_agent.web.history import WebHistory
+from edge_agent.web.jobs.runner import Jobs
+from edge_agent.web.jobs.store import JobStore
 from edge_agent.web.live.feed import Feed
 from edge_agent.web.live.listener import Listener
 from edge_agent.web.live.state import LiveState
@@ -61,6 +63,7 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
         access,
         WebHistory(settings.history),
         Worker(settings),
+        Jobs(settings, JobStore(access.database, access.audit, SystemClock().now)),
         ToTwin(settings, listener),
         WholeShots(),
     )
@@ -73,11 +76,13 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
             asyncio.create_task(web.listener.run()),
             asyncio.create_task(watch(settings, live)),
             asyncio.create_task(publish_heads(settings, access)),
+            asyncio.create_task(web.jobs.run()),
         ]
         try:
             yield
         finally:
             feed.close()
+            await web.jobs.stop()
             for task in living:
                 task.cancel()
             await asyncio.gather(*living, return_exceptions=True)
@@ -101,7 +106,7 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.web.cors_origins,
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["Authorization", "Content-Type"],
             expose_headers=["ETag", "Link", "Retry-After"],
         )

@@ -64,6 +64,10 @@ def _change(path: str, role: Role, scope: Scope) -> Rule:
     return Rule("POST", path, role, scope, changes=True)
 
 
+def _cancel(path: str, role: Role, scope: Scope) -> Rule:
+    return Rule("DELETE", path, role, scope, changes=True)
+
+
 API = "/api/v1"
 RULES: tuple[Rule, ...] = (
     # pages and what belongs to them
@@ -105,6 +109,10 @@ RULES: tuple[Rule, ...] = (
     _change(f"{API}/alerts/{{alert_id}}/acknowledgement", Role.OPERATOR, "alerts"),
     _get(f"{API}/quality"),
     _change(f"{API}/quality", Role.OPERATOR, "quality"),
+    _get(f"{API}/jobs"),
+    _get(f"{API}/jobs/{{job_id}}"),
+    _get(f"{API}/jobs/{{job_id}}/result"),
+    _cancel(f"{API}/jobs/{{job_id}}", Role.ENGINEER, "simulate"),
     _get(f"{API}/audit", Role.ADMIN, "admin"),
 )
 """Every route; more than one may fit a path, then the strictest counts."""
