@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from broker.codec import Format, encode
 from broker.dead_letter_reasons import REFUSED_BY_HISTORY
 from broker.messages import (
+    Advice,
+    AdviceWord,
     Alert,
     AlertAck,
     DeadLetter,
@@ -23,6 +25,7 @@ from broker.messages import (
 )
 from broker.topics import PressAddress, TopicSpace
 from edge_agent.history import rows
+from edge_agent.pipeline.advised import AdviceBook
 from edge_agent.pipeline.commit import Batch
 from edge_agent.pipeline.open_alerts import OpenAlertLists
 from edge_agent.pipeline.publish import Publisher
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
 LETTERS_KEPT_BYTES = 1_000_000
 """Payloads that dead letters of a press keep whole; it is filled up again at the rate below."""
 LETTERS_KEPT_BYTES_PER_S = 1_000
+ADVICE_ROW = "advice"
+"""Kind of the events of the history that are advice as it stood."""
 CUT_CHARACTERS = 400
 """Base64 of a payload beyond that: its first 300 bytes."""
 
@@ -50,6 +55,7 @@ class Results:
         open_alerts: OpenAlertLists | None = None,
         nodes: EdgeNodes | None = None,
         plain: bool = True,
+        advice: AdviceBook | None = None,
     ) -> None:
         """Collect nothing yet.
 
@@ -60,9 +66,11 @@ class Results:
             open_alerts: the lists of alerts.
             nodes: edge nodes of Sparkplug, where that is on.
             plain: results are sent on the plain topics.
+            advice: the advice of the molds.
         """
         self.topics = topics
         self.open_alerts = open_alerts or OpenAlertLists({})
+        self.advice = advice or AdviceBook({})
         self.payload_format: Format = payload_format
         self.nodes, self._plain = nodes, plain
         self.unsaved = False
@@ -190,6 +198,41 @@ class Results:
             self._row(rows.alert_row(press, alert))
         if self.nodes is not None and changed:
             self.nodes.alerts(self.open_alerts, changed)
+
+    def advised(self, press: PressAddress, word: AdviceWord, now: datetime) -> str | None:
+        """Take note of a word about an advice; returns why not, where it cannot be taken.
+
+        Args:
+            press: press that it names.
+            word: the word.
+            now: when it came.
+        """
+        refused = self.advice.hear(press, word)
+        self.advice_changed(now)
+        return refused
+
+    def advice_changed(self, now: datetime) -> None:
+        """Publish advice that is not as it was, and write it into the history."""
+        state, changed = self.advice.take_changes()
+        self.batch.state |= state
+        for advice in changed:
+            self.say_advice(advice)
+            document = advice.model_dump(mode="json", exclude_none=True)
+            self._row(
+                rows.event_row(
+                    PressAddress(advice.site, advice.press), ADVICE_ROW, advice.ts, document,
+                    mold_id=advice.mold_id, shot_id=None, shot_key=None, received_at=now,
+                )
+            )  # fmt: skip
+
+    def say_advice(self, advice: Advice) -> None:
+        """Publish an advice on the retained topic of its mold."""
+        press = PressAddress(advice.site, advice.press)
+        key = f"advice/{advice.mold_id}/{advice.advice_id}/{advice.revision}"
+        topic = self.topics.advice(press, advice.mold_id)
+        # what stands on a plain topic alone is sent there, whatever else is not
+        entry = Outgoing(str(press), key, topic, encode(advice, self.payload_format), retain=True)
+        self.batch.add(self._publisher.issue(entry, unsaved=self.unsaved))
 
     def dead_letter(self, letter: DeadLetter) -> None:
         """A refused payload: to the dead-letter topic and table.
