@@ -7,6 +7,7 @@ what led to them.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -37,7 +38,8 @@ class AdviceBook:
             kept: state of the spool by press and ``mold_id``.
         """
         self._state: State = {}
-        self._changed: list[Advice] = []
+        self._rows: list[Advice] = []
+        self._news: dict[PressAddress, asyncio.Event] = {}
         found = (_advice_of(value) for value in kept.values())
         self._of = {
             (PressAddress(one.site, one.press), one.mold_id): one
@@ -48,6 +50,14 @@ class AdviceBook:
     def of(self, press: PressAddress, mold_id: str) -> Advice | None:
         """The newest advice of a mold; None where it never had one."""
         return self._of.get((press, mold_id))
+
+    def of_press(self, press: PressAddress) -> list[Advice]:
+        """The newest advice of every mold of a press."""
+        return [one for (of, _), one in self._of.items() if of == press]
+
+    def news(self, press: PressAddress) -> asyncio.Event:
+        """Event that is set when advice of a press changes."""
+        return self._news.setdefault(press, asyncio.Event())
 
     def hear(self, press: PressAddress, word: AdviceWord) -> str | None:
         """Take note of a word; returns why not, in words, when it cannot be taken.
@@ -110,6 +120,7 @@ class AdviceBook:
             return False
         self._of[press, left.mold_id] = left
         self._state[ADVICE_SCOPE, f"{press}/{left.mold_id}"] = left.model_dump(mode="json")
+        self.news(press).set()
         return True
 
     def forgets(self, press: PressAddress) -> State:
@@ -124,8 +135,8 @@ class AdviceBook:
     def take_changes(self) -> tuple[State, list[Advice]]:
         """Changes of the spool's state, and advice that is not as it was, since the last call."""
         state, self._state = self._state, {}
-        changed, self._changed = self._changed, []
-        return state, changed
+        rows, self._rows = self._rows, []
+        return state, rows
 
     def _propose(self, press: PressAddress, word: AdviceWord, known: Advice | None) -> str | None:
         if known is not None:
@@ -167,7 +178,8 @@ class AdviceBook:
         press = PressAddress(advice.site, advice.press)
         self._of[press, advice.mold_id] = advice
         self._state[ADVICE_SCOPE, f"{press}/{advice.mold_id}"] = advice.model_dump(mode="json")
-        self._changed.append(advice)
+        self._rows.append(advice)
+        self.news(press).set()
         get_logger().info(
             "advice_changed", press=press.press, mold_id=advice.mold_id, reason=advice.state,
             detail=advice.advice_id,

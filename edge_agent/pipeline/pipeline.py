@@ -352,7 +352,6 @@ class Pipeline:
             return
         if PressAddress(left.site, left.press) == press and self.results.advice.adopt(press, left):
             self.results.advice_changed(self._clock.now())
-            self.results.say_advice(left)  # this spool keeps it now, for a broker that forgets
 
     def say_again(self, shot: Shot) -> None:
         """Issue the last word on a shot anew: another agent had one that it may not have kept."""

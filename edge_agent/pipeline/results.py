@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from broker.codec import Format, encode
 from broker.dead_letter_reasons import REFUSED_BY_HISTORY
 from broker.messages import (
-    Advice,
     AdviceWord,
     Alert,
     AlertAck,
@@ -212,11 +211,10 @@ class Results:
         return refused
 
     def advice_changed(self, now: datetime) -> None:
-        """Publish advice that is not as it was, and write it into the history."""
+        """Write advice that is not as it was into the history; ``AdviceSender`` tells of it."""
         state, changed = self.advice.take_changes()
         self.batch.state |= state
         for advice in changed:
-            self.say_advice(advice)
             document = advice.model_dump(mode="json", exclude_none=True)
             self._row(
                 rows.event_row(
@@ -224,15 +222,6 @@ class Results:
                     mold_id=advice.mold_id, shot_id=None, shot_key=None, received_at=now,
                 )
             )  # fmt: skip
-
-    def say_advice(self, advice: Advice) -> None:
-        """Publish an advice on the retained topic of its mold."""
-        press = PressAddress(advice.site, advice.press)
-        key = f"advice/{advice.mold_id}/{advice.advice_id}/{advice.revision}"
-        topic = self.topics.advice(press, advice.mold_id)
-        # what stands on a plain topic alone is sent there, whatever else is not
-        entry = Outgoing(str(press), key, topic, encode(advice, self.payload_format), retain=True)
-        self.batch.add(self._publisher.issue(entry, unsaved=self.unsaved))
 
     def dead_letter(self, letter: DeadLetter) -> None:
         """A refused payload: to the dead-letter topic and table.

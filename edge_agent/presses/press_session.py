@@ -21,6 +21,7 @@ from edge_agent.links.tls import Fingerprint, new_credentials
 from edge_agent.logs import get_logger
 from edge_agent.monitoring.metrics import Metrics
 from edge_agent.monitoring.watchdog import Watch
+from edge_agent.pipeline.advice_sender import AdviceSender
 from edge_agent.pipeline.open_alerts import AlertListSender
 from edge_agent.pipeline.pipeline import Pipeline
 from edge_agent.pipeline.receipts import tell
@@ -77,6 +78,13 @@ class PressSession:
             settings.agent_id,
             tools.clock,
         )
+        self._advice = AdviceSender(
+            tools.pipeline.results.advice,
+            link.press,
+            session,
+            settings.topics,
+            partial(encode, format=settings.broker.payload_format),
+        )
 
     async def run(
         self, used: Fingerprint, earlier: list[Kept], report: Callable[[bool], None]
@@ -108,6 +116,7 @@ class PressSession:
             asyncio.create_task(self._settles(receiving)),
             asyncio.create_task(self._tell_received()),
             asyncio.create_task(self._alerts.run()),
+            asyncio.create_task(self._advice.run()),
         ]
         birth = asyncio.create_task(self._say())
         pipeline.open(inlet)
@@ -220,6 +229,7 @@ class PressSession:
             if link.handover is not None and count:
                 await link.handover.settle(self._session, watch.progress)
                 await self._alerts.send()
+                await self._advice.send()
                 watch.rest()
                 for messages in link.settling[:count]:
                     self._session.acknowledge(messages)

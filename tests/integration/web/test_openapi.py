@@ -45,7 +45,9 @@ async def web(tmp_path: Path, broker: MosquittoProcess) -> AsyncIterator[WebProc
 
 
 def test_every_operation_answers_as_it_says(web: WebProcess) -> None:
-    scopes = [f"--scope={scope}" for scope in ("read", "simulate", "quality", "alerts", "admin")]
+    scopes = [
+        f"--scope={scope}" for scope in ("read", "simulate", "quality", "alerts", "advice", "admin")
+    ]
     made = web.run("token", "add", "tester", "--role", "admin", *scopes)
     headers = bearer(made.stdout.splitlines()[0])
     schema = schemathesis.openapi.from_url(f"{web.address}/api/v1/openapi.json", headers=headers)
