@@ -8,7 +8,7 @@ from math import sqrt
 from statistics import fmean, variance
 from typing import Literal
 
-from scipy.stats import norm, t
+from scipy.special import ndtri, stdtrit
 
 COVERAGE = 0.95
 SHOTS_MIN = 8
@@ -53,7 +53,7 @@ def compare_means(name: str, before: Sequence[float], after: Sequence[float]) ->
         freedom = squared**2 / sum(
             part**2 / (count - 1) for part, count in zip(of_mean, counts, strict=True)
         )
-        half = float(t.ppf(0.5 + COVERAGE / 2, freedom)) * sqrt(squared)
+        half = float(stdtrit(freedom, 0.5 + COVERAGE / 2)) * sqrt(squared)
     else:
         half = 0.0
     return _judged(name, counts, means, difference - half, difference + half)
@@ -79,7 +79,7 @@ def compare_shares(name: str, before: Sequence[bool], after: Sequence[bool]) -> 
 
 def _wilson(share: float, count: int) -> tuple[float, float]:
     """Wilson's interval of a share."""
-    z = float(norm.ppf(0.5 + COVERAGE / 2))
+    z = float(ndtri(0.5 + COVERAGE / 2))
     middle = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = z * sqrt(share * (1 - share) / count + z * z / (4 * count * count))
     half /= 1 + z * z / count

@@ -28,17 +28,18 @@ class JobWork:
     _progress_at: float = float("-inf")
     _partial_at: float = float("-inf")
 
-    def progress(self, done: int, of: int, best: Document | None = None) -> None:
+    def progress(self, done: int, of: int, best: Document | None = None, phase: str = "") -> None:
         """Tell how far it is; more often than in ``PROGRESS_EVERY_S`` is left out.
 
         Args:
             done: steps, of ``of``.
             of: steps in all, as far as is known.
             best: the best so far, as plain data; None where there is none.
+            phase: what it is doing.
         """
         if done >= of or monotonic() - self._progress_at >= PROGRESS_EVERY_S:
             self._progress_at = monotonic()
-            self.send({"progress": {"done": done, "of": of, "best": best}})
+            self.send({"progress": {"done": done, "of": of, "best": best, "phase": phase}})
 
     def partial(self, result: Callable[[], Document]) -> None:
         """Hand on what there is, for the case that there will be no more.

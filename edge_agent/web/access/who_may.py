@@ -68,6 +68,11 @@ def _cancel(path: str, role: Role, scope: Scope) -> Rule:
     return Rule("DELETE", path, role, scope, changes=True)
 
 
+def _start(path: str) -> Rule:
+    """It asks for a job."""
+    return Rule("POST", path, Role.ENGINEER, "simulate", changes=True, heavy=True)
+
+
 API = "/api/v1"
 RULES: tuple[Rule, ...] = (
     # pages and what belongs to them
@@ -96,7 +101,7 @@ RULES: tuple[Rule, ...] = (
     _get("/health", PUBLIC),
     _get("/version"),
     _compute("/simulate"),
-    _compute("/optimize", Role.ENGINEER),
+    _start("/optimize"),
     _compute("/ml/predict"),
     # REST
     _get(f"{API}/openapi.json"),
@@ -114,9 +119,11 @@ RULES: tuple[Rule, ...] = (
     _change(f"{API}/advice", Role.ENGINEER, "advice"),
     _change(f"{API}/advice/{{advice_id}}/decision", Role.OPERATOR, "advice"),
     _change(f"{API}/advice/{{advice_id}}/withdrawal", Role.ENGINEER, "advice"),
+    _start(f"{API}/optimize"),
     _get(f"{API}/jobs"),
     _get(f"{API}/jobs/{{job_id}}"),
     _get(f"{API}/jobs/{{job_id}}/result"),
+    _change(f"{API}/jobs/{{job_id}}/advice", Role.ENGINEER, "advice"),
     _cancel(f"{API}/jobs/{{job_id}}", Role.ENGINEER, "simulate"),
     _get(f"{API}/audit", Role.ADMIN, "admin"),
 )

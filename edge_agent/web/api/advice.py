@@ -115,17 +115,14 @@ async def propose_advice(
     """Propose an advice for a mold: what to change, why, and for which material."""
     fields = dict(given)
     press, mold_id = fields.pop("press", None), fields.pop("mold_id", None)
-    known = {one.press for one in web.live.presses} | set(web.settings.presses)
-    if not isinstance(press, str) or press not in known:
-        raise _refusal("press", f"is none of {', '.join(sorted(known))}")
+    address = known_press(web, press)
     if not isinstance(mold_id, str) or not is_identifier(mold_id):
         raise _refusal("mold_id", "is the name of no mold")
     proposal = _proposal(fields)
     by, advice_id = request.state.principal.name, token_hex(10)
-    word = await propose(
-        web, PressAddress(web.settings.site, press), mold_id, advice_id, proposal, by
-    )
-    return _said(word.model_dump(include=set(SaidOfAdvice.model_fields)) | {"press": press})
+    word = await propose(web, address, mold_id, advice_id, proposal, by)
+    shown = word.model_dump(include=set(SaidOfAdvice.model_fields))
+    return _said(shown | {"press": address.press})
 
 
 @router.post(
@@ -155,6 +152,18 @@ async def withdraw_advice(
     """Withdraw an advice."""
     word = await decide(web, advice_id, "withdrawn", request.state.principal.name, given.note)
     return _said(word.model_dump(include=set(SaidOfAdvice.model_fields)))
+
+
+def known_press(web: Web, name: object) -> PressAddress:
+    """The press of this name.
+
+    Raises:
+        Refused: it is none that the twin looks after.
+    """
+    known = {one.press for one in web.live.presses} | set(web.settings.presses)
+    if not isinstance(name, str) or name not in known:
+        raise _refusal("press", f"is none of {', '.join(sorted(known))}")
+    return PressAddress(web.settings.site, name)
 
 
 def _proposal(fields: Document) -> AdviceProposal:

@@ -66,7 +66,7 @@ async def test_one_after_the_other_with_low_priority(tmp_path: Path) -> None:
         done = await jobs.ended(second.job_id, 30.0)
         assert done is not None
         assert (done.state, done.is_partial) == ("done", False)
-        assert done.progress == {"done": 3, "of": 3, "best": {"number": 3}}
+        assert done.progress == {"done": 3, "of": 3, "best": {"number": 3}, "phase": ""}
         result = await jobs.result(second.job_id)
         assert result is not None
         assert (result["reached"], result["nice"] >= NICE) == (3, True)

@@ -31,8 +31,8 @@ CHECKS = [
     status_code_conformance,
     unsupported_method,
 ]
-UNAVAILABLE = {("/optimize", 501): "NOT_IMPLEMENTED", ("/ml/predict", 503): "ML_UNAVAILABLE"}
-"""Answers above 500 that are meant: there is no optimiser, and no model is promoted."""
+UNAVAILABLE = {("/ml/predict", 503): "ML_UNAVAILABLE"}
+"""Answers above 500 that are meant: no model is promoted."""
 EXAMPLES = 8
 
 
