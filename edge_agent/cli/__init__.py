@@ -25,6 +25,7 @@ COMMANDS = {
     "import-logs": "Import shots from databases, CSV, Parquet, REST, with a mapping of columns.",
     "list": "Systems, molds and scenarios, and what each lacks.",
     "models": "Which learned model corrects the physics: list, promote, go back, shadow.",
+    "optimize": "Find settings with a shorter cycle that hold in the scatter of production.",
     "record": "Write what travels on topics into a JSON-lines file.",
     "replay": "Publish a logged shot, or a recording, as a press would.",
     "run-sim": "Simulate one scenario.",

@@ -11,8 +11,9 @@ from edge_agent.config.settings import CatalogueSettings
 from edge_agent.jobs.job_work import Document, JobWork
 from edge_agent.what_if.optimization_task import task_of_document
 from edge_agent.what_if.process import compile_apart
-from twin_core.optimization.result import Progress
+from twin_core.optimization.result import OptimizationResult, Progress
 from twin_core.optimization.run import optimize
+from twin_core.optimization.words import binding_words, gain_words, way_words
 from twin_core.scenario import Quality
 
 
@@ -34,9 +35,20 @@ def run(work: JobWork) -> Document:
     def tell(now: Progress) -> None:
         best = None if now.best is None else _finite(dict(now.best))
         work.progress(now.done, now.of, best, now.phase)
-        work.partial(lambda: now.partial().as_dict())
+        work.partial(lambda: _document(now.partial()))
 
-    return optimize(task, progress=tell, cancelled=work.cancelled).as_dict()
+    found = optimize(task, progress=tell, cancelled=work.cancelled)
+    return _document(found)
+
+
+def _document(found: OptimizationResult) -> Document:
+    """The result, and what it says in words: gain, why not shorter, what is in the way."""
+    words = {
+        "gain": list(gain_words(found)),
+        "why_not_shorter": list(binding_words(found)),
+        "in_the_way": list(way_words(found)),
+    }
+    return found.as_dict() | {"words": words}
 
 
 def _finite(document: Document) -> Document:

@@ -25,7 +25,17 @@ from edge_agent.web.live.feed import Feed
 from edge_agent.web.live.listener import Listener
 from edge_agent.web.live.state import LiveState
 from edge_agent.web.live.watch import watch
-from edge_agent.web.pages import advice, alerts, events, login, mold, operator, results, what_if
+from edge_agent.web.pages import (
+    advice,
+    alerts,
+    events,
+    login,
+    mold,
+    operator,
+    optimize,
+    results,
+    what_if,
+)
 from edge_agent.web.pages.fragments import Fragments
 from edge_agent.web.pages.rendering import Renderer
 from edge_agent.web.pages.whole_shot import WholeShots
@@ -113,7 +123,14 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
     app.add_middleware(SecurityHeaders)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     live_pages = operator.router, mold.router, events.router
-    more_pages = results.router, what_if.router, alerts.router, advice.router, login.router
+    more_pages = (
+        results.router,
+        what_if.router,
+        optimize.router,
+        alerts.router,
+        advice.router,
+        login.router,
+    )
     for router in (*live_pages, *more_pages):
         app.include_router(router)
     return app

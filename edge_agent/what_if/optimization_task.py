@@ -15,7 +15,8 @@ from twin_core.checked_yaml import parse
 from twin_core.errors import InputError
 from twin_core.optimization.constraints import asked
 from twin_core.optimization.task import OptimizationTask
-from twin_core.optimization.variables import checked_bounds
+from twin_core.optimization.variables import checked_bounds, setting_name, usual_bounds
+from twin_core.scenario import Scenario
 
 CONFIG = "optimizer_config"
 """Field with everything that is not of the scenario."""
@@ -38,7 +39,8 @@ def task_of_document(document: Mapping[str, Any], catalogue: Catalogue) -> Optim
     if not isinstance(config, Mapping):
         raise InputError(f"scenario: {CONFIG}: must be an object with samples, goals, bounds …")
     scenario = scenario_of_document(content, catalogue)
-    task = parse(OptimizationTask, {**_of_today(config), "scenario": scenario}, CONFIG)
+    content = _with_usual_bounds(_of_today(config), scenario)
+    task = parse(OptimizationTask, {**content, "scenario": scenario}, CONFIG)
     for name, value, most in (
         ("candidates", task.candidates, CANDIDATES_MAX),
         ("draws", task.draws, DRAWS_MAX),
@@ -71,6 +73,31 @@ def _of_today(config: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(variables, Mapping):
         found["variables"] = {name: _bounds(one) for name, one in variables.items()}
     return found
+
+
+def _with_usual_bounds(config: dict[str, Any], scenario: Scenario) -> dict[str, Any]:
+    """Bounds that are null, or an end of them, are the usual ones around the value of today."""
+    variables = config.get("variables")
+    if not isinstance(variables, Mapping):
+        return config
+    found = {}
+    for name, given in variables.items():
+        one = {} if given is None else given
+        if isinstance(one, Mapping) and (one.get("low") is None or one.get("high") is None):
+            known = _usual(scenario, str(name))
+            one = {**known, **{key: value for key, value in one.items() if value is not None}}
+        found[name] = one
+    return config | {"variables": found}
+
+
+def _usual(scenario: Scenario, name: str) -> dict[str, Any]:
+    try:
+        return usual_bounds(scenario, setting_name(name)).model_dump()
+    except KeyError:
+        words = f"{CONFIG}: variables: {name}: this scenario has no such setting: give its bounds"
+        raise InputError(words) from None
+    except ValueError as error:
+        raise InputError(f"{CONFIG}: variables: {error}") from None
 
 
 def _bounds(given: Any) -> Any:

@@ -16,7 +16,6 @@ from twin_core.batch import BatchResult
 from twin_core.optimization.constraints import OF_THE_SHOT, Asked, margins
 from twin_core.optimization.goals import Reached
 from twin_core.optimization.opening import earliest_opening
-from twin_core.results.demold_window import CRITERIA
 from twin_core.scenario import Scenario
 from twin_core.units import PA_PER_BAR
 
@@ -39,6 +38,9 @@ class Score(NamedTuple):
         if self.violation or other.violation:
             return self.violation < other.violation
         return self.values[0] < other.values[0]
+
+
+NOT_LOOKED_AT = Score(math.inf, ())
 
 
 @dataclass
@@ -118,7 +120,9 @@ def judge(drawn: Drawn, rules: Rules, wait: float = 0.0) -> Judged:
     t_open, missing = earliest_opening(start, end, allowed, step)
     if wait and missing == 0:
         later = np.where(np.isnan(start), np.nan, np.maximum(start, t_open * (1.0 + wait)))
-        t_open, missing = earliest_opening(np.where(later <= end, later, np.nan), end, allowed, step)
+        t_open, missing = earliest_opening(
+            np.where(later <= end, later, np.nan), end, allowed, step
+        )
     violation += MISSED * missing if violation == 0.0 else 0.0
     p = np.sort(np.nan_to_num(drawn.p_bar, nan=np.inf))
     p_max = p[max(count - allowed, 1) - 1] if count > allowed else 0.0
@@ -153,7 +157,7 @@ class Candidate:
     """All draws were simulated; else it was given up."""
     figures: Mapping[str, float] = field(default_factory=dict)
     """All goals, by name; a bound of them where it is not complete."""
-    score: Score = Score(math.inf, ())
+    score: Score = NOT_LOOKED_AT
     origin: str = ""
     """Which part of the search made it."""
 
@@ -188,6 +192,3 @@ class Candidate:
         found["cycle"] += int(late.sum())
         found["t_open_s"] += int((self.drawn.end < rules.t_low_s).sum())
         return {name: count for name, count in found.items() if count}
-
-
-__all__ = ["CRITERIA", "Candidate", "Drawn", "Judged", "Rules", "Score", "judge"]

@@ -35,19 +35,19 @@ def preferred(goals: Array, names: Sequence[str], weights: Mapping[str, float]) 
     return int(np.argmin(away.max(axis=1) + BALANCE * away.sum(axis=1)))
 
 
-def thinned(goals: Array, count: int) -> Array:
+def thinned(goals: Array, count: int) -> list[int]:
     """Numbers of so many points that are far from each other, the best of each goal among them."""
     unit = normalised(goals)
     return apart(unit, count, list(dict.fromkeys(np.argmin(unit, axis=0).tolist())))
 
 
-def apart(places: Array, count: int, first: Sequence[int] = (0,)) -> Array:
+def apart(places: Array, count: int, first: Sequence[int] = (0,)) -> list[int]:
     """Numbers of so many rows that are far from each other, in order; ``first`` are among them."""
     if len(places) <= count:
-        return np.arange(len(places))
+        return list(range(len(places)))
     chosen = list(first)
     away = np.min([np.linalg.norm(places - places[i], axis=1) for i in chosen], axis=0)
     while len(chosen) < count:
         chosen.append(int(np.argmax(away)))
         away = np.minimum(away, np.linalg.norm(places - places[chosen[-1]], axis=1))
-    return np.array(sorted(chosen))
+    return sorted(chosen)

@@ -33,9 +33,7 @@ class Limit:
 LIMITS = {
     "p_max_bar": Limit("bar", "p_max_allowable_bar", True, "pressure"),
     "T_core_max_C": Limit("C", "core_temp_max_C", True, "core_temperature"),
-    "rho_moulded_min_kg_per_m3": Limit(
-        "kg/m3", "rho_moulded_min_kg_per_m3", False, "density_min"
-    ),
+    "rho_moulded_min_kg_per_m3": Limit("kg/m3", "rho_moulded_min_kg_per_m3", False, "density_min"),
     "rho_moulded_max_kg_per_m3": Limit("kg/m3", "rho_moulded_max_kg_per_m3", True, "density_max"),
     "H_24h_shore": Limit("Shore", "H_24h_min_shore", False, "hardness_24h"),
     "fill_ratio": Limit("1", None, False, "fill"),

@@ -20,11 +20,11 @@ DIFFERENCE = (0.4, 0.9)
 CROSSOVER = 0.9
 ELITE = 0.2
 """Share of the population of which one pulls a trial."""
-PULLED = 0.5
+PULLED = 0.8
 """Share of the trials that are pulled; the others look elsewhere."""
 WORTH = 1e-4
 """Relative; a best that is better by less rests."""
-STILL = 6
+STILL = 20
 """Generations without a better best after which only its surroundings are looked at."""
 FIRST_STEP, MIDDLE_STEP, LAST_STEP = 0.25, 0.05, 0.002
 """Of the surroundings, as shares of the bounds: at the start, before the evolution, at the end."""
@@ -87,14 +87,19 @@ def _trials(members: Array, scores: Sequence[Score], rng: np.random.Generator) -
         if rng.random() < PULLED:
             pull = members[rng.choice(elite)] - members[i]
             moved = members[i] + weight * (pull + members[a] - members[b])
-        taken = rng.random(dimensions) < CROSSOVER
+        taken = np.asarray(rng.random(dimensions)) < CROSSOVER
         taken[rng.integers(dimensions)] = True
         trials[i] = np.clip(np.where(taken, moved, members[i]), 0.0, 1.0)
     return trials
 
 
 def surroundings(
-    compete: Compete, best: Array, score: Score, budget: Callable[[], int], first: float, last: float
+    compete: Compete,
+    best: Array,
+    score: Score,
+    budget: Callable[[], int],
+    first: float,
+    last: float,
 ) -> tuple[Array, Score]:
     """The best of the surroundings: every variable up and down, in steps that halve.
 

@@ -89,7 +89,7 @@ def deviations(scatter: Mapping[str, float], count: int, seed: int, even: bool) 
     if not len(sigma):
         return np.zeros((1, 0))
     if not even:
-        return np.random.default_rng(seed).normal(size=(count, len(sigma))) * sigma
+        return np.asarray(np.random.default_rng(seed).normal(size=(count, len(sigma))) * sigma)
     power = int(np.ceil(np.log2(count)))
     share = qmc.Sobol(len(sigma), rng=seed).random_base2(power)[:count]
     return np.asarray(norm.ppf(np.clip(share, 1e-9, 1.0 - 1e-9)) * sigma)

@@ -28,7 +28,7 @@ WAIT_MAX = 0.5
 """Share by which the opening may be put off for the sake of the quality margin."""
 
 
-class Stopped(Exception):  # noqa: N818 -- no error: somebody asked for it
+class Stopped(Exception):
     """The search was cancelled; what there is so far stays."""
 
 

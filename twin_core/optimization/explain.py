@@ -1,4 +1,4 @@
-"""What a point hangs on, why it is not shorter, and what is in the way where nothing is feasible."""
+"""What a point hangs on, why it is not shorter, and what is in the way of a feasible one."""
 
 from __future__ import annotations
 
@@ -103,9 +103,7 @@ def _missed(found: Candidate | None, rules: Rules) -> tuple[str, ...]:
     return (found.problem,) if found.scenario is None else tuple(found.missed(rules))
 
 
-def scatter_effects(
-    point: Candidate, inputs: Sequence[str], deviations: Array
-) -> dict[str, float]:
+def scatter_effects(point: Candidate, inputs: Sequence[str], deviations: Array) -> dict[str, float]:
     """Change of the earliest opening [s] by one sigma of each input, by a regression over draws."""
     there = ~np.isnan(point.drawn.start)
     rows = deviations[point.drawn.which][there]
@@ -247,5 +245,3 @@ def in_the_way(nearest: Candidate, rules: Rules) -> tuple[InTheWay, ...]:
         problem = nearest.drawn.errors[0] if nearest.drawn.errors else ""
         found.append(InTheWay(name, missed / count, worst, limits, problem))
     return tuple(found)
-
-

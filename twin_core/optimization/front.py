@@ -114,6 +114,4 @@ def _pymoo() -> _Pymoo:
         raise InputError(
             "several goals need pymoo, which is not installed", hint=how_to_install("optimize")
         ) from None
-    return _Pymoo(
-        NSGA2, Problem, StaticProblem, NoTermination, load_function("find_non_dominated")
-    )
+    return _Pymoo(NSGA2, Problem, StaticProblem, NoTermination, load_function("find_non_dominated"))

@@ -48,9 +48,5 @@ def violated_share(violations: int, count: int) -> tuple[float, float, float]:
     """Share of violations with its Clopper-Pearson interval (95 %)."""
     tail = 0.5 * (1.0 - CONFIDENCE)
     low = 0.0 if violations == 0 else beta.ppf(tail, violations, count - violations + 1)
-    high = (
-        1.0
-        if violations == count
-        else beta.ppf(1.0 - tail, violations + 1, count - violations)
-    )
+    high = 1.0 if violations == count else beta.ppf(1.0 - tail, violations + 1, count - violations)
     return violations / count, float(low), float(high)

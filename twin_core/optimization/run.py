@@ -35,7 +35,7 @@ from twin_core.optimization.task import Change, OptimizationTask
 from twin_core.optimization.variables import Bounds, checked_bounds, today, with_values
 
 NEAR_BEST = 1.005
-"""Cycles up to so many times the best may be exchanged for a lower pressure."""
+"""Candidates up to so many times the best may be exchanged for one of a lower pressure."""
 NEARLY = 0.02
 """Relative; candidates so near to the best are checked, too."""
 MOST_ALIKE, MOST_CHECKS = 5, 12
@@ -143,11 +143,11 @@ class _Search:
             raise InputError(
                 f"optimize: today's shot cannot be simulated: {self.today.drawn.errors[0]}"
             )
+        searched = self.evaluator.bounds.items()
         self.start = [
-            (tuple(b.snapped(row.get(name, own[name])) for name, b in self.evaluator.bounds.items()),
-             0.0)
+            (tuple(b.snapped(row.get(name, own[name])) for name, b in searched), 0.0)
             for row in [own, *start]
-        ]  # fmt: skip
+        ]
 
     def _look_for_better(self, end: int, first: bool) -> None:
         evaluator, several = self.evaluator, len(self.task.goals) > 1
@@ -198,8 +198,8 @@ class _Search:
             best = min((c.score for c in self.evaluator.kept if c.complete), default=None)
             return lambda score: best is None or score.beats(best)
         known = np.array([score.values for score in good]).reshape(-1, len(self.task.goals))
-        return lambda score: score.violation == 0.0 and not bool(
-            (known <= np.array(score.values)).all(axis=1).any()
+        return lambda score: (
+            score.violation == 0.0 and not bool((known <= np.array(score.values)).all(axis=1).any())
         )
 
     def _several(self, given: Sequence[Candidate], known: Sequence[Candidate], end: int) -> None:
@@ -253,11 +253,6 @@ class _Search:
         good = [c for c in self.evaluator.kept if c.feasible and c.origin != "sensitivity"]
         good = [c for c in good if c is not self.today or self._inside(c)]
         good.sort(key=lambda c: c.score)
-        if self.task.prefer_lower_pressure and good and self.task.goals == ("cycle_s",):
-            most = NEAR_BEST * good[0].figures["cycle_s"]
-            near = [c for c in good if c.figures["cycle_s"] <= most]
-            near.sort(key=lambda c: c.figures["pressure_bar"])
-            good = [*near, *good[len(near) :]]
         return good
 
     def _inside(self, candidate: Candidate) -> bool:
@@ -290,15 +285,23 @@ class _Search:
         places = np.array([self.evaluator.shares(c) for c in near])
         some = [near[i] for i in apart(places, MOST_ALIKE)]
         others = [c for c in good if c not in some][: MOST_CHECKS - len(some)]
+        held: list[Candidate] = []
         for candidate in [*some, *others]:
-            if candidate in others and self.chosen is not None:
+            if candidate in others and held:
                 break
             found = self._check(candidate)
             self.checked[id(candidate)] = found
-            before = None if self.chosen is None else self._goals_of(self.chosen)
-            if found.held and (before is None or self._goals_of(candidate) < before):
-                self.chosen, self.front = candidate, [candidate]
-                self.why = f"the best {self.task.goals[0]} of those that hold"
+            held += [candidate] if found.held else []
+        if not held:
+            return
+        held.sort(key=self._goals_of)
+        self.chosen, self.why = held[0], f"the best {self.task.goals[0]} of those that hold"
+        if self.task.prefer_lower_pressure:
+            most = NEAR_BEST * self._goals_of(held[0])[0]
+            near = [c for c in held if self._goals_of(c)[0] <= most]
+            self.chosen = min(near, key=lambda c: self.checked[id(c)].figures["pressure_bar"])
+            self.why += ", with the lowest pressure of those within half a per cent"
+        self.front = [self.chosen]
 
     def _check_front(self, good: Sequence[Candidate]) -> None:
         goals = np.array([c.score.values for c in good])
@@ -485,9 +488,7 @@ def _in_order(task: OptimizationTask) -> list[Change]:
     return sorted(task.changes, key=lambda change: change.after_candidates)
 
 
-def _changed(
-    task: OptimizationTask, count: int
-) -> tuple[dict[str, Bounds], dict[str, float]]:
+def _changed(task: OptimizationTask, count: int) -> tuple[dict[str, Bounds], dict[str, float]]:
     """Variables and constraints after so many changes."""
     variables, constraints = dict(task.variables), dict(task.constraints)
     for change in _in_order(task)[:count]:
@@ -540,9 +541,7 @@ def _tried(index: int, c: Candidate, evaluator: Evaluator) -> Tried:
     )
 
 
-def _random(
-    best: Candidate | None, index: Mapping[int, int], evaluator: Evaluator
-) -> Tried | None:
+def _random(best: Candidate | None, index: Mapping[int, int], evaluator: Evaluator) -> Tried | None:
     """None, too, where the limits changed since: it was judged by others."""
     if best is None or id(best) not in index or not best.feasible:
         return None

@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from twin_core.optimization.constraints import flat
 from twin_core.optimization.draws import ASSUMED, checked_scatter
-from twin_core.optimization.goals import GOALS, Prices, goal_name
+from twin_core.optimization.goals import Prices, goal_name
 from twin_core.optimization.variables import Bounds, setting_name
 from twin_core.scenario import Scenario
 
@@ -131,6 +131,3 @@ class OptimizationTask(BaseModel):
     def weights(self) -> dict[str, float]:
         """Weights of ``prefer`` by the names of ``GOALS``."""
         return {goal_name(name): weight for name, weight in self.prefer.items()}
-
-
-__all__ = ["GOALS", "Change", "OptimizationTask"]

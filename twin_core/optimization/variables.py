@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from twin_core.arrays import Array
 from twin_core.checked_yaml import parse
 from twin_core.errors import InputError
 from twin_core.materials import Components
@@ -182,7 +181,7 @@ def with_values(base: Scenario, values: Mapping[str, float]) -> Scenario:
     mold = base.mold
     if "T_mold_C" in values:
         mold = _tempered(mold, p, values["T_mold_C"], changes)
-    vents = {}
+    vents = dict[str, float]()
     if "vents_count" in values:
         vents["count"] = round(values["vents_count"])
     if "vent_area_m2" in values:

@@ -87,6 +87,7 @@ RULES: tuple[Rule, ...] = (
     _form("/results", Role.OPERATOR, "quality"),
     _form("/results/table", Role.OPERATOR, "quality"),
     _page("/what-if"),
+    _page("/optimize"),
     _compute("/what-if/answer"),
     _change("/what-if/scenarios", Role.OPERATOR, "simulate"),
     Rule("POST", "/what-if/download", Role.VIEWER, "simulate", "page", heavy=True),
