@@ -35,7 +35,8 @@ def task_of_document(document: Mapping[str, Any], catalogue: Catalogue) -> Optim
         InputError: each line names a wrong field.
     """
     content = dict(document)
-    config = content.pop(CONFIG, None) or {}
+    config = content.pop(CONFIG, None)
+    config = {} if config is None else config
     if not isinstance(config, Mapping):
         raise InputError(f"scenario: {CONFIG}: must be an object with samples, goals, bounds …")
     scenario = scenario_of_document(content, catalogue)
@@ -61,7 +62,8 @@ def _of_today(config: Mapping[str, Any]) -> dict[str, Any]:
         raise InputError(f"{CONFIG}: scenario: it stands beside, not in {CONFIG}")
     for name in ("t_cycle_max", "t_cycle_max_s"):
         if name in found:
-            limits = found.get("constraints") or {}
+            limits = found.get("constraints")
+            limits = {} if limits is None else limits
             if not isinstance(limits, Mapping):
                 raise InputError(f"{CONFIG}: constraints: must be an object")
             found["constraints"] = {**limits, "t_cycle_max_s": found.pop(name)}

@@ -96,6 +96,12 @@ class Facts:
         form = "0" if digits == 0 else "0." + digits * "0"
         return format_decimal(value, format=form, locale=self._language)
 
+    def short(self, value: float | None) -> str:
+        """A number with three decimals at most; a dash for None."""
+        return (
+            "–" if value is None else format_decimal(value, format="0.###", locale=self._language)
+        )
+
     def why_not_yet(self, p: Prediction) -> tuple[str, str] | None:
         """The condition that is met last in words, and its number; None when nothing is known."""
         criterion = p.binding.earliest

@@ -67,16 +67,16 @@ GOALS = (
 )
 """Name, label, unit and digits."""
 SETTINGS = (
-    ("T_polyol_C", "Polyol", "°C", 1),
-    ("T_iso_C", "Isocyanate", "°C", 1),
-    ("T_mold_C", "Mold", "°C", 1),
-    ("nco_oh_index", "Index", "", 3),
-    ("m_total_kg", "Mass of the shot", "kg", 3),
-    ("m_additives_kg", "Additives", "kg", 3),
-    ("blowing_agent_pct", "Blowing agent", "%", 2),
-    ("vents_count", "Vents", "", 0),
+    ("T_polyol_C", "Polyol", "°C", 1, 0.5),
+    ("T_iso_C", "Isocyanate", "°C", 1, 0.5),
+    ("T_mold_C", "Mold", "°C", 1, 0.5),
+    ("nco_oh_index", "Index", "", 3, 0.01),
+    ("m_total_kg", "Mass of the shot", "kg", 3, 0.001),
+    ("m_additives_kg", "Additives", "kg", 3, 0.001),
+    ("blowing_agent_pct", "Blowing agent", "%", 2, 0.1),
+    ("vents_count", "Vents", "", 0, 1.0),
 )
-"""Name, label, unit and digits of what may be changed."""
+"""Name, label, unit, digits and step of what may be changed: steps that a press can be set to."""
 JOB_STATES = {
     "queued": "waits",
     "running": "runs",
@@ -125,8 +125,8 @@ def all_words() -> Iterator[str]:
     yield from (*LABELS.values(), *COMMON_DEFECTS, *SEVERITIES, *CLOSED_BY.values())
     for name_and_more in (*SLIDERS, *FIGURES, *CHARTS):
         yield str(name_and_more[1])
-    for name_and_more in (*GOALS, *SETTINGS):
-        yield name_and_more[1]
+    yield from (goal[1] for goal in GOALS)
+    yield from (setting[1] for setting in SETTINGS)
     yield from (*SCRIPT.values(), *OPTIMIZE_SCRIPT.values(), *ALERT_CODES.values())
     for module in (fields, csv_file):
         yield from module.WORDS

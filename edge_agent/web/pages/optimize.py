@@ -66,7 +66,9 @@ async def optimize(request: Request, web: Parts) -> HTMLResponse:
         labels=script_text(
             {
                 "goals": [(name, say(label), unit, digits) for name, label, unit, digits in GOALS],
-                "settings": [(n, say(label), unit, digits) for n, label, unit, digits in SETTINGS],
+                "settings": [
+                    (n, say(label), unit, digits) for n, label, unit, digits, _ in SETTINGS
+                ],
             }
         ),
         texts=script_text({name: say(words) for name, words in OPTIMIZE_SCRIPT.items()}),

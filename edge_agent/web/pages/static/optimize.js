@@ -43,7 +43,7 @@
     for (const box of form.querySelectorAll(".bound")) {
       if (!box.querySelector("input[type=checkbox]").checked) continue;
       const low = box.querySelector(".low"), high = box.querySelector(".high");
-      found.variables[box.dataset.name] = { low: typed(low), high: typed(high) };
+      found.variables[box.dataset.name] = { low: typed(low), high: typed(high), step: Number(box.dataset.step) };
     }
     const longest = typed(form.elements.t_cycle_max);
     if (longest !== null) found.t_cycle_max = longest;
@@ -228,11 +228,12 @@
     const [x0, x1] = span(0), [y0, y1] = span(1);
     const x = (value) => left + (value - x0) / (x1 - x0) * (right - left);
     const y = (value) => bottom - (value - y0) / (y1 - y0) * (bottom - top);
+    const finer = (digits, [low, high]) => high - low < 5 * 10 ** -digits ? digits + 1 : digits;
     for (let i = 0; i <= 4; i += 1) {
       const yValue = y0 + (y1 - y0) * i / 4, xValue = x0 + (x1 - x0) * i / 4;
       put(svg, "line", { class: "gridline", x1: left, x2: right, y1: y(yValue), y2: y(yValue) });
-      put(svg, "text", { class: "tick", x: left - 4, y: y(yValue) + 4, "text-anchor": "end" }, number(yValue, yDigits));
-      put(svg, "text", { class: "tick", x: x(xValue), y: bottom + 18, "text-anchor": "middle" }, number(xValue, xDigits));
+      put(svg, "text", { class: "tick", x: left - 4, y: y(yValue) + 4, "text-anchor": "end" }, number(yValue, finer(yDigits, [y0, y1])));
+      put(svg, "text", { class: "tick", x: x(xValue), y: bottom + 18, "text-anchor": "middle" }, number(xValue, finer(xDigits, [x0, x1])));
     }
     if (now) {
       const mark = put(svg, "rect", { class: "today", x: x(now[0]) - 5, y: y(now[1]) - 5, width: 10, height: 10 });
