@@ -39,8 +39,8 @@ Advice only: nothing is written to a machine. Ctrl-C ends the search and keeps
 what there is; a second one ends at once.
 
 \b
-Ends with 0 when there is advice, 3 when nothing is feasible, 130 after Ctrl-C,
-2 when the input is wrong, 1 when the solver failed.
+Ends with 0 when there is advice, 3 when nothing is feasible, 130 after
+Ctrl-C, 2 when the input is wrong, 1 when the solver failed.
 """
 File = click.Path(path_type=Path)
 KEEP_EVERY_S = 10.0
@@ -62,6 +62,11 @@ INFEASIBLE, ENDED = 3, 130
     help="One sigma of an input: m_polyol_pct, T_mold_C, ... [default: a usual production]",
 )  # fmt: skip
 @click.option(
+    "--history", metavar="WHERE",
+    help="Measure scatter and today's opening in it: a file, or an address of a database.",
+)  # fmt: skip
+@click.option("--mold", "mold_id", help="Mold in the history. [default: that of the scenario]")
+@click.option(
     "--goal", "goals", multiple=True, metavar="NAME",
     help="What is wanted; several give a front. [default: cycle]",
 )  # fmt: skip
@@ -81,6 +86,10 @@ INFEASIBLE, ENDED = 3, 130
     "--candidates", type=click.IntRange(1, 100_000), help="Of the whole search. [default: 400]"
 )
 @click.option("--draws", type=click.IntRange(1, 4096), help="Of each candidate. [default: 32]")
+@click.option(
+    "--confirm-draws", type=click.IntRange(0, 100_000),
+    help="Fresh draws for what is advised. [default: 256]",
+)  # fmt: skip
 @click.option(
     "--violations", type=Number(0.0, 0.499), help="Share of draws that may miss. [default: 0.05]"
 )

@@ -18,10 +18,13 @@ _PLAIN = {
     "samples": "samples",
     "candidates": "candidates",
     "draws": "draws",
+    "confirm_draws": "confirm_draws",
     "violations": "violations_allowed",
     "seed": "seed",
     "prefer_lower_pressure": "prefer_lower_pressure",
 }
+
+_SAMPLES, _CANDIDATES = 40, 400
 
 
 def parse_goals(goals: tuple[str, ...], prefer: str | None, knee: bool) -> dict[str, Any]:
@@ -66,23 +69,36 @@ def task_of(options: Mapping[str, Any], goals: Mapping[str, Any]) -> Optimizatio
     )
     if options["vary"]:
         content["variables"] = _bounds(options["vary"])
+    if options["history"] is not None:
+        from edge_agent.cli.optimize_scatter import from_history
+
+        mold_id = options["mold_id"] or content["scenario"].mold.mold_id
+        content = {**content, **from_history(options["history"], mold_id)}
+    if options["scatter"]:
+        before = content.get("scatter_source")
+        content["scatter_source"] = "stated" if before is None else f"{before}; some stated"
     for option, name in (("limit", "constraints"), ("scatter", "scatter"), ("price", "prices")):
         given = options["prices" if option == "price" else option]
         if given:
-            content[name] = (content.get(name) or {}) | _numbers(f"--{option}", given)
-    if options["scatter"]:
-        content.setdefault("scatter_source", "stated")
+            content[name] = _mapping(content, name, where) | _numbers(f"--{option}", given)
     if options["t_cycle_max"] is not None:
-        limits = content.get("constraints") or {}
-        content["constraints"] = {**limits, "t_cycle_max_s": options["t_cycle_max"]}
+        limits = _mapping(content, "constraints", where)
+        content["constraints"] = limits | {"t_cycle_max_s": options["t_cycle_max"]}
     for option, name in _PLAIN.items():
         if options[option] is not None:
             content[name] = options[option]
     if options["samples"] is not None and options["candidates"] is None:
-        content["candidates"] = max(content.get("candidates", 400), options["samples"])
+        content.setdefault("candidates", max(_CANDIDATES, options["samples"]))
     if options["candidates"] is not None and options["samples"] is None:
-        content["samples"] = min(content.get("samples", 40), options["candidates"])
+        content.setdefault("samples", min(_SAMPLES, options["candidates"]))
     return parse(OptimizationTask, content | dict(goals), where)
+
+
+def _mapping(content: Mapping[str, Any], name: str, where: str) -> dict[str, Any]:
+    found = content.get(name) or {}
+    if not isinstance(found, dict):
+        raise InputError(f"{where}: {name}: must hold names and numbers")
+    return found
 
 
 def _bounds(given: Iterable[str]) -> dict[str, Any]:

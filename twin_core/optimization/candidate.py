@@ -27,6 +27,9 @@ MISSED = 0.1
 """Shortfall of a window that does not reach the opening time of the others."""
 
 
+RISK = OF_THE_SHOT.index("defect_risk")
+
+
 class Score(NamedTuple):
     """Smaller is better: first what is missed, then the goals."""
 
@@ -123,7 +126,7 @@ def judge(drawn: Drawn, rules: Rules, wait: float = 0.0) -> Judged:
         t_open, missing = earliest_opening(
             np.where(later <= end, later, np.nan), end, allowed, step
         )
-    violation += MISSED * missing if violation == 0.0 else 0.0
+    violation += MISSED * missing
     p = np.sort(np.nan_to_num(drawn.p_bar, nan=np.inf))
     p_max = p[max(count - allowed, 1) - 1] if count > allowed else 0.0
     return Judged(violation, Reached(t_open, float(p_max), _margin(drawn, t_open, allowed)))
@@ -132,12 +135,13 @@ def judge(drawn: Drawn, rules: Rules, wait: float = 0.0) -> Judged:
 def _margin(drawn: Drawn, t_open: float, allowed: int) -> float:
     """The least relative margin of all draws but the allowed ones.
 
-    Of the shot's criteria, and of time: how much later than its earliest opening a part is opened.
+    Of the shot's criteria but the defect risk, which is made of them, and of time: how much later
+    than its earliest opening a part is opened.
     """
     if math.isnan(t_open) or len(drawn.which) <= allowed:
         return math.inf if len(drawn.which) <= allowed else -math.inf
     time = np.minimum(t_open / drawn.start - 1.0, np.where(drawn.end >= t_open, np.inf, -1.0))
-    least = np.minimum(drawn.margins.min(axis=1), np.nan_to_num(time, nan=-1.0))
+    least = np.minimum(drawn.margins[:, :RISK].min(axis=1), np.nan_to_num(time, nan=-1.0))
     return float(np.sort(least)[allowed])
 
 

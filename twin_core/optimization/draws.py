@@ -25,6 +25,10 @@ SCATTER = {
 """Inputs that scatter, and the largest sigma: doses in per cent of themselves, temperatures in K,
 humidity in points."""
 ASSUMED = "assumed: the spread of a usual production"
+FEWEST = 20
+"""Pairs of shots from which a scatter is measured."""
+MAD_TO_SIGMA = 1.4826
+_AIR = ("T_ambient_C", "RH_ambient_pct")
 _DOSES = {"m_polyol_pct": "m_polyol_kg", "m_iso_pct": "m_iso_kg"}
 
 
@@ -56,26 +60,35 @@ def measured_scatter(readings: Mapping[str, Sequence[float] | Array]) -> dict[st
     """Sigmas of a plant from what its shots were poured with.
 
     From differences of shots that follow each other, so that a change of the set point counts once
-    and not for ever: sigma = 1.4826 median |difference| / sqrt(2).
+    and not for ever. Of the hall's air, which nobody sets, from all readings. Single outliers count
+    no more than three sigmas.
 
     Args:
         readings: by ``SCATTER``, in order; doses in kg. NaN where not measured.
 
     Raises:
-        InputError: an input has fewer than 20 readings that follow each other.
+        InputError: an input has fewer than ``FEWEST`` readings that follow each other.
     """
     found = {}
     for name, values in readings.items():
         series = np.asarray(values, float)
         steps = np.diff(series)
         steps = steps[~np.isnan(steps)]
-        if len(steps) < 20:
-            raise InputError(f"scatter: {name}: {len(steps)} pairs of shots, 20 are needed")
-        sigma = 1.4826 * float(np.median(np.abs(steps))) / np.sqrt(2.0)
+        if len(steps) < FEWEST:
+            raise InputError(f"scatter: {name}: {len(steps)} pairs of shots, {FEWEST} are needed")
+        sigma = _spread(steps) / np.sqrt(2.0)
+        if name in _AIR:
+            sigma = _spread(series[~np.isnan(series)] - np.nanmedian(series))
         if name in _DOSES:
             sigma *= 100.0 / float(np.nanmedian(series))
-        found[name] = min(sigma, SCATTER[name])
+        found[name] = float(min(sigma, SCATTER[name]))
     return found
+
+
+def _spread(away: Array) -> float:
+    """Root mean square of deviations from 0, each at most three sigmas of their median."""
+    most = 3.0 * MAD_TO_SIGMA * float(np.median(np.abs(away)))
+    return float(np.sqrt(np.mean(np.minimum(np.abs(away), most) ** 2)))
 
 
 def deviations(scatter: Mapping[str, float], count: int, seed: int, even: bool) -> Array:

@@ -18,8 +18,8 @@ from twin_core.optimization.task import OptimizationTask
 from twin_core.optimization.variables import Bounds, with_values
 from twin_core.scenario import Scenario
 
-FIRST_ROUND = 3
-"""Draws after which the worst candidates are given up."""
+FIRST_ROUND = 2
+"""Draws beyond those that may miss, after which the worst candidates are given up."""
 LEAST_SCREEN = 8
 """Draws, the hardest first, after which candidates are compared; only a promising one gets all."""
 BLOCK = 256
@@ -67,7 +67,7 @@ class Evaluator:
         self.simulated = 0
         count = len(self._order)
         screen = min(count, max(LEAST_SCREEN, 2 * rules.violations + 6))
-        self._rounds = tuple(dict.fromkeys((min(FIRST_ROUND, count), screen)))
+        self._rounds = tuple(dict.fromkeys((min(rules.violations + FIRST_ROUND, count), screen)))
 
     @property
     def waits(self) -> bool:

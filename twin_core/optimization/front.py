@@ -45,7 +45,7 @@ def nsga2(
         start: first members (members, dimensions), from an earlier search or at random; what is
             missing up to ``population`` is drawn.
         goals: how many.
-        budget: evaluations that are left.
+        budget: evaluations that are left; the last ones, too few for a generation, are not used.
 
     Raises:
         InputError: pymoo is not installed; says how to get it.
@@ -61,7 +61,7 @@ def nsga2(
     found = Front(np.empty((0, dimensions)), np.empty((0, goals)))
     while budget() > 0:
         asked = algorithm.ask()
-        if asked is None or not len(asked):
+        if asked is None or not len(asked) or budget() < len(asked):
             break
         places = asked.get("X")
         F, missed = evaluate(places)

@@ -107,7 +107,7 @@ class _Search:
         self.fresh_rows = fresh(self.task, self.scatter) if self.scatter else self.rows[:0]
         self.variables, self.constraints = dict(self.task.variables), dict(self.task.constraints)
         self.plan = [
-            _prepared(self.task, *_changed(self.task, count), len(self.rows))
+            prepared(self.task, *_changed(self.task, count), len(self.rows))
             for count in range(len(self.task.changes) + 1)
         ]
 
@@ -499,7 +499,7 @@ def _changed(task: OptimizationTask, count: int) -> tuple[dict[str, Bounds], dic
     return variables, constraints
 
 
-def _prepared(
+def prepared(
     task: OptimizationTask,
     variables: Mapping[str, Bounds],
     constraints: Mapping[str, float],

@@ -25,7 +25,7 @@ def volume(goals: Array, corner: tuple[float, float]) -> float:
     return total
 
 
-def searched(problem: Any, evaluations: int) -> Front:
+def searched(problem: Any, evaluations: int, population: int = 100) -> Front:
     left = evaluations
 
     def evaluate(shares: Array) -> tuple[Array, Array]:
@@ -38,7 +38,7 @@ def searched(problem: Any, evaluations: int) -> Front:
         return out["F"], missed
 
     nothing = np.empty((0, problem.n_var))
-    return nsga2(evaluate, nothing, problem.n_obj, lambda: left, 1, 100)
+    return nsga2(evaluate, nothing, problem.n_obj, lambda: left, 1, population)
 
 
 def known_front(name: str) -> Array:
@@ -56,7 +56,7 @@ def test_the_front_of_known_problems(name: str) -> None:
     from pymoo.problems import get_problem
 
     corner = (1.1, 1.1)
-    found = searched(get_problem(name), 20_000)
+    found = searched(get_problem(name), 16_000, 50)
     assert volume(found.goals, corner) >= 0.995 * volume(known_front(name), corner)
     assert volume(found.goals, corner) <= (1.0 + 1e-3) * volume(known_front(name), corner)
 
