@@ -10,6 +10,7 @@ import click
 from edge_agent.cli.verbose import add_verbose, verbose_option
 
 COMMANDS = {
+    "advice": "Advice to presses as it stands, and what came of it.",
     "agent": "Run the agent beside the press.",
     "broker": "Set up a Mosquitto with certificates and access rules.",
     "build-features": "Join shots, telemetry, simulation and quality into a table to learn from.",
