@@ -22,10 +22,12 @@ from tests.support.production_shots import (
     system_of,
 )
 from twin_core.calibration.production import ProductionFit, fit_production
+from twin_core.calibration.production_shot import SENSORS
 
 SEEDS = int(os.environ.get("TWIN_CALIBRATION_SEEDS", "50"))
 SHOTS, MANY = 100, 500
-INSIDE = 44 / 50
+OUTSIDE = 6 / 50
+"""Of the intervals of a number may miss the truth; one may where it was determined seldom."""
 LIMIT_S, LIMIT_MANY_S = 30.0, 300.0
 FLOORS = 1.2
 HARM_PCT = 2.0
@@ -72,7 +74,7 @@ def test_intervals_hold(benchmark: BenchmarkFixture) -> None:
     bad = {
         path: f"{sum(holds)} of {len(holds)}"
         for path, holds in held.items()
-        if sum(holds) < INSIDE * len(holds) - 1e-9
+        if len(holds) - sum(holds) > max(1.0, OUTSIDE * len(holds))
     }
     assert not bad
     assert statistics.median(times) < LIMIT_S
@@ -94,8 +96,10 @@ def test_five_hundred_shots(benchmark: BenchmarkFixture) -> None:
     print(fit.verdict.words)
     assert taken < LIMIT_MANY_S
     assert fit.verdict.use
-    ratios = [e.after / e.noise_floor for e in fit.verdict.held_out.values()]
-    assert statistics.fmean(ratios) < FLOORS
+    ratios = {name: e.after / e.noise_floor for name, e in fit.verdict.held_out.items()}
+    for name in (*SENSORS, "rho_moulded_kg_per_m3"):
+        assert ratios[name] < FLOORS
+    assert statistics.fmean(ratios.values()) < FLOORS
 
 
 @pytest.mark.parametrize(("preset", "seeds"), [("calm", 2), ("harsh", 6)])

@@ -26,7 +26,7 @@ from twin_core.calibration.mold_numbers import MOLD_NUMBERS, OFFSETS
 from twin_core.calibration.parameter_set import ParameterSet, Provenance, Verdict, calibrated
 from twin_core.calibration.production import ProductionFit
 from twin_core.calibration.production_model import simulate_shots
-from twin_core.calibration.production_numbers import Numbers
+from twin_core.calibration.production_numbers import Numbers, usual_paths
 from twin_core.calibration.production_shot import RESULTS, SENSORS, ProductionShot
 from twin_core.calibration.production_verdict import HeldOut
 from twin_core.files import load_systems
@@ -110,6 +110,8 @@ def production(
     truth: dict[tuple[str, str | None], float] = {}
     shared: dict[str, Parameter] = {}
     true = system
+    for path in usual_paths(system):
+        truth[path, None] = FreeParameter(path).start(system)
     for path, sigma in SHARED.items():
         factor = math.exp(_draw(rng, sigma if path in unknown else 0.0))
         true = FreeParameter(path).turn(true, factor)
