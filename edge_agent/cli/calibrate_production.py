@@ -60,7 +60,11 @@ def production(
     with Progress() as progress:
         found = _shots(plant, system_id, settings, catalogue, now, progress)
         progress.end()
-        system_of(found)
+        system = system_of(found)
+        used = {one.set_id for key, one in catalogue.parameter_sets.items()
+                if key[1] == system.system_id}  # fmt: skip
+        if used:
+            _note(f"{', '.join(sorted(used))} in use: the fit starts from the files all the same")
         if plant.output == "table":
             print_shots(found)
         request = Request(

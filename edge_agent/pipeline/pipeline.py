@@ -213,9 +213,6 @@ class Pipeline:
             self._watch.progress()
             self.wake.clear()
             busy = await self.step()
-            if self._sets.has_news:
-                async with self.lock:
-                    self._take_sets()
             if now() - ticked >= TICK_S:
                 await self.tick()
                 ticked = now()
@@ -248,6 +245,7 @@ class Pipeline:
             self._watch.rest()
         async with self.lock:
             self._watch.progress()
+            self._take_sets()
             for inlet in list(self._inlets):
                 if inlet.waiting and self._may_take(inlet):
                     busy = True

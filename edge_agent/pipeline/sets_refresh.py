@@ -50,11 +50,6 @@ class SetsRefresh:
         self._told: dict[MoldAndSystem, str] = {}
         self.renew(catalogue)
 
-    @property
-    def has_news(self) -> bool:
-        """True if the folder was read and nobody has taken what was there."""
-        return self._running is not None and self._running.done()
-
     def renew(self, catalogue: Catalogue) -> None:
         """Go on with a catalogue that was read with its sets."""
         self._stamp: Stamp | None = None

@@ -195,6 +195,40 @@ def test_readme(desk: Desk) -> None:
 
 
 @pytest.mark.peers
+@pytest.mark.timeout(600)
+def test_from_a_foreign_table_to_a_calibrated_press(desk: Desk) -> None:
+    """Each command of the page, in its order; the lines that a reader writes are those of it."""
+    page = PAGES["foreign-table-to-press.md"]
+    mapping, settings = re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
+    on = "health: {enabled: true}\n"  # the desk gives its pages a port
+    (desk.folder / "agent.yaml").write_text(settings + on, encoding="utf-8")
+    codes = {"import-logs": {0, 3}, "calibrate --due": {1}}
+    more = {"replay": f"--port {desk.port} --speed 1000", "record": f"--port {desk.port}"}
+    for command in commands_of(page):
+        words = shlex.split(command.text)
+        if words[0] != "pur-mold-twin":
+            continue  # pip, and the broker, which runs
+        arguments = [*words[1:], *more.get(words[1], "").split()]
+        if arguments[0] in GO_ON:
+            desk.start(arguments)
+            continue
+        if arguments[0] == "replay":
+            assert desk.going_on
+            arguments[1] = str(next((desk.folder / "var/bundles/2025-01").iterdir()))
+        done = CliRunner().invoke(main, arguments)
+        expected = codes.get(" ".join(arguments[:2]), codes.get(arguments[0], {0}))
+        assert done.exit_code in expected, f"{command}\n{done.output}\n{done.exception!r}"
+        if "--propose" in arguments:
+            assert "1 to decide" in done.stderr
+            place = desk.folder / "configs" / "datasources" / "mes.yaml"
+            place.write_text(done.stdout + mapping, encoding="utf-8")
+    assert len(desk.going_on) == len(GO_ON)
+    said = (desk.folder / "prediction.jsonl").read_text()
+    assert '\\"parameter_set\\":\\"SYSTEM_R1-c1\\"' in said
+    assert '\\"simulated\\":true' in said
+
+
+@pytest.mark.peers
 @pytest.mark.xdist_group("training")
 def test_learning(desk: Desk) -> None:
     rows = [row for number in range(3) for row in rows_of(number)]

@@ -138,6 +138,12 @@ def test_what_is_refused(tmp_path: Path, table: str, more: str, words: str) -> N
         read(tmp_path, table, more, yaml)
 
 
+def test_a_mass_beside_masses_that_contradict_it_is_asked_about(tmp_path: Path) -> None:
+    rows = "\n".join(f"{t};{30 + t}" for t in range(12))
+    _, told = read(tmp_path, f"Zeit [s];Höhe [mm]\n{rows}", "mass_kg: 0.05\n")
+    assert "only 25 % of what was mixed (0.2 kg by the masses under process)" in told[0]
+
+
 def test_a_table_alone_and_a_folder(tmp_path: Path) -> None:
     read(tmp_path, GERMAN)
     for path in (tmp_path, tmp_path / "a.csv", tmp_path / "a.yaml"):

@@ -51,10 +51,11 @@ class Press:
         promote(self.sets, SYSTEM, number, systems, known, only=molds, anyway=True)
 
     async def look(self) -> None:
-        """Two ticks: one reads, the other takes."""
-        await self.work.tick()
-        assert self.work._sets._running is not None
-        await asyncio.wait([self.work._sets._running])
+        """Ticks, until what is in the folder now has been read and taken."""
+        for _ in range(2):  # what is under way may have begun before
+            await self.work.tick()
+            assert self.work._sets._running is not None
+            await asyncio.wait([self.work._sets._running])
         await self.work.tick()
 
     async def told(self, message: ShotEvent | TelemetryFrame) -> Prediction:
