@@ -27,6 +27,9 @@ from twin_core.optimization.task import OptimizationTask
 from twin_core.optimization.variables import SETTINGS
 from twin_core.optimization.words import binding_words, gain_words, way_words
 
+MORE = 0.05
+"""Share of the width that a plot of a front has at either side."""
+
 
 def optimization_page(result: OptimizationResult, task: OptimizationTask) -> Page:
     """The page of a result."""
@@ -141,6 +144,10 @@ def _front_plot(result: OptimizationResult, first: str, other: str) -> Plot:
     points = sorted(result.front, key=lambda point: point.figures[first])
     assert result.chosen is not None
     curves = [Curve("front", *_at(points, first, other), 0, "points")]
+    x = np.array([point.figures[first] for point in points])
+    wide = np.array([x.min() - MORE * np.ptp(x), x.max() + MORE * np.ptp(x)])
+    chosen = np.full(2, result.chosen.figures[other])
+    curves.append(Curve("level of the chosen", wide, chosen, 1, "dotted"))
     curves.append(Curve("chosen", *_mark(result.chosen, first, other), 1, "solid"))
     if result.today is not None and np.isfinite(result.today.figures[first]):
         curves.append(Curve("today", *_mark(result.today, first, other), 2, "dashed"))
@@ -164,7 +171,7 @@ def _at(points: list[Point], first: str, other: str) -> tuple[Array, Array]:
 def _mark(point: Point, first: str, other: str) -> tuple[Array, Array]:
     """A short cross line, so that a single point is seen."""
     x, y = point.figures[first], point.figures[other]
-    return np.array([x * 0.995, x * 1.005]), np.array([y, y])
+    return np.array([x * 0.99, x * 1.01]), np.array([y, y])
 
 
 def _reasons(result: OptimizationResult) -> Section:

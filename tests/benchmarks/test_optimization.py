@@ -19,8 +19,9 @@ from twin_core.batch import simulate_many
 from twin_core.optimization.candidate import Drawn
 from twin_core.optimization.constraints import margins
 from twin_core.optimization.draws import deviations, scattered
+from twin_core.optimization.prepare import prepared
 from twin_core.optimization.result import OptimizationResult, Point
-from twin_core.optimization.run import optimize, prepared
+from twin_core.optimization.run import optimize
 from twin_core.optimization.task import OptimizationTask
 from twin_core.optimization.variables import with_values
 

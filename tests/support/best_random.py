@@ -20,8 +20,8 @@ from typing import Any
 from twin_core.files import load_scenario
 from twin_core.optimization.draws import deviations, usual_scatter
 from twin_core.optimization.evaluation import Evaluator
+from twin_core.optimization.prepare import prepared
 from twin_core.optimization.random_search import random_search, random_shares
-from twin_core.optimization.run import prepared
 from twin_core.optimization.task import OptimizationTask
 from twin_core.optimization.variables import today
 

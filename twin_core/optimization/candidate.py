@@ -145,9 +145,9 @@ def _margin(drawn: Drawn, t_open: float, allowed: int) -> float:
     return float(np.sort(least)[allowed])
 
 
-@dataclass
+@dataclass(eq=False)
 class Candidate:
-    """One set of settings."""
+    """One set of settings; no two of a search have the same."""
 
     values: tuple[float, ...]
     """In the order of the task's variables."""

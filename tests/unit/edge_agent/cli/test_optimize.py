@@ -91,7 +91,7 @@ def test_a_front_and_its_choice(quick: Path, tmp_path: Path) -> None:
     pytest.importorskip("pymoo")
     report = tmp_path / "front.md"
     table = twin(
-        "--task", quick, "--prefer", "cycle=1,material=3", "--candidates", 60, "--report", report
+        "--task", quick, "--prefer", "cycle=1,material=3", "--candidates", 50, "--report", report
     ).stdout
     assert "advice (preferred: cycle_s 1, material_kg 3)" in table
     assert "front" in table

@@ -71,7 +71,7 @@ def test_it_finds_what_scipy_finds(
 ) -> None:
     inside = NonlinearConstraint(missed, -np.inf, 0.0) if missed is ball else ()
     other = differential_evolution(
-        value, [(0.0, 1.0)] * size, constraints=inside, rng=1, tol=1e-7, maxiter=200,
+        value, [(0.0, 1.0)] * size, constraints=inside, rng=1, tol=1e-4, maxiter=100, popsize=10,
         polish=False,
     )  # fmt: skip
     _, score = found(value, missed, size, trials)
