@@ -1,52 +1,25 @@
-"""Jobs beside the server: a process each, with low priority, some at a time."""
+"""Jobs beside the server: the queue, and those that run, some at a time."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import sys
-from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from edge_agent.config.settings import Settings
-from edge_agent.errors import StoreError, disk_hint
+from edge_agent.errors import StoreError
 from edge_agent.jobs.kinds import KINDS
 from edge_agent.logs import get_logger
-from edge_agent.web.jobs.store import INTERRUPTED, Job, JobStore, State
-from edge_agent.what_if.frames import frame, receive
+from edge_agent.web.jobs.one_job import CANCELLED, COMMAND, DIED, OneJob, Outcome
+from edge_agent.web.jobs.store import Job, JobStore
 from edge_agent.what_if.worker import hello
 from twin_core.errors import InputError
 
-NICE = 15
-"""Agent, server and what if come first."""
-COMMAND = (sys.executable, "-m", "edge_agent.jobs.process")
-CANCEL_S = 10.0
-"""A job that is cancelled has so long to hand on what it has; then it is killed."""
-STOP_S = 2.0
-"""The same when the server ends."""
 DISK_RETRY_S = 2.0
-CANCELLED = {"code": "CANCELLED", "detail": "the job was cancelled", "hint": ""}
-DIED = {
-    "code": "DIED",
-    "detail": "the process of the job ended without a result",
-    "hint": "the log of the web server says more; perhaps the memory was not enough",
-}
 Document = dict[str, Any]
-
-
-@dataclass
-class _Running:
-    job: Job
-    asked: Document
-    stop: asyncio.Event = field(default_factory=asyncio.Event)
-    """The job is to end with what it has."""
-    ends_as: tuple[State, Document] = ("cancelled", CANCELLED)
-    grace_s: float = CANCEL_S
-    progress: Document | None = None
 
 
 class Jobs:
@@ -69,7 +42,7 @@ class Jobs:
         """
         self._settings, self._store = settings, store
         self._kinds, self._command = kinds, command
-        self._running: dict[str, _Running] = {}
+        self._running: dict[str, OneJob] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake, self._changed = asyncio.Event(), asyncio.Condition()
         self._stopping = False
@@ -125,7 +98,7 @@ class Jobs:
         """
         running = self._running.get(job_id)
         if running is not None:
-            running.stop.set()
+            running.cancel()
         else:
             await asyncio.to_thread(self._store.end, job_id, "cancelled", problem=CANCELLED)
             await self._tell()
@@ -158,9 +131,7 @@ class Jobs:
         self._wake.set()
         await self._over.wait()
         for running in self._running.values():
-            if not running.stop.is_set():
-                running.ends_as, running.grace_s = ("interrupted", INTERRUPTED), STOP_S
-                running.stop.set()
+            running.interrupt()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _begin(self) -> bool:
@@ -171,8 +142,8 @@ class Jobs:
         if begun is None:
             return False
         job, asked = begun
-        self._running[job.job_id] = running = _Running(job, asked)
-        task = asyncio.create_task(self._work(running))
+        self._running[job.job_id] = running = OneJob(job, partial(self._keep_partial, job.job_id))
+        task = asyncio.create_task(self._work(running, asked))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return True
@@ -183,20 +154,23 @@ class Jobs:
             return job
         return replace(job, progress=running.progress)
 
-    async def _work(self, running: _Running) -> None:
-        job_id = running.job.job_id
+    async def _work(self, running: OneJob, asked: Document) -> None:
+        job_id, web = running.job.job_id, self._settings.web
         get_logger().info("job_started", detail=job_id, code=running.job.kind)
+        question: Document = {"asked": asked, "settings": hello(self._settings)}
         try:
-            state, problem, result = await self._outcome(running)
+            question["kind"] = self._kinds[running.job.kind]
+            outcome = await running.run(self._command, question, web.job_limit_s)
         except Exception as error:  # a fault of this program: the job ends, the server goes on
             get_logger().exception("job_failed", detail=job_id, error=repr(error))
-            state, problem, result = "failed", DIED, None
-        if state == "failed":
-            get_logger().warning("job_failed", detail=job_id, error=str(problem))
+            outcome = Outcome("failed", DIED)
+        if outcome.state == "failed":
+            get_logger().warning("job_failed", detail=job_id, error=str(outcome.problem))
 
         def write() -> None:
+            state, problem, result = outcome
             self._store.end(job_id, state, running.progress, problem, result)
-            self._store.trim(self._settings.web.jobs_kept, self._settings.web.jobs_kept_days)
+            self._store.trim(web.jobs_kept, web.jobs_kept_days)
 
         try:
             await self._until_kept(write)
@@ -204,89 +178,11 @@ class Jobs:
             del self._running[job_id]
             self._wake.set()
             await self._tell()
-        get_logger().info("job_ended", detail=job_id, reason=state)
+        get_logger().info("job_ended", detail=job_id, reason=outcome.state)
 
-    async def _outcome(self, running: _Running) -> tuple[State, Document | None, Document | None]:
-        """Run the process of a job to its end: state, problem, result."""
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *self._command, stdin=PIPE, stdout=PIPE, start_new_session=True
-            )
-        except OSError as error:
-            detail = f"the process of the job cannot be started: {error}"
-            return "failed", {"code": "DIED", "detail": detail, "hint": disk_hint(error)}, None
-        stopper = asyncio.create_task(self._stop_when_asked(process, running))
-        try:
-            with suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, process.pid, NICE)
-            assert process.stdin is not None
-            question = {
-                "kind": self._kinds[running.job.kind],
-                "asked": running.asked,
-                "settings": hello(self._settings),
-            }
-            with suppress(OSError):
-                process.stdin.write(frame(question))
-                await process.stdin.drain()
-            return await self._listen(process, running)
-        finally:
-            stopper.cancel()
-            _kill(process)
-            assert process.stdin is not None
-            process.stdin.close()
-            await process.wait()
-            with suppress(OSError):
-                await process.stdin.wait_closed()
-
-    async def _listen(
-        self, process: Process, running: _Running
-    ) -> tuple[State, Document | None, Document | None]:
-        assert process.stdout is not None
-        while True:
-            try:
-                message = await receive(process.stdout)
-            except EOFError:
-                if running.stop.is_set():
-                    return *running.ends_as, None
-                return "failed", DIED, None
-            if "progress" in message:
-                running.progress = message["progress"]
-            elif "partial" in message:
-                with suppress(StoreError):  # the next one, or the result, comes soon
-                    await asyncio.to_thread(
-                        self._store.keep_partial,
-                        running.job.job_id,
-                        running.progress,
-                        message["partial"],
-                    )
-            elif "error" in message:
-                if running.stop.is_set():
-                    return *running.ends_as, None
-                return "failed", message["error"], None
-            elif not message["whole"]:
-                return *running.ends_as, message["result"]
-            else:
-                return "done", None, message["result"]
-
-    async def _stop_when_asked(self, process: Process, running: _Running) -> None:
-        """Ask the process to end when somebody cancels or the time is over, then kill it."""
-        limit_s = self._settings.web.job_limit_s
-        try:
-            async with asyncio.timeout(limit_s):
-                await running.stop.wait()
-        except TimeoutError:
-            words = f"the job took more than {limit_s:g} s (web.job_limit_s) and was ended"
-            running.ends_as = "cancelled", {"code": "TIMEOUT", "detail": words, "hint": ""}
-            running.stop.set()
-        assert process.stdin is not None
-        with suppress(OSError):
-            process.stdin.write(frame({"do": "cancel"}))
-            await process.stdin.drain()
-        waited_s = 0.0
-        while waited_s < running.grace_s:  # a server that ends meanwhile shortens it
-            await asyncio.sleep(0.1)
-            waited_s += 0.1
-        _kill(process)
+    async def _keep_partial(self, job_id: str, result: Document) -> None:
+        progress = self._running[job_id].progress
+        await asyncio.to_thread(self._store.keep_partial, job_id, progress, result)
 
     async def _until_kept(self, write: Any) -> Any:
         """What a change of the store returns, tried until the disk takes it or the server ends."""
@@ -302,9 +198,3 @@ class Jobs:
     async def _tell(self) -> None:
         async with self._changed:
             self._changed.notify_all()
-
-
-def _kill(process: Process) -> None:
-    """Kill a process with all that it started."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from statistics import median
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -20,6 +22,7 @@ from twin_core.errors import TwinError
 router = APIRouter(include_in_schema=False)
 Parts = Annotated[Web, Depends(web_of)]
 JOBS_SHOWN = 12
+OPENINGS_MIN = 3
 _JOB_ID = re.compile(r"[0-9a-f]{20}")
 
 
@@ -52,6 +55,7 @@ async def optimize(request: Request, web: Parts) -> HTMLResponse:
         shots=shots,
         chosen=chosen,
         base=script_text(base),
+        opened_s=_opened_s(shots),
         is_example=base is EXAMPLE,
         history_problem=problem,
         may_ask=principal is not None
@@ -73,6 +77,12 @@ async def optimize(request: Request, web: Parts) -> HTMLResponse:
         ),
         texts=script_text({name: say(words) for name, words in OPTIMIZE_SCRIPT.items()}),
     )
+
+
+def _opened_s(shots: Sequence[LastShot]) -> float | None:
+    """When a mold is opened today: the median of its last shots; None where too few are known."""
+    known = [shot.opened_s for shot in shots if shot.opened_s is not None and shot.opened_s > 0]
+    return median(known) if len(known) >= OPENINGS_MIN else None
 
 
 async def _job(web: Web, job_id: str) -> Job | None:

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from edge_agent.web.access.roles import Role
-from edge_agent.web.jobs import runner
-from edge_agent.web.jobs.runner import NICE, Jobs
+from edge_agent.web.jobs.one_job import NICE
+from edge_agent.web.jobs.runner import Jobs
 from edge_agent.web.jobs.store import Job, JobStore
 from edge_agent.what_if.frames import frame
 from edge_agent.what_if.worker import hello
@@ -80,8 +80,7 @@ async def test_one_after_the_other_with_low_priority(tmp_path: Path) -> None:
             await jobs.ask("other", {}, "eva")
 
 
-async def test_what_goes_wrong_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "CANCEL_S", 0.0)
+async def test_what_goes_wrong_is_told(tmp_path: Path) -> None:
     async with jobs_in(tmp_path, jobs_at_once=4) as jobs:
         refused, fault, died = await asyncio.gather(
             ended(jobs, "refuse"), ended(jobs, "fault"), ended(jobs, "die")

@@ -47,6 +47,7 @@
     }
     const longest = typed(form.elements.t_cycle_max);
     if (longest !== null) found.t_cycle_max = longest;
+    if (form.dataset.opened) found.t_open_today_s = Number(form.dataset.opened);
     found.candidates = typed(form.elements.candidates) ?? 400;
     found.samples = Math.max(1, Math.min(40, Math.floor(found.candidates / 4)));
     found.violations_allowed = (typed(form.elements.allowed) ?? 5) / 100;
