@@ -18,6 +18,8 @@ TOO_LATE = "too-late"
 """An event of a shot that ended so long ago that nobody follows its mold back to it."""
 UNKNOWN_ALERT = "unknown-alert"
 """An acknowledgement of an alert that is not open, and was not closed lately."""
+UNKNOWN_ADVICE = "unknown-advice"
+"""A word about an advice that the mold does not have, or that is not open any more."""
 CONTRADICTS_EARLIER = "contradicts-earlier"
 """The same event at the same time was reported before with other content."""
 
@@ -35,6 +37,7 @@ REASONS = frozenset(code.value for code in RefusalCode) | {
     TOO_LATE,
     CONTRADICTS_EARLIER,
     UNKNOWN_ALERT,
+    UNKNOWN_ADVICE,
     BAD_COMMAND,
     REFUSED_BY_BROKER,
 }

@@ -8,6 +8,10 @@ from typing import Final
 from broker import alert_codes
 from broker.data_quality import FROM_RECIPE, IMPOSSIBLE, NO_VALUE
 from broker.messages import (
+    Advice,
+    AdviceProposal,
+    AdviceWord,
+    AdvisedChange,
     AgentStatus,
     Alert,
     AlertAck,
@@ -50,6 +54,21 @@ POURED: Final = datetime(2026, 5, 4, 8, 0, tzinfo=UTC)
 def _at(seconds: float) -> datetime:
     return POURED + timedelta(seconds=seconds)
 
+
+_PROPOSAL: Final = AdviceProposal(
+    system_id=SYSTEM,
+    lots={"polyol": "P-2026/0417"},
+    changes=[
+        AdvisedChange(name="T_mold_C", value=47.0, before=45.0),
+        AdvisedChange(name="t_open_s", value=270.0, before=305.0),
+    ],
+    why="hardness at demolding is reached earlier in a warmer mold; pressure stays below its limit",
+    gain_s=35.0,
+    gain_money_per_year=4200.0,
+    currency="EUR",
+    expected={"t_demold_min_s": 262.0, "p_max_bar": 1.41},
+    made_by="optimize, job 5b1f0c2e9a7d4e6f8a01",
+)
 
 _PREDICTION: Final = Prediction(
     site=SITE,
@@ -203,7 +222,29 @@ EXAMPLES: Final[dict[type[Message], Message]] = {
             by="m.k.",
             note="part set aside",
         ),
+        AdviceWord(
+            ts=_at(3600.0),
+            advice_id="0c5b8f5e2a41",
+            mold_id=MOLD,
+            said="proposed",
+            by="e.b.",
+            proposal=_PROPOSAL,
+        ),
         _PREDICTION,
+        Advice(
+            ts=_at(4000.0),
+            site=SITE,
+            press=PRESS,
+            mold_id=MOLD,
+            advice_id="0c5b8f5e2a41",
+            state="accepted",
+            proposal=_PROPOSAL,
+            proposed_at=_at(3600.0),
+            proposed_by="e.b.",
+            accepted_at=_at(4000.0),
+            accepted_by="m.k.",
+            revision=2,
+        ),
         ShotKpis(
             site=SITE,
             press=PRESS,

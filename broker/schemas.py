@@ -108,7 +108,7 @@ def topic_of(channel: Channel) -> str:
     space, example = TopicSpace(), PressAddress("SITE", "PRESS")
     of_press = getattr(space, channel.replace("-", "_"))
     match channel:
-        case Channel.PREDICTION:
+        case Channel.PREDICTION | Channel.ADVICE:
             topic = of_press(example, "MOLD")
         case Channel.HANDOVER:
             topic = of_press(example, "MOLD", "SHOT")

@@ -8,7 +8,9 @@ With the default prefix `pur/v1`, for one press:
     pur/v1/{site}/{press}/event                           PressEvent       from the press
     pur/v1/{site}/{press}/order                           Order            from press, MES
     pur/v1/{site}/{press}/alert-ack                       AlertAck         from people, by a page
+    pur/v1/{site}/{press}/advice-word                     AdviceWord       from people, by a page
     pur/v1/{site}/{press}/twin/mold/{mold_id}/prediction  Prediction       retained
+    pur/v1/{site}/{press}/twin/mold/{mold_id}/advice      Advice           retained
     pur/v1/{site}/{press}/twin/mold/{mold_id}/handover/{shot_key}
                                                           Handover         retained
     pur/v1/{site}/{press}/twin/mold/{mold_id}/memory/{part}
@@ -53,7 +55,9 @@ class Channel(StrEnum):
     EVENT = "event"
     ORDER = "order"
     ALERT_ACK = "alert-ack"
+    ADVICE_WORD = "advice-word"
     PREDICTION = "prediction"
+    ADVICE = "advice"
     KPI = "kpi"
     ALERT = "alert"
     ALERTS = "alerts"
@@ -73,6 +77,7 @@ INBOUND_CHANNELS = (
     Channel.EVENT,
     Channel.ORDER,
     Channel.ALERT_ACK,
+    Channel.ADVICE_WORD,
 )
 """What the twin listens to; every other channel it speaks on."""
 
@@ -161,6 +166,19 @@ class TopicSpace:
     def alert_ack(self, press: PressAddress) -> str:
         """Topic on which people acknowledge alerts by `AlertAck`."""
         return self._of_press(press, Channel.ALERT_ACK)
+
+    def advice_word(self, press: PressAddress) -> str:
+        """Topic on which people propose and decide by `AdviceWord`."""
+        return self._of_press(press, Channel.ADVICE_WORD)
+
+    def advice(self, press: PressAddress, mold_id: str) -> str:
+        """Topic of the retained `Advice` of a mold; ValueError for a bad `mold_id`."""
+        require_identifier("mold_id", mold_id)
+        return f"{self.prefix}/{press}/twin/mold/{mold_id}/{Channel.ADVICE}"
+
+    def advices(self, press: PressAddress) -> str:
+        """The topic filter of the advice for all molds of one press."""
+        return f"{self.prefix}/{press}/twin/mold/+/{Channel.ADVICE}"
 
     def prediction(self, press: PressAddress, mold_id: str) -> str:
         """Topic of the retained `Prediction` of a mold; ValueError for a bad `mold_id`."""
@@ -257,7 +275,7 @@ class TopicSpace:
         told = (Channel.KPI, Channel.ALERTS, Channel.STATUS)
         return [
             *(f"{press}/{channel}" for channel in heard),
-            f"{press}/twin/mold/+/{Channel.PREDICTION}",
+            *(f"{press}/twin/mold/+/{of_mold}" for of_mold in (Channel.PREDICTION, Channel.ADVICE)),
             *(f"{press}/twin/{channel}" for channel in told),
         ]
 
@@ -324,6 +342,8 @@ def _of_mold(press: PressAddress, mold_id: str, levels: list[str]) -> TopicAddre
     match levels:
         case [Channel.PREDICTION.value]:
             return TopicAddress(press, Channel.PREDICTION, mold_id)
+        case [Channel.ADVICE.value]:
+            return TopicAddress(press, Channel.ADVICE, mold_id)
         case [Channel.HANDOVER.value]:  # of an older agent
             return TopicAddress(press, Channel.HANDOVER, mold_id)
         case [Channel.HANDOVER.value, key] if is_identifier(key):

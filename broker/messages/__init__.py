@@ -9,6 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from broker.messages.advice import (
+    Advice,
+    AdviceProposal,
+    AdviceSaid,
+    AdviceState,
+    AdviceWord,
+    AdvisedChange,
+)
 from broker.messages.alerts import Alert, LiveAlert, OpenAlerts
 from broker.messages.base import SCHEMA_VERSION, Message, WireModel
 from broker.messages.events import AlertAck, Component, EventKind, Order, PressEvent
@@ -54,6 +62,7 @@ INBOUND: Mapping[Channel, type[Message]] = MappingProxyType(
         Channel.EVENT: PressEvent,
         Channel.ORDER: Order,
         Channel.ALERT_ACK: AlertAck,
+        Channel.ADVICE_WORD: AdviceWord,
     }
 )
 """What the twin receives."""
@@ -61,6 +70,7 @@ INBOUND: Mapping[Channel, type[Message]] = MappingProxyType(
 OUTBOUND: Mapping[Channel, type[Message]] = MappingProxyType(
     {
         Channel.PREDICTION: Prediction,
+        Channel.ADVICE: Advice,
         Channel.KPI: ShotKpis,
         Channel.ALERT: Alert,
         Channel.ALERTS: OpenAlerts,
@@ -83,6 +93,12 @@ __all__ = [
     "MODELS",
     "OUTBOUND",
     "SCHEMA_VERSION",
+    "Advice",
+    "AdviceProposal",
+    "AdviceSaid",
+    "AdviceState",
+    "AdviceWord",
+    "AdvisedChange",
     "AgentState",
     "AgentStatus",
     "Alert",

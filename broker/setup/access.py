@@ -12,7 +12,7 @@
 | agent as edge node | also births, data and deaths of its presses | also commands to them, STATE |
 | Sparkplug host | commands to presses, its STATE, what if | all of the group, its answers |
 | gateway of Sparkplug | rebirths, where asked for | births, data, deaths of edge nodes |
-| web server | quality, acknowledgements, head of its audit log | all of every press |
+| web server | quality, acknowledgements, advice, head of its audit log | all of every press |
 
 No `pattern … %u` line: it would let any user write into a branch of its own name.
 """
@@ -104,7 +104,7 @@ def agent_client(
     ]
     if group is not None:
         writes.append(topics.agent(group, agent_id))
-        of_press = topics.predictions, topics.handovers, topics.alerts
+        of_press = topics.predictions, topics.handovers, topics.alerts, topics.advices
         reads += [read(press) for press in own for read in of_press]
         reads += [topic for press in own for topic in topics.memories(press)]
         reads.append(topics.agents(group))
@@ -145,7 +145,14 @@ def web_client(name: str, topics: TopicSpace, site: str, presses: Iterable[Press
     own, head = list(presses), topics.web_audit(PressAddress(site, name))
     return Client(
         name,
-        writes=(*(f(press) for press in own for f in (topics.quality, topics.alert_ack)), head),
+        writes=(
+            *(
+                f(press)
+                for press in own
+                for f in (topics.quality, topics.alert_ack, topics.advice_word)
+            ),
+            head,
+        ),
         reads=(*(topics.everything(press) for press in own), head),
     )
 

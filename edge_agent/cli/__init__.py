@@ -10,6 +10,7 @@ import click
 from edge_agent.cli.verbose import add_verbose, verbose_option
 
 COMMANDS = {
+    "advice": "Advice to presses as it stands, and what came of it.",
     "agent": "Run the agent beside the press.",
     "broker": "Set up a Mosquitto with certificates and access rules.",
     "build-features": "Join shots, telemetry, simulation and quality into a table to learn from.",
@@ -24,6 +25,7 @@ COMMANDS = {
     "import-logs": "Import shots from databases, CSV, Parquet, REST, with a mapping of columns.",
     "list": "Systems, molds and scenarios, and what each lacks.",
     "models": "Which learned model corrects the physics: list, promote, go back, shadow.",
+    "optimize": "Find settings with a shorter cycle that hold in the scatter of production.",
     "parameter-sets": "Which calibration on production each mold uses: list, promote, go back.",
     "record": "Write what travels on topics into a JSON-lines file.",
     "replay": "Publish a logged shot, or a recording, as a press would.",

@@ -14,7 +14,6 @@ import click
 
 from edge_agent.cli.common import fail, history_at
 from edge_agent.cli.progress import Progress
-from edge_agent.cli.tables import say
 from edge_agent.cli.values import Moment
 
 if TYPE_CHECKING:
@@ -28,6 +27,7 @@ Examples:
   pur-mold-twin import-logs --source mes --propose shots
   pur-mold-twin import-logs --source mes --since 90d --mold PANEL_A
   pur-mold-twin import-logs --source mes --history var/history.db
+  pur-mold-twin import-logs --source mes --history var/history.db --take-back
 
 Ends with 0 when all is imported, 3 when something was left out, 2 when input is wrong, 1 when the
 source or the target is not reached.
@@ -84,8 +84,15 @@ _Path = click.Path(path_type=Path)
     "--ids-repeat",
     is_flag=True,
     help="Ids of shots come again: into a history add those, too, that this source may have "
-    "imported with another time zone or mold.",
+    "imported with another time zone, mold or press.",
 )
+@click.option(
+    "--take-back",
+    is_flag=True,
+    help="Remove from the --history what this source has imported into it; asks first.",
+)
+@click.option("--dry-run", is_flag=True, help="Of --take-back: count alone.")
+@click.option("--yes", is_flag=True, help="Of --take-back: do not ask.")
 @click.option(
     "--propose",
     metavar="TABLE|FILE",
@@ -126,6 +133,9 @@ def command(
     state_path: Path | None,
     again: bool,
     ids_repeat: bool,
+    take_back: bool,
+    dry_run: bool,
+    yes: bool,
     propose: str | None,
     datasources: Path,
     systems: Path | None,
@@ -147,6 +157,8 @@ def command(
 
             propose_mapping(source, propose, datasources, output)
             return
+        if (dry_run or yes) and not take_back:
+            raise InputError("--dry-run and --yes go with --take-back alone")
         if since is not None and until is not None and since >= until:
             raise InputError(f"--since {since:%Y-%m-%d} is not before --until {until:%Y-%m-%d}")
         query = ShotQuery(
@@ -161,6 +173,13 @@ def command(
             limit=limit,
             offset=offset,
         )
+        if take_back:
+            from edge_agent.cli.import_take_back import take_back_import
+
+            if query != ShotQuery():
+                raise InputError("--take-back takes all of a source: filters do not go with it")
+            take_back_import(source, where, state_path, dry_run, yes, output)
+            return
         places = (output_dir, where, state_path)
         report = asyncio.run(
             _import(source, datasources, query, *places, again, ids_repeat, molds, systems)
@@ -173,6 +192,8 @@ def command(
     if output == "json":
         click.echo(json.dumps(report.document(), indent=2, ensure_ascii=False))
     else:
+        from edge_agent.cli.import_report import print_report
+
         print_report(report, query)
     sys.exit(0 if report.is_clean else 3)
 
@@ -212,7 +233,7 @@ async def _import(
     from edge_agent.imports.into_history import IntoHistory
     from edge_agent.imports.open_source import open_source
     from edge_agent.imports.run import import_shots
-    from edge_agent.imports.state import ImportState
+    from edge_agent.imports.state import ImportState, beside_history
 
     path = path_of(source_id, datasources)
     settings = load_datasource(path)
@@ -224,8 +245,7 @@ async def _import(
         beside = output_dir.with_name(f"{output_dir.name}.{path.stem}")
     else:
         words = without_password(where) if "://" in where else where
-        folder = Path("var") if "://" in where else Path(where).parent
-        beside = folder / f"import.{path.stem}"
+        beside = beside_history(path.stem, where)
     state_path = state_path or beside.with_name(f"{beside.name}.state.db")
     if again:
         state_path.unlink(missing_ok=True)
@@ -252,35 +272,3 @@ async def _import(
             state.close()
     finally:
         await source.close()
-
-
-def print_report(report: Report, query: ShotQuery) -> None:
-    """Print what an import has done."""
-    say(f"asked for: {query.words}")
-    say(
-        f"{report.read_count} shots read, {report.imported_count} imported into {report.target}, "
-        f"{report.done_before_count} done before, {report.refused_count} refused"
-    )
-    if report.changed_count:
-        say(f"{report.changed_count} of them have changed since they were imported")
-    if report.there_count:
-        say(f"{report.there_count} are there already and stay as they are")
-    if report.repeated_count:
-        say(f"{report.repeated_count} stand there again in the same words, and count once")
-    for words, count in sorted(report.others.items()):
-        say(f"{count} shots: {words}")
-    if report.first_at is not None and report.last_at is not None:
-        first, last = (f"{at:%Y-%m-%d %H:%M}" for at in (report.first_at, report.last_at))
-        say(f"poured from {first} to {last} UTC; {report.readings_count} readings")
-    for name in ("molds", "systems", "presses"):
-        counts = getattr(report, name)
-        if counts:
-            say(f"{name}: " + ", ".join(f"{one} ({n})" for one, n in counts.most_common(12)))
-    for words in report.unused:
-        say(f"note: {words}")
-    for (kind, column), count in sorted(report.problems.items()):
-        say(f"{kind}: {column or 'shot'}: {count}")
-    for problem in report.examples:
-        say(problem.line, "  ")
-    if sum(report.problems.values()) > len(report.examples):
-        say(f"all problems: {report.problems_file}")

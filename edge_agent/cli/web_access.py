@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from edge_agent.web.access.control import Access
 
 ROLES = ("viewer", "operator", "engineer", "admin")
-SCOPES = ("read", "simulate", "quality", "alerts", "admin")
+SCOPES = ("read", "simulate", "quality", "alerts", "advice", "admin")
 _password_file = click.option(
     "--password-file",
     type=click.Path(path_type=Path),

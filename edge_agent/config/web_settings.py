@@ -40,7 +40,7 @@ class WebSettings(Section):
     id: Identifier = "web"
     """Names this server on MQTT and in the audit log, where there are several."""
     database_path: Path = Path("var/web.db")
-    """A SQLite file of users, tokens, sessions and the audit log."""
+    """A SQLite file of users, tokens, sessions, jobs and the audit log."""
     audit_key_file: Path | None = None
     """A file with the key of the audit log, ``credentials:NAME`` too; by default it is made beside
     the database. On another disk, who can change the one cannot forge the other."""
@@ -64,6 +64,16 @@ class WebSettings(Section):
     """Of one person, machine or address; more are answered 429."""
     computations_per_minute: Annotated[int, Field(ge=1, le=10_000_000)] = 600
     """Likewise, of what computes a shot."""
+    jobs_at_once: Annotated[int, Field(ge=1, le=64)] = 1
+    """Jobs that run at the same time, each in a process of its own with low priority."""
+    jobs_waiting: Annotated[int, Field(ge=1, le=1000)] = 20
+    """Jobs that wait for their turn; more are refused."""
+    job_limit_s: Annotated[float, Field(gt=0, le=604_800)] = 14_400.0
+    """A job that takes longer is cancelled; what it has found is kept."""
+    jobs_kept: Annotated[int, Field(ge=1, le=10_000)] = 200
+    """Jobs that have ended and are kept with their results; the oldest go."""
+    jobs_kept_days: Annotated[float, Field(gt=0, le=3650)] = 30.0
+    """They go after so long in any case."""
 
     @field_validator("time_zone")
     @classmethod

@@ -73,7 +73,8 @@ async def _reading(settings: Settings, session: Session, press: PressAddress) ->
     topics = settings.topics
     wanted = [*topics.subscriptions(press), topics.status(press)]
     if settings.group is not None:
-        wanted += [topics.predictions(press), topics.handovers(press), *topics.memories(press)]
+        of_press = topics.predictions(press), topics.handovers(press), topics.advices(press)
+        wanted += [*of_press, *topics.memories(press)]
     refused = await _refused_subscriptions(session, wanted)
     subject = f"read {press.press}"
     if refused:
@@ -118,6 +119,7 @@ async def _writing(settings: Settings, session: Session, press: PressAddress) ->
     single = [
         *(topics.kpi(press), topics.alert(press), topics.dead_letter(press)),
         topics.alerts(press),
+        topics.advice(press, NO_MOLD),
         topics.prediction(press, NO_MOLD),
     ]
     refused = [topic for topic in single if not await _may_publish(session, topic)]

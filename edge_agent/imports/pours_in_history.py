@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
 from broker.timestamps import parse_timestamp
 from broker.topics import PressAddress
+from edge_agent.history.pours_of_device import pours_of_device
 from edge_agent.history.read import HistoryReader
 from edge_agent.history.shot_pages import known_pours, senders_of_pours
 from edge_agent.logged_shots.bundle import Bundle
@@ -74,6 +75,63 @@ class PoursInHistory:
     def is_own(self, row: dict[str, Any]) -> bool:
         """Whether this source has imported a shot."""
         return row["shot_key"] in self._own_keys
+
+
+class PoursElsewhere:
+    """Shots that a source has imported in the time of some bundles, at whatever press."""
+
+    def __init__(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Take rows of ``pours_of_device``."""
+        self._rows: dict[str, list[dict[str, Any]]] = {}
+        for row in rows:
+            self._rows.setdefault(row["shot_id"], []).append(row)
+
+    def renamed(
+        self, press: PressAddress, bundle: Bundle, of_this_run: Collection[int]
+    ) -> tuple[str, str]:
+        """Column and words, where an earlier import has put the shot at a press of another name.
+
+        It takes the same id, mold, recipe and time of demolding, poured in the same moment: a mold
+        is at one press at a time.
+
+        Args:
+            press: of the shot.
+            bundle: the shot.
+            of_this_run: hashes of the keys that are imported now: the source says those and this.
+        """
+        for row in self._rows.get(bundle.meta.shot_id, ()):
+            there = PressAddress(row["site"], row["press"])
+            if there == press or hash(row["shot_key"]) in of_this_run:
+                continue
+            same_mold = row["mold_id"] == bundle.meta.mold_id
+            if same_mold and not later_by(bundle, row) and is_as_poured(bundle, row):
+                return (
+                    "press" if there.site == press.site else "site",
+                    "this source has imported the same id, mold and pour before, at "
+                    f"{there.site}/{there.press}: was a press or the site called otherwise? If ids "
+                    "come again, --ids-repeat adds it",
+                )
+        return "", ""
+
+
+async def pours_elsewhere(
+    reader: HistoryReader, bundles: Sequence[Bundle], device_id: str
+) -> PoursElsewhere:
+    """Ask a history for shots that this source has imported, of the ids and times of some bundles.
+
+    Args:
+        reader: of the history.
+        bundles: at most some hundred.
+        device_id: that shots of this source have.
+
+    Raises:
+        StoreError: the history cannot be read.
+    """
+    times = [at for bundle in bundles if (at := bundle.meta.timestamp_start) is not None]
+    if not times:
+        return PoursElsewhere(())
+    ids = {bundle.meta.shot_id for bundle in bundles}
+    return PoursElsewhere(await pours_of_device(reader, device_id, ids, min(times), max(times)))
 
 
 async def pours_in_history(

@@ -97,11 +97,11 @@ class SeriesOfShot:
         unit = settings.time.unit
         to_s = None if unit is None else conversion_between(unit, "s")
         for reading in readings:
-            place = f"{where}: row {reading.row}"
             try:
                 if to_s is None:
                     if poured_at is None:
-                        raise InputError(f"{place}: no poured_at to count the times from")
+                        words = "no poured_at to count the times from"
+                        raise InputError(f"{where}: row {reading.row}: {words}")
                     at = cells.moment(
                         reading.time, self._mapped.time_zone, self._mapped.time_format
                     )
@@ -110,16 +110,16 @@ class SeriesOfShot:
                     said = cells.number(reading.time, self._mark)
                     t = None if said is None else round(to_s(said), 9)
             except ValueError as error:
-                words = f"{place}: time {cells.shown(reading.time)} {error}"
-                raise InputError(words) from None
+                words = f"time {cells.shown(reading.time)} {error}"
+                raise InputError(f"{where}: row {reading.row}: {words}") from None
             if t is None:
-                raise InputError(f"{place}: every reading needs a time")
+                raise InputError(f"{where}: row {reading.row}: every reading needs a time")
             try:
                 value = cells.number(reading.value, self._mark)
             except ValueError as error:
-                self._tell(
-                    "implausible", signal.name, f"{cells.shown(reading.value)} {error}", place
-                )
+                words = f"{cells.shown(reading.value)} {error}"
+                place = f"{where}: row {reading.row}"
+                self._tell("implausible", signal.name, words, place)
                 value = None
             text = "" if value is None else repr(converted(value, sensor, signal))
             yield t, reading.row, text

@@ -101,6 +101,38 @@ class ImportState:
 _ASK = "SELECT content FROM shot WHERE name = ?"
 
 
+def beside_history(source_id: str, where: str) -> Path:
+    """What lies beside a history, without its end: ``.state.db``, ``.problems.jsonl``.
+
+    Args:
+        source_id: of the datasource.
+        where: the file of the history, or the address of a database.
+    """
+    folder = Path("var") if "://" in where else Path(where).parent
+    return folder / f"import.{source_id}"
+
+
+def forget(path: Path, source: str, target: str) -> None:
+    """Remove a file of done shots, if there is one.
+
+    Args:
+        path: the file.
+        source: id of the datasource that it must be of.
+        target: where the shots went.
+
+    Raises:
+        StoreError: it cannot be read or removed.
+        InputError: it is that of another source or target.
+    """
+    if not path.exists():
+        return
+    ImportState(path, source, target).close()
+    try:
+        path.unlink()
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be removed: {error.strerror or error}") from error
+
+
 def name_of(bundle: Bundle) -> str:
     """Identity of a shot: site, press, mold, id and pour."""
     meta = bundle.meta

@@ -13,6 +13,7 @@ from broker.data_quality import IMPOSSIBLE
 from broker.dead_letter_reasons import CLOCK_SKEW, INTERNAL_ERROR, NOT_INBOUND, UNREADABLE
 from broker.errors import PayloadError, RefusalCode
 from broker.messages import (
+    AdviceWord,
     AlertAck,
     DeadLetter,
     LeftOut,
@@ -39,7 +40,7 @@ from twin_core.plausible_ranges import (
 RECIPE_CHANNELS = tuple(name for name in Recipe.model_fields if name in CHANNELS)
 """Fields of a recipe that are readings of a well-known channel elsewhere."""
 
-FromPress = TelemetryFrame | ShotEvent | QualityRecord | PressEvent | Order | AlertAck
+FromPress = TelemetryFrame | ShotEvent | QualityRecord | PressEvent | Order | AlertAck | AdviceWord
 
 
 @dataclass(slots=True)  # frozen would cost as much as a fifth of reading it

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from broker.codec import place_in_count
-from broker.dead_letter_reasons import UNKNOWN_ALERT
+from broker.dead_letter_reasons import UNKNOWN_ADVICE, UNKNOWN_ALERT
 from broker.messages import (
+    AdviceWord,
     AlertAck,
     DeadLetter,
     LiveAlert,
@@ -101,6 +102,12 @@ class Intake:
             letter = _unknown_alert(decoded.press, message, incoming, now)
             self._refuse(letter, incoming, now)
             return None
+        if isinstance(message, AdviceWord):
+            refused = self._results.advised(decoded.press, message, now)
+            if refused is not None:
+                self._refuse(_letter(decoded.press, UNKNOWN_ADVICE, refused, incoming, now),
+                             incoming, now)  # fmt: skip
+                return None
         if message is not None and message.device_id is not None and message.seq is not None:
             heard = Heard(decoded.press, message.device_id, message.seq, message.ts)
             self._results.batch.heard.append(heard)
@@ -119,6 +126,9 @@ class Intake:
                 if other.superseded_by == taken.shot.shot_key:
                     self._contradictions.of_superseded(other, taken.at)
         self._results.event(press, event, taken.shot, taken.at)
+        if event.event == "poured":
+            self._results.advice.poured(press, event)
+            self._results.advice_changed(taken.at)
         get_logger().info(
             f"shot_{event.event}",
             stage="assemble",
@@ -166,6 +176,8 @@ class Intake:
             case PressEvent() as reported:
                 self._results.event(press, reported, None, now)
                 self._inference.happened(press, reported, self._results.batch.state, now)
+                self._results.advice.happened(press, reported)
+                self._results.advice_changed(now)
             case Order() as order:
                 self._results.event(press, order, None, now)
         return None
@@ -229,10 +241,17 @@ def _unknown_alert(
     press: PressAddress, ack: AlertAck, incoming: Incoming, now: datetime
 ) -> DeadLetter:
     words = f"alert_id: {ack.alert_id} is no open alert of {press}, nor one of those closed lately"
+    detail = f"{words}; the open ones are in the retained message of …/twin/alerts"
+    return _letter(press, UNKNOWN_ALERT, detail, incoming, now)
+
+
+def _letter(
+    press: PressAddress, reason: str, detail: str, incoming: Incoming, now: datetime
+) -> DeadLetter:
     return DeadLetter.of(
         incoming.payload,
-        reason=UNKNOWN_ALERT,
-        detail=f"{words}; the open ones are in the retained message of …/twin/alerts",
+        reason=reason,
+        detail=detail,
         press=press,
         topic=incoming.topic,
         ts=now,

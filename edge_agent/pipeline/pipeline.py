@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from broker import alert_codes as codes
 from broker.codec import decode
 from broker.errors import PayloadError
-from broker.messages import Alert, DeadLetter, OpenAlerts
+from broker.messages import Advice, Alert, DeadLetter, OpenAlerts
 from broker.topics import PressAddress, TopicSpace
 from edge_agent.clock import Clock
 from edge_agent.config.catalogue import Catalogue, changed_sets, changed_systems
@@ -34,6 +34,7 @@ from edge_agent.monitoring.metrics import Laps, Metrics
 from edge_agent.monitoring.uncorrected import UNCORRECTED_SCOPE, UncorrectedMolds
 from edge_agent.monitoring.watchdog import Watch
 from edge_agent.pipeline import old_inbox
+from edge_agent.pipeline.advised import ADVICE_SCOPE, AdviceBook
 from edge_agent.pipeline.assemble import Assembler
 from edge_agent.pipeline.batches import Batches
 from edge_agent.pipeline.changed_shots import ChangedShots
@@ -105,6 +106,7 @@ class Pipeline:
         self.results = Results(
             *(self._topics, settings.broker.payload_format, self.publisher, self.open_alerts),
             *(nodes, settings.sparkplug.plain),
+            AdviceBook(spool.state_at_start(ADVICE_SCOPE)),
         )
         self._refused_publishes = RefusedPublishes(self.results, metrics, clock)
         self.receipts = Receipts(spool.state_at_start(RECEIVED_SCOPE))
@@ -366,6 +368,16 @@ class Pipeline:
             self.open_alerts.adopt(press, left, agent_id, self._clock.now())
             self.results.alerts_changed()
             self._expect_clocks(press)
+
+    def adopt_advice(self, press: PressAddress, payload: bytes) -> None:
+        """Go on with the advice that another agent of the group has left with a mold."""
+        try:
+            left = decode(Advice, payload)
+        except PayloadError as error:  # of another version of this program
+            get_logger().warning("advice_refused", press=press.press, error=str(error)[:500])
+            return
+        if PressAddress(left.site, left.press) == press and self.results.advice.adopt(press, left):
+            self.results.advice_changed(self._clock.now())
 
     def say_again(self, shot: Shot) -> None:
         """Issue the last word on a shot anew: another agent had one that it may not have kept."""

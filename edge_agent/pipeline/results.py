@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from broker.codec import Format, encode
 from broker.dead_letter_reasons import REFUSED_BY_HISTORY
 from broker.messages import (
+    AdviceWord,
     Alert,
     AlertAck,
     DeadLetter,
@@ -23,6 +24,7 @@ from broker.messages import (
 )
 from broker.topics import PressAddress, TopicSpace
 from edge_agent.history import rows
+from edge_agent.pipeline.advised import AdviceBook
 from edge_agent.pipeline.commit import Batch
 from edge_agent.pipeline.open_alerts import OpenAlertLists
 from edge_agent.pipeline.publish import Publisher
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 LETTERS_KEPT_BYTES = 1_000_000
 """Payloads that dead letters of a press keep whole; it is filled up again at the rate below."""
 LETTERS_KEPT_BYTES_PER_S = 1_000
+ADVICE_ROW = "advice"
+"""Kind of the events of the history that are advice as it stood."""
 CUT_CHARACTERS = 400
 """Base64 of a payload beyond that: its first 300 bytes."""
 
@@ -50,6 +54,7 @@ class Results:
         open_alerts: OpenAlertLists | None = None,
         nodes: EdgeNodes | None = None,
         plain: bool = True,
+        advice: AdviceBook | None = None,
     ) -> None:
         """Collect nothing yet.
 
@@ -60,9 +65,11 @@ class Results:
             open_alerts: the lists of alerts.
             nodes: edge nodes of Sparkplug, where that is on.
             plain: results are sent on the plain topics.
+            advice: the advice of the molds.
         """
         self.topics = topics
         self.open_alerts = open_alerts or OpenAlertLists({})
+        self.advice = advice or AdviceBook({})
         self.payload_format: Format = payload_format
         self.nodes, self._plain = nodes, plain
         self.unsaved = False
@@ -190,6 +197,31 @@ class Results:
             self._row(rows.alert_row(press, alert))
         if self.nodes is not None and changed:
             self.nodes.alerts(self.open_alerts, changed)
+
+    def advised(self, press: PressAddress, word: AdviceWord, now: datetime) -> str | None:
+        """Take note of a word about an advice; returns why not, where it cannot be taken.
+
+        Args:
+            press: press that it names.
+            word: the word.
+            now: when it came.
+        """
+        refused = self.advice.hear(press, word)
+        self.advice_changed(now)
+        return refused
+
+    def advice_changed(self, now: datetime) -> None:
+        """Write advice that is not as it was into the history; ``AdviceSender`` tells of it."""
+        state, changed = self.advice.take_changes()
+        self.batch.state |= state
+        for advice in changed:
+            document = advice.model_dump(mode="json", exclude_none=True)
+            self._row(
+                rows.event_row(
+                    PressAddress(advice.site, advice.press), ADVICE_ROW, advice.ts, document,
+                    mold_id=advice.mold_id, shot_id=None, shot_key=None, received_at=now,
+                )
+            )  # fmt: skip
 
     def dead_letter(self, letter: DeadLetter) -> None:
         """A refused payload: to the dead-letter topic and table.

@@ -208,7 +208,7 @@ def _when(shot: Document) -> str:
 
 
 async def left_behind(settings: Settings, press: PressAddress, client_id: str) -> dict[str, bytes]:
-    """Read what the broker retains of a press, by topic: shots, memory, predictions, open alerts.
+    """Read what the broker retains of a press, by topic: shots, memory, advice, alerts …
 
     Args:
         client_id: of the session that reads it.
@@ -230,6 +230,15 @@ async def left_behind(settings: Settings, press: PressAddress, client_id: str) -
                     press=press.press,
                     error=str(error),
                     hint="let agents read …/memory/…: call `pur-mold-twin broker init` again",
+                )
+            try:
+                await session.subscribe([topics.advices(press)])
+            except NotAuthorized as error:  # likewise
+                get_logger().warning(
+                    "advice_not_heard",
+                    press=press.press,
+                    error=str(error),
+                    hint="let agents read …/advice: call `pur-mold-twin broker init` again",
                 )
             of_press = topics.handovers(press), topics.predictions(press), topics.alerts(press)
             await session.subscribe([*of_press, end])

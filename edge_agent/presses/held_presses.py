@@ -94,6 +94,9 @@ class HeldPresses:
             if self._held is not None:
                 left_alerts = retained.get(topics.alerts(press))
                 self._pipeline.adopt_alerts(press, left_alerts, self._agent_id)
+                for topic, payload in retained.items():
+                    if topics.parse(topic).channel is Channel.ADVICE:
+                        self._pipeline.adopt_advice(press, payload)
                 self._held.add(press)
             self.taken[press] = [*taken, *noted]
         get_logger().info("press_taken", press=press.press, count=len(taken))
@@ -110,14 +113,15 @@ class HeldPresses:
             await self._pipeline.batches.flush()
             await self._spool.exchange(str(press), {}, self._clock.now())
             receipts = self._pipeline.receipts
-            alerts = self._pipeline.open_alerts
+            alerts, advice = self._pipeline.open_alerts, self._pipeline.results.advice
             known = self._pipeline.recall, self._pipeline.uncorrected
-            forgotten = receipts.forgets(press) | alerts.forgets(press)
+            forgotten = receipts.forgets(press) | alerts.forgets(press) | advice.forgets(press)
             for one in known:
                 forgotten |= one.forgets(press)
             await self._exchange(self._shots.of_press(press), [], forgotten)
             receipts.forget(press)
             alerts.forget(press)
+            advice.forget(press)
             for one in known:
                 one.forget(press)
 

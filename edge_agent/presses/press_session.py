@@ -21,6 +21,7 @@ from edge_agent.links.tls import Fingerprint, new_credentials
 from edge_agent.logs import get_logger
 from edge_agent.monitoring.metrics import Metrics
 from edge_agent.monitoring.watchdog import Watch
+from edge_agent.pipeline.advice_sender import AdviceSender
 from edge_agent.pipeline.open_alerts import AlertListSender
 from edge_agent.pipeline.pipeline import Pipeline
 from edge_agent.pipeline.receipts import tell
@@ -39,6 +40,11 @@ OLD_FIRST_S = 10.0
 """How long new messages wait for those in a session of an earlier client id, to come after them."""
 
 
+_NOT_HEARD = {
+    Channel.ALERT_ACK: "acknowledgements_not_heard",
+    Channel.ADVICE_WORD: "advice_words_not_heard",
+}
+"""What people say, and the log line where the broker's rules do not allow to hear it."""
 WINDOW_311 = 20
 """Messages that brokers hand over without an acknowledgement in MQTT 3.1.1, as most are set."""
 
@@ -72,6 +78,13 @@ class PressSession:
             settings.agent_id,
             tools.clock,
         )
+        self._advice = AdviceSender(
+            tools.pipeline.results.advice,
+            link.press,
+            session,
+            settings.topics,
+            partial(encode, format=settings.broker.payload_format),
+        )
 
     async def run(
         self, used: Fingerprint, earlier: list[Kept], report: Callable[[bool], None]
@@ -103,6 +116,7 @@ class PressSession:
             asyncio.create_task(self._settles(receiving)),
             asyncio.create_task(self._tell_received()),
             asyncio.create_task(self._alerts.run()),
+            asyncio.create_task(self._advice.run()),
         ]
         birth = asyncio.create_task(self._say())
         pipeline.open(inlet)
@@ -137,19 +151,21 @@ class PressSession:
     async def _subscribe(self) -> None:
         """Subscribe to all that press and people say.
 
-        A broker whose rules are older than acknowledgements may refuse those: shots go on.
+        A broker whose rules are older than what people say may refuse that: shots go on.
         """
-        topics, of_people = self._tools.takeover.todays(self._link.press).topics, Channel.ALERT_ACK
-        await self._session.subscribe([t for t in topics if not t.endswith(f"/{of_people}")])
-        try:
-            await self._session.subscribe([t for t in topics if t.endswith(f"/{of_people}")])
-        except NotAuthorized as error:
-            get_logger().warning(
-                "acknowledgements_not_heard",
-                press=self._link.press.press,
-                error=str(error),
-                hint=f"let the agent read …/{of_people}: call `pur-mold-twin broker init` again",
-            )
+        topics, of_people = self._tools.takeover.todays(self._link.press).topics, _NOT_HEARD
+        ends = tuple(f"/{channel}" for channel in of_people)
+        await self._session.subscribe([t for t in topics if not t.endswith(ends)])
+        for channel, event in of_people.items():
+            try:
+                await self._session.subscribe([t for t in topics if t.endswith(f"/{channel}")])
+            except NotAuthorized as error:
+                get_logger().warning(
+                    event,
+                    press=self._link.press.press,
+                    error=str(error),
+                    hint=f"let the agent read …/{channel}: call `pur-mold-twin broker init` again",
+                )
 
     async def _take_over_shots(self) -> None:
         """Go on with the shots of the press as the agent before us left them."""
@@ -213,6 +229,7 @@ class PressSession:
             if link.handover is not None and count:
                 await link.handover.settle(self._session, watch.progress)
                 await self._alerts.send()
+                await self._advice.send()
                 watch.rest()
                 for messages in link.settling[:count]:
                     self._session.acknowledge(messages)

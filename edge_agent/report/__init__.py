@@ -1,4 +1,4 @@
-"""Pages for people: the report of a simulated shot, of drift, and the page on validation.
+"""Pages for people: reports of a shot, of drift and of an optimisation, and the page on validation.
 
     content    what a page is made of, as plain data
     plot       what a plot shows, as plain data
@@ -6,6 +6,7 @@
     shot       SimulationResult -> page        (shot_plots, shot_tables, sources, operator)
     validation measured and published runs -> page   (validation_runs, validation_peers)
     drift      DriftResult -> page             (drift_plots)
+    optimization   OptimizationResult -> page
     drawing    plot -> PNG or SVG, the only module that needs matplotlib
     as_html, as_markdown   page -> text
     files      page -> file; the suffix decides

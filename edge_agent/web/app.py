@@ -19,11 +19,23 @@ from edge_agent.web.access.control import Access, options_of
 from edge_agent.web.access.gate import Gate
 from edge_agent.web.api import routes as api
 from edge_agent.web.history import WebHistory
+from edge_agent.web.jobs.runner import Jobs
+from edge_agent.web.jobs.store import JobStore
 from edge_agent.web.live.feed import Feed
 from edge_agent.web.live.listener import Listener
 from edge_agent.web.live.state import LiveState
 from edge_agent.web.live.watch import watch
-from edge_agent.web.pages import alerts, events, login, mold, operator, results, what_if
+from edge_agent.web.pages import (
+    advice,
+    alerts,
+    events,
+    login,
+    mold,
+    operator,
+    optimize,
+    results,
+    what_if,
+)
 from edge_agent.web.pages.fragments import Fragments
 from edge_agent.web.pages.rendering import Renderer
 from edge_agent.web.pages.whole_shot import WholeShots
@@ -61,6 +73,7 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
         access,
         WebHistory(settings.history),
         Worker(settings),
+        Jobs(settings, JobStore(access.database, access.audit, SystemClock().now)),
         ToTwin(settings, listener),
         WholeShots(),
     )
@@ -73,11 +86,13 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
             asyncio.create_task(web.listener.run()),
             asyncio.create_task(watch(settings, live)),
             asyncio.create_task(publish_heads(settings, access)),
+            asyncio.create_task(web.jobs.run()),
         ]
         try:
             yield
         finally:
             feed.close()
+            await web.jobs.stop()
             for task in living:
                 task.cancel()
             await asyncio.gather(*living, return_exceptions=True)
@@ -101,14 +116,21 @@ def create_app(settings: Settings, clock: Clock) -> FastAPI:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.web.cors_origins,
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["Authorization", "Content-Type"],
             expose_headers=["ETag", "Link", "Retry-After"],
         )
     app.add_middleware(SecurityHeaders)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     live_pages = operator.router, mold.router, events.router
-    more_pages = results.router, what_if.router, alerts.router, login.router
+    more_pages = (
+        results.router,
+        what_if.router,
+        optimize.router,
+        alerts.router,
+        advice.router,
+        login.router,
+    )
     for router in (*live_pages, *more_pages):
         app.include_router(router)
     return app

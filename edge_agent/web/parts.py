@@ -10,6 +10,7 @@ from edge_agent.clock import Clock
 from edge_agent.config.settings import Settings
 from edge_agent.web.access.control import Access
 from edge_agent.web.history import WebHistory
+from edge_agent.web.jobs.runner import Jobs
 from edge_agent.web.live.feed import Feed
 from edge_agent.web.live.listener import Listener
 from edge_agent.web.live.state import LiveState
@@ -34,6 +35,7 @@ class Web:
     access: Access
     history: WebHistory
     worker: Worker
+    jobs: Jobs
     to_twin: ToTwin
     whole_shots: WholeShots
 

@@ -1,9 +1,9 @@
-"""To the twin: quality records and acknowledgements, published until the broker has taken them."""
+"""To the twin: what people enter, published until the broker has taken it."""
 
 from __future__ import annotations
 
 from broker.codec import encode
-from broker.messages import AlertAck, QualityRecord
+from broker.messages import AdviceWord, AlertAck, QualityRecord
 from broker.topics import PressAddress
 from edge_agent.config.settings import Settings
 from edge_agent.errors import LinkError
@@ -43,7 +43,15 @@ class ToTwin:
         """
         await self._send(self._settings.topics.alert_ack(press), ack)
 
-    async def _send(self, topic: str, message: QualityRecord | AlertAck) -> None:
+    async def advise(self, press: PressAddress, word: AdviceWord) -> None:
+        """Send a word about an advice for a mold of a press.
+
+        Raises:
+            LinkError: as ``record``; a word that comes twice counts once.
+        """
+        await self._send(self._settings.topics.advice_word(press), word)
+
+    async def _send(self, topic: str, message: QualityRecord | AlertAck | AdviceWord) -> None:
         session = self._listener.session
         if session is None:
             raise LinkError(AWAY, hint=AGAIN)

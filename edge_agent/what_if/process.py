@@ -88,6 +88,13 @@ class Simulator:
             "yaml": yaml_of(scenario.model_copy(update={"simulation": original.simulation})),
         }
 
+    def check_optimization(self, document: dict[str, Any]) -> dict[str, Any]:
+        """See ``worker.Worker.check_optimization``."""
+        from edge_agent.what_if.optimization_task import task_of_document
+
+        task = task_of_document(document, self.catalogue)
+        return {"goals": list(task.goals), "candidates": task.candidates, "draws": task.draws}
+
     def predict(self, features: dict[str, float], system_id: str | None) -> dict[str, Any]:
         """See ``worker.Worker.predict``."""
         entry = ModelDirectory(self._models, self._trusted).refresh().serving("pour")

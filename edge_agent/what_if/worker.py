@@ -98,6 +98,18 @@ class Worker:
         """
         return await self._ask("what_if", base=base, changes=changes)
 
+    async def check_optimization(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Check the task of an optimisation without a simulation: its goals and how long it is.
+
+        Args:
+            document: as for ``optimization_task.task_of_document``.
+
+        Raises:
+            InputError: the task is wrong; each line names a field.
+            WorkerError: there is no answer, whatever the task is.
+        """
+        return await self._ask("check_optimization", document=document)
+
     async def predict(
         self, features: dict[str, float], system_id: str | None = None
     ) -> dict[str, Any]:

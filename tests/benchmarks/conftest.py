@@ -9,7 +9,7 @@ import pytest
 LONG = {
     *("test_agent.py", "test_learned.py", "test_backlog.py", "test_receive.py"),
     *("test_check_drift.py", "test_costs.py", "test_bytes_written.py", "test_web_history.py"),
-    *("test_sparkplug.py", "test_production_calibration.py"),
+    *("test_sparkplug.py", "test_production_calibration.py", "test_optimization.py"),
 }
 
 

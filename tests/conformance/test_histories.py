@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from broker.messages import LeftOut, LiveAlert, QualityRecord, Recipe, ShotEvent
 from broker.topics import PressAddress
 from edge_agent.config.settings import HistorySettings
 from edge_agent.history import open_store
+from edge_agent.history.brought_by_device import brought_by, take_back
 from edge_agent.history.parquet import export
 from edge_agent.history.read import HistoryReader, RowFilter, open_reader
 from edge_agent.history.rows import alert_row, event_row, quality_row, shot_row, telemetry_row
@@ -425,6 +426,12 @@ async def test_imported_shots_are_there_once(history: Opened) -> None:
     other = IntoHistory(history.settings, "other", "the history")
     assert await other.put([(bundle, False)]) == Taken(there=[bundle])
     await other.close()
+    renamed = replace(bundle, meta=bundle.meta.model_copy(update={"line_id": "q"}))
+    again = IntoHistory(history.settings, "mes", "the history")
+    ((doubtful, column, words),) = (await again.put([(renamed, False)])).doubtful
+    await again.close()
+    assert (doubtful, column) == (renamed, "press")
+    assert "at s/p" in words
     found = await history.reader.shot("a")
     (row,) = found["shot"]
     assert (row["outcome"], row["T_core_max_C"], row["received_at"]) == ("demolded", 90.0, None)
@@ -433,3 +440,38 @@ async def test_imported_shots_are_there_once(history: Opened) -> None:
     assert [one["shot_key"] for one in found["quality"]] == [row["shot_key"]]
     (listed,) = await page_of_shots(history.reader, ShotQuery(lot="L1"))
     assert listed["shot_key"] == row["shot_key"]
+
+
+async def test_an_import_is_taken_back_alone(history: Opened) -> None:
+    def imported(shot_id: str, minute: int) -> Bundle:
+        return Bundle(
+            path=Path("table shots"),
+            meta=Meta(shot_id=shot_id, system_id="R1", mold_id="M", site="s", line_id="p",
+                      timestamp_start=NOW + timedelta(minutes=minute)),
+            recipe=Recipe(m_polyol_kg=1.0, m_iso_kg=1.1),
+            t_demold_actual_s=240.0,
+            series={1.0: {"T_core_C": 30.0}, 2.0: {"T_core_C": 90.0}},
+            quality={"rho_moulded_kg_per_m3": 60.0},
+        )  # fmt: skip
+
+    for source, names in (("mes", "ab"), ("other", "c")):
+        target = IntoHistory(history.settings, source, "the history")
+        await target.put([(imported(name, ord(name)), False) for name in names])
+        await target.close()
+    ((key,),) = [[one["shot_key"] for one in (await history.reader.shot("b"))["shot"]]]
+    late = QualityRecord(ts=NOW, shot_id="b", mold_id="M", H_24h_shore=55.0)
+    await history.give(quality_row(PressAddress("s", "p"), late, key, NOW))
+    await history.put(frame(1), shot(shot_id="x"), prediction(1, "final", shot_id="x"))
+    before = {name: await history.reader.shot(name) for name in "abcx"}
+    counted = await brought_by(history.reader, "import-mes")
+    assert (counted.taken_count, counted.rows) == (1, {})
+    assert counted.staying == {"s/p/b": "the laboratory has told an agent of it"}
+    assert {name: await history.reader.shot(name) for name in "abcx"} == before
+    taken = await take_back(history.settings, "import-mes", lambda done: None)
+    assert taken.rows == {"telemetry": 2, "quality": 1, "event": 2, "shot": 1}
+    assert (taken.taken_count, taken.staying) == (1, counted.staying)
+    gone = await history.reader.shot("a")
+    assert [row["device_id"] for row in gone["telemetry"]] == ["d"], "an agent's, of the same id"
+    assert not gone["shot"] + gone["quality"] + gone["event"]
+    for name in "bcx":
+        assert await history.reader.shot(name) == before[name]

@@ -40,6 +40,7 @@ topic read t/s/p1/quality
 topic read t/s/p1/event
 topic read t/s/p1/order
 topic read t/s/p1/alert-ack
+topic read t/s/p1/advice-word
 topic read t/s/p1/twin/status
 topic read t/s/p2/telemetry
 topic read t/s/p2/shot
@@ -47,6 +48,7 @@ topic read t/s/p2/quality
 topic read t/s/p2/event
 topic read t/s/p2/order
 topic read t/s/p2/alert-ack
+topic read t/s/p2/advice-word
 topic read t/s/p2/twin/status
 
 user quality
@@ -118,6 +120,7 @@ def test_a_web_server_reads_all_and_sends_results_and_its_head() -> None:
     assert block.splitlines() == [
         "topic write t/s/p1/quality",
         "topic write t/s/p1/alert-ack",
+        "topic write t/s/p1/advice-word",
         "topic write t/s/web/twin/web-audit",
         "topic read t/s/p1/#",
         "topic read t/s/web/twin/web-audit",
@@ -133,6 +136,7 @@ def test_agents_of_a_group_read_what_each_keeps_for_the_others() -> None:
         "topic read t/s/p1/twin/mold/+/memory/+",
         "topic read t/s/p1/twin/memory/+",
         "topic read t/s/p1/twin/alerts",
+        "topic read t/s/p1/twin/mold/+/advice",
         "topic read t/s/g/twin/agent/+",
         "topic read t/s/g/twin/#",  # scada, page
     }

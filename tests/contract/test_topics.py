@@ -30,7 +30,9 @@ TOPICS = {
     "pur/v1/plant-1/press_7/event": Channel.EVENT,
     "pur/v1/plant-1/press_7/order": Channel.ORDER,
     "pur/v1/plant-1/press_7/alert-ack": Channel.ALERT_ACK,
+    "pur/v1/plant-1/press_7/advice-word": Channel.ADVICE_WORD,
     "pur/v1/plant-1/press_7/twin/mold/M.1/prediction": Channel.PREDICTION,
+    "pur/v1/plant-1/press_7/twin/mold/M.1/advice": Channel.ADVICE,
     "pur/v1/plant-1/press_7/twin/kpi": Channel.KPI,
     "pur/v1/plant-1/press_7/twin/alert": Channel.ALERT,
     "pur/v1/plant-1/press_7/twin/alerts": Channel.ALERTS,
@@ -44,7 +46,7 @@ TOPICS = {
 }
 
 
-OF_A_MOLD = {Channel.PREDICTION, Channel.HANDOVER, Channel.MEMORY}
+OF_A_MOLD = {Channel.PREDICTION, Channel.ADVICE, Channel.HANDOVER, Channel.MEMORY}
 
 
 def format_topic(space: TopicSpace, address: TopicAddress) -> str:

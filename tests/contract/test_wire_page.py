@@ -8,11 +8,11 @@ import pytest
 
 from broker.codec import decode
 from broker.data_quality import CORRECTED, FLAGS, LEFT_OUT_REASONS, STOOD_IN
-from broker.messages import AlertAck, Message, PressEvent, QualityRecord, TelemetryFrame
+from broker.messages import AdviceWord, AlertAck, Message, PressEvent, QualityRecord, TelemetryFrame
 from tests.support.processes import ROOT
 
 TEXT = (ROOT / "docs" / "wire.md").read_text()
-MODELS = [PressEvent, QualityRecord, AlertAck, TelemetryFrame]
+MODELS = [PressEvent, QualityRecord, AlertAck, AdviceWord, TelemetryFrame]
 
 
 @pytest.mark.parametrize(

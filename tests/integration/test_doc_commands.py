@@ -55,6 +55,7 @@ NOT_HERE = {
     "kubectl": "needs a cluster; the same",
     "python -m tests.benchmarks": "ten million frames",
     "python -m tests.support.real_molding": "a table of others; test_real_molding.py",
+    "python -m tests.support.best_random": "ten minutes a scenario",
     "pur-mold-twin models compare": "needs a history; tests/unit/edge_agent/cli/test_train_ml.py",
 }
 """First words of commands that do not run here, and why."""
@@ -64,6 +65,7 @@ ADDED = {
     "virtual-plant": "--shots 8 --presses 1 --days 2",
     "train-ml": "--config quick.yaml",
     "sweep": "--samples 8",
+    "optimize": "--samples 4 --candidates 8 --draws 2 --confirm-draws 4",
     "demo": "--once --speed 600",
 }
 """Options that a test adds to a command, so that it ends soon and finds its broker."""

@@ -131,7 +131,8 @@ async def test_access_rules_that_name_single_topics(
 ) -> None:
     twin = "pur/v1/s/p1/twin"
     rules = [f"topic write {twin}/{name}" for name in ("kpi", "alert", "alerts", "dead-letter")]
-    rules += [f"topic write {twin}/mold/+/prediction", "topic read pur/v1/s/p1/#"]
+    rules += [f"topic write {twin}/mold/+/{name}" for name in ("prediction", "advice")]
+    rules.append("topic read pur/v1/s/p1/#")
     async with password_broker(tmp_path / "b", *rules) as broker:
         config = configured(tmp_path, broker)
         monkeypatch.setenv("TWIN_BROKER__PASSWORD", "right-password")
@@ -270,4 +271,4 @@ async def test_an_agent_of_a_group(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         config = configured(tmp_path, BrokerSettings(port=broker.port), share={"group": "line"})
         found = await doctor(config)
     assert found["group"][0]["words"] == "line: the other agents and shared subscriptions"
-    assert found["read p1"][0]["words"].startswith("11 subscriptions are granted")
+    assert found["read p1"][0]["words"].startswith("13 subscriptions are granted")

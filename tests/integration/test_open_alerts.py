@@ -13,8 +13,9 @@ from pydantic import SecretStr
 from broker import alert_codes as codes
 from broker.codec import decode, encode
 from broker.dead_letter_reasons import UNKNOWN_ALERT
+from broker.examples import EXAMPLES
 from broker.local.mosquitto import MosquittoProcess
-from broker.messages import AlertAck, DeadLetter, OpenAlerts
+from broker.messages import Advice, AdviceWord, AlertAck, DeadLetter, OpenAlerts
 from edge_agent.config.settings import Settings
 from edge_agent.history.read import RowFilter, open_sqlite
 from edge_agent.links.mqtt import Session, connect
@@ -114,6 +115,39 @@ def _member(folder: Path, port: int, agent_id: str) -> Settings:
     settings = settings_for(folder, port, "line", agent_id=agent_id)
     secret = settings.broker.model_copy(update={"session_secret": SecretStr("s" * 32)})
     return settings.model_copy(update={"broker": secret})
+
+
+@pytest.mark.peers
+async def test_the_next_agent_of_a_group_goes_on_with_the_advice(tmp_path: Path) -> None:
+    proposal = EXAMPLES[AdviceWord].model_dump()["proposal"]
+    async with MosquittoProcess() as broker:
+        a, b = (_member(tmp_path / name, broker.port, name) for name in ("a", "b"))
+        async with connect(a.broker, "page") as page, connect(a.broker, "lists") as lists:
+            heard: list[Advice] = []
+
+            async def says_advice(state: str) -> Advice:
+                async with asyncio.timeout(LIMIT_S):
+                    while not heard or heard[-1].state != state:
+                        for message in await page.next_batch(1):
+                            page.acknowledge([message])
+                            heard.append(decode(Advice, message.payload))
+                return heard[-1]
+
+            async def word(said: str, **more: object) -> None:
+                fields = {"ts": datetime.now(UTC), "advice_id": "a1", "mold_id": "M", "by": "eva"}
+                message = AdviceWord.model_validate(fields | {"said": said} | more)
+                await page.publish(f"{TOPIC}/advice-word", encode(message))
+
+            await page.subscribe([f"{TOPIC}/twin/mold/M/advice"])
+            await lists.subscribe([LIST])
+            async with running(a):
+                await says(lists, lambda said: said.agent_id == "a")
+                await word("proposed", proposal=proposal)
+                await says_advice("proposed")
+            async with running(b):
+                await says(lists, lambda said: said.agent_id == "b")
+                await word("accepted")
+                assert (await says_advice("accepted")).proposed_by == "eva"
 
 
 async def test_rules_that_know_no_acknowledgements_cost_no_shots(tmp_path: Path) -> None:

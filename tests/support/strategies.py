@@ -209,6 +209,54 @@ alert_acks = _model(
     **_SENT,
 )
 
+advised_changes = _model(messages.AdvisedChange, name=names, value=finite, before=_maybe(finite))
+
+proposals = _model(
+    messages.AdviceProposal,
+    system_id=identifiers,
+    lots=st.dictionaries(st.sampled_from(["polyol", "isocyanate", "additives"]), references),
+    changes=st.lists(advised_changes, min_size=1, max_size=3),
+    why=texts,
+    gain_s=_maybe(finite),
+    gain_money_per_year=_maybe(finite),
+    currency=_maybe(st.just("EUR")),
+    expected=readings,
+    made_by=_maybe(labels),
+)
+
+advice_words = _model(
+    messages.AdviceWord,
+    **_LABEL,
+    ts=timestamps,
+    advice_id=identifiers,
+    mold_id=identifiers,
+    said=st.sampled_from(["proposed", "accepted", "refused", "withdrawn"]),
+    by=labels,
+    note=_maybe(texts),
+    proposal=proposals,
+    **_SENT,
+)
+
+advices = _model(
+    messages.Advice,
+    **_LABEL,
+    ts=timestamps,
+    site=identifiers,
+    press=identifiers,
+    mold_id=identifiers,
+    advice_id=identifiers,
+    state=st.sampled_from(["proposed", "accepted", "refused", "withdrawn", "expired"]),
+    proposal=proposals,
+    proposed_at=timestamps,
+    proposed_by=labels,
+    accepted_at=_maybe(timestamps),
+    accepted_by=_maybe(labels),
+    ended_at=_maybe(timestamps),
+    ended_by=_maybe(labels),
+    reason=_maybe(texts),
+    revision=st.integers(1, INT_MAX),
+)
+
 kpis = _model(
     messages.Kpis,
     **{
@@ -459,6 +507,8 @@ MESSAGES: dict[type[messages.Message], st.SearchStrategy[Any]] = {
     messages.PressEvent: press_events,
     messages.Order: orders,
     messages.AlertAck: alert_acks,
+    messages.AdviceWord: advice_words,
+    messages.Advice: advices,
     messages.Received: received,
     messages.Prediction: predictions,
     messages.ShotKpis: shot_kpis,

@@ -66,7 +66,7 @@ def client_of(app: Any, address: str = "127.0.0.1", origin: str = ORIGIN) -> htt
 
 def token_of(access: Access, role: Role, name: str = "machine", **more: Any) -> str:
     """A token of a machine for an hour."""
-    scopes = more.get("scopes", ("read", "simulate", "quality", "alerts", "admin"))
+    scopes = more.get("scopes", ("read", "simulate", "quality", "alerts", "advice", "admin"))
     return access.tokens.add(name, role, scopes, timedelta(hours=1), "test")
 
 

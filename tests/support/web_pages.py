@@ -43,11 +43,11 @@ async def pages(
             yield client, web
 
 
-def session_of(settings: Settings, name: str) -> str:
-    """The cookie of an operator who is logged in at the server of these settings."""
+def session_of(settings: Settings, name: str, role: Role = Role.OPERATOR) -> str:
+    """The cookie of somebody who is logged in at the server of these settings."""
     with closing(Access(options_of(settings.web), SystemClock().now)) as access:
         if name not in {user.name for user in access.users.all()}:
-            access.users.add(name, PASSWORD, Role.OPERATOR, "test")
+            access.users.add(name, PASSWORD, role, "test")
         return access.sessions.start(name, "")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -287,31 +288,37 @@ class SeriesRows:
             )
 
     def _check_time(self, line: int, cell: str, t: float | None) -> None:
-        place = self.place(line, self._time)
-        if t is None or not np.isfinite(t):
-            raise InputError(f"{place}: {cell!r}: every reading needs a time")
+        wrong = self._time_fault(cell, t)
+        if wrong or t is None:
+            raise InputError(f"{self.place(line, self._time)}: {wrong}")
+        self._before = t
+
+    def _time_fault(self, cell: str, t: float | None) -> str:
+        """Why a time is none of the next reading; empty where it is one."""
+        if t is None or not math.isfinite(t):
+            return f"{cell!r}: every reading needs a time"
         if abs(t) >= EPOCH_S:
-            raise InputError(
-                f"{place}: {cell}: counts from 1970, it seems; {self._time} counts seconds from "
+            return (
+                f"{cell}: counts from 1970, it seems; {self._time} counts seconds from "
                 "the end of injection: subtract the moment of the pour"
             )
         if t > self._longest_s or t < -DAY_S:
-            raise InputError(
-                f"{place}: {cell}: is {abs(t) / 3600.0:.4g} h {'after' if t > 0 else 'before'} the "
+            return (
+                f"{cell}: is {abs(t) / 3600.0:.4g} h {'after' if t > 0 else 'before'} the "
                 f"pour, more than the {self._longest_s:.6g} s that a shot can last here: "
                 "milliseconds? Write seconds from the end of injection"
             )
         if t < self._before:
-            raise InputError(
-                f"{place}: {cell}: time runs back (before it stands {self._before:.15g}): was the "
+            return (
+                f"{cell}: time runs back (before it stands {self._before:.15g}): was the "
                 "logger started again? Keep the rows of one run"
             )
         if t - self._before < CLOSEST_S:
-            raise InputError(
-                f"{place}: {cell}: the same time stands twice (line {self.lines[-2]}): the logger "
+            return (
+                f"{cell}: the same time stands twice (line {self.lines[-2]}): the logger "
                 "reads more often than it writes times apart; write more decimals, or remove one"
             )
-        self._before = t
+        return ""
 
 
 def _possible(
@@ -355,8 +362,8 @@ def _check_unit(found: SeriesRows, name: str, values: Array, read: NDArray[np.bo
     if not len(readings):
         return
     place = found.place(int(found.lines[int(np.flatnonzero(read)[0])]), name)
-    low, most = float(np.quantile(readings, FEW)), len(readings) >= MANY
-    if name.endswith("_C") and (low if most else readings.min()) >= KELVIN:
+    low = np.quantile(readings, FEW) if len(readings) >= MANY else readings.min()
+    if name.endswith("_C") and low >= KELVIN:
         raise InputError(
             f"{place}: {readings[0]:g}: no value is below {KELVIN:g}: kelvin? Write degrees "
             "Celsius, kelvin minus 273.15"
@@ -369,7 +376,7 @@ def _check_unit(found: SeriesRows, name: str, values: Array, read: NDArray[np.bo
             f"{place}: {readings[0]:g}: begins below {START_BAR[0]:g} bar: pressure above that of "
             "the air, or MPa? Write absolute pressure in bar"
         )
-    if name.endswith("_bar") and (low if most else readings.min()) >= START_BAR[1]:
+    if name.endswith("_bar") and low >= START_BAR[1]:
         raise InputError(
             f"{place}: {readings[0]:g}: no value is below {START_BAR[1]:g} bar, where every cavity "
             "begins: psi? Write absolute pressure in bar"

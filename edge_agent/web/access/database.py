@@ -1,4 +1,4 @@
-"""The SQLite file of users, tokens, sessions and the audit log: private, of the web alone."""
+"""The SQLite file of users, tokens, sessions, jobs and the audit log: private, of the web alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from edge_agent.spool.sqlite_files import (
     tighten,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_TIMEOUT_MS = 5_000
 """Server and commands share the file; each writes for some milliseconds."""
 _TABLES = """
@@ -64,6 +64,26 @@ CREATE TABLE audit_head (
 ) STRICT
 """
 """No table holds what proves who somebody is: passwords by argon2, the rest by SHA-256."""
+_JOBS = """
+CREATE TABLE job (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    job_id TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    state TEXT NOT NULL,
+    made_by TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    started_at TEXT,
+    ended_at TEXT,
+    asked TEXT NOT NULL,
+    progress TEXT,
+    problem TEXT,
+    result TEXT,
+    is_partial INTEGER NOT NULL
+) STRICT;
+CREATE INDEX job_state ON job (state, number)
+"""
+_STEPS = {0: (_TABLES, _JOBS), 1: (_JOBS,)}
+"""Tables that a file of each version has not."""
 
 
 class AccessDatabase:
@@ -163,7 +183,8 @@ class AccessDatabase:
                     f"{self.path}: is the file of another program",
                     hint="set web.database_path to a file of its own",
                 )
-            for statement in _TABLES.split(";\n"):
+        if version in _STEPS:
+            for statement in ";\n".join(_STEPS[version]).split(";\n"):
                 self._db.execute(statement)
             self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         else:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal, get_args
 
-Scope = Literal["read", "simulate", "quality", "alerts", "admin"]
+Scope = Literal["read", "simulate", "quality", "alerts", "advice", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 """Areas that a token may be limited to; a person who is logged in has all that the role has."""
 Kind = Literal["user", "token", "kiosk", "anonymous"]

@@ -64,6 +64,15 @@ def _change(path: str, role: Role, scope: Scope) -> Rule:
     return Rule("POST", path, role, scope, changes=True)
 
 
+def _cancel(path: str, role: Role, scope: Scope) -> Rule:
+    return Rule("DELETE", path, role, scope, changes=True)
+
+
+def _start(path: str) -> Rule:
+    """It asks for a job."""
+    return Rule("POST", path, Role.ENGINEER, "simulate", changes=True, heavy=True)
+
+
 API = "/api/v1"
 RULES: tuple[Rule, ...] = (
     # pages and what belongs to them
@@ -73,10 +82,12 @@ RULES: tuple[Rule, ...] = (
     _page("/alerts"),
     _page("/alerts/strip"),
     _form("/alerts/acknowledgement", Role.OPERATOR, "alerts"),
+    _form("/advice/decision", Role.OPERATOR, "advice"),
     _page("/results", Role.OPERATOR),
     _form("/results", Role.OPERATOR, "quality"),
     _form("/results/table", Role.OPERATOR, "quality"),
     _page("/what-if"),
+    _page("/optimize"),
     _compute("/what-if/answer"),
     _change("/what-if/scenarios", Role.OPERATOR, "simulate"),
     Rule("POST", "/what-if/download", Role.VIEWER, "simulate", "page", heavy=True),
@@ -91,7 +102,7 @@ RULES: tuple[Rule, ...] = (
     _get("/health", PUBLIC),
     _get("/version"),
     _compute("/simulate"),
-    _compute("/optimize", Role.ENGINEER),
+    _start("/optimize"),
     _compute("/ml/predict"),
     # REST
     _get(f"{API}/openapi.json"),
@@ -105,6 +116,16 @@ RULES: tuple[Rule, ...] = (
     _change(f"{API}/alerts/{{alert_id}}/acknowledgement", Role.OPERATOR, "alerts"),
     _get(f"{API}/quality"),
     _change(f"{API}/quality", Role.OPERATOR, "quality"),
+    _get(f"{API}/advice"),
+    _change(f"{API}/advice", Role.ENGINEER, "advice"),
+    _change(f"{API}/advice/{{advice_id}}/decision", Role.OPERATOR, "advice"),
+    _change(f"{API}/advice/{{advice_id}}/withdrawal", Role.ENGINEER, "advice"),
+    _start(f"{API}/optimize"),
+    _get(f"{API}/jobs"),
+    _get(f"{API}/jobs/{{job_id}}"),
+    _get(f"{API}/jobs/{{job_id}}/result"),
+    _change(f"{API}/jobs/{{job_id}}/advice", Role.ENGINEER, "advice"),
+    _cancel(f"{API}/jobs/{{job_id}}", Role.ENGINEER, "simulate"),
     _get(f"{API}/audit", Role.ADMIN, "admin"),
 )
 """Every route; more than one may fit a path, then the strictest counts."""

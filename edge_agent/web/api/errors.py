@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from edge_agent.errors import LinkError, MissingExtra, PublishRefused, StoreError
 from edge_agent.logs import get_logger
+from edge_agent.web.jobs.store import TooManyJobs
 from edge_agent.web.problems import FieldProblem, Refused, pointer
 from edge_agent.what_if.worker import WorkerBusy, WorkerError, WorkerTimeout
 from twin_core.errors import InputError, SolverError, TwinError
@@ -35,6 +36,7 @@ _BY_KIND: tuple[tuple[type[TwinError], int, str], ...] = (
     (SolverError, 422, "SIMULATION_FAILED"),
     (WorkerTimeout, 422, "SIMULATION_TIMEOUT"),
     (WorkerBusy, 503, "BUSY"),
+    (TooManyJobs, 503, "BUSY"),
     (WorkerError, 503, "SIMULATION_UNAVAILABLE"),
     (StoreError, 503, "HISTORY_UNAVAILABLE"),
     (PublishRefused, 503, "BROKER_REFUSED"),

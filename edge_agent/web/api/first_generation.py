@@ -1,4 +1,4 @@
-"""The first generation's paths at the root: simulate, optimize, predict, health, version."""
+"""The first generation's paths at the root: simulate, predict, health, version."""
 
 from __future__ import annotations
 
@@ -105,25 +105,14 @@ class Version(BaseModel):
 async def simulate(asked: SimulationRequest, web: Parts) -> Response:
     """Simulate one shot; the answer has the fields of ``run-sim --save-json``."""
     document = asked.model_dump(exclude_unset=True, exclude_none=True)
-    _must_be_text(document)
+    must_be_text(document)
     return _json(await web.worker.simulate(document))
-
-
-@router.post("/optimize", status_code=501, response_model=None, responses=responses(501, body=True))
-async def optimize(_asked: Document) -> Response:
-    """Not there yet."""
-    raise Refused(
-        501,
-        "NOT_IMPLEMENTED",
-        "this version has no optimiser",
-        "POST /simulate with several recipes, or pur-mold-twin sweep, shows what they lead to",
-    )
 
 
 @router.post("/ml/predict", response_model=PredictAnswer, responses=responses(body=True))
 async def predict(asked: PredictRequest, web: Parts) -> Response:
     """Ask the promoted model what it expects of a shot with these features."""
-    _must_be_text(asked.model_dump())
+    must_be_text(asked.model_dump())
     found = await web.worker.predict(asked.features, asked.system_id)
     status, words = found["ml_status"], found["ml_words"] or found["ml_status"]
     if found.get("correction") is not None:
@@ -161,7 +150,7 @@ def _json(document: Document) -> Response:
     return Response(as_json(document), media_type="application/json")
 
 
-def _must_be_text(document: Document) -> None:
+def must_be_text(document: Document) -> None:
     """Refuse half of a surrogate pair: it is no text that could be sent on or written.
 
     Raises:

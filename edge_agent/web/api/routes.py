@@ -7,7 +7,16 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 
 from edge_agent.web.access.who_may import API
-from edge_agent.web.api import errors, first_generation, history, lists, writing
+from edge_agent.web.api import (
+    advice,
+    errors,
+    first_generation,
+    history,
+    jobs,
+    lists,
+    optimize,
+    writing,
+)
 from edge_agent.web.api.answers import answer
 from edge_agent.web.problems import Problem
 
@@ -17,7 +26,15 @@ def install(app: FastAPI) -> None:
     errors.install(app)
     app.state.streams = history.Streams()
     app.include_router(first_generation.router)
-    for router in (history.router, lists.router, writing.router):
+    app.include_router(optimize.first_generation)
+    for router in (
+        advice.router,
+        history.router,
+        jobs.router,
+        optimize.router,
+        lists.router,
+        writing.router,
+    ):
         app.include_router(router, prefix=API)
     make = app.openapi
 
@@ -42,7 +59,8 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas.update(problem.pop("$defs", {}))
     schemas["Problem"] = problem
-    schemas.update(writing.record_schema().get("$defs", {}))
+    for schema in (writing.record_schema(), advice.proposal_schema()):
+        schemas.update(schema.get("$defs", {}))
     parts["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer", "description": "pur-mold-twin web token add"}
     }

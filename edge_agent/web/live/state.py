@@ -9,6 +9,7 @@ from time import monotonic
 from typing import NamedTuple
 
 from broker.messages import (
+    Advice,
     Message,
     OpenAlerts,
     Prediction,
@@ -62,6 +63,8 @@ class Mold:
     """The newest by name, of the shot."""
     read_at: datetime | None = None
     curves: Curves = field(default_factory=Curves)
+    advice: Advice | None = None
+    """The newest."""
 
 
 @dataclass
@@ -167,6 +170,8 @@ class LiveState:
         match message:
             case Prediction():
                 self._prediction(message)
+            case Advice():
+                self._advice(message)
             case ShotKpis():
                 self._kpis(message)
             case ShotEvent():
@@ -249,6 +254,11 @@ class LiveState:
             if press.clock_offset_s != new.data_quality.clock_offset_s:
                 press.clock_offset_s = new.data_quality.clock_offset_s
                 self._feed.touch(LAMPS)
+        self._feed.touch(mold.key)
+
+    def _advice(self, new: Advice) -> None:
+        mold = self.mold(MoldKey(new.site, new.press, new.mold_id))
+        mold.advice = new
         self._feed.touch(mold.key)
 
     def _kpis(self, new: ShotKpis) -> None:

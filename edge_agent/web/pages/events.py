@@ -56,7 +56,7 @@ def _parts(web: Web, language: str, seen: int, only: MoldKey | None) -> list[tup
         keys = web.feed.since(seen)
     if only is not None:
         keys = [key for key in keys if key in (LAMPS, only)]
-        keys += [PartOfMold(name, only) for name in ("curves", "alerts") if only in keys]
+        keys += [PartOfMold(name, only) for name in ("curves", "advice", "alerts") if only in keys]
     shown = ((key, web.fragments.html(web, language, key)) for key in keys)
     return [(str(key), html) for key, html in shown if html is not None]
 

@@ -49,6 +49,13 @@ QUANTITIES = {
 LAYER = "layer %(layer)s of %(layers)s"
 QUALITY = {"OK": "good part", "MARGINAL": "just good", "FAIL": "bad part"}
 PRESSURE = {"SAFE": "fine", "NEAR_LIMIT": "near its limit", "OVER_LIMIT": "too high"}
+ADVICE_STATES = {
+    "proposed": "proposed",
+    "accepted": "accepted",
+    "refused": "refused",
+    "withdrawn": "withdrawn",
+    "expired": "expired",
+}
 OUTCOMES = {
     "demolded": "opened",
     "aborted": "aborted",
@@ -59,7 +66,7 @@ OUTCOMES = {
 
 def all_words() -> Iterator[str]:
     """Every text of this module, for the catalogues."""
-    tables = (NOT_YET, NUMBERS, QUALITY, PRESSURE, OUTCOMES, ALERT_CODES)
+    tables = (NOT_YET, NUMBERS, QUALITY, PRESSURE, ADVICE_STATES, OUTCOMES, ALERT_CODES)
     for table in (*tables, ML_STATUS, ML_REASONS, LAYERS):
         yield from table.values()
     yield from (quantity[0] for quantity in QUANTITIES.values())
@@ -71,6 +78,7 @@ class Facts:
     """Facts about shots in one language."""
 
     QUALITY = QUALITY
+    ADVICE_STATES = ADVICE_STATES
     ALERTS = ALERT_CODES
     ML_STATUS = ML_STATUS
     ML_REASONS = ML_REASONS
@@ -87,6 +95,12 @@ class Facts:
             return "–"
         form = "0" if digits == 0 else "0." + digits * "0"
         return format_decimal(value, format=form, locale=self._language)
+
+    def short(self, value: float | None) -> str:
+        """A number with three decimals at most; a dash for None."""
+        return (
+            "–" if value is None else format_decimal(value, format="0.###", locale=self._language)
+        )
 
     def why_not_yet(self, p: Prediction) -> tuple[str, str] | None:
         """The condition that is met last in words, and its number; None when nothing is known."""

@@ -58,6 +58,46 @@ CHARTS = (
     ("alpha", "Degree of cure", ""),
     ("swell_mm", "Swell against the opening time", "mm"),
 )
+GOALS = (
+    ("cycle_s", "Cycle", "s", 0),
+    ("material_kg", "Material", "kg", 3),
+    ("pressure_bar", "Peak pressure", "bar", 2),
+    ("quality_margin", "Quality margin", "%", 1),
+    ("energy_kWh", "Energy", "kWh", 3),
+)
+"""Name, label, unit and digits."""
+SETTINGS = (
+    ("T_polyol_C", "Polyol", "°C", 1, 0.5),
+    ("T_iso_C", "Isocyanate", "°C", 1, 0.5),
+    ("T_mold_C", "Mold", "°C", 1, 0.5),
+    ("nco_oh_index", "Index", "", 3, 0.01),
+    ("m_total_kg", "Mass of the shot", "kg", 3, 0.001),
+    ("m_additives_kg", "Additives", "kg", 3, 0.001),
+    ("blowing_agent_pct", "Blowing agent", "%", 2, 0.1),
+    ("vents_count", "Vents", "", 0, 1.0),
+)
+"""Name, label, unit, digits and step of what may be changed: steps that a press can be set to."""
+JOB_STATES = {
+    "queued": "waits",
+    "running": "runs",
+    "done": "done",
+    "failed": "failed",
+    "cancelled": "cancelled",
+    "interrupted": "interrupted: the server ended",
+}
+OPTIMIZE_SCRIPT = {
+    **JOB_STATES,
+    "no_answer": "No answer:",
+    "not_found": "Nothing is feasible. The nearest settings miss:",
+    "partial": "A part of the result: the job did not run to its end. Nothing of it is advised.",
+    "unconfirmed": "This point was not confirmed on fresh draws: it is not advised.",
+    "advised": "The advice was sent to the press.",
+    "opening": "Opening after the pour",
+    "violations": "Limits missed, share of the draws",
+    "decided": "Decided by",
+    "best": "best so far",
+}
+"""Words that the script of the page needs, by its names."""
 SCRIPT = {
     "cure": "cure",
     "gel": "gel",
@@ -85,6 +125,8 @@ def all_words() -> Iterator[str]:
     yield from (*LABELS.values(), *COMMON_DEFECTS, *SEVERITIES, *CLOSED_BY.values())
     for name_and_more in (*SLIDERS, *FIGURES, *CHARTS):
         yield str(name_and_more[1])
-    yield from (*SCRIPT.values(), *ALERT_CODES.values())
+    yield from (goal[1] for goal in GOALS)
+    yield from (setting[1] for setting in SETTINGS)
+    yield from (*SCRIPT.values(), *OPTIMIZE_SCRIPT.values(), *ALERT_CODES.values())
     for module in (fields, csv_file):
         yield from module.WORDS

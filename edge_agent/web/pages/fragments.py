@@ -54,6 +54,9 @@ class Fragments:
         return None
 
     def _part(self, web: Web, language: str, part: PartOfMold) -> str:
+        if part.name == "advice":
+            advice = web.live.molds[part.mold].advice
+            return web.renderer.text(language, "mold_advice.html", advice=advice, key=part.mold)
         if part.name == "alerts":
             alerts = alerts_of(web.live, part.mold)
             return web.renderer.text(language, "mold_alerts.html", alerts=alerts)

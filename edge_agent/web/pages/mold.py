@@ -14,6 +14,8 @@ from edge_agent.history.read import RowFilter, open_reader
 from edge_agent.logged_shots.quality_rows import in_order, replaced_at, said
 from edge_agent.web.live.lamps import lamps_of
 from edge_agent.web.live.state import MoldKey
+from edge_agent.web.pages.alerts import operator_of
+from edge_agent.web.pages.asking import who
 from edge_agent.web.pages.drawing import Chart, chart
 from edge_agent.web.pages.this_shot import alerts_of, charts_of
 from edge_agent.web.pages.tiles import tile_of
@@ -57,6 +59,10 @@ async def mold(
         charts=charts_of(web.live, key),
         prediction=web.live.molds[key].prediction,
         alerts=alerts_of(web.live, key),
+        advice=web.live.molds[key].advice,
+        operator=operator_of(request),
+        who=who(request),
+        sent=request.query_params.get("sent", ""),
         past=past,
         shown=past.shots[:SHOTS_SHOWN],
         trends=trends_of(past),

@@ -119,7 +119,12 @@ class Renderer:
             "asset": lambda name: f"/static/{name}?v={ASSETS}",
             "now": self._clock.now,
         }
-        environment.filters |= {"at": words.at, "epoch": _epoch, "number": words.facts.number}
+        environment.filters |= {
+            "at": words.at,
+            "epoch": _epoch,
+            "number": words.facts.number,
+            "short": words.facts.short,
+        }
         return environment
 
 

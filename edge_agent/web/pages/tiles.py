@@ -53,6 +53,8 @@ class Tile:
     outcome: str
     after: str
     """Time from the pour to the opening."""
+    advised: bool = False
+    """An advice waits for a decision."""
 
 
 def tile_of(live: LiveState, key: MoldKey, words: Words, now: datetime) -> Tile:
@@ -62,6 +64,7 @@ def tile_of(live: LiveState, key: MoldKey, words: Words, now: datetime) -> Tile:
         now: time of the twin's clock.
     """
     mold, press = live.molds[key], live.presses.get(key.address)
+    proposed = mold.advice is not None and mold.advice.state == "proposed"
     shot, p, facts = shot_in(mold, press), mold.prediction, words.facts
     of_this = p is not None and shot.shot_id == p.shot_id
     shown = p if of_this else None
@@ -86,6 +89,7 @@ def tile_of(live: LiveState, key: MoldKey, words: Words, now: datetime) -> Tile:
         simulated=None if shown is None else shown.simulated,
         outcome=facts.outcome(shot.outcome) if shot.outcome else "",
         after=after_words(shot),
+        advised=proposed,
     )
 
 

@@ -67,7 +67,7 @@ async def what_if(request: Request, web: Parts) -> HTMLResponse:
                 base = await base_of(web.settings, mold, chosen)
         except TwinError as error:
             problem = str(error)
-            base = _live_base(web, mold) or EXAMPLE
+            base = live_base(web, mold) or EXAMPLE
     return web.renderer.page(
         request,
         "what_if.html",
@@ -75,14 +75,14 @@ async def what_if(request: Request, web: Parts) -> HTMLResponse:
         mold=mold,
         shots=shots,
         chosen=chosen,
-        base=_script_text(base),
+        base=script_text(base),
         is_example=base is EXAMPLE,
         saved=SavedScenarios(web.settings.web.scenarios).names(),
         history_problem=problem,
         sliders=SLIDERS,
         figures=FIGURES,
         charts=CHARTS,
-        texts=_script_text({name: say(words) for name, words in SCRIPT.items()}),
+        texts=script_text({name: say(words) for name, words in SCRIPT.items()}),
     )
 
 
@@ -123,7 +123,7 @@ async def saved(web: Parts, name: str) -> Response:
         return _problem(404, str(error))
 
 
-def _script_text(content: Any) -> str:
+def script_text(content: Any) -> str:
     """JSON that no text in it can end early."""
     return json.dumps(content).replace("<", "\\u003c")
 
@@ -160,7 +160,7 @@ def _file(text: str, name: str) -> Response:
     )
 
 
-def _live_base(web: Web, mold: MoldKey) -> dict[str, Any] | None:
+def live_base(web: Web, mold: MoldKey) -> dict[str, Any] | None:
     """The shot in a mold as its pour was heard, while the history is away."""
     known = web.live.molds.get(mold)
     event = None if known is None else known.event

@@ -36,6 +36,8 @@ class LastShot:
     system_id: str | None
     poured_at: datetime
     outcome: str | None
+    opened_s: float | None
+    """From the pour; None where nobody said."""
     recipe: dict[str, Any]
     records: tuple[dict[str, Any], ...] = ()
     """Quality records of it, the newest first."""
@@ -122,6 +124,7 @@ def _shot(row: dict[str, Any]) -> LastShot:
         system_id=row["system_id"],
         poured_at=parse_timestamp(row["poured_at"]),
         outcome=row["outcome"],
+        opened_s=row["t_demold_actual_s"] if row["outcome"] == "demolded" else None,
         recipe=row["recipe"] or {},
     )
 

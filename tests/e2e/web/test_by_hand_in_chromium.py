@@ -220,7 +220,7 @@ async def test_the_pages_fit_in_every_language_and_size(tmp_path: Path, language
         await pour(settings, "S-1", 300, 301)
         session = session_of(settings, "anna")
         for size in SIZES:
-            for path in ("/results", "/what-if", "/alerts", "/login", "/kiosk"):
+            for path in ("/results", "/what-if", "/optimize", "/alerts", "/login", "/kiosk"):
                 asked = f"{url}{path}?lang={language}&mold=s/p1/{PANEL}"
                 scheme: Literal["light", "dark"] = "dark" if size == "tablet" else "light"
                 async with page_of(browser, asked, size, scheme, session=session) as watched:

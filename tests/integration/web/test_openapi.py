@@ -31,8 +31,8 @@ CHECKS = [
     status_code_conformance,
     unsupported_method,
 ]
-UNAVAILABLE = {("/optimize", 501): "NOT_IMPLEMENTED", ("/ml/predict", 503): "ML_UNAVAILABLE"}
-"""Answers above 500 that are meant: there is no optimiser, and no model is promoted."""
+UNAVAILABLE = {("/ml/predict", 503): "ML_UNAVAILABLE"}
+"""Answers above 500 that are meant: no model is promoted."""
 EXAMPLES = 8
 
 
@@ -45,7 +45,9 @@ async def web(tmp_path: Path, broker: MosquittoProcess) -> AsyncIterator[WebProc
 
 
 def test_every_operation_answers_as_it_says(web: WebProcess) -> None:
-    scopes = [f"--scope={scope}" for scope in ("read", "simulate", "quality", "alerts", "admin")]
+    scopes = [
+        f"--scope={scope}" for scope in ("read", "simulate", "quality", "alerts", "advice", "admin")
+    ]
     made = web.run("token", "add", "tester", "--role", "admin", *scopes)
     headers = bearer(made.stdout.splitlines()[0])
     schema = schemathesis.openapi.from_url(f"{web.address}/api/v1/openapi.json", headers=headers)

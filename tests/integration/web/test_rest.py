@@ -128,15 +128,6 @@ async def test_optimize_health_version(rest: httpx.AsyncClient) -> None:
     assert re.fullmatch(r"[0-9a-f]{16}|unknown", found["git_hash"])
 
 
-async def test_optimize_is_a_problem_document_for_who_may(tmp_path: Path) -> None:
-    async with running_app(web_settings(tmp_path)) as (app, access), client_of(app) as rest:
-        headers = bearer(token_of(access, Role.ENGINEER))
-        answer = await rest.post("/optimize", json={}, headers=headers)
-        problem = answer.json()
-        assert (answer.status_code, problem["code"]) == (501, "NOT_IMPLEMENTED")
-        assert problem.keys() >= {"type", "title", "status", "detail", "code"}
-
-
 async def test_predict_without_and_with_a_model(tmp_path: Path) -> None:
     async with client(web_settings(tmp_path)) as rest:
         answer = await rest.post("/ml/predict", json={"features": {"proc_T_mold_init_C": 40.0}})

@@ -26,7 +26,8 @@ def test_every_request_is_answered(tmp_path: Path, broker: MosquittoProcess) -> 
     asyncio.run(put_rows(tmp_path / "history.db", ROWS))
     with WebProcess(tmp_path, broker.port, presses=["press1"]) as web:
         wait_for(lambda: "web_link_connected" in web.log.read_text(), "the broker")
-        made = web.run("token", "add", "mes", "--role", "operator", "--scope", "quality")
+        scopes = "--scope", "quality", "--scope", "simulate", "--scope", "read"
+        made = web.run("token", "add", "mes", "--role", "engineer", *scopes)
         token = made.stdout.splitlines()[0]
         count = 0
         for block in BLOCKS:

@@ -116,3 +116,14 @@ def test_windows_say_their_kind_and_what_the_part_does() -> None:
         )
     assert np.isnan(batch["swell_at_min_mm"][2])
     assert np.isnan(batch.release[2]).all()
+
+
+def test_without_the_window_figures_and_profiles_are_those_with_it() -> None:
+    shots = [scenario("panel_packed"), scenario("panel_packed")]
+    whole = simulate_many(shots, profiles=True)
+    quick = simulate_many(shots, profiles=True, window=False)
+    np.testing.assert_array_equal(quick["T_core_K"], whole["T_core_K"])
+    np.testing.assert_array_equal(quick["rho_moulded"], whole["rho_moulded"])
+    assert np.isnan(quick["t_demold_min_s"]).all()
+    assert (quick["quality_status"] == "").all()
+    assert (quick["window"] == whole["window"]).all()

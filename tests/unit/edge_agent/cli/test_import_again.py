@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.file_commands import run
 from tests.unit.edge_agent.cli.test_import_logs import COUNT, plant, report_of, rows
 
 COUNTS = "SELECT (SELECT count(*) FROM shot), (SELECT count(*) FROM telemetry), "
@@ -72,6 +73,43 @@ def test_a_mapping_that_is_corrected_does_not_double_shots(
     assert report["shots"]["imported"] == moved
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "column", "count"),
+    [
+        ("press: Anlage", 'press: {column: Anlage, names: {"p2": P-2}}', "press", COUNT // 3),
+        ("site: s", "site: t", "site", COUNT),
+    ],
+)
+def test_a_press_that_is_called_otherwise_does_not_double_shots(
+    old: str, new: str, column: str, count: int, tmp_path: Path
+) -> None:
+    mapping, history = plant(tmp_path), tmp_path / "history.db"
+    text = "site: s\n" + mapping.read_text("utf-8")
+    mapping.write_text(text, "utf-8")
+    report_of("-s", mapping, "--history", history)
+    before = rows(history, COUNTS)
+    mapping.write_text(text.replace(old, new), "utf-8")
+    report = report_of("-s", mapping, "--history", history, code=3)
+    assert (report["shots"]["refused"], report["shots"]["imported"]) == (count, 0)
+    assert report["problems"] == [{"kind": "refused", "column": column, "count": count}]
+    assert "was a press or the site called otherwise?" in report["examples"][0]
+    assert rows(history, COUNTS) == before
+    report = report_of("-s", mapping, "--history", history, "--ids-repeat")
+    assert report["shots"]["imported"] == count
+
+
+def test_two_presses_that_count_alike_are_two(tmp_path: Path) -> None:
+    mapping, history = plant(tmp_path), tmp_path / "history.db"
+    with closing(sqlite3.connect(tmp_path / "mes.db")) as db:
+        db.execute("UPDATE schuesse SET SchussNr = '0001', Zeit = '2026-05-01T00:00:00Z'")
+        db.execute("DELETE FROM schuesse WHERE rowid > 3")
+        db.execute("UPDATE schuesse SET Form = rowid")
+        db.commit()
+    for press in ("p1", "p2", "p3"):
+        report = report_of("-s", mapping, "--history", history, "--press", press, code=3)
+        assert (report["shots"]["imported"], report["shots"]["refused"]) == (1, 0)
+
+
 def test_a_counter_that_starts_again_is_no_doubt(tmp_path: Path) -> None:
     mapping, history = plant(tmp_path), tmp_path / "history.db"
     report_of("-s", mapping, "--history", history)
@@ -82,3 +120,39 @@ def test_a_counter_that_starts_again_is_no_doubt(tmp_path: Path) -> None:
         db.commit()
     report = report_of("-s", mapping, "--history", history)
     assert (report["shots"]["imported"], report["shots"]["refused"]) == (COUNT, 0)
+
+
+def test_an_import_is_taken_back_and_can_come_again(tmp_path: Path) -> None:
+    mapping, history = plant(tmp_path), tmp_path / "history.db"
+    arguments = ["-s", mapping, "--history", history]
+    report_of(*arguments)
+    before = rows(history, COUNTS)
+    asked = run("import-logs", *arguments, "--take-back")
+    assert asked.exit_code == 1
+    assert f"{COUNT} shots that mes has imported" in asked.output
+    found = report_of(*arguments, "--take-back", "--dry-run")
+    assert found["shots"] == {"taken_back": COUNT, "staying": 0}
+    assert rows(history, COUNTS) == before
+    mapping.rename(tmp_path / "mes.old")
+    done = run("import-logs", *arguments, "--take-back", "--yes")
+    assert done.exit_code == 0, done.output
+    assert f"{COUNT} shots taken back, 0 stay" in done.output
+    assert rows(history, COUNTS) == [(0, 0, 0, 0)]
+    assert "0 shots that mes" in run("import-logs", *arguments, "--take-back").output
+    (tmp_path / "mes.old").rename(mapping)
+    assert report_of(*arguments)["shots"]["imported"] == COUNT
+    assert rows(history, COUNTS) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--take-back"], "name the history with --history"),
+        (["--take-back", "--history", "h.db", "--mold", "A"], "filters do not go with it"),
+        (["--yes"], "go with --take-back alone"),
+    ],
+)
+def test_what_does_not_go_with_taking_back(arguments: list[str], words: str) -> None:
+    done = run("import-logs", "-s", "mes", *arguments)
+    assert done.exit_code == 2
+    assert words in done.output

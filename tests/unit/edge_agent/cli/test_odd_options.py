@@ -17,6 +17,7 @@ SCENARIO = str(ROOT / "configs" / "scenarios" / "use_case_1.yaml")
 BUNDLE = str(ROOT / "configs" / "bundles" / "baser_khakhar_1994_r11")
 HUGE = "9" * 30
 SWEEP = ["sweep", "-s", SCENARIO, "-n", "2"]
+OPTIMIZE = ["optimize", "-s", SCENARIO]
 PLANT = ["virtual-plant", "-o", "plant", "-n", "2"]
 DRIFT = ["check-drift", "--baseline", "a.csv", "--current", "b.csv"]
 BUILD = ["build-features", "--history", "no.db"]
@@ -48,6 +49,14 @@ ODD: list[list[str]] = [
     ["models", "shadow", "pour", "1"],
     ["models", "shadow", "pour"],
     *[["models", "compare", odd, "physics", "--history", "no.db"] for odd in ("", "x", "a/b/c")],
+    *each(OPTIMIZE, "--samples", COUNTS),
+    *each(OPTIMIZE, "--draws", COUNTS),
+    *each(OPTIMIZE, "--seed", ["-1", HUGE, "nan", ""]),
+    *each(OPTIMIZE, "--violations", [*NUMBERS, "0.5"]),
+    *each(OPTIMIZE, "--t-cycle-max", [*NUMBERS, "0"]),
+    *each(OPTIMIZE, "--vary", ["", "=", "T_mold_C", "T_mold_C=nan:1", "T_mold_C=1:2:3:4"]),
+    *each(OPTIMIZE, "--limit", ["", "=1", "swell_mm=", "x" * 999]),
+    *each(OPTIMIZE, "--prefer", ["", "cycle", "cycle=x", "cycle=1,cycle=2", "cycle=-1"]),
     *each(SWEEP, "--samples", COUNTS),
     *each(SWEEP, "--seed", ["-1", HUGE, "nan", ""]),
     *each(SWEEP, "--sensitivity", ["", "x"]),

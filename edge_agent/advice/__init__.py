@@ -1,0 +1,1 @@
+"""What came of advice: shots before it was accepted beside those after it."""

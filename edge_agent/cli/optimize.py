@@ -1,0 +1,236 @@
+"""``pur-mold-twin optimize``: settings of a press that are better, and safe in its scatter."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edge_agent.cli.common import fail, quality_option, say_when_compiling, write_file
+from edge_agent.cli.optimize_options import parse_goals, task_of
+from edge_agent.cli.values import SEED, Number
+
+if TYPE_CHECKING:
+    from twin_core.optimization.result import OptimizationResult, Progress
+    from twin_core.optimization.task import OptimizationTask
+
+EXAMPLE = """\b
+Examples:
+  pur-mold-twin optimize -s rigid_panel
+  pur-mold-twin optimize -s rigid_panel --vary T_mold_C=35:55:1 \\
+      --vary m_total_kg=0.50:0.56 --limit swell_mm=0.8 --report advice.html
+  pur-mold-twin optimize -s refrigerator_wall --goal cycle --goal material \\
+      --prefer cycle=2,material=1 --save-json front.json
+  pur-mold-twin optimize --task task.yaml --output json
+
+\b
+Settings: T_polyol_C, T_iso_C, T_mold_C, nco_oh_index, m_total_kg,
+  m_additives_kg, blowing_agent_pct, vents_count, vent_area_m2, t_open_s
+Goals: cycle, material, cost, quality_margin, pressure, energy
+Several goals need the extra [optimize].
+
+Advice only: nothing is written to a machine. Ctrl-C ends the search and keeps
+what there is; a second one ends at once.
+
+\b
+Ends with 0 when there is advice, 3 when nothing is feasible, 130 after
+Ctrl-C, 2 when the input is wrong, 1 when the solver failed.
+"""
+File = click.Path(path_type=Path)
+KEEP_EVERY_S = 10.0
+INFEASIBLE, ENDED = 3, 130
+
+
+@click.command("optimize", epilog=EXAMPLE)
+@click.option("-s", "--scenario", type=File, help="Scenario: a file, or rigid_panel.")
+@click.option("--task", "task_file", type=File, help="Task as YAML; the options go before it.")
+@click.option("-c", "--systems", type=File, help="File or folder of systems. [default: catalogue]")
+@quality_option
+@click.option(
+    "--vary", multiple=True, metavar="NAME=LOW:HIGH[:STEP]",
+    help="A setting that may change. [default: the three temperatures, 20:30, 20:30 and 35:50 C]",
+)  # fmt: skip
+@click.option("--limit", multiple=True, metavar="NAME=VALUE", help="In place of the quality's.")
+@click.option(
+    "--scatter", multiple=True, metavar="NAME=SIGMA",
+    help="One sigma of an input: m_polyol_pct, T_mold_C, ... [default: a usual production]",
+)  # fmt: skip
+@click.option(
+    "--history", metavar="WHERE",
+    help="Measure scatter and today's opening in it: a file, or an address of a database.",
+)  # fmt: skip
+@click.option("--mold", "mold_id", help="Mold in the history. [default: that of the scenario]")
+@click.option(
+    "--goal", "goals", multiple=True, metavar="NAME",
+    help="What is wanted; several give a front. [default: cycle]",
+)  # fmt: skip
+@click.option("--prefer", metavar="GOAL=WEIGHT,...", help="Choose on the front by weights.")
+@click.option("--knee", is_flag=True, help="Choose the knee of the front. [default]")
+@click.option(
+    "--price", "prices", multiple=True, metavar="NAME=VALUE",
+    help="polyol_per_kg, iso_per_kg, additives_per_kg, press_per_h or energy_per_kWh.",
+)  # fmt: skip
+@click.option("--hours-per-year", type=Number(0.0, 8784.0), help="That the press works.")
+@click.option("--t-cycle-max", type=Number(1.0, 86_400.0), help="Longest time to the opening, s.")
+@click.option("--t-open-today", type=Number(1.0, 86_400.0), help="When it is opened today, s.")
+@click.option(
+    "-n", "--samples", type=click.IntRange(1, 20_000), help="Random candidates. [default: 40]"
+)
+@click.option(
+    "--candidates", type=click.IntRange(1, 20_000), help="Of the whole search. [default: 400]"
+)
+@click.option("--draws", type=click.IntRange(1, 4096), help="Of each candidate. [default: 32]")
+@click.option(
+    "--confirm-draws", type=click.IntRange(0, 100_000),
+    help="Fresh draws for what is advised. [default: 256]",
+)  # fmt: skip
+@click.option(
+    "--violations", type=Number(0.0, 0.499), help="Share of draws that may miss. [default: 0.05]"
+)
+@click.option("--seed", type=SEED, help="Of draws and search. [default: 1]")
+@click.option(
+    "--prefer-lower-pressure/--no-prefer-lower-pressure", default=None,
+    help="Of nearly equal cycles, take the one of the lowest pressure. [default: no]",
+)  # fmt: skip
+@click.option(
+    "--output", type=click.Choice(["json", "table"]), default="table", show_default=True,
+    help="What to print.",
+)  # fmt: skip
+@click.option("--save-json", type=File, help="Write the result to this file, also while it runs.")
+@click.option("--export-csv", type=File, help="Write every candidate to this file.")
+@click.option("--report", type=File, help="Write a report, .html or .md; needs [report].")
+def command(
+    output: str,
+    save_json: Path | None,
+    export_csv: Path | None,
+    report: Path | None,
+    knee: bool,
+    goals: tuple[str, ...],
+    prefer: str | None,
+    **options: Any,
+) -> None:
+    """Find settings with a shorter cycle, less material or cost, that hold in the scatter.
+
+    Every candidate is simulated with the same draws of the scatter; what is advised holds on fresh
+    ones, too. The result says what changes against today, what it brings, and which limit keeps the
+    cycle from being shorter.
+    """
+    from edge_agent.cli.optimize_output import as_json, print_result
+    from twin_core.errors import TwinError
+    from twin_core.optimization.run import optimize
+
+    if knee and prefer:
+        raise click.UsageError("--knee and --prefer choose differently: give one of them")
+    try:
+        task = task_of(options, parse_goals(goals, prefer, knee))
+        if report is not None:
+            from edge_agent.report.files import check_report_file
+
+            check_report_file(report)
+        say_when_compiling()
+        with _until_told() as told:
+            keep = _Keeper(save_json, as_json)
+            result = optimize(task, progress=keep.seen, cancelled=told)
+            keep.end()
+        _write(result, task, save_json, export_csv, report)
+    except TwinError as error:
+        fail(error)
+    if output == "json":
+        click.echo(as_json(result), nl=False)
+    else:
+        print_result(result, task)
+    if result.partial:
+        click.echo("ended before its end: the result is partial", err=True)
+        sys.exit(ENDED)
+    if not result.feasible:
+        sys.exit(INFEASIBLE)
+
+
+def _write(
+    result: OptimizationResult,
+    task: OptimizationTask,
+    save_json: Path | None,
+    export_csv: Path | None,
+    report: Path | None,
+) -> None:
+    from edge_agent.cli.optimize_output import as_csv, as_json
+
+    if save_json is not None:
+        _keep(save_json, as_json(result))
+    if export_csv is not None:
+        write_file(export_csv, as_csv(result))
+    if report is not None:
+        from edge_agent.report.files import page_text
+        from edge_agent.report.optimization import optimization_page
+
+        write_file(report, page_text(optimization_page(result, task), report.suffix))
+
+
+def _keep(path: Path, text: str) -> None:
+    """Write a file so that a program killed meanwhile leaves the one before.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    if path.exists() and not path.is_file():  # /dev/stdout
+        write_file(path, text)
+        return
+    part = path.with_name(f"{path.name}.part")
+    write_file(part, text)
+    try:
+        part.replace(path)
+    except OSError as error:
+        from twin_core.errors import InputError
+
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+class _Keeper:
+    """Shows progress, and keeps the partial result in its file against a sudden end."""
+
+    def __init__(self, path: Path | None, text: Callable[[OptimizationResult], str]) -> None:
+        from edge_agent.cli.progress import Progress as Line
+
+        self._path, self._text, self._line = path, text, Line()
+        self._kept_at = time.monotonic()
+
+    def seen(self, now: Progress) -> None:
+        """Show how far the search is."""
+        best = "" if now.best is None else f", opens at {now.best['t_open_s']:.0f} s"
+        words = f"{now.phase}: candidates {now.done}/{now.of}, {now.simulations} shots{best}"
+        self._line.say(words)
+        if self._path is not None and time.monotonic() - self._kept_at >= KEEP_EVERY_S:
+            _keep(self._path, self._text(now.partial()))
+            self._kept_at = time.monotonic()
+
+    def end(self) -> None:
+        """End the line."""
+        self._line.end()
+
+
+@contextmanager
+def _until_told() -> Iterator[Callable[[], bool]]:
+    """What says whether Ctrl-C was pressed; a second one ends the program."""
+    told = False
+
+    def tell(*_: object) -> None:
+        nonlocal told
+        if told:
+            raise KeyboardInterrupt
+        told = True
+
+    try:
+        before = signal.signal(signal.SIGINT, tell)
+    except ValueError:  # not the main thread
+        yield lambda: False
+        return
+    try:
+        yield lambda: told
+    finally:
+        signal.signal(signal.SIGINT, before)

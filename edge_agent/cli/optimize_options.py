@@ -1,0 +1,143 @@
+"""Options of ``optimize`` -> a task."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from twin_core.errors import InputError
+
+if TYPE_CHECKING:
+    from twin_core.optimization.task import OptimizationTask
+
+_PLAIN = {
+    "hours_per_year": "hours_per_year",
+    "t_open_today": "t_open_today_s",
+    "samples": "samples",
+    "candidates": "candidates",
+    "draws": "draws",
+    "confirm_draws": "confirm_draws",
+    "violations": "violations_allowed",
+    "seed": "seed",
+    "prefer_lower_pressure": "prefer_lower_pressure",
+}
+
+_SAMPLES, _CANDIDATES = 40, 400
+
+
+def parse_goals(goals: tuple[str, ...], prefer: str | None, knee: bool) -> dict[str, Any]:
+    """Goals and weights as they stand in a task.
+
+    Raises:
+        InputError: names the option and what it should look like.
+    """
+    found = dict[str, Any]()
+    weights = {} if prefer is None else _numbers("--prefer", prefer.split(","))
+    names = list(goals) or list(weights)
+    if names:
+        found["goals"] = names
+    if weights or knee:
+        found["prefer"] = weights
+    return found
+
+
+def task_of(options: Mapping[str, Any], goals: Mapping[str, Any]) -> OptimizationTask:
+    """The task that options and a file of a task say; options go before the file.
+
+    Raises:
+        InputError: names the option, or file and field.
+    """
+    from edge_agent.cli.common import with_quality
+    from twin_core.checked_yaml import parse, read_yaml
+    from twin_core.files import load_scenario
+    from twin_core.optimization.task import OptimizationTask
+
+    file: Path | None = options["task_file"]
+    content = {} if file is None else read_yaml(file)
+    where = "options" if file is None else str(file)
+    own = content.pop("scenario", None)
+    scenario = options["scenario"] or own
+    if not isinstance(scenario, (str, Path)):
+        raise InputError(
+            "optimize: which scenario? give --scenario FILE"
+            + ("" if file is None else f", or its file or name in {file}: scenario")
+        )
+    content["scenario"] = with_quality(
+        load_scenario(scenario, options["systems"]), options["quality"]
+    )
+    if options["vary"]:
+        content["variables"] = _bounds(options["vary"])
+    if options["history"] is not None:
+        from edge_agent.cli.optimize_scatter import from_history
+
+        mold_id = options["mold_id"] or content["scenario"].mold.mold_id
+        content = {**content, **from_history(options["history"], mold_id)}
+    if options["scatter"]:
+        before = content.get("scatter_source")
+        content["scatter_source"] = "stated" if before is None else f"{before}; some stated"
+    for option, name in (("limit", "constraints"), ("scatter", "scatter"), ("price", "prices")):
+        given = options["prices" if option == "price" else option]
+        if given:
+            content[name] = _mapping(content, name, where) | _numbers(f"--{option}", given)
+    if options["t_cycle_max"] is not None:
+        limits = _mapping(content, "constraints", where)
+        content["constraints"] = limits | {"t_cycle_max_s": options["t_cycle_max"]}
+    for option, name in _PLAIN.items():
+        if options[option] is not None:
+            content[name] = options[option]
+    if options["samples"] is not None and options["candidates"] is None:
+        content.setdefault("candidates", max(_CANDIDATES, options["samples"]))
+    if options["candidates"] is not None and options["samples"] is None:
+        content.setdefault("samples", min(_SAMPLES, options["candidates"]))
+    return parse(OptimizationTask, content | dict(goals), where)
+
+
+def _mapping(content: Mapping[str, Any], name: str, where: str) -> dict[str, Any]:
+    found = content.get(name) or {}
+    if not isinstance(found, dict):
+        raise InputError(f"{where}: {name}: must hold names and numbers")
+    return found
+
+
+def _bounds(given: Iterable[str]) -> dict[str, Any]:
+    found = dict[str, Any]()
+    for option in given:
+        name, _, text = option.partition("=")
+        parts = text.split(":")
+        try:
+            numbers = [_finite(part) for part in parts]
+        except ValueError:
+            numbers = []
+        if name in found:
+            raise InputError(f"--vary {option}: {name} is given twice")
+        if len(numbers) not in {2, 3} or not name:
+            raise InputError(
+                f"--vary {option}: write NAME=LOW:HIGH or NAME=LOW:HIGH:STEP, as T_mold_C=35:50"
+            )
+        found[name] = dict(zip(("low", "high", "step"), numbers, strict=False))
+    return found
+
+
+def _numbers(option: str, given: Iterable[str]) -> dict[str, float]:
+    found = dict[str, float]()
+    for pair in given:
+        name, equals, text = pair.partition("=")
+        try:
+            value = _finite(text)
+        except ValueError:
+            value = math.nan
+        if not equals or not name or math.isnan(value):
+            raise InputError(f"{option} {pair}: write NAME=VALUE, as swell_mm=0.8")
+        if name in found:
+            raise InputError(f"{option} {pair}: {name} is given twice")
+        found[name] = value
+    return found
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError
+    return value

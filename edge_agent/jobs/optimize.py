@@ -1,0 +1,57 @@
+"""The job ``optimize``: the shortest safe cycle of a mold, or the choice between goals."""
+
+from __future__ import annotations
+
+import json
+
+from pydantic_core import to_json
+
+from edge_agent.config.catalogue import read_catalogue
+from edge_agent.config.settings import CatalogueSettings
+from edge_agent.jobs.job_work import Document, JobWork
+from edge_agent.what_if.optimization_task import task_of_document
+from edge_agent.what_if.process import compile_apart
+from twin_core.optimization.result import OptimizationResult, Progress
+from twin_core.optimization.run import optimize
+from twin_core.optimization.words import binding_words, gain_words, way_words
+from twin_core.scenario import Quality
+
+
+def run(work: JobWork) -> Document:
+    """Optimise what was asked, with the plant's catalogue.
+
+    Raises:
+        InputError: the task is wrong, or today's shot cannot be simulated.
+    """
+    settings = work.settings
+    folders = CatalogueSettings.model_validate(settings["catalogue"])
+    by_mold = {
+        mold_id: Quality.model_validate(one) for mold_id, one in settings["quality_by_mold"].items()
+    }
+    catalogue = read_catalogue(folders, Quality.model_validate(settings["quality"]), by_mold)
+    task = task_of_document(work.asked, catalogue)
+    compile_apart(folders.systems)
+
+    def tell(now: Progress) -> None:
+        best = None if now.best is None else _finite(dict(now.best))
+        work.progress(now.done, now.of, best, now.phase)
+        work.partial(lambda: _document(now.partial()))
+
+    found = optimize(task, progress=tell, cancelled=work.cancelled)
+    return _document(found)
+
+
+def _document(found: OptimizationResult) -> Document:
+    """The result, and what it says in words: gain, why not shorter, what is in the way."""
+    words = {
+        "gain": list(gain_words(found)),
+        "why_not_shorter": list(binding_words(found)),
+        "in_the_way": list(way_words(found)),
+    }
+    return found.as_dict() | {"words": words}
+
+
+def _finite(document: Document) -> Document:
+    """The document with null for what is no finite number."""
+    found: Document = json.loads(to_json(document, inf_nan_mode="null"))
+    return found

@@ -1,0 +1,109 @@
+"""Tasks of an optimisation as documents: a scenario and how it is to be optimised.
+
+The names of the first generation are taken, too: ``optimizer_config`` with ``samples``, ``seed``,
+``t_cycle_max`` and ``bounds`` of two values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from edge_agent.config.catalogue import Catalogue
+from edge_agent.what_if.documents import scenario_of_document
+from twin_core.checked_yaml import parse
+from twin_core.errors import InputError
+from twin_core.optimization.constraints import asked
+from twin_core.optimization.task import OptimizationTask
+from twin_core.optimization.variables import checked_bounds, setting_name, usual_bounds
+from twin_core.scenario import Scenario
+
+CONFIG = "optimizer_config"
+"""Field with everything that is not of the scenario."""
+CANDIDATES_MAX, DRAWS_MAX = 5_000, 1_024
+"""Of one job: it would run for days."""
+
+
+def task_of_document(document: Mapping[str, Any], catalogue: Catalogue) -> OptimizationTask:
+    """The task that a document describes, checked as far as that goes without a simulation.
+
+    Args:
+        document: a scenario as for ``scenario_of_document``, and perhaps ``optimizer_config``.
+        catalogue: systems, molds and quality limits of the plant.
+
+    Raises:
+        InputError: each line names a wrong field.
+    """
+    content = dict(document)
+    config = content.pop(CONFIG, None)
+    config = {} if config is None else config
+    if not isinstance(config, Mapping):
+        raise InputError(f"scenario: {CONFIG}: must be an object with samples, goals, bounds …")
+    scenario = scenario_of_document(content, catalogue)
+    content = _with_usual_bounds(_of_today(config), scenario)
+    task = parse(OptimizationTask, {**content, "scenario": scenario}, CONFIG)
+    for name, value, most in (
+        ("candidates", task.candidates, CANDIDATES_MAX),
+        ("draws", task.draws, DRAWS_MAX),
+    ):
+        if value > most:
+            raise InputError(f"{CONFIG}: {name}: {value} are too many for a job: at most {most}")
+    if scenario.mold.open:
+        raise InputError("scenario: mold: an open cup has nothing to open: choose a closed mold")
+    checked_bounds(scenario, task.variables)
+    asked(scenario, task.constraints)
+    return task
+
+
+def _of_today(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a task, from those of the first generation where they are given."""
+    found = dict(config)
+    if "scenario" in found:
+        raise InputError(f"{CONFIG}: scenario: it stands beside, not in {CONFIG}")
+    for name in ("t_cycle_max", "t_cycle_max_s"):
+        if name in found:
+            limits = found.get("constraints")
+            limits = {} if limits is None else limits
+            if not isinstance(limits, Mapping):
+                raise InputError(f"{CONFIG}: constraints: must be an object")
+            found["constraints"] = {**limits, "t_cycle_max_s": found.pop(name)}
+    if "bounds" in found:
+        if "variables" in found:
+            raise InputError(f"{CONFIG}: bounds: is the older name of variables: give only one")
+        found["variables"] = found.pop("bounds")
+    variables = found.get("variables")
+    if isinstance(variables, Mapping):
+        found["variables"] = {name: _bounds(one) for name, one in variables.items()}
+    return found
+
+
+def _with_usual_bounds(config: dict[str, Any], scenario: Scenario) -> dict[str, Any]:
+    """Bounds that are null, or an end of them, are the usual ones around the value of today."""
+    variables = config.get("variables")
+    if not isinstance(variables, Mapping):
+        return config
+    found = {}
+    for name, given in variables.items():
+        one = {} if given is None else given
+        if isinstance(one, Mapping) and (one.get("low") is None or one.get("high") is None):
+            known = _usual(scenario, str(name))
+            one = {**known, **{key: value for key, value in one.items() if value is not None}}
+        found[name] = one
+    return config | {"variables": found}
+
+
+def _usual(scenario: Scenario, name: str) -> dict[str, Any]:
+    try:
+        return usual_bounds(scenario, setting_name(name)).model_dump()
+    except KeyError:
+        words = f"{CONFIG}: variables: {name}: this scenario has no such setting: give its bounds"
+        raise InputError(words) from None
+    except ValueError as error:
+        raise InputError(f"{CONFIG}: variables: {error}") from None
+
+
+def _bounds(given: Any) -> Any:
+    """Bounds of two values as an object; anything else as it is."""
+    if isinstance(given, list | tuple) and len(given) == 2:
+        return {"low": given[0], "high": given[1]}
+    return given

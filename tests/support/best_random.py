@@ -1,0 +1,115 @@
+"""The best of 10,000 random candidates on four scenarios, stored: what a search has to reach.
+
+    nice python -m tests.support.best_random rigid_panel
+
+writes the scenario's entry of ``best_random.json``: ten minutes on two cores. A candidate is given
+up at the first draw with which it can no longer be the best, so the best is exact and most of the
+320,000 shots are not simulated. The entry goes with a fingerprint of the physics; of another one it
+is not compared with.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from twin_core.files import load_scenario
+from twin_core.optimization.draws import deviations, usual_scatter
+from twin_core.optimization.evaluation import Evaluator
+from twin_core.optimization.prepare import prepared
+from twin_core.optimization.random_search import random_search, random_shares
+from twin_core.optimization.task import OptimizationTask
+from twin_core.optimization.variables import today
+
+FILE = Path(__file__).with_name("best_random.json")
+COUNT, DRAWS, SEED = 10_000, 32, 1
+TEMPERATURES = {
+    "T_polyol_C": {"low": 20, "high": 30},
+    "T_iso_C": {"low": 20, "high": 30},
+    "T_mold_C": {"low": 35, "high": 55},
+}
+CASES: dict[str, dict[str, Any]] = {
+    "rigid_panel": {
+        "nco_oh_index": {"low": 1.05, "high": 1.15},
+        "m_total_kg": {"low": 0.50, "high": 0.56},
+    },
+    "refrigerator_wall": {
+        "nco_oh_index": {"low": 1.05, "high": 1.18},
+        "m_total_kg": {"low": 1.12, "high": 1.26},
+    },
+    "thick_block": {
+        "nco_oh_index": {"low": 1.05, "high": 1.15},
+        "m_total_kg": {"low": 1.00, "high": 1.12},
+    },
+    "integral_skin": {
+        "nco_oh_index": {"low": 0.95, "high": 1.05},
+        "m_total_kg": {"low": 0.85, "high": 1.05},
+    },
+}
+"""Panel, refrigerator wall, thick block, integral skin: what may change beside temperatures."""
+
+
+def case(name: str, **given: Any) -> OptimizationTask:
+    """The task of a scenario."""
+    content = {
+        "scenario": load_scenario(name),
+        "variables": TEMPERATURES | CASES[name],
+        "draws": DRAWS,
+        "seed": SEED,
+    }
+    return OptimizationTask.model_validate(content | given)
+
+
+def stored(name: str) -> dict[str, Any] | None:
+    """The entry of a scenario; None where nobody made it."""
+    entry = json.loads(FILE.read_text(encoding="utf-8")).get(name) if FILE.exists() else None
+    return None if entry is None else dict(entry)
+
+
+def best_of(name: str, count: int = COUNT) -> dict[str, Any]:
+    """The best of so many random candidates, as it is stored."""
+    from twin_core import PHYSICS_HASH
+
+    task, began = case(name), time.monotonic()
+    bounds, rules = prepared(task, dict(task.variables), {}, DRAWS)
+    scatter = usual_scatter(task.scenario)
+    rows = deviations(scatter, DRAWS, SEED, even=True)
+    evaluator = Evaluator(
+        task, bounds, rules, list(scatter), rows, tell=lambda: None, cancelled=lambda: False
+    )
+    evaluator.begin(today(task.scenario))
+    best, shares = None, random_shares(count, evaluator.dimensions, SEED)
+    for at in range(0, count, 500):
+        best = random_search(evaluator, shares[at : at + 500], best)
+        done, t = at + 500, math.nan if best is None else best.score.values[0]
+        spent = time.monotonic() - began
+        print(f"{name}: {done} of {count}, {evaluator.simulated} shots, {spent:.0f} s, {t:.2f} s",
+              file=sys.stderr, flush=True)  # fmt: skip
+    assert best is not None
+    return {
+        "t_open_s": best.score.values[0] if best.feasible else None,
+        "settings": dict(zip(bounds, best.values, strict=True)),
+        "variables": TEMPERATURES | CASES[name],
+        "candidates": count,
+        "draws": DRAWS,
+        "seed": SEED,
+        "shots": evaluator.simulated,
+        "physics": PHYSICS_HASH,
+    }
+
+
+def main(names: list[str]) -> None:
+    """Make the entries of scenarios, or of all."""
+    for name in names or CASES:
+        entry = best_of(name)
+        entries = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
+        entries[name] = entry
+        FILE.write_text(json.dumps(entries, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

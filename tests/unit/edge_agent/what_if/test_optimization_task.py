@@ -1,0 +1,73 @@
+"""Tasks from documents: names of both generations, usual bounds, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from edge_agent.config.catalogue import Catalogue, read_catalogue
+from edge_agent.config.settings import CatalogueSettings
+from edge_agent.what_if.optimization_task import task_of_document
+from tests.support.what_if import BASE
+from twin_core.errors import InputError
+from twin_core.scenario import Quality
+
+
+@pytest.fixture(scope="module")
+def catalogue() -> Catalogue:
+    return read_catalogue(CatalogueSettings(), Quality(), {})
+
+
+def test_the_first_generations_form(catalogue: Catalogue) -> None:
+    config = {
+        "samples": 20,
+        "seed": 7,
+        "t_cycle_max": 500,
+        "prefer_lower_pressure": True,
+        "bounds": {"T_polyol_in_C": [20, 30], "T_mold_init_C": [35, 50]},
+    }
+    task = task_of_document(BASE | {"optimizer_config": config}, catalogue)
+    assert (task.samples, task.seed, task.prefer_lower_pressure) == (20, 7, True)
+    assert {name: (b.low, b.high) for name, b in task.variables.items()} == {
+        "T_polyol_C": (20.0, 30.0),
+        "T_mold_C": (35.0, 50.0),
+    }
+    assert task.constraints["t_cycle_max_s"] == 500.0
+    plain = task_of_document(BASE, catalogue)
+    assert (plain.goals, plain.scenario.system.system_id) == (("cycle_s",), "RIGID_PANEL")
+
+
+def test_bounds_that_are_left_open_are_the_usual_ones(catalogue: Catalogue) -> None:
+    given = {"T_mold_C": None, "nco_oh_index": {"low": None, "high": 1.2}}
+    task = task_of_document(BASE | {"optimizer_config": {"variables": given}}, catalogue)
+    mold, index = task.variables["T_mold_C"], task.variables["nco_oh_index"]
+    assert (mold.low, mold.high) == (35.0, 50.0)
+    assert (index.low < 1.2, index.high) == (True, 1.2)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"optimizer_config": {"samples": -1}}, "samples"),
+        ({"optimizer_config": {"bounds": {"T_mold_C": [60, 40]}}}, "exchange them"),
+        ({"optimizer_config": {"bounds": {"T_mould_C": [40, 60]}}}, "T_mold_C"),
+        ({"optimizer_config": {"variables": {"T_mould_C": None}}}, "T_mold_C"),
+        ({"optimizer_config": {"variables": {"t_open_s": None}}}, "give its bounds"),
+        ({"optimizer_config": {"variables": {"T_mold_C": [10, 400]}}}, "leaves what the model"),
+        ({"optimizer_config": {"bounds": {}, "variables": {}}}, "give only one"),
+        ({"optimizer_config": {"goals": ["speed"]}}, "speed is no goal"),
+        ({"optimizer_config": {"goals": ["cost"]}}, "needs prices"),
+        ({"optimizer_config": {"candidates": 90_000}}, "at most 5000"),
+        ({"optimizer_config": {"draws": 4_000}}, "at most 1024"),
+        ({"optimizer_config": {"scenario": {}}}, "beside"),
+        ({"optimizer_config": {"constraints": {"p_max": "low"}}}, "p_max"),
+        ({"optimizer_config": {"constraints": [], "t_cycle_max": 9}}, "object"),
+        ({"optimizer_config": []}, "object"),
+        ({"optimizer_config": [1]}, "object"),
+        ({"mold": "NONE"}, "mold"),
+    ],
+)
+def test_what_is_refused(catalogue: Catalogue, more: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        task_of_document(BASE | more, catalogue)

@@ -1,0 +1,52 @@
+"""The earliest time at which enough draws may be opened, from the window of each."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.stats import beta
+
+from twin_core.arrays import Array
+
+CONFIDENCE = 0.95
+
+
+def earliest_opening(
+    start: Array, end: Array, violations: int, step: tuple[float, float] | None = None
+) -> tuple[float, int]:
+    """First time inside all windows but so many; and how many windows are missing if there is none.
+
+    Args:
+        start, end: of each draw's window, s; NaN where it has none.
+        violations: windows that may be missed.
+        step: first value and step of the times that can be set; None is any.
+
+    Returns:
+        The time (NaN if there is none), and 0; or NaN and by how many windows the best time misses.
+    """
+    needed = len(start) - violations
+    there = ~np.isnan(start)
+    times = np.unique(start[there])
+    if step is not None:
+        first, each = step
+        up = np.ceil((times - first) / each - 1e-9)
+        times = np.unique(first + each * np.maximum(up, 0.0))
+    if needed <= 0:
+        return (float(times[0]) if len(times) else 0.0), 0
+    if not len(times):
+        return math.nan, needed
+    inside = (start[there] <= times[:, None] + 1e-9) & (times[:, None] <= end[there] + 1e-9)
+    held = inside.sum(axis=1)
+    enough = np.flatnonzero(held >= needed)
+    if not len(enough):
+        return math.nan, int(needed - held.max())
+    return float(times[enough[0]]), 0
+
+
+def violated_share(violations: int, count: int) -> tuple[float, float, float]:
+    """Share of violations with its Clopper-Pearson interval (95 %)."""
+    tail = 0.5 * (1.0 - CONFIDENCE)
+    low = 0.0 if violations == 0 else beta.ppf(tail, violations, count - violations + 1)
+    high = 1.0 if violations == count else beta.ppf(1.0 - tail, violations + 1, count - violations)
+    return violations / count, float(low), float(high)

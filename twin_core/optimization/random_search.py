@@ -1,0 +1,37 @@
+"""Random candidates: what any search has to be better than."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from twin_core.arrays import Array
+from twin_core.optimization.candidate import Candidate, Score
+from twin_core.optimization.evaluation import Evaluator
+
+BATCH = 16
+"""Candidates that are judged against the same best."""
+
+
+def random_shares(count: int, dimensions: int, seed: int) -> Array:
+    """Shares 0..1 (count, dimensions), independent; the first ones are those of a smaller count."""
+    return np.random.default_rng(seed).random((count, dimensions))
+
+
+def random_search(
+    evaluator: Evaluator, shares: Array, best: Candidate | None = None, full: bool = False
+) -> Candidate | None:
+    """The best of random candidates, exactly: one is given up only when it cannot be the best.
+
+    Args:
+        shares: (candidates, dimensions).
+        best: what is to be beaten.
+        full: look at all that can be feasible to the end, for a front.
+    """
+    for start in range(0, len(shares), BATCH):
+        asked = [evaluator.values(row) for row in shares[start : start + BATCH]]
+        rival = Score(np.inf, ()) if best is None else best.score
+        found = evaluator.look(asked, "random", None if full else [rival] * len(asked))
+        for candidate in found:
+            if candidate.complete and (best is None or candidate.score.beats(best.score)):
+                best = candidate
+    return best

@@ -1,0 +1,119 @@
+"""A search as far as it is: candidates, what was checked, what was chosen and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from twin_core.optimization import front as fr
+from twin_core.optimization.candidate import Candidate
+from twin_core.optimization.confirm import Confirmed, confirm, fresh
+from twin_core.optimization.draws import checked_scatter, deviations, usual_scatter
+from twin_core.optimization.evaluation import Evaluator
+from twin_core.optimization.explain import Binding, InTheWay, Sensitivity
+from twin_core.optimization.goals import minimised
+from twin_core.optimization.prepare import changed, prepared
+from twin_core.optimization.task import OptimizationTask
+
+
+@dataclass
+class State:
+    """What a search has, for those that move it on and those that tell of it."""
+
+    task: OptimizationTask
+    tell: Callable[[], None]
+    """Called after each block of simulations."""
+    cancelled: Callable[[], bool]
+    partial: bool = False
+    phase: str = "random"
+    tried: int = 0
+    earlier_simulations: int = 0
+    checks: int = 0
+    evaluator: Evaluator = field(init=False)
+    constraints: Mapping[str, float] = field(default_factory=dict)
+    today: Candidate | None = None
+    today_checked: Confirmed | None = None
+    random_best: Candidate | None = None
+    checked: dict[Candidate, Confirmed] = field(default_factory=dict)
+    front: list[Candidate] = field(default_factory=list)
+    chosen: Candidate | None = None
+    why: str = ""
+    sensitivities: tuple[Sensitivity, ...] = ()
+    scatter_effects: Mapping[str, float] = field(default_factory=dict)
+    binding: Binding | None = None
+    in_the_way: tuple[InTheWay, ...] = ()
+    notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        scatter = self.task.scatter
+        usual = usual_scatter(self.task.scenario)
+        self.scatter = checked_scatter(usual if scatter is None else scatter)
+        self.rows = deviations(self.scatter, self.task.draws, self.task.seed, even=True)
+        self.fresh_rows = fresh(self.task, self.scatter) if self.scatter else self.rows[:0]
+        self.plan = [
+            prepared(self.task, *changed(self.task, count), len(self.rows))
+            for count in range(len(self.task.changes) + 1)
+        ]
+        self.bounds = self.plan[0][0]
+
+    def check(self, candidate: Candidate, t_open_s: float | None = None) -> Confirmed:
+        def tell(count: int) -> None:
+            self.checks += count
+            self.tell()
+
+        return confirm(
+            candidate,
+            self.task,
+            self.evaluator.rules,
+            list(self.scatter),
+            self.fresh_rows,
+            tell,
+            self.cancelled,
+            t_open_s,
+        )
+
+    def good(self) -> list[Candidate]:
+        """Feasible candidates within the bounds, the best first."""
+        good = [c for c in self.evaluator.kept if c.feasible and c.origin != "sensitivity"]
+        good = [c for c in good if c is not self.today or self._inside(c)]
+        good.sort(key=lambda c: c.score)
+        return good
+
+    def _inside(self, candidate: Candidate) -> bool:
+        pairs = zip(self.evaluator.bounds.values(), candidate.values, strict=True)
+        return all(b.snapped(v) == v for b, v in pairs)
+
+    def goals_of(self, candidate: Candidate) -> tuple[float, ...]:
+        found = self.checked.get(candidate)
+        values = candidate.figures if found is None else found.figures
+        return minimised(dict(values), self.task.goals)
+
+    def nearest(self) -> Candidate | None:
+        """The candidate that misses least, of those that were looked at to the end."""
+        known = [c for c in self.evaluator.kept if c.drawn.which and c.complete]
+        return min(known, key=lambda c: c.score, default=None)
+
+    def population(self) -> list[Mapping[str, float]]:
+        """Settings of the best candidates, for another search."""
+        names = list(self.evaluator.bounds)
+        if len(self.task.goals) > 1 and (good := self.good()):
+            goals = np.array([c.score.values for c in good])
+            best = [good[i] for i in fr.non_dominated(goals)]
+        else:
+            best = sorted((c for c in self.evaluator.kept if c.complete), key=lambda c: c.score)
+        return [dict(zip(names, c.values, strict=True)) for c in best[:32]]
+
+    def best_so_far(self) -> Mapping[str, Any] | None:
+        good = [c for c in self.evaluator.kept if c.feasible and c.origin != "sensitivity"]
+        best = self.chosen or min(good, key=lambda c: c.score, default=None)
+        if best is None or best.judged is None:
+            return None
+        settings = dict(zip(self.evaluator.bounds, best.values, strict=True))
+        return {
+            "settings": settings,
+            "t_open_s": best.judged.reached.t_open_s,
+            **{name: best.figures[name] for name in self.task.goals},
+        }

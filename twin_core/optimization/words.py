@@ -1,0 +1,80 @@
+"""A result in words: what it brings, why it is not shorter, what is in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from twin_core.optimization.constraints import LIMITS
+from twin_core.optimization.explain import Give
+from twin_core.optimization.result import OptimizationResult
+
+SMALL_S = 0.5
+"""Changes of the cycle below this are not worth words."""
+
+
+def gain_words(result: OptimizationResult) -> Iterator[str]:
+    """What the advice brings against today, a line each."""
+    gain = result.gain
+    if gain is None:
+        yield "today's settings have no opening time that holds: there is nothing to compare with"
+        return
+    yield f"against today: {-gain.cycle_s:+.1f} s a cycle"
+    if gain.cost is not None:
+        yield f"against today: {-gain.cost:+.4g} {gain.currency} a part"
+    if gain.per_year is not None:
+        yield (
+            f"against today: {-gain.per_year:+,.0f} {gain.currency} a year, at as many parts as "
+            "today"
+        )
+
+
+def binding_words(result: OptimizationResult) -> Iterator[str]:
+    """Why the cycle is not shorter, a line each."""
+    found = result.binding
+    if found is None:
+        return
+    yield f"why not shorter: {found.criterion or 'nothing'} decides; {found.words}"
+    yield from _give_words(found.gives)
+    for name, margin in found.near.items():
+        yield f"  {name} is nearly used up: margin {margin:.1%}"
+    for item in result.sensitivities:
+        if not item.at_bound:
+            continue
+        change = item.cycle_up_s if item.at_bound == "high" else item.cycle_down_s
+        moved = item.up if item.at_bound == "high" else item.down
+        missed = item.missed_up if item.at_bound == "high" else item.missed_down
+        if moved is not None and change is not None and change < -SMALL_S:
+            yield (
+                f"  {item.name} stands at its {item.at_bound} bound {item.value:.4g}: "
+                f"{change:+.1f} s at {moved:.4g}"
+            )
+        elif moved is not None and missed:
+            yield (
+                f"  {item.name} stands at its {item.at_bound} bound {item.value:.4g}; beyond it, "
+                f"at {moved:.4g}, {', '.join(missed)} would be missed"
+            )
+
+
+def _give_words(gives: Sequence[Give]) -> Iterator[str]:
+    """A line for limits that give together."""
+    count = len({give.limit for give in gives})
+    for at in range(0, len(gives), max(count, 1)):
+        together = gives[at : at + count]
+        moved = ", ".join(
+            f"{give.limit} {give.now:.4g} -> {give.then:.4g} {LIMITS[give.limit].unit}"
+            for give in together
+        )
+        gain, decides = together[0].gain_s, together[0].decides
+        brings = "cannot be" if gain is None else f"{-gain:+.1f} s"
+        yield f"  {moved}: {brings}" + (f", then {decides} decides" if decides else "")
+
+
+def way_words(result: OptimizationResult) -> Iterator[str]:
+    """What the nearest settings miss, a line each."""
+    for item in result.in_the_way:
+        limits = ", ".join(
+            f"{name} {value:.4g} {LIMITS[name].unit}" for name, value in item.limits.items()
+        )
+        worst = "" if item.worst is None else f", the worst by {-item.worst:.1%}"
+        why = f" ({item.problem})" if item.problem else ""
+        yield f"{item.criterion}: missed by {item.share:.0%} of the draws{worst}; {limits}{why}"
