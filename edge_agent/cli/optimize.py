@@ -80,10 +80,10 @@ INFEASIBLE, ENDED = 3, 130
 @click.option("--t-cycle-max", type=Number(1.0, 86_400.0), help="Longest time to the opening, s.")
 @click.option("--t-open-today", type=Number(1.0, 86_400.0), help="When it is opened today, s.")
 @click.option(
-    "-n", "--samples", type=click.IntRange(1, 100_000), help="Random candidates. [default: 40]"
+    "-n", "--samples", type=click.IntRange(1, 20_000), help="Random candidates. [default: 40]"
 )
 @click.option(
-    "--candidates", type=click.IntRange(1, 100_000), help="Of the whole search. [default: 400]"
+    "--candidates", type=click.IntRange(1, 20_000), help="Of the whole search. [default: 400]"
 )
 @click.option("--draws", type=click.IntRange(1, 4096), help="Of each candidate. [default: 32]")
 @click.option(
@@ -162,7 +162,7 @@ def _write(
     from edge_agent.cli.optimize_output import as_csv, as_json
 
     if save_json is not None:
-        write_file(save_json, as_json(result))
+        _keep(save_json, as_json(result))
     if export_csv is not None:
         write_file(export_csv, as_csv(result))
     if report is not None:
@@ -170,6 +170,25 @@ def _write(
         from edge_agent.report.optimization import optimization_page
 
         write_file(report, page_text(optimization_page(result, task), report.suffix))
+
+
+def _keep(path: Path, text: str) -> None:
+    """Write a file so that a program killed meanwhile leaves the one before.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    if path.exists() and not path.is_file():  # /dev/stdout
+        write_file(path, text)
+        return
+    part = path.with_name(f"{path.name}.part")
+    write_file(part, text)
+    try:
+        part.replace(path)
+    except OSError as error:
+        from twin_core.errors import InputError
+
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 class _Keeper:
@@ -187,7 +206,7 @@ class _Keeper:
         words = f"{now.phase}: candidates {now.done}/{now.of}, {now.simulations} shots{best}"
         self._line.say(words)
         if self._path is not None and time.monotonic() - self._kept_at >= KEEP_EVERY_S:
-            write_file(self._path, self._text(now.partial()))
+            _keep(self._path, self._text(now.partial()))
             self._kept_at = time.monotonic()
 
     def end(self) -> None:

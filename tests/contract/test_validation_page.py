@@ -84,6 +84,7 @@ def test_a_missing_file_has_words() -> None:
         load_published("nothing.csv")
 
 
+@pytest.mark.peers
 def test_the_command_writes_page_and_figures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -118,7 +118,7 @@ def scatter_effects(point: Candidate, inputs: Sequence[str], deviations: Array) 
 
 @dataclass(frozen=True)
 class Give:
-    """What it brings when a limit gives."""
+    """What it brings when a limit gives, together with the others of its criterion."""
 
     limit: str
     now: float

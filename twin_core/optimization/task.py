@@ -13,7 +13,8 @@ from twin_core.optimization.goals import Prices, goal_name
 from twin_core.optimization.variables import Bounds, setting_name
 from twin_core.scenario import Scenario
 
-MOST_CANDIDATES = 100_000
+MOST_CANDIDATES = 20_000
+"""All are kept: a hundred megabytes."""
 
 
 def _renamed(name_of: Callable[[str], str]) -> Callable[[object], object]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from twin_core.optimization.constraints import LIMITS
+from twin_core.optimization.explain import Give
 from twin_core.optimization.result import OptimizationResult
 
 SMALL_S = 0.5
@@ -33,11 +34,7 @@ def binding_words(result: OptimizationResult) -> Iterator[str]:
     if found is None:
         return
     yield f"why not shorter: {found.criterion or 'nothing'} decides; {found.words}"
-    for give in found.gives:
-        unit = LIMITS[give.limit].unit
-        brings = "cannot be" if give.gain_s is None else f"{-give.gain_s:+.1f} s"
-        then = f", then {give.decides} decides" if give.decides else ""
-        yield f"  {give.limit} {give.now:.4g} -> {give.then:.4g} {unit}: {brings}{then}"
+    yield from _give_words(found.gives)
     for name, margin in found.near.items():
         yield f"  {name} is nearly used up: margin {margin:.1%}"
     for item in result.sensitivities:
@@ -56,6 +53,20 @@ def binding_words(result: OptimizationResult) -> Iterator[str]:
                 f"  {item.name} stands at its {item.at_bound} bound {item.value:.4g}; beyond it, "
                 f"at {moved:.4g}, {', '.join(missed)} would be missed"
             )
+
+
+def _give_words(gives: Sequence[Give]) -> Iterator[str]:
+    """A line for limits that give together."""
+    count = len({give.limit for give in gives})
+    for at in range(0, len(gives), max(count, 1)):
+        together = gives[at : at + count]
+        moved = ", ".join(
+            f"{give.limit} {give.now:.4g} -> {give.then:.4g} {LIMITS[give.limit].unit}"
+            for give in together
+        )
+        gain, decides = together[0].gain_s, together[0].decides
+        brings = "cannot be" if gain is None else f"{-gain:+.1f} s"
+        yield f"  {moved}: {brings}" + (f", then {decides} decides" if decides else "")
 
 
 def way_words(result: OptimizationResult) -> Iterator[str]:

@@ -70,6 +70,7 @@ def test_everything_that_is_written(quick: Path, tmp_path: Path) -> None:
     assert rows[0]["T_polyol_in_C"] == "23"
     assert len(rows) == len(data["history"])
     page = files["html"].read_text()
+    assert not list(tmp_path.glob("*.part"))
     for words in ("Why not shorter", "Beside a random search", "What was asked", "m_iso_kg"):
         assert words in page
 
@@ -190,8 +191,8 @@ def test_ctrl_c_keeps_what_there_is(quick: Path, tmp_path: Path) -> None:
     saved = tmp_path / "out.json"
     command = [
         *(sys.executable, "-m", "edge_agent", "optimize", "--task", str(quick)),
-        *("--candidates", "100000", "--draws", "64", "--save-json", str(saved)),
-        *("--samples", "50000", "--output", "json"),
+        *("--candidates", "20000", "--draws", "256", "--save-json", str(saved)),
+        *("--samples", "20000", "--output", "json"),
     ]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ.copy()
