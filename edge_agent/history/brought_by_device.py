@@ -178,14 +178,19 @@ def _pours(connection: Connection, device_id: str) -> list[_Pour]:
 
 
 def _of(name: str, pours: Sequence[_Pour]) -> list[Any]:
-    """Conditions of the rows of some shots, so that an index serves."""
+    """Conditions of the rows of some shots, so that an index of shots serves.
+
+    The key alone says site and press. With them, a file would be read by its keys of times, whole.
+    """
     table = TABLES[name]
-    return [
-        table.c.site.in_({pour.site for pour in pours}),
-        table.c.press.in_({pour.press for pour in pours}),
+    of_shots = [
         table.c.shot_id.in_({pour.shot_id for pour in pours}),
         table.c.shot_key.in_([pour.shot_key for pour in pours]),
     ]
+    if name in ("shot", "quality"):  # their keys begin with site and press, and go on by shots
+        of_shots.append(table.c.site.in_({pour.site for pour in pours}))
+        of_shots.append(table.c.press.in_({pour.press for pour in pours}))
+    return of_shots
 
 
 def _staying(connection: Connection, device_id: str, pours: Sequence[_Pour]) -> dict[str, str]:
