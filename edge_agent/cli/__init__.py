@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import select
 from typing import Any
 
 import click
@@ -67,7 +68,7 @@ class _Lazy(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
-            if ctx.invoked_subcommand in {"agent", "gateway"}:
+            if ctx.invoked_subcommand in {"agent", "gateway"} or _reader_left(error):
                 raise
             from edge_agent.cli.common import fault
 
@@ -76,6 +77,15 @@ class _Lazy(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(sorted(COMMANDS.items()))
+
+
+def _reader_left(error: Exception) -> bool:
+    """Whether nobody reads what is printed any more, as after ``… | head``: click ends quietly."""
+    if not isinstance(error, BrokenPipeError):
+        return False
+    printed = select.poll()
+    printed.register(1, 0)
+    return any(event & select.POLLERR for _, event in printed.poll(0))
 
 
 def _prepare(command: click.Command) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -272,3 +274,13 @@ def test_a_fault_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Traceback" in run(["run-sim", "-s", SCENARIO, "-v"]).stderr
     monkeypatch.setenv("TWIN_DEBUG", "1")
     assert "Traceback" in run(["run-sim", "-s", SCENARIO]).stderr
+
+
+def test_a_reader_that_leaves_is_no_fault() -> None:
+    """As in ``pur-mold-twin list systems | head``, which ends before all is said."""
+    command = [sys.executable, "-m", "edge_agent", "list", "systems"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as listing:
+        assert listing.stdout is not None
+        assert listing.stderr is not None
+        listing.stdout.close()
+        assert listing.stderr.read() == b""
