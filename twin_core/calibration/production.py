@@ -259,6 +259,9 @@ def _result(
     rejected = here.rejected
     if rejected.any():
         omitted["features far outside the scatter of their mold"] = int(rejected.sum())
+    silent = ~np.isnan(model.features.measured) & (here.weights == 0.0) & ~rejected
+    if count := int(silent[:, sf.columns(sf.SAFE)].sum()):
+        omitted[f"{sf.SAFE}: no time is safe in the simulation"] = count
     lag_names = {n.path for n in numbers.all if is_lag(n)}
     return ProductionFit(
         system_id=numbers.system.system_id,

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.production_shots import Production, production, provenance, system_of
 from twin_core import simulate_many
+from twin_core.calibration import shot_features as sf
 from twin_core.calibration.parameter_set import calibrated
 from twin_core.calibration.production import (
     ProductionEstimate,
@@ -17,7 +18,7 @@ from twin_core.calibration.production import (
     fit_production,
     thinned,
 )
-from twin_core.calibration.production_model import simulate_shots
+from twin_core.calibration.production_model import Model, simulate_shots
 from twin_core.calibration.production_numbers import Numbers
 from twin_core.calibration.production_shot import ProductionShot
 from twin_core.errors import InputError
@@ -227,5 +228,33 @@ def test_another_way_to_simulate_is_used(small: Small) -> None:
         return simulate_shots(scenarios, window, workers=1)
 
     fit = small.again(simulate=elsewhere)
-    assert sum(count for count, window in counts if not window) > fit.simulations
+    assert sum(count for count, _ in counts) > fit.simulations
     assert any(window for _, window in counts)
+
+
+def test_the_window_is_simulated_only_where_the_safe_time_was_measured(small: Small) -> None:
+    bare = [replace(shot, results={}) for shot in small.made.shots[:4]]
+    late = bare[2].scenario
+    held = late.model_copy(
+        update={"quality": late.quality.model_copy(update={"t_cycle_max_s": 60.0})}
+    )
+    shots = [
+        bare[0],
+        replace(bare[1], results={"t_demold_safe_s": 300.0}),
+        replace(bare[2], scenario=held, results={"t_demold_safe_s": 300.0}),
+        bare[3],
+    ]
+    asked: list[tuple[int, bool]] = []
+
+    def counted(scenarios: Any, window: bool) -> Any:
+        asked.append((len(scenarios), window))
+        return simulate_shots(scenarios, window, workers=1)
+
+    numbers = Numbers(shots, PATHS, OWN)
+    model = Model(shots, sf.features(shots), numbers, counted)
+    safe = model.residuals(np.zeros(len(numbers.all)))[:, sf.columns(sf.SAFE)][:, 0]
+    assert asked == [(4, False), (1, True), (1, True)]
+    assert model.simulations == 6
+    ran = simulate_many([shots[1].scenario])
+    assert safe[1] == pytest.approx(np.log(ran["t_demold_min_s"][0] / 300.0), rel=1e-6)
+    assert np.isnan(safe[[0, 2, 3]]).all()
