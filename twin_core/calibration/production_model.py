@@ -199,7 +199,7 @@ def windows(simulate: Simulate, scenarios: Sequence[Scenario]) -> dict[str, Arra
     cycles = np.array([one.quality.t_cycle_max_s for one in scenarios])
     for cycle in np.unique(cycles):
         some = np.flatnonzero(cycles == cycle)
-        ran = simulate([scenarios[i] for i in some], True)
+        ran = simulate([scenarios[i] for i in some.tolist()], True)
         for name, figure in FROM_WINDOW.items():
             found[name][some] = ran.figures[figure]
     return found

@@ -96,7 +96,7 @@ class HeldOut:
         found[sf.DENSITY] = density
         measured = np.any([~np.isnan(self.results[name]) for name in FROM_WINDOW], axis=0)
         wanted = np.flatnonzero(measured)
-        simulated = windows(self.simulate, [scenarios[i] for i in wanted])
+        simulated = windows(self.simulate, [scenarios[i] for i in wanted.tolist()])
         for name in FROM_WINDOW:
             off = np.full(len(self.shots), np.nan)
             off[wanted] = simulated[name] - self.results[name][wanted]
