@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from twin_core.arrays import Array
 from twin_core.batch import BatchResult, simulate_many
 from twin_core.calibration import shot_features as sf
-from twin_core.calibration.production_numbers import LAGS, NOT_SIMULATED, Numbers
+from twin_core.calibration.production_numbers import LAGS, NOT_SIMULATED, SAFE_RATIO, Numbers
 from twin_core.calibration.production_shot import SENSORS, ProductionShot
 from twin_core.scenario import Scenario
 from twin_core.units import PA_PER_BAR, ZERO_CELSIUS_K
@@ -218,7 +218,8 @@ def as_read(
         felt = sf.lagged(curves.time_s, curve, numbers.at(x, LAG_OF[sensor]), begin)
         offset = np.array([numbers.at(x, OFFSETS[sensor], shot.mold_id) for shot in shots])
         parts.append(features.of_curves(sensor, felt) - offset[:, None])
-    return np.column_stack([*parts, curves.log_density, curves.log_safe])
+    safe = curves.log_safe + numbers.at(x, SAFE_RATIO)
+    return np.column_stack([*parts, curves.log_density, safe])
 
 
 Progress = Callable[[str, int, int], None]

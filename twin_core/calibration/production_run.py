@@ -11,7 +11,7 @@ import numpy as np
 
 from twin_core.arrays import Array
 from twin_core.calibration import statistics
-from twin_core.calibration.production_certainty import Certainty, NotFitted, is_lag
+from twin_core.calibration.production_certainty import Certainty, NotFitted, fitted_along
 from twin_core.calibration.production_model import Flags, Model, Progress
 from twin_core.calibration.production_numbers import Number
 from twin_core.calibration.production_search import STEPS_MAX, Local, search
@@ -47,7 +47,7 @@ class Outcome:
 
     def of_system(self) -> bool:
         """Whether a number of the system is fitted."""
-        return any(k and n.mold_id is None and not is_lag(n) for n, k in self._both())
+        return any(k and n.mold_id is None and not fitted_along(n) for n, k in self._both())
 
     def of_molds(self) -> bool:
         """Whether a number of a mold is fitted."""
@@ -107,7 +107,9 @@ class Run:
 
     def of_molds_alone(self, whole: Outcome) -> Outcome:
         """The fit without numbers of the system."""
-        shared = np.array([n.mold_id is None and not is_lag(n) for n in self.model.numbers.all])
+        shared = np.array(
+            [n.mold_id is None and not fitted_along(n) for n in self.model.numbers.all]
+        )
         kept = whole.kept & ~shared
         x = np.where(kept, whole.here.x, 0.0)
         here, converged = search(self.model, x, kept, False, self._step)

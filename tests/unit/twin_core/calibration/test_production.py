@@ -205,6 +205,23 @@ def test_all_numbers_of_two_molds_at_once() -> None:
 
 
 @pytest.mark.peers
+def test_the_safe_time_decides_the_mold_and_may_be_called_otherwise() -> None:
+    made = production(4, 80)
+    name = "t_demold_safe_s"
+    longer = [
+        replace(shot, results=dict(shot.results) | {name: 1.06 * shot.results[name]})
+        if name in shot.results
+        else shot
+        for shot in made.shots
+    ]
+    fit = fit_production(longer)
+    offsets = [one for own in fit.molds.values() for one in own if one.path == "T_mold_offset_C"]
+    assert len(offsets) == 2
+    assert all(one.sigma < 1.5 for one in offsets)
+    assert len(outside(made, fit)) <= 1, outside(made, fit)
+
+
+@pytest.mark.peers
 def test_failed_sensors_and_slips_hardly_move_it(small: Small) -> None:
     shots = list(small.made.shots)
     for i in (2, 9, 16):
