@@ -47,7 +47,8 @@ def print_shots(found: ShotsFound) -> None:
 def print_outcome(outcome: Outcome) -> None:
     """Print numbers with intervals, what is not fitted, held-out errors and the verdict."""
     fit, made = outcome.fit, outcome.parameter_set
-    click.echo(f"{made.system_id}: fit to {fit.fitted_count} shots")
+    by = "lots" if fit.by_lot else "shots"
+    click.echo(f"{made.system_id}: fit to {fit.fitted_count} shots, intervals by whole {by}")
     if fit.shared:
         click.echo("")
         table(("all molds", *HEAD), _rows(fit.shared))
@@ -137,6 +138,7 @@ def document(found: ShotsFound, outcome: Outcome) -> dict[str, Any]:
         "omitted": dict(fit.omitted),
         "warnings": list(fit.warnings),
         "verdict": made.verdict.model_dump(),
+        "intervals_by": "lot" if fit.by_lot else "shot",
         "converged": fit.converged,
         "simulations_count": fit.simulations,
         "provenance": made.provenance.model_dump(),

@@ -43,6 +43,7 @@ def production(
     Raises:
         InputError: shots or options cannot be used.
         StoreError: the history cannot be read, or the folder of sets cannot be written.
+        SolverError: the fit did not converge, and what it has is printed.
     """
     from edge_agent.calibration.production import Request, calibrate, system_of
     from edge_agent.calibration.production_text import (
@@ -53,6 +54,7 @@ def production(
     )
     from edge_agent.learning.parallel import ray_kept
     from edge_agent.learning.parallel_batch import simulate_batch
+    from twin_core.errors import SolverError
 
     settings, catalogue, folders = place_of(plant, systems)
     folder = folders.parameter_sets
@@ -84,8 +86,8 @@ def production(
         print_outcome(outcome)
         print_next_steps(outcome, *_where(plant, folders))
     if not outcome.fit.converged:
-        click.echo("error: the fit did not converge", err=True)
-    return outcome.fit.converged and outcome.fit.verdict.use
+        raise SolverError("the fit did not converge: give more shots, or fewer numbers (--fit)")
+    return outcome.fit.verdict.use
 
 
 def _note(words: str) -> None:

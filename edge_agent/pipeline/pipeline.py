@@ -9,9 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from broker import alert_codes as codes
-from broker.codec import decode
-from broker.errors import PayloadError
-from broker.messages import Advice, Alert, DeadLetter, OpenAlerts
+from broker.messages import Alert, DeadLetter
 from broker.topics import PressAddress, TopicSpace
 from edge_agent.clock import Clock
 from edge_agent.config.catalogue import Catalogue, changed_sets, changed_systems
@@ -34,6 +32,7 @@ from edge_agent.monitoring.metrics import Laps, Metrics
 from edge_agent.monitoring.uncorrected import UNCORRECTED_SCOPE, UncorrectedMolds
 from edge_agent.monitoring.watchdog import Watch
 from edge_agent.pipeline import old_inbox
+from edge_agent.pipeline.adopted import Adopted
 from edge_agent.pipeline.advised import ADVICE_SCOPE, AdviceBook
 from edge_agent.pipeline.assemble import Assembler
 from edge_agent.pipeline.batches import Batches
@@ -53,7 +52,7 @@ from edge_agent.pipeline.receive import Inlet
 from edge_agent.pipeline.refused_publishes import RefusedPublishes
 from edge_agent.pipeline.results import Results
 from edge_agent.pipeline.revisions import REVISION_SCOPE, Revisions, State
-from edge_agent.pipeline.sets_refresh import SetsRefresh
+from edge_agent.pipeline.sets_refresh import SetsRefresh, log_changed_sets
 from edge_agent.pipeline.simulate import Simulations
 from edge_agent.ports import HistoryRow, Outgoing, Stored
 from edge_agent.shots import scenario
@@ -129,10 +128,8 @@ class Pipeline:
         self.recall = Recall(self._inference.rows.earlier, notes, self._to_write, metrics)
         """Memory of earlier shots that a new spool has not."""
         self.recall.renew(catalogue)
-        self._drift, self._sets = (
-            DriftWatch(metrics, lambda p: drift_level(self.open_alerts.open_of(p))),
-            SetsRefresh(catalogue, metrics, self.wake.set),
-        )
+        self._drift = DriftWatch(metrics, lambda p: drift_level(self.open_alerts.open_of(p)))
+        self._sets = SetsRefresh(catalogue, metrics, self.wake.set)
         self._simulations = Simulations(catalogue, settings.shots.horizon_s, metrics)
         self._predictions = Predictions(
             self._simulations,
@@ -161,11 +158,10 @@ class Pipeline:
             self._topics, self.assembler, self.results, self._inference, named, metrics, clock
         )
         self._intake.renew(settings)
+        self.adopted = Adopted(self.results, self.open_alerts, clock, self._expect_clocks)
         for press in settings.addresses():
             self._expect_clocks(press)
-        size_watch = metrics.watches.add(Watch("spool"))
-        over_limit = (self.open_alerts.presses_with(c) for c in _OVER_LIMIT)
-        self._size = SizeKeeper(spool, settings.spool.limit_mb, size_watch, alerted=any(over_limit))
+        self._size = _size_keeper(settings, spool, metrics, self.open_alerts)
         self._inlets: dict[Inlet, None] = {}
         self.holds: Callable[[PressAddress], bool] = lambda _press: True
         """Does this agent follow the shots of a press? In a group not of all."""
@@ -176,7 +172,7 @@ class Pipeline:
         """Go on with other settings; shots that cure are simulated again at their next reading."""
         for system_id, version, words in changed_systems(self._catalogue, catalogue):
             get_logger().info("system_changed", system_id=system_id, version=version, detail=words)
-        _log_sets(self._catalogue, catalogue)
+        log_changed_sets(self._catalogue, catalogue)
         self._settings, self._catalogue = settings, catalogue
         self._fallback = settings.addresses()[0]
         self._predictions.live_interval_s = settings.shots.live_interval_s
@@ -295,7 +291,7 @@ class Pipeline:
         if new is None:
             return
         old, self._catalogue = self._catalogue, new
-        _log_sets(old, new)
+        log_changed_sets(old, new)
         changed = {key for key, _, _ in changed_sets(old, new)}
         self.recall.renew(new)
         self._simulations.renew_sets(new)
@@ -350,34 +346,6 @@ class Pipeline:
             self.results.alert(alert)
         if alerts:
             self.wake.set()
-
-    def adopt_alerts(self, press: PressAddress, payload: bytes | None, agent_id: str) -> None:
-        """Go on with the open alerts that another agent of the group has left with a press.
-
-        Args:
-            press: the press.
-            payload: the list that the broker retains; None without one.
-            agent_id: our own.
-        """
-        try:
-            left = decode(OpenAlerts, payload) if payload else None
-        except PayloadError as error:  # of another version of this program
-            get_logger().warning("alerts_refused", press=press.press, error=str(error)[:500])
-            left = None
-        if left is not None:
-            self.open_alerts.adopt(press, left, agent_id, self._clock.now())
-            self.results.alerts_changed()
-            self._expect_clocks(press)
-
-    def adopt_advice(self, press: PressAddress, payload: bytes) -> None:
-        """Go on with the advice that another agent of the group has left with a mold."""
-        try:
-            left = decode(Advice, payload)
-        except PayloadError as error:  # of another version of this program
-            get_logger().warning("advice_refused", press=press.press, error=str(error)[:500])
-            return
-        if PressAddress(left.site, left.press) == press and self.results.advice.adopt(press, left):
-            self.results.advice_changed(self._clock.now())
 
     def say_again(self, shot: Shot) -> None:
         """Issue the last word on a shot anew: another agent had one that it may not have kept."""
@@ -474,11 +442,12 @@ class Pipeline:
         get_logger().info("simulation_ready", stage="simulate")
 
 
-def _log_sets(old: Catalogue, new: Catalogue) -> None:
-    for (mold_id, system_id), set_id, words in changed_sets(old, new):
-        detail = f"{set_id}; {words}"
-        known = {"mold_id": mold_id, "system_id": system_id, "detail": detail}
-        get_logger().info("parameter_set_changed", **known)
+def _size_keeper(
+    settings: Settings, spool: SpoolThread, metrics: Metrics, open_alerts: OpenAlertLists
+) -> SizeKeeper:
+    watch = metrics.watches.add(Watch("spool"))
+    alerted = any(open_alerts.presses_with(code) for code in _OVER_LIMIT)
+    return SizeKeeper(spool, settings.spool.limit_mb, watch, alerted=alerted)
 
 
 def _inference(learning: LearningSettings, spool: SpoolThread, metrics: Metrics) -> Inference:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from broker.messages import Alert
 from broker.topics import PressAddress
-from edge_agent.config.catalogue import Catalogue
+from edge_agent.config.catalogue import Catalogue, changed_sets
 from edge_agent.config.parameter_sets import (
     IN_USE,
     AppliedSets,
@@ -130,6 +130,14 @@ class SetsRefresh:
             (*key, used.set_id) for key, used in catalogue.parameter_sets.items()
         )
         self._metrics.parameter_sets_refused.set(len(self._refused))
+
+
+def log_changed_sets(old: Catalogue, new: Catalogue) -> None:
+    """Log each mold whose set is another one."""
+    for (mold_id, system_id), set_id, words in changed_sets(old, new):
+        detail = f"{set_id}; {words}"
+        known = {"mold_id": mold_id, "system_id": system_id, "detail": detail}
+        get_logger().info("parameter_set_changed", **known)
 
 
 def _look(

@@ -93,10 +93,10 @@ class HeldPresses:
                 self._pipeline.say_again(shot)
             if self._held is not None:
                 left_alerts = retained.get(topics.alerts(press))
-                self._pipeline.adopt_alerts(press, left_alerts, self._agent_id)
+                self._pipeline.adopted.alerts(press, left_alerts, self._agent_id)
                 for topic, payload in retained.items():
                     if topics.parse(topic).channel is Channel.ADVICE:
-                        self._pipeline.adopt_advice(press, payload)
+                        self._pipeline.adopted.advice(press, payload)
                 self._held.add(press)
             self.taken[press] = [*taken, *noted]
         get_logger().info("press_taken", press=press.press, count=len(taken))

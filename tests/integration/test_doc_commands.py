@@ -55,7 +55,6 @@ NOT_HERE = {
     "kubectl": "needs a cluster; the same",
     "python -m tests.benchmarks": "ten million frames",
     "python -m tests.support.real_molding": "a table of others; test_real_molding.py",
-    "python -m tests.support.best_random": "ten minutes a scenario",
     "pur-mold-twin models compare": "needs a history; tests/unit/edge_agent/cli/test_train_ml.py",
 }
 """First words of commands that do not run here, and why."""

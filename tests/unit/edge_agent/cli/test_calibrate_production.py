@@ -51,7 +51,7 @@ def fit_of(*, use: bool = True, converged: bool = True) -> ProductionFit:
             use, "used: 61 % less error" if use else "not used: worse at T_mold_C",
             {"T_core_C": Errors(3.67, 0.943, 0.689, "K", 5)}, 61.0,
         ),
-        fitted_count=15, held_out_count=5, converged=converged, simulations=100,
+        fitted_count=15, held_out_count=5, by_lot=False, converged=converged, simulations=100,
         _turned={}, _system=(system.version, system.parameters_hash()),
     )  # fmt: skip
 

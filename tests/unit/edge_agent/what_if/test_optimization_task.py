@@ -58,7 +58,7 @@ def test_bounds_that_are_left_open_are_the_usual_ones(catalogue: Catalogue) -> N
         ({"optimizer_config": {"bounds": {}, "variables": {}}}, "give only one"),
         ({"optimizer_config": {"goals": ["speed"]}}, "speed is no goal"),
         ({"optimizer_config": {"goals": ["cost"]}}, "needs prices"),
-        ({"optimizer_config": {"candidates": 90_000}}, "at most 5000"),
+        ({"optimizer_config": {"candidates": 9_000}}, "at most 5000"),
         ({"optimizer_config": {"draws": 4_000}}, "at most 1024"),
         ({"optimizer_config": {"scenario": {}}}, "beside"),
         ({"optimizer_config": {"constraints": {"p_max": "low"}}}, "p_max"),
