@@ -241,8 +241,7 @@ def _result(
         where.append(estimate)
         if estimate.at_bound and not fitted_along(one):
             told.append(f"{one.label} ended at a bound: the shots ask for more than is allowed")
-    if not outcome.converged:
-        told.append("the search did not end by itself: its numbers are the best that were found")
+    told += outcome.doubts(len(model.timed) > 0)
     system = numbers.system_at(here.x)
     spread = {one.path: one.sigma for one in shared}
     changed = [free for path, free in numbers.free.items() if path in spread]

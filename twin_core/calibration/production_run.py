@@ -18,6 +18,8 @@ from twin_core.calibration.production_search import STEPS_MAX, Local, search
 
 ROUNDS = 4
 """Of fitting and looking at what is determined."""
+COMMON_SHIFT_K = 2.5
+"""Probes are seldom all wrong by so much, and the same way (assumed)."""
 Checkpoint = Mapping[str, Any]
 """Plain numbers, words and lists of them, from which a fit goes on."""
 
@@ -44,6 +46,28 @@ class Outcome:
     converged: bool
     numbers: list[Number]
     by_lot: bool
+
+    def shifted_K(self) -> float:
+        """Mean of ``T_mold_offset_C`` where all molds that have it have it the same way, else 0."""
+        own = [k and n.path == "T_mold_offset_C" for n, k in self._both()]
+        found = self.here.x[own]
+        if len(found) < 2 or abs(np.sign(found).sum()) < len(found):
+            return 0.0
+        return float(found.mean())
+
+    def doubts(self, timed: bool) -> list[str]:
+        """What speaks against the numbers; ``timed``: safe times were measured."""
+        found, shift = [], self.shifted_K()
+        if timed and abs(shift) > COMMON_SHIFT_K:
+            found.append(
+                f"T_mold_offset_C is {shift:+.1f} K on average of all molds: the laboratory may "
+                "mean something else by a safe time than the limits of quality do"
+            )
+        if not self.converged:
+            found.append(
+                "the search did not end by itself: its numbers are the best that were found"
+            )
+        return found
 
     def of_system(self) -> bool:
         """Whether a number of the system is fitted."""
