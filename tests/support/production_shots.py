@@ -26,7 +26,7 @@ from twin_core.calibration.mold_numbers import MOLD_NUMBERS, OFFSETS
 from twin_core.calibration.parameter_set import ParameterSet, Provenance, Verdict, calibrated
 from twin_core.calibration.production import ProductionFit
 from twin_core.calibration.production_model import simulate_shots
-from twin_core.calibration.production_numbers import Numbers, usual_paths
+from twin_core.calibration.production_numbers import LAGS, Numbers, usual_paths
 from twin_core.calibration.production_shot import RESULTS, SENSORS, ProductionShot
 from twin_core.calibration.production_verdict import HeldOut
 from twin_core.files import load_systems
@@ -300,7 +300,8 @@ def gain_on_later_shots(fit: ProductionFit, shots: Sequence[ProductionShot]) -> 
     numbers = Numbers(shots, [], [])
     x = np.zeros(len(numbers.all))
     for lag in fit.lags:
-        x[numbers.index[lag.path, None]] = lag.value
+        if lag.path in LAGS:
+            x[numbers.index[lag.path, None]] = lag.value
     seen = HeldOut(shots, numbers, simulate_shots)
     after = HeldOut([_on_true_scale(shot, made) for shot in shots], numbers, simulate_shots)
     return seen.verdict(seen.off(x), after.off(x)).improvement_pct

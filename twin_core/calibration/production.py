@@ -20,7 +20,7 @@ from twin_core.calibration.parameter_set import HeldOut as HeldOutFigures
 from twin_core.calibration.parameter_set import NotFitted as NotFittedInSet
 from twin_core.calibration.parameter_set import ParameterSet, Provenance
 from twin_core.calibration.parameter_set import Verdict as VerdictInSet
-from twin_core.calibration.production_certainty import NotFitted, is_lag
+from twin_core.calibration.production_certainty import NotFitted, fitted_along
 from twin_core.calibration.production_model import Model, Progress, Simulate, simulate_shots
 from twin_core.calibration.production_numbers import Number, Numbers, usual_paths
 from twin_core.calibration.production_run import Checkpoint, Outcome, Run
@@ -61,8 +61,8 @@ class ProductionFit:
     """Numbers that production shots decided.
 
     Attributes:
-        shared: of the system; molds: of each mold by its id; lags: of the sensors, which are fitted
-            along and belong to no set.
+        shared: of the system; molds: of each mold by its id; lags: of the sensors, and the ratio
+            of safe times: fitted along, and in no set.
         not_fitted: what the shots do not determine.
         omitted: readings, results and features that do not count, by reason.
         verdict: on the held-out shots, with the errors of each quantity.
@@ -186,8 +186,8 @@ def fit_production(
     outcome = run.fit()
     progress("held-out shots", run.steps, run.steps_at_most)
     unseen = HeldOut(held, numbers, simulate)
-    only_lags = np.where([is_lag(n) for n in numbers.all], outcome.here.x, 0.0)
-    before = unseen.off(only_lags)
+    only_along = np.where([fitted_along(n) for n in numbers.all], outcome.here.x, 0.0)
+    before = unseen.off(only_along)
     verdict = unseen.verdict(before, unseen.off(outcome.here.x))
     if not verdict.use and outcome.of_molds() and outcome.of_system():
         other = run.of_molds_alone(outcome)
@@ -235,12 +235,13 @@ def _result(
         estimate = _estimate(
             one, float(here.x[i]), float(outcome.reach[i]), float(np.sqrt(outcome.C[i, i]))
         )
-        where = molds[one.mold_id] if one.mold_id is not None else lags if is_lag(one) else shared
+        where = (
+            molds[one.mold_id] if one.mold_id is not None else lags if fitted_along(one) else shared
+        )
         where.append(estimate)
-        if estimate.at_bound and not is_lag(one):
+        if estimate.at_bound and not fitted_along(one):
             told.append(f"{one.label} ended at a bound: the shots ask for more than is allowed")
-    if not outcome.converged:
-        told.append("the search did not end by itself: its numbers are the best that were found")
+    told += outcome.doubts(len(model.timed) > 0)
     system = numbers.system_at(here.x)
     spread = {one.path: one.sigma for one in shared}
     changed = [free for path, free in numbers.free.items() if path in spread]
@@ -259,13 +260,16 @@ def _result(
     rejected = here.rejected
     if rejected.any():
         omitted["features far outside the scatter of their mold"] = int(rejected.sum())
-    lag_names = {n.path for n in numbers.all if is_lag(n)}
+    silent = ~np.isnan(model.features.measured) & (here.weights == 0.0) & ~rejected
+    if count := int(silent[:, sf.columns(sf.SAFE)].sum()):
+        omitted[f"{sf.SAFE}: no time is safe in the simulation"] = count
+    along = {n.path for n in numbers.all if fitted_along(n)}
     return ProductionFit(
         system_id=numbers.system.system_id,
         shared=shared,
         molds=molds,
         lags=lags,
-        not_fitted=[n for n in outcome.not_fitted if n.path not in lag_names],
+        not_fitted=[n for n in outcome.not_fitted if n.path not in along],
         warnings=told,
         omitted=omitted,
         verdict=verdict,

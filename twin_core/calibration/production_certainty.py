@@ -17,7 +17,7 @@ from twin_core.arrays import Array
 from twin_core.calibration import shot_features as sf
 from twin_core.calibration import statistics
 from twin_core.calibration.production_model import Flags, Model
-from twin_core.calibration.production_numbers import LAGS, Number
+from twin_core.calibration.production_numbers import ALONG, Number
 from twin_core.calibration.production_search import RIDGE, Local
 
 SHARE_OF_SPREAD = 0.5
@@ -172,6 +172,6 @@ def _too_wide(number: Number, sigma: float, limit: float) -> str:
     return f"one sigma is {sigma:.2g} {number.unit}, allowed {limit:.2g} {number.unit}"
 
 
-def is_lag(number: Number) -> bool:
-    """Whether it is a lag of a sensor, which is no number of the twin."""
-    return number.path in LAGS
+def fitted_along(number: Number) -> bool:
+    """Whether it is a lag of a sensor or the ratio of safe times: no number of the twin."""
+    return number.path in ALONG

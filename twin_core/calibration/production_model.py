@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from twin_core.arrays import Array
 from twin_core.batch import BatchResult, simulate_many
 from twin_core.calibration import shot_features as sf
-from twin_core.calibration.production_numbers import LAGS, NOT_SIMULATED, Numbers
+from twin_core.calibration.production_numbers import LAGS, NOT_SIMULATED, SAFE_RATIO, Numbers
 from twin_core.calibration.production_shot import SENSORS, ProductionShot
 from twin_core.scenario import Scenario
 from twin_core.units import PA_PER_BAR, ZERO_CELSIUS_K
@@ -29,6 +29,8 @@ OFFSETS = {
 }
 CHORD = 0.25
 """Derivatives hold until a number has moved by so much, in units of its assumed spread."""
+FROM_WINDOW = {sf.SAFE: "t_demold_min_s", "H_demold_shore": "H_demold_shore"}
+"""Results that need the demold window, and the figures that predict them."""
 LAG_OF = dict(zip(("T_core_C", "T_mold_C", "p_cavity_bar"), LAGS, strict=True))
 
 
@@ -70,6 +72,7 @@ class Curves:
         }
         density = np.where(ran.figures["rho_moulded"] > 0.0, ran.figures["rho_moulded"], np.nan)
         self.log_density = np.log(density)
+        self.log_safe = np.full(len(density), np.nan)
 
     def rows(self, first: int, count: int) -> Curves:
         """Some of the shots."""
@@ -77,6 +80,7 @@ class Curves:
         found.time_s = self.time_s
         found.true = {name: curve[first : first + count] for name, curve in self.true.items()}
         found.log_density = self.log_density[first : first + count]
+        found.log_safe = self.log_safe[first : first + count]
         return found
 
 
@@ -86,6 +90,7 @@ class Model:
     Attributes:
         mold: number of the mold of each shot.
         place: (shots, own): number of each of the shot's own numbers among all.
+        timed: shots whose safe time was measured: only theirs is simulated.
         simulations: how many were made.
     """
 
@@ -103,6 +108,7 @@ class Model:
         self.mold = np.array([numbers.molds.index(shot.mold_id) for shot in shots])
         own = len(numbers.own)
         self.place = numbers.shared + self.mold[:, None] * own + np.arange(own)
+        self.timed = np.flatnonzero(~np.isnan(features.measured[:, sf.columns(sf.SAFE)])[:, 0])
 
     def columns(self) -> list[list[int]]:
         """Numbers that can be turned at once: a shared one; the same one of every mold."""
@@ -118,13 +124,13 @@ class Model:
         Args:
             layers: at most so many; None: as the scenarios have it.
         """
-        wanted = [
-            cut(one, self.features.end_s, layers)
-            for x in trials
-            for one in self.numbers.scenarios(self.shots, x)
-        ]
-        self.simulations += len(wanted)
+        whole = [one for x in trials for one in self.numbers.scenarios(self.shots, x)]
+        wanted = [cut(one, self.features.end_s, layers) for one in whole]
         ran, count = Curves(self._simulate(wanted, False)), len(self.shots)
+        timed = [i * count + k for i in range(len(trials)) for k in self.timed.tolist()]
+        uncut = [cut(whole[i], whole[i].quality.t_cycle_max_s, layers) for i in timed]
+        ran.log_safe[timed] = np.log(windows(self._simulate, uncut)[sf.SAFE])
+        self.simulations += len(wanted) + len(uncut)
         return [ran.rows(i * count, count) for i in range(len(trials))]
 
     def predicted(self, curves: Curves, x: Array) -> Array:
@@ -187,6 +193,18 @@ def cut(scenario: Scenario, end_s: float, layers: int | None = None) -> Scenario
     return scenario.model_copy(update={"quality": quality, "simulation": simulation})
 
 
+def windows(simulate: Simulate, scenarios: Sequence[Scenario]) -> dict[str, Array]:
+    """Safe time [s] and hardness by the names of the results; NaN where no time is safe."""
+    found = {name: np.full(len(scenarios), np.nan) for name in FROM_WINDOW}
+    cycles = np.array([one.quality.t_cycle_max_s for one in scenarios])
+    for cycle in np.unique(cycles):
+        some = np.flatnonzero(cycles == cycle)
+        ran = simulate([scenarios[i] for i in some.tolist()], True)
+        for name, figure in FROM_WINDOW.items():
+            found[name][some] = ran.figures[figure]
+    return found
+
+
 def as_read(
     features: sf.Features, curves: Curves, numbers: Numbers, shots: Sequence[ProductionShot],
     x: Array,
@@ -200,7 +218,8 @@ def as_read(
         felt = sf.lagged(curves.time_s, curve, numbers.at(x, LAG_OF[sensor]), begin)
         offset = np.array([numbers.at(x, OFFSETS[sensor], shot.mold_id) for shot in shots])
         parts.append(features.of_curves(sensor, felt) - offset[:, None])
-    return np.column_stack([*parts, curves.log_density])
+    safe = curves.log_safe + numbers.at(x, SAFE_RATIO)
+    return np.column_stack([*parts, curves.log_density, safe])
 
 
 Progress = Callable[[str, int, int], None]

@@ -1,4 +1,4 @@
-"""Unknowns of a calibration on production: of the system, of each mold, and lags.
+"""Unknowns of a calibration on production: of the system, of each mold, and what is fitted along.
 
 A factor is searched by its logarithm, an offset in its own unit; 0 changes nothing.
 """
@@ -38,6 +38,12 @@ LAGS = {"T_core_lag_s": 4.0, "T_mold_lag_s": 8.0, "p_cavity_lag_s": 1.0}
 """Lags of the sensors, of all molds alike, with their spread [s]; they are fitted along and no part
 of the twin's parameters."""
 LAG_MAX_S = 60.0
+SAFE_RATIO = "t_demold_safe_ratio"
+SAFE_RATIO_SPREAD = 0.05
+"""Safe time of the laboratory over that of the twin, in all shots alike, and its relative spread
+(assumed): people mean different things by safe. Fitted along like a lag."""
+ALONG = (*LAGS, SAFE_RATIO)
+"""Numbers that are fitted along and in no set."""
 SPREADS = {
     "T_mold_offset_C": 3.0,
     "T_core_offset_C": 1.5,
@@ -56,8 +62,8 @@ STEPS = {
 STEP = 0.01
 """Of the derivatives, of shared numbers and lags; of those in ``STEPS`` as they stand there."""
 ALIKE = {"gelling.E": 0.003, "gelling.heat": 0.005}
-NOT_SIMULATED = ("T_core_offset_C", "p_cavity_offset_bar", *LAGS)
-"""Numbers that only the sensor feels: no simulation is needed to turn them."""
+NOT_SIMULATED = ("T_core_offset_C", "p_cavity_offset_bar", *ALONG)
+"""Numbers that only a sensor or the laboratory feels: no simulation is needed to turn them."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,7 @@ class Number:
     """One unknown.
 
     Attributes:
-        path: of the system, of ``MOLD_NUMBERS`` or of ``LAGS``.
+        path: of the system, of ``MOLD_NUMBERS`` or of ``ALONG``.
         mold_id: whose it is; None: shared.
         unit: of its value.
         start: value at ``x`` = 0.
@@ -117,7 +123,7 @@ class Numbers:
 
     Attributes:
         all: shared ones first, then mold by mold, each mold the same ones.
-        shared: how many are shared, lags included.
+        shared: how many are shared, with those fitted along.
         own: names of those of a mold.
         molds: their ids.
     """
@@ -140,6 +146,9 @@ class Numbers:
             Number(path, None, "s", 0.0, False, 0.0, LAG_MAX_S, spread, 0.25)
             for path, spread in LAGS.items()
         ]
+        self.all.append(
+            Number(SAFE_RATIO, None, "1", 1.0, True, -0.7, 0.7, SAFE_RATIO_SPREAD, STEP)
+        )
         self.shared = len(self.all)
         self.own = list(mold_numbers)
         self.molds = sorted({shot.mold_id for shot in shots})

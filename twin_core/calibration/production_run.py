@@ -11,13 +11,15 @@ import numpy as np
 
 from twin_core.arrays import Array
 from twin_core.calibration import statistics
-from twin_core.calibration.production_certainty import Certainty, NotFitted, is_lag
+from twin_core.calibration.production_certainty import Certainty, NotFitted, fitted_along
 from twin_core.calibration.production_model import Flags, Model, Progress
 from twin_core.calibration.production_numbers import Number
 from twin_core.calibration.production_search import STEPS_MAX, Local, search
 
 ROUNDS = 4
 """Of fitting and looking at what is determined."""
+COMMON_SHIFT_K = 2.5
+"""Probes are seldom all wrong by so much, and the same way (assumed)."""
 Checkpoint = Mapping[str, Any]
 """Plain numbers, words and lists of them, from which a fit goes on."""
 
@@ -45,9 +47,31 @@ class Outcome:
     numbers: list[Number]
     by_lot: bool
 
+    def shifted_K(self) -> float:
+        """Mean of ``T_mold_offset_C`` where all molds that have it have it the same way, else 0."""
+        own = [k and n.path == "T_mold_offset_C" for n, k in self._both()]
+        found = self.here.x[own]
+        if len(found) < 2 or abs(np.sign(found).sum()) < len(found):
+            return 0.0
+        return float(found.mean())
+
+    def doubts(self, timed: bool) -> list[str]:
+        """What speaks against the numbers; ``timed``: safe times were measured."""
+        found, shift = [], self.shifted_K()
+        if timed and abs(shift) > COMMON_SHIFT_K:
+            found.append(
+                f"T_mold_offset_C is {shift:+.1f} K on average of all molds: the laboratory may "
+                "mean something else by a safe time than the limits of quality do"
+            )
+        if not self.converged:
+            found.append(
+                "the search did not end by itself: its numbers are the best that were found"
+            )
+        return found
+
     def of_system(self) -> bool:
         """Whether a number of the system is fitted."""
-        return any(k and n.mold_id is None and not is_lag(n) for n, k in self._both())
+        return any(k and n.mold_id is None and not fitted_along(n) for n, k in self._both())
 
     def of_molds(self) -> bool:
         """Whether a number of a mold is fitted."""
@@ -107,7 +131,9 @@ class Run:
 
     def of_molds_alone(self, whole: Outcome) -> Outcome:
         """The fit without numbers of the system."""
-        shared = np.array([n.mold_id is None and not is_lag(n) for n in self.model.numbers.all])
+        shared = np.array(
+            [n.mold_id is None and not fitted_along(n) for n in self.model.numbers.all]
+        )
         kept = whole.kept & ~shared
         x = np.where(kept, whole.here.x, 0.0)
         here, converged = search(self.model, x, kept, False, self._step)

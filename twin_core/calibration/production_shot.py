@@ -18,8 +18,8 @@ RESULTS = {
     "t_demold_safe_s": "s",
     "H_demold_shore": "Shore",
 }
-"""Results of the laboratory that are used, with their units. The density is fitted; all are
-predicted of held-out shots."""
+"""Results of the laboratory that are used, with their units. Density and safe time are fitted;
+all are predicted of held-out shots."""
 
 
 @dataclass(frozen=True)

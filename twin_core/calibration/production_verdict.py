@@ -11,7 +11,15 @@ from scipy.special import stdtr
 
 from twin_core.arrays import Array
 from twin_core.calibration import shot_features as sf
-from twin_core.calibration.production_model import Curves, Ints, Simulate, as_read, cut
+from twin_core.calibration.production_model import (
+    FROM_WINDOW,
+    Curves,
+    Ints,
+    Simulate,
+    as_read,
+    cut,
+    windows,
+)
 from twin_core.calibration.production_numbers import Numbers
 from twin_core.calibration.production_search import REJECT
 from twin_core.calibration.production_shot import RESULTS, SENSORS, ProductionShot
@@ -84,19 +92,15 @@ class HeldOut:
         read = as_read(self.features, curves, self.numbers, self.shots, x)
         off = read - self.features.measured
         found = {sensor: off[:, sf.columns(sensor)] for sensor in SENSORS}
-        density = np.exp(read[:, -1]) - self.results[sf.DENSITY]
-        found[sf.DENSITY] = density[:, None]
-        timed = [name for name in RESULTS if name != sf.DENSITY]
-        wanted = np.flatnonzero(np.any([~np.isnan(self.results[n]) for n in timed], axis=0))
-        simulated = {name: np.full(len(self.shots), np.nan) for name in timed}
-        cycles = [scenarios[i].quality.t_cycle_max_s for i in wanted]
-        for cycle in sorted(set(cycles)):
-            some = [i for i, c in zip(wanted.tolist(), cycles, strict=True) if c == cycle]
-            ran = self.simulate([scenarios[i] for i in some], True)
-            simulated["t_demold_safe_s"][some] = ran.figures["t_demold_min_s"]
-            simulated["H_demold_shore"][some] = ran.figures["H_demold_shore"]
-        for name in timed:
-            found[name] = (simulated[name] - self.results[name])[:, None]
+        density = np.exp(read[:, sf.columns(sf.DENSITY)]) - self.results[sf.DENSITY][:, None]
+        found[sf.DENSITY] = density
+        measured = np.any([~np.isnan(self.results[name]) for name in FROM_WINDOW], axis=0)
+        wanted = np.flatnonzero(measured)
+        simulated = windows(self.simulate, [scenarios[i] for i in wanted.tolist()])
+        for name in FROM_WINDOW:
+            off = np.full(len(self.shots), np.nan)
+            off[wanted] = simulated[name] - self.results[name][wanted]
+            found[name] = off[:, None]
         return found
 
     def verdict(self, before: Mapping[str, Array], after: Mapping[str, Array]) -> Verdict:

@@ -20,6 +20,9 @@ from twin_core.plausible_ranges import CURVES, RESULTS
 from twin_core.trajectory import analysis_grid
 
 DENSITY = "rho_moulded_kg_per_m3"
+SAFE = "t_demold_safe_s"
+LABORATORY = (DENSITY, SAFE)
+"""Results that are fitted, by their logarithm."""
 TIMES = {"T_core_C": 10, "p_cavity_bar": 10, "T_mold_C": 4}
 """Features of a series."""
 FIRST_S = 15.0
@@ -30,9 +33,10 @@ NEAR_S = 6.0
 """… or so near in seconds."""
 STUCK = 5
 """Equal readings in a row: the sensor repeats itself, where it does not do so all the time."""
-FLOOR = {"T_core_C": 0.5, "p_cavity_bar": 0.01, "T_mold_C": 0.3, DENSITY: 0.005}
-"""No feature counts as more certain than this (density: relative); assumed error of the model."""
-COUNTS = {"T_core_C": 3.0, "p_cavity_bar": 3.0, "T_mold_C": 2.0, DENSITY: 1.0}
+FLOOR = {"T_core_C": 0.5, "p_cavity_bar": 0.01, "T_mold_C": 0.3, DENSITY: 0.005, SAFE: 0.03}
+"""No feature counts as more certain than this (results: relative); assumed error of the model, and
+for the safe time that of the laboratory."""
+COUNTS = {"T_core_C": 3.0, "p_cavity_bar": 3.0, "T_mold_C": 2.0, DENSITY: 1.0, SAFE: 1.0}
 """A series says as much as so many independent features."""
 
 
@@ -41,7 +45,7 @@ class Features:
     """Features of shots, and how to take the same ones of simulated curves.
 
     Attributes:
-        measured: (shots, features), NaN where there is none; the density by its logarithm.
+        measured: (shots, features), NaN where there is none; results by their logarithm.
         time_s: of the simulated curves.
         averages: by sensor, maps the curves of all shots, flattened, to its features, flattened.
         omitted: readings and results that were left out, by reason.
@@ -66,7 +70,7 @@ class Features:
 def names() -> list[tuple[str, int]]:
     """Series and number of each feature, in order."""
     found = [(sensor, k) for sensor in SENSORS for k in range(TIMES[sensor])]
-    return [*found, (DENSITY, 0)]
+    return [*found, *((name, 0) for name in LABORATORY)]
 
 
 def columns(series: str) -> slice:
@@ -100,11 +104,12 @@ def features(shots: Sequence[ProductionShot]) -> Features:
         measured[:, columns(sensor)] = np.array(rows)
         averages[sensor] = weights.matrix(len(shots))
     for i, shot in enumerate(shots):
-        density = shot.results.get(DENSITY, np.nan)
-        if not RESULTS[DENSITY].holds(density):
-            omitted[f"{DENSITY}: impossible"] += 1
-        elif not np.isnan(density):
-            measured[i, -1] = np.log(density)
+        for name in LABORATORY:
+            value = shot.results.get(name, np.nan)
+            if not RESULTS[name].holds(value):
+                omitted[f"{name}: impossible"] += 1
+            elif not np.isnan(value):
+                measured[i, columns(name)] = np.log(value)
     return Features(measured, time_s, averages, omitted)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.production_shots import Production, production, provenance, system_of
 from twin_core import simulate_many
+from twin_core.calibration import shot_features as sf
 from twin_core.calibration.parameter_set import calibrated
 from twin_core.calibration.production import (
     ProductionEstimate,
@@ -17,7 +18,7 @@ from twin_core.calibration.production import (
     fit_production,
     thinned,
 )
-from twin_core.calibration.production_model import simulate_shots
+from twin_core.calibration.production_model import Model, simulate_shots
 from twin_core.calibration.production_numbers import Numbers
 from twin_core.calibration.production_shot import ProductionShot
 from twin_core.errors import InputError
@@ -204,6 +205,23 @@ def test_all_numbers_of_two_molds_at_once() -> None:
 
 
 @pytest.mark.peers
+def test_the_safe_time_decides_the_mold_and_may_be_called_otherwise() -> None:
+    made = production(4, 80)
+    name = "t_demold_safe_s"
+    longer = [
+        replace(shot, results=dict(shot.results) | {name: 1.06 * shot.results[name]})
+        if name in shot.results
+        else shot
+        for shot in made.shots
+    ]
+    fit = fit_production(longer)
+    offsets = [one for own in fit.molds.values() for one in own if one.path == "T_mold_offset_C"]
+    assert len(offsets) == 2
+    assert all(one.sigma < 1.5 for one in offsets)
+    assert len(outside(made, fit)) <= 1, outside(made, fit)
+
+
+@pytest.mark.peers
 def test_failed_sensors_and_slips_hardly_move_it(small: Small) -> None:
     shots = list(small.made.shots)
     for i in (2, 9, 16):
@@ -227,5 +245,33 @@ def test_another_way_to_simulate_is_used(small: Small) -> None:
         return simulate_shots(scenarios, window, workers=1)
 
     fit = small.again(simulate=elsewhere)
-    assert sum(count for count, window in counts if not window) > fit.simulations
+    assert sum(count for count, _ in counts) > fit.simulations
     assert any(window for _, window in counts)
+
+
+def test_the_window_is_simulated_only_where_the_safe_time_was_measured(small: Small) -> None:
+    bare = [replace(shot, results={}) for shot in small.made.shots[:4]]
+    late = bare[2].scenario
+    held = late.model_copy(
+        update={"quality": late.quality.model_copy(update={"t_cycle_max_s": 60.0})}
+    )
+    shots = [
+        bare[0],
+        replace(bare[1], results={"t_demold_safe_s": 300.0}),
+        replace(bare[2], scenario=held, results={"t_demold_safe_s": 300.0}),
+        bare[3],
+    ]
+    asked: list[tuple[int, bool]] = []
+
+    def counted(scenarios: Any, window: bool) -> Any:
+        asked.append((len(scenarios), window))
+        return simulate_shots(scenarios, window, workers=1)
+
+    numbers = Numbers(shots, PATHS, OWN)
+    model = Model(shots, sf.features(shots), numbers, counted)
+    safe = model.residuals(np.zeros(len(numbers.all)))[:, sf.columns(sf.SAFE)][:, 0]
+    assert asked == [(4, False), (1, True), (1, True)]
+    assert model.simulations == 6
+    ran = simulate_many([shots[1].scenario])
+    assert safe[1] == pytest.approx(np.log(ran["t_demold_min_s"][0] / 300.0), rel=1e-6)
+    assert np.isnan(safe[[0, 2, 3]]).all()

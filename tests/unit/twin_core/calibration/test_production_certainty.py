@@ -11,6 +11,7 @@ from twin_core.arrays import Array
 from twin_core.calibration import shot_features as sf
 from twin_core.calibration.production_certainty import MODEL_ERROR, Certainty
 from twin_core.calibration.production_numbers import Number
+from twin_core.calibration.production_run import Outcome
 from twin_core.calibration.production_search import Local
 
 FEATURES = len(sf.names())
@@ -117,3 +118,20 @@ def test_what_scatters_too_much_is_named_with_its_limit() -> None:
     assert kept.tolist() == [True, True, False]
     assert left[0].path == "n2"
     assert left[0].why.endswith("of it, allowed 25 %") or "depends on it" in left[0].why
+
+
+def test_only_a_shift_that_all_molds_share_is_suspicious() -> None:
+    def shifted(*offsets: float) -> float:
+        x = np.array(offsets)
+        off = "T_mold_offset_C"
+        numbers = [
+            Number(off, f"M{i}", "K", 0.0, False, -9.0, 9.0, 3.0, 0.5) for i in range(len(x))
+        ]
+        none = np.zeros((1, 1))
+        here = Local(x, none, none, none, none, none > 0.0)
+        kept = np.ones(len(x), bool)
+        return Outcome(here, kept, none, none, [], True, numbers, False).shifted_K()
+
+    assert shifted(-3.0, -4.0) == -3.5
+    assert shifted(-3.0, 4.0) == 0.0
+    assert shifted(-3.0) == 0.0
