@@ -30,7 +30,8 @@ from twin_core.errors import InputError
 from twin_core.fingerprint import PHYSICS_HASH
 from twin_core.parameters import Parameter
 
-LEAST_SHOTS = 16
+LEAST_FITTED = 12
+"""Shots that are fitted to."""
 MOST_SHOTS = 600
 """More are not fitted: each mold gives evenly over its time. All held-out shots are judged."""
 
@@ -154,7 +155,7 @@ def fit_production(
     """Fit shared numbers of a system, and numbers of each of its molds, to shots of production.
 
     Args:
-        shots: of one system, in any order; at least 16.
+        shots: of one system, in any order; at least 12 beside those that are held out.
         paths: shared numbers to try; None: the usual ones that the system has.
         mold_numbers: numbers of a mold to try; None: all.
         held_out_fraction: share of the shots, the newest, that only judge.
@@ -170,11 +171,12 @@ def fit_production(
     ordered = in_order(shots)
     if not 0.0 < held_out_fraction < 1.0:
         raise InputError(f"held_out_fraction is {held_out_fraction:g}, must be between 0 and 1")
-    if len(ordered) < LEAST_SHOTS:
-        raise InputError(
-            f"calibration on production: {len(ordered)} shots, at least {LEAST_SHOTS} are needed"
-        )
     newest = max(1, round(held_out_fraction * len(ordered)))
+    if len(ordered) - newest < LEAST_FITTED:
+        raise InputError(
+            f"calibration on production: {len(ordered)} shots, of which the newest {newest} only "
+            f"judge, leave {max(len(ordered) - newest, 0)} to fit to; {LEAST_FITTED} are needed"
+        )
     fitted, held = thinned(ordered[:-newest]), ordered[-newest:]
     numbers = Numbers(
         fitted,

@@ -38,6 +38,9 @@ CHANCE = 0.025
 """How often a set that does nothing would be called better."""
 FOLLOW = 0.2
 """Weight of the newest error in a running mean."""
+UNEXPLAINED = 5.0
+"""Noise floors. A quantity that stays further off, and is not halved, is not explained by the fit:
+its sensor, or what it is mapped to, is looked at first (assumed)."""
 STIFF = {"T_core_C": 0.5, "p_cavity_bar": 0.005, "T_mold_C": 0.3}
 """Errors below these do not matter [unit of the series]."""
 
@@ -196,7 +199,12 @@ def _verdict(errors: Mapping[str, Errors], gains: Mapping[str, Array], both: Arr
     sure = _chance(both) < CHANCE
     share = f"{abs(improvement):.0f} % {'less' if improvement >= 0.0 else 'more'} error"
     told = f"{share} on {count} held-out shots"
-    if worse:
+    off = [_stays_off(name, e) for name, e in errors.items() if _unexplained(name, e)]
+    if off:
+        words = (
+            f"not used: {' and '.join(off)}: look at the sensor, and its unit and mapping, first"
+        )
+    elif worse:
         words = f"not used: {told}, and worse at {', '.join(worse)}"
     elif improvement < LEAST_GAIN_PCT:
         words = f"not used: {told}; at least {LEAST_GAIN_PCT:g} % less is asked for"
@@ -205,8 +213,31 @@ def _verdict(errors: Mapping[str, Errors], gains: Mapping[str, Array], both: Arr
     elif late < LEAST_GAIN_PCT:
         words = f"not used: {told}, and no gain on the newer half of them"
     else:
-        return Verdict(True, f"use it: {told}", errors, improvement)
+        return Verdict(True, f"use it: {told}{_not_better(errors)}", errors, improvement)
     return Verdict(False, words, errors, improvement)
+
+
+def _unexplained(name: str, e: Errors) -> bool:
+    floor = max(e.noise_floor, STIFF.get(name, 0.0))
+    return e.after > max(UNEXPLAINED * floor, 0.5 * e.before)
+
+
+def _stays_off(name: str, e: Errors) -> str:
+    return (
+        f"{name} stays {e.after:.3g} {e.unit} off, {e.after / e.noise_floor:.0f} times its scatter"
+    )
+
+
+def _not_better(errors: Mapping[str, Errors]) -> str:
+    """Words on quantities that got worse, though not clearly; what comes from the window first."""
+    names = sorted(errors, key=lambda name: name not in FROM_WINDOW)
+    said = [
+        f"{name} {e.before:.3g} -> {e.after:.3g} {e.unit}"
+        for name in names
+        for e in [errors[name]]
+        if e.after > 1.01 * e.before
+    ]
+    return f"; not better, maybe by chance: {', '.join(said)}" if said else ""
 
 
 def _improvement(squares: Array) -> float:

@@ -226,6 +226,6 @@ def test_shots_of_two_systems_and_too_few_are_refused(tmp_path: Path) -> None:
         "several systems: SYSTEM_M1 (1 shots), SYSTEM_R1 (1 shots): give --system" in found.stderr
     )
     found = run("--history", path, "--sets", tmp_path, "--system", "SYSTEM_R1", exit_code=2)
-    assert "at least 16 are needed" in found.stderr
+    assert "12 are needed" in found.stderr
     with pytest.raises(InputError):
         load_set(tmp_path, "SYSTEM_R1", 1)

@@ -112,7 +112,8 @@ def test_a_checkpoint_of_other_shots_is_not_used(small: Small) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"shots": 10}, "10 shots, at least 16 are needed"),
+        ({"shots": 10}, "10 shots, of which the newest 2 only judge, leave 8 to fit to"),
+        ({"held_out_fraction": 0.99}, "to fit to; 12 are needed"),
         ({"held_out_fraction": 1.0}, "must be between 0 and 1"),
         ({"paths": ["gelling.B"]}, "gelling.B: there is no such number to fit"),
         ({"paths": ["time_offset_s"]}, "time_offset_s: is no number of a system"),

@@ -70,6 +70,25 @@ def test_what_does_nothing_is_not_used() -> None:
     assert (verdict.use, verdict.improvement_pct) == (False, 0.0)
 
 
+def test_what_stays_far_off_is_looked_at_first() -> None:
+    """As with a probe that reads 25 K too much: the rest may gain, and nobody knows by what."""
+    before = {RHO: errors(3.0), "T_core_C": errors(20.0, 2)}
+    after = {RHO: errors(0.0), "T_core_C": errors(20.0, 2)}
+    verdict = Judged(2, 48).verdict(before, after)
+    assert not verdict.use
+    assert verdict.words.startswith("not used: T_core_C stays 20")
+    after["T_core_C"] = errors(9.0, 2)
+    assert Judged(2, 48).verdict(before, after).use  # more than half of it is explained
+
+
+def test_what_is_not_better_is_named_and_the_window_first() -> None:
+    before = {"T_core_C": errors(0.5, 3), RHO: errors(3.0), "t_demold_safe_s": errors(0.5, 2)}
+    after = {name: off * (1.015 if name != RHO else 0.1) for name, off in before.items()}
+    verdict = Judged(2, 48).verdict(before, after)
+    assert "; not better, maybe by chance: t_demold_safe_s" in verdict.words
+    assert verdict.words.index("t_demold_safe_s") < verdict.words.index("T_core_C")
+
+
 def test_no_quantity_may_pay_for_another() -> None:
     before = {RHO: errors(3.0), "t_demold_safe_s": errors(0.0, 2)}
     after = {RHO: errors(0.0), "t_demold_safe_s": errors(1.0, 2)}
