@@ -27,6 +27,8 @@ from twin_core.optimization.variables import today
 
 FILE = Path(__file__).with_name("best_random.json")
 COUNT, DRAWS, SEED = 10_000, 32, 1
+BATCH, ROUNDS = 64, (2, 3, 5, 8, 12, 18, 25)
+"""Candidates at once; numbers of draws, the hardest first, after which they are compared."""
 TEMPERATURES = {
     "T_polyol_C": {"low": 20, "high": 30},
     "T_iso_C": {"low": 20, "high": 30},
@@ -82,9 +84,10 @@ def best_of(name: str, count: int = COUNT) -> dict[str, Any]:
         task, bounds, rules, list(scatter), rows, tell=lambda: None, cancelled=lambda: False
     )
     evaluator.begin(today(task.scenario))
+    evaluator.rounds = ROUNDS
     best, shares = None, random_shares(count, evaluator.dimensions, SEED)
     for at in range(0, count, 500):
-        best = random_search(evaluator, shares[at : at + 500], best)
+        best = random_search(evaluator, shares[at : at + 500], best, batch=BATCH)
         done, t = at + 500, math.nan if best is None else best.score.values[0]
         spent = time.monotonic() - began
         print(f"{name}: {done} of {count}, {evaluator.simulated} shots, {spent:.0f} s, {t:.2f} s",

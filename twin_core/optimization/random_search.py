@@ -9,7 +9,7 @@ from twin_core.optimization.candidate import Candidate, Score
 from twin_core.optimization.evaluation import Evaluator
 
 BATCH = 16
-"""Candidates that are judged against the same best."""
+"""Candidates at once, usually."""
 
 
 def random_shares(count: int, dimensions: int, seed: int) -> Array:
@@ -18,7 +18,11 @@ def random_shares(count: int, dimensions: int, seed: int) -> Array:
 
 
 def random_search(
-    evaluator: Evaluator, shares: Array, best: Candidate | None = None, full: bool = False
+    evaluator: Evaluator,
+    shares: Array,
+    best: Candidate | None = None,
+    full: bool = False,
+    batch: int = BATCH,
 ) -> Candidate | None:
     """The best of random candidates, exactly: one is given up only when it cannot be the best.
 
@@ -26,9 +30,10 @@ def random_search(
         shares: (candidates, dimensions).
         best: what is to be beaten.
         full: look at all that can be feasible to the end, for a front.
+        batch: candidates that are judged against the same best.
     """
-    for start in range(0, len(shares), BATCH):
-        asked = [evaluator.values(row) for row in shares[start : start + BATCH]]
+    for start in range(0, len(shares), batch):
+        asked = [evaluator.values(row) for row in shares[start : start + batch]]
         rival = Score(np.inf, ()) if best is None else best.score
         found = evaluator.look(asked, "random", None if full else [rival] * len(asked))
         for candidate in found:
