@@ -30,7 +30,7 @@ Examples:
       --prefer cycle=2,material=1 --save-json front.json
   pur-mold-twin optimize --task task.yaml --output json
   pur-mold-twin optimize --config configs/agent.yaml --mold PANEL_A
-  pur-mold-twin optimize --config configs/agent.yaml --all-molds --save-json all.json
+  pur-mold-twin optimize --config configs/agent.yaml --all-molds
   pur-mold-twin optimize --config configs/agent.yaml --review
 
 \b

@@ -2,7 +2,7 @@
 
     nice python -m tests.support.best_random rigid_panel
 
-writes the scenario's entry of ``best_random.json``: ten minutes on two cores. A candidate is given
+writes the scenario's entry of ``best_random.json``: ten minutes on two cores that are free. A candidate is given
 up at the first draw with which it can no longer be the best, so the best is exact and most of the
 320,000 shots are not simulated. The entry goes with a fingerprint of the physics; of another one it
 is not compared with.
