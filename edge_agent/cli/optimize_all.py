@@ -46,7 +46,7 @@ def optimize_all_molds(
         InputError: no mold can be optimised.
     """
     from edge_agent.cli.progress import Progress as Line
-    from edge_agent.jobs.all_molds import optimize_all
+    from edge_agent.jobs.all_molds import MoldResult, optimize_all
 
     tasks, left_out = _tasks(options, goals, plant)
     if not tasks:
@@ -62,7 +62,8 @@ def optimize_all_molds(
     def told(mold_id: str, now: Any) -> None:
         line.say(f"mold {len(found) + 1}/{len(tasks)} {mold_id}: candidates {now.done}/{now.of}")
         if time.monotonic() - kept_at >= KEEP_EVERY_S:
-            write((mold_id, now.partial()))
+            system_id = tasks[mold_id].scenario.system.system_id
+            write(MoldResult(mold_id, system_id, now.partial()))
 
     for one in optimize_all(tasks, told, cancelled):
         found.append(one)
@@ -121,16 +122,13 @@ def _json(
     found: Sequence[MoldResult],
     left_out: Mapping[str, str],
     count: int,
-    now: tuple[str, Any] | None = None,
+    now: MoldResult | None = None,
 ) -> str:
     molds: dict[str, dict[str, Any]] = {
         one.mold_id: {"system_id": one.system_id, "problem": one.problem or None}
         | {"result": None if one.result is None else one.result.as_dict()}
-        for one in found
+        for one in (*found, *(() if now is None else (now,)))
     }
-    if now is not None:
-        mold_id, partial = now
-        molds[mold_id] = {"system_id": None, "problem": None, "result": partial.as_dict()}
     partial_there = any(one.result is not None and one.result.partial for one in found)
     content = {
         "molds": molds,
