@@ -103,9 +103,9 @@ def made(name: str, keep: Callable[[dict[str, Any]], None]) -> None:
     if known is not None and entry.items() <= known.items():
         done, shots = known["candidates"], known["shots"]
         if known["settings"] is not None:
-            best = evaluator.look([(tuple(known["settings"].values()), 0.0)], "random", full=True)[
-                0
-            ]
+            best = evaluator.look(
+                [(tuple(known["settings"][name] for name in bounds), 0.0)], "random", full=True
+            )[0]
     shares = random_shares(COUNT, evaluator.dimensions, SEED)
     for at in range(done, COUNT, PART):
         part = shares[at : at + PART]
