@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ValidationError
-from scipy.stats import norm, qmc
+from scipy.special import ndtri
 
 from twin_core.arrays import Array
 from twin_core.batch import BatchResult
@@ -66,7 +66,7 @@ class Normal:
 
     def at(self, share: Array) -> Array:
         """Values at shares 0..1 of the probability."""
-        return np.asarray(norm.ppf(np.clip(share, 1e-9, 1.0 - 1e-9), self.mean, self.sigma))
+        return np.asarray(self.mean + self.sigma * ndtri(np.clip(share, 1e-9, 1.0 - 1e-9)))
 
 
 Variation = Mapping[str, Range | Normal]
@@ -158,6 +158,8 @@ def samples(variation: Variation, count: int, method: Method = "sobol", seed: in
     """
     if not variation or count < 1:
         raise InputError("a sweep needs something that varies, and at least one sample")
+    from scipy.stats import qmc  # noqa: PLC0415 (takes seconds to import)
+
     dimensions = len(variation)
     if method == "sobol":
         power = int(np.ceil(np.log2(count)))

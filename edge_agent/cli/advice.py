@@ -45,6 +45,13 @@ Ends with 0, with 1 where there is no advice or no history, with 2 when an optio
 )  # fmt: skip
 def command(config: Path, mold_id: str | None, since: datetime, judge: bool, output: str) -> None:
     """List advice as it stands, from the history; with --review what came of it."""
+    show_advice(config, mold_id, since, judge, output)
+
+
+def show_advice(
+    config: Path, mold_id: str | None, since: datetime, judge: bool, output: str
+) -> None:
+    """Print advice, or what came of it; ends the program with 1 where there is none."""
     from edge_agent.advice.from_history import advice_in, review_of
     from edge_agent.config.settings import load_settings
     from edge_agent.history.read import open_reader

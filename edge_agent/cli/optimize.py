@@ -5,16 +5,17 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from edge_agent.cli.common import fail, quality_option, say_when_compiling, write_file
 from edge_agent.cli.optimize_options import parse_goals, task_of
-from edge_agent.cli.values import SEED, Number
+from edge_agent.cli.values import SEED, Moment, Number
 
 if TYPE_CHECKING:
     from twin_core.optimization.result import OptimizationResult, Progress
@@ -28,6 +29,9 @@ Examples:
   pur-mold-twin optimize -s refrigerator_wall --goal cycle --goal material \\
       --prefer cycle=2,material=1 --save-json front.json
   pur-mold-twin optimize --task task.yaml --output json
+  pur-mold-twin optimize --config configs/agent.yaml --mold PANEL_A
+  pur-mold-twin optimize --config configs/agent.yaml --all-molds
+  pur-mold-twin optimize --config configs/agent.yaml --review
 
 \b
 Settings: T_polyol_C, T_iso_C, T_mold_C, nco_oh_index, m_total_kg,
@@ -40,7 +44,9 @@ what there is; a second one ends at once.
 
 \b
 Ends with 0 when there is advice, 3 when nothing is feasible, 130 after
-Ctrl-C, 2 when the input is wrong, 1 when the solver failed.
+Ctrl-C, 2 when the input is wrong, 1 when the solver failed. --all-molds: 0
+when there is advice for every mold that has a recipe. --review: 1 where there
+is no advice.
 """
 File = click.Path(path_type=Path)
 KEEP_EVERY_S = 10.0
@@ -51,6 +57,10 @@ INFEASIBLE, ENDED = 3, 130
 @click.option("-s", "--scenario", type=File, help="Scenario: a file, or rigid_panel.")
 @click.option("--task", "task_file", type=File, help="Task as YAML; the options go before it.")
 @click.option("-c", "--systems", type=File, help="File or folder of systems. [default: catalogue]")
+@click.option(
+    "--config", type=File,
+    help="Agent's YAML: the calibration in use, what was learned and the history count.",
+)  # fmt: skip
 @quality_option
 @click.option(
     "--vary", multiple=True, metavar="NAME=LOW:HIGH[:STEP]",
@@ -65,7 +75,21 @@ INFEASIBLE, ENDED = 3, 130
     "--history", metavar="WHERE",
     help="Measure scatter and today's opening in it: a file, or an address of a database.",
 )  # fmt: skip
-@click.option("--mold", "mold_id", help="Mold in the history. [default: that of the scenario]")
+@click.option(
+    "--mold", "mold_id",
+    help="Mold in the history. [default: that of the scenario] With --config and no --scenario: "
+    "its last shot.",
+)  # fmt: skip
+@click.option(
+    "--all-molds", is_flag=True, help="Every mold of --config with its last recipe, in one table."
+)
+@click.option(
+    "--review", "judge", is_flag=True,
+    help="What came of accepted advice, as `advice --review` says it; optimises nothing.",
+)  # fmt: skip
+@click.option(
+    "--since", type=Moment(), default="90d", show_default=True, help="Of --review: advice since."
+)
 @click.option(
     "--goal", "goals", multiple=True, metavar="NAME",
     help="What is wanted; several give a front. [default: cycle]",
@@ -113,6 +137,8 @@ def command(
     knee: bool,
     goals: tuple[str, ...],
     prefer: str | None,
+    judge: bool,
+    since: datetime,
     **options: Any,
 ) -> None:
     """Find settings with a shorter cycle, less material or cost, that hold in the scatter.
@@ -125,10 +151,24 @@ def command(
     from twin_core.errors import TwinError
     from twin_core.optimization.run import optimize
 
+    if judge:
+        from edge_agent.cli.advice import show_advice
+
+        config = options["config"] or Path("configs/agent.yaml")
+        show_advice(config, options["mold_id"], since, judge, output)
+        return
     if knee and prefer:
         raise click.UsageError("--knee and --prefer choose differently: give one of them")
+    plant = None
     try:
-        task = task_of(options, parse_goals(goals, prefer, knee))
+        wanted = parse_goals(goals, prefer, knee)
+        if options["all_molds"]:
+            _all_molds(options, wanted, output, save_json, export_csv or report)
+        if options["config"] is not None:
+            from edge_agent.cli.optimize_plant import plant_of
+
+            plant = plant_of(options["config"], options["history"])
+        task = task_of(options, wanted, plant)
         if report is not None:
             from edge_agent.report.files import check_report_file
 
@@ -150,6 +190,34 @@ def command(
         sys.exit(ENDED)
     if not result.feasible:
         sys.exit(INFEASIBLE)
+
+
+def _all_molds(
+    options: Mapping[str, Any],
+    goals: Mapping[str, Any],
+    output: str,
+    save_json: Path | None,
+    other_file: Path | None,
+) -> NoReturn:
+    """Optimise every mold, and end the program.
+
+    Raises:
+        TwinError: configuration, catalogue or options are wrong.
+    """
+    from edge_agent.cli.optimize_all import optimize_all_molds
+    from edge_agent.cli.optimize_plant import plant_of
+
+    if options["config"] is None:
+        raise click.UsageError("--all-molds: whose? give --config FILE")
+    if other_file is not None or options["mold_id"] is not None:
+        raise click.UsageError(
+            "--all-molds: --mold, --report and --export-csv are of one mold; give --save-json"
+        )
+    plant = plant_of(options["config"], options["history"])
+    say_when_compiling()
+    with _until_told() as told:
+        code = optimize_all_molds(options, goals, plant, output, _keep, save_json, told)
+    sys.exit(code)
 
 
 def _write(

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from twin_core.errors import InputError
 
 if TYPE_CHECKING:
+    from edge_agent.cli.optimize_plant import Plant
+    from twin_core import Scenario
     from twin_core.optimization.task import OptimizationTask
 
 _PLAIN = {
@@ -43,39 +45,43 @@ def parse_goals(goals: tuple[str, ...], prefer: str | None, knee: bool) -> dict[
     return found
 
 
-def task_of(options: Mapping[str, Any], goals: Mapping[str, Any]) -> OptimizationTask:
+def task_of(
+    options: Mapping[str, Any],
+    goals: Mapping[str, Any],
+    plant: Plant | None = None,
+    scenario: Scenario | None = None,
+) -> OptimizationTask:
     """The task that options and a file of a task say; options go before the file.
+
+    Args:
+        plant: whose calibration and history count.
+        scenario: the shot as it is today; None: that of the options or the file.
 
     Raises:
         InputError: names the option, or file and field.
     """
     from edge_agent.cli.common import with_quality
     from twin_core.checked_yaml import parse, read_yaml
-    from twin_core.files import load_scenario
     from twin_core.optimization.task import OptimizationTask
 
     file: Path | None = options["task_file"]
     content = {} if file is None else read_yaml(file)
     where = "options" if file is None else str(file)
     own = content.pop("scenario", None)
-    scenario = options["scenario"] or own
-    if not isinstance(scenario, (str, Path)):
-        raise InputError(
-            "optimize: which scenario? give --scenario FILE"
-            + ("" if file is None else f", or its file or name in {file}: scenario")
-        )
-    content["scenario"] = with_quality(
-        load_scenario(scenario, options["systems"]), options["quality"]
-    )
+    scenario = scenario or _scenario(options, own, file, plant)
+    content["scenario"] = with_quality(scenario, options["quality"])
     if options["vary"]:
         content["variables"] = _bounds(options["vary"])
-    if options["history"] is not None:
-        from edge_agent.cli.optimize_scatter import from_history
+    if plant is not None:
+        is_measured = options["history"] is not None and not options["all_molds"]
+        content |= plant.fields(content, scatter="scatter" not in content and not is_measured)
+    if options["history"] is not None and not options["all_molds"]:
+        from edge_agent.cli.optimize_plant import measured
 
         mold_id = options["mold_id"] or content["scenario"].mold.mold_id
-        content = {**content, **from_history(options["history"], mold_id)}
+        content |= measured(options["history"], mold_id)
     if options["scatter"]:
-        before = content.get("scatter_source")
+        before = content.get("scatter_source") if "scatter" in content else None
         content["scatter_source"] = "stated" if before is None else f"{before}; some stated"
     for option, name in (("limit", "constraints"), ("scatter", "scatter"), ("price", "prices")):
         given = options["prices" if option == "price" else option]
@@ -92,6 +98,23 @@ def task_of(options: Mapping[str, Any], goals: Mapping[str, Any]) -> Optimizatio
     if options["candidates"] is not None and options["samples"] is None:
         content.setdefault("samples", min(_SAMPLES, options["candidates"]))
     return parse(OptimizationTask, content | dict(goals), where)
+
+
+def _scenario(
+    options: Mapping[str, Any], own: object, file: Path | None, plant: Plant | None
+) -> Scenario:
+    """The scenario of the options, else of the file, else the last shot of ``--mold``."""
+    from twin_core.files import load_scenario
+
+    named = options["scenario"] or own
+    if isinstance(named, (str, Path)):
+        return load_scenario(named, options["systems"])
+    if plant is not None and options["mold_id"] is not None:
+        return plant.last_scenario(options["mold_id"])
+    raise InputError(
+        "optimize: which scenario? give --scenario FILE, or --config with --mold"
+        + ("" if file is None else f", or its file or name in {file}: scenario")
+    )
 
 
 def _mapping(content: Mapping[str, Any], name: str, where: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import click
 
 from twin_core.optimization.goals import GOALS
 from twin_core.optimization.variables import SETTINGS
-from twin_core.optimization.words import binding_words, gain_words, way_words
+from twin_core.optimization.words import basis_words, binding_words, gain_words, way_words
 
 if TYPE_CHECKING:
     from twin_core.optimization.result import OptimizationResult, Point, Tried
@@ -79,6 +79,8 @@ def print_result(result: OptimizationResult, task: OptimizationTask) -> None:
         f"{result.scenario_id}: {result.candidates} candidates, {result.simulations} shots, "
         f"{result.draws} draws each; scatter {result.scatter_source}"
     )
+    for line in basis_words(result):
+        console.print(line)
     chosen, today = result.chosen, result.today
     if chosen is None:
         console.print("nothing is feasible")

@@ -20,7 +20,7 @@ class JobWork:
 
     asked: Document
     settings: Document
-    """As ``what_if.worker.hello`` has them: catalogue, quality, models."""
+    """As ``what_if.worker.hello`` has them: catalogue, quality, models; and the ``history``."""
     send: Callable[[Document], None]
     """Sends a message to the server."""
     stopped: Event

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 from pydantic_core import to_json
 
-from edge_agent.config.catalogue import read_catalogue
-from edge_agent.config.settings import CatalogueSettings
+from edge_agent.config.catalogue import Catalogue, read_catalogue
+from edge_agent.config.settings import CatalogueSettings, HistorySettings
 from edge_agent.jobs.job_work import Document, JobWork
-from edge_agent.what_if.optimization_task import task_of_document
+from edge_agent.what_if.optimization_task import CONFIG, asks_history, task_of_document
+from edge_agent.what_if.plant_facts import facts_in, of_catalogue, with_facts
 from edge_agent.what_if.process import compile_apart
 from twin_core.optimization.result import OptimizationResult, Progress
 from twin_core.optimization.run import optimize
-from twin_core.optimization.words import binding_words, gain_words, way_words
+from twin_core.optimization.task import OptimizationTask
+from twin_core.optimization.words import basis_words, binding_words, gain_words, way_words
 from twin_core.scenario import Quality
 
 
@@ -29,7 +32,7 @@ def run(work: JobWork) -> Document:
         mold_id: Quality.model_validate(one) for mold_id, one in settings["quality_by_mold"].items()
     }
     catalogue = read_catalogue(folders, Quality.model_validate(settings["quality"]), by_mold)
-    task = task_of_document(work.asked, catalogue)
+    task = with_plant(task_of_document(work.asked, catalogue), work, catalogue)
     compile_apart(folders.systems)
 
     def tell(now: Progress) -> None:
@@ -41,9 +44,24 @@ def run(work: JobWork) -> Document:
     return _document(found)
 
 
+def with_plant(task: OptimizationTask, work: JobWork, catalogue: Catalogue) -> OptimizationTask:
+    """The task with what the plant's history knows of its mold.
+
+    What was learned counts for a mold and a system of the catalogue; scatter and today's opening
+    where they are asked for and not stated.
+    """
+    if "history" not in work.settings or of_catalogue(task.scenario, catalogue):
+        return task
+    history = HistorySettings.model_validate(work.settings["history"])
+    scatter = asks_history(work.asked.get(CONFIG))
+    of_task = task.scenario, task.parameter_set
+    return with_facts(task, asyncio.run(facts_in(history, *of_task, scatter=scatter)))
+
+
 def _document(found: OptimizationResult) -> Document:
     """The result, and what it says in words: gain, why not shorter, what is in the way."""
     words = {
+        "basis": list(basis_words(found)),
         "gain": list(gain_words(found)),
         "why_not_shorter": list(binding_words(found)),
         "in_the_way": list(way_words(found)),

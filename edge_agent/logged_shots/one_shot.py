@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from edge_agent.config.settings import ShotSettings
 from edge_agent.history.read import HistoryReader, RowFilter
@@ -62,13 +63,23 @@ async def shot_of_history(
     if len(rows) > 1:
         listed = ", ".join(f"{row['shot_key']} ({row['poured_at']})" for row in rows)
         raise InputError(f"{name}: {len(rows)} shots had this id: name one by its key: {listed}")
-    row = rows[0]
-    if row["poured_at"] is None:
+    if rows[0]["poured_at"] is None:
         raise InputError(f"{name}: was never poured: there is nothing to simulate")
+    return await shot_of_row(reader, rows[0], limits)
+
+
+async def shot_of_row(
+    reader: HistoryReader, row: dict[str, Any], limits: ShotSettings
+) -> LoggedShot:
+    """The shot of a row of the history that was poured, with its readings.
+
+    Raises:
+        StoreError: the history cannot be read.
+    """
     since = datetime.fromisoformat(row["poured_at"]) - SIGNALS_BEFORE
     found: list[LoggedShot] = []
     which = RowFilter(since, press=row["press"])
     await shots_of_rows(
-        reader, rows, found.append, which, limits.signal_age_max_s, limits.timeout_s
+        reader, [row], found.append, which, limits.signal_age_max_s, limits.timeout_s
     )
     return found[0]

@@ -25,7 +25,7 @@ from twin_core.optimization.goals import GOALS
 from twin_core.optimization.result import OptimizationResult, Point
 from twin_core.optimization.task import OptimizationTask
 from twin_core.optimization.variables import SETTINGS
-from twin_core.optimization.words import binding_words, gain_words, way_words
+from twin_core.optimization.words import basis_words, binding_words, gain_words, way_words
 
 MORE = 0.05
 """Share of the width that a plot of a front has at either side."""
@@ -34,9 +34,10 @@ MORE = 0.05
 def optimization_page(result: OptimizationResult, task: OptimizationTask) -> Page:
     """The page of a result."""
     lead: list[Block] = [Text(_lead(result)), _cards(result)]
-    if result.notes or result.partial:
+    notes = (*basis_words(result), *result.notes)
+    if notes or result.partial:
         ended = ("It was ended before its end: nothing more was looked at.",) * result.partial
-        lead.append(Items((*ended, *result.notes)))
+        lead.append(Items((*ended, *notes)))
     sections = [_infeasible(result)] if result.chosen is None else [_advice(result)]
     if len(result.front) > 1:
         sections.append(_front(result))

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from edge_agent.config.catalogue import Catalogue
-from edge_agent.what_if.documents import scenario_of_document
+from edge_agent.what_if.documents import scenario_of_document, set_for
+from twin_core.calibration.parameter_set import calibrated
 from twin_core.checked_yaml import parse
 from twin_core.errors import InputError
 from twin_core.optimization.constraints import asked
@@ -20,6 +21,10 @@ from twin_core.scenario import Scenario
 
 CONFIG = "optimizer_config"
 """Field with everything that is not of the scenario."""
+HISTORY = "history"
+"""Field of it: whether scatter and today's opening are measured in the history."""
+OF_THE_PLANT = ("parameter_set", "memory_factor", "memory_source")
+"""Fields of a task that nobody asks for: the plant's catalogue and history have them."""
 CANDIDATES_MAX, DRAWS_MAX = 5_000, 1_024
 """Of one job: it would run for days."""
 
@@ -39,9 +44,17 @@ def task_of_document(document: Mapping[str, Any], catalogue: Catalogue) -> Optim
     config = {} if config is None else config
     if not isinstance(config, Mapping):
         raise InputError(f"scenario: {CONFIG}: must be an object with samples, goals, bounds …")
+    config = dict(config)
+    asks_history(config)
+    config.pop(HISTORY, None)
+    for name in OF_THE_PLANT:
+        if name in config:
+            raise InputError(f"{CONFIG}: {name}: is taken from the plant: leave it out")
     scenario = scenario_of_document(content, catalogue)
+    used = set_for(document, scenario, catalogue)
+    calibrated(scenario, used)
     content = _with_usual_bounds(_of_today(config), scenario)
-    task = parse(OptimizationTask, {**content, "scenario": scenario}, CONFIG)
+    task = parse(OptimizationTask, {**content, "scenario": scenario, "parameter_set": used}, CONFIG)
     for name, value, most in (
         ("candidates", task.candidates, CANDIDATES_MAX),
         ("draws", task.draws, DRAWS_MAX),
@@ -53,6 +66,18 @@ def task_of_document(document: Mapping[str, Any], catalogue: Catalogue) -> Optim
     checked_bounds(scenario, task.variables)
     asked(scenario, task.constraints)
     return task
+
+
+def asks_history(config: Mapping[str, Any] | None) -> bool:
+    """Whether scatter and today's opening are to be measured in the history.
+
+    Raises:
+        InputError: it is neither true nor false.
+    """
+    asked = (config or {}).get(HISTORY)
+    if asked not in (None, True, False):
+        raise InputError(f"{CONFIG}: {HISTORY}: {asked!r} must be true or false")
+    return bool(asked)
 
 
 def _of_today(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -59,6 +59,9 @@ def result_of(state: State, partial: bool = False) -> OptimizationResult:
         history=tuple(_tried(i, c, evaluator) for i, c in enumerate(used)),
         population=tuple(state.population()),
         notes=tuple(state.notes),
+        parameter_set=None if task.parameter_set is None else task.parameter_set.set_id,
+        memory_factor=task.memory_factor,
+        memory_source=task.memory_source,
         seed=task.seed,
         partial=partial,
     )

@@ -64,7 +64,7 @@ class Drawn:
     def add(self, which: Sequence[int], result: BatchResult, what: Asked) -> None:
         """Take what was simulated."""
         self.which += which
-        self.start = np.append(self.start, result["t_demold_min_s"])
+        self.start = np.append(self.start, result["t_demold_min_s"] * what.memory_factor)
         self.end = np.append(self.end, result["t_demold_max_s"])
         self.margins = np.vstack([self.margins, margins(result, what)])
         self.p_bar = np.append(self.p_bar, result["p_max_Pa"] / PA_PER_BAR)
@@ -153,7 +153,9 @@ class Candidate:
     """In the order of the task's variables."""
     wait: float
     scenario: Scenario | None
-    """None where these settings cannot be."""
+    """As it is set at the press; None where these settings cannot be."""
+    simulated: Scenario | None = None
+    """The same with the numbers of a calibration."""
     problem: str = ""
     drawn: Drawn = field(default_factory=Drawn)
     judged: Judged | None = None

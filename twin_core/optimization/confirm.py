@@ -66,7 +66,7 @@ def confirm(
     Raises:
         Stopped: it was cancelled.
     """
-    scenario = candidate.scenario
+    scenario = candidate.simulated
     assert scenario is not None
     assert candidate.judged is not None
     searched = candidate.judged.reached.t_open_s

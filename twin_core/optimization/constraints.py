@@ -117,6 +117,8 @@ class Asked:
     """Its longest cycle is at least ``t_max_s``: how far a window misses it is seen, then."""
     t_max_s: float
     fill_ratio: float
+    memory_factor: float = 1.0
+    """Every window begins at so many times what the physics says."""
 
     def limit(self, name: str) -> float | None:
         """The limit in force; None where the criterion is not applied."""
@@ -129,8 +131,13 @@ class Asked:
         return None if value is None else about.scale * float(value)
 
 
-def asked(scenario: Scenario, constraints: Mapping[str, float]) -> Asked:
+def asked(
+    scenario: Scenario, constraints: Mapping[str, float], memory_factor: float = 1.0
+) -> Asked:
     """The quality of a scenario with other limits.
+
+    Args:
+        memory_factor: times what the physics says a window begins.
 
     Raises:
         InputError: a limit cannot be, or two contradict each other.
@@ -154,7 +161,7 @@ def asked(scenario: Scenario, constraints: Mapping[str, float]) -> Asked:
         )
     longest = max(quality.t_cycle_max_s, t_max)
     quality = quality.model_copy(update={"t_cycle_max_s": longest})
-    return Asked(scenario.model_copy(update={"quality": quality}), t_max, fill)
+    return Asked(scenario.model_copy(update={"quality": quality}), t_max, fill, memory_factor)
 
 
 def margins(result: BatchResult, what: Asked) -> Array:

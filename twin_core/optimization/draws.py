@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm, qmc
+from scipy.special import ndtri
 
 from twin_core.arrays import Array
 from twin_core.errors import InputError
@@ -103,9 +103,11 @@ def deviations(scatter: Mapping[str, float], count: int, seed: int, even: bool) 
         return np.zeros((1, 0))
     if not even:
         return np.asarray(np.random.default_rng(seed).normal(size=(count, len(sigma))) * sigma)
+    from scipy.stats import qmc  # noqa: PLC0415 (takes seconds to import)
+
     power = int(np.ceil(np.log2(count)))
     share = qmc.Sobol(len(sigma), rng=seed).random_base2(power)[:count]
-    return np.asarray(norm.ppf(np.clip(share, 1e-9, 1.0 - 1e-9)) * sigma)
+    return np.asarray(ndtri(np.clip(share, 1e-9, 1.0 - 1e-9)) * sigma)
 
 
 def scattered(scenario: Scenario, names: Sequence[str], row: Array) -> Scenario:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 
 import numpy as np
 
 from twin_core.arrays import Array
 from twin_core.batch import BatchResult, simulate_many
+from twin_core.calibration.parameter_set import calibrated
 from twin_core.errors import InputError
 from twin_core.optimization.candidate import NO_RUN, Candidate, Judged, Rules, Score, judge
 from twin_core.optimization.draws import scattered
@@ -24,6 +26,8 @@ LEAST_SCREEN = 8
 """Draws, the hardest first, after which candidates are compared; only a promising one gets all."""
 BLOCK = 256
 """Shots between two looks at whether to go on."""
+THREADS: ContextVar[int | None] = ContextVar("THREADS", default=None)
+"""That simulate; None: one for each core. Set by ``run.optimize``."""
 WAIT_MAX = 0.5
 """Share by which the opening may be put off for the sake of the quality margin."""
 
@@ -38,6 +42,7 @@ class Evaluator:
     Attributes:
         kept: every candidate, in the order of its first look.
         simulated: shots so far.
+        rounds: numbers of draws after which candidates are compared, ascending.
     """
 
     def __init__(
@@ -67,7 +72,9 @@ class Evaluator:
         self.simulated = 0
         count = len(self._order)
         screen = min(count, max(LEAST_SCREEN, 2 * rules.violations + 6))
-        self._rounds = tuple(dict.fromkeys((min(rules.violations + FIRST_ROUND, count), screen)))
+        self.rounds: tuple[int, ...] = tuple(
+            dict.fromkeys((min(rules.violations + FIRST_ROUND, count), screen))
+        )
 
     @property
     def waits(self) -> bool:
@@ -135,7 +142,7 @@ class Evaluator:
                 or (not (last and promising) and self._may_win(c, rival_of.get(key)))
             ]
 
-        for count in () if full else self._rounds:
+        for count in () if full else self.rounds:
             self._look(left(False), count)
         self._look(left(True), len(self._order))
         return found
@@ -157,9 +164,10 @@ class Evaluator:
         try:
             base = self.rules.what.scenario
             scenario = with_values(base, dict(zip(self.bounds, values, strict=True)))
-            found = Candidate(values, wait, scenario, origin=origin)
+            simulated = calibrated(scenario, self._task.parameter_set)
+            found = Candidate(values, wait, scenario, simulated, origin=origin)
         except InputError as error:
-            found = Candidate(values, wait, None, str(error), origin=origin)
+            found = Candidate(values, wait, None, problem=str(error), origin=origin)
             found.complete = True
             found.judged = Judged(NO_RUN * len(self._order), Reached(np.nan, np.nan, -np.inf))
             found.score = Score(found.judged.violation, (np.inf,) * len(self._task.goals))
@@ -206,7 +214,8 @@ class Evaluator:
 
 def run_parts(shots: Sequence[Scenario]) -> list[BatchResult]:
     """Simulate shots on all cores, also when they are few."""
-    cores = max(min(len(os.sched_getaffinity(0)), len(shots)), 1)
+    cores = THREADS.get() or len(os.sched_getaffinity(0))
+    cores = max(min(cores, len(shots)), 1)
     size = -(-len(shots) // cores)
     parts = [shots[i : i + size] for i in range(0, len(shots), size)]
     with ThreadPoolExecutor(cores) as pool:
@@ -214,8 +223,8 @@ def run_parts(shots: Sequence[Scenario]) -> list[BatchResult]:
 
 
 def _scenario(candidate: Candidate) -> Scenario:
-    assert candidate.scenario is not None
-    return candidate.scenario
+    assert candidate.simulated is not None
+    return candidate.simulated
 
 
 def _blocks(todo: Sequence[tuple[Candidate, int]]) -> Iterable[Sequence[tuple[Candidate, int]]]:

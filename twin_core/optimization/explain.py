@@ -192,11 +192,11 @@ def _given(
     cancelled: Callable[[], bool],
 ) -> list[Give]:
     """One line for each limit of a criterion, all of them loosened together."""
-    assert point.scenario is not None
+    assert point.simulated is not None
     assert point.judged is not None
     gain, decides = None, ""
     try:
-        what = asked(point.scenario, constraints | dict(loose))
+        what = asked(point.simulated, constraints | dict(loose), rules.what.memory_factor)
         own = replace(rules, what=what)
         drawn = simulated(what.scenario, own, inputs, deviations, lambda _: None, cancelled)
         judged = judge(drawn, own, point.wait)

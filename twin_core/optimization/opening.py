@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from twin_core.arrays import Array
 
@@ -47,6 +47,8 @@ def earliest_opening(
 def violated_share(violations: int, count: int) -> tuple[float, float, float]:
     """Share of violations with its Clopper-Pearson interval (95 %)."""
     tail = 0.5 * (1.0 - CONFIDENCE)
-    low = 0.0 if violations == 0 else beta.ppf(tail, violations, count - violations + 1)
-    high = 1.0 if violations == count else beta.ppf(1.0 - tail, violations + 1, count - violations)
+    low = 0.0 if violations == 0 else betaincinv(violations, count - violations + 1, tail)
+    high = 1.0
+    if violations < count:
+        high = betaincinv(violations + 1, count - violations, 1.0 - tail)
     return violations / count, float(low), float(high)

@@ -35,7 +35,7 @@ def prepared(
     draws: int,
 ) -> tuple[dict[str, Bounds], Rules]:
     """Bounds and rules, checked against each other."""
-    what = asked(task.scenario, constraints)
+    what = asked(task.scenario, constraints, task.memory_factor)
     bounds = checked_bounds(task.scenario, variables)
     opening = bounds.get("t_open_s")
     low = 0.0 if opening is None else opening.low

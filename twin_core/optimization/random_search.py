@@ -8,8 +8,11 @@ from twin_core.arrays import Array
 from twin_core.optimization.candidate import Candidate, Score
 from twin_core.optimization.evaluation import Evaluator
 
+ANY = Score(np.inf, ())
+FEASIBLE = Score(0.0, (np.inf,))
+"""Rivals before there is a best: that any candidate beats, or only a feasible one."""
 BATCH = 16
-"""Candidates that are judged against the same best."""
+"""Candidates at once, usually."""
 
 
 def random_shares(count: int, dimensions: int, seed: int) -> Array:
@@ -18,7 +21,12 @@ def random_shares(count: int, dimensions: int, seed: int) -> Array:
 
 
 def random_search(
-    evaluator: Evaluator, shares: Array, best: Candidate | None = None, full: bool = False
+    evaluator: Evaluator,
+    shares: Array,
+    best: Candidate | None = None,
+    full: bool = False,
+    batch: int = BATCH,
+    first: Score = ANY,
 ) -> Candidate | None:
     """The best of random candidates, exactly: one is given up only when it cannot be the best.
 
@@ -26,12 +34,14 @@ def random_search(
         shares: (candidates, dimensions).
         best: what is to be beaten.
         full: look at all that can be feasible to the end, for a front.
+        batch: candidates that are judged against the same best.
+        first: what is to be beaten while there is no best.
     """
-    for start in range(0, len(shares), BATCH):
-        asked = [evaluator.values(row) for row in shares[start : start + BATCH]]
-        rival = Score(np.inf, ()) if best is None else best.score
+    for start in range(0, len(shares), batch):
+        asked = [evaluator.values(row) for row in shares[start : start + batch]]
+        rival = first if best is None else best.score
         found = evaluator.look(asked, "random", None if full else [rival] * len(asked))
         for candidate in found:
-            if candidate.complete and (best is None or candidate.score.beats(best.score)):
+            if candidate.complete and candidate.score.beats(best.score if best else first):
                 best = candidate
     return best

@@ -78,6 +78,8 @@ class OptimizationResult:
         random_best: the best of ``random_count`` random candidates, on the draws of the search.
         nearest: the candidate that misses least, where nothing is feasible, and what is in the way.
         population: settings to start another search from.
+        parameter_set: calibration that all was simulated with.
+        memory_factor: times what the physics says a mold may be opened.
     """
 
     scenario_id: str
@@ -105,6 +107,9 @@ class OptimizationResult:
     history: tuple[Tried, ...]
     population: tuple[Mapping[str, float], ...]
     notes: tuple[str, ...]
+    parameter_set: str | None
+    memory_factor: float
+    memory_source: str
     seed: int
     partial: bool
 

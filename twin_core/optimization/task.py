@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from twin_core.calibration.parameter_set import ParameterSet
 from twin_core.optimization.constraints import flat
 from twin_core.optimization.draws import ASSUMED, checked_scatter
 from twin_core.optimization.goals import Prices, goal_name
@@ -75,6 +76,14 @@ class OptimizationTask(BaseModel):
 
     scenario: Scenario
     """The shot as it is today; its quality has the limits."""
+    parameter_set: ParameterSet | None = None
+    """Numbers of a calibration that every shot is simulated with; settings stay as they are set and
+    read at the press."""
+    memory_factor: Annotated[float, Field(ge=0.2, le=5.0)] = 1.0
+    """Times what the physics says a part of this mold may be opened, as the models at the press
+    have learned. The window of every draw begins so much later."""
+    memory_source: str = ""
+    """Where the factor is from, or why there is none."""
     variables: Variables = {}
     """What may change, within which bounds; left out: the three temperatures of the first
     generation. All else stays."""

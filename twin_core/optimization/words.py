@@ -12,6 +12,19 @@ SMALL_S = 0.5
 """Changes of the cycle below this are not worth words."""
 
 
+def basis_words(result: OptimizationResult) -> Iterator[str]:
+    """What was simulated with beside the physics, a line each; none without."""
+    if result.parameter_set is not None:
+        yield f"simulated with the calibration {result.parameter_set}"
+    if result.memory_factor != 1.0:
+        yield (
+            f"opening times are those of the physics {100.0 * (result.memory_factor - 1.0):+.1f} %"
+            f", as learned: {result.memory_source}"
+        )
+    elif result.memory_source:
+        yield f"opening times are those of the physics: {result.memory_source}"
+
+
 def gain_words(result: OptimizationResult) -> Iterator[str]:
     """What the advice brings against today, a line each."""
     gain = result.gain

@@ -157,7 +157,9 @@ class Jobs:
     async def _work(self, running: OneJob, asked: Document) -> None:
         job_id, web = running.job.job_id, self._settings.web
         get_logger().info("job_started", detail=job_id, code=running.job.kind)
-        question: Document = {"asked": asked, "settings": hello(self._settings)}
+        history = self._settings.history.model_dump(mode="json")
+        settings = hello(self._settings) | {"history": history}
+        question: Document = {"asked": asked, "settings": settings}
         try:
             question["kind"] = self._kinds[running.job.kind]
             outcome = await running.run(self._command, question, web.job_limit_s)

@@ -48,6 +48,7 @@
     const longest = typed(form.elements.t_cycle_max);
     if (longest !== null) found.t_cycle_max = longest;
     if (form.dataset.opened) found.t_open_today_s = Number(form.dataset.opened);
+    found.history = Boolean(form.elements.history?.checked);
     found.candidates = typed(form.elements.candidates) ?? 400;
     found.samples = Math.max(1, Math.min(40, Math.floor(found.candidates / 4)));
     found.violations_allowed = (typed(form.elements.allowed) ?? 5) / 100;
@@ -113,7 +114,8 @@
     isPartial = found.is_partial;
     byId("result").hidden = false;
     const said = result.words || {};
-    const lines = result.chosen ? [...(said.gain || []), ...(said.why_not_shorter || [])] : said.in_the_way || [];
+    const about = [...(said.basis || []), ...(result.scatter_source ? [`scatter: ${result.scatter_source}`] : [])];
+    const lines = [...about, ...(result.chosen ? [...(said.gain || []), ...(said.why_not_shorter || [])] : said.in_the_way || [])];
     byId("words").replaceChildren(...lines.map((line) => {
       const item = document.createElement("li");
       item.textContent = line.trim();

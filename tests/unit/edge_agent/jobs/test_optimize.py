@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from threading import Event
@@ -9,10 +10,14 @@ from typing import Any
 
 import pytest
 
+from edge_agent.config.catalogue import read_catalogue
+from edge_agent.config.settings import CatalogueSettings
 from edge_agent.jobs import job_work
 from edge_agent.jobs.job_work import JobWork
-from edge_agent.jobs.optimize import run
+from edge_agent.jobs.optimize import run, with_plant
+from edge_agent.what_if.optimization_task import task_of_document
 from edge_agent.what_if.worker import hello
+from tests.support.shots import rows_of, write_history
 from tests.support.what_if import BASE, web_settings
 
 ASKED: dict[str, Any] = {
@@ -46,3 +51,43 @@ def test_a_cancelled_search_returns_what_it_has(tmp_path: Path) -> None:
     result = run(work)
     assert result["partial"]
     assert 0 < len(result["history"]) < 20
+
+
+PANEL_A = {**BASE, "system_id": "SYSTEM_R1", "mold": "PANEL_A"}
+
+
+def work_of(asked: dict[str, Any], folder: Path) -> JobWork:
+    history = {"path": str(folder / "history.db")}
+    return JobWork(
+        asked, hello(web_settings(folder)) | {"history": history}, lambda _: None, Event()
+    )
+
+
+def test_the_history_of_the_plant_counts(tmp_path: Path) -> None:
+    rows = [
+        row
+        for number in range(30)
+        for row in rows_of(number, lab_after_s=None, t_demold_actual_s=300.0)
+    ]
+    asyncio.run(write_history(tmp_path / "history.db", rows))
+    catalogue = read_catalogue(CatalogueSettings())
+    asked = PANEL_A | {"optimizer_config": {"history": True}}
+    found = with_plant(task_of_document(asked, catalogue), work_of(asked, tmp_path), catalogue)
+    assert found.scatter_source.startswith("measured on 30 shots of PANEL_A")
+    assert found.t_open_today_s == 300.0
+    stated = PANEL_A | {"optimizer_config": {"history": True, "scatter": {"m_iso_pct": 0.5}}}
+    own = with_plant(task_of_document(stated, catalogue), work_of(stated, tmp_path), catalogue)
+    assert own.scatter == {"m_iso_pct": 0.5}
+    assert "measured" not in own.scatter_source
+    assert with_plant(
+        task_of_document(PANEL_A, catalogue), work_of(PANEL_A, tmp_path), catalogue
+    ).scatter is None  # fmt: skip
+
+
+def test_a_history_that_is_away_is_said(tmp_path: Path) -> None:
+    catalogue = read_catalogue(CatalogueSettings())
+    asked = PANEL_A | {"optimizer_config": {"history": True}}
+    found = with_plant(task_of_document(asked, catalogue), work_of(asked, tmp_path), catalogue)
+    assert "assumed" in found.scatter_source
+    assert "no such history file" in found.scatter_source
+    assert "what was learned is not known" in found.memory_source

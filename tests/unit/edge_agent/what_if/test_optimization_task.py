@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from edge_agent.config.catalogue import Catalogue, read_catalogue
+from edge_agent.config.parameter_sets import AppliedSets
 from edge_agent.config.settings import CatalogueSettings
 from edge_agent.what_if.optimization_task import task_of_document
+from tests.support.parameter_sets import made_set
 from tests.support.what_if import BASE
 from twin_core.errors import InputError
 from twin_core.scenario import Quality
@@ -46,6 +48,14 @@ def test_bounds_that_are_left_open_are_the_usual_ones(catalogue: Catalogue) -> N
     assert (index.low < 1.2, index.high) == (True, 1.2)
 
 
+def test_the_calibration_in_use_is_the_jobs(catalogue: Catalogue) -> None:
+    mold_id, system_id = BASE["mold"], BASE["system_id"]
+    used = made_set(0.8, {mold_id: {}}, system=catalogue.systems[system_id])
+    known = catalogue.with_sets(AppliedSets({(mold_id, system_id): used}, {}))
+    assert task_of_document(BASE, known).parameter_set == used
+    assert task_of_document(BASE, catalogue).parameter_set is None
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
@@ -63,6 +73,8 @@ def test_bounds_that_are_left_open_are_the_usual_ones(catalogue: Catalogue) -> N
         ({"optimizer_config": {"scenario": {}}}, "beside"),
         ({"optimizer_config": {"constraints": {"p_max": "low"}}}, "p_max"),
         ({"optimizer_config": {"constraints": [], "t_cycle_max": 9}}, "object"),
+        ({"optimizer_config": {"history": "yes"}}, "true or false"),
+        ({"optimizer_config": {"memory_factor": 2.0}}, "taken from the plant"),
         ({"optimizer_config": []}, "object"),
         ({"optimizer_config": [1]}, "object"),
         ({"mold": "NONE"}, "mold"),
