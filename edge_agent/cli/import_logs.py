@@ -155,7 +155,7 @@ def command(
         if propose is not None:
             from edge_agent.cli.import_propose import propose_mapping
 
-            propose_mapping(source, propose, datasources, output)
+            propose_mapping(source, propose, datasources, systems, output)
             return
         if (dry_run or yes) and not take_back:
             raise InputError("--dry-run and --yes go with --take-back alone")
