@@ -67,7 +67,12 @@ async def calibrations_due(
     """
     counts: Counter[MoldAndSystem] = Counter()
 
+    simulated = set[MoldAndSystem]()
+
     def choose(candidates: Sequence[Candidate]) -> list[Candidate]:
+        keys = {(one.mold_id, one.system_id) for one in candidates}
+        measured = {(one.mold_id, one.system_id) for one in candidates if not one.simulated}
+        simulated.update(keys - measured)
         return _choice(candidates, sets, counts)
 
     found = await shots_of_history(reader, query, choose, catalogue, rules.limits, progress)
@@ -82,7 +87,21 @@ async def calibrations_due(
     rows = simulate(scenarios) if scenarios else []
     predicted = [None if isinstance(row, str) else row for row in rows]
     checked = Checked(shots, predicted, sets)
-    return judge(counts, checked, events, catalogue.systems, rules.now, rules.age_max)
+    found_due = judge(counts, checked, events, catalogue.systems, rules.now, rules.age_max)
+    for one in found_due:
+        one.simulated = one.simulated or (one.mold_id, one.system_id) in simulated
+        _look_in(catalogue, one)
+    return found_due
+
+
+def _look_in(catalogue: Catalogue, one: MoldDue) -> None:
+    """Note a mold or a system that the catalogue does not have: its shots are of no use."""
+    missing = [f"mold {one.mold_id}"] if one.mold_id not in catalogue.molds else []
+    if one.set_id is None and one.system_id not in catalogue.systems:
+        missing.append(f"system {one.system_id}")
+    if missing:
+        words = " and ".join(missing)
+        one.notes.append(f"{words}: not in the catalogue: give --config, or --molds and --systems")
 
 
 def _choice(

@@ -17,6 +17,7 @@ class Candidate(NamedTuple):
     shot_id: str
     where: Any
     """How its source finds it: key of a history, folder of a bundle."""
+    simulated: bool = False
 
 
 Choose = Callable[[Sequence[Candidate]], Iterable[Candidate]]

@@ -99,7 +99,7 @@ async def _chosen(
             else:
                 at = parse_timestamp(row["poured_at"])
                 ids = row["mold_id"], row["system_id"], at, row["shot_id"]
-                candidates.append(Candidate(*ids, _key(row)))
+                candidates.append(Candidate(*ids, _key(row), bool(row["simulated"])))
         progress("shots", found.fitting_count)
         if len(rows) < PAGE:
             break

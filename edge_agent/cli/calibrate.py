@@ -8,7 +8,12 @@ from pathlib import Path
 import click
 
 from edge_agent.cli import calibrate_due, calibrate_production
-from edge_agent.cli.calibrate_plant_options import PlantOptions, check_plant, plant_options
+from edge_agent.cli.calibrate_plant_options import (
+    PlantOptions,
+    check_plant,
+    check_systems,
+    plant_options,
+)
 from edge_agent.cli.common import fail, say_when_compiling
 
 EXAMPLE = """\b
@@ -111,6 +116,7 @@ def command(
     }  # fmt: skip
     of_fit = {"paths": paths, "dry_run": dry_run}
     try:
+        check_systems(systems, is_of_plant=plant.asked)
         check_plant(plant, others | (of_fit if plant.due else {}))
         if hold_out is not None and cure is None and not rise_tests:
             raise InputError("--hold-out needs --cure FILE or --rise-test FILE")

@@ -81,7 +81,21 @@ def asked(
 
 
 def _history(plant: PlantOptions, settings: Settings | None) -> HistorySettings:
+    """The history of the options or the settings.
+
+    Raises:
+        InputError: its file is not there.
+    """
+    from twin_core.errors import InputError
+
     if plant.history is not None:
-        return history_at(plant.history)
-    assert settings is not None
-    return settings.history
+        found = history_at(plant.history)
+    else:
+        assert settings is not None
+        found = settings.history
+    if found.address() is None and not found.path.exists():
+        raise InputError(
+            f"{found.path}: no such history file; give --history or --config",
+            hint="a relative path starts at the working directory",
+        )
+    return found

@@ -141,6 +141,38 @@ def check_plant(plant: PlantOptions, others: dict[str, object]) -> None:
         raise InputError(f"--since {plant.since:%Y-%m-%d} is not before --until")
 
 
+def check_systems(path: Path | None, *, is_of_plant: bool) -> None:
+    """Refuse an agent's configuration in place of systems: elsewhere -c is --config.
+
+    Args:
+        path: that is given as systems.
+        is_of_plant: --config can be given.
+
+    Raises:
+        InputError: it is one.
+    """
+    from twin_core.checked_yaml import mapping_in
+    from twin_core.errors import InputError
+    from twin_core.plain_files import read_text
+    from twin_core.yaml_text import BYTES_MAX
+
+    if path is None or not path.is_file():
+        return
+    try:
+        keys = mapping_in(read_text(path, BYTES_MAX), path).keys()
+    except InputError:
+        return  # whoever reads systems says what is wrong
+    if "system_id" in keys or not keys & {"agent_id", "presses", "broker", "catalogue", "spool"}:
+        return
+    way_out = (
+        f"write --config {path}" if is_of_plant else "--config goes with --production or --due"
+    )
+    raise InputError(
+        f"{path}: is the configuration of an agent; here -c is --systems, a file or folder of "
+        f"systems: {way_out}"
+    )
+
+
 def command_line() -> str:
     """The command as typed; passwords in addresses are left out."""
     from edge_agent.config.database_address import without_password

@@ -52,12 +52,15 @@ def production(
         print_outcome,
         print_shots,
     )
+    from edge_agent.config.parameter_set_store import check_writable
     from edge_agent.learning.parallel import ray_kept
     from edge_agent.learning.parallel_batch import simulate_batch
     from twin_core.errors import SolverError
 
     settings, catalogue, folders = place_of(plant, systems)
     folder = folders.parameter_sets
+    if not dry_run:
+        check_writable(folder)
     now = datetime.now(UTC)
     with Progress() as progress:
         found = _shots(plant, system_id, settings, catalogue, now, progress)

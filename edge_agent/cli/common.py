@@ -194,7 +194,7 @@ def fault(error: Exception, exit_code: int = 1) -> NoReturn:
     sys.exit(exit_code)
 
 
-COMPILING = "compiling the model, once on this machine: a minute or two"
+COMPILING = "compiling the model, once on this machine: a minute or two, more when it is busy"
 
 
 def say_when_compiling() -> None:

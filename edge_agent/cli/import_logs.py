@@ -155,7 +155,7 @@ def command(
         if propose is not None:
             from edge_agent.cli.import_propose import propose_mapping
 
-            propose_mapping(source, propose, datasources, output)
+            propose_mapping(source, propose, datasources, systems, output)
             return
         if (dry_run or yes) and not take_back:
             raise InputError("--dry-run and --yes go with --take-back alone")
@@ -247,10 +247,11 @@ async def _import(
         words = without_password(where) if "://" in where else where
         beside = beside_history(path.stem, where)
     state_path = state_path or beside.with_name(f"{beside.name}.state.db")
-    if again:
-        state_path.unlink(missing_ok=True)
     source = open_source(settings)
     try:
+        unused = await source.check()  # before anything is written, or forgotten
+        if again:
+            state_path.unlink(missing_ok=True)
         state = ImportState(state_path, str(path.stem), words)
         try:
             target: Target = (
@@ -264,6 +265,7 @@ async def _import(
                         *(settings, source, query, target, state),
                         state_path.with_name(f"{beside.name}.problems.jsonl"),
                         beside_catalogue.problems,
+                        unused,
                         lambda done: progress.count("shots read", done),
                     )
             finally:

@@ -11,7 +11,9 @@ from typing import Any
 import click
 
 
-def propose_mapping(source: str, where: str, datasources: Path, output: str) -> None:
+def propose_mapping(
+    source: str, where: str, datasources: Path, systems: Path | None, output: str
+) -> None:
     """Print the draft of a mapping.
 
     Args:
@@ -19,6 +21,7 @@ def propose_mapping(source: str, where: str, datasources: Path, output: str) -> 
             id that it is to have.
         where: table of the database, or a CSV or Parquet file.
         datasources: folder of datasources.
+        systems: file or folder of systems; None: those of the product.
         output: ``table`` for the YAML, ``json`` for it with its reasons.
 
     Raises:
@@ -36,7 +39,7 @@ def propose_mapping(source: str, where: str, datasources: Path, output: str) -> 
     else:
         names, rows, head = asyncio.run(_of_database(source, where, datasources))
         table = where
-    proposal = propose(names, rows)
+    proposal = propose(names, rows, _systems(systems))
     if table is not None and proposal.form == "wide":
         head = [*head, f"table: {json.dumps(table)}"]
     draft = draft_of(proposal, head, table)
@@ -57,6 +60,14 @@ def propose_mapping(source: str, where: str, datasources: Path, output: str) -> 
         return
     click.echo(draft.text, nl=False)
     click.echo(f"{len(rows)} rows looked at; {len(draft.open)} to decide", err=True)
+
+
+def _systems(path: Path | None) -> frozenset[str]:
+    from edge_agent.config.catalogue import read_catalogue
+    from edge_agent.config.settings import CatalogueSettings
+
+    given = {} if path is None else {"systems": path}
+    return frozenset(read_catalogue(CatalogueSettings().model_copy(update=given)).systems)
 
 
 async def _of_database(

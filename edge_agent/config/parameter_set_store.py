@@ -54,6 +54,22 @@ def next_number(folder: Path, system_id: str) -> int:
     return max((number for _, number in numbers_of(folder, system_id)), default=0) + 1
 
 
+def check_writable(folder: Path) -> None:
+    """Refuse a folder of sets that cannot be written, before hours of work are lost to it.
+
+    Args:
+        folder: the folder; nothing is made or written.
+
+    Raises:
+        InputError: it cannot be written, or not be made where it is not there.
+    """
+    there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    if not there.is_dir():
+        raise InputError(f"{folder}: cannot be written: {there} is no folder (--sets)")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"{folder}: cannot be written: no permission in {there} (--sets)")
+
+
 def write_new(folder: Path, parameter_set: ParameterSet) -> tuple[Path, ParameterSet]:
     """Write a set under the next free number.
 

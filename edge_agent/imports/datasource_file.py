@@ -98,7 +98,9 @@ def load_datasource(path: Path, table: str | None = None) -> Datasource:
         wrong += _told(error, path, lines, str(kind), model)
     if wrong or settings is None:
         raise SettingsError("\n".join(wrong), hint="docs/import.md has every field")
-    return settings  # type: ignore[no-any-return]
+    if isinstance(settings, FolderSource) and settings.series is not None:
+        settings.series.stands_at(f"{path}{_line(lines, ('series', 'file'))}: series.file")
+    return settings
 
 
 def _told(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from edge_agent.imports.proposal import Proposal, Proposed
+from edge_agent.imports.proposed import Proposal, Proposed
 
 TODO = "TODO"
 _NEEDED = {
@@ -65,6 +65,9 @@ def draft_of(proposal: Proposal, head: Iterable[str], table: str | None) -> Draf
     for name, (line, words) in _NEEDED.items():
         if name not in there:
             found.add(f"  {name}: {line}", open_=[words])
+    if "poured_at" not in there and proposal.form == "wide":
+        words = "the column of the end of injection, which a history needs; bundles do without"
+        found.add("  poured_at: TIME", open_=[words])
     if proposal.form == "long":
         _series(found, proposal, table)
     _unused(found, proposal)

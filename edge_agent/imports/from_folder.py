@@ -9,6 +9,7 @@ from typing import Any
 
 from edge_agent.errors import MissingExtra
 from edge_agent.imports import cells
+from edge_agent.imports.file_template import filled, problem_with
 from edge_agent.imports.not_mapped import not_mapped
 from edge_agent.imports.reading_rows import take_row
 from edge_agent.imports.settings import FolderSource, Series
@@ -63,6 +64,9 @@ class FolderShots:
                 raise _no_column(found, name)
         if settings.form == "long":
             return []
+        series = settings.series
+        if series is not None and (words := problem_with(str(series.file), found.names)):
+            raise InputError(f"{series.place_of_file}: {words} (looked at: {found.path})")
         return not_mapped(str(found.path), found.names, settings)
 
     async def fetch_shots(self, query: ShotQuery) -> AsyncGenerator[Fetched]:
@@ -123,13 +127,11 @@ class FolderShots:
     def _read_series(self, shot: RawShot, series: Series) -> None:
         """Read the file of a shot's readings."""
         place = shot.where
-        try:
-            named = {name: cells.text(cell) or "" for name, cell in shot.cells.items()}
-            file = str(series.file).format(**named)
-        except (KeyError, ValueError, IndexError) as error:
-            words = f"series.file {series.file}: {error} is no column that can name a file"
-            shot.problems.append(Problem("missing", place, "", words))
+        template = str(series.file)
+        if words := problem_with(template, shot.cells):  # of another file than the first
+            shot.problems.append(Problem("missing", place, "", f"series.file: {words}"))
             return
+        file = filled(template, {n: cells.text(cell) or "" for n, cell in shot.cells.items()})
         folder = self._settings.path if self._settings.path.is_dir() else self._settings.path.parent
         path = folder / file
         shot.readings_where = str(path)

@@ -6,22 +6,24 @@ another key, gets the laboratory's records alone.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import groupby
 
+from broker.topics import PressAddress
 from edge_agent.config.settings import HistorySettings
 from edge_agent.errors import StoreError
 from edge_agent.history import open_store
 from edge_agent.history.read import HistoryReader, open_reader
 from edge_agent.imports.pours_in_history import is_as_poured, pours_elsewhere, pours_in_history
+from edge_agent.imports.readings_in_history import ReadingsInHistory, readings_in_history
 from edge_agent.imports.rows_of_shot import (
     address_of,
     key_of,
     quality_rows,
     row_of_shot,
     rows_of,
+    telemetry_rows,
 )
 from edge_agent.imports.taken import Taken
 from edge_agent.logged_shots.bundle import Bundle
@@ -61,13 +63,13 @@ class IntoHistory:
 
         Args:
             bundles: each with whether it was delivered before, with other content: then its events
-                and readings are not sent again, which would double them.
+                are not sent again, which would double them, and its readings only where the history
+                has none.
 
         Raises:
             StoreError: the history refuses; nothing of this call is in it.
         """
         taken = Taken()
-        counts = Counter[str]()
         rows: list[HistoryRow] = []
         shots = [(bundle, changed) for bundle, changed in bundles]
         shots.sort(key=lambda one: address_of(one[0]))
@@ -80,6 +82,8 @@ class IntoHistory:
             of_press = list(group)
             ask = (self._reader, press, [bundle for bundle, _ in of_press], self._device)
             pours = await pours_in_history(*ask)
+            own = [bundle for bundle, _ in of_press if pours.has_own(bundle, key_of(press, bundle))]
+            readings = await readings_in_history(self._reader, press, own, self._device)
             for bundle, changed in of_press:
                 key = key_of(press, bundle)
                 self._put.add(hash(key))
@@ -93,10 +97,9 @@ class IntoHistory:
                         continue
                     rows += rows_of(press, bundle, self._device)
                     continue
-                is_own = there["shot_key"] == key and pours.is_own(there)
-                if is_own and (changed or not is_as_poured(bundle, there)):
-                    rows.append(row_of_shot(press, bundle))
-                    counts["events and readings not sent again"] += 1
+                is_changed = changed or not is_as_poured(bundle, there)
+                if pours.has_own(bundle, key):
+                    rows += self._corrected(press, bundle, is_changed, readings, taken)
                 else:
                     taken.there.append(bundle)
                 rows += quality_rows(press, bundle, there["shot_key"])
@@ -105,8 +108,33 @@ class IntoHistory:
         if receipt.rejected:
             reason = next(iter(receipt.rejected.values()))
             raise StoreError(f"the history rejects {len(receipt.rejected)} rows: {reason}")
-        taken.counts = dict(counts)
         return taken
+
+    def _corrected(
+        self,
+        press: PressAddress,
+        bundle: Bundle,
+        is_changed: bool,
+        readings: ReadingsInHistory,
+        taken: Taken,
+    ) -> list[HistoryRow]:
+        """Rows of a shot that this source has imported before: what the history does not have."""
+        key = key_of(press, bundle)
+        frames = list(telemetry_rows(press, bundle, self._device, key))
+        compared = readings.compared(key, frames) if frames else "same"
+        if compared == "none":
+            taken.count("readings sent that the history did not have")
+            return [*frames, row_of_shot(press, bundle)]
+        if compared == "other":
+            taken.other_readings.append(bundle)
+            taken.count("readings not sent: the history has other ones of the same shot")
+        if not is_changed:
+            taken.there.append(bundle)
+            return []
+        if compared == "same":
+            taken.has_readings.append(bundle)
+            taken.count("events and readings not sent again")
+        return [row_of_shot(press, bundle)]
 
     async def close(self) -> None:
         """Close the history."""

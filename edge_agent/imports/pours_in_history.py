@@ -72,6 +72,11 @@ class PoursInHistory:
                 )
         return "", ""
 
+    def has_own(self, bundle: Bundle, key: str) -> bool:
+        """Whether this source has imported a shot, under the key that it has now."""
+        there = self.same(bundle, key)
+        return there is not None and there["shot_key"] == key and self.is_own(there)
+
     def is_own(self, row: dict[str, Any]) -> bool:
         """Whether this source has imported a shot."""
         return row["shot_key"] in self._own_keys

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import date, datetime
 from statistics import median
 from typing import Any
 
@@ -15,14 +12,11 @@ from broker.ids import is_identifier
 from edge_agent.imports import cells
 from edge_agent.imports.column_words import SENSORS, long_column, roles_of
 from edge_agent.imports.fields import FIELDS, TIME_FIELDS, current_name, unit_of_field
+from edge_agent.imports.guessed_columns import ask_for_systems, guess_shot_and_pour
+from edge_agent.imports.proposed import GUESS, LIKELY, SURE, Proposal, Proposed, Rows
+from edge_agent.imports.time_forms import has_no_zone, time_form
 from edge_agent.mapping.units import UnknownUnit, conversion_between
 
-SURE, LIKELY, GUESS = "sure", "likely", "a guess"
-FORMS = (
-    *("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%y %H:%M:%S", "%d.%m.%y %H:%M"),
-    *("%Y/%m/%d %H:%M:%S", "%Y%m%d%H%M%S", "%d-%m-%Y %H:%M:%S"),
-)
-"""Forms of times that people write; month before day is not guessed."""
 _BRACKETS = re.compile(r"[\[(]([^\])]+)[\])]")
 _SPLIT = re.compile(r"[_\s.]+")
 _LIKELY_UNITS = {
@@ -36,51 +30,13 @@ _LIKELY_UNITS = {
 """By the unit of the field: medians that speak for another one."""
 
 
-@dataclass
-class Proposed:
-    """A column, or a signal of the long form, with what it may be."""
-
-    name: str
-    field: str | None = None
-    sure: str = GUESS
-    unit: str = ""
-    """Unit as it is written in the mapping; empty where that of the field fits."""
-    reasons: list[str] = dataclasses.field(default_factory=list)
-    open: list[str] = dataclasses.field(default_factory=list)
-    """What a person has to decide."""
-    options: dict[str, Any] = dataclasses.field(default_factory=dict)
-    """More for the mapping: ``prefix``."""
-
-
-@dataclass
-class Proposal:
-    """What a table may be."""
-
-    columns: list[Proposed]
-    form: str = "wide"
-    signals: list[Proposed] = dataclasses.field(default_factory=list)
-    """Of the long form."""
-    time: Proposed | None = None
-    signal: str = ""
-    value: str = ""
-    decimal: str = "."
-    time_format: str = ""
-    needs_zone: bool = False
-
-    def of(self, name: str) -> Proposed | None:
-        """The column that is a field."""
-        return next((one for one in self.columns if one.field == name), None)
-
-
-Rows = Sequence[Mapping[str, Any]]
-
-
-def propose(names: Sequence[str], rows: Rows) -> Proposal:
+def propose(names: Sequence[str], rows: Rows, systems: Collection[str] | None = None) -> Proposal:
     """Say what the columns of a table may be.
 
     Args:
         names: of the columns.
         rows: some rows, as they are.
+        systems: ids of the catalogue; None: not looked at.
     """
     found = Proposal([])
     of = {name: [row.get(name) for row in rows if _is_there(row.get(name))] for name in names}
@@ -99,7 +55,10 @@ def propose(names: Sequence[str], rows: Rows) -> Proposal:
         elif one.field is not None:
             taken[one.field] = one
         found.columns.append(one)
+    if systems is not None:
+        ask_for_systems(found.of("system_id"), of, systems)
     if not long:
+        guess_shot_and_pour(found, of, len(rows))
         for one in found.columns:
             if one.field is not None and one.field not in FIELDS:
                 one.reasons.append(f"it may be {one.field}, which is a reading over time: series")
@@ -123,7 +82,7 @@ def _decimal(of: Mapping[str, list[Any]]) -> str:
 def _column(name: str, values: list[Any], found: Proposal) -> Proposed:
     one = Proposed(name)
     exact = current_name(name)
-    form = _time_form(values)
+    form = time_form(values)
     numbers = [] if form is not None else _numbers(values, found.decimal)
     kinds = {"time"} if form is not None else {"text", "number"} if numbers else {"text"}
     if not values:
@@ -146,9 +105,7 @@ def _judge(
     assert one.field is not None
     unit = unit_of_field(one.field)
     if form is not None:
-        found.time_format = found.time_format or form
-        if _has_no_zone(values, form):
-            found.needs_zone = True
+        found.take_times(form, has_no_zone(values, form))
     elif one.field in TIME_FIELDS and not values:
         one.open.append("no value to look at: is it a moment, and in which time_zone?")
     elif unit is not None:
@@ -203,32 +160,6 @@ def _numbers(values: list[Any], mark: str) -> list[float]:
             if number is not None:
                 found.append(number)
     return found if 2 * len(found) > len(values) else []
-
-
-def _time_form(values: list[Any]) -> str | None:
-    """Form of a column of times: "" for those that need none; None where they are no times."""
-    some = values[:20]
-    if not some or all(isinstance(one, int | float) for one in some):
-        return None
-    for form in ("", *FORMS):
-        good = 0
-        for value in some:
-            with suppress(ValueError):
-                good += cells.moment(value, "UTC", form or None) is not None
-        if 2 * good > len(some):
-            return form
-    return None
-
-
-def _has_no_zone(values: list[Any], form: str) -> bool:
-    for value in values[:20]:
-        if isinstance(value, datetime | date):
-            return getattr(value, "tzinfo", None) is None
-        try:
-            cells.moment(value, None, form or None)
-        except ValueError as error:
-            return "zone" in str(error)
-    return False
 
 
 def _long_columns(names: Sequence[str], of: Mapping[str, list[Any]]) -> dict[str, str]:

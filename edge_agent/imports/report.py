@@ -98,11 +98,12 @@ class Report:
         line = {name: getattr(problem, name) for name in _PROBLEM_FIELDS}
         file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
-    def imported(self, bundle: Bundle) -> None:
-        """Count a shot that is where it should be."""
+    def imported(self, bundle: Bundle, *, has_readings: bool = True) -> None:
+        """Count a shot that is where it should be, its readings only where they were written."""
         meta = bundle.meta
         self.imported_count += 1
-        self.readings_count += sum(len(row) for row in bundle.series.values())
+        if has_readings:
+            self.readings_count += sum(len(row) for row in bundle.series.values())
         self.molds[meta.mold_id] += 1
         self.systems[meta.system_id] += 1
         self.presses[meta.line_id or "(none)"] += 1

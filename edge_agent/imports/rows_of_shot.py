@@ -50,7 +50,7 @@ def rows_of(press: PressAddress, bundle: Bundle, device_id: str) -> list[History
     key = key_of(press, bundle)
     return [
         *_event_rows(press, bundle, device_id, key),
-        *_telemetry_rows(press, bundle, device_id, key),
+        *telemetry_rows(press, bundle, device_id, key),
         row_of_shot(press, bundle),
         *quality_rows(press, bundle, key),
     ]
@@ -128,9 +128,17 @@ def _event_rows(
             )
 
 
-def _telemetry_rows(
+def telemetry_rows(
     press: PressAddress, bundle: Bundle, device_id: str, key: str
 ) -> Iterator[HistoryRow]:
+    """Readings of a shot from its pour on.
+
+    Args:
+        press: the press.
+        bundle: the shot, with the time of its pour.
+        device_id: names the source.
+        key: of the shot.
+    """
     meta = bundle.meta
     for seq, (ts, values) in enumerate(_since_pour(bundle)):
         frame = TelemetryFrame(

@@ -51,24 +51,25 @@ async def import_shots(
     state: ImportState,
     problems_path: Path,
     check: Callable[[Bundle, str], Iterable[Problem]],
+    unused: Iterable[str] = (),
     progress: Callable[[int], None] = lambda done: None,
 ) -> Report:
     """Import the shots of a source that fit a question.
 
     Args:
         settings: of the source.
-        source: where they come from.
+        source: where they come from, and checked.
         query: filters and page.
         target: where they go.
         state: shots that it knows are passed over.
         problems_path: file that gets a JSON line for each problem.
         check: gives more problems of a shot, which is imported all the same.
+        unused: what the check of the source has said.
         progress: called now and then with how many shots were read.
 
     Raises:
         InputError, StoreError: source, target or state cannot be used.
     """
-    unused = list(await source.check())
     try:
         problems_path.parent.mkdir(parents=True, exist_ok=True)
         file = problems_path.open("w", encoding="utf-8")
@@ -77,7 +78,7 @@ async def import_shots(
         raise StoreError(words, hint=disk_hint(error)) from error
     with file:
         run = _Run(target, state, Report(target.words, problems_file=str(problems_path)), file)
-        run.report.unused = unused
+        run.report.unused = list(unused)
         async with aclosing(shots_of(settings, source, query)) as shots:
             async for found in shots:
                 run.report.take(found, file)
@@ -128,14 +129,20 @@ class _Run:
         taken = await self._target.put([(bundle, changed) for bundle, changed, _ in shots])
         doubtful = {id(bundle): why for bundle, *why in taken.doubtful}
         there = {id(bundle) for bundle in taken.there}
-        self._state.note(bundle for bundle, _, _ in shots if id(bundle) not in doubtful)
+        other = {id(bundle) for bundle in taken.other_readings}
+        without = other | {id(bundle) for bundle in taken.has_readings}
+        left = doubtful.keys() | other
+        self._state.note(bundle for bundle, _, _ in shots if id(bundle) not in left)
         self.report.others.update(taken.counts)
         self.report.there_count += len(there)
         for bundle, changed, where in shots:
             if id(bundle) in doubtful:
                 self._refuse(bundle, where, *doubtful[id(bundle)])
-            elif id(bundle) not in there:
-                self.report.imported(bundle)
+                continue
+            if id(bundle) in other:
+                self._tell_not_written(bundle, where)
+            if id(bundle) not in there:
+                self.report.imported(bundle, has_readings=id(bundle) not in without)
                 self.report.changed_count += changed
         self.batch.clear()
         self._file.flush()
@@ -150,6 +157,14 @@ class _Run:
         problem = Problem("refused", where, column, words, bundle.meta.shot_id)
         self.report.tell(problem, self._file)
         self.report.refused_count += 1
+
+    def _tell_not_written(self, bundle: Bundle, where: str) -> None:
+        count = sum(len(row) for row in bundle.series.values())
+        words = f"{count} readings NOT written: the history has other ones of this shot from an "
+        words += "earlier import: --take-back first, then import again"
+        self.report.tell(
+            Problem("refused", where, "series", words, bundle.meta.shot_id), self._file
+        )
 
     def _tell_sensors(self, bundle: Bundle, where: str) -> None:
         """Name each sensor once for which the target has no place."""

@@ -11,6 +11,7 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
+    PrivateAttr,
     SecretStr,
     StringConstraints,
     field_validator,
@@ -21,6 +22,7 @@ from broker.ids import Identifier
 from broker.sensors import SUFFIXES_TEXT, has_unit
 from edge_agent.config.section import Section
 from edge_agent.imports.fields import FIELDS, TEXT_FIELDS, TIME_FIELDS, current_name, unit_of_field
+from edge_agent.imports.file_template import check_braces
 from edge_agent.imports.secret_parameters import secret_in
 from edge_agent.mapping.problem import nearest
 from edge_agent.mapping.units import conversion_between
@@ -109,6 +111,7 @@ class Series(Section):
     """Of a database."""
     file: Text | None = None
     """Of a folder: ``curves/{shot_id}.csv``, names in braces are columns of the shot's row."""
+    _place_of_file: str = PrivateAttr("series.file")
     path: Text | None = None
     """Of REST: where the list of readings lies in an item."""
     shot: Text | dict[Text, Text] | None = None
@@ -120,6 +123,22 @@ class Series(Section):
     signals: Annotated[
         dict[str, Annotated[Signal, BeforeValidator(_signal)]], Field(min_length=1, max_length=64)
     ]
+
+    @property
+    def place_of_file(self) -> str:
+        """Where ``file`` stands: YAML, line and field."""
+        return self._place_of_file
+
+    def stands_at(self, place: str) -> None:
+        """Note where ``file`` stands."""
+        self._place_of_file = place
+
+    @field_validator("file")
+    @classmethod
+    def _has_pairs_of_braces(cls, file: str | None) -> str | None:
+        if file is not None:
+            check_braces(file)
+        return file
 
     @field_validator("signals")
     @classmethod

@@ -33,7 +33,8 @@ _MEANINGS = {
     "force": "=force kraft =sila",
     "opening": "opening offnung oeffnung otwarci lidpos deckel =lid pokryw",
     "mass": "mass masse weight gewicht menge =masa =masy waga =wagi ilosc dosage schussgewicht",
-    "number": "number nummer =nr =no =num =id numer",
+    "number": "number nummer =nr =no =num =id numer =lfdnr",
+    "running": "=lfd =lfdnr laufend running",
     "shot": "shot schuss zyklus cycle =teil =part wtrysk cykl",
     "counter": "counter zahler zaehler =count =cnt licznik",
     "pour": "pouring =pour inject einspritz eintrag giess zalew dosier dosing wtrysk schussaktiv "

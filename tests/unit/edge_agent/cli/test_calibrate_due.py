@@ -59,6 +59,30 @@ def test_a_set_in_use_is_looked_at(tmp_path: Path, history: Path) -> None:
     assert [reason["code"] for reason in old[0]["reasons"]] == ["age"]
 
 
+def test_simulated_shots_and_molds_of_nobody_are_named(tmp_path: Path) -> None:
+    rows = [*rows_of(1, mold="M-77", simulated=True), *rows_of(2), *rows_of(3, simulated=True)]
+    path = asyncio.run(write_history(tmp_path / "history.db", rows))
+    where = ("--history", path, "--sets", tmp_path / "none")
+    found = json.loads(run(*where, "--output", "json", exit_code=0).stdout)
+    assert [(one["mold_id"], one["simulated"]) for one in found] == [
+        ("M-77", True), ("PANEL_A", False)
+    ]  # fmt: skip
+    said = "mold M-77: not in the catalogue: give --config, or --molds and --systems"
+    assert said in found[0]["notes"]
+    assert not any("catalogue" in words for words in found[1]["notes"])
+    assert "M-77, SYSTEM_R1 (simulated): note: mold M-77" in run(*where, exit_code=0).stdout
+
+
+def test_the_configuration_of_an_agent_is_no_file_of_systems(tmp_path: Path, history: Path) -> None:
+    agent = tmp_path / "agent.yaml"
+    agent.write_text("site: s\nagent_id: a\npresses: [p1]\n")
+    for options in ((), ("--history", history)):
+        found = run("-c", agent, *options, exit_code=2)
+        assert f"here -c is --systems, a file or folder of systems: write --config {agent}" in (
+            " ".join(found.stderr.split())
+        )
+
+
 def test_what_cannot_be_told_ends_with_2(tmp_path: Path, history: Path) -> None:
     assert "no such history file" in run("--history", tmp_path / "no.db", exit_code=2).stderr
     assert "where are the shots?" in run(exit_code=2).stderr

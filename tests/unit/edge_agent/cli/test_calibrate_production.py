@@ -211,6 +211,21 @@ def test_options_that_cannot_be(history: Path, options: str, words: str) -> None
     assert words in run(*given, exit_code=2).stderr
 
 
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_a_history_that_is_not_there_ends_with_2(more: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "nope.db"
+    found = run("--history", path, "--sets", tmp_path, *more, exit_code=2)
+    assert f"{path}: no such history file" in found.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_refused_first(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    sets = tmp_path / "file" / "sets"
+    found = run("--history", tmp_path / "nope.db", "--sets", sets, exit_code=2)
+    assert f"{sets}: cannot be written: {tmp_path / 'file'} is no folder" in found.stderr
+    assert "nope" not in found.stderr.split("error:", 1)[1]
+
+
 def test_options_of_it_without_it() -> None:
     for options in (["--shots-max", "9"], ["--fix", "x"], ["--history", "x"], ["--output", "json"]):
         found = CliRunner().invoke(main, ["calibrate", *options])

@@ -42,6 +42,44 @@ def test_what_its_own_source_corrects_is_corrected(tmp_path: Path) -> None:
     assert mass == 1.15
 
 
+def test_readings_that_were_never_sent_are_sent_once(tmp_path: Path) -> None:
+    mapping, history = plant(tmp_path), tmp_path / "history.db"
+    text = mapping.read_text("utf-8")
+    wrong = text.replace("{name: Kern,", "{name: K,").replace("{name: Druck,", "{name: D,")
+    mapping.write_text(wrong, "utf-8")
+    first = report_of("-s", mapping, "--history", history, code=3)
+    assert (first["shots"]["imported"], first["readings"]) == (COUNT, 0)
+    assert rows(history, "SELECT count(*) FROM telemetry") == [(0,)]
+    mapping.write_text(text, "utf-8")
+    report = report_of("-s", mapping, "--history", history)
+    assert (report["shots"]["changed"], report["readings"]) == (COUNT, COUNT * 10)
+    assert report["beside"] == {"readings sent that the history did not have": COUNT}
+    once = rows(history, COUNTS)
+    assert once == [(COUNT, COUNT * 5, COUNT, COUNT * 2)]
+    assert report_of("-s", mapping, "--history", history)["shots"]["done_before"] == COUNT
+    tmp_path.joinpath("import.mes.state.db").unlink()  # as after a kill before it was noted
+    assert report_of("-s", mapping, "--history", history)["shots"]["there_already"] == COUNT
+    assert rows(history, COUNTS) == once
+    report_of("-s", mapping, "--history", history, "--take-back", "--yes")
+    assert rows(history, COUNTS) == [(0, 0, 0, 0)]
+
+
+@pytest.mark.parametrize("more", [[], ["--again"]])
+def test_readings_that_differ_from_those_there_are_told(more: list[str], tmp_path: Path) -> None:
+    mapping, history = plant(tmp_path), tmp_path / "history.db"
+    report_of("-s", mapping, "--history", history)
+    before = rows(history, COUNTS)
+    text = mapping.read_text("utf-8")
+    mapping.write_text(text.replace("offset: 1013", "offset: 1000"), "utf-8")
+    for _ in range(2):
+        report = report_of("-s", mapping, "--history", history, *more, code=3)
+        assert report["readings"] == 0
+        assert report["problems"] == [{"kind": "refused", "column": "series", "count": COUNT}]
+        assert "10 readings NOT written" in report["examples"][0]
+        assert "--take-back first" in report["examples"][0]
+        assert rows(history, COUNTS) == before
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [

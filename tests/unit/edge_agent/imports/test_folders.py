@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from pyarrow import csv, parquet
 
 from edge_agent.shots.shot_query import ShotQuery
+from tests.support.file_commands import run
 from tests.support.sources import fetched, ids
 from twin_core.errors import InputError
 
@@ -103,6 +105,48 @@ def test_files_of_readings_lie_in_the_folder(shot: str, words: str, tmp_path: Pa
     mapping.write_text(WIDE.format(folder=folder, file="curves/{shot}.csv"))
     (found,) = fetched(mapping)
     assert any(words in one.words for one in found.problems)
+
+
+@pytest.mark.parametrize(
+    ("column", "file"),
+    [
+        ("Lfd. Nr.", "kurven/{Lfd. Nr.}.csv"),
+        ("Schuss-Nr.", "kurven/{Schuss-Nr.:0>2}.csv"),
+        ("Nr[0]: a", "kurven/{Nr[0]: a}.csv"),
+    ],
+)
+def test_any_column_names_a_file(column: str, file: str, tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    (folder / "kurven").mkdir(parents=True)
+    (folder / "shots.csv").write_text(f"{column};x\n17;1\n")
+    (folder / "kurven" / "17.csv").write_text("t;core\n" + "".join(f"{n};30\n" for n in range(9)))
+    mapping = tmp_path / "logs.yaml"
+    text = WIDE.format(folder=folder, file=file).replace("shot_id: shot", f'shot_id: "{column}"')
+    mapping.write_text(text)
+    (found,) = fetched(mapping)
+    assert found.bundle is not None
+    assert len(found.bundle.series) == 9
+
+
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        ("kurven/{shto}.csv", r"logs.yaml: line 6: series.file: \{shto\} is no column: is shot"),
+        ("kurven/{shot:d}.csv", r"line 6: series.file: \{shot:d\}: Unknown format code"),
+        ("kurven/{shot.csv", r"line 6: series.file: .*a single \{ at character 8"),
+    ],
+)
+def test_a_template_that_never_works_is_refused(file: str, words: str, tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    (folder / "shots.csv").write_text("shot;x\n17;1\n")
+    mapping = tmp_path / "logs.yaml"
+    mapping.write_text(WIDE.format(folder=folder, file=file))
+    history = tmp_path / "history.db"
+    done = run("import-logs", "-s", mapping, "--history", history)
+    assert done.exit_code == 2
+    assert re.search(words, done.output), done.output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["logs", "logs.yaml"]
 
 
 def test_decimal_commas_between_commas_are_told_and_then_read(tmp_path: Path) -> None:

@@ -107,6 +107,32 @@ def test_english_headers_need_one(tmp_path: Path) -> None:
     assert "SYSTEM_R1" in draft.text
 
 
+def test_a_german_time_and_a_running_number_are_found(tmp_path: Path) -> None:
+    rows = "".join(f"{n};0{n}.01.2025 11:18:30;A1;PUR-Hart;1,0;1,2\n" for n in (6, 7, 8))
+    head = "Lfd. Nr.;{};Form;Material;Polyol [kg];Iso [kg]\n"
+    for name in ("Einspritzende", "Ende"):
+        draft, settings = drafted(head.format(name) + rows, tmp_path)
+        fields = fields_of(settings)
+        assert fields["shot_id"][0] == "Lfd. Nr."
+        assert fields["poured_at"][0] == name
+        assert (settings.time_zone, settings.time_format) == ("Europe/Berlin", "%d.%m.%Y %H:%M:%S")
+        assert ("is it poured_at?" in draft.open) == (name == "Ende")
+        assert "not used" not in draft.text
+
+
+def test_what_a_history_needs_and_names_of_materials_are_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "shots.csv"
+    path.write_text("Nr;Material\n1;PUR-Hart\n2;SYSTEM_R1\n", encoding="utf-8")
+    proposal = propose(*sample_of_file(path), {"SYSTEM_R1"})
+    draft = draft_of(proposal, ["kind: csv"], None)
+    assert any("PUR-Hart" in words and "names:" in words for words in draft.open)
+    (line,) = [line for line in draft.lines if "poured_at" in line]
+    assert "TODO the column of the end of injection, which a history needs" in line
+    assert (
+        "  shot_id: Nr  # a guess; its values tell rows apart; TODO is it shot_id?" in draft.lines
+    )
+
+
 def test_the_long_form_needs_two(tmp_path: Path) -> None:
     draft, settings = drafted(long_table(), tmp_path)
     assert settings.form == "long"
