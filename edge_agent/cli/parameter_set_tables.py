@@ -4,42 +4,38 @@ from __future__ import annotations
 
 from typing import Any
 
-import click
-
 from edge_agent.cli.tables import print_table, say
 from edge_agent.config.catalogue import load_molds
-from edge_agent.config.parameter_sets import load_set, numbers_of, problem_of, sets_in_use
+from edge_agent.config.parameter_set_folder import read_folder
+from edge_agent.config.parameter_sets import problem_of
 from edge_agent.config.settings import CatalogueSettings
 from twin_core.calibration.parameter_set import ParameterSet
-from twin_core.errors import InputError
 from twin_core.fingerprint import PHYSICS_HASH
 from twin_core.parameters import Parameter
 from twin_core.system_versions import load_systems
 
 
-def list_rows(folders: CatalogueSettings, system_id: str | None) -> list[dict[str, Any]]:
-    """A row of each set.
+def list_rows(
+    folders: CatalogueSettings, system_id: str | None
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """A row of each set that can be read, and what is wrong with the others.
 
     Args:
         folders: of systems, molds and sets.
         system_id: only sets of this system.
 
     Raises:
-        InputError: files are damaged; each is named with line and field.
+        InputError: files of systems or molds are damaged; each is named with line and field.
     """
     systems, molds = load_systems(folders.systems), load_molds(folders.molds)
-    in_use = sets_in_use(folders.parameter_sets)
-    rows, problems = [], []
-    for key in numbers_of(folders.parameter_sets, system_id):
-        try:
-            found = load_set(folders.parameter_sets, *key)
-        except InputError as error:
-            problems.append(str(error))
-            continue
-        users = [m for (m, sid), used in in_use.items() if (sid, used.number) == key]
-        earlier = [
-            m for (m, sid), used in in_use.items() if sid == key[0] and key[1] in used.earlier
-        ]
+    folder = read_folder(folders.parameter_sets, system_id)
+    rows = []
+    for found in folder.sets:
+        of_system = {
+            mold_id: used for (mold_id, of), used in folder.in_use.items() if of == found.system_id
+        }
+        users = [m for m, used in of_system.items() if used.number == found.number]
+        earlier = [m for m, used in of_system.items() if found.number in used.earlier]
         reasons = [problem_of(found, mold_id, systems, molds) for mold_id in users or found.molds]
         notes = list(dict.fromkeys(reason for reason in reasons if reason is not None))
         if found.physics_hash != PHYSICS_HASH:
@@ -65,16 +61,11 @@ def list_rows(folders: CatalogueSettings, system_id: str | None) -> list[dict[st
                 "file": f"{found.set_id}.yaml",
             }
         )
-    if problems:
-        raise InputError("\n".join(problems))
-    return rows
+    return rows, folder.wrong_in_use + folder.wrong
 
 
 def print_list(rows: list[dict[str, Any]]) -> None:
     """Print a line of each set, and why some do not apply."""
-    if not rows:
-        click.echo("no parameter sets: calibrate --production writes them")
-        return
     head = ("set", "version", "made", "by", "shots", "verdict", "in use for")
     cells = [
         (

@@ -61,19 +61,23 @@ def command() -> None:
 def list_sets(system_id: str | None, folder: Path | None, config: Path | None, output: str) -> None:
     """Every set, or those of SYSTEM, with its origin, and which molds use it.
 
-    Exit codes: 0, 2 a file is wrong.
+    Exit codes: 0, 2 a file is wrong: it is named after the others are listed.
     """
     from edge_agent.cli.parameter_set_tables import list_rows, print_list
-    from twin_core.errors import TwinError
+    from twin_core.errors import InputError, TwinError
 
     try:
-        rows = list_rows(_folders(folder, config), system_id)
+        rows, wrong = list_rows(_folders(folder, config), system_id)
     except TwinError as error:
         fail(error)
     if output == "json":
         click.echo(json.dumps(rows, indent=2))
-    else:
+    elif rows:
         print_list(rows)
+    elif not wrong:
+        click.echo("no parameter sets: calibrate --production writes them")
+    if wrong:
+        fail(InputError("\n".join(wrong)))
 
 
 @command.command("show", epilog="Example: pur-mold-twin parameter-sets show SYSTEM_R1 3")

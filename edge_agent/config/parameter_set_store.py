@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from edge_agent.config.parameter_sets import (
+    CONTENT_HASH,
     IN_USE,
     MoldAndSystem,
     SetInUse,
+    content_hash,
     load_set,
     numbers_of,
     problem_of,
@@ -32,7 +34,7 @@ from twin_core.mold import Mold
 from twin_core.yaml_text import dump_yaml
 
 HEADER = "# Sets in use; `pur-mold-twin parameter-sets promote` and `rollback` write this file.\n"
-SET_HEADER = "# Made by calibrate. Do not edit: a changed file is another set.\n"
+SET_HEADER = "# Made by calibrate. Do not edit: a changed file is refused.\n"
 ANYWAY = "--anyway promotes it all the same"
 
 
@@ -46,11 +48,7 @@ class Change:
 
 
 def next_number(folder: Path, system_id: str) -> int:
-    """Next free number of a set of a system.
-
-    Raises:
-        InputError: a file has a name that is none of a set.
-    """
+    """Next free number of a set of a system."""
     return max((number for _, number in numbers_of(folder, system_id)), default=0) + 1
 
 
@@ -65,7 +63,6 @@ def write_new(folder: Path, parameter_set: ParameterSet) -> tuple[Path, Paramete
         The file, and the set with its number.
 
     Raises:
-        InputError: a file of the folder has a name that is none of a set.
         StoreError: the folder cannot be written.
     """
     part = folder / f"{parameter_set.system_id}.{os.getpid()}.part"
@@ -75,7 +72,8 @@ def write_new(folder: Path, parameter_set: ParameterSet) -> tuple[Path, Paramete
             number = next_number(folder, parameter_set.system_id)
             numbered = parameter_set.model_copy(update={"number": number})
             file = set_file(folder, parameter_set.system_id, number)
-            _write(part, SET_HEADER, numbered.model_dump(mode="json", exclude_none=True))
+            content = numbered.model_dump(mode="json", exclude_none=True)
+            _write(part, SET_HEADER, content | {CONTENT_HASH: content_hash(content)})
             try:
                 os.link(part, file)  # fails where another one has taken the name meanwhile
             except FileExistsError:
