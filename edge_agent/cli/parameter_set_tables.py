@@ -9,6 +9,7 @@ from edge_agent.config.catalogue import load_molds
 from edge_agent.config.parameter_set_folder import read_folder
 from edge_agent.config.parameter_sets import problem_of
 from edge_agent.config.settings import CatalogueSettings
+from twin_core.calibration.free_parameters import with_energy_before
 from twin_core.calibration.parameter_set import ParameterSet
 from twin_core.fingerprint import PHYSICS_HASH
 from twin_core.parameters import Parameter
@@ -100,7 +101,8 @@ def print_set(found: ParameterSet) -> None:
         f"{origin.last_poured_at[:10]}, {origin.held_out_count} of them held out; "
         f"shots {origin.shots_hash[:16]}"
     )
-    say(f"verdict: {'use it' if verdict.use else 'do not use it'}: {verdict.words}")
+    words = verdict.words.removeprefix("use it: ").removeprefix("not used: ")
+    say(f"verdict: {'use it' if verdict.use else 'do not use it'}: {words}")
     if verdict.held_out:
         columns = ("before", "after", "noise floor")
         errors = [
@@ -113,6 +115,15 @@ def print_set(found: ParameterSet) -> None:
     if numbers:
         head = ("of", "number", "before", "value", "spread", "unit")
         print_table(head, [_row(*one) for one in numbers], right=head[2:5], folds=("of", "number"))
+    for path, one in found.shared.items():
+        before = with_energy_before(found.shared, path)
+        if before is not None:
+            energy = path.replace(".A", ".E")
+            as_printed = "" if one.spread is None else ", as calibrate printed it"
+            say(
+                f"note: {path} goes with the new {energy}: the rate at 25 C is what counts. With "
+                f"{energy} before it is {before:.4g} {one.unit}{as_printed}"
+            )
     for one in found.not_fitted:
         where = one.path if one.mold_id is None else f"{one.mold_id}: {one.path}"
         say(f"not fitted: {where}: {one.why}")
