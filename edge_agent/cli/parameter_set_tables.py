@@ -52,6 +52,10 @@ def list_rows(
                 "parameters_hash": found.parameters_hash(),
                 "molds": sorted(found.molds),
                 "in_use_for": users,
+                "promoted": {
+                    m: of_system[m].model_dump(include={"promoted_at", "promoted_by"})
+                    for m in users
+                },
                 "before_for": earlier,
                 "applies": not reasons or None in reasons,
                 "notes": notes,
@@ -82,6 +86,13 @@ def print_list(rows: list[dict[str, Any]]) -> None:
     ]
     print_table(head, cells, right=("version", "shots"), folds=("set", "by", "in use for"))
     for row in rows:
+        molds: dict[tuple[str, str], list[str]] = {}
+        for mold_id, promoted in row["promoted"].items():
+            at, by = promoted["promoted_at"], promoted["promoted_by"]
+            if at is not None or by is not None:
+                molds.setdefault((at or "?", by or "?"), []).append(mold_id)
+        for (at, by), of in molds.items():
+            say(f"{row['set']}: put into use {at} by {by} for {', '.join(of)}")
         for note in row["notes"]:
             say(f"{'not used' if row['in_use_for'] and not row['applies'] else 'note'}: {note}")
         if row["simulated"] and row["in_use_for"]:
@@ -124,9 +135,9 @@ def print_set(found: ParameterSet) -> None:
                 f"note: {path} goes with the new {energy}: the rate at 25 C is what counts. With "
                 f"{energy} before it is {before:.4g} {one.unit}{as_printed}"
             )
-    for one in found.not_fitted:
-        where = one.path if one.mold_id is None else f"{one.mold_id}: {one.path}"
-        say(f"not fitted: {where}: {one.why}")
+    for left in found.not_fitted:
+        where = left.path if left.mold_id is None else f"{left.mold_id}: {left.path}"
+        say(f"not fitted: {where}: {left.why}")
 
 
 def _row(whose: str, name: str, one: Parameter) -> tuple[str, ...]:

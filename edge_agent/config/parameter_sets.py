@@ -2,7 +2,8 @@
 
     parameter_sets/SYSTEM_R1-c1.yaml   a set, as ``calibrate --production`` writes it
                    SYSTEM_R1-c2.yaml
-                   in_use.yaml         {sets: {MOLD_A: {SYSTEM_R1: {number: 2, earlier: [1]}}}}
+                   in_use.yaml         {sets: {MOLD_A: {SYSTEM_R1: {number: 2, earlier: [1],
+                                       promoted_at: '2026-11-29T22:25:23Z', promoted_by: anna}}}}
 
 Files of sets are never changed: each ends with the hash of what it says, and one that says
 something else is refused. A folder that is not there holds none.
@@ -20,7 +21,13 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from twin_core.calibration.parameter_set import ParameterSet, calibrated_system, mold_of_set
+from twin_core.calibration.parameter_set import (
+    ParameterSet,
+    Utc,
+    Words,
+    calibrated_system,
+    mold_of_set,
+)
 from twin_core.checked_yaml import describe, mapping_in
 from twin_core.errors import InputError
 from twin_core.materials import MaterialSystem
@@ -50,6 +57,9 @@ class SetInUse(BaseModel):
     """None: none, after a rollback."""
     earlier: list[Number | None] = []
     """Which were before, oldest first: where ``rollback`` goes."""
+    promoted_at: Utc | None = None
+    """When ``number`` was put into use, by ``promote`` or ``rollback``; None: not recorded."""
+    promoted_by: Words | None = None
 
 
 class SetsInUse(BaseModel):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from tests.support.parameter_sets import (
     system_r1,
     written,
 )
+from tests.support.scenarios import CONFIGS
 from twin_core import InputError
 
 OTHER = "PANEL_B"
@@ -258,7 +261,7 @@ def test_one_wrong_file_hides_no_other(plant: Path) -> None:
         file.write_text(file.read_text().replace("use: true", "use: false"))
     (sets_of(plant) / "copy.yaml").write_text("x: 1\n")
     found = run(plant, "list", exit_code=2)
-    assert re.findall(r"(?m)^SYSTEM_R1-c\d", found.stdout) == ["SYSTEM_R1-c1", "SYSTEM_R1-c4"]
+    assert re.findall(r"(?m)^SYSTEM_R1-c\d(?= )", found.stdout) == ["SYSTEM_R1-c1", "SYSTEM_R1-c4"]
     assert [line.partition(": line")[0] for line in found.stderr.splitlines()] == [
         f"error: {files[1]}", f"error: {files[2]}",
         f"error: {sets_of(plant)}/copy.yaml: no name of a parameter set: rename it SYSTEM-c1.yaml, "
@@ -301,6 +304,49 @@ def test_a_folder_that_cannot_be_written(plant: Path) -> None:
     sets_of(plant).write_text("a file")
     with pytest.raises(StoreError, match=r"catalogue\.parameter_sets"):
         written(sets_of(plant), made_set())
+
+
+def test_who_promoted_is_recorded_and_listed(plant: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both: dict[str, dict[str, float]] = {MOLD: {}, OTHER: {}}
+    written(sets_of(plant), made_set(0.5, both), made_set(0.6, both))
+    (sets_of(plant) / IN_USE).write_text("sets: {PANEL_B: {SYSTEM_R1: {number: 1}}}\n")  # of old
+    assert "put into use" not in run(plant, "list").stdout
+    monkeypatch.setenv("LOGNAME", "anna")
+    run(plant, "promote", SYSTEM, 1)
+    assert "promoted_" not in str(sets_in_use(sets_of(plant))[OTHER, SYSTEM].model_fields_set)
+    used_by = sets_in_use(sets_of(plant))[MOLD, SYSTEM]
+    assert used_by.promoted_by == "anna"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", used_by.promoted_at or "")
+    words = rf"SYSTEM_R1-c1: put into use {used_by.promoted_at} by anna for PANEL_A\n"
+    assert re.search(words, run(plant, "list").stdout)
+    monkeypatch.setenv("LOGNAME", "bert")
+    run(plant, "promote", SYSTEM, 2, "--mold", MOLD)
+    run(plant, "rollback", SYSTEM, "--mold", MOLD)
+    first = json.loads(run(plant, "list", "--output", "json").stdout)[0]["promoted"]
+    assert first[MOLD]["promoted_by"] == "bert"
+    assert first[OTHER] == {"promoted_at": None, "promoted_by": None}
+
+
+def test_two_at_once_lose_no_change(plant: Path) -> None:
+    """Sets are written and promoted by several at a time; each change is there in the end."""
+    molds = [f"M{i}" for i in range(12)]
+    shutil.rmtree(plant / "molds")
+    text = (CONFIGS / "molds" / f"{MOLD}.yaml").read_text()
+    (plant / "molds").mkdir()
+    for mold in molds:
+        changed = text.replace(f"mold_id: {MOLD}", f"mold_id: {mold}")
+        (plant / "molds" / f"{mold}.yaml").write_text(changed)
+    known = catalogue(plant)
+
+    def make_and_promote(mold: str) -> None:
+        _, one = store.write_new(sets_of(plant), made_set(0.5, {mold: {}}))
+        store.promote(sets_of(plant), SYSTEM, one.number, known.systems, known.molds)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(make_and_promote, molds))
+    assert {mold for mold, _ in sets_in_use(sets_of(plant))} == set(molds)
+    assert sorted(used(plant).values()) == sorted(f"SYSTEM_R1-c{i + 1}" for i in range(12))
+    assert {file.suffix for file in sets_of(plant).iterdir()} == {".yaml"}
 
 
 def test_what_is_listed_and_shown(plant: Path) -> None:
