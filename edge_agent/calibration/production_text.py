@@ -10,8 +10,9 @@ import click
 from edge_agent.calibration.calibration_shot import LEFT_OUT, ShotsFound
 from edge_agent.calibration.production import Outcome
 from edge_agent.calibration.shots_words import left_out_lines
-from edge_agent.calibration.text import number, say, table
+from edge_agent.calibration.text import number, print_rates, say, table
 from twin_core.calibration.production import ProductionEstimate, ProductionFit
+from twin_core.calibration.record import Change
 
 HEAD = ("before", "after", "95 % from", "to", "unit")
 
@@ -52,6 +53,13 @@ def print_outcome(outcome: Outcome) -> None:
     if fit.shared:
         click.echo("")
         table(("all molds", *HEAD), _rows(fit.shared))
+        print_rates(
+            {one.path for one in fit.shared},
+            [
+                Change(path, one.unit, one.start, one.value, one.spread)
+                for path, one in made.shared.items()
+            ],
+        )
     for mold_id, estimates in sorted(fit.molds.items()):
         click.echo("")
         if estimates:

@@ -35,7 +35,7 @@ def print_rise(fit: RiseFit, tests: Sequence[RiseTest]) -> None:
     span = f"{min(warm):.3g} to {max(warm):.3g} C" if max(warm) > min(warm) else f"{warm[0]:.3g} C"
     click.echo(f"{fit.system.system_id}: fit to {len(fitted)} rise tests, mixed at {span}")
     print_estimates(fit.estimates)
-    print_rates(fit.estimates, fit.changes)
+    print_rates({e.path for e in fit.estimates}, fit.changes)
     for one in fit.not_fitted:
         say("not fitted", f"{one.path}: {one.why}")
     click.echo("")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,9 +144,13 @@ def print_estimates(estimates: Sequence[Estimate]) -> None:
     table(("fitted", "before", "after", "95 % from", "to", "unit"), rows)
 
 
-def print_rates(estimates: Sequence[Estimate], changes: Sequence[Change]) -> None:
-    """Say of each rate whose energy was fitted, too, which of two numbers the table has."""
-    fitted = {e.path: e for e in estimates}
+def print_rates(fitted: Collection[str], changes: Iterable[Change]) -> None:
+    """Say of each rate whose energy was fitted, too, which of two numbers the table has.
+
+    Args:
+        fitted: paths in the table.
+        changes: numbers as they are written.
+    """
     for change in changes:
         energy = change.path.replace(".A", ".E")
         if change.path in fitted and energy != change.path and energy in fitted:
@@ -161,7 +165,7 @@ def print_measured(fit: MeasuredFit) -> None:
     """Estimates with intervals, agreement before and after, warnings."""
     click.echo(f"{fit.scenario.system.system_id}: fit to measurements")
     print_estimates(fit.estimates)
-    print_rates(fit.estimates, fit.changes)
+    print_rates({e.path for e in fit.estimates}, fit.changes)
     click.echo("")
     errors = [
         (

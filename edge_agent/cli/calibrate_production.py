@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import os
 import sys
 from datetime import UTC, datetime
 from itertools import islice
@@ -15,6 +13,7 @@ import click
 
 from edge_agent.cli.calibrate_plant import asked, limits_of, place_of, query_of
 from edge_agent.cli.calibrate_plant_options import PlantOptions, command_line
+from edge_agent.cli.common import who
 from edge_agent.cli.progress import Progress
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ def production(
         if plant.output == "table":
             print_shots(found)
         request = Request(
-            fit, plant.fix, plant.held_out, folder, dry_run, _who(), command_line(), now
+            fit, plant.fix, plant.held_out, folder, dry_run, who(), command_line(), now
         )
         try:
             with ray_kept():
@@ -138,10 +137,3 @@ def _where(plant: PlantOptions, folders: CatalogueSettings) -> tuple[str, str]:
         return f" --folder {folder}" if plant.sets else "", ""
     words = f"AGENT.yaml is that of an agent with catalogue.molds: {molds}"
     return f" -c AGENT.yaml --folder {folder}", words
-
-
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # an account without a name, as in a container
-        return f"uid {os.getuid()}"

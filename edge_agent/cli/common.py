@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import getpass
 import os
 import re
 import sys
@@ -164,6 +165,14 @@ def fail(
     if error.hint:
         click.echo(f"hint: {named(error.hint)}", err=True)
     sys.exit(exit_code or (2 if isinstance(error, InputError) else 1))
+
+
+def who() -> str:
+    """Account that runs a command."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # an account without a name, as in a container
+        return f"uid {os.getuid()}"
 
 
 def write_file(path: Path, content: str | bytes) -> None:

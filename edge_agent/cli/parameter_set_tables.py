@@ -4,42 +4,39 @@ from __future__ import annotations
 
 from typing import Any
 
-import click
-
 from edge_agent.cli.tables import print_table, say
 from edge_agent.config.catalogue import load_molds
-from edge_agent.config.parameter_sets import load_set, numbers_of, problem_of, sets_in_use
+from edge_agent.config.parameter_set_folder import read_folder
+from edge_agent.config.parameter_sets import problem_of
 from edge_agent.config.settings import CatalogueSettings
+from twin_core.calibration.free_parameters import with_energy_before
 from twin_core.calibration.parameter_set import ParameterSet
-from twin_core.errors import InputError
 from twin_core.fingerprint import PHYSICS_HASH
 from twin_core.parameters import Parameter
 from twin_core.system_versions import load_systems
 
 
-def list_rows(folders: CatalogueSettings, system_id: str | None) -> list[dict[str, Any]]:
-    """A row of each set.
+def list_rows(
+    folders: CatalogueSettings, system_id: str | None
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """A row of each set that can be read, and what is wrong with the others.
 
     Args:
         folders: of systems, molds and sets.
         system_id: only sets of this system.
 
     Raises:
-        InputError: files are damaged; each is named with line and field.
+        InputError: files of systems or molds are damaged; each is named with line and field.
     """
     systems, molds = load_systems(folders.systems), load_molds(folders.molds)
-    in_use = sets_in_use(folders.parameter_sets)
-    rows, problems = [], []
-    for key in numbers_of(folders.parameter_sets, system_id):
-        try:
-            found = load_set(folders.parameter_sets, *key)
-        except InputError as error:
-            problems.append(str(error))
-            continue
-        users = [m for (m, sid), used in in_use.items() if (sid, used.number) == key]
-        earlier = [
-            m for (m, sid), used in in_use.items() if sid == key[0] and key[1] in used.earlier
-        ]
+    folder = read_folder(folders.parameter_sets, system_id)
+    rows = []
+    for found in folder.sets:
+        of_system = {
+            mold_id: used for (mold_id, of), used in folder.in_use.items() if of == found.system_id
+        }
+        users = [m for m, used in of_system.items() if used.number == found.number]
+        earlier = [m for m, used in of_system.items() if found.number in used.earlier]
         reasons = [problem_of(found, mold_id, systems, molds) for mold_id in users or found.molds]
         notes = list(dict.fromkeys(reason for reason in reasons if reason is not None))
         if found.physics_hash != PHYSICS_HASH:
@@ -55,6 +52,10 @@ def list_rows(folders: CatalogueSettings, system_id: str | None) -> list[dict[st
                 "parameters_hash": found.parameters_hash(),
                 "molds": sorted(found.molds),
                 "in_use_for": users,
+                "promoted": {
+                    m: of_system[m].model_dump(include={"promoted_at", "promoted_by"})
+                    for m in users
+                },
                 "before_for": earlier,
                 "applies": not reasons or None in reasons,
                 "notes": notes,
@@ -65,16 +66,11 @@ def list_rows(folders: CatalogueSettings, system_id: str | None) -> list[dict[st
                 "file": f"{found.set_id}.yaml",
             }
         )
-    if problems:
-        raise InputError("\n".join(problems))
-    return rows
+    return rows, folder.wrong_in_use + folder.wrong
 
 
 def print_list(rows: list[dict[str, Any]]) -> None:
     """Print a line of each set, and why some do not apply."""
-    if not rows:
-        click.echo("no parameter sets: calibrate --production writes them")
-        return
     head = ("set", "version", "made", "by", "shots", "verdict", "in use for")
     cells = [
         (
@@ -90,6 +86,13 @@ def print_list(rows: list[dict[str, Any]]) -> None:
     ]
     print_table(head, cells, right=("version", "shots"), folds=("set", "by", "in use for"))
     for row in rows:
+        molds: dict[tuple[str, str], list[str]] = {}
+        for mold_id, promoted in row["promoted"].items():
+            at, by = promoted["promoted_at"], promoted["promoted_by"]
+            if at is not None or by is not None:
+                molds.setdefault((at or "?", by or "?"), []).append(mold_id)
+        for (at, by), of in molds.items():
+            say(f"{row['set']}: put into use {at} by {by} for {', '.join(of)}")
         for note in row["notes"]:
             say(f"{'not used' if row['in_use_for'] and not row['applies'] else 'note'}: {note}")
         if row["simulated"] and row["in_use_for"]:
@@ -109,7 +112,8 @@ def print_set(found: ParameterSet) -> None:
         f"{origin.last_poured_at[:10]}, {origin.held_out_count} of them held out; "
         f"shots {origin.shots_hash[:16]}"
     )
-    say(f"verdict: {'use it' if verdict.use else 'do not use it'}: {verdict.words}")
+    words = verdict.words.removeprefix("use it: ").removeprefix("not used: ")
+    say(f"verdict: {'use it' if verdict.use else 'do not use it'}: {words}")
     if verdict.held_out:
         columns = ("before", "after", "noise floor")
         errors = [
@@ -122,9 +126,18 @@ def print_set(found: ParameterSet) -> None:
     if numbers:
         head = ("of", "number", "before", "value", "spread", "unit")
         print_table(head, [_row(*one) for one in numbers], right=head[2:5], folds=("of", "number"))
-    for one in found.not_fitted:
-        where = one.path if one.mold_id is None else f"{one.mold_id}: {one.path}"
-        say(f"not fitted: {where}: {one.why}")
+    for path, one in found.shared.items():
+        before = with_energy_before(found.shared, path)
+        if before is not None:
+            energy = path.replace(".A", ".E")
+            as_printed = "" if one.spread is None else ", as calibrate printed it"
+            say(
+                f"note: {path} goes with the new {energy}: the rate at 25 C is what counts. With "
+                f"{energy} before it is {before:.4g} {one.unit}{as_printed}"
+            )
+    for left in found.not_fitted:
+        where = left.path if left.mold_id is None else f"{left.mold_id}: {left.path}"
+        say(f"not fitted: {where}: {left.why}")
 
 
 def _row(whose: str, name: str, one: Parameter) -> tuple[str, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from edge_agent.cli.common import fail
+from edge_agent.cli.common import fail, who
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,21 +60,25 @@ def command() -> None:
 @config_option
 @output_option
 def list_sets(system_id: str | None, folder: Path | None, config: Path | None, output: str) -> None:
-    """Every set, or those of SYSTEM, with its origin, and which molds use it.
+    """Every set, or those of SYSTEM, with its origin; which molds use it, since when, by whom.
 
-    Exit codes: 0, 2 a file is wrong.
+    Exit codes: 0, 2 a file is wrong: it is named after the others are listed.
     """
     from edge_agent.cli.parameter_set_tables import list_rows, print_list
-    from twin_core.errors import TwinError
+    from twin_core.errors import InputError, TwinError
 
     try:
-        rows = list_rows(_folders(folder, config), system_id)
+        rows, wrong = list_rows(_folders(folder, config), system_id)
     except TwinError as error:
         fail(error)
     if output == "json":
         click.echo(json.dumps(rows, indent=2))
-    else:
+    elif rows:
         print_list(rows)
+    elif not wrong:
+        click.echo("no parameter sets: calibrate --production writes them")
+    if wrong:
+        fail(InputError("\n".join(wrong)))
 
 
 @command.command("show", epilog="Example: pur-mold-twin parameter-sets show SYSTEM_R1 3")
@@ -129,6 +134,7 @@ def promote(
     Exit codes: 0, 1 the folder cannot be written, 2 none such, or it cannot be used.
     """
     from edge_agent.config.catalogue import load_molds
+    from edge_agent.config.parameter_set_store import Promoter
     from edge_agent.config.parameter_set_store import promote as put
     from edge_agent.config.parameter_sets import load_set
     from twin_core.errors import TwinError
@@ -144,6 +150,7 @@ def promote(
             load_molds(folders.molds),
             only=molds,
             anyway=anyway,
+            by=Promoter(who(), datetime.now(UTC)),
         )
         simulated = load_set(folders.parameter_sets, system_id, number).provenance.simulated
     except TwinError as error:
@@ -165,11 +172,13 @@ def rollback(
 
     Exit codes: 0, 1 the folder cannot be written, 2 nothing was in use, or not the same for all.
     """
+    from edge_agent.config.parameter_set_store import Promoter
     from edge_agent.config.parameter_set_store import rollback as go_back
     from twin_core.errors import TwinError
 
     try:
-        changes = go_back(_folders(folder, config).parameter_sets, system_id, molds)
+        by = Promoter(who(), datetime.now(UTC))
+        changes = go_back(_folders(folder, config).parameter_sets, system_id, molds, by)
     except TwinError as error:
         fail(error)
     _print_changes(system_id, changes)

@@ -1,22 +1,28 @@
 """Changes of a folder of parameter sets: write a set, promote one, go back.
 
 Files of sets are never changed, and a new one never takes the name of another. ``in_use.yaml`` is
-replaced whole: a reader sees the old one or the new one.
+replaced whole: a reader sees the old one or the new one, and one process at a time changes it.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+from broker.timestamps import format_timestamp
 from edge_agent.config.parameter_sets import (
+    CONTENT_HASH,
     IN_USE,
     MoldAndSystem,
     SetInUse,
+    content_hash,
     load_set,
     numbers_of,
     problem_of,
@@ -32,8 +38,21 @@ from twin_core.mold import Mold
 from twin_core.yaml_text import dump_yaml
 
 HEADER = "# Sets in use; `pur-mold-twin parameter-sets promote` and `rollback` write this file.\n"
-SET_HEADER = "# Made by calibrate. Do not edit: a changed file is another set.\n"
+SET_HEADER = "# Made by calibrate. Do not edit: a changed file is refused.\n"
 ANYWAY = "--anyway promotes it all the same"
+
+
+@dataclass(frozen=True)
+class Promoter:
+    """Who puts a set into use, and when: recorded in ``in_use.yaml``."""
+
+    who: str
+    at: datetime
+
+    def record(self) -> dict[str, str]:
+        """Fields of ``SetInUse``."""
+        at = format_timestamp(self.at.replace(microsecond=0))
+        return {"promoted_at": at, "promoted_by": self.who}
 
 
 @dataclass(frozen=True)
@@ -46,11 +65,7 @@ class Change:
 
 
 def next_number(folder: Path, system_id: str) -> int:
-    """Next free number of a set of a system.
-
-    Raises:
-        InputError: a file has a name that is none of a set.
-    """
+    """Next free number of a set of a system."""
     return max((number for _, number in numbers_of(folder, system_id)), default=0) + 1
 
 
@@ -81,21 +96,22 @@ def write_new(folder: Path, parameter_set: ParameterSet) -> tuple[Path, Paramete
         The file, and the set with its number.
 
     Raises:
-        InputError: a file of the folder has a name that is none of a set.
         StoreError: the folder cannot be written.
     """
-    part = folder / f"{parameter_set.system_id}.{os.getpid()}.part"
+    part = folder / f"{parameter_set.system_id}.{uuid4().hex}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         while True:
             number = next_number(folder, parameter_set.system_id)
             numbered = parameter_set.model_copy(update={"number": number})
             file = set_file(folder, parameter_set.system_id, number)
-            _write(part, SET_HEADER, numbered.model_dump(mode="json", exclude_none=True))
+            content = numbered.model_dump(mode="json", exclude_none=True)
+            _write(part, SET_HEADER, content | {CONTENT_HASH: content_hash(content)})
             try:
                 os.link(part, file)  # fails where another one has taken the name meanwhile
             except FileExistsError:
                 continue
+            _keep(folder)
             return file, numbered
     except OSError as error:
         raise _not_written(folder, error) from None
@@ -113,6 +129,7 @@ def promote(
     *,
     only: Iterable[str] = (),
     anyway: bool = False,
+    by: Promoter | None = None,
 ) -> list[Change]:
     """Put a set into use: for all of its molds, or some.
 
@@ -124,6 +141,7 @@ def promote(
         molds: of the catalogue, by id.
         only: molds; empty: all molds of the set.
         anyway: though the verdict said no, the physics is another, or a mold is none of the set.
+        by: who asked for it, and when; None is not recorded.
 
     Returns:
         A change for each mold.
@@ -137,26 +155,32 @@ def promote(
     problems = list(_problems(found, wanted, systems, molds, anyway=anyway))
     if problems:
         raise InputError("\n".join(dict.fromkeys(problems)))
-    promoted = sets_in_use(folder)
-    changes = []
-    for mold_id in wanted:
-        old = promoted.get((mold_id, system_id), SetInUse(number=None))
-        changes.append(Change(mold_id, number, old.number))
-        if old.number != number:
-            earlier = [*old.earlier, old.number]
-            promoted[mold_id, system_id] = SetInUse(number=number, earlier=earlier)
-    if any(change.before != number for change in changes):
-        _write_in_use(folder, promoted)
+    record = by.record() if by else {}
+    with _alone(folder):
+        promoted = sets_in_use(folder)
+        changes = []
+        for mold_id in wanted:
+            old = promoted.get((mold_id, system_id), SetInUse(number=None))
+            changes.append(Change(mold_id, number, old.number))
+            if old.number != number:
+                earlier = [*old.earlier, old.number]
+                now = SetInUse(number=number, earlier=earlier, **record)
+                promoted[mold_id, system_id] = now
+        if any(change.before != number for change in changes):
+            _write_in_use(folder, promoted)
     return changes
 
 
-def rollback(folder: Path, system_id: str, only: Iterable[str] = ()) -> list[Change]:
+def rollback(
+    folder: Path, system_id: str, only: Iterable[str] = (), by: Promoter | None = None
+) -> list[Change]:
     """Put into use what was before the last ``promote``.
 
     Args:
         folder: the folder of sets.
         system_id: whose sets.
         only: molds; empty: all molds of the system, if they use the same set.
+        by: who asked for it, and when; None is not recorded.
 
     Returns:
         A change for each mold; its number is None where no set was in use before.
@@ -165,31 +189,43 @@ def rollback(folder: Path, system_id: str, only: Iterable[str] = ()) -> list[Cha
         InputError: nothing was in use before, its file is gone, or molds use different sets.
         StoreError: the folder cannot be written.
     """
-    promoted = sets_in_use(folder)
-    of_system = {mold_id: used for (mold_id, sid), used in promoted.items() if sid == system_id}
-    wanted = sorted(set(only))
-    if not wanted:
-        wanted = sorted(mold_id for mold_id, used in of_system.items() if used.number is not None)
-        numbers = {of_system[mold_id].number for mold_id in wanted}
-        if len(numbers) > 1:
-            listed = ", ".join(f"{mold} {system_id}-c{of_system[mold].number}" for mold in wanted)
-            raise InputError(
-                f"{folder}: molds use different sets ({listed}): name them with --mold"
-            )
-    if not wanted:
-        raise InputError(f"{folder}: {system_id}: no parameter set is in use")
-    changes = []
-    for mold_id in wanted:
-        used = of_system.get(mold_id)
-        if used is None or not used.earlier:
-            raise InputError(f"{folder}: {system_id}: mold {mold_id}: no set was in use before")
-        *earlier, number = used.earlier
-        if number is not None:
-            load_set(folder, system_id, number)
-        promoted[mold_id, system_id] = SetInUse(number=number, earlier=earlier)
-        changes.append(Change(mold_id, number, used.number))
-    _write_in_use(folder, promoted)
+    with _alone(folder):
+        promoted = sets_in_use(folder)
+        changes = []
+        for mold_id in _to_go_back(folder, system_id, promoted, sorted(set(only))):
+            used = promoted.get((mold_id, system_id))
+            if used is None or not used.earlier:
+                raise InputError(f"{folder}: {system_id}: mold {mold_id}: no set was in use before")
+            *earlier, number = used.earlier
+            if number is not None:
+                load_set(folder, system_id, number)
+            now = SetInUse(number=number, earlier=earlier, **(by.record() if by else {}))
+            promoted[mold_id, system_id] = now
+            changes.append(Change(mold_id, number, used.number))
+        _write_in_use(folder, promoted)
     return changes
+
+
+def _to_go_back(
+    folder: Path,
+    system_id: str,
+    promoted: Mapping[MoldAndSystem, SetInUse],
+    wanted: list[str],
+) -> list[str]:
+    """Molds that go back: those that were named, else all of the system that use a set."""
+    if wanted:
+        return wanted
+    numbers = {
+        mold_id: used.number
+        for (mold_id, of_system), used in sorted(promoted.items())
+        if of_system == system_id and used.number is not None
+    }
+    if len(set(numbers.values())) > 1:
+        listed = ", ".join(f"{mold} {system_id}-c{number}" for mold, number in numbers.items())
+        raise InputError(f"{folder}: molds use different sets ({listed}): name them with --mold")
+    if not numbers:
+        raise InputError(f"{folder}: {system_id}: no parameter set is in use")
+    return list(numbers)
 
 
 def _problems(
@@ -221,16 +257,44 @@ def _problems(
 def _write_in_use(folder: Path, promoted: Mapping[MoldAndSystem, SetInUse]) -> None:
     content: dict[str, dict[str, Any]] = {}
     for (mold_id, system_id), used in sorted(promoted.items()):
-        content.setdefault(mold_id, {})[system_id] = used.model_dump(mode="json")
+        said = used.model_dump(mode="json", exclude_unset=True)
+        content.setdefault(mold_id, {})[system_id] = said
     path = folder / IN_USE
     part = path.with_suffix(".part")
     try:
         _write(part, HEADER, {"sets": content})
         part.replace(path)
+        _keep(folder)
     except OSError as error:
         with suppress(OSError):
             part.unlink(missing_ok=True)
         raise _not_written(path, error) from None
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Let one process at a time change what is in use; two would lose a change of one of them."""
+    try:
+        opened = os.open(folder, os.O_RDONLY)
+    except OSError:  # what is written there says what is wrong
+        yield
+        return
+    try:
+        with suppress(OSError):  # not every network drive can
+            fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)
+
+
+def _keep(folder: Path) -> None:
+    """Have the disk keep the names of new files, too, when the power fails."""
+    with suppress(OSError):  # not every file system can
+        opened = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(opened)
+        finally:
+            os.close(opened)
 
 
 def _write(file: Path, header: str, content: dict[str, Any]) -> None:

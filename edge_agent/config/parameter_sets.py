@@ -2,22 +2,32 @@
 
     parameter_sets/SYSTEM_R1-c1.yaml   a set, as ``calibrate --production`` writes it
                    SYSTEM_R1-c2.yaml
-                   in_use.yaml         {sets: {MOLD_A: {SYSTEM_R1: {number: 2, earlier: [1]}}}}
+                   in_use.yaml         {sets: {MOLD_A: {SYSTEM_R1: {number: 2, earlier: [1],
+                                       promoted_at: '2026-11-29T22:25:23Z', promoted_by: anna}}}}
 
-Files of sets are never changed. A folder that is not there holds none.
+Files of sets are never changed: each ends with the hash of what it says, and one that says
+something else is refused. A folder that is not there holds none.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from twin_core.calibration.parameter_set import ParameterSet, calibrated_system, mold_of_set
+from twin_core.calibration.parameter_set import (
+    ParameterSet,
+    Utc,
+    Words,
+    calibrated_system,
+    mold_of_set,
+)
 from twin_core.checked_yaml import describe, mapping_in
 from twin_core.errors import InputError
 from twin_core.materials import MaterialSystem
@@ -27,6 +37,8 @@ from twin_core.yaml_text import BYTES_MAX, key_lines
 
 IN_USE = "in_use.yaml"
 """In a folder of parameter sets: which were promoted."""
+CONTENT_HASH = "content_hash"
+"""Key in the file of a set, of ``content_hash``."""
 NAME = re.compile(r"(?P<system_id>.+)-c(?P<number>[1-9][0-9]{0,8})\.yaml")
 MoldAndSystem = tuple[str, str]
 """Ids: of each pair one set can be in use."""
@@ -45,6 +57,9 @@ class SetInUse(BaseModel):
     """None: none, after a rollback."""
     earlier: list[Number | None] = []
     """Which were before, oldest first: where ``rollback`` goes."""
+    promoted_at: Utc | None = None
+    """When ``number`` was put into use, by ``promote`` or ``rollback``; None: not recorded."""
+    promoted_by: Words | None = None
 
 
 class SetsInUse(BaseModel):
@@ -86,35 +101,35 @@ def set_file(folder: Path, system_id: str, number: int) -> Path:
     return folder / f"{system_id}-c{number}.yaml"
 
 
+def content_hash(content: Mapping[str, Any]) -> str:
+    """SHA-256 over all that the file of a set says, but for the hash itself, as canonical JSON."""
+    said = {key: value for key, value in content.items() if key != CONTENT_HASH}
+    text = json.dumps(said, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def numbers_of(folder: Path, system_id: str | None = None) -> list[tuple[str, int]]:
     """System and number of each set in a folder, by the names of its files, in order.
 
     Args:
         folder: the folder; it need not be there.
         system_id: only those of this system.
-
-    Raises:
-        InputError: a file has a name that is none of a set.
     """
-    found = []
-    for file in folder.glob("*.yaml") if folder.is_dir() else ():
-        if file.name == IN_USE:
-            continue
-        name = NAME.fullmatch(file.name)
-        if name is None:
-            raise InputError(
-                f"{file}: no name of a parameter set: rename it SYSTEM-c1.yaml, or move it"
-            )
-        if system_id in (None, name["system_id"]):
-            found.append((name["system_id"], int(name["number"])))
-    return sorted(found)
+    names = (NAME.fullmatch(file.name) for file in _files(folder))
+    found = [(name["system_id"], int(name["number"])) for name in names if name is not None]
+    return sorted(key for key in found if system_id in (None, key[0]))
+
+
+def strays(folder: Path) -> list[Path]:
+    """Files of a folder whose name is none of a set."""
+    return sorted(file for file in _files(folder) if NAME.fullmatch(file.name) is None)
 
 
 def load_set(folder: Path, system_id: str, number: int) -> ParameterSet:
     """A set, in use or not.
 
     Raises:
-        InputError: there is none, or its file is damaged: it names file, line and field.
+        InputError: there is none, or its file was edited or damaged: it names file, line and field.
     """
     file = set_file(folder, system_id, number)
     if not file.is_file():
@@ -122,14 +137,22 @@ def load_set(folder: Path, system_id: str, number: int) -> ParameterSet:
         raise InputError(
             f"{folder}: no parameter set {number} of {system_id} (there are: {listed})"
         )
-    found = _read(ParameterSet, file)
+    content, lines = _content(file)
+    written = content.pop(CONTENT_HASH, None)
+    found = _checked(ParameterSet, content, file, lines)
     for field, named in (("system_id", system_id), ("number", number)):
         if getattr(found, field) != named:
-            line = key_lines(read_text(file, BYTES_MAX)).get((field,))
             raise InputError(
-                f"{file}: line {line}: {field}: is {getattr(found, field)}, and the file's name "
-                f"says {named}: rename the file"
+                f"{file}: line {lines.get((field,))}: {field}: is {getattr(found, field)}, and the "
+                f"file's name says {named}: rename the file"
             )
+    if written != content_hash(content):
+        line = lines.get((CONTENT_HASH,))
+        what = "is missing" if line is None else "is that of another content"
+        raise InputError(
+            f"{file}: {'' if line is None else f'line {line}: '}{CONTENT_HASH}: {what}: the file "
+            "was edited or damaged: calibrate anew, or bring back the file that calibrate wrote"
+        )
     return found
 
 
@@ -160,25 +183,28 @@ def load_in_use(folder: Path) -> dict[MoldAndSystem, ParameterSet]:
     """The sets that were promoted, by mold and system, whether they apply or not.
 
     Raises:
-        InputError: ``in_use.yaml`` or a set that it names is damaged or missing.
+        InputError: ``in_use.yaml`` or sets that it names are damaged or missing: each is named.
     """
-    loaded: dict[tuple[str, int], ParameterSet] = {}
-    found = {}
+    users: dict[tuple[str, int], list[str]] = {}
     for (mold_id, system_id), in_use in sets_in_use(folder).items():
-        if in_use.number is None:
-            continue
-        key = system_id, in_use.number
-        if key not in loaded:
-            try:
-                loaded[key] = load_set(folder, *key)
-            except InputError as error:
-                if set_file(folder, *key).is_file():
-                    raise
-                raise InputError(
-                    f"{folder / IN_USE}: sets.{mold_id}.{system_id}.number: {error}: bring its "
+        if in_use.number is not None:
+            users.setdefault((system_id, in_use.number), []).append(mold_id)
+    found, problems = {}, []
+    for (system_id, number), molds in users.items():
+        try:
+            one = load_set(folder, system_id, number)
+        except InputError as error:
+            if set_file(folder, system_id, number).is_file():
+                problems.append(f"{error} (in use: {', '.join(molds)})")
+            else:
+                problems.append(
+                    f"{folder / IN_USE}: sets.{molds[0]}.{system_id}.number: {error}: bring its "
                     "file back, or promote another set"
-                ) from None
-        found[mold_id, system_id] = loaded[key]
+                )
+        else:
+            found.update({(mold_id, system_id): one for mold_id in molds})
+    if problems:
+        raise InputError("\n".join(problems))
     return found
 
 
@@ -209,6 +235,10 @@ def problem_of(
     return None
 
 
+def _files(folder: Path) -> Iterator[Path]:
+    return (file for file in folder.glob("*.yaml") if file.name != IN_USE)
+
+
 def stamp_of(folder: Path) -> tuple[FileStamp, ...]:
     """What changes when a file of a folder of sets does."""
     return tuple(_stamps(folder))
@@ -224,12 +254,22 @@ def _stamps(folder: Path) -> Iterator[FileStamp]:
 
 
 def _read(model: type[Model], file: Path) -> Model:
+    content, lines = _content(file)
+    return _checked(model, content, file, lines)
+
+
+def _content(file: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
+    """What a file says, and the line of each key."""
     text = read_text(file, BYTES_MAX)
-    content = mapping_in(text, file)
+    return dict(mapping_in(text, file)), key_lines(text)
+
+
+def _checked(
+    model: type[Model], content: dict[str, Any], file: Path, lines: Mapping[tuple[str, ...], int]
+) -> Model:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        lines = key_lines(text)
 
         def where(place: tuple[int | str, ...]) -> str:
             known = [str(part) for part in place]

@@ -10,6 +10,7 @@ from http.client import HTTPConnection, HTTPException
 from typing import Any
 
 from edge_agent.config.catalogue import load_catalogue
+from edge_agent.config.parameter_set_folder import read_folder
 from edge_agent.config.settings import HealthSettings, Settings
 from edge_agent.doctor.checkup import Finding
 from edge_agent.inference.registry import ModelRegistry
@@ -20,7 +21,10 @@ PAGE_TIMEOUT_S = 3.0
 
 
 def check_catalogue(settings: Settings) -> Iterator[Finding]:
-    """Check that all files of systems and molds read."""
+    """Check that all files of systems, molds and parameter sets read."""
+    for words in read_folder(settings.catalogue.parameter_sets).wrong:
+        way_out = "nothing uses it, and it cannot be promoted: mend it, or move it away"
+        yield Finding("catalogue", "warning", words, way_out)
     catalogue = load_catalogue(settings)
     words = f"{len(catalogue.systems)} systems, {len(catalogue.molds)} molds"
     if catalogue.sheets:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
@@ -117,6 +118,23 @@ def _same_rate_at(T_K: float, system: System, path: str, dE: float) -> System:
     assert old is not None
     factor = math.exp(dE / (R_J_PER_MOL_K * T_K))
     return replaced(system, rate, old.model_copy(update={"value": old.value * factor}))
+
+
+def with_energy_before(numbers: Mapping[str, Parameter], path: str) -> float | None:
+    """A rate factor at the energy that a fit replaced, with the same rate at 25 C.
+
+    Args:
+        numbers: of a fit, by path.
+        path: of one of them.
+
+    Returns:
+        The factor, in its unit; None where it is none, or its energy was not fitted.
+    """
+    energy = numbers.get(path.replace(".A", ".E"))
+    if not path.endswith((".A", ".A_auto")) or energy is None or energy.start is None:
+        return None
+    dE = energy.value - energy.start
+    return numbers[path].value * math.exp(-dE / (R_J_PER_MOL_K * T_REFERENCE_K))
 
 
 def touched(system: BaseModel, free_parameters: list[FreeParameter]) -> list[str]:

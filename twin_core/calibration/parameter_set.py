@@ -171,7 +171,12 @@ class ParameterSet(_Part):
         if self.system_id != system.system_id:
             return f"{self.set_id} is of {self.system_id}, not of {system.system_id}"
         if self.system_hash == system.parameters_hash():
-            return None
+            if self.system_version == system.version:
+                return None
+            return (
+                f"{self.set_id}: system_version is {self.system_version}, and the system with that "
+                f"system_hash has version {system.version}: the set was edited: calibrate anew"
+            )
         if self.system_version != system.version:
             words = f"version {self.system_version}, and version {system.version} is in use"
         else:

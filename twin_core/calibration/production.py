@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from twin_core.arrays import Array
 from twin_core.calibration import shot_features as sf
 from twin_core.calibration.free_parameters import number as number_of
 from twin_core.calibration.free_parameters import touched
@@ -244,18 +245,6 @@ def _result(
         if estimate.at_bound and not fitted_along(one):
             told.append(f"{one.label} ended at a bound: the shots ask for more than is allowed")
     told += outcome.doubts(len(model.timed) > 0)
-    system = numbers.system_at(here.x)
-    spread = {one.path: one.sigma for one in shared}
-    changed = [free for path, free in numbers.free.items() if path in spread]
-    turned = {}
-    for path in touched(numbers.system, changed):
-        new, old = number_of(system, path), number_of(numbers.system, path)
-        assert new is not None
-        assert old is not None
-        turned[path] = Parameter(
-            value=new.value, unit=new.unit, kind="fitted", source="production",
-            spread=spread.get(path), start=old.value,
-        )  # fmt: skip
     omitted = dict(model.features.omitted)
     for reason, count in omitted_of_held_out.items():
         omitted[reason] = omitted.get(reason, 0) + count
@@ -280,9 +269,37 @@ def _result(
         by_lot=outcome.by_lot,
         converged=outcome.converged,
         simulations=model.simulations,
-        _turned=turned,
+        _turned=numbers_of_system(numbers, here.x, shared),
         _system=(numbers.system.version, numbers.system.parameters_hash()),
     )
+
+
+def numbers_of_system(
+    numbers: Numbers, x: Array, shared: Sequence[ProductionEstimate]
+) -> dict[str, Parameter]:
+    """Numbers of the system as a set has them, by path; also those that were turned along.
+
+    A rate factor goes with the fitted energy, and its estimate with the energy before: the rate at
+    25 C is the same. Its relative spread is, too.
+
+    Args:
+        numbers: of the fit.
+        x: where it ended.
+        shared: estimates of the numbers that were fitted.
+    """
+    system, of_path = numbers.system_at(x), {one.path: one for one in shared}
+    found = {}
+    for path in touched(numbers.system, [numbers.free[path] for path in of_path]):
+        new, old = number_of(system, path), number_of(numbers.system, path)
+        assert new is not None
+        assert old is not None
+        one = of_path.get(path)
+        spread = None if one is None else one.sigma * new.value / one.value
+        found[path] = Parameter(
+            value=new.value, unit=new.unit, kind="fitted", source="production", spread=spread,
+            start=old.value,
+        )  # fmt: skip
+    return found
 
 
 def _estimate(one: Number, x: float, reach: float, sigma: float) -> ProductionEstimate:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,8 @@ from twin_core.calibration.production import ProductionEstimate, ProductionFit
 from twin_core.calibration.production_certainty import NotFitted
 from twin_core.calibration.production_verdict import Errors, Verdict
 from twin_core.errors import InputError
+from twin_core.parameters import Parameter
+from twin_core.units import R_J_PER_MOL_K
 
 
 def fit_of(*, use: bool = True, converged: bool = True) -> ProductionFit:
@@ -48,12 +52,18 @@ def fit_of(*, use: bool = True, converged: bool = True) -> ProductionFit:
         warnings=["a warning"],
         omitted={"T_core_C: repeats itself": 1},
         verdict=Verdict(
-            use, "used: 61 % less error" if use else "not used: worse at T_mold_C",
+            use, "use it: 61 % less error" if use else "not used: worse at T_mold_C",
             {"T_core_C": Errors(3.67, 0.943, 0.689, "K", 5)}, 61.0,
         ),
         fitted_count=15, held_out_count=5, by_lot=False, converged=converged, simulations=100,
         _turned={}, _system=(system.version, system.parameters_hash()),
     )  # fmt: skip
+
+
+def number_of_set(value: float, unit: str, start: float) -> Parameter:
+    return Parameter(
+        value=value, unit=unit, kind="fitted", source="production", spread=0.1, start=start
+    )
 
 
 @pytest.fixture
@@ -99,7 +109,7 @@ def test_a_set_is_written_with_its_origin(tmp_path: Path, history: Path, fit: An
         "shots: 20 of 20 that fit, poured from 2026-05-04 to 2026-05-04; molds: PANEL_A",
         "T_core_offset_C 0 2 1.5 2.5 K", "mold PANEL_B: no number of its own",
         "not fitted: vent_area_factor of PANEL_A, PANEL_B: no shot depends on it",
-        "verdict: used: 61 % less error", "omitted: T_core_C: repeats itself: 1",
+        "verdict: use it: 61 % less error", "omitted: T_core_C: repeats itself: 1",
         f"written: {sets / 'SYSTEM_R1-c1.yaml'}",
         f"pur-mold-twin parameter-sets promote SYSTEM_R1 1 --folder {sets}",
     ):  # fmt: skip
@@ -121,6 +131,32 @@ def test_a_set_is_written_with_its_origin(tmp_path: Path, history: Path, fit: An
         "SYSTEM_R1-c1.yaml",
         "SYSTEM_R1-c2.yaml",
     ]
+
+
+def test_a_rate_that_goes_with_a_fitted_energy_is_told_both_ways(
+    tmp_path: Path, history: Path, fit: Any
+) -> None:
+    """The table has 1.8 at the energy before, the set what goes with the new one."""
+    energies = 44_000.0, 43_000.0
+    rates = 1.8, 1.8 * math.exp((energies[1] - energies[0]) / (R_J_PER_MOL_K * 298.15))
+    of_set = {
+        "gelling.A": number_of_set(rates[1], "1/s", 1.2),
+        "gelling.E": number_of_set(energies[1], "J/mol", energies[0]),
+    }
+    shared = [
+        ProductionEstimate("gelling.A", None, "1/s", 1.2, 1.8, 1.7, 1.9, 0.05, at_bound=False),
+        ProductionEstimate("gelling.E", None, "J/mol", *energies, 4e4, 5e4, 1e2, at_bound=False),
+    ]
+    fit(lambda options: replace(fit_of(), shared=shared, _turned=of_set))
+    sets = tmp_path / "sets"
+    printed = " ".join(run("--history", history, "--sets", sets).stdout.split())
+    assert "gelling.A 1.2 1.8 1.7 1.9 1/s" in printed
+    assert f"With the new energy it is {rates[1]:.4g} 1/s" in printed
+    asked = ["parameter-sets", "show", "SYSTEM_R1", "1", "--folder", str(sets)]
+    shown = " ".join(CliRunner().invoke(main, asked).stdout.split())
+    assert f"gelling.A 1.2 {rates[1]:.5g} 0.1 1/s" in shown
+    assert "With gelling.E before it is 1.8 1/s, as calibrate printed it" in shown
+    assert "verdict: use it: 61 % less error" in shown
 
 
 def test_a_verdict_of_no_ends_with_1(tmp_path: Path, history: Path, fit: Any) -> None:

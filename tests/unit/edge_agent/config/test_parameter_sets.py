@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,11 @@ from edge_agent.cli import main
 from edge_agent.config import parameter_set_store as store
 from edge_agent.config.catalogue import Catalogue, changed_sets, read_catalogue
 from edge_agent.config.parameter_sets import IN_USE, load_set, sets_in_use
-from edge_agent.config.settings import CatalogueSettings
+from edge_agent.config.settings import CatalogueSettings, load_settings
+from edge_agent.doctor.computing import check_catalogue
 from edge_agent.errors import StoreError
 from tests.support.parameter_sets import (
+    MADE,
     MOLD,
     SYSTEM,
     made_set,
@@ -25,6 +29,7 @@ from tests.support.parameter_sets import (
     system_r1,
     written,
 )
+from tests.support.scenarios import CONFIGS
 from twin_core import InputError
 
 OTHER = "PANEL_B"
@@ -125,6 +130,12 @@ def test_promote_and_go_back(plant: Path) -> None:
             False,
         ),
         (
+            made_set(system_version=1),
+            (),
+            "system_version is 1, and the system with that system_hash has version 2",
+            False,
+        ),
+        (
             made_set(system_hash="ab" * 8),
             (),
             "version 2 with other numbers than those in use: calibrate anew",
@@ -175,6 +186,44 @@ def test_a_damaged_file_is_named_with_line_and_field(
 
 
 @pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("value: 0.9206,", "value: 1.0499,"),
+        ("use: true", "use: false"),
+        ("words: better", "words: far better"),
+        ("system_version: 2", "system_version: 1"),
+        ("made_by: tester", "made_by: somebody"),
+        ("shots_count: 120", "shots_count: 120.0"),
+        ("\ncontent_hash: ", "\n# content_hash: "),
+        ("\ncontent_hash: ", "\ncontent_hash: 0"),
+    ],
+)
+def test_an_edited_set_is_refused(plant: Path, old: str, new: str) -> None:
+    written(sets_of(plant), made_set())
+    (file,) = written(sets_of(plant), made_set(None, {MOLD: {"cavity_volume_factor": 0.9206}}))
+    run(plant, "promote", SYSTEM, 1)
+    whole = file.read_text()
+    assert whole.count(old) == 1
+    file.write_text(whole.replace(old, new))
+    for arguments in (("promote", SYSTEM, 2), ("show", SYSTEM, 2)):
+        said = run(plant, *arguments, exit_code=2).stderr
+        assert re.search(r"SYSTEM_R1-c2\.yaml: (line \d+: )?content_hash: is ", said)
+        assert "edited or damaged: calibrate anew, or bring back the file" in said
+    assert used(plant) == {MOLD: "SYSTEM_R1-c1"}
+    file.write_text("# a remark changes no number\n" + whole)
+    run(plant, "promote", SYSTEM, 2)
+
+
+def test_whatever_a_set_says_is_read_as_it_was_written(plant: Path) -> None:
+    odd = {"made_by": "Müller: 12e5 ", "command": "a\n\tb 'c' \x85 \u2028 #"}
+    made = made_set(
+        0.1 + 0.2, {MOLD: {"T_core_offset_C": -1e-17}}, provenance=MADE.model_copy(update=odd)
+    )
+    written(sets_of(plant), made)
+    assert load_set(sets_of(plant), SYSTEM, 1) == made
+
+
+@pytest.mark.parametrize(
     ("content", "words"),
     [
         ("sets: {PANEL_A: {SYSTEM_R1: {number: 9}}}", "sets.PANEL_A.SYSTEM_R1.number: "),
@@ -205,10 +254,99 @@ def test_a_file_of_another_name_is_told(plant: Path) -> None:
     assert "copy.yaml: no name of a parameter set" in run(plant, "list", exit_code=2).stderr
 
 
+def test_one_wrong_file_hides_no_other(plant: Path) -> None:
+    files = written(sets_of(plant), *[made_set(0.5 + 0.01 * i) for i in range(4)])
+    run(plant, "promote", SYSTEM, 1)
+    for file in (files[1], files[2]):
+        file.write_text(file.read_text().replace("use: true", "use: false"))
+    (sets_of(plant) / "copy.yaml").write_text("x: 1\n")
+    found = run(plant, "list", exit_code=2)
+    assert re.findall(r"(?m)^SYSTEM_R1-c\d(?= )", found.stdout) == ["SYSTEM_R1-c1", "SYSTEM_R1-c4"]
+    assert [line.partition(": line")[0] for line in found.stderr.splitlines()] == [
+        f"error: {files[1]}", f"error: {files[2]}",
+        f"error: {sets_of(plant)}/copy.yaml: no name of a parameter set: rename it SYSTEM-c1.yaml, "
+        "or move it",
+    ]  # fmt: skip
+    rows = json.loads(run(plant, "list", "--output", "json", exit_code=2).stdout)
+    assert [row["set"] for row in rows] == ["SYSTEM_R1-c1", "SYSTEM_R1-c4"]
+    said = list(check_catalogue(load_settings(plant / "agent.yaml")))
+    assert [one.status for one in said] == ["warning"] * 3 + ["ok"] * 2
+    assert "c2.yaml: line" in said[0].words
+    assert written(sets_of(plant), made_set())[0].name == "SYSTEM_R1-c5.yaml"
+
+
+def test_wrong_sets_in_use_are_named_each_with_its_molds(plant: Path) -> None:
+    both: dict[str, dict[str, float]] = {MOLD: {}, OTHER: {}}
+    files = written(sets_of(plant), made_set(0.5, both), made_set(0.6, both), made_set(0.7))
+    run(plant, "promote", SYSTEM, 1)
+    run(plant, "promote", SYSTEM, 2, "--mold", OTHER)
+    files[0].write_text(files[0].read_text()[:-9])
+    files[1].unlink()
+    found = run(plant, "list", exit_code=2)
+    assert "SYSTEM_R1-c3" in found.stdout
+    damaged, gone = found.stderr.splitlines()
+    assert "c1.yaml: line" in damaged
+    assert "(in use: PANEL_A)" in damaged
+    assert f"{IN_USE}: sets.PANEL_B.SYSTEM_R1.number: " in gone
+    with pytest.raises(InputError, match="in use: PANEL_A") as error:
+        list(check_catalogue(load_settings(plant / "agent.yaml")))
+    assert "bring its file back, or promote another set" in str(error.value)
+    run(plant, "promote", SYSTEM, 3)  # the way out of both
+    run(plant, "promote", SYSTEM, 3, "--mold", OTHER, "--anyway")
+    assert used(plant) == {MOLD: "SYSTEM_R1-c3", OTHER: "SYSTEM_R1-c3"}
+    (sets_of(plant) / IN_USE).write_text("sets: [")
+    found = run(plant, "list", exit_code=2)
+    assert "SYSTEM_R1-c3" in found.stdout
+    assert f"{IN_USE}: cannot be read as YAML" in found.stderr
+
+
 def test_a_folder_that_cannot_be_written(plant: Path) -> None:
     sets_of(plant).write_text("a file")
     with pytest.raises(StoreError, match=r"catalogue\.parameter_sets"):
         written(sets_of(plant), made_set())
+
+
+def test_who_promoted_is_recorded_and_listed(plant: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both: dict[str, dict[str, float]] = {MOLD: {}, OTHER: {}}
+    written(sets_of(plant), made_set(0.5, both), made_set(0.6, both))
+    (sets_of(plant) / IN_USE).write_text("sets: {PANEL_B: {SYSTEM_R1: {number: 1}}}\n")  # of old
+    assert "put into use" not in run(plant, "list").stdout
+    monkeypatch.setenv("LOGNAME", "anna")
+    run(plant, "promote", SYSTEM, 1)
+    assert "promoted_" not in str(sets_in_use(sets_of(plant))[OTHER, SYSTEM].model_fields_set)
+    used_by = sets_in_use(sets_of(plant))[MOLD, SYSTEM]
+    assert used_by.promoted_by == "anna"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", used_by.promoted_at or "")
+    words = rf"SYSTEM_R1-c1: put into use {used_by.promoted_at} by anna for PANEL_A\n"
+    assert re.search(words, run(plant, "list").stdout)
+    monkeypatch.setenv("LOGNAME", "bert")
+    run(plant, "promote", SYSTEM, 2, "--mold", MOLD)
+    run(plant, "rollback", SYSTEM, "--mold", MOLD)
+    first = json.loads(run(plant, "list", "--output", "json").stdout)[0]["promoted"]
+    assert first[MOLD]["promoted_by"] == "bert"
+    assert first[OTHER] == {"promoted_at": None, "promoted_by": None}
+
+
+def test_two_at_once_lose_no_change(plant: Path) -> None:
+    """Sets are written and promoted by several at a time; each change is there in the end."""
+    molds = [f"M{i}" for i in range(12)]
+    shutil.rmtree(plant / "molds")
+    text = (CONFIGS / "molds" / f"{MOLD}.yaml").read_text()
+    (plant / "molds").mkdir()
+    for mold in molds:
+        changed = text.replace(f"mold_id: {MOLD}", f"mold_id: {mold}")
+        (plant / "molds" / f"{mold}.yaml").write_text(changed)
+    known = catalogue(plant)
+
+    def make_and_promote(mold: str) -> None:
+        _, one = store.write_new(sets_of(plant), made_set(0.5, {mold: {}}))
+        store.promote(sets_of(plant), SYSTEM, one.number, known.systems, known.molds)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(make_and_promote, molds))
+    assert {mold for mold, _ in sets_in_use(sets_of(plant))} == set(molds)
+    assert sorted(used(plant).values()) == sorted(f"SYSTEM_R1-c{i + 1}" for i in range(12))
+    assert {file.suffix for file in sets_of(plant).iterdir()} == {".yaml"}
 
 
 def test_what_is_listed_and_shown(plant: Path) -> None:

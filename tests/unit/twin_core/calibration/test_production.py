@@ -11,11 +11,13 @@ import pytest
 from tests.support.production_shots import Production, production, provenance, system_of
 from twin_core import simulate_many
 from twin_core.calibration import shot_features as sf
+from twin_core.calibration.free_parameters import with_energy_before
 from twin_core.calibration.parameter_set import calibrated
 from twin_core.calibration.production import (
     ProductionEstimate,
     ProductionFit,
     fit_production,
+    numbers_of_system,
     thinned,
 )
 from twin_core.calibration.production_model import Model, simulate_shots
@@ -89,6 +91,30 @@ def test_a_set_of_it_gives_the_scenarios_of_the_fit(small: Small) -> None:
     own = simulate_many(numbers.scenarios(shots, x))
     for name in ("T_core_max_C", "p_max_Pa", "rho_moulded"):
         np.testing.assert_allclose(ran[name], own[name], rtol=1e-9)
+
+
+def test_a_rate_of_a_set_goes_with_its_energy(small: Small) -> None:
+    numbers = Numbers(small.made.shots, ["gelling.A", "gelling.E"], [])
+    x = np.zeros(len(numbers.all))
+    shared = []
+    for path, by, sigma in (("gelling.A", 0.2, 0.03), ("gelling.E", -0.02, 0.01)):
+        i = numbers.index[path, None]
+        x[i], start = by, numbers.all[i].start
+        value = start * float(np.exp(by))
+        shared.append(
+            ProductionEstimate(
+                *(path, None, "1/s", start, value, 0.9 * value, 1.1 * value, sigma * value),
+                at_bound=False,
+            )
+        )
+    found = numbers_of_system(numbers, x, shared)
+    rate, estimate = found["gelling.A"], shared[0]
+    assert rate.value < 0.9 * estimate.value
+    assert rate.spread == pytest.approx(0.03 * rate.value)
+    assert found["gelling.E"].spread == pytest.approx(0.01 * shared[1].value)
+    assert with_energy_before(found, "gelling.A") == pytest.approx(estimate.value)
+    assert with_energy_before(found, "gelling.E") is None
+    assert with_energy_before({"gelling.A": rate}, "gelling.A") is None
 
 
 def test_a_checkpoint_goes_on_where_it_stopped(small: Small) -> None:
