@@ -4,13 +4,46 @@ from __future__ import annotations
 
 import shutil
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 LINE_EVERY_S = 10.0
 """Pause between two lines where nobody watches: a log, a file, a pipe."""
 DRAW_EVERY_S = 0.1
+
+
+def _on_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def told_while_waiting(
+    words: str, every_s: float = LINE_EVERY_S, tell: Callable[[str], None] = _on_stderr
+) -> Iterator[None]:
+    """Say now and then how long something takes that cannot say how far it is.
+
+    Args:
+        words: what is waited for.
+        every_s: pause between two lines [s].
+        tell: takes a line.
+    """
+    ended = threading.Event()
+    began = time.monotonic()
+
+    def run() -> None:
+        while not ended.wait(every_s):
+            tell(f"{words}: {time.monotonic() - began:.0f} s")
+
+    teller = threading.Thread(target=run, daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        teller.join()
 
 
 class Progress:

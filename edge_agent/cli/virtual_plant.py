@@ -6,22 +6,24 @@ import asyncio
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from edge_agent.cli.common import fail, history_at, say_when_compiling
-from edge_agent.cli.progress import Progress
+from edge_agent.cli.progress import Progress, told_while_waiting
 from edge_agent.cli.values import SEED, LowHigh, Number
 from edge_agent.cli.verbose import configure_logs
 
 if TYPE_CHECKING:
     from edge_agent.config.settings import HistorySettings
     from edge_agent.virtual_plant import Assumed, VirtualPlant
+    from edge_agent.virtual_plant.shots import VirtualShot
     from twin_core import MaterialSystem
 
 EXAMPLE = """\b
@@ -242,6 +244,14 @@ def _systems(system_ids: Sequence[str], path: Path | None) -> list[MaterialSyste
     return [systems[system_id] for system_id in dict.fromkeys(system_ids)]
 
 
+def _with_word(shots: Iterable[VirtualShot]) -> Iterator[VirtualShot]:
+    """Shots; until the first one is there it is said that it comes."""
+    each = iter(shots)
+    with told_while_waiting("no shot yet: the model is compiled, or the first are simulated"):
+        first = list(islice(each, 1))
+    yield from chain(first, each)
+
+
 async def _fill(
     plant: VirtualPlant, settings: HistorySettings, foreign: Path | None
 ) -> Counter[str]:
@@ -251,10 +261,11 @@ async def _fill(
 
     store = open_store(settings)
     try:
+        shots = _with_word(plant.shots())
         with Progress() as progress:
             return await fill(
                 store,
-                plant.shots() if foreign is None else with_foreign_table(plant.shots(), foreign),
+                shots if foreign is None else with_foreign_table(shots, foreign),
                 datetime.now(UTC),
                 lambda made: progress.count("shots", made + len(plant.skipped), len(plant)),
                 plant.events(),

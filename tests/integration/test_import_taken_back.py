@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -74,3 +75,23 @@ async def test_minutes_of_the_roll_up_go_and_those_of_others_stay(server: Timesc
     assert sorted(map(tuple, left), key=str) == sorted(map(tuple, kept[1]), key=str)
     await db.close()
     await store.close()
+
+
+async def test_readings_are_sent_where_there_are_none_and_never_twice(
+    server: TimescaleServer,
+) -> None:
+    url = await migrated_database(server.url)
+    target = IntoHistory(HistorySettings(url=url), "mes", "the history")
+    shots = [imported(n) for n in range(3)]
+    await target.put([(replace(bundle, series={}), False) for bundle in shots])
+    db = await asyncpg.connect(url)
+    for word in ("readings sent that the history did not have", "events and readings not sent"):
+        taken = await target.put([(bundle, True) for bundle in shots])
+        assert [(words.startswith(word), n) for words, n in taken.counts.items()] == [(True, 3)]
+        assert await db.fetchval("SELECT count(*) FROM telemetry") == 3 * 12
+    others = [replace(bundle, series={1.0: {"T_core_C": 9.0}}) for bundle in shots]
+    taken = await target.put([(bundle, True) for bundle in others])
+    assert len(taken.other_readings) == 3
+    assert await db.fetchval("SELECT count(*) FROM telemetry") == 3 * 12
+    await db.close()
+    await target.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import queue
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from edge_agent.cli import main
-from edge_agent.cli.progress import LINE_EVERY_S, Progress
+from edge_agent.cli.progress import LINE_EVERY_S, Progress, told_while_waiting
 from tests.support.processes import ROOT
 
 SCENARIO = str(ROOT / "configs/scenarios/panel_packed.yaml")
@@ -93,3 +94,9 @@ def test_no_command_has_a_way_of_its_own() -> None:
         imported = [n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
         assert not {"rich.progress", "rich.status"} & set(imported), path
         assert Path(path).read_text().count("console.status(") == 0, path
+
+
+def test_what_cannot_say_how_far_it_is_is_told_while_it_lasts() -> None:
+    said: queue.Queue[str] = queue.Queue()
+    with told_while_waiting("no shot yet", every_s=0.001, tell=said.put):
+        assert said.get(timeout=10) == "no shot yet: 0 s"
