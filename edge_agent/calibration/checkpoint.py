@@ -77,7 +77,10 @@ class Checkpoint:
             ) from None
 
     def remove(self) -> None:
-        """Forget it: the fit is done."""
+        """Forget it: the fit is done. That of another fit, which runs at the same time, stays."""
+        with suppress(InputError, ValueError, KeyError, TypeError):
+            if json.loads(read_text(self.path, BYTES_MAX))["binding"] != self._binding:
+                return
         self.path.unlink(missing_ok=True)
 
 

@@ -307,8 +307,11 @@ def _write(file: Path, header: str, content: dict[str, Any]) -> None:
 
 
 def _not_written(path: Path, error: OSError) -> StoreError:
+    denied = isinstance(error, PermissionError)
+    way_out = (
+        "run this as its owner, or name a folder of your own" if denied else "name another folder"
+    )
     return StoreError(
-        f"{path}: cannot be written: {error.strerror}: run this as its owner, or name a folder of "
-        "your own (catalogue.parameter_sets)",
-        hint="" if isinstance(error, PermissionError) else disk_hint(error),
+        f"{path}: cannot be written: {error.strerror}: {way_out} (catalogue.parameter_sets)",
+        hint="" if denied else disk_hint(error),
     )

@@ -63,3 +63,17 @@ def test_the_binding_is_of_all_that_is_fitted() -> None:
         assert binding_of([other], options) != first
     assert binding_of([shot(1, T_core_C=120.0)], {"held_out": 0.2}) != first
     assert shots_hash(["a", "b"]) == shots_hash(["b", "a"]) != shots_hash(["a"])
+
+
+def test_another_fit_at_the_same_time_keeps_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "S.unfinished.json"
+    one, other = (Checkpoint(path, binding, lambda words: None) for binding in ("aa", "bb"))
+    one.save({"x": [1.0]})
+    other.save({"x": [2.0]})
+    one.remove()
+    assert other.load() == {"x": [2.0]}
+    other.remove()
+    assert not path.exists()
+    path.write_text("{")
+    one.remove()
+    assert not path.exists()

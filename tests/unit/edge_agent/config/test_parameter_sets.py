@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import shutil
+import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -298,6 +303,68 @@ def test_wrong_sets_in_use_are_named_each_with_its_molds(plant: Path) -> None:
     found = run(plant, "list", exit_code=2)
     assert "SYSTEM_R1-c3" in found.stdout
     assert f"{IN_USE}: cannot be read as YAML" in found.stderr
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from edge_agent.config import parameter_set_store as store
+from edge_agent.config.parameter_sets import load_set
+
+def die(*of, **more):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+folder, which = Path(sys.argv[1]), sys.argv[2]
+if which == "in_use":
+    Path.replace = die
+    store.rollback(folder, "SYSTEM_R1")
+setattr(os, which, die)
+store.write_new(folder, load_set(folder, "SYSTEM_R1", 1))
+"""
+
+
+@pytest.mark.parametrize(
+    "killed_at",
+    [
+        "link",
+        pytest.param("fsync", marks=pytest.mark.peers),
+        pytest.param("in_use", marks=pytest.mark.peers),
+    ],
+)
+def test_what_was_killed_while_it_wrote_is_not_seen(plant: Path, killed_at: str) -> None:
+    written(sets_of(plant), made_set(0.5))
+    run(plant, "promote", SYSTEM, 1)
+    command = [sys.executable, "-c", KILLED, str(sets_of(plant)), killed_at]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    assert list(sets_of(plant).glob("*.part"))
+    assert run(plant, "list").stdout.count("SYSTEM_R1-c1") == 3
+    assert used(plant) == {MOLD: "SYSTEM_R1-c1"}
+    assert written(sets_of(plant), made_set(0.6))[0].name == "SYSTEM_R1-c2.yaml"
+    run(plant, "promote", SYSTEM, 2)
+    assert used(plant) == {MOLD: "SYSTEM_R1-c2"}
+
+
+@pytest.mark.parametrize(
+    ("number", "hint"), [(errno.ENOSPC, "make room on this disk"), (errno.EROFS, "read-only")]
+)
+def test_a_full_disk_changes_nothing(
+    plant: Path, monkeypatch: pytest.MonkeyPatch, number: int, hint: str
+) -> None:
+    def fail(file: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    written(sets_of(plant), made_set(0.5), made_set(0.6))
+    run(plant, "promote", SYSTEM, 1)
+    before = {file.name: file.read_bytes() for file in sets_of(plant).iterdir()}
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(StoreError, match="cannot be written") as error:
+        written(sets_of(plant), made_set(0.7))
+    assert hint in error.value.hint
+    for arguments in (("promote", SYSTEM, 2), ("rollback", SYSTEM)):
+        said = run(plant, *arguments, exit_code=1).stderr
+        assert "in_use.yaml: cannot be written" in said
+        assert hint in said
+    assert {file.name: file.read_bytes() for file in sets_of(plant).iterdir()} == before
 
 
 def test_a_folder_that_cannot_be_written(plant: Path) -> None:

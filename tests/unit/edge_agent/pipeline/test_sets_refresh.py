@@ -174,6 +174,11 @@ async def test_what_is_damaged_changes_nothing_and_is_told_once(press: Press) ->
     file.write_text(whole)
     await press.look()
     assert press.refused() == 0.0
+    file.unlink()
+    await press.look()
+    assert (await press.read()).versions.parameter_set == "SYSTEM_R1-c1"
+    words = press.published("alert", Alert)[-1].words
+    assert "bring its file back, or promote another set; the sets in use stay" in words
     (press.sets / IN_USE).rename(press.sets / "in_use.gone")  # a volume that went away
     await press.look()
     assert (await press.read()).versions.parameter_set == "SYSTEM_R1-c1"
