@@ -49,8 +49,7 @@ def test_no_longer_than_the_best_of_random(benchmark: BenchmarkFixture, name: st
         f"{spent:.0f} s; best of 10,000 random: {words}; advised {result.chosen.t_open_s:.2f} s"
     )
     holds(result.chosen, task)
-    if entry is None:
-        pytest.skip(f"{name}: python -m tests.support.best_random {name}")
+    assert entry is not None, f"none is stored: python -m tests.support.best_random {name}"
     assert entry["physics"] == PHYSICS_HASH, f"python -m tests.support.best_random {name}"
     assert entry["candidates"] == 10_000
     assert best <= entry["t_open_s"]

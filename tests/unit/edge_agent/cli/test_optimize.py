@@ -89,7 +89,6 @@ def test_options_of_the_first_generation(quick: Path) -> None:
 
 
 def test_a_front_and_its_choice(quick: Path, tmp_path: Path) -> None:
-    pytest.importorskip("pymoo")
     report = tmp_path / "front.md"
     table = twin(
         "--task", quick, "--prefer", "cycle=1,material=3", "--candidates", 50, "--report", report

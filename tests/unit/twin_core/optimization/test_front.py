@@ -10,8 +10,6 @@ import pytest
 from twin_core.arrays import Array
 from twin_core.optimization.front import Front, non_dominated, nsga2
 
-pymoo = pytest.importorskip("pymoo")
-
 
 def volume(goals: Array, corner: tuple[float, float]) -> float:
     """Hypervolume of two goals below a corner."""

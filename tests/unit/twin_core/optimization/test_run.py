@@ -159,7 +159,6 @@ def test_nothing_is_feasible() -> None:
 
 
 def test_a_front() -> None:
-    pytest.importorskip("pymoo")
     seen: list[Progress] = []
     goals = {"goals": ["cycle", "material"], "prefer": {"material": 1.0}, "front_points": 5}
     result = optimize(task(**goals, candidates=60), progress=seen.append)
@@ -179,7 +178,6 @@ def test_a_front() -> None:
 
 
 def test_a_quality_margin_is_bought_with_time() -> None:
-    pytest.importorskip("pymoo")
     result = optimize(task(goals=["cycle", "quality_margin"], candidates=60, front_points=4))
     margins = [point.figures["quality_margin"] for point in result.front]
     assert margins == sorted(margins)
