@@ -26,6 +26,7 @@ from twin_core.calibration.production_shot import SENSORS
 
 SEEDS = int(os.environ.get("TWIN_CALIBRATION_SEEDS", "50"))
 SHOTS, MANY = 100, 500
+pytestmark = pytest.mark.timeout(3600)
 OUTSIDE = 6 / 50
 """Of the intervals of a number may miss the truth; one may where it was determined seldom."""
 LIMIT_S, LIMIT_MANY_S = 30.0, 300.0
