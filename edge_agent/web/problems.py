@@ -101,3 +101,9 @@ def responses(*statuses: int, body: bool = False) -> dict[int | str, dict[str, A
 def as_json(document: Any) -> bytes:
     """A document as JSON; what is no number is null."""
     return to_json(document, inf_nan_mode="null")
+
+
+def field_refused(field: str, detail: str) -> Refused:
+    """A refusal of one field of what was sent, with words on it."""
+    problem = FieldProblem(pointer=pointer((field,)), detail=detail)
+    return Refused(422, "INVALID_INPUT", f"{field}: {detail}", errors=[problem])

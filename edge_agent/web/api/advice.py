@@ -11,16 +11,17 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from broker.ids import IDENTIFIER_PATTERN, is_identifier
 from broker.messages import AdviceProposal
 from broker.messages.base import Words
-from broker.topics import PressAddress
 from edge_agent.web.advice import advised_molds, decide, propose
 from edge_agent.web.api.answers import IfNoneMatch, answer
 from edge_agent.web.api.filters import Id, known_parameters
+from edge_agent.web.api.known_press import known_press
 from edge_agent.web.parts import Web, web_of
 from edge_agent.web.problems import (
     NOT_AGAIN,
     FieldProblem,
     Refused,
     as_json,
+    field_refused,
     pointer,
     responses,
 )
@@ -117,7 +118,7 @@ async def propose_advice(
     press, mold_id = fields.pop("press", None), fields.pop("mold_id", None)
     address = known_press(web, press)
     if not isinstance(mold_id, str) or not is_identifier(mold_id):
-        raise _refusal("mold_id", "is the name of no mold")
+        raise field_refused("mold_id", "is the name of no mold")
     proposal = _proposal(fields)
     by, advice_id = request.state.principal.name, token_hex(10)
     word = await propose(web, address, mold_id, advice_id, proposal, by)
@@ -154,22 +155,10 @@ async def withdraw_advice(
     return _said(word.model_dump(include=set(SaidOfAdvice.model_fields)))
 
 
-def known_press(web: Web, name: object) -> PressAddress:
-    """The press of this name.
-
-    Raises:
-        Refused: it is none that the twin looks after.
-    """
-    known = {one.press for one in web.live.presses} | set(web.settings.presses)
-    if not isinstance(name, str) or name not in known:
-        raise _refusal("press", f"is none of {', '.join(sorted(known))}")
-    return PressAddress(web.settings.site, name)
-
-
 def _proposal(fields: Document) -> AdviceProposal:
     unknown = fields.keys() - AdviceProposal.model_fields.keys()
     if unknown:
-        raise _refusal(min(unknown), "unknown field")
+        raise field_refused(min(unknown), "unknown field")
     try:
         proposal = AdviceProposal.model_validate(fields)
         as_json(proposal.model_dump(mode="json"))
@@ -182,13 +171,8 @@ def _proposal(fields: Document) -> AdviceProposal:
         words = f"{problems[0].pointer}: {problems[0].detail}"
         raise Refused(422, "INVALID_INPUT", words, errors=problems) from None
     except ValueError:
-        raise _refusal("why", "a text of the proposal is not Unicode") from None
+        raise field_refused("why", "a text of the proposal is not Unicode") from None
 
 
 def _said(document: Document) -> Response:
     return Response(as_json(document), 202, media_type="application/json")
-
-
-def _refusal(field: str, detail: str) -> Refused:
-    problem = FieldProblem(pointer=pointer((field,)), detail=detail)
-    return Refused(422, "INVALID_INPUT", f"{field}: {detail}", errors=[problem])

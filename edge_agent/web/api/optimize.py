@@ -13,9 +13,10 @@ from broker.ids import Identifier
 from broker.messages.base import Reference, Words
 from broker.messages.events import Component
 from edge_agent.web.advice import propose
-from edge_agent.web.api.advice import SaidOfAdvice, known_press
+from edge_agent.web.api.advice import SaidOfAdvice
 from edge_agent.web.api.first_generation import SimulationRequest, must_be_text
 from edge_agent.web.api.jobs import JobId, ShownJob, known, taken
+from edge_agent.web.api.known_press import known_press
 from edge_agent.web.jobs.as_advice import lots_in, proposal_of
 from edge_agent.web.live.state import MoldKey
 from edge_agent.web.parts import Web, web_of

@@ -13,8 +13,16 @@ from broker.messages import AlertAck, QualityRecord
 from broker.messages.base import Words
 from broker.topics import PressAddress
 from edge_agent.history import pages
+from edge_agent.web.api.known_press import known_press
 from edge_agent.web.parts import Web, web_of
-from edge_agent.web.problems import FieldProblem, Refused, as_json, pointer, responses
+from edge_agent.web.problems import (
+    FieldProblem,
+    Refused,
+    as_json,
+    field_refused,
+    pointer,
+    responses,
+)
 from twin_core.checked_yaml import nearest_field
 
 router = APIRouter(tags=["twin"])
@@ -78,7 +86,7 @@ async def send_quality(
 ) -> Response:
     """Send a quality record of a shot; a correction names the earlier one in ``corrects``."""
     fields = dict(given)
-    press = _press(web, fields.pop("press", None))
+    press = known_press(web, fields.pop("press", None))
     record = _record(
         {
             "ts": web.clock.now(),
@@ -118,24 +126,12 @@ async def acknowledge(
     return Response(as_json(done.model_dump()), 202, media_type="application/json")
 
 
-def _press(web: Web, name: object) -> PressAddress:
-    """The press that a record is of.
-
-    Raises:
-        Refused: it is none that the twin looks after.
-    """
-    known = {one.press for one in web.live.presses} | set(web.settings.presses)
-    if not isinstance(name, str) or name not in known:
-        raise _refusal("press", f"is none of {', '.join(sorted(known))}")
-    return PressAddress(web.settings.site, name)
-
-
 def _record(fields: Document) -> QualityRecord:
     unknown = fields.keys() - QualityRecord.model_fields.keys() | fields.keys() & set(SET_HERE)
     if unknown:
         name = min(unknown)
         near = None if name in SET_HERE else nearest_field(QualityRecord, (name,))
-        raise _refusal(name, f"unknown field: is {near} meant?" if near else "unknown field")
+        raise field_refused(name, f"unknown field: is {near} meant?" if near else "unknown field")
     try:
         record = QualityRecord.model_validate(fields)
         as_json(record.model_dump(mode="json"))
@@ -148,10 +144,5 @@ def _record(fields: Document) -> QualityRecord:
         words = f"{first.pointer}: {first.detail}"
         raise Refused(422, "INVALID_INPUT", words, errors=problems) from None
     except ValueError:
-        raise _refusal("note", "a text of the record is not Unicode") from None
+        raise field_refused("note", "a text of the record is not Unicode") from None
     return record
-
-
-def _refusal(field: str, detail: str) -> Refused:
-    problem = FieldProblem(pointer=pointer((field,)), detail=detail)
-    return Refused(422, "INVALID_INPUT", f"{field}: {detail}", errors=[problem])

@@ -5,19 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from statistics import median
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
 
 from edge_agent.web.access.roles import Role
 from edge_agent.web.jobs.store import Job
-from edge_agent.web.pages.asking import mold_of
 from edge_agent.web.pages.form_words import GOALS, JOB_STATES, OPTIMIZE_SCRIPT, SETTINGS
-from edge_agent.web.pages.what_if import EXAMPLE, live_base, script_text
+from edge_agent.web.pages.shown_shot import EXAMPLE, shown_shot
+from edge_agent.web.pages.what_if import script_text
 from edge_agent.web.parts import Web, web_of
-from edge_agent.web.results.shots import LastShot, base_of, last_shots
-from twin_core.errors import TwinError
+from edge_agent.web.results.shots import LastShot
 
 router = APIRouter(include_in_schema=False)
 Parts = Annotated[Web, Depends(web_of)]
@@ -31,33 +30,20 @@ async def optimize(request: Request, web: Parts) -> HTMLResponse:
     """Show the form, the jobs, and the job that was chosen."""
     asked = request.query_params
     say = web.renderer.words[web.renderer.language_of(request)].say
-    mold, problem = mold_of(asked.get("mold", "")), ""
-    shots: list[LastShot] = []
-    base: dict[str, Any] = EXAMPLE
-    chosen = None
-    if mold is not None:
-        try:
-            shots = await last_shots(web.settings, mold, web.clock.now())
-            fitting = [shot for shot in shots if shot.shot_key == asked.get("shot", "")]
-            chosen = next(iter([*fitting, *shots]), None)
-            if chosen is not None:
-                base = await base_of(web.settings, mold, chosen)
-        except TwinError as error:
-            problem = str(error)
-            base = live_base(web, mold) or EXAMPLE
+    shown = await shown_shot(web, asked.get("mold", ""), asked.get("shot", ""))
     jobs = [job for job in await web.jobs.newest(JOBS_SHOWN) if job.kind == "optimize"]
     principal = request.state.principal
     return web.renderer.page(
         request,
         "optimize.html",
         molds=sorted(web.live.molds),
-        mold=mold,
-        shots=shots,
-        chosen=chosen,
-        base=script_text(base),
-        opened_s=_opened_s(shots),
-        is_example=base is EXAMPLE,
-        history_problem=problem,
+        mold=shown.mold,
+        shots=shown.shots,
+        chosen=shown.chosen,
+        base=script_text(shown.base),
+        opened_s=_opened_s(shown.shots),
+        is_example=shown.base is EXAMPLE,
+        history_problem=shown.problem,
         may_ask=principal is not None
         and principal.role >= Role.ENGINEER
         and principal.kind != "anonymous",

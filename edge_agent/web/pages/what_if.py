@@ -11,32 +11,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from edge_agent.errors import StoreError
 from edge_agent.logs import get_logger
-from edge_agent.web.live.state import MoldKey
-from edge_agent.web.pages.asking import mold_of
 from edge_agent.web.pages.form_words import CHARTS, FIGURES, SCRIPT, SLIDERS
+from edge_agent.web.pages.shown_shot import EXAMPLE, shown_shot
 from edge_agent.web.parts import Web, web_of
-from edge_agent.web.results.shots import LastShot, base_of, document_of, last_shots
 from edge_agent.what_if.saved import SavedScenarios
 from edge_agent.what_if.worker import WorkerError
 from twin_core.errors import InputError, TwinError
 
 router = APIRouter(include_in_schema=False)
 Parts = Annotated[Web, Depends(web_of)]
-EXAMPLE: dict[str, Any] = {
-    "scenario_id": "rigid_panel",
-    "system_id": "RIGID_PANEL",
-    "mold": "PANEL_500x500x50",
-    "process": {
-        "m_polyol_kg": 0.191,
-        "m_iso_kg": 0.341,
-        "T_polyol_C": 23.0,
-        "T_iso_C": 23.0,
-        "T_mold_C": 40.0,
-        "T_ambient_C": 23.0,
-        "RH_ambient_pct": 50.0,
-    },
-}
-"""A panel of the catalogue that comes with the product, where no shot is known."""
 CHARACTERS_MAX = 200_000
 
 
@@ -55,30 +38,18 @@ async def what_if(request: Request, web: Parts) -> HTMLResponse:
     """Show sliders and curves of a shot."""
     asked = request.query_params
     say = web.renderer.words[web.renderer.language_of(request)].say
-    mold, problem = mold_of(asked.get("mold", "")), ""
-    shots: list[LastShot] = []
-    base, chosen = EXAMPLE, None
-    if mold is not None:
-        try:
-            shots = await last_shots(web.settings, mold, web.clock.now())
-            fitting = [shot for shot in shots if shot.shot_key == asked.get("shot", "")]
-            chosen = next(iter([*fitting, *shots]), None)
-            if chosen is not None:
-                base = await base_of(web.settings, mold, chosen)
-        except TwinError as error:
-            problem = str(error)
-            base = live_base(web, mold) or EXAMPLE
+    shown = await shown_shot(web, asked.get("mold", ""), asked.get("shot", ""))
     return web.renderer.page(
         request,
         "what_if.html",
         molds=sorted(web.live.molds),
-        mold=mold,
-        shots=shots,
-        chosen=chosen,
-        base=script_text(base),
-        is_example=base is EXAMPLE,
+        mold=shown.mold,
+        shots=shown.shots,
+        chosen=shown.chosen,
+        base=script_text(shown.base),
+        is_example=shown.base is EXAMPLE,
         saved=SavedScenarios(web.settings.web.scenarios).names(),
-        history_problem=problem,
+        history_problem=shown.problem,
         sliders=SLIDERS,
         figures=FIGURES,
         charts=CHARTS,
@@ -158,13 +129,3 @@ def _file(text: str, name: str) -> Response:
     return Response(
         text, media_type="application/yaml", headers={"Content-Disposition": disposition}
     )
-
-
-def live_base(web: Web, mold: MoldKey) -> dict[str, Any] | None:
-    """The shot in a mold as its pour was heard, while the history is away."""
-    known = web.live.molds.get(mold)
-    event = None if known is None else known.event
-    if event is None or event.recipe is None:
-        return None
-    recipe = event.recipe.model_dump(exclude_none=True)
-    return document_of(mold.mold_id, event.shot_id, event.system_id, recipe, {})
