@@ -421,7 +421,8 @@ async def test_imported_shots_are_there_once(history: Opened) -> None:
     assert await target.put([(bundle, False)]) == Taken()
     assert await target.put([(bundle, False)]) == Taken(there=[bundle])
     corrected = await target.put([(bundle, True)])
-    assert corrected == Taken(counts={"events and readings not sent again": 1})
+    counts = {"events and readings not sent again": 1}
+    assert corrected == Taken(has_readings=[bundle], counts=counts)
     await target.close()
     other = IntoHistory(history.settings, "other", "the history")
     assert await other.put([(bundle, False)]) == Taken(there=[bundle])
