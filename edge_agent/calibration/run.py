@@ -14,9 +14,10 @@ from edge_agent.calibration.weights import weights_of
 from edge_agent.logged_shots import measured_series as measurements
 from twin_core import load_scenario
 from twin_core.bulk_cure import CureChemistry, CureSeries
-from twin_core.calibration import fit_cure, fit_measured, fit_sheet
-from twin_core.calibration.bulk_cure import predict
+from twin_core.calibration.bulk_cure import fit_cure, predict
 from twin_core.calibration.complete_sheet import infer_water
+from twin_core.calibration.cup import fit_sheet
+from twin_core.calibration.measured import fit_measured
 from twin_core.calibration.undetermined import infer
 from twin_core.data_sheet_only import SheetOnly
 from twin_core.errors import InputError

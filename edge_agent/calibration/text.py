@@ -11,8 +11,10 @@ import click
 
 from twin_core.arrays import Array
 from twin_core.bulk_cure import CureChemistry, CureSeries, cure
-from twin_core.calibration import CureFit, MeasuredFit, Observation, SheetFit
-from twin_core.calibration.bulk_cure import CurePrediction
+from twin_core.calibration.bulk_cure import CureFit, CurePrediction
+from twin_core.calibration.cup import SheetFit
+from twin_core.calibration.measured import MeasuredFit
+from twin_core.calibration.observation import Observation
 from twin_core.calibration.record import Change
 from twin_core.calibration.search import Estimate
 from twin_core.parameters import Parameter

@@ -30,8 +30,9 @@ def command(*arguments: str, cache: Path | None = None) -> subprocess.CompletedP
     return run("-c", "from edge_agent.cli import main; main()", *arguments, cache=cache)
 
 
-def test_the_core_loads_no_scipy() -> None:
-    assert "scipy" not in run("-c", MODULES.format("twin_core")).stdout.split()
+@pytest.mark.parametrize("module", ["twin_core", "edge_agent.agent", "edge_agent.what_if.process"])
+def test_what_an_agent_carries_has_no_scipy(module: str) -> None:
+    assert "scipy" not in run("-c", MODULES.format(module)).stdout.split()
 
 
 def test_the_command_line_loads_no_library_of_the_core() -> None:

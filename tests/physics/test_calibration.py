@@ -11,16 +11,11 @@ import pytest
 from tests.support.scenarios import CONFIGS, catalogue, run, scenario, with_system
 from twin_core import InputError, MaterialSystem, Scenario
 from twin_core.arrays import Array
-from twin_core.calibration import (
-    MeasuredFit,
-    Observation,
-    SheetFit,
-    fit_measured,
-    fit_sheet,
-)
+from twin_core.calibration.cup import SheetFit, fit_sheet
 from twin_core.calibration.cup import fit_sheet as fit
 from twin_core.calibration.free_parameters import FreeParameter, number, replaced, unfitted
-from twin_core.calibration.observation import Kind
+from twin_core.calibration.measured import MeasuredFit, fit_measured
+from twin_core.calibration.observation import Kind, Observation
 from twin_core.parameters import Parameter
 from twin_core.trajectory import integrate
 

@@ -10,11 +10,7 @@ import pytest
 
 from tests.support.scenarios import CONFIGS
 from twin_core.bulk_cure import CureChemistry
-from twin_core.calibration import (
-    CureFit,
-    fit_cure,
-)
-from twin_core.calibration.bulk_cure import predict
+from twin_core.calibration.bulk_cure import CureFit, fit_cure, predict
 from twin_core.calibration.free_parameters import number
 from twin_core.files import load_cure
 

@@ -17,7 +17,9 @@ from edge_agent.calibration.text import measured_panels, sheet_panels
 from edge_agent.cli import main
 from tests.support.scenarios import CONFIGS, SYSTEM_IDS, catalogue, scenario
 from twin_core import MaterialSystem, load_systems
-from twin_core.calibration import Observation, fit_measured, fit_sheet
+from twin_core.calibration.cup import fit_sheet
+from twin_core.calibration.measured import fit_measured
+from twin_core.calibration.observation import Observation
 from twin_core.extras import how_to_install
 from twin_core.files import load_cure
 from twin_core.system_versions import load_sheets
