@@ -11,7 +11,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.support.processes import ROOT
 
@@ -19,6 +19,8 @@ AXE = ROOT / ".twin" / "axe" / "node_modules" / "axe-core" / "axe.min.js"
 """Comes by npm: ``./twin test --peers`` gets it."""
 SIZES = {"desktop": (1366, 860), "tablet": (820, 1180), "phone": (390, 844)}
 WAIT_MS = 60_000.0
+"""For what has no time of its own: a busy machine may be slow."""
+expect.set_options(timeout=WAIT_MS)
 CUT = ("ERR_CONNECTION", "ERR_INCOMPLETE_CHUNKED", "ERR_EMPTY_RESPONSE", "ERR_NETWORK")
 """Chromium's own words in the console when a server is killed: no fault of the page."""
 

@@ -1,12 +1,15 @@
 """Differential evolution for one goal, with rivals that let a loser be given up early.
 
 A press is mostly monotone: the surroundings of the best random candidate lead to a corner of the
-bounds. So they come first, then the evolution, which leaves a local best, then they again.
+bounds. So they come first, then the evolution, which leaves a local best, then they again. The best
+of all may lie in another corner, with a worse way to it: at last one and two variables of the best
+are put to their other ends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import combinations, product
 
 import numpy as np
 
@@ -72,7 +75,35 @@ def search(
         if np.ptp(members, axis=0).max() < LAST_STEP:
             break
     at = scores.index(min(scores))
-    return surroundings(compete, members[at], scores[at], budget, MIDDLE_STEP, LAST_STEP)
+    return _from_end_to_end(compete, members[at], scores[at], budget)
+
+
+def _from_end_to_end(
+    compete: Compete, best: Array, score: Score, budget: Callable[[], int]
+) -> tuple[Array, Score]:
+    """The best of the surroundings of the best, and of its other ends while they are better."""
+    best, score = surroundings(compete, best, score, budget, MIDDLE_STEP, LAST_STEP)
+    while budget() > 0:
+        trials = other_ends(best)[: budget()]
+        found = list(compete(trials, [score] * len(trials)))
+        at = found.index(min(found))
+        if not (found[at].beats(score) and _worth(found[at], score)):
+            break
+        best, score = surroundings(compete, trials[at], found[at], budget, MIDDLE_STEP, LAST_STEP)
+    return best, score
+
+
+def other_ends(best: Array) -> Array:
+    """Shares (trials, dimensions): one variable, then two, at an end where they are not."""
+    ends = [[end for end in (0.0, 1.0) if end != share] for share in best.tolist()]
+    trials = list[Array]()
+    for count in (1, 2):
+        for which in combinations(range(len(best)), count):
+            for values in product(*(ends[i] for i in which)):
+                trial = best.copy()
+                trial[list(which)] = values
+                trials.append(trial)
+    return np.array(trials)
 
 
 def _trials(members: Array, scores: Sequence[Score], rng: np.random.Generator) -> Array:

@@ -19,7 +19,7 @@ from edge_agent.config.settings import Settings
 from edge_agent.links.mqtt import connect
 from tests.chaos.inside import TOPIC, event
 from tests.support.agents import running, settings_for
-from tests.support.browser import AXE, SIZES, WAIT_MS, Watched, chromium, faults_of_access, page_of
+from tests.support.browser import AXE, SIZES, Watched, chromium, faults_of_access, page_of
 from tests.support.waiting import until
 from tests.support.web_pages import served, session_of
 from twin_core import load_scenario
@@ -30,7 +30,6 @@ pytestmark = [
     pytest.mark.xdist_group("chromium"),
 ]
 PANEL = "PANEL_500x500x50"
-expect.set_options(timeout=WAIT_MS)
 SHOTS = os.environ.get("TWIN_SCREENSHOTS")
 """Folder for pictures, to be looked at."""
 

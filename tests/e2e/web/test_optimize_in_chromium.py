@@ -10,7 +10,7 @@ from playwright.async_api import Route, expect
 
 from edge_agent.web.access.roles import Role
 from tests.e2e.web.test_by_hand_in_chromium import PANEL, check, fits, picture, plant, pour, there
-from tests.support.browser import WAIT_MS, page_of
+from tests.support.browser import page_of
 from tests.support.web_pages import session_of
 
 pytestmark = [
@@ -18,7 +18,6 @@ pytestmark = [
     pytest.mark.needs("chromium", "mosquitto", "python:playwright", "python:pymoo"),
     pytest.mark.xdist_group("chromium"),
 ]
-expect.set_options(timeout=WAIT_MS)
 
 
 async def few_draws(route: Route) -> None:

@@ -34,6 +34,13 @@ def ball(x: Array) -> float:
     return max(float(np.linalg.norm(x - 0.5)) - 0.3, 0.0)
 
 
+def far_corner(x: Array) -> float:
+    """A corner with a wide way to it; a better one, two ends away, with a steep wall around it."""
+    other = np.ones(len(x))
+    other[:2] = 0.0
+    return min(0.1 + 0.2 * float(np.abs(x - 1.0).sum()), 30.0 * float(np.abs(x - other).sum()))
+
+
 def never(x: Array) -> float:
     return 0.0
 
@@ -77,6 +84,12 @@ def test_it_finds_what_scipy_finds(
     _, score = found(value, missed, size, trials)
     assert score.violation == 0.0
     assert score.values[0] == pytest.approx(other.fun, abs=2e-2)
+
+
+def test_a_better_corner_is_found_from_another() -> None:
+    best, score = found(far_corner, never, 5, 1000)
+    assert best.tolist() == [0.0, 0.0, 1.0, 1.0, 1.0]
+    assert score.values == (0.0,)
 
 
 def test_the_same_seed_finds_the_same() -> None:
