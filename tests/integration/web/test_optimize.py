@@ -75,7 +75,7 @@ async def test_as_the_first_generation_asked(tmp_path: Path) -> None:
 async def test_its_result_is_advised_to_the_press(tmp_path: Path) -> None:
     async with MosquittoProcess() as broker:
         settings = web_settings(tmp_path, broker.port)
-        key = MoldKey("s", "p1", "PANEL_A")
+        key = MoldKey("s", "p1", BASE["mold"])
         async with (
             running(settings, settings.broker),
             engineer_at(tmp_path, broker.port) as (
@@ -93,6 +93,8 @@ async def test_its_result_is_advised_to_the_press(tmp_path: Path) -> None:
             to = {"press": "p1", "mold_id": key.mold_id}
             far = await rest.post(f"{path}/advice", json=to | {"point": 99})
             assert (far.status_code, "points" in far.json()["detail"]) == (409, True)
+            wrong = await rest.post(f"{path}/advice", json=to | {"mold_id": "PANEL_A"})
+            assert (wrong.status_code, "not PANEL_A" in wrong.json()["detail"]) == (409, True)
             sent = await rest.post(f"{path}/advice", json=to | {"lots": {"polyol": "P-1"}})
             assert sent.status_code == 202, sent.text
 
