@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -30,9 +31,9 @@ LONG = {"to": 100_000, "pause_s": 0.005}
 
 
 @asynccontextmanager
-async def jobs_in(folder: Path, **web: Any) -> AsyncIterator[Jobs]:
+async def jobs_in(folder: Path, kind: type[JobStore] = JobStore, **web: Any) -> AsyncIterator[Jobs]:
     with access_in(folder) as access:
-        store = JobStore(access.database, access.audit, access.audit._now)
+        store = kind(access.database, access.audit, access.audit._now)
         jobs = Jobs(web_settings(folder, web=web), store, KINDS)
         running = asyncio.create_task(jobs.run())
         try:
@@ -78,6 +79,30 @@ async def test_one_after_the_other_with_low_priority(tmp_path: Path) -> None:
         assert 0 < partial["reached"] < LONG["to"]
         with pytest.raises(InputError, match="known: count"):
             await jobs.ask("other", {}, "eva")
+
+
+class HeldStore(JobStore):
+    """A store that has begun a job, and answers only when it may."""
+
+    begun, may_answer = Event(), Event()
+
+    def begin_next(self) -> tuple[Job, dict[str, Any]] | None:
+        found = super().begin_next()
+        if found is not None:
+            self.begun.set()
+            assert self.may_answer.wait(60)
+        return found
+
+
+async def test_a_cancel_while_the_job_leaves_the_queue(tmp_path: Path) -> None:
+    async with jobs_in(tmp_path, HeldStore) as jobs:
+        job = await jobs.ask("count", LONG, "eva")
+        assert await asyncio.to_thread(HeldStore.begun.wait, 60)
+        cancel = asyncio.create_task(jobs.cancel(job.job_id))
+        await asyncio.wait({cancel}, timeout=0.05)
+        HeldStore.may_answer.set()
+        await cancel
+        assert jobs._running[job.job_id]._stopped.is_set(), "its process is told"
 
 
 async def test_what_goes_wrong_is_told(tmp_path: Path) -> None:
