@@ -12,8 +12,8 @@ from twin_core.optimization.choose import apart, knee, preferred, thinned
 from twin_core.optimization.explain import binding, in_the_way, scatter_effects, sensitivities
 from twin_core.optimization.state import State
 
-NEAR_BEST = 1.005
-"""Candidates up to so many times the best may be exchanged for one of a lower pressure."""
+NEAR_BEST = 0.005
+"""Relative; candidates so near to the best may be exchanged for one of a lower pressure."""
 NEARLY = 0.02
 """Relative; candidates so near to the best are checked, too."""
 MOST_ALIKE, MOST_CHECKS = 5, 12
@@ -70,7 +70,8 @@ def _check_one(state: State, good: Sequence[Candidate]) -> None:
     held.sort(key=state.goals_of)
     state.chosen, state.why = held[0], f"the best {state.task.goals[0]} of those that hold"
     if state.task.prefer_lower_pressure:
-        most = NEAR_BEST * state.goals_of(held[0])[0]
+        best = state.goals_of(held[0])[0]
+        most = best + NEAR_BEST * abs(best)
         near = [c for c in held if state.goals_of(c)[0] <= most]
         state.chosen = min(near, key=lambda c: state.checked[c].figures["pressure_bar"])
         state.why += ", with the lowest pressure of those within half a per cent"

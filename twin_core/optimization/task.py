@@ -104,7 +104,8 @@ class OptimizationTask(BaseModel):
     prefer: dict[str, Annotated[float, Field(ge=0)]] = {}
     """Weights of the goals for the point that is chosen on a front; none: its knee."""
     prefer_lower_pressure: bool = False
-    """Of points within half a per cent of the best cycle, take the one of the lowest pressure."""
+    """With one goal: of points within half a per cent of the best, take that of the lowest
+    pressure."""
     prices: Prices = Prices()
     handling_s: Annotated[float, Field(ge=0, le=86_400)] = 0.0
     """What a cycle takes beside the time from the pour to the opening."""
@@ -131,6 +132,11 @@ class OptimizationTask(BaseModel):
                 raise ValueError(f"prefer: {name} is not among the goals {', '.join(self.goals)}")
         if self.prefer and not sum(self.prefer.values()):
             raise ValueError("prefer: all weights are 0")
+        if self.prefer_lower_pressure and len(self.goals) > 1:
+            raise ValueError(
+                "prefer_lower_pressure: is for one goal; on a front give the goal pressure a weight"
+                " in prefer"
+            )
         if self.candidates < self.samples:
             raise ValueError(
                 f"candidates: {self.candidates} is fewer than the {self.samples} random samples"

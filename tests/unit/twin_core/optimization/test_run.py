@@ -184,6 +184,14 @@ def test_a_quality_margin_is_bought_with_time() -> None:
     assert margins[-1] > margins[0]
 
 
+def test_the_lowest_pressure_of_nearly_equal_margins() -> None:
+    """A goal of which more is better: nearly equal is below the best."""
+    goals = {"goals": ["quality_margin"], "prefer_lower_pressure": True}
+    result = optimize(task(**goals, samples=4, candidates=12, violations_allowed=0.2))
+    assert result.chosen is not None
+    assert "lowest pressure" in result.why_chosen
+
+
 def changed(**process: Any) -> Scenario:
     return QUICK.model_copy(update={"process": QUICK.process.model_copy(update=process)})
 

@@ -195,6 +195,10 @@ class TestGoals:
             ({"prefer": {"material": 1.0}}, "not among the goals"),
             ({"prefer": {"cycle": 0.0}}, "all weights are 0"),
             ({"samples": 50, "candidates": 40}, "fewer than the 50"),
+            (
+                {"goals": ["cycle", "material"], "prefer_lower_pressure": True},
+                "is for one goal",
+            ),
         ],
     )
     def test_tasks_that_cannot_be(self, given: Any, words: str) -> None:
