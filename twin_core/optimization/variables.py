@@ -48,7 +48,7 @@ class Bounds(BaseModel):
             return float(value)
         steps = round((value - self.low) / self.step)
         most = int((self.high - self.low) / self.step * (1.0 + ON_STEP))
-        return float(self.low + min(steps, most) * self.step)
+        return float(f"{self.low + min(steps, most) * self.step:.12g}")  # 23.7, not 23.7 and a bit
 
     def share(self, value: float) -> float:
         """Where a value lies between the bounds, 0..1; 0 where they are one."""

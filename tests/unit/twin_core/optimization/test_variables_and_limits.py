@@ -60,6 +60,9 @@ class TestSettings:
         b = Bounds(low=35.0, high=50.0, step=4.0)
         assert [b.at(share) for share in (0.0, 0.2, 0.9, 1.0)] == [35.0, 39.0, 47.0, 47.0]
         assert Bounds(low=1.0, high=1.0).at(0.7) == 1.0
+        tenths = Bounds(low=20.0, high=30.0, step=0.1)
+        for i in range(101):  # a value of today that is on a step does not change
+            assert tenths.snapped(float(f"{20 + i / 10:.1f}")) == float(f"{20 + i / 10:.1f}")
 
     @pytest.mark.parametrize(
         ("variables", "words"),
