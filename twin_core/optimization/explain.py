@@ -52,7 +52,7 @@ class Sensitivity:
 
 
 def sensitivities(evaluator: Evaluator, point: Candidate) -> tuple[Sensitivity, ...]:
-    """Every variable moved down and up by a tenth of its bounds, all else as it is."""
+    """Every variable moved down and up by a tenth of its bounds, in its steps, all else as it is."""
     names = list(evaluator.bounds)
     plan: list[tuple[str, tuple[float, ...]]] = []
     for i, name in enumerate(names):
@@ -84,7 +84,9 @@ def sensitivities(evaluator: Evaluator, point: Candidate) -> tuple[Sensitivity, 
 
 def _moved(name: str, value: float, bounds: Bounds) -> tuple[float | None, float | None]:
     about = SETTINGS[name]
-    step = max(STEP_SHARE * (bounds.high - bounds.low), bounds.step or 0.0)
+    step = STEP_SHARE * (bounds.high - bounds.low)
+    if bounds.step is not None:
+        step = max(round(step / bounds.step), 1) * bounds.step
     down, up = value - step, value + step
     if step == 0.0:
         return None, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -84,6 +85,8 @@ SETTINGS = {
 """Bounds of the temperatures are those of the first generation. An index outside 0.8 to 1.4 needs
 trimer chemistry, which the model does not have. ``t_open_s`` is not searched: it follows from the
 windows of the draws, within its bounds and on its steps."""
+WHOLE = ("vents_count",)
+"""Settings that are counted: whole numbers, in steps of one where no step is given."""
 USUAL = ("T_polyol_C", "T_iso_C", "T_mold_C")
 """What may change when nothing is said."""
 ALIASES = {
@@ -138,6 +141,8 @@ def usual_bounds(scenario: Scenario, name: str) -> Bounds:
     """Bounds of a setting for which none are given; the value of today lies inside."""
     value = today(scenario)[name]
     low, high = SETTINGS[name].usual or (0.95 * value, 1.05 * value)
+    if name in WHOLE:
+        low, high = math.floor(low), math.ceil(high)
     return Bounds(low=min(low, value), high=max(high, value))
 
 
@@ -160,9 +165,14 @@ def checked_bounds(scenario: Scenario, bounds: Mapping[str, Bounds]) -> dict[str
                 f"variables: {name}: {b.low:g} to {b.high:g} {about.unit} leaves what the model "
                 f"takes, {about.least:g} to {about.most:g} {about.unit}"
             )
+        elif name in WHOLE and any(v is not None and v % 1.0 for v in (b.low, b.high, b.step)):
+            problems.append(f"variables: {name}: bounds and step must be whole numbers")
     if problems:
         raise InputError("\n".join(problems))
-    return dict(bounds)
+    return {
+        name: b.model_copy(update={"step": 1.0}) if name in WHOLE and b.step is None else b
+        for name, b in bounds.items()
+    }
 
 
 def with_values(base: Scenario, values: Mapping[str, float]) -> Scenario:

@@ -16,7 +16,13 @@ from twin_core.optimization.constraints import asked, flat
 from twin_core.optimization.draws import deviations, measured_scatter, scattered, usual_scatter
 from twin_core.optimization.goals import Prices, Reached, figures
 from twin_core.optimization.task import OptimizationTask
-from twin_core.optimization.variables import Bounds, checked_bounds, today, with_values
+from twin_core.optimization.variables import (
+    Bounds,
+    checked_bounds,
+    today,
+    usual_bounds,
+    with_values,
+)
 
 PANEL = load_scenario("rigid_panel")
 WALL = load_scenario("refrigerator_wall")
@@ -64,6 +70,13 @@ class TestSettings:
         for i in range(101):  # a value of today that is on a step does not change
             assert tenths.snapped(float(f"{20 + i / 10:.1f}")) == float(f"{20 + i / 10:.1f}")
 
+    def test_vents_are_counted(self) -> None:
+        """What is advised is what was simulated: 3 vents, not 3.2."""
+        found = checked_bounds(PANEL, {"vents_count": Bounds(low=1.0, high=4.0)})["vents_count"]
+        assert [found.at(share) for share in (0.0, 0.4, 0.74, 1.0)] == [1.0, 2.0, 3.0, 4.0]
+        usual = usual_bounds(PANEL, "vents_count")
+        assert (usual.low, usual.high) == (1.0, 3.0)
+
     @pytest.mark.parametrize(
         ("variables", "words"),
         [
@@ -84,6 +97,7 @@ class TestSettings:
             ("T_mold_C", 35.0, 300.0, "35 to 300 C leaves what the model takes, 0 to 120 C"),
             ("blowing_agent_pct", 1.0, 2.0, "has no physical blowing agent"),
             ("nco_oh_index", 1.0, 1.7, "0.8 to 1.4"),
+            ("vents_count", 1.5, 3.0, "must be whole numbers"),
         ],
     )
     def test_bounds_that_the_model_does_not_take(
