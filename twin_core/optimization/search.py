@@ -38,7 +38,7 @@ def _begin(
     """Make the evaluator of a phase, look at today; settings that the search starts from."""
     bounds, rules = state.plan[number]
     state.constraints = changed(state.task, number)[1]
-    state.bounds = bounds
+    state.bounds, state.today = bounds, None  # that of before has the settings of before
     state.evaluator = Evaluator(
         state.task,
         {name: b for name, b in bounds.items() if name != "t_open_s"},

@@ -139,12 +139,37 @@ def test_the_heater_becomes_limited_on_the_way() -> None:
     assert result.notes == ("after 20 candidates: heater limited",)
 
 
+def test_a_search_can_be_ended_while_a_setting_is_added() -> None:
+    more = {"T_iso_C": {"low": 20, "high": 30}}
+    change = {"after_candidates": 8, "why": "a heater more", "variables": more}
+    given = task(changes=[change], samples=8, candidates=12, confirm_draws=0)
+    noted = list[bool]()
+
+    def partial(now: Progress) -> None:
+        noted.append(bool(now.partial().notes))
+
+    assert optimize(given, progress=partial).candidates >= 12
+    calls = iter(range(len(noted)))
+    ended = optimize(given, cancelled=lambda: next(calls) > noted.index(True))
+    assert ended.partial
+    assert ended.notes
+
+
 def test_the_opening_time_on_steps_and_within_bounds() -> None:
     bounds = {"low": 300.0, "high": 600.0, "step": 10.0}
     result = optimize(task(variables={**VARIABLES, "t_open_s": bounds}, candidates=20))
     assert result.chosen is not None
     assert result.chosen.t_open_s >= 300.0
     assert result.chosen.t_open_s % 10.0 == pytest.approx(0.0, abs=1e-9)
+
+
+def test_what_is_counted_is_moved_by_whole_numbers() -> None:
+    variables = {"vents_count": {"low": 1, "high": 16}}
+    result = optimize(task(variables=variables, samples=2, candidates=2, confirm_draws=0))
+    assert result.chosen is not None
+    (item,) = result.sensitivities
+    assert all(value % 1.0 == 0.0 for value in (item.value, item.up, item.down) if value)
+    assert all(tried.settings["vents_count"] % 1.0 == 0.0 for tried in result.history)
 
 
 def test_nothing_is_feasible() -> None:
