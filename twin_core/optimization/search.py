@@ -90,7 +90,7 @@ def _one(state: State, given: Sequence[Candidate], known: Sequence[Candidate], e
     scores = [c.score for c in members]
     if len(places) < de.LEAST_POPULATION:
         more = random_shares(size, evaluator.dimensions, state.task.seed + 1)
-        more = more[: de.LEAST_POPULATION - len(places)]
+        more = more[: min(de.LEAST_POPULATION - len(places), end - state.tried)]
         places = np.vstack([places, more])
         scores += [c.score for c in _compete(state, more, None)]
 

@@ -121,6 +121,11 @@ def test_a_search_that_is_ended_keeps_what_it_has() -> None:
     assert [p.done for p in seen] == sorted(p.done for p in seen)
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_no_more_candidates_than_are_allowed(count: int) -> None:
+    assert optimize(task(samples=1, candidates=count, confirm_draws=0)).candidates == count
+
+
 def test_it_goes_on_from_an_earlier_search() -> None:
     again = optimize(task(samples=1, candidates=1), start=found().population)
     assert again.chosen is not None
