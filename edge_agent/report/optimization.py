@@ -150,7 +150,7 @@ def _front_plot(result: OptimizationResult, first: str, other: str) -> Plot:
     chosen = np.full(2, result.chosen.figures[other])
     curves.append(Curve("level of the chosen", wide, chosen, 1, "dotted"))
     curves.append(Curve("chosen", *_mark(result.chosen, first, other), 1, "solid"))
-    if result.today is not None and np.isfinite(result.today.figures[first]):
+    if result.today is not None and all(np.isfinite(_mark(result.today, first, other)).flat):
         curves.append(Curve("today", *_mark(result.today, first, other), 2, "dashed"))
     return Plot(
         name=f"front_{first}_{other}",

@@ -43,7 +43,7 @@ def finish(state: State) -> None:
     inputs = list(state.scatter)
     state.scatter_effects = scatter_effects(state.chosen, inputs, state.rows)
     state.binding = binding(
-        state.chosen, rules, state.constraints, inputs, state.rows, state.cancelled
+        state.chosen, rules, state.constraints, inputs, state.rows, state.count, state.cancelled
     )
     state.sensitivities = sensitivities(evaluator, state.chosen)
 
@@ -117,8 +117,5 @@ def front_so_far(state: State) -> list[Candidate]:
 
 def _explain_infeasible(state: State) -> None:
     nearest = state.nearest()
-    if nearest is None:
-        return
-    if nearest.scenario is not None and not nearest.complete:
-        state.evaluator.look([(nearest.values, nearest.wait)], nearest.origin, full=True)
-    state.in_the_way = in_the_way(nearest, state.evaluator.rules)
+    if nearest is not None:
+        state.in_the_way = in_the_way(nearest, state.evaluator.rules)

@@ -52,7 +52,7 @@ class Sensitivity:
 
 
 def sensitivities(evaluator: Evaluator, point: Candidate) -> tuple[Sensitivity, ...]:
-    """Every variable moved down and up by a tenth of its bounds, in its steps, all else as it is."""
+    """Every variable moved down and up by a tenth of its bounds, in its steps; the others stay."""
     names = list(evaluator.bounds)
     plan: list[tuple[str, tuple[float, ...]]] = []
     for i, name in enumerate(names):
@@ -148,11 +148,15 @@ def binding(
     constraints: Mapping[str, float],
     inputs: Sequence[str],
     deviations: Array,
+    tell: Callable[[int], None],
     cancelled: Callable[[], bool],
 ) -> Binding:
     """The criterion that decides the opening, and what it brings when its limit gives.
 
     The settings stay; only the limit moves.
+
+    Args:
+        tell: told of the shots after each block of them.
     """
     assert point.judged is not None
     criterion = point.deciding(rules)
@@ -165,7 +169,7 @@ def binding(
     gives = []
     for share in GIVES if limits else ():
         loose = {name: _loosened(name, rules.what.limit(name), share) for name in limits}
-        gives += _given(point, rules, dict(constraints), loose, inputs, deviations, cancelled)
+        gives += _given(point, rules, dict(constraints), loose, inputs, deviations, tell, cancelled)
     least = np.sort(point.drawn.margins, axis=0)[min(rules.violations, len(point.drawn.which) - 1)]
     near = {
         name: float(margin)
@@ -191,6 +195,7 @@ def _given(
     loose: Mapping[str, float],
     inputs: Sequence[str],
     deviations: Array,
+    tell: Callable[[int], None],
     cancelled: Callable[[], bool],
 ) -> list[Give]:
     """One line for each limit of a criterion, all of them loosened together."""
@@ -200,7 +205,7 @@ def _given(
     try:
         what = asked(point.simulated, constraints | dict(loose), rules.what.memory_factor)
         own = replace(rules, what=what)
-        drawn = simulated(what.scenario, own, inputs, deviations, lambda _: None, cancelled)
+        drawn = simulated(what.scenario, own, inputs, deviations, tell, cancelled)
         judged = judge(drawn, own, point.wait)
         then = replace(point, drawn=drawn, judged=judged)
         if not math.isnan(judged.reached.t_open_s):

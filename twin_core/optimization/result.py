@@ -35,7 +35,7 @@ class Point:
     confirmed: bool
     """On fresh draws, with no more violations than are allowed."""
     missed: Mapping[str, int]
-    """Draws that miss each criterion."""
+    """Draws that miss each criterion, or meet it only after the opening."""
 
 
 @dataclass(frozen=True)

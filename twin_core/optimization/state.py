@@ -59,18 +59,19 @@ class State:
         ]
         self.bounds = self.plan[0][0]
 
-    def check(self, candidate: Candidate, t_open_s: float | None = None) -> Confirmed:
-        def tell(count: int) -> None:
-            self.checks += count
-            self.tell()
+    def count(self, shots: int) -> None:
+        """Count shots of a check or of a reason, and tell of them."""
+        self.checks += shots
+        self.tell()
 
+    def check(self, candidate: Candidate, t_open_s: float | None = None) -> Confirmed:
         return confirm(
             candidate,
             self.task,
             self.evaluator.rules,
             list(self.scatter),
             self.fresh_rows,
-            tell,
+            self.count,
             self.cancelled,
             t_open_s,
         )

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pytest
 
-from twin_core.batch import simulate_many
+from twin_core.batch import BatchResult, simulate_many
 from twin_core.errors import InputError
 from twin_core.files import load_scenario
+from twin_core.optimization import evaluation
 from twin_core.optimization.candidate import Drawn, Rules, judge
 from twin_core.optimization.constraints import asked
 from twin_core.optimization.draws import deviations, scattered, usual_scatter
@@ -56,6 +58,20 @@ def test_better_than_today_and_than_random() -> None:
     assert result.binding.criterion == result.chosen.decides
     assert set(result.scatter_effects_s) == set(result.scatter)
     assert [item.name for item in result.sensitivities] == list(VARIABLES)
+
+
+def test_every_shot_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    shots = list[int]()
+
+    def counted(given: Sequence[Scenario], workers: int) -> BatchResult:
+        shots.append(len(given))
+        return simulate_many(given, workers=workers)
+
+    monkeypatch.setattr(evaluation, "simulate_many", counted)
+    result = optimize(task(constraints={"swell_mm": 0.05}, samples=4, candidates=4))
+    assert result.binding is not None
+    assert result.binding.gives
+    assert result.simulations == sum(shots)
 
 
 def test_the_same_task_gives_the_same() -> None:
@@ -220,6 +236,19 @@ def test_the_lowest_pressure_of_nearly_equal_margins() -> None:
     result = optimize(task(**goals, samples=4, candidates=12, violations_allowed=0.2))
     assert result.chosen is not None
     assert "lowest pressure" in result.why_chosen
+
+
+def test_today_is_judged_when_it_is_opened() -> None:
+    """A mold that is opened too early: by how much, and which criterion is not met then."""
+    goals = {"goals": ["cycle", "quality_margin"], "samples": 6, "candidates": 6}
+    as_early_as_may_be = found().today
+    assert as_early_as_may_be is not None
+    early = optimize(task(**goals, t_open_today_s=0.8 * as_early_as_may_be.t_open_s)).today
+    assert early is not None
+    assert early.violations > 0.5 * early.draws
+    assert early.missed == {as_early_as_may_be.decides: early.violations}
+    assert -0.4 < early.figures["quality_margin"] < -0.1
+    assert sum(as_early_as_may_be.missed.values()) >= as_early_as_may_be.violations
 
 
 def changed(**process: Any) -> Scenario:
