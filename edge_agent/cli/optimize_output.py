@@ -82,8 +82,11 @@ def print_result(result: OptimizationResult, task: OptimizationTask) -> None:
     for line in basis_words(result):
         console.print(line)
     chosen, today = result.chosen, result.today
+    for line in result.notes:
+        click.echo(line, err=True)
     if chosen is None:
-        console.print("nothing is feasible")
+        ended = " so far" if result.partial else ""
+        console.print(f"nothing is feasible{ended}")
         for line in way_words(result):
             console.print(f"  {line}")
         if result.nearest is not None:
@@ -96,8 +99,6 @@ def print_result(result: OptimizationResult, task: OptimizationTask) -> None:
         console.print(line)
     if len(result.front) > 1:
         _print_front(console, result)
-    for line in result.notes:
-        click.echo(line, err=True)
 
 
 def _settings(point: Point) -> str:

@@ -58,7 +58,8 @@ def _lead(result: OptimizationResult) -> str:
 def _cards(result: OptimizationResult) -> Cards:
     chosen, gain = result.chosen, result.gain
     if chosen is None:
-        return Cards((Card("advice", "none", "nothing is feasible", "bad"),))
+        ended = " so far" if result.partial else ""
+        return Cards((Card("advice", "none", f"nothing is feasible{ended}", "bad"),))
     tone: Tone = "good" if chosen.confirmed else "warning"
     cards = [
         Card("open at", f"{chosen.t_open_s:.0f} s", f"{chosen.decides} decides"),

@@ -107,6 +107,15 @@ def test_nothing_is_feasible(quick: Path, tmp_path: Path) -> None:
     assert "What is in the way" in report.read_text()
 
 
+def test_what_does_not_hold_on_fresh_draws_is_said(quick: Path) -> None:
+    """One draw of the search may hold what a scatter of 20 K does not."""
+    found = twin(
+        "--task", quick, "--draws", 1, "--scatter", "T_mold_C=20", "--violations", 0,
+        "--limit", "swell_mm=0.2", "--t-cycle-max", 400, exit_code=3,
+    )  # fmt: skip
+    assert "no candidate held on the fresh draws: allow more, or raise draws" in found.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
