@@ -70,6 +70,7 @@ def task_of(
     own = content.pop("scenario", None)
     scenario = scenario or _scenario(options, own, file, plant)
     content["scenario"] = with_quality(scenario, options["quality"])
+    _check_mold(options, scenario.mold.mold_id)
     if options["vary"]:
         content["variables"] = _bounds(options["vary"])
     if plant is not None:
@@ -115,6 +116,16 @@ def _scenario(
         "optimize: which scenario? give --scenario FILE, or --config with --mold"
         + ("" if file is None else f", or its file or name in {file}: scenario")
     )
+
+
+def _check_mold(options: Mapping[str, Any], own: str) -> None:
+    """The mold of the options is that of the scenario, but for shots of a history."""
+    given = options["mold_id"]
+    if options["history"] is None and given not in (None, own):
+        raise InputError(
+            f"--mold {given}: the scenario is of mold {own}: leave one of them out, or give the "
+            "shots of the other mold with --history"
+        )
 
 
 def _mapping(content: Mapping[str, Any], name: str, where: str) -> dict[str, Any]:

@@ -133,6 +133,8 @@ def test_what_does_not_hold_on_fresh_draws_is_said(quick: Path) -> None:
         (["--samples", "50", "--candidates", "40"], "fewer than the 50"),
         (["--report", "advice.pdf"], ".html or .md"),
         (["--prefer", "cycle=1", "--knee"], "give one of them"),
+        (["--mold", "PANEL_A"], "the scenario is of mold PANEL_500x500x50"),
+        (["--prefer-lower-pressure", "--prefer", "cycle=1,pressure=1"], "is for one goal"),
     ],
 )
 def test_wrong_input_is_named(quick: Path, options: list[str], words: str) -> None:
