@@ -68,11 +68,15 @@ def task_of(
     content = {} if file is None else read_yaml(file)
     where = "options" if file is None else str(file)
     own = content.pop("scenario", None)
-    scenario = scenario or _scenario(options, own, file, plant)
+    named = None if scenario is not None else options["scenario"] or own
+    scenario = scenario or _scenario(options, named, file, plant)
     content["scenario"] = with_quality(scenario, options["quality"])
     _check_mold(options, scenario.mold.mold_id)
     if options["vary"]:
         content["variables"] = _bounds(options["vary"])
+        content.pop("variables_source", None)
+    elif not content.get("variables"):
+        content |= _bounds_beside_quality(options["quality"], named)
     if plant is not None:
         is_measured = options["history"] is not None and not options["all_molds"]
         content |= plant.fields(content, scatter="scatter" not in content and not is_measured)
@@ -102,12 +106,11 @@ def task_of(
 
 
 def _scenario(
-    options: Mapping[str, Any], own: object, file: Path | None, plant: Plant | None
+    options: Mapping[str, Any], named: object, file: Path | None, plant: Plant | None
 ) -> Scenario:
-    """The scenario of the options, else of the file, else the last shot of ``--mold``."""
+    """The scenario that is named in the options or the file, else the last shot of ``--mold``."""
     from twin_core.files import load_scenario
 
-    named = options["scenario"] or own
     if isinstance(named, (str, Path)):
         return load_scenario(named, options["systems"])
     if plant is not None and options["mold_id"] is not None:
@@ -116,6 +119,16 @@ def _scenario(
         "optimize: which scenario? give --scenario FILE, or --config with --mold"
         + ("" if file is None else f", or its file or name in {file}: scenario")
     )
+
+
+def _bounds_beside_quality(quality: Path | None, named: object) -> dict[str, Any]:
+    """Bounds that stand beside the limits of ``--quality``, else of the scenario's file."""
+    from twin_core.optimization.quality_bounds import bounds_of_quality, bounds_of_scenario
+
+    found = {} if quality is None else bounds_of_quality(quality)
+    if not found and isinstance(named, (str, Path)):
+        found = bounds_of_scenario(Path(named))
+    return found
 
 
 def _check_mold(options: Mapping[str, Any], own: str) -> None:

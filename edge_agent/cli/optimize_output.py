@@ -77,7 +77,7 @@ def print_result(result: OptimizationResult, task: OptimizationTask) -> None:
     console = Console(highlight=False, markup=False, soft_wrap=True)
     console.print(
         f"{result.scenario_id}: {result.candidates} candidates, {result.simulations} shots, "
-        f"{result.draws} draws each; scatter {result.scatter_source}"
+        f"{result.draws} draws each; scatter {result.scatter_source}; bounds {result.bounds_source}"
     )
     for line in basis_words(result):
         console.print(line)

@@ -234,11 +234,14 @@ def _asked(result: OptimizationResult, task: OptimizationTask) -> Section:
                 f"Goals: {', '.join(result.goals)}. Of the draws {task.violations_allowed:.1%} may "
                 f"miss a limit. Seed {task.seed}."
             ),
-            Table.of("setting|unit|low|high|step", bounds, "low|high|step", "What may change"),
+            Table.of(
+                "setting|unit|low|high|step", bounds, "low|high|step",
+                f"What may change; bounds: {result.bounds_source}",
+            ),
             Table.of("limit||value|unit", limits, "value", "What must hold; the skin never sticks"),
             Table.of("input|sigma", scatter, "sigma", f"Scatter, {result.scatter_source}"),
         ),
-    )
+    )  # fmt: skip
 
 
 def _looked_at(result: OptimizationResult) -> Section:

@@ -15,9 +15,11 @@ from twin_core.calibration.parameter_set import calibrated
 from twin_core.checked_yaml import parse
 from twin_core.errors import InputError
 from twin_core.optimization.constraints import asked
+from twin_core.optimization.quality_bounds import bounds_of_quality
 from twin_core.optimization.task import OptimizationTask
 from twin_core.optimization.variables import checked_bounds, setting_name, usual_bounds
 from twin_core.scenario import Scenario
+from twin_core.shipped_files import configs_folder
 
 CONFIG = "optimizer_config"
 """Field with everything that is not of the scenario."""
@@ -54,6 +56,9 @@ def task_of_document(document: Mapping[str, Any], catalogue: Catalogue) -> Optim
     used = set_for(document, scenario, catalogue)
     calibrated(scenario, used)
     content = _with_usual_bounds(_of_today(config), scenario)
+    preset = document.get("quality")
+    if not content.get("variables") and isinstance(preset, str):
+        content |= bounds_of_quality(configs_folder() / "quality" / f"{preset}.yaml")
     task = parse(OptimizationTask, {**content, "scenario": scenario, "parameter_set": used}, CONFIG)
     for name, value, most in (
         ("candidates", task.candidates, CANDIDATES_MAX),
@@ -96,9 +101,6 @@ def _of_today(config: Mapping[str, Any]) -> dict[str, Any]:
         if "variables" in found:
             raise InputError(f"{CONFIG}: bounds: is the older name of variables: give only one")
         found["variables"] = found.pop("bounds")
-    variables = found.get("variables")
-    if isinstance(variables, Mapping):
-        found["variables"] = {name: _bounds(one) for name, one in variables.items()}
     return found
 
 
@@ -125,10 +127,3 @@ def _usual(scenario: Scenario, name: str) -> dict[str, Any]:
         raise InputError(words) from None
     except ValueError as error:
         raise InputError(f"{CONFIG}: variables: {error}") from None
-
-
-def _bounds(given: Any) -> Any:
-    """Bounds of two values as an object; anything else as it is."""
-    if isinstance(given, list | tuple) and len(given) == 2:
-        return {"low": given[0], "high": given[1]}
-    return given

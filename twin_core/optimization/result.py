@@ -98,6 +98,7 @@ class OptimizationResult:
     scatter: Mapping[str, float]
     scatter_source: str
     bounds: Mapping[str, Mapping[str, float | None]]
+    bounds_source: str
     limits: Mapping[str, float]
     sensitivities: tuple[Sensitivity, ...]
     scatter_effects_s: Mapping[str, float]

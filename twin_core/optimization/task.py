@@ -87,6 +87,8 @@ class OptimizationTask(BaseModel):
     variables: Variables = {}
     """What may change, within which bounds; left out: the three temperatures of the first
     generation. All else stays."""
+    variables_source: str = ""
+    """Where the bounds are from; empty: as asked, or the usual ones."""
     constraints: Constraints = {}
     """Limits in place of those of the scenario's quality."""
     scatter: dict[str, float] | None = None

@@ -32,6 +32,14 @@ class Bounds(BaseModel):
     step: Annotated[float, Field(gt=0)] | None = None
     """From ``low`` on; left out: any value."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _pair(cls, raw: object) -> object:
+        """``[low, high]``, as in the first generation."""
+        if isinstance(raw, (list, tuple)) and len(raw) == 2:
+            return {"low": raw[0], "high": raw[1]}
+        return raw
+
     @model_validator(mode="after")
     def _in_order(self) -> Bounds:
         if self.low > self.high:
@@ -146,8 +154,13 @@ def usual_bounds(scenario: Scenario, name: str) -> Bounds:
     return Bounds(low=min(low, value), high=max(high, value))
 
 
-def checked_bounds(scenario: Scenario, bounds: Mapping[str, Bounds]) -> dict[str, Bounds]:
+def checked_bounds(
+    scenario: Scenario, bounds: Mapping[str, Bounds], where: str = "variables"
+) -> dict[str, Bounds]:
     """The bounds of a task, or the usual ones where it has none.
+
+    Args:
+        where: they are given, for errors.
 
     Raises:
         InputError: one line for each setting that the scenario does not have, or that leaves what
@@ -159,14 +172,14 @@ def checked_bounds(scenario: Scenario, bounds: Mapping[str, Bounds]) -> dict[str
     for name, b in bounds.items():
         about = SETTINGS[name]
         if name not in there and name != "t_open_s":
-            problems.append(f"variables: {name}: {_why_not(scenario, name)}")
+            problems.append(f"{where}: {name}: {_why_not(scenario, name)}")
         elif b.low < about.least or b.high > about.most:
             problems.append(
-                f"variables: {name}: {b.low:g} to {b.high:g} {about.unit} leaves what the model "
+                f"{where}: {name}: {b.low:g} to {b.high:g} {about.unit} leaves what the model "
                 f"takes, {about.least:g} to {about.most:g} {about.unit}"
             )
         elif name in WHOLE and any(v is not None and v % 1.0 for v in (b.low, b.high, b.step)):
-            problems.append(f"variables: {name}: bounds and step must be whole numbers")
+            problems.append(f"{where}: {name}: bounds and step must be whole numbers")
     if problems:
         raise InputError("\n".join(problems))
     return {

@@ -88,6 +88,20 @@ def test_options_of_the_first_generation(quick: Path) -> None:
     assert set(found["candidate"]) == {"T_mold_C", "m_total_kg"}
 
 
+def test_bounds_beside_the_limits_of_quality(quick: Path, tmp_path: Path) -> None:
+    quality, report = tmp_path / "limits.yaml", tmp_path / "advice.md"
+    quality.write_text("optimizer: {bounds: {T_mold_C: {low: 38, high: 44, step: 2}}}\n")
+    without = [line for line in quick.read_text().splitlines() if not line.startswith(("var", " "))]
+    quick.write_text("\n".join(without))
+    ask = ("--task", quick, "--quality", quality, "--candidates", 12)
+    found = json.loads(twin(*ask, "--report", report, "--output", "json").stdout)
+    assert found["bounds"] == {"T_mold_C": {"low": 38.0, "high": 44.0, "step": 2.0}}
+    assert found["bounds_source"] == "optimizer section of limits.yaml"
+    assert "bounds: optimizer section of limits.yaml" in report.read_text()
+    asked = json.loads(twin(*ask, "--vary", "T_iso_C=20:30", "--output", "json").stdout)
+    assert (asked["bounds"].keys(), asked["bounds_source"]) == ({"T_iso_C"}, "as asked")
+
+
 def test_a_front_and_its_choice(quick: Path, tmp_path: Path) -> None:
     report = tmp_path / "front.md"
     table = twin(
