@@ -83,8 +83,7 @@ def task_of(
     if options["history"] is not None and not options["all_molds"]:
         from edge_agent.cli.optimize_plant import measured
 
-        mold_id = options["mold_id"] or content["scenario"].mold.mold_id
-        content |= measured(options["history"], mold_id)
+        content |= measured(options["history"], scenario, options["mold_id"])
     if options["scatter"]:
         before = content.get("scatter_source") if "scatter" in content else None
         content["scatter_source"] = "stated" if before is None else f"{before}; some stated"

@@ -79,15 +79,20 @@ def plant_of(config: Path, history: str | None) -> Plant:
     return Plant(load_catalogue(settings), where, settings.shots)
 
 
-def measured(where: str, mold_id: str) -> dict[str, Any]:
+def measured(where: str, scenario: Scenario, mold_id: str | None) -> dict[str, Any]:
     """Scatter and today's opening of a mold, as fields of a task.
+
+    Args:
+        where: the history.
+        scenario: whose material system counts.
+        mold_id: in the history; None: that of the scenario.
 
     Raises:
         StoreError: the history cannot be read.
         InputError: it has too few shots of the mold.
     """
     try:
-        return asked(history_at(where), lambda reader: scatter_in(reader, mold_id))
+        return asked(history_at(where), lambda reader: scatter_in(reader, scenario, mold_id))
     except InputError as error:
         raise InputError(f"--history {error}", hint="give another history, or --scatter") from None
 

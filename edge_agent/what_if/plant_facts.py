@@ -75,7 +75,7 @@ async def facts_of_reader(
     if not scatter:
         return found
     try:
-        return found | await scatter_in(reader, mold_id)
+        return found | await scatter_in(reader, scenario)
     except InputError as error:
         return found | {"scatter_source": f"{ASSUMED}; {error}"}
 

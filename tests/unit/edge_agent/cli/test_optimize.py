@@ -181,6 +181,7 @@ def test_scatter_and_opening_of_a_history(quick: Path, tmp_path: Path) -> None:
     assert "RH_ambient_pct" in found["scatter_source"]
     assert found["scatter"]["T_mold_C"] == pytest.approx(1.5, rel=0.35)
     assert found["scatter"]["T_iso_C"] == 0.3
+    assert found["scatter"]["RH_ambient_pct"] == 10.0  # never reported: as usual
     assert found["today"]["t_open_s"] == 500.0
     few = twin(*ask, "--mold", "OTHER", exit_code=2).stderr
     assert "0 shots of mold OTHER" in few

@@ -162,7 +162,7 @@ def test_every_mold_in_one_table(config: Path, tmp_path: Path) -> None:
     assert not data["partial"]
     assert data["left_out"].keys() == {UNUSED}
     few = data["molds"][OTHER]["result"]
-    assert "2 shots of mold PANEL_2 with a recipe, more than 20 are needed" in few["scatter_source"]
+    assert "2 shots of mold PANEL_2 with RIGID_PANEL and a recipe" in few["scatter_source"]
     assert found.stdout.count("+") >= 1
 
 

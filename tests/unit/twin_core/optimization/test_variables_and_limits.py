@@ -187,6 +187,13 @@ class TestScatter:
         with pytest.raises(InputError, match="20 are needed"):
             measured_scatter({"T_mold_C": series[:20]})
 
+    def test_scatter_of_a_coarse_sensor(self) -> None:
+        """Whole degrees: most readings are as the one before, and one is broken."""
+        series = np.round(40.0 + np.random.default_rng(2).normal(0.0, 0.4, 4000))
+        series[77] = 0.0
+        assert measured_scatter({"T_mold_C": series})["T_mold_C"] == pytest.approx(0.5, rel=0.2)
+        assert measured_scatter({"T_mold_C": np.full(50, 40.0)})["T_mold_C"] == 0.0
+
     @pytest.mark.parametrize(
         ("scatter", "words"), [({"T_mold": 1.0}, "no input"), ({"T_mold_C": -1.0}, "sigma -1")]
     )
