@@ -15,7 +15,7 @@ from edge_agent.config.catalogue import Catalogue, load_catalogue
 from edge_agent.config.settings import HistorySettings, ShotSettings, load_settings
 from edge_agent.history.read import HistoryReader, open_reader
 from edge_agent.what_if.last_recipe import last_scenario
-from edge_agent.what_if.plant_facts import facts_in, of_catalogue
+from edge_agent.what_if.plant_facts import facts_in, of_catalogue, without_plant
 from edge_agent.what_if.plant_scatter import scatter_in
 from twin_core.errors import InputError
 from twin_core.scenario import Scenario
@@ -61,7 +61,8 @@ class Plant:
         if why:
             what = "what was learned" if used is None else f"calibration {used.set_id}"
             click.echo(f"note: {what} does not count: {why}", err=True)
-            return {}
+            facts = without_plant(why, scatter=scatter)
+            return {name: value for name, value in facts.items() if name not in content}
         facts = asyncio.run(facts_in(self.history, scenario, used, scatter=scatter))
         return {"parameter_set": used} | {
             name: value for name, value in facts.items() if name not in content

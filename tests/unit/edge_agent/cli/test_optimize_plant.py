@@ -147,6 +147,7 @@ def test_a_scenario_of_the_plant(config: Path, tmp_path: Path) -> None:
     found = twin("-s", other, "--config", config, *FEW)
     assert f"what was learned does not count: mold {MOLD} of the scenario is not" in found.stderr
     assert "as learned" not in found.stdout
+    assert "the physics: nothing of the plant counts: mold" in found.stdout
 
 
 def test_every_mold_in_one_table(config: Path, tmp_path: Path) -> None:
