@@ -26,8 +26,6 @@ _PLAIN = {
     "prefer_lower_pressure": "prefer_lower_pressure",
 }
 
-_SAMPLES, _CANDIDATES = 40, 400
-
 
 def parse_goals(goals: tuple[str, ...], prefer: str | None, knee: bool) -> dict[str, Any]:
     """Goals and weights as they stand in a task.
@@ -97,10 +95,6 @@ def task_of(
     for option, name in _PLAIN.items():
         if options[option] is not None:
             content[name] = options[option]
-    if options["samples"] is not None and options["candidates"] is None:
-        content.setdefault("candidates", max(_CANDIDATES, options["samples"]))
-    if options["candidates"] is not None and options["samples"] is None:
-        content.setdefault("samples", min(_SAMPLES, options["candidates"]))
     return parse(OptimizationTask, content | dict(goals), where)
 
 

@@ -14,10 +14,10 @@ from edge_agent.what_if.documents import scenario_of_document, set_for
 from twin_core.calibration.parameter_set import calibrated
 from twin_core.checked_yaml import parse
 from twin_core.errors import InputError
-from twin_core.optimization.constraints import asked
+from twin_core.optimization.prepare import changed, prepared
 from twin_core.optimization.quality_bounds import bounds_of_quality
 from twin_core.optimization.task import OptimizationTask
-from twin_core.optimization.variables import checked_bounds, setting_name, usual_bounds
+from twin_core.optimization.variables import setting_name, usual_bounds
 from twin_core.scenario import Scenario
 from twin_core.shipped_files import configs_folder
 
@@ -27,7 +27,7 @@ HISTORY = "history"
 """Field of it: whether scatter and today's opening are measured in the history."""
 OF_THE_PLANT = ("parameter_set", "memory_factor", "memory_source")
 """Fields of a task that nobody asks for: the plant's catalogue and history have them."""
-CANDIDATES_MAX, DRAWS_MAX = 5_000, 1_024
+CANDIDATES_MAX, DRAWS_MAX, CONFIRM_DRAWS_MAX = 5_000, 1_024, 20_000
 """Of one job: it would run for days."""
 
 
@@ -63,13 +63,14 @@ def task_of_document(document: Mapping[str, Any], catalogue: Catalogue) -> Optim
     for name, value, most in (
         ("candidates", task.candidates, CANDIDATES_MAX),
         ("draws", task.draws, DRAWS_MAX),
+        ("confirm_draws", task.confirm_draws, CONFIRM_DRAWS_MAX),
     ):
         if value > most:
             raise InputError(f"{CONFIG}: {name}: {value} are too many for a job: at most {most}")
     if scenario.mold.open:
         raise InputError("scenario: mold: an open cup has nothing to open: choose a closed mold")
-    checked_bounds(scenario, task.variables)
-    asked(scenario, task.constraints)
+    for count in range(len(task.changes) + 1):
+        prepared(task, *changed(task, count), task.draws)
     return task
 
 

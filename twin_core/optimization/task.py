@@ -16,6 +16,8 @@ from twin_core.scenario import Scenario
 
 MOST_CANDIDATES = 20_000
 """All are kept: a hundred megabytes."""
+SAMPLES, CANDIDATES = 40, 400
+"""Of a task that says none."""
 
 
 def _renamed(name_of: Callable[[str], str]) -> Callable[[object], object]:
@@ -115,13 +117,26 @@ class OptimizationTask(BaseModel):
     """That the press works; 0: no sum per year is given."""
     t_open_today_s: Annotated[float, Field(gt=0)] | None = None
     """When the mold is opened today; left out: as early as today's settings allow."""
-    samples: Annotated[int, Field(ge=1, le=MOST_CANDIDATES)] = 40
+    samples: Annotated[int, Field(ge=1, le=MOST_CANDIDATES)] = SAMPLES
     """Random candidates: the baseline of the report, and the start of the search."""
-    candidates: Annotated[int, Field(ge=1, le=MOST_CANDIDATES)] = 400
+    candidates: Annotated[int, Field(ge=1, le=MOST_CANDIDATES)] = CANDIDATES
     """All of them, random ones included."""
     front_points: Annotated[int, Field(ge=3, le=200)] = 20
     """Points of a front that are confirmed and returned, at most."""
     changes: tuple[Change, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _counts(cls, raw: object) -> object:
+        """Where one of ``samples`` and ``candidates`` is given, the other's default fits to it."""
+        if not isinstance(raw, Mapping):
+            return raw
+        samples, candidates = raw.get("samples"), raw.get("candidates")
+        if isinstance(samples, int) and candidates is None:
+            return {**raw, "candidates": max(samples, CANDIDATES)}
+        if isinstance(candidates, int) and samples is None:
+            return {**raw, "samples": min(candidates, SAMPLES)}
+        return raw
 
     @model_validator(mode="after")
     def _complete(self) -> OptimizationTask:

@@ -40,6 +40,13 @@ def test_the_first_generations_form(catalogue: Catalogue) -> None:
     assert (plain.goals, plain.scenario.system.system_id) == (("cycle_s",), "RIGID_PANEL")
 
 
+def test_as_many_samples_as_the_first_generation_took(catalogue: Catalogue) -> None:
+    many = task_of_document(BASE | {"optimizer_config": {"samples": 1000}}, catalogue)
+    assert (many.samples, many.candidates) == (1000, 1000)
+    few = task_of_document(BASE | {"optimizer_config": {"candidates": 20}}, catalogue)
+    assert (few.samples, few.candidates) == (20, 20)
+
+
 def test_bounds_that_are_left_open_are_the_usual_ones(catalogue: Catalogue) -> None:
     given = {"T_mold_C": None, "nco_oh_index": {"low": None, "high": 1.2}}
     task = task_of_document(BASE | {"optimizer_config": {"variables": given}}, catalogue)
@@ -70,6 +77,19 @@ def test_the_calibration_in_use_is_the_jobs(catalogue: Catalogue) -> None:
         ({"optimizer_config": {"goals": ["cost"]}}, "needs prices"),
         ({"optimizer_config": {"candidates": 9_000}}, "at most 5000"),
         ({"optimizer_config": {"draws": 4_000}}, "at most 1024"),
+        ({"optimizer_config": {"confirm_draws": 90_000}}, "at most 20000"),
+        (
+            {"optimizer_config": {"variables": {"t_open_s": [400, 500]}, "t_cycle_max": 300}},
+            "no opening time can meet both",
+        ),
+        (
+            {
+                "optimizer_config": {
+                    "changes": [{"after_candidates": 9, "variables": {"T_mold_C": [38, 300]}}]
+                }
+            },
+            "leaves what the model",
+        ),
         ({"optimizer_config": {"scenario": {}}}, "beside"),
         ({"optimizer_config": {"constraints": {"p_max": "low"}}}, "p_max"),
         ({"optimizer_config": {"constraints": [], "t_cycle_max": 9}}, "object"),
