@@ -13,8 +13,8 @@ from edge_agent.web.live.state import LiveState, MoldKey
 from twin_core.errors import InputError
 
 SET_POINTS = (
-    *("T_polyol_C", "T_iso_C", "T_mold_C", "m_polyol_kg", "m_iso_kg", "m_additives_kg"),
-    "blowing_agent_pct",
+    *("T_polyol_C", "T_iso_C", "T_mold_C", "T_mold_2_C"),
+    *("m_polyol_kg", "m_iso_kg", "m_additives_kg", "blowing_agent_pct"),
 )
 """Of a process; what a press is set to."""
 OF_THE_MOLD = ("vents_count", "vent_area_m2")

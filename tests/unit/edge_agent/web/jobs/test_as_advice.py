@@ -56,6 +56,19 @@ def test_what_changes_and_what_is_gained() -> None:
     assert "2.0 % (1.0 to 5.0 %) of 256 draws" in found.why
 
 
+def test_both_halves_of_a_mold_are_set() -> None:
+    """They stay as far apart."""
+    halves = [point(T, 300.0) for T in (40.0, 47.0)]
+    for half in halves:
+        half["process"] |= {"T_mold_2_C": half["process"]["T_mold_C"] + 5.0}
+    found = proposal_of(RESULT | dict(zip(("today", "chosen"), halves, strict=True)), ASKED, JOB,
+                        None, {}, MOLD)  # fmt: skip
+    assert {one.name: one.value for one in found.changes} == {
+        "T_mold_C": 47.0,
+        "T_mold_2_C": 52.0,
+    }
+
+
 def test_another_point_of_the_front_has_no_sum_per_year() -> None:
     found = proposal_of(RESULT, ASKED, JOB, 1, {}, MOLD)
     assert (found.gain_s, found.gain_money_per_year, found.currency) == (20.0, None, None)
