@@ -21,6 +21,7 @@ from click.testing import CliRunner, Result
 from edge_agent.cli import main
 from edge_agent.history.sqlite import SqliteHistory
 from tests.support.processes import ROOT
+from tests.support.waiting import LIMIT_S
 
 TASK = """\
 scenario: {scenario}
@@ -222,12 +223,12 @@ def test_ctrl_c_keeps_what_there_is(quick: Path, tmp_path: Path) -> None:
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ.copy()
     ) as process:
-        until = time.monotonic() + 120.0
+        until = time.monotonic() + LIMIT_S
         while not saved.exists() and time.monotonic() < until:  # kept every ten seconds
             time.sleep(0.2)
         kept: dict[str, Any] = json.loads(saved.read_text())
         process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=60)
+        output, errors = process.communicate(timeout=LIMIT_S)
     assert kept["partial"]
     assert process.returncode == 130, errors
     found = json.loads(output)
