@@ -108,8 +108,7 @@ class State:
         return [dict(zip(names, c.values, strict=True)) for c in best[:32]]
 
     def best_so_far(self) -> Mapping[str, Any] | None:
-        good = [c for c in self.evaluator.kept if c.feasible and c.origin != "sensitivity"]
-        best = self.chosen or min(good, key=lambda c: c.score, default=None)
+        best = self.chosen or next(iter(self.good()), None)
         if best is None or best.judged is None:
             return None
         settings = dict(zip(self.evaluator.bounds, best.values, strict=True))

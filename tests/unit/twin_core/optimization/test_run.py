@@ -142,6 +142,16 @@ def test_no_more_candidates_than_are_allowed(count: int) -> None:
     assert optimize(task(samples=1, candidates=count, confirm_draws=0)).candidates == count
 
 
+def test_the_best_so_far_lies_within_the_bounds() -> None:
+    """Today does not: it is shown beside, but not as what was found."""
+    seen: list[Progress] = []
+    bounds = {"T_mold_C": {"low": 35, "high": 38}}
+    optimize(task(variables=bounds, samples=4, candidates=4), progress=seen.append)
+    best = [now.best["settings"]["T_mold_C"] for now in seen if now.best is not None]
+    assert best
+    assert all(35.0 <= value <= 38.0 for value in best)
+
+
 def test_it_goes_on_from_an_earlier_search() -> None:
     again = optimize(task(samples=1, candidates=1), start=found().population)
     assert again.chosen is not None
