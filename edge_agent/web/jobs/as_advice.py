@@ -130,7 +130,8 @@ def _alike(first: float, second: float) -> bool:
 
 
 def _why(result: Mapping[str, Any], point: Mapping[str, Any], number: int | None) -> str:
-    chosen = result.get("why_chosen") if number is None else f"point {number} of the front"
+    is_chosen = point == result.get("chosen")
+    chosen = result.get("why_chosen") if is_chosen else f"point {number} of the front"
     share, low, high = (100 * point[f"violated_{name}"] for name in ("share", "low", "high"))
     return (
         f"{chosen or 'the best point'}; {point['decides']} decides the opening; limits missed in "

@@ -69,6 +69,12 @@ def test_both_halves_of_a_mold_are_set() -> None:
     }
 
 
+def test_the_chosen_point_by_its_number() -> None:
+    """As the page sends it: the front of one goal is the chosen point alone."""
+    found = proposal_of(RESULT, ASKED, JOB, 0, {}, MOLD)
+    assert found == proposal_of(RESULT, ASKED, JOB, None, {}, MOLD)
+
+
 def test_another_point_of_the_front_has_no_sum_per_year() -> None:
     found = proposal_of(RESULT, ASKED, JOB, 1, {}, MOLD)
     assert (found.gain_s, found.gain_money_per_year, found.currency) == (20.0, None, None)
