@@ -45,7 +45,7 @@ what there is; a second one ends at once.
 \b
 Ends with 0 when there is advice, 3 when nothing is feasible, 130 after
 Ctrl-C, 2 when the input is wrong, 1 when the solver failed. --all-molds: 0
-when there is advice for every mold that has a recipe. --review: 1 where there
+when there is advice for every mold that was searched. --review: 1 where there
 is no advice.
 """
 File = click.Path(path_type=Path)
@@ -64,12 +64,14 @@ INFEASIBLE, ENDED = 3, 130
 @quality_option
 @click.option(
     "--vary", multiple=True, metavar="NAME=LOW:HIGH[:STEP]",
-    help="A setting that may change. [default: the three temperatures, 20:30, 20:30 and 35:50 C]",
+    help="A setting that may change. [default: `optimizer` of the quality file, else the three "
+    "temperatures, 20:30, 20:30 and 35:50 C]",
 )  # fmt: skip
 @click.option("--limit", multiple=True, metavar="NAME=VALUE", help="In place of the quality's.")
 @click.option(
     "--scatter", multiple=True, metavar="NAME=SIGMA",
-    help="One sigma of an input: m_polyol_pct, T_mold_C, ... [default: a usual production]",
+    help="One sigma of an input: m_polyol_pct, T_mold_C, ...; all others are constant, but for "
+    "those of --history. [default: a usual production]",
 )  # fmt: skip
 @click.option(
     "--history", metavar="WHERE",
@@ -77,8 +79,8 @@ INFEASIBLE, ENDED = 3, 130
 )  # fmt: skip
 @click.option(
     "--mold", "mold_id",
-    help="Mold in the history. [default: that of the scenario] With --config and no --scenario: "
-    "its last shot.",
+    help="With --config and no --scenario: take its last shot. With --history: its name there. "
+    "[default: that of the scenario]",
 )  # fmt: skip
 @click.option(
     "--all-molds", is_flag=True, help="Every mold of --config with its last recipe, in one table."
