@@ -24,7 +24,7 @@ from twin_core.optimization.constraints import LIMITS
 from twin_core.optimization.goals import GOALS
 from twin_core.optimization.result import OptimizationResult, Point
 from twin_core.optimization.task import OptimizationTask
-from twin_core.optimization.variables import SETTINGS
+from twin_core.optimization.variables import FOLLOWS, SETTINGS
 from twin_core.optimization.words import basis_words, binding_words, gain_words, way_words
 
 MORE = 0.05
@@ -93,11 +93,12 @@ def _advice(result: OptimizationResult) -> Section:
     rows += [
         (
             Code(name),
-            "kg",
+            unit,
             _n(None if before is None else getattr(before, name)),
             _n(getattr(process, name)),
         )
-        for name in ("m_polyol_kg", "m_iso_kg", "m_additives_kg")
+        for name, unit in FOLLOWS.items()
+        if name not in chosen.settings and getattr(process, name) is not None
     ]
     rows.append(
         (Code("t_open_s"), "s", _n(None if today is None else today.t_open_s), _n(chosen.t_open_s))

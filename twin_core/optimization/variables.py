@@ -93,6 +93,8 @@ SETTINGS = {
 """Bounds of the temperatures are those of the first generation. An index outside 0.8 to 1.4 needs
 trimer chemistry, which the model does not have. ``t_open_s`` is not searched: it follows from the
 windows of the draws, within its bounds and on its steps."""
+FOLLOWS = {"T_mold_2_C": "C", "m_polyol_kg": "kg", "m_iso_kg": "kg", "m_additives_kg": "kg"}
+"""Fields of a process that follow from settings, with their units: a press is set to them, too."""
 WHOLE = ("vents_count",)
 """Settings that are counted: whole numbers, in steps of one where no step is given."""
 USUAL = ("T_polyol_C", "T_iso_C", "T_mold_C")

@@ -58,6 +58,8 @@ def test_everything_that_is_written(quick: Path, tmp_path: Path) -> None:
         "--task", quick, "--save-json", files["json"], "--export-csv", files["csv"],
         "--report", files["html"], "--price", "press_per_h=60", "--hours-per-year", 4000,
     ).stdout  # fmt: skip
+    masses = ("m_total_kg", "m_polyol_kg", "m_iso_kg", "m_additives_kg")
+    assert [table.count(f"{name} ") for name in masses] == [1, 1, 1, 1], "what is to be metered"
     for words in ("T_mold_C", "against today: -", "EUR a year", "fresh draws", "why not shorter"):
         assert words in table
     assert "random search: the best of 6 candidates" in table
