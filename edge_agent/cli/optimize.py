@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from edge_agent.cli.common import fail, quality_option, say_when_compiling, write_file
+from edge_agent.cli.interrupted import until_interrupted
 from edge_agent.cli.optimize_options import parse_goals, task_of
 from edge_agent.cli.values import SEED, Moment, Number
 
@@ -176,7 +175,7 @@ def command(
 
             check_report_file(report)
         say_when_compiling()
-        with _until_told() as told:
+        with until_interrupted() as told:
             keep = _Keeper(save_json, as_json)
             result = optimize(task, progress=keep.seen, cancelled=told)
             keep.end()
@@ -217,7 +216,7 @@ def _all_molds(
         )
     plant = plant_of(options["config"], options["history"])
     say_when_compiling()
-    with _until_told() as told:
+    with until_interrupted() as told:
         code = optimize_all_molds(options, goals, plant, output, _keep, save_json, told)
     sys.exit(code)
 
@@ -282,25 +281,3 @@ class _Keeper:
     def end(self) -> None:
         """End the line."""
         self._line.end()
-
-
-@contextmanager
-def _until_told() -> Iterator[Callable[[], bool]]:
-    """What says whether Ctrl-C was pressed; a second one ends the program."""
-    told = False
-
-    def tell(*_: object) -> None:
-        nonlocal told
-        if told:
-            raise KeyboardInterrupt
-        told = True
-
-    try:
-        before = signal.signal(signal.SIGINT, tell)
-    except ValueError:  # not the main thread
-        yield lambda: False
-        return
-    try:
-        yield lambda: told
-    finally:
-        signal.signal(signal.SIGINT, before)
