@@ -90,7 +90,7 @@ def print_result(result: OptimizationResult, task: OptimizationTask) -> None:
         for line in way_words(result):
             console.print(f"  {line}")
         if result.nearest is not None:
-            console.print("nearest settings: " + _settings(result.nearest))
+            console.print("nearest settings: " + (_settings(result.nearest) or "those of today"))
         return
     console.print(f"advice ({result.why_chosen}):")
     _print_points(console, today, chosen, result)

@@ -116,6 +116,6 @@ def front_so_far(state: State) -> list[Candidate]:
 
 
 def _explain_infeasible(state: State) -> None:
-    nearest = state.nearest()
+    nearest = state.nearest() or state.cannot_be()
     if nearest is not None:
-        state.in_the_way = in_the_way(nearest, state.evaluator.rules)
+        state.in_the_way = in_the_way(nearest, state.evaluator.rules, state.checked.get(nearest))

@@ -86,8 +86,9 @@ def way_words(result: OptimizationResult) -> Iterator[str]:
     """What the nearest settings miss, a line each."""
     for item in result.in_the_way:
         limits = ", ".join(
-            f"{name} {value:.4g} {LIMITS[name].unit}" for name, value in item.limits.items()
+            f"{name} {value:.4g} {LIMITS[name].unit}".removesuffix(" 1")
+            for name, value in item.limits.items()
         )
         worst = "" if item.worst is None else f", the worst by {-item.worst:.1%}"
-        why = f" ({item.problem})" if item.problem else ""
-        yield f"{item.criterion}: missed by {item.share:.0%} of the draws{worst}; {limits}{why}"
+        after = "".join(f"; {words}" for words in (limits, item.problem) if words)
+        yield f"{item.criterion}: missed by {item.share:.0%} of the draws{worst}{after}"
