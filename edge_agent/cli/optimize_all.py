@@ -14,6 +14,7 @@ import click
 
 from edge_agent.cli.optimize_options import task_of
 from twin_core.errors import InputError
+from twin_core.optimization.words import signed
 
 if TYPE_CHECKING:
     from edge_agent.cli.optimize_plant import Plant
@@ -152,9 +153,21 @@ def _print(found: Sequence[MoldResult], left_out: Mapping[str, str]) -> None:
     for one in found:
         if one.problem:
             click.echo(f"{one.mold_id}: {one.problem}", err=True)
+    if any(_unsafe(one) for one in found):
+        click.echo("!: opened then, more draws miss a limit than are allowed")
+    if any(one.result and one.result.chosen and not one.result.chosen.confirmed for one in found):
+        click.echo("*: on the draws of the search, not confirmed on fresh ones")
     for words in left_out.values():
         click.echo(f"left out: {words}", err=True)
     sys.stdout.flush()
+
+
+def _unsafe(one: MoldResult) -> bool:
+    """Whether there is advice, and today's opening does not hold."""
+    result = one.result
+    if result is None or result.chosen is None or result.today is None:
+        return False
+    return not math.isnan(result.today.t_open_s) and not result.holds(result.today)
 
 
 def _row(one: MoldResult) -> list[str]:
@@ -177,17 +190,20 @@ def _row(one: MoldResult) -> list[str]:
         ]
     today, gain = result.today, result.gain
     year = None if gain is None else gain.per_year
+    opened = "-" if today is None or math.isnan(today.t_open_s) else f"{today.t_open_s:.0f}"
+    opened += " !" * _unsafe(one)
+    missed = f"{chosen.violated_share:.1%}" + " *" * (not chosen.confirmed)
     with_ = [] if result.parameter_set is None else [result.parameter_set]
     if result.memory_factor != 1.0:
         with_.append(f"learned {100.0 * (result.memory_factor - 1.0):+.1f} %")
     return [
         one.mold_id,
         one.system_id,
-        "-" if today is None or math.isnan(today.t_open_s) else f"{today.t_open_s:.0f}",
+        opened,
         f"{chosen.t_open_s:.0f}",
-        "-" if gain is None else f"{gain.cycle_s:+.1f}",
-        "-" if gain is None or year is None else f"{year:+,.0f} {gain.currency}",
-        f"{chosen.violated_share:.1%}",
+        "-" if gain is None else signed(gain.cycle_s),
+        "-" if gain is None or year is None else f"{signed(year, ',.0f')} {gain.currency}",
+        missed,
         chosen.decides,
         ", ".join(with_),
     ]

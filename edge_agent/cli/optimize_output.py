@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -93,7 +94,7 @@ def print_result(result: OptimizationResult, task: OptimizationTask) -> None:
             console.print("nearest settings: " + (_settings(result.nearest) or "those of today"))
         return
     console.print(f"advice ({result.why_chosen}):")
-    _print_points(console, today, chosen, result)
+    _print_points(console, today, chosen, task.prices.currency)
     console.print(_violations(chosen))
     for line in (*gain_words(result), *_random_words(result), *binding_words(result)):
         console.print(line)
@@ -127,9 +128,7 @@ def _random_words(result: OptimizationResult) -> list[str]:
     ]
 
 
-def _print_points(
-    console: object, today: Point | None, chosen: Point, result: OptimizationResult
-) -> None:
+def _print_points(console: object, today: Point | None, chosen: Point, currency: str) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -149,10 +148,10 @@ def _print_points(
     ]
     rows.append(("t_open_s", "s", None if today is None else today.t_open_s, chosen.t_open_s))
     for name, goal in GOALS.items():
-        if name == "cost" and not chosen.figures[name]:
+        if name == "cost" and not chosen.figures[name]:  # no prices were given
             continue
         old = None if today is None else today.figures[name]
-        rows.append((name, goal.unit, old, chosen.figures[name]))
+        rows.append((name, goal.unit or currency, old, chosen.figures[name]))
     for name, unit, old, value in rows:
         if name not in chosen.settings:
             table.add_row(name, unit, _short(old), _short(value))
@@ -178,4 +177,4 @@ def _print_front(console: object, result: OptimizationResult) -> None:
 
 
 def _short(value: float | None) -> str:
-    return "-" if value is None or value != value else f"{value:.4g}"  # noqa: PLR0124
+    return "-" if value is None or not math.isfinite(value) else f"{value:.4g}"

@@ -25,7 +25,7 @@ from twin_core.optimization.goals import GOALS
 from twin_core.optimization.result import OptimizationResult, Point
 from twin_core.optimization.task import OptimizationTask
 from twin_core.optimization.variables import FOLLOWS, SETTINGS
-from twin_core.optimization.words import basis_words, binding_words, gain_words, way_words
+from twin_core.optimization.words import basis_words, binding_words, gain_words, signed, way_words
 
 MORE = 0.05
 """Share of the width that a plot of a front has at either side."""
@@ -38,7 +38,7 @@ def optimization_page(result: OptimizationResult, task: OptimizationTask) -> Pag
     if notes or result.partial:
         ended = ("It was ended before its end: nothing more was looked at.",) * result.partial
         lead.append(Items((*ended, *notes)))
-    sections = [_infeasible(result)] if result.chosen is None else [_advice(result)]
+    sections = [_infeasible(result)] if result.chosen is None else [_advice(result, task)]
     if len(result.front) > 1:
         sections.append(_front(result))
     if result.chosen is not None:
@@ -70,14 +70,18 @@ def _cards(result: OptimizationResult) -> Cards:
         ),
     ]  # fmt: skip
     if gain is not None:
-        cards.insert(1, Card("cycle", f"{-gain.cycle_s:+.0f} s", "against today"))
+        safe = result.today is not None and result.holds(result.today)
+        against = "against today" if safe else "against an opening that is not safe"
+        tone = "plain" if safe else "warning"
+        cards.insert(1, Card("cycle", f"{signed(-gain.cycle_s, '.0f')} s", against, tone))
         if gain.per_year is not None:
-            words = f"{-gain.per_year:+,.0f} {gain.currency}"
-            cards.append(Card("cost a year", words, "at as many parts as today"))
+            words = f"{signed(-gain.per_year, ',.0f')} {gain.currency}"
+            what = "at as many parts as today" if safe else against
+            cards.append(Card("cost a year", words, what, tone))
     return Cards(tuple(cards))
 
 
-def _advice(result: OptimizationResult) -> Section:
+def _advice(result: OptimizationResult, task: OptimizationTask) -> Section:
     chosen, today = result.chosen, result.today
     assert chosen is not None
     rows: list[tuple[Words, ...]] = [
@@ -106,7 +110,7 @@ def _advice(result: OptimizationResult) -> Section:
     rows += [
         (
             Code(name),
-            goal.unit,
+            goal.unit or task.prices.currency,
             _n(None if today is None else today.figures[name]),
             _n(chosen.figures[name]),
         )

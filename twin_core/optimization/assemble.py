@@ -27,7 +27,9 @@ def result_of(state: State, partial: bool = False) -> OptimizationResult:
         chosen, why = chosen_of(state, front)
         why = f"{'the best' if len(front) == 1 else why}, of a search that is not at its end"
     chosen_point = None if chosen is None else _point(state, chosen)
-    today_point = None if state.today is None else _point(state, state.today, state.today_checked)
+    today_point = None
+    if state.today is not None:
+        today_point = _point(state, state.today, state.today_checked, task.t_open_today_s)
     nearest = state.nearest() if chosen is None else None
     used = [c for c in evaluator.kept if c.origin != "sensitivity"]
     index = {c: i for i, c in enumerate(used)}
@@ -68,16 +70,25 @@ def result_of(state: State, partial: bool = False) -> OptimizationResult:
     )
 
 
-def _point(state: State, c: Candidate, checked: Confirmed | None = None) -> Point:
+def _point(
+    state: State, c: Candidate, checked: Confirmed | None = None, t_open_s: float | None = None
+) -> Point:
+    """A candidate as it was checked; unchecked, on the draws of the search.
+
+    Args:
+        checked: in place of its own check.
+        t_open_s: open then, where it is not checked.
+    """
     rules = state.evaluator.rules
     assert c.scenario is not None
     assert c.judged is not None
-    found = checked or state.checked.get(c)
+    found = checked or (state.checked.get(c) if t_open_s is None else None)
     if found is None:
         none = np.empty((0, len(state.scatter)))
         found = confirm(
-            c, state.task, rules, list(state.scatter), none, lambda _: None, lambda: False
-        )
+            c, state.task, rules, list(state.scatter), none, lambda _: None, lambda: False,
+            t_open_s,
+        )  # fmt: skip
     on_fresh = found.draws != len(c.drawn.which) or bool(len(state.fresh_rows))
     was_checked = checked is not None or c in state.checked
     return Point(

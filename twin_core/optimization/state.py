@@ -88,8 +88,9 @@ class State:
         return [c for c in own if c is not self.today or self._inside(c)]
 
     def _inside(self, candidate: Candidate) -> bool:
+        """Whether today lies within the bounds; on a step or not, the press is set so today."""
         pairs = zip(self.evaluator.bounds.values(), candidate.values, strict=True)
-        return all(b.snapped(v) == v for b, v in pairs)
+        return all(b.low <= v <= b.high for b, v in pairs)
 
     def goals_of(self, candidate: Candidate) -> tuple[float, ...]:
         found = self.checked.get(candidate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from twin_core.optimization.constraints import LIMITS
@@ -31,14 +32,41 @@ def gain_words(result: OptimizationResult) -> Iterator[str]:
     if gain is None:
         yield "today's settings have no opening time that holds: there is nothing to compare with"
         return
-    yield f"against today: {-gain.cycle_s:+.1f} s a cycle"
+    yield from today_words(result)
+    yield f"against today: {signed(-gain.cycle_s)} s a cycle"
     if gain.cost is not None:
-        yield f"against today: {-gain.cost:+.4g} {gain.currency} a part"
+        yield f"against today: {signed(-gain.cost, '.4g')} {gain.currency} a part"
     if gain.per_year is not None:
         yield (
-            f"against today: {-gain.per_year:+,.0f} {gain.currency} a year, at as many parts as "
-            "today"
+            f"against today: {signed(-gain.per_year, ',.0f')} {gain.currency} a year, at as many "
+            "parts as today"
         )
+
+
+def today_words(result: OptimizationResult) -> Iterator[str]:
+    """That today does not hold, or that nothing better was found; none where neither is so."""
+    today, chosen = result.today, result.chosen
+    if today is None or chosen is None or math.isnan(today.t_open_s):
+        return
+    if not result.holds(today):
+        limits = ", ".join(f"{name} {count}" for name, count in today.missed.items())
+        missed = f" ({limits})" if limits else ""
+        yield (
+            f"today does not hold: opened at {today.t_open_s:.0f} s, {today.violations} of "
+            f"{today.draws} draws miss a limit{missed}, {result.violations_allowed:.1%} may; the "
+            "comparison is with an opening that is not safe"
+        )
+    elif result.nothing_better:
+        what = "the advice is today's settings" if chosen.settings == today.settings else (
+            "the advice is the best that was found within the bounds, and no reason to change"
+        )  # fmt: skip
+        yield f"nothing better than today was found: {what}"
+
+
+def signed(value: float, form: str = ".1f") -> str:
+    """A number with its sign; one that is shown as nought has a plus."""
+    text = format(value, f"+{form}")
+    return text if any(digit in text for digit in "123456789") else text.replace("-", "+")
 
 
 def binding_words(result: OptimizationResult) -> Iterator[str]:
