@@ -97,8 +97,11 @@ def write_results(
 
             write_file(report, page_text(optimization_page(result, task), report.suffix))
 
-    problem = None
-    for write in (lambda: kept.finish(as_json(result)), write_csv, write_report):
+    def write_json() -> None:
+        kept.finish(as_json(result))
+
+    problem: TwinError | None = None
+    for write in (write_json, write_csv, write_report):
         try:
             write()
         except TwinError as error:

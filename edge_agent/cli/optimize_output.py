@@ -11,7 +11,13 @@ import click
 
 from twin_core.optimization.goals import GOALS
 from twin_core.optimization.variables import FOLLOWS, SETTINGS
-from twin_core.optimization.words import basis_words, binding_words, gain_words, way_words
+from twin_core.optimization.words import (
+    basis_words,
+    binding_words,
+    gain_words,
+    random_words,
+    way_words,
+)
 
 if TYPE_CHECKING:
     from twin_core.optimization.result import OptimizationResult, Point, Tried
@@ -96,7 +102,7 @@ def print_result(result: OptimizationResult, task: OptimizationTask) -> None:
     console.print(f"advice ({result.why_chosen}):")
     _print_points(console, today, chosen, task.prices.currency)
     console.print(_violations(chosen))
-    for line in (*gain_words(result), *_random_words(result), *binding_words(result)):
+    for line in (*gain_words(result), random_words(result), *binding_words(result)):
         console.print(line)
     if len(result.front) > 1:
         _print_front(console, result)
@@ -112,20 +118,6 @@ def _violations(point: Point) -> str:
         f"violations: {point.violations} of {point.draws} {checked}, {point.violated_share:.1%} "
         f"(95 %: {point.violated_low:.1%} to {point.violated_high:.1%})"
     )
-
-
-def _random_words(result: OptimizationResult) -> list[str]:
-    best = result.random_best
-    if best is None:
-        return [f"random search: none of {result.random_count} candidates is feasible"]
-    return [
-        f"random search: the best of {result.random_count} candidates has "
-        + ", ".join(
-            f"{name} {-v if GOALS[name].more else v:.4g}"
-            for name, v in zip(result.goals, best.values, strict=True)
-        )
-        + ", on the draws of the search"
-    ]
 
 
 def _print_points(console: object, today: Point | None, chosen: Point, currency: str) -> None:

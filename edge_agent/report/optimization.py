@@ -25,7 +25,14 @@ from twin_core.optimization.goals import GOALS
 from twin_core.optimization.result import OptimizationResult, Point
 from twin_core.optimization.task import OptimizationTask
 from twin_core.optimization.variables import FOLLOWS, SETTINGS
-from twin_core.optimization.words import basis_words, binding_words, gain_words, signed, way_words
+from twin_core.optimization.words import (
+    basis_words,
+    binding_words,
+    gain_words,
+    random_words,
+    signed,
+    way_words,
+)
 
 MORE = 0.05
 """Share of the width that a plot of a front has at either side."""
@@ -250,16 +257,10 @@ def _asked(result: OptimizationResult, task: OptimizationTask) -> Section:
 
 
 def _looked_at(result: OptimizationResult) -> Section:
-    best = result.random_best
-    first = result.goals[0]
-    sign = -1.0 if GOALS[first].more else 1.0
-    words = (
-        f"Random search: none of {result.random_count} candidates is feasible."
-        if best is None
-        else f"Random search: the best of {result.random_count} candidates has {first} "
-        f"{sign * best.values[0]:.4g} on the draws of the search."
-    )
-    return Section("Beside a random search", (Text(words), *_progress_plot(result, sign)))
+    sign = -1.0 if GOALS[result.goals[0]].more else 1.0
+    words = random_words(result)
+    text = Text(f"{words[0].upper()}{words[1:]}.")
+    return Section("Beside a random search", (text, *_progress_plot(result, sign)))
 
 
 def _progress_plot(result: OptimizationResult, sign: float) -> list[Block]:

@@ -44,7 +44,7 @@ def result_of(state: State, partial: bool = False) -> OptimizationResult:
         front=tuple(_point(state, c) for c in front),
         gain=_gain(task, today_point, chosen_point),
         random_best=_random(state.random_best, index, evaluator),
-        random_count=min(task.samples, state.tried),
+        random_count=state.random_count,
         candidates=max(state.tried, 0),
         simulations=state.earlier_simulations + evaluator.simulated + state.checks,
         draws=len(state.rows),
@@ -147,7 +147,7 @@ def _tried(index: int, c: Candidate, evaluator: Evaluator) -> Tried:
 def _random(
     best: Candidate | None, index: Mapping[Candidate, int], evaluator: Evaluator
 ) -> Tried | None:
-    """None, too, where the limits changed since: it was judged by others."""
+    """None where none of them is feasible."""
     if best is None or best not in index or not best.feasible:
         return None
     return _tried(index[best], best, evaluator)

@@ -32,6 +32,18 @@ def all_phases(state: State, start: Sequence[Mapping[str, float]]) -> None:
         _look_for_better(state, given, end, first=number == 0)
 
 
+def _at_random(state: State, first: bool) -> None:
+    """The random candidates, counted once; after a change they are judged by its limits, too."""
+    several = len(state.task.goals) > 1
+    shares = random_shares(state.task.samples, state.evaluator.dimensions, state.task.seed)
+    # in parts, so that progress counts them
+    for at in range(0, len(shares), 16):
+        part = shares[at : at + 16]
+        state.random_best = random_search(state.evaluator, part, state.random_best, full=several)
+        state.random_count += len(part)
+        state.tried += len(part) if first else 0
+
+
 def _begin(
     state: State, number: int, start: Sequence[Mapping[str, float]]
 ) -> list[tuple[tuple[float, ...], float]]:
@@ -39,6 +51,7 @@ def _begin(
     bounds, rules = state.plan[number]
     state.constraints = changed(state.task, number)[1]
     state.bounds, state.today = bounds, None  # that of before has the settings of before
+    state.random_best, state.random_count = None, 0
     state.evaluator = Evaluator(
         state.task,
         {name: b for name, b in bounds.items() if name != "t_open_s"},
@@ -67,13 +80,7 @@ def _look_for_better(
     """Look at ``start``, at random candidates, and search from them."""
     evaluator, several = state.evaluator, len(state.task.goals) > 1
     given = evaluator.look(start, "start", full=True)
-    if first:
-        shares = random_shares(state.task.samples, evaluator.dimensions, state.task.seed)
-        # in parts, so that progress counts them
-        for at in range(0, len(shares), 16):
-            part = shares[at : at + 16]
-            state.random_best = random_search(evaluator, part, state.random_best, full=several)
-            state.tried += len(part)
+    _at_random(state, first)
     state.phase = "search"
     if not evaluator.dimensions or state.tried >= end:
         return
@@ -137,6 +144,13 @@ def _several(
         missed = np.array([c.score.violation for c in found])
         return np.clip(np.nan_to_num(values, nan=1e12), -1e12, 1e12), missed
 
+    left = end - state.tried
+    if left < size:  # those that are there already are the first generation
+        state.notes.append(
+            f"{left} candidates are left beside the {state.task.samples} random ones, a generation "
+            f"of NSGA-II has {size}: the front is that of random candidates: raise candidates, or "
+            "lower samples"
+        )
     fr.nsga2(
         evaluate,
         places,

@@ -37,6 +37,8 @@ class State:
     today: Candidate | None = None
     today_checked: Confirmed | None = None
     random_best: Candidate | None = None
+    random_count: int = 0
+    """Random candidates that were judged by the limits in force."""
     checked: dict[Candidate, Confirmed] = field(default_factory=dict)
     front: list[Candidate] = field(default_factory=list)
     chosen: Candidate | None = None

@@ -158,6 +158,12 @@ class OptimizationTask(BaseModel):
             raise ValueError(
                 f"candidates: {self.candidates} is fewer than the {self.samples} random samples"
             )
+        for change in self.changes:
+            if change.after_candidates >= self.candidates:
+                raise ValueError(
+                    f"changes: after_candidates {change.after_candidates} leaves none of the "
+                    f"{self.candidates} candidates for a search with them"
+                )
         return self
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from twin_core.optimization.constraints import LIMITS
 from twin_core.optimization.explain import Give
+from twin_core.optimization.goals import GOALS
 from twin_core.optimization.result import OptimizationResult
 
 SMALL_S = 0.5
@@ -67,6 +68,18 @@ def signed(value: float, form: str = ".1f") -> str:
     """A number with its sign; one that is shown as nought has a plus."""
     text = format(value, f"+{form}")
     return text if any(digit in text for digit in "123456789") else text.replace("-", "+")
+
+
+def random_words(result: OptimizationResult) -> str:
+    """The baseline of the report."""
+    best, count = result.random_best, result.random_count
+    if best is None:
+        return f"random search: none of {count} candidates is feasible"
+    found = ", ".join(
+        f"{name} {-value if GOALS[name].more else value:.4g}"
+        for name, value in zip(result.goals, best.values, strict=True)
+    )
+    return f"random search: the best of {count} candidates has {found}, on the draws of the search"
 
 
 def binding_words(result: OptimizationResult) -> Iterator[str]:
