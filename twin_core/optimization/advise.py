@@ -115,7 +115,7 @@ def chosen_of(state: State, front: Sequence[Candidate]) -> tuple[Candidate, str]
     goals = np.array([state.goals_of(c) for c in front])
     if not state.task.prefer:
         return front[knee(goals)], "the knee of the front"
-    weights = state.task.weights
+    weights = state.task.prefer
     at = preferred(goals, state.task.goals, weights)
     return front[at], "preferred: " + ", ".join(f"{n} {w:g}" for n, w in weights.items())
 
