@@ -61,10 +61,10 @@ async def scatter_in(
 
     await reader.each("shot", RowFilter(mold_id=mold_id), take)
     if len(rows) <= FEWEST:
-        known = ", ".join(f"{count} with {name}" for name, count in others.most_common())
+        there = ", ".join(f"{count} with {name}" for name, count in others.most_common())
         raise InputError(
             f"{reader.words}: {len(rows)} shots of mold {mold_id} with {system_id} and a recipe, "
-            f"more than {FEWEST} are needed" + (f"; there are {known}" if known else "")
+            f"more than {FEWEST} are needed" + (f"; there are {there}" if there else "")
         )
     usual = usual_scatter(scenario)
     found, missing = dict[str, float](), []

@@ -35,7 +35,8 @@ def all_phases(state: State, start: Sequence[Mapping[str, float]]) -> None:
 def _at_random(state: State, first: bool) -> None:
     """The random candidates, counted once; after a change they are judged by its limits, too."""
     several = len(state.task.goals) > 1
-    shares = random_shares(state.task.samples, state.evaluator.dimensions, state.task.seed)
+    count = 1 if state.evaluator.is_fixed else state.task.samples
+    shares = random_shares(count, state.evaluator.dimensions, state.task.seed)
     # in parts, so that progress counts them
     for at in range(0, len(shares), 16):
         part = shares[at : at + 16]
@@ -82,7 +83,11 @@ def _look_for_better(
     given = evaluator.look(start, "start", full=True)
     _at_random(state, first)
     state.phase = "search"
-    if not evaluator.dimensions or state.tried >= end:
+    if evaluator.is_fixed:
+        if first:
+            state.notes.append("no setting has a second value to search: there is one candidate")
+        return
+    if state.tried >= end:
         return
     known = [c for c in evaluator.kept if c.origin in {"random", "start"}]
     (_several if several else _one)(state, given, known, end)

@@ -184,6 +184,17 @@ def test_all_molds_ends_with_a_code(config: Path, tmp_path: Path) -> None:
 def test_the_review_is_that_of_advice(config: Path) -> None:
     found = twin("--config", config, "--review", exit_code=1)
     assert "no advice is in this history" in found.stderr
+    unknown = twin("--config", config, "--review", "--mold", "NOPE", exit_code=1)
+    assert "no advice for mold NOPE is in this history" in unknown.stderr
+
+
+def test_a_history_of_a_newer_program_is_refused(config: Path, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "history.db") as file:
+        file.execute("PRAGMA user_version = 99")
+    file.close()
+    found = twin("-s", "rigid_panel", *FEW, "--history", tmp_path / "history.db", exit_code=1)
+    assert "history of version 99, this program knows" in found.stderr
+    assert "update the program" in found.stderr
 
 
 @pytest.mark.peers

@@ -64,3 +64,10 @@ def test_today_on_a_front_gives_way_to_no_worse_point() -> None:
 @pytest.mark.parametrize(("value", "text"), [(-0.02, "+0.0"), (-0.2, "-0.2"), (3.0, "+3.0")])
 def test_nought_has_no_minus(value: float, text: str) -> None:
     assert signed(value) == text
+
+
+def test_one_candidate_is_counted_once() -> None:
+    result = found(variables={"vents_count": {"low": 2, "high": 2}}, samples=4, candidates=12)
+    assert result.candidates == 1
+    assert result.random_count == 1
+    assert result.notes == ("no setting has a second value to search: there is one candidate",)
