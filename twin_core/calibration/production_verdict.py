@@ -31,7 +31,8 @@ LEAST_GAIN_PCT = 2.0
 MOST_LOSS_PCT = dict.fromkeys(UNITS, 2.0) | {"T_mold_C": 10.0}
 """No quantity may get worse by more; the temperature of the mold tells least of the part."""
 FEWEST = 8
-"""A quantity that fewer held-out shots have is not judged."""
+"""A quantity that fewer held-out shots have is not judged; nor is one that no mold has twice, for
+its scatter is not known."""
 BLOCKS = 12
 """Neighboring shots are alike: so many stretches of time are compared, not single shots."""
 CHANCE = 0.025
@@ -43,6 +44,8 @@ UNEXPLAINED = 5.0
 its sensor, or what it is mapped to, is looked at first (assumed)."""
 STIFF = {"T_core_C": 0.5, "p_cavity_bar": 0.005, "T_mold_C": 0.3}
 """Errors below these do not matter [unit of the series]."""
+LEAST = 1e-9
+"""Scatter of a quantity that is the same to the last digit in all shots [its unit]."""
 
 
 @dataclass(frozen=True)
@@ -118,8 +121,8 @@ class HeldOut:
             scores.append(squares)
             gains[name] = squares
         if not scores:
-            words = f"not used: no quantity was measured of {FEWEST} held-out shots"
-            return Verdict(False, words, errors, 0.0)
+            words = f"no quantity was measured of {FEWEST} held-out shots, with two of a mold"
+            return Verdict(False, f"not used: {words}", errors, 0.0)
         return _verdict(errors, gains, _mean(np.array(scores)))
 
 
@@ -145,10 +148,17 @@ def _judged(name: str, before: Array, after: Array, mold: Ints) -> tuple[Errors,
     squares[~np.any(there, axis=1)] = np.nan
     root = np.sqrt(np.nanmean(squares, axis=0))
     floor = _floor(after, mold)
+    if math.isnan(floor):
+        return None
     errors = Errors(
         float(root[0]), float(root[1]), floor, UNITS[name], int(np.any(there, axis=1).sum())
     )
-    return errors, squares / max(floor, STIFF.get(name, 1e-9)) ** 2
+    return errors, squares / _scatter(name, floor) ** 2
+
+
+def _scatter(name: str, floor: float) -> float:
+    """The noise floor, as far as it matters: never 0."""
+    return max(floor, STIFF.get(name, LEAST))
 
 
 def _from_center(off: Array, mold: Ints) -> Array:
@@ -168,7 +178,7 @@ def _median(off: Array) -> Array:
 
 def _scale(off: Array, mold: Ints) -> Array:
     away = _from_center(off, mold)
-    return np.maximum(1.4826 * _median(away), 1e-9)
+    return np.maximum(1.4826 * _median(away), LEAST)
 
 
 def _floor(off: Array, mold: Ints) -> float:
@@ -218,14 +228,14 @@ def _verdict(errors: Mapping[str, Errors], gains: Mapping[str, Array], both: Arr
 
 
 def _unexplained(name: str, e: Errors) -> bool:
-    floor = max(e.noise_floor, STIFF.get(name, 0.0))
-    return e.after > max(UNEXPLAINED * floor, 0.5 * e.before)
+    return e.after > max(UNEXPLAINED * _scatter(name, e.noise_floor), 0.5 * e.before)
 
 
 def _stays_off(name: str, e: Errors) -> str:
-    return (
-        f"{name} stays {e.after:.3g} {e.unit} off, {e.after / e.noise_floor:.0f} times its scatter"
-    )
+    stays = f"{name} stays {e.after:.3g} {e.unit} off"
+    if e.noise_floor <= LEAST:
+        return f"{stays} in all shots alike"
+    return f"{stays}, {e.after / e.noise_floor:.0f} times its scatter"
 
 
 def _not_better(errors: Mapping[str, Errors]) -> str:
