@@ -14,7 +14,8 @@ from edge_agent.calibration.shots_words import left_out_lines
 from edge_agent.config.parameter_set_store import write_new
 from twin_core.calibration.mold_numbers import MOLD_NUMBERS
 from twin_core.calibration.parameter_set import ParameterSet, Provenance
-from twin_core.calibration.production import ProductionFit, fit_production
+from twin_core.calibration.production import fit_production
+from twin_core.calibration.production_fit import ProductionFit
 from twin_core.calibration.production_model import Simulate
 from twin_core.calibration.production_numbers import usual_paths
 from twin_core.calibration.production_shot import ProductionShot

@@ -62,6 +62,8 @@ STEPS = {
 STEP = 0.01
 """Of the derivatives, of shared numbers and lags; of those in ``STEPS`` as they stand there."""
 ALIKE = {"gelling.E": 0.003, "gelling.heat": 0.005}
+FARTHEST = 50.0
+"""Logarithm of a factor beyond which an end of an interval says nothing more."""
 NOT_SIMULATED = ("T_core_offset_C", "p_cavity_offset_bar", *ALONG)
 """Numbers that only a sensor or the laboratory feels: no simulation is needed to turn them."""
 
@@ -98,7 +100,9 @@ class Number:
 
     def value(self, x: float) -> float:
         """The number that a trial value stands for, in ``unit``."""
-        return self.start * math.exp(x) if self.factor else self.start + x
+        if not self.factor:
+            return self.start + x
+        return self.start * math.exp(min(max(x, -FARTHEST), FARTHEST))
 
     def spread_of_value(self, x: float, sigma: float) -> float:
         """One sigma of the value."""

@@ -21,8 +21,8 @@ from edge_agent.cli import main
 from edge_agent.config.parameter_sets import load_set
 from tests.support.scenarios import catalogue
 from tests.support.shots import rows_of, write_history
-from twin_core.calibration.production import ProductionEstimate, ProductionFit
 from twin_core.calibration.production_certainty import NotFitted
+from twin_core.calibration.production_fit import ProductionEstimate, ProductionFit
 from twin_core.calibration.production_verdict import Errors, Verdict
 from twin_core.errors import InputError
 from twin_core.parameters import Parameter
