@@ -29,6 +29,7 @@ from edge_agent.config.parameter_sets import (
     set_file,
     sets_in_use,
 )
+from edge_agent.config.unfinished_files import remove_left
 from edge_agent.errors import StoreError, disk_hint
 from twin_core.calibration.parameter_set import ParameterSet
 from twin_core.errors import InputError
@@ -65,8 +66,13 @@ class Change:
 
 
 def next_number(folder: Path, system_id: str) -> int:
-    """Next free number of a set of a system."""
-    return max((number for _, number in numbers_of(folder, system_id)), default=0) + 1
+    """Next free number of a set of a system; one that ``in_use.yaml`` names is not free."""
+    numbers = {number for _, number in numbers_of(folder, system_id)}
+    with suppress(InputError):  # damaged: whoever reads it says so
+        for (_, of_system), used in sets_in_use(folder).items():
+            if of_system == system_id:
+                numbers |= {number for number in (used.number, *used.earlier) if number is not None}
+    return max(numbers, default=0) + 1
 
 
 def check_writable(folder: Path) -> None:
@@ -98,9 +104,10 @@ def write_new(folder: Path, parameter_set: ParameterSet) -> tuple[Path, Paramete
     Raises:
         StoreError: the folder cannot be written.
     """
-    part = folder / f"{parameter_set.system_id}.{uuid4().hex}.part"
+    part = folder / f"{parameter_set.system_id}-c.{uuid4().hex}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        remove_left(folder, f"{parameter_set.system_id}-c.*.part")
         while True:
             number = next_number(folder, parameter_set.system_id)
             numbered = parameter_set.model_copy(update={"number": number})
@@ -249,7 +256,7 @@ def _problems(
                 f"calibrate with some; {ANYWAY}, with the numbers of the system alone"
             )
     if not found.verdict.use and not anyway:
-        yield f"{found.set_id}: its verdict is not to use it: {found.verdict.words}: {ANYWAY}"
+        yield f"{found.set_id}: its verdict is not to use it: {found.verdict.reason}; {ANYWAY}"
     if found.physics_hash != PHYSICS_HASH and not anyway:
         yield f"{found.set_id} was fitted with another physics: calibrate anew; {ANYWAY}"
 

@@ -36,6 +36,7 @@ from tests.support.parameter_sets import (
 )
 from tests.support.scenarios import CONFIGS
 from twin_core import InputError
+from twin_core.calibration.parameter_set import Verdict
 
 OTHER = "PANEL_B"
 
@@ -84,6 +85,18 @@ def test_a_new_set_takes_a_free_number_and_changes_nothing(plant: Path) -> None:
     assert (facts.parameters_hash, facts.set_id) == (system_r1().parameters_hash(), None)
 
 
+def test_a_number_that_rollback_may_go_to_is_not_taken_again(plant: Path) -> None:
+    files = written(sets_of(plant), made_set(0.5), made_set(0.6), made_set(0.7))
+    run(plant, "promote", SYSTEM, 2)
+    run(plant, "promote", SYSTEM, 3)
+    run(plant, "rollback", SYSTEM)
+    run(plant, "promote", SYSTEM, 1)
+    for file in files[1:]:
+        file.unlink()  # rollback would find another set under its number
+    assert written(sets_of(plant), made_set(0.8))[0].name == "SYSTEM_R1-c3.yaml"
+    assert "no parameter set 2" in run(plant, "rollback", SYSTEM, exit_code=2).stderr
+
+
 def test_a_set_is_never_written_over_another(plant: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (first,) = written(sets_of(plant), made_set(0.5))
     before, numbers = first.read_bytes(), iter([1, 2])
@@ -124,6 +137,12 @@ def test_promote_and_go_back(plant: Path) -> None:
     ("made", "more", "words", "anyway"),
     [
         (made_set(use=False), (), "SYSTEM_R1-c1: its verdict is not to use it: no better", True),
+        (
+            made_set(verdict=Verdict(use=False, words="not used: 1 % less error")),
+            (),
+            "its verdict is not to use it: 1 % less error; --anyway promotes it",
+            True,
+        ),
         (made_set(physics_hash="ab" * 8), (), "was fitted with another physics", True),
         (made_set(), ("--mold", OTHER), "without shots of mold PANEL_B (molds: PANEL_A)", True),
         (made_set(molds={}), (), "names no mold: say which with --mold", False),
@@ -336,12 +355,14 @@ def test_what_was_killed_while_it_wrote_is_not_seen(plant: Path, killed_at: str)
     run(plant, "promote", SYSTEM, 1)
     command = [sys.executable, "-c", KILLED, str(sets_of(plant)), killed_at]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
-    assert list(sets_of(plant).glob("*.part"))
+    (left,) = sets_of(plant).glob("*.part")
+    os.utime(left, (0.0, 0.0))
     assert run(plant, "list").stdout.count("SYSTEM_R1-c1") == 3
     assert used(plant) == {MOLD: "SYSTEM_R1-c1"}
     assert written(sets_of(plant), made_set(0.6))[0].name == "SYSTEM_R1-c2.yaml"
     run(plant, "promote", SYSTEM, 2)
     assert used(plant) == {MOLD: "SYSTEM_R1-c2"}
+    assert not list(sets_of(plant).glob("*.part"))
 
 
 @pytest.mark.parametrize(
