@@ -12,6 +12,7 @@ from broker.timestamps import format_timestamp
 from edge_agent.errors import StoreError
 from edge_agent.imports.taken import Taken
 from edge_agent.logged_shots.bundle import Bundle
+from twin_core.errors import InputError
 
 FILES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "sensors_core_temp.csv": {"T_core_C": ("T_core_C",)},
@@ -40,8 +41,9 @@ class BundleFolder:
 
         Raises:
             StoreError: it cannot be written.
+            InputError: nothing is beside it.
         """
-        self._folder, self._part = folder, folder.with_name(f"{folder.name}.part")
+        self._folder, self._part = folder, beside_folder(folder, ".part")
         self.words = str(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -87,6 +89,22 @@ class BundleFolder:
             shutil.rmtree(place)
         part.rename(place)
         return was_there
+
+
+def beside_folder(folder: Path, end: str) -> Path:
+    """Place beside a folder, with its name; of ``.`` and ``..`` the name that the folder has.
+
+    Args:
+        folder: the folder.
+        end: goes behind its name.
+
+    Raises:
+        InputError: nothing is beside it.
+    """
+    named = folder.resolve() if folder.name in ("", "..") else folder
+    if not named.name:
+        raise InputError(f"{folder}: is no folder of its own: name another --output-dir")
+    return named.with_name(f"{named.name}{end}")
 
 
 def place_of(bundle: Bundle) -> Path:
