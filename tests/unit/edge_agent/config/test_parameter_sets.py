@@ -475,6 +475,25 @@ def test_another_version_of_the_system_leaves_its_sets_behind(plant: Path) -> No
     assert used(plant) == {MOLD: "SYSTEM_R1-c1"}
 
 
+def test_a_system_is_promoted_though_another_one_is_damaged(plant: Path) -> None:
+    written(sets_of(plant), made_set())
+    run(plant, "promote", SYSTEM, 1)
+    folder = plant / "systems"
+    data = yaml.safe_load((folder / f"{SYSTEM}.yaml").read_text())
+    (folder / f"{SYSTEM}-v3.yaml").write_text(yaml.safe_dump(data | {"version": 3}))
+    odd = data | {"system_id": "ODD", "gelling": {"A": "much"}}
+    (folder / "ODD.yaml").write_text(yaml.safe_dump(odd))
+    where = ["--config", str(plant / "agent.yaml")]
+    said = CliRunner().invoke(main, ["systems", "promote", SYSTEM, "3", *where])
+    assert said.exit_code == 0, said.output
+    assert "SYSTEM_R1: in use: version 3 (before: 2)" in said.stdout
+    assert "whether parameter sets fit cannot be told: " in said.stdout
+    assert "ODD.yaml" in said.stdout
+    said = CliRunner().invoke(main, ["systems", "rollback", "NOBODY", *where])
+    assert said.exit_code == 2, said.output
+    assert "no system 'NOBODY'" in said.stderr
+
+
 def test_facts_of_a_mold_with_a_set(plant: Path) -> None:
     written(sets_of(plant), made_set(0.5))
     run(plant, "promote", SYSTEM, 1)
