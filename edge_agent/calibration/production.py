@@ -23,6 +23,8 @@ from twin_core.errors import InputError
 from twin_core.materials import MaterialSystem
 
 Progress = Callable[[str, int, int], None]
+WORDS_MAX = 2000
+"""Characters of a command and of a source that a set keeps: paths may be longer."""
 
 
 @dataclass(frozen=True)
@@ -166,8 +168,8 @@ def provenance_of(found: ShotsFound, fit: ProductionFit, request: Request) -> Pr
     return Provenance(
         made_at=format_timestamp(request.now),
         made_by=request.made_by,
-        command=request.command,
-        source=found.source,
+        command=request.command[:WORDS_MAX],
+        source=found.source[:WORDS_MAX],
         shots_count=len(shots),
         first_poured_at=format_timestamp(shots[0].poured_at),
         last_poured_at=format_timestamp(shots[-1].poured_at),
