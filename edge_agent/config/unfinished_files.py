@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 WRITTEN_S = 60.0
-"""A file of some kilobytes is written by then; an older one is nobody's."""
+"""A file of some kilobytes is written by then; the process of an older one has ended."""
 
 
 def remove_left(folder: Path, pattern: str) -> None:

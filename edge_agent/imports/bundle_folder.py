@@ -41,7 +41,7 @@ class BundleFolder:
 
         Raises:
             StoreError: it cannot be written.
-            InputError: nothing is beside it.
+            InputError: nothing is beside it, or on another disk.
         """
         self._folder, self._part = folder, beside_folder(folder, ".part")
         self.words = str(folder)
@@ -49,8 +49,13 @@ class BundleFolder:
             folder.mkdir(parents=True, exist_ok=True)
             shutil.rmtree(self._part, ignore_errors=True)
             self._part.mkdir()
+            is_other_disk = _disk(self._part) != _disk(folder)
         except OSError as error:
             raise StoreError(f"{folder}: cannot be written: {error.strerror or error}") from error
+        if is_other_disk:
+            self._part.rmdir()
+            words = f"{folder}: is a disk of its own, and bundles are made beside their folder"
+            raise InputError(f"{words}: name a folder on it, as {folder / 'bundles'}")
 
     async def put(self, bundles: Iterable[tuple[Bundle, bool]]) -> Taken:
         """Write bundles; one that is there is replaced.
@@ -89,6 +94,10 @@ class BundleFolder:
             shutil.rmtree(place)
         part.rename(place)
         return was_there
+
+
+def _disk(folder: Path) -> int:
+    return folder.stat().st_dev
 
 
 def beside_folder(folder: Path, end: str) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from edge_agent.imports import bundle_folder
 from edge_agent.imports import run as import_run
 from edge_agent.imports.bundle_folder import BundleFolder
 from edge_agent.imports.taken import Taken
@@ -223,6 +224,18 @@ def test_forgetting_removes_no_file_but_its_own(tmp_path: Path) -> None:
             assert done.exit_code == code, done.output
             assert words in done.stderr
     assert (history.read_bytes(), notes.read_text()) == (before, "not ours")
+
+
+def test_a_folder_that_is_a_disk_of_its_own_is_refused_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mapping, out = plant(tmp_path), tmp_path / "out"
+    monkeypatch.setattr(bundle_folder, "_disk", lambda folder: folder == out)
+    done = run("import-logs", "-s", mapping, "-o", out)
+    assert done.exit_code == 2, done.output
+    assert "out: is a disk of its own" in done.stderr
+    assert f"name a folder on it, as {out / 'bundles'}" in done.stderr
+    assert not (tmp_path / "out.part").exists()
 
 
 @pytest.mark.parametrize("folder", [".", ".."])
