@@ -7,6 +7,7 @@ import sys
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
@@ -131,8 +132,8 @@ def _where(plant: PlantOptions, folders: CatalogueSettings) -> tuple[str, str]:
     from edge_agent.config.settings import CatalogueSettings
 
     if plant.config is not None and plant.sets is None:
-        return f" -c {plant.config}", ""
-    folder, molds = folders.parameter_sets, folders.molds
+        return f" -c {quote(str(plant.config))}", ""
+    folder, molds = quote(str(folders.parameter_sets)), folders.molds
     if molds == CatalogueSettings().molds:
         return f" --folder {folder}" if plant.sets else "", ""
     words = f"AGENT.yaml is that of an agent with catalogue.molds: {molds}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -157,6 +158,16 @@ def test_a_rate_that_goes_with_a_fitted_energy_is_told_both_ways(
     assert f"gelling.A 1.2 {rates[1]:.5g} 0.1 1/s" in shown
     assert "With gelling.E before it is 1.8 1/s, as calibrate printed it" in shown
     assert "verdict: use it: 61 % less error" in shown
+
+
+def test_the_next_commands_can_be_typed_as_they_are_printed(
+    tmp_path: Path, history: Path, fit: Any
+) -> None:
+    fit(lambda options: fit_of())
+    sets = tmp_path / "my sets"
+    said = run("--history", history, "--sets", sets).stdout
+    line = next(line for line in said.splitlines() if "parameter-sets rollback" in line)
+    assert shlex.split(line)[-2:] == ["--folder", str(sets)]
 
 
 def test_a_verdict_of_no_ends_with_1(tmp_path: Path, history: Path, fit: Any) -> None:
