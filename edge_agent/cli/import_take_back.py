@@ -34,7 +34,8 @@ def take_back_import(
         output: ``table`` or ``json``.
 
     Raises:
-        InputError: no history is named, a program is not to be asked, or the state is that of another import.
+        InputError: no history is named, a program would be asked, or the state is that of another
+            import.
         StoreError: the history cannot be read or written.
     """
     from edge_agent.imports.state import beside_history, forget

@@ -33,6 +33,9 @@ MOST_LOSS_PCT = dict.fromkeys(UNITS, 2.0) | {"T_mold_C": 10.0}
 FEWEST = 8
 """A quantity that fewer held-out shots have is not judged; nor is one that no mold has twice, for
 its scatter is not known."""
+MOST_LOST = 0.05
+"""Share of the shots of which a quantity may not be predicted any more: no time is safe, or the
+simulation fails (assumed)."""
 BLOCKS = 12
 """Neighboring shots are alike: so many stretches of time are compared, not single shots."""
 CHANCE = 0.025
@@ -113,6 +116,7 @@ class HeldOut:
         """Judge the errors of ``off`` with the numbers of a fit against those without."""
         mold = np.unique([shot.mold_id for shot in self.shots], return_inverse=True)[1]
         errors, gains, scores = {}, {}, []
+        lost = [words for name in before if (words := _lost(name, before[name], after[name]))]
         for name in before:
             judged = _judged(name, before[name], after[name], mold)
             if judged is None:
@@ -121,14 +125,24 @@ class HeldOut:
             scores.append(squares)
             gains[name] = squares
         if not scores:
-            words = f"no quantity was measured of {FEWEST} held-out shots, with two of a mold"
+            few = f"no quantity was measured of {FEWEST} held-out shots, with two of a mold"
+            words = " and ".join(lost) or few
             return Verdict(False, f"not used: {words}", errors, 0.0)
-        return _verdict(errors, gains, _mean(np.array(scores)))
+        return _verdict(errors, gains, _mean(np.array(scores)), lost)
 
 
 def _result(shot: ProductionShot, name: str) -> float:
     value = shot.results.get(name, math.nan)
     return value if POSSIBLE[name].holds(value) else math.nan
+
+
+def _lost(name: str, before: Array, after: Array) -> str:
+    """Words on a quantity that many shots have no prediction of any more; empty where few have."""
+    had, has = (np.any(~np.isnan(one), axis=1) for one in (before, after))
+    gone, come = int(np.sum(had & ~has)), int(np.sum(has & ~had))
+    if gone - come <= MOST_LOST * np.sum(had):
+        return ""
+    return f"{name} is not predicted any more of {gone} of {int(np.sum(had))} held-out shots"
 
 
 def _judged(name: str, before: Array, after: Array, mold: Ints) -> tuple[Errors, Array] | None:
@@ -201,7 +215,9 @@ def _floor(off: Array, mold: Ints) -> float:
     return math.sqrt(min(about_mean / freedom, about_running / count))
 
 
-def _verdict(errors: Mapping[str, Errors], gains: Mapping[str, Array], both: Array) -> Verdict:
+def _verdict(
+    errors: Mapping[str, Errors], gains: Mapping[str, Array], both: Array, lost: Sequence[str]
+) -> Verdict:
     count = int(np.sum(~np.isnan(both[:, 0])))
     improvement = _improvement(both)
     late = _improvement(both[len(both) // 2 :])
@@ -210,7 +226,9 @@ def _verdict(errors: Mapping[str, Errors], gains: Mapping[str, Array], both: Arr
     share = f"{abs(improvement):.0f} % {'less' if improvement >= 0.0 else 'more'} error"
     told = f"{share} on {count} held-out shots"
     off = [_stays_off(name, e) for name, e in errors.items() if _unexplained(name, e)]
-    if off:
+    if lost:
+        words = f"not used: {' and '.join(lost)}"
+    elif off:
         words = (
             f"not used: {' and '.join(off)}: look at the sensor, and its unit and mapping, first"
         )

@@ -134,3 +134,18 @@ def test_a_quantity_that_never_varies_is_judged() -> None:
     assert not verdict.use
     assert "rho_moulded_kg_per_m3 stays 5 kg/m3 off in all shots alike" in verdict.words
     assert Judged(2, 48).verdict({RHO: before}, {RHO: np.zeros((48, 1))}).use
+
+
+def test_a_set_with_which_no_time_is_safe_any_more_is_refused() -> None:
+    name = "t_demold_safe_s"
+    before, after = errors(30.0), errors(0.2)
+    after[:5] = np.nan
+    verdict = Judged(2, 48).verdict({name: before}, {name: after})
+    assert not verdict.use
+    assert verdict.words == (
+        "not used: t_demold_safe_s is not predicted any more of 5 of 48 held-out shots"
+    )
+    before[10:14] = np.nan  # as many nearly have one now
+    assert Judged(2, 48).verdict({name: before}, {name: after}).use
+    after[:] = np.nan
+    assert "of 44 of 44" in Judged(2, 48).verdict({name: before}, {name: after}).words
