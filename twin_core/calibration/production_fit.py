@@ -98,7 +98,7 @@ class ProductionFit:
             name: HeldOutFigures(
                 before=e.before,
                 after=e.after,
-                noise_floor=None if e.noise_floor != e.noise_floor else e.noise_floor,
+                noise_floor=e.noise_floor,
                 unit=e.unit,
             )
             for name, e in self.verdict.held_out.items()

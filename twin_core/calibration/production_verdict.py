@@ -34,8 +34,8 @@ FEWEST = 8
 """A quantity that fewer held-out shots have is not judged; nor is one that no mold has twice, for
 its scatter is not known."""
 MOST_LOST = 0.05
-"""Share of the shots of which a quantity may not be predicted any more: no time is safe, or the
-simulation fails (assumed)."""
+"""Share of the shots, and one at least, of which a quantity may not be predicted any more: no time
+is safe, or the simulation fails (assumed)."""
 BLOCKS = 12
 """Neighboring shots are alike: so many stretches of time are compared, not single shots."""
 CHANCE = 0.025
@@ -140,7 +140,7 @@ def _lost(name: str, before: Array, after: Array) -> str:
     """Words on a quantity that many shots have no prediction of any more; empty where few have."""
     had, has = (np.any(~np.isnan(one), axis=1) for one in (before, after))
     gone, come = int(np.sum(had & ~has)), int(np.sum(has & ~had))
-    if gone - come <= MOST_LOST * np.sum(had):
+    if gone - come <= max(1.0, MOST_LOST * np.sum(had)):
         return ""
     return f"{name} is not predicted any more of {gone} of {int(np.sum(had))} held-out shots"
 

@@ -145,6 +145,11 @@ def test_a_set_with_which_no_time_is_safe_any_more_is_refused() -> None:
     assert verdict.words == (
         "not used: t_demold_safe_s is not predicted any more of 5 of 48 held-out shots"
     )
+    few = slice(0, 9)
+    after[:9] = 0.2
+    after[3] = np.nan  # one of nine may be chance
+    assert "any more" not in Judged(1, 9).verdict({name: before[few]}, {name: after[few]}).words
+    after[:5] = np.nan
     before[10:14] = np.nan  # as many nearly have one now
     assert Judged(2, 48).verdict({name: before}, {name: after}).use
     after[:] = np.nan
