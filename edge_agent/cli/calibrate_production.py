@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from shlex import quote
@@ -80,7 +80,7 @@ def production(
                 outcome = calibrate(found, request, simulate_batch, _note, progress.count)
         except KeyboardInterrupt:
             progress.end()
-            click.echo("stopped" + "; the same command again goes on" * (not dry_run), err=True)
+            click.echo("stopped" if dry_run else _goes_on(plant, found), err=True)
             sys.exit(130)
     if plant.output == "json":
         click.echo(json.dumps(document(found, outcome), indent=2, allow_nan=False))
@@ -91,6 +91,18 @@ def production(
     if not outcome.fit.converged:
         raise SolverError("the fit did not converge: give more shots, or fewer numbers (--fit)")
     return outcome.fit.verdict.use
+
+
+def _goes_on(plant: PlantOptions, found: ShotsFound) -> str:
+    """How a fit that was stopped goes on: with the same shots, whatever has been added since."""
+    words = "stopped; the same command again goes on"
+    if plant.bundles is not None:
+        return words
+    times = {"--until": found.shots[-1].poured_at + timedelta(seconds=1)}
+    if plant.since is not None:
+        times["--since"] = plant.since
+    said = " ".join(f"{name} {at:%Y-%m-%dT%H:%M:%SZ}" for name, at in times.items())
+    return f"{words}; where shots are added meanwhile, with {said}"
 
 
 def _note(words: str) -> None:

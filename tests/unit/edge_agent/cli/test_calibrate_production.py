@@ -203,15 +203,20 @@ def test_what_was_stopped_goes_on_when_shots_and_options_are_the_same(
     sets = tmp_path / "sets"
     fit(stop)
     found = run("--history", history, "--sets", sets, exit_code=130)
-    assert "stopped; the same command again goes on" in found.stderr
+    assert "stopped; the same command again goes on; where shots are added meanwhile, with " in (
+        found.stderr
+    )
+    again = shlex.split(found.stderr.splitlines()[-1].rpartition(" with ")[2])
+    assert again[0] == "--until"
+    asyncio.run(write_history(history, rows_of(30)))  # the press goes on
     assert [file.name for file in sets.iterdir()] == ["SYSTEM_R1.unfinished.json"]
     fit(lambda options: fit_of())
-    found = run("--history", history, "--sets", sets, "--held-out", "0.3")
+    found = run("--history", history, "--sets", sets, *again, "--held-out", "0.3")
     assert "this one begins anew" in found.stderr
     fit(stop)
-    run("--history", history, "--sets", sets, exit_code=130)
+    run("--history", history, "--sets", sets, *again, "--since", "2026-05-01", exit_code=130)
     calls = fit(lambda options: fit_of())
-    found = run("--history", history, "--sets", sets)
+    found = run("--history", history, "--sets", sets, *again)
     assert "the fit goes on where it was stopped" in found.stderr
     assert calls[-1]["checkpoint"] == {"x": [1.0]}
     assert [file.suffix for file in sets.iterdir()] == [".yaml", ".yaml"]
