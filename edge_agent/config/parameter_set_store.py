@@ -6,6 +6,7 @@ replaced whole: a reader sees the old one or the new one, and one process at a t
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -40,6 +41,8 @@ from twin_core.yaml_text import dump_yaml
 
 HEADER = "# Sets in use; `pur-mold-twin parameter-sets promote` and `rollback` write this file.\n"
 SET_HEADER = "# Made by calibrate. Do not edit: a changed file is refused.\n"
+NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
+"""What file systems without hard links say: memory sticks, some network drives."""
 ANYWAY = "--anyway promotes it all the same"
 
 
@@ -115,7 +118,7 @@ def write_new(folder: Path, parameter_set: ParameterSet) -> tuple[Path, Paramete
             content = numbered.model_dump(mode="json", exclude_none=True)
             _write(part, SET_HEADER, content | {CONTENT_HASH: content_hash(content)})
             try:
-                os.link(part, file)  # fails where another one has taken the name meanwhile
+                _name(part, file)
             except FileExistsError:
                 continue
             _keep(folder)
@@ -125,6 +128,17 @@ def write_new(folder: Path, parameter_set: ParameterSet) -> tuple[Path, Paramete
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def _name(part: Path, file: Path) -> None:
+    """Give a file its name, which fails where another one has taken it meanwhile."""
+    try:
+        os.link(part, file)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        file.open("x").close()
+        part.replace(file)
 
 
 def promote(

@@ -106,6 +106,23 @@ def test_a_set_is_never_written_over_another(plant: Path, monkeypatch: pytest.Mo
     assert [file.suffix for file in sets_of(plant).iterdir()] == [".yaml"] * 2
 
 
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP])
+def test_a_set_is_written_where_files_have_one_name(
+    plant: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", fail)
+    (first,) = written(sets_of(plant), made_set(0.5))
+    numbers, before = iter([1, 2]), first.read_bytes()
+    monkeypatch.setattr(store, "next_number", lambda *_: next(numbers))
+    (second,) = written(sets_of(plant), made_set(0.6))
+    assert (second.name, first.read_bytes()) == ("SYSTEM_R1-c2.yaml", before)
+    assert load_set(sets_of(plant), SYSTEM, 2).number == 2
+    assert not list(sets_of(plant).glob("*.part"))
+
+
 def test_promote_and_go_back(plant: Path) -> None:
     both: dict[str, dict[str, float]] = {MOLD: {}, OTHER: {"T_core_offset_C": 1.0}}
     written(sets_of(plant), made_set(0.5, both), made_set(0.6, both), made_set(0.7))
