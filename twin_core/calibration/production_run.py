@@ -170,5 +170,5 @@ def _digest(model: Model) -> str:
     found = hashlib.sha256(np.nan_to_num(model.features.measured, nan=-1e9).tobytes())
     for shot in model.shots:
         found.update(f"{shot.name} {shot.poured_at!r}\n".encode())
-    found.update(repr([n.label for n in model.numbers.all]).encode())
+    found.update(repr([(n.label, n.start) for n in model.numbers.all]).encode())
     return found.hexdigest()[:16]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -81,6 +82,19 @@ def test_no_number_is_fitted_and_named_as_not_fitted(saved: list[dict[str, Any]]
     assert len(fitted) == 4
     assert fitted.isdisjoint(one.path for one in outcome.not_fitted)
     assert len(outcome.not_fitted) == COUNT - 4
+
+
+def test_a_checkpoint_of_other_numbers_of_the_system_is_not_used(
+    saved: list[dict[str, Any]],
+) -> None:
+    run(saved)
+    model = Model()
+    said: list[str] = []
+    for start in (1.0, 2.0):
+        model.numbers.all[0] = replace(model.numbers.all[0], start=start)
+        made = Run(model, saved.append, lambda *_: None, saved[-1])  # type: ignore[arg-type]
+        said.append(" ".join(made.warnings))
+    assert said == ["", "the checkpoint is of other shots or numbers: begun anew"]
 
 
 def test_molds_alone_leave_the_checkpoint_as_it_was(saved: list[dict[str, Any]]) -> None:
