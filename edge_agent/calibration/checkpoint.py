@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from edge_agent.calibration.calibration_shot import CalibrationShot
-from edge_agent.config.unfinished_files import remove_left
+from edge_agent.config.kept_files import remove_left
 from edge_agent.errors import StoreError, disk_hint
 from twin_core import PHYSICS_HASH
 from twin_core.errors import InputError

@@ -11,7 +11,7 @@ from broker.timestamps import format_timestamp
 from edge_agent.calibration.calibration_shot import CalibrationShot, ShotsFound
 from edge_agent.calibration.checkpoint import Checkpoint, binding_of, shots_hash
 from edge_agent.calibration.shots_words import left_out_lines
-from edge_agent.config.parameter_set_store import write_new
+from edge_agent.config.new_parameter_set import write_new
 from twin_core.calibration.mold_numbers import MOLD_NUMBERS
 from twin_core.calibration.parameter_set import ParameterSet, Provenance
 from twin_core.calibration.production import fit_production

@@ -52,7 +52,7 @@ def production(
         print_outcome,
         print_shots,
     )
-    from edge_agent.config.parameter_set_store import check_writable
+    from edge_agent.config.new_parameter_set import check_writable
     from edge_agent.learning.parallel import ray_kept
     from edge_agent.learning.parallel_batch import simulate_batch
     from twin_core.errors import SolverError

@@ -11,7 +11,8 @@ from click.testing import CliRunner, Result
 
 from edge_agent.cli import calibrate_due, calibrate_production, main
 from edge_agent.config.catalogue import read_catalogue
-from edge_agent.config.parameter_set_store import promote, write_new
+from edge_agent.config.new_parameter_set import write_new
+from edge_agent.config.parameter_set_store import promote
 from edge_agent.config.settings import CatalogueSettings
 from tests.support.calibration_shots import parameter_set
 from tests.support.shots import rows_of, write_history

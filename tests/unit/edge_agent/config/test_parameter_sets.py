@@ -19,6 +19,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from edge_agent.cli import main
+from edge_agent.config import new_parameter_set
 from edge_agent.config import parameter_set_store as store
 from edge_agent.config.catalogue import Catalogue, changed_sets, read_catalogue
 from edge_agent.config.parameter_sets import IN_USE, load_set, sets_in_use
@@ -76,7 +77,7 @@ def test_a_new_set_takes_a_free_number_and_changes_nothing(plant: Path) -> None:
     files = written(sets_of(plant), made_set(0.5), made_set(0.6))
     assert [file.name for file in files] == ["SYSTEM_R1-c1.yaml", "SYSTEM_R1-c2.yaml"]
     files[0].unlink()  # a number is never taken again while a later one is there
-    assert store.next_number(sets_of(plant), SYSTEM) == 3
+    assert new_parameter_set.next_number(sets_of(plant), SYSTEM) == 3
     found = load_set(sets_of(plant), SYSTEM, 2)
     assert found == made_set(0.6).model_copy(update={"number": 2})
     assert used(plant) == {}
@@ -100,7 +101,9 @@ def test_a_number_that_rollback_may_go_to_is_not_taken_again(plant: Path) -> Non
 def test_a_set_is_never_written_over_another(plant: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (first,) = written(sets_of(plant), made_set(0.5))
     before, numbers = first.read_bytes(), iter([1, 2])
-    monkeypatch.setattr(store, "next_number", lambda *_: next(numbers))  # somebody was faster
+    monkeypatch.setattr(
+        new_parameter_set, "next_number", lambda *_: next(numbers)
+    )  # somebody was faster
     (second,) = written(sets_of(plant), made_set(0.6))
     assert (second.name, first.read_bytes()) == ("SYSTEM_R1-c2.yaml", before)
     assert [file.suffix for file in sets_of(plant).iterdir()] == [".yaml"] * 2
@@ -116,7 +119,7 @@ def test_a_set_is_written_where_files_have_one_name(
     monkeypatch.setattr(os, "link", fail)
     (first,) = written(sets_of(plant), made_set(0.5))
     numbers, before = iter([1, 2]), first.read_bytes()
-    monkeypatch.setattr(store, "next_number", lambda *_: next(numbers))
+    monkeypatch.setattr(new_parameter_set, "next_number", lambda *_: next(numbers))
     (second,) = written(sets_of(plant), made_set(0.6))
     assert (second.name, first.read_bytes()) == ("SYSTEM_R1-c2.yaml", before)
     assert load_set(sets_of(plant), SYSTEM, 2).number == 2
@@ -344,6 +347,7 @@ def test_wrong_sets_in_use_are_named_each_with_its_molds(plant: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+from edge_agent.config import new_parameter_set
 from edge_agent.config import parameter_set_store as store
 from edge_agent.config.parameter_sets import load_set
 
@@ -355,7 +359,7 @@ if which == "in_use":
     Path.replace = die
     store.rollback(folder, "SYSTEM_R1")
 setattr(os, which, die)
-store.write_new(folder, load_set(folder, "SYSTEM_R1", 1))
+new_parameter_set.write_new(folder, load_set(folder, "SYSTEM_R1", 1))
 """
 
 
@@ -444,7 +448,7 @@ def test_two_at_once_lose_no_change(plant: Path) -> None:
     known = catalogue(plant)
 
     def make_and_promote(mold: str) -> None:
-        _, one = store.write_new(sets_of(plant), made_set(0.5, {mold: {}}))
+        _, one = new_parameter_set.write_new(sets_of(plant), made_set(0.5, {mold: {}}))
         store.promote(sets_of(plant), SYSTEM, one.number, known.systems, known.molds)
 
     with ThreadPoolExecutor(4) as pool:
