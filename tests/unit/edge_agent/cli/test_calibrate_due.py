@@ -74,6 +74,15 @@ def test_simulated_shots_and_molds_of_nobody_are_named(tmp_path: Path) -> None:
     assert "M-77, SYSTEM_R1 (simulated): note: mold M-77" in run(*where, exit_code=0).stdout
 
 
+def test_simulated_shots_beside_others_do_not_count(tmp_path: Path) -> None:
+    rows = [row for n in range(30) for row in rows_of(n, lab_after_s=None, simulated=True)]
+    rows += [row for n in (30, 31) for row in rows_of(n, lab_after_s=None)]
+    path = asyncio.run(write_history(tmp_path / "history.db", rows))
+    where = ("--history", path, "--sets", tmp_path / "none", "--output", "json")
+    (one,) = json.loads(run(*where, exit_code=0).stdout)
+    assert (one["shots_since_count"], one["due"]) == (2, False)
+
+
 def test_the_configuration_of_an_agent_is_no_file_of_systems(tmp_path: Path, history: Path) -> None:
     agent = tmp_path / "agent.yaml"
     agent.write_text("site: s\nagent_id: a\npresses: [p1]\n")
