@@ -61,7 +61,7 @@ STEPS = {
 }
 STEP = 0.01
 """Of the derivatives, of shared numbers and lags; of those in ``STEPS`` as they stand there."""
-ALIKE = {"gelling.E": 0.003, "gelling.heat": 0.005}
+SMALLER_STEPS = {"gelling.E": 0.003, "gelling.heat": 0.005}
 FARTHEST = 50.0
 """Logarithm of a factor beyond which an end of an interval says nothing more."""
 NOT_SIMULATED = ("T_core_offset_C", "p_cavity_offset_bar", *ALONG)
@@ -201,7 +201,7 @@ def _of_system(path: str, system: MaterialSystem, mold: Mold) -> Number:
     known = Unknown(path, system, mold)
     if known.free is None:
         raise InputError(f"{path}: is no number of a system")
-    spread, step = USUAL.get(path, OTHER), ALIKE.get(path, STEP)
+    spread, step = USUAL.get(path, OTHER), SMALLER_STEPS.get(path, STEP)
     return Number(path, None, known.unit, known.start, True, known.low, known.high, spread, step)
 
 

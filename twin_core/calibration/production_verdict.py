@@ -45,7 +45,7 @@ FOLLOW = 0.2
 UNEXPLAINED = 5.0
 """Noise floors. A quantity that stays further off, and is not halved, is not explained by the fit:
 its sensor, or what it is mapped to, is looked at first (assumed)."""
-STIFF = {"T_core_C": 0.5, "p_cavity_bar": 0.005, "T_mold_C": 0.3}
+NEGLIGIBLE = {"T_core_C": 0.5, "p_cavity_bar": 0.005, "T_mold_C": 0.3}
 """Errors below these do not matter [unit of the series]."""
 LEAST = 1e-9
 """Scatter of a quantity that is the same to the last digit in all shots [its unit]."""
@@ -172,7 +172,7 @@ def _judged(name: str, before: Array, after: Array, mold: Ints) -> tuple[Errors,
 
 def _scatter(name: str, floor: float) -> float:
     """The noise floor, as far as it matters: never 0."""
-    return max(floor, STIFF.get(name, LEAST))
+    return max(floor, NEGLIGIBLE.get(name, LEAST))
 
 
 def _from_center(off: Array, mold: Ints) -> Array:
