@@ -18,7 +18,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edge_agent.cli import main
-from edge_agent.config.parameter_set_store import promote, write_new
+from edge_agent.config.new_parameter_set import write_new
+from edge_agent.config.parameter_set_store import promote
 from edge_agent.history.sqlite import SqliteHistory
 from tests.support.parameter_sets import made_set
 from tests.support.processes import ROOT
