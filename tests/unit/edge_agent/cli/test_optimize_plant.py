@@ -181,6 +181,14 @@ def test_all_molds_ends_with_a_code(config: Path, tmp_path: Path) -> None:
     assert "is not in the catalogue" in twin("--config", config, "--mold", "A", exit_code=2).stderr
 
 
+def test_one_calibration_counts(config: Path, tmp_path: Path) -> None:
+    made = made_set(0.8, {MOLD: {}}, system=load_systems(tmp_path / "systems")[SYSTEM])
+    task = tmp_path / "task.json"
+    task.write_text(json.dumps({"parameter_set": made.model_dump(mode="json")}))
+    ask = ("--config", config, "--mold", MOLD, "--task", task)
+    assert "parameter_set: the task has one" in twin(*ask, exit_code=2).stderr
+
+
 def test_the_review_is_that_of_advice(config: Path) -> None:
     found = twin("--config", config, "--review", exit_code=1)
     assert "no advice is in this history" in found.stderr
