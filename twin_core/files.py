@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +28,12 @@ def load_mold(path: Path) -> Mold:
 def load_quality(path: Path) -> Quality:
     """Limits of a part from a file, or a preset of the catalogue by name: ``rigid_panel``."""
     path = shipped(path, "quality", ".yaml")
-    return parse(Quality, read_yaml(path), str(path))
+    return parse(Quality, _limits(read_yaml(path)), str(path))
+
+
+def _limits(quality: dict[str, Any]) -> dict[str, Any]:
+    """Quality without its section for ``optimize``, which ``optimization.quality_bounds`` reads."""
+    return {name: value for name, value in quality.items() if name != "optimizer"}
 
 
 def load_scenario(
@@ -71,6 +77,8 @@ def load_scenario(
         presets = {file.stem: file for file in folder.glob("*.yaml")}
         must_be_one_of(presets, content["quality"], f"{path}: quality: no preset", folder)
         content["quality"] = load_quality(presets[content["quality"]])
+    elif isinstance(content.get("quality"), dict):
+        content["quality"] = _limits(content["quality"])
     return parse(Scenario, content, str(path))
 
 

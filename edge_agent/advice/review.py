@@ -113,20 +113,21 @@ def _words(advice: Advice, opening: Comparison) -> str:
         counts = f"{opening.before_count} before, {opening.after_count} after"
         return f"too few shots with an opening time: {counts}; {SHOTS_MIN} each are needed"
     gained, low, high = -opening.difference, -opening.high, -opening.low
-    seen = f"({low:.1f} to {high:.1f} s, 95 %)"
     expected = advice.proposal.gain_s
     if opening.verdict == "no difference seen":
-        words = f"no change of the opening time can be seen: {gained:+.1f} s earlier {seen}"
+        words = f"no change of the opening time can be seen: {-gained:+.1f} s "
+        words += f"({opening.low:+.1f} to {opening.high:+.1f} s, 95 %)"
     elif opening.verdict == "more":
-        words = f"opened {-gained:.1f} s later than before: {gained:+.1f} s earlier {seen}"
+        words = f"opened {-gained:.1f} s later than before ({-high:.1f} to {-low:.1f} s, 95 %)"
     else:
-        words = f"opened {gained:.1f} s earlier than before {seen}"
+        words = f"opened {gained:.1f} s earlier than before ({low:.1f} to {high:.1f} s, 95 %)"
     if expected is None:
         return words
+    when = "earlier" if expected >= 0.0 else "later"
+    words = f"{words}; {abs(expected):.1f} s {when} were expected"
     if low <= expected <= high:
-        return f"{words}; {expected:.1f} s were expected: that fits"
-    what = "less" if high < expected else "more"
-    return f"{words}; {expected:.1f} s were expected: it is {what}"
+        return f"{words}: that fits"
+    return f"{words}: it is {'less' if high < expected else 'more'}"
 
 
 def _fits(shot: Row, advice: Advice) -> bool:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from edge_agent.cli.common import fail, quality_option, say_when_compiling, write_file
+from edge_agent.cli.interrupted import until_interrupted
 from edge_agent.cli.optimize_options import parse_goals, task_of
 from edge_agent.cli.values import SEED, Moment, Number
 
@@ -45,7 +44,7 @@ what there is; a second one ends at once.
 \b
 Ends with 0 when there is advice, 3 when nothing is feasible, 130 after
 Ctrl-C, 2 when the input is wrong, 1 when the solver failed. --all-molds: 0
-when there is advice for every mold that has a recipe. --review: 1 where there
+when there is advice for every mold that was searched. --review: 1 where there
 is no advice.
 """
 File = click.Path(path_type=Path)
@@ -64,12 +63,14 @@ INFEASIBLE, ENDED = 3, 130
 @quality_option
 @click.option(
     "--vary", multiple=True, metavar="NAME=LOW:HIGH[:STEP]",
-    help="A setting that may change. [default: the three temperatures, 20:30, 20:30 and 35:50 C]",
+    help="A setting that may change. [default: `optimizer` of the quality file, else the three "
+    "temperatures, 20:30, 20:30 and 35:50 C]",
 )  # fmt: skip
 @click.option("--limit", multiple=True, metavar="NAME=VALUE", help="In place of the quality's.")
 @click.option(
     "--scatter", multiple=True, metavar="NAME=SIGMA",
-    help="One sigma of an input: m_polyol_pct, T_mold_C, ... [default: a usual production]",
+    help="One sigma of an input: m_polyol_pct, T_mold_C, ...; all others are constant, but for "
+    "those of --history. [default: a usual production]",
 )  # fmt: skip
 @click.option(
     "--history", metavar="WHERE",
@@ -77,8 +78,8 @@ INFEASIBLE, ENDED = 3, 130
 )  # fmt: skip
 @click.option(
     "--mold", "mold_id",
-    help="Mold in the history. [default: that of the scenario] With --config and no --scenario: "
-    "its last shot.",
+    help="With --config and no --scenario: take its last shot. With --history: its name there. "
+    "[default: that of the scenario]",
 )  # fmt: skip
 @click.option(
     "--all-molds", is_flag=True, help="Every mold of --config with its last recipe, in one table."
@@ -174,7 +175,7 @@ def command(
 
             check_report_file(report)
         say_when_compiling()
-        with _until_told() as told:
+        with until_interrupted() as told:
             keep = _Keeper(save_json, as_json)
             result = optimize(task, progress=keep.seen, cancelled=told)
             keep.end()
@@ -215,7 +216,7 @@ def _all_molds(
         )
     plant = plant_of(options["config"], options["history"])
     say_when_compiling()
-    with _until_told() as told:
+    with until_interrupted() as told:
         code = optimize_all_molds(options, goals, plant, output, _keep, save_json, told)
     sys.exit(code)
 
@@ -280,25 +281,3 @@ class _Keeper:
     def end(self) -> None:
         """End the line."""
         self._line.end()
-
-
-@contextmanager
-def _until_told() -> Iterator[Callable[[], bool]]:
-    """What says whether Ctrl-C was pressed; a second one ends the program."""
-    told = False
-
-    def tell(*_: object) -> None:
-        nonlocal told
-        if told:
-            raise KeyboardInterrupt
-        told = True
-
-    try:
-        before = signal.signal(signal.SIGINT, tell)
-    except ValueError:  # not the main thread
-        yield lambda: False
-        return
-    try:
-        yield lambda: told
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -154,7 +153,6 @@ def _print(found: Sequence[MoldResult], left_out: Mapping[str, str]) -> None:
             click.echo(f"{one.mold_id}: {one.problem}", err=True)
     for words in left_out.values():
         click.echo(f"left out: {words}", err=True)
-    sys.stdout.flush()
 
 
 def _row(one: MoldResult) -> list[str]:

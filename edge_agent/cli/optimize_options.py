@@ -26,8 +26,6 @@ _PLAIN = {
     "prefer_lower_pressure": "prefer_lower_pressure",
 }
 
-_SAMPLES, _CANDIDATES = 40, 400
-
 
 def parse_goals(goals: tuple[str, ...], prefer: str | None, knee: bool) -> dict[str, Any]:
     """Goals and weights as they stand in a task.
@@ -68,18 +66,22 @@ def task_of(
     content = {} if file is None else read_yaml(file)
     where = "options" if file is None else str(file)
     own = content.pop("scenario", None)
-    scenario = scenario or _scenario(options, own, file, plant)
+    named = None if scenario is not None else options["scenario"] or own
+    scenario = scenario or _scenario(options, named, file, plant)
     content["scenario"] = with_quality(scenario, options["quality"])
+    _check_mold(options, scenario.mold.mold_id)
     if options["vary"]:
         content["variables"] = _bounds(options["vary"])
+        content.pop("variables_source", None)
+    elif not content.get("variables"):
+        content |= _bounds_beside_quality(options["quality"], named)
     if plant is not None:
         is_measured = options["history"] is not None and not options["all_molds"]
         content |= plant.fields(content, scatter="scatter" not in content and not is_measured)
     if options["history"] is not None and not options["all_molds"]:
         from edge_agent.cli.optimize_plant import measured
 
-        mold_id = options["mold_id"] or content["scenario"].mold.mold_id
-        content |= measured(options["history"], mold_id)
+        content |= measured(options["history"], scenario, options["mold_id"])
     if options["scatter"]:
         before = content.get("scatter_source") if "scatter" in content else None
         content["scatter_source"] = "stated" if before is None else f"{before}; some stated"
@@ -93,20 +95,15 @@ def task_of(
     for option, name in _PLAIN.items():
         if options[option] is not None:
             content[name] = options[option]
-    if options["samples"] is not None and options["candidates"] is None:
-        content.setdefault("candidates", max(_CANDIDATES, options["samples"]))
-    if options["candidates"] is not None and options["samples"] is None:
-        content.setdefault("samples", min(_SAMPLES, options["candidates"]))
     return parse(OptimizationTask, content | dict(goals), where)
 
 
 def _scenario(
-    options: Mapping[str, Any], own: object, file: Path | None, plant: Plant | None
+    options: Mapping[str, Any], named: object, file: Path | None, plant: Plant | None
 ) -> Scenario:
-    """The scenario of the options, else of the file, else the last shot of ``--mold``."""
+    """The scenario that is named in the options or the file, else the last shot of ``--mold``."""
     from twin_core.files import load_scenario
 
-    named = options["scenario"] or own
     if isinstance(named, (str, Path)):
         return load_scenario(named, options["systems"])
     if plant is not None and options["mold_id"] is not None:
@@ -115,6 +112,26 @@ def _scenario(
         "optimize: which scenario? give --scenario FILE, or --config with --mold"
         + ("" if file is None else f", or its file or name in {file}: scenario")
     )
+
+
+def _bounds_beside_quality(quality: Path | None, named: object) -> dict[str, Any]:
+    """Bounds that stand beside the limits of ``--quality``, else of the scenario's file."""
+    from twin_core.optimization.quality_bounds import bounds_of_quality, bounds_of_scenario
+
+    found = {} if quality is None else bounds_of_quality(quality)
+    if not found and isinstance(named, (str, Path)):
+        found = bounds_of_scenario(Path(named))
+    return found
+
+
+def _check_mold(options: Mapping[str, Any], own: str) -> None:
+    """The mold of the options is that of the scenario, but for shots of a history."""
+    given = options["mold_id"]
+    if options["history"] is None and given not in (None, own):
+        raise InputError(
+            f"--mold {given}: the scenario is of mold {own}: leave one of them out, or give the "
+            "shots of the other mold with --history"
+        )
 
 
 def _mapping(content: Mapping[str, Any], name: str, where: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from twin_core.optimization.goals import GOALS
-from twin_core.optimization.variables import SETTINGS
+from twin_core.optimization.variables import FOLLOWS, SETTINGS
 from twin_core.optimization.words import basis_words, binding_words, gain_words, way_words
 
 if TYPE_CHECKING:
@@ -77,13 +77,16 @@ def print_result(result: OptimizationResult, task: OptimizationTask) -> None:
     console = Console(highlight=False, markup=False, soft_wrap=True)
     console.print(
         f"{result.scenario_id}: {result.candidates} candidates, {result.simulations} shots, "
-        f"{result.draws} draws each; scatter {result.scatter_source}"
+        f"{result.draws} draws each; scatter {result.scatter_source}; bounds {result.bounds_source}"
     )
     for line in basis_words(result):
         console.print(line)
     chosen, today = result.chosen, result.today
+    for line in result.notes:
+        click.echo(line, err=True)
     if chosen is None:
-        console.print("nothing is feasible")
+        ended = " so far" if result.partial else ""
+        console.print(f"nothing is feasible{ended}")
         for line in way_words(result):
             console.print(f"  {line}")
         if result.nearest is not None:
@@ -96,8 +99,6 @@ def print_result(result: OptimizationResult, task: OptimizationTask) -> None:
         console.print(line)
     if len(result.front) > 1:
         _print_front(console, result)
-    for line in result.notes:
-        click.echo(line, err=True)
 
 
 def _settings(point: Point) -> str:
@@ -138,16 +139,23 @@ def _print_points(
     for i, name in enumerate(("", "unit", "today", "advice")):
         table.add_column(name, justify="right" if i > 1 else "left", no_wrap=True)
     for name, value in chosen.settings.items():
-        before = None if today is None else today.settings[name]
-        table.add_row(name, SETTINGS[name].unit, _short(before), _short(value))
-    rows = [("t_open_s", "s", None if today is None else today.t_open_s, chosen.t_open_s)]
+        was = None if today is None else today.settings[name]
+        table.add_row(name, SETTINGS[name].unit, _short(was), _short(value))
+    process, before = chosen.process, None if today is None else today.process
+    rows = [
+        (name, unit, None if before is None else getattr(before, name), getattr(process, name))
+        for name, unit in FOLLOWS.items()
+        if getattr(process, name) is not None
+    ]
+    rows.append(("t_open_s", "s", None if today is None else today.t_open_s, chosen.t_open_s))
     for name, goal in GOALS.items():
         if name == "cost" and not chosen.figures[name]:
             continue
         old = None if today is None else today.figures[name]
         rows.append((name, goal.unit, old, chosen.figures[name]))
-    for name, unit, was, value in rows:
-        table.add_row(name, unit, _short(was), _short(value))
+    for name, unit, old, value in rows:
+        if name not in chosen.settings:
+            table.add_row(name, unit, _short(old), _short(value))
     console.print(table)
 
 

@@ -15,7 +15,7 @@ from edge_agent.config.catalogue import Catalogue, load_catalogue
 from edge_agent.config.settings import HistorySettings, ShotSettings, load_settings
 from edge_agent.history.read import HistoryReader, open_reader
 from edge_agent.what_if.last_recipe import last_scenario
-from edge_agent.what_if.plant_facts import facts_in, of_catalogue
+from edge_agent.what_if.plant_facts import facts_in, of_catalogue, without_plant
 from edge_agent.what_if.plant_scatter import scatter_in
 from twin_core.errors import InputError
 from twin_core.scenario import Scenario
@@ -53,7 +53,12 @@ class Plant:
         Args:
             content: of the task so far, with its ``scenario``; what it has stays.
             scatter: measure it in the history.
+
+        Raises:
+            InputError: the task has a parameter set of its own.
         """
+        if "parameter_set" in content:
+            raise InputError("parameter_set: the task has one, and --config another: give one")
         scenario: Scenario = content["scenario"]
         mold_id, system_id = scenario.mold.mold_id, scenario.system.system_id
         used = self.catalogue.parameter_sets.get((mold_id, system_id))
@@ -61,7 +66,8 @@ class Plant:
         if why:
             what = "what was learned" if used is None else f"calibration {used.set_id}"
             click.echo(f"note: {what} does not count: {why}", err=True)
-            return {}
+            facts = without_plant(why, scatter=scatter)
+            return {name: value for name, value in facts.items() if name not in content}
         facts = asyncio.run(facts_in(self.history, scenario, used, scatter=scatter))
         return {"parameter_set": used} | {
             name: value for name, value in facts.items() if name not in content
@@ -79,15 +85,20 @@ def plant_of(config: Path, history: str | None) -> Plant:
     return Plant(load_catalogue(settings), where, settings.shots)
 
 
-def measured(where: str, mold_id: str) -> dict[str, Any]:
+def measured(where: str, scenario: Scenario, mold_id: str | None) -> dict[str, Any]:
     """Scatter and today's opening of a mold, as fields of a task.
+
+    Args:
+        where: the history.
+        scenario: whose material system counts.
+        mold_id: in the history; None: that of the scenario.
 
     Raises:
         StoreError: the history cannot be read.
         InputError: it has too few shots of the mold.
     """
     try:
-        return asked(history_at(where), lambda reader: scatter_in(reader, mold_id))
+        return asked(history_at(where), lambda reader: scatter_in(reader, scenario, mold_id))
     except InputError as error:
         raise InputError(f"--history {error}", hint="give another history, or --scatter") from None
 

@@ -11,7 +11,7 @@ from edge_agent.config.catalogue import Catalogue, read_catalogue
 from edge_agent.config.settings import CatalogueSettings, HistorySettings
 from edge_agent.jobs.job_work import Document, JobWork
 from edge_agent.what_if.optimization_task import CONFIG, asks_history, task_of_document
-from edge_agent.what_if.plant_facts import facts_in, of_catalogue, with_facts
+from edge_agent.what_if.plant_facts import facts_in, of_catalogue, with_facts, without_plant
 from edge_agent.what_if.process import compile_apart
 from twin_core.optimization.result import OptimizationResult, Progress
 from twin_core.optimization.run import optimize
@@ -48,12 +48,14 @@ def with_plant(task: OptimizationTask, work: JobWork, catalogue: Catalogue) -> O
     """The task with what the plant's history knows of its mold.
 
     What was learned counts for a mold and a system of the catalogue; scatter and today's opening
-    where they are asked for and not stated.
+    where they are asked for and not stated. What does not count is said in the task.
     """
-    if "history" not in work.settings or of_catalogue(task.scenario, catalogue):
+    if "history" not in work.settings:
         return task
-    history = HistorySettings.model_validate(work.settings["history"])
     scatter = asks_history(work.asked.get(CONFIG))
+    if why := of_catalogue(task.scenario, catalogue):
+        return with_facts(task, without_plant(why, scatter=scatter))
+    history = HistorySettings.model_validate(work.settings["history"])
     of_task = task.scenario, task.parameter_set
     return with_facts(task, asyncio.run(facts_in(history, *of_task, scatter=scatter)))
 

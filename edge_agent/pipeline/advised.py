@@ -72,7 +72,8 @@ class AdviceBook:
         if known is None or known.advice_id != word.advice_id:
             has = "has none" if known is None else f"has {known.advice_id}"
             return f"advice_id: {word.advice_id} is no advice of {word.mold_id}, which {has}"
-        if known.state == word.said:
+        accepted_so = word.said == "accepted" and word.ts == known.accepted_at
+        if known.state == word.said or accepted_so:
             return None
         if known.state not in _FROM[word.said]:
             return f"said: {word.said}: the advice {word.advice_id} is {known.state} already"

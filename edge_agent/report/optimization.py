@@ -24,7 +24,7 @@ from twin_core.optimization.constraints import LIMITS
 from twin_core.optimization.goals import GOALS
 from twin_core.optimization.result import OptimizationResult, Point
 from twin_core.optimization.task import OptimizationTask
-from twin_core.optimization.variables import SETTINGS
+from twin_core.optimization.variables import FOLLOWS, SETTINGS
 from twin_core.optimization.words import basis_words, binding_words, gain_words, way_words
 
 MORE = 0.05
@@ -58,7 +58,8 @@ def _lead(result: OptimizationResult) -> str:
 def _cards(result: OptimizationResult) -> Cards:
     chosen, gain = result.chosen, result.gain
     if chosen is None:
-        return Cards((Card("advice", "none", "nothing is feasible", "bad"),))
+        ended = " so far" if result.partial else ""
+        return Cards((Card("advice", "none", f"nothing is feasible{ended}", "bad"),))
     tone: Tone = "good" if chosen.confirmed else "warning"
     cards = [
         Card("open at", f"{chosen.t_open_s:.0f} s", f"{chosen.decides} decides"),
@@ -92,11 +93,12 @@ def _advice(result: OptimizationResult) -> Section:
     rows += [
         (
             Code(name),
-            "kg",
+            unit,
             _n(None if before is None else getattr(before, name)),
             _n(getattr(process, name)),
         )
-        for name in ("m_polyol_kg", "m_iso_kg", "m_additives_kg")
+        for name, unit in FOLLOWS.items()
+        if name not in chosen.settings and getattr(process, name) is not None
     ]
     rows.append(
         (Code("t_open_s"), "s", _n(None if today is None else today.t_open_s), _n(chosen.t_open_s))
@@ -150,7 +152,7 @@ def _front_plot(result: OptimizationResult, first: str, other: str) -> Plot:
     chosen = np.full(2, result.chosen.figures[other])
     curves.append(Curve("level of the chosen", wide, chosen, 1, "dotted"))
     curves.append(Curve("chosen", *_mark(result.chosen, first, other), 1, "solid"))
-    if result.today is not None and np.isfinite(result.today.figures[first]):
+    if result.today is not None and all(np.isfinite(_mark(result.today, first, other)).flat):
         curves.append(Curve("today", *_mark(result.today, first, other), 2, "dashed"))
     return Plot(
         name=f"front_{first}_{other}",
@@ -233,11 +235,14 @@ def _asked(result: OptimizationResult, task: OptimizationTask) -> Section:
                 f"Goals: {', '.join(result.goals)}. Of the draws {task.violations_allowed:.1%} may "
                 f"miss a limit. Seed {task.seed}."
             ),
-            Table.of("setting|unit|low|high|step", bounds, "low|high|step", "What may change"),
+            Table.of(
+                "setting|unit|low|high|step", bounds, "low|high|step",
+                f"What may change; bounds: {result.bounds_source}",
+            ),
             Table.of("limit||value|unit", limits, "value", "What must hold; the skin never sticks"),
             Table.of("input|sigma", scatter, "sigma", f"Scatter, {result.scatter_source}"),
         ),
-    )
+    )  # fmt: skip
 
 
 def _looked_at(result: OptimizationResult) -> Section:

@@ -14,10 +14,12 @@ from edge_agent.what_if.documents import scenario_of_document, set_for
 from twin_core.calibration.parameter_set import calibrated
 from twin_core.checked_yaml import parse
 from twin_core.errors import InputError
-from twin_core.optimization.constraints import asked
+from twin_core.optimization.prepare import changed, prepared
+from twin_core.optimization.quality_bounds import bounds_of_quality
 from twin_core.optimization.task import OptimizationTask
-from twin_core.optimization.variables import checked_bounds, setting_name, usual_bounds
+from twin_core.optimization.variables import setting_name, usual_bounds
 from twin_core.scenario import Scenario
+from twin_core.shipped_files import configs_folder
 
 CONFIG = "optimizer_config"
 """Field with everything that is not of the scenario."""
@@ -25,7 +27,7 @@ HISTORY = "history"
 """Field of it: whether scatter and today's opening are measured in the history."""
 OF_THE_PLANT = ("parameter_set", "memory_factor", "memory_source")
 """Fields of a task that nobody asks for: the plant's catalogue and history have them."""
-CANDIDATES_MAX, DRAWS_MAX = 5_000, 1_024
+CANDIDATES_MAX, DRAWS_MAX, CONFIRM_DRAWS_MAX = 5_000, 1_024, 20_000
 """Of one job: it would run for days."""
 
 
@@ -54,17 +56,21 @@ def task_of_document(document: Mapping[str, Any], catalogue: Catalogue) -> Optim
     used = set_for(document, scenario, catalogue)
     calibrated(scenario, used)
     content = _with_usual_bounds(_of_today(config), scenario)
+    preset = document.get("quality")
+    if not content.get("variables") and isinstance(preset, str):
+        content |= bounds_of_quality(configs_folder() / "quality" / f"{preset}.yaml")
     task = parse(OptimizationTask, {**content, "scenario": scenario, "parameter_set": used}, CONFIG)
     for name, value, most in (
         ("candidates", task.candidates, CANDIDATES_MAX),
         ("draws", task.draws, DRAWS_MAX),
+        ("confirm_draws", task.confirm_draws, CONFIRM_DRAWS_MAX),
     ):
         if value > most:
             raise InputError(f"{CONFIG}: {name}: {value} are too many for a job: at most {most}")
     if scenario.mold.open:
         raise InputError("scenario: mold: an open cup has nothing to open: choose a closed mold")
-    checked_bounds(scenario, task.variables)
-    asked(scenario, task.constraints)
+    for count in range(len(task.changes) + 1):
+        prepared(task, *changed(task, count), task.draws)
     return task
 
 
@@ -96,9 +102,6 @@ def _of_today(config: Mapping[str, Any]) -> dict[str, Any]:
         if "variables" in found:
             raise InputError(f"{CONFIG}: bounds: is the older name of variables: give only one")
         found["variables"] = found.pop("bounds")
-    variables = found.get("variables")
-    if isinstance(variables, Mapping):
-        found["variables"] = {name: _bounds(one) for name, one in variables.items()}
     return found
 
 
@@ -125,10 +128,3 @@ def _usual(scenario: Scenario, name: str) -> dict[str, Any]:
         raise InputError(words) from None
     except ValueError as error:
         raise InputError(f"{CONFIG}: variables: {error}") from None
-
-
-def _bounds(given: Any) -> Any:
-    """Bounds of two values as an object; anything else as it is."""
-    if isinstance(given, list | tuple) and len(given) == 2:
-        return {"low": given[0], "high": given[1]}
-    return given

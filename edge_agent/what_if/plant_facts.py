@@ -30,6 +30,17 @@ def of_catalogue(scenario: Scenario, catalogue: Catalogue) -> str:
     return ""
 
 
+def without_plant(why: str, *, scatter: bool) -> dict[str, Any]:
+    """Fields of a task that nothing is known of: they say why.
+
+    Args:
+        why: as of ``of_catalogue``.
+        scatter: it was to be measured.
+    """
+    found = {"memory_source": f"nothing of the plant counts: {why}"}
+    return found | ({"scatter_source": f"{ASSUMED}; {why}"} if scatter else {})
+
+
 async def facts_in(
     settings: HistorySettings,
     scenario: Scenario,
@@ -75,7 +86,7 @@ async def facts_of_reader(
     if not scatter:
         return found
     try:
-        return found | await scatter_in(reader, mold_id)
+        return found | await scatter_in(reader, scenario)
     except InputError as error:
         return found | {"scatter_source": f"{ASSUMED}; {error}"}
 

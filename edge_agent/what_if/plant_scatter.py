@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import Any
-
-import numpy as np
 
 from edge_agent.history.read import HistoryReader, RowFilter
 from twin_core.errors import InputError
-from twin_core.optimization.draws import FEWEST, measured_scatter
+from twin_core.optimization.draws import FEWEST, measured_scatter, usual_scatter
+from twin_core.scenario import Scenario
 
 _FIELDS = {
     "m_polyol_pct": "m_polyol_kg",
@@ -26,41 +26,58 @@ NEWEST_OPENINGS = 50
 """Shots whose opening times say when the mold is opened today."""
 
 
-async def scatter_in(reader: HistoryReader, mold_id: str) -> dict[str, Any]:
+async def scatter_in(
+    reader: HistoryReader, scenario: Scenario, mold_id: str | None = None
+) -> dict[str, Any]:
     """Fields of a task: ``scatter``, ``scatter_source`` and ``t_open_today_s`` of a mold.
 
-    An input with too few readings does not scatter, and is named.
+    An input with too few readings, or whose readings never vary, as set points do, has the usual
+    scatter, and is named.
+
+    Args:
+        scenario: shots of another material system than its own do not count.
+        mold_id: of the mold in the history; None: that of the scenario.
 
     Raises:
         StoreError: the history cannot be read.
         InputError: it has too few shots of the mold.
     """
+    mold_id, system_id = mold_id or scenario.mold.mold_id, scenario.system.system_id
     rows: list[dict[str, Any]] = []
 
     def take(found: list[dict[str, Any]]) -> None:
-        rows.extend(row for row in found if isinstance(row["recipe"], dict))
+        rows.extend(
+            row
+            for row in found
+            if isinstance(row["recipe"], dict) and row["system_id"] in (system_id, None)
+        )
         del rows[:-NEWEST]
 
     await reader.each("shot", RowFilter(mold_id=mold_id), take)
     if len(rows) <= FEWEST:
         raise InputError(
-            f"{reader.words}: {len(rows)} shots of mold {mold_id} with a recipe, more than "
-            f"{FEWEST} are needed"
+            f"{reader.words}: {len(rows)} shots of mold {mold_id} with {system_id} and a recipe, "
+            f"more than {FEWEST} are needed"
         )
+    usual = usual_scatter(scenario)
     found, missing = dict[str, float](), []
     for name, field in _FIELDS.items():
         series = [_number(shot["recipe"].get(field)) for shot in rows]
         try:
             found |= measured_scatter({name: series})
         except InputError:
+            found[name] = 0.0
+        if found[name] == 0.0:
             missing.append(name)
+            found[name] = usual.get(name, 0.0)
     words = f"measured on {len(rows)} shots of {mold_id}"
     if missing:
-        words += f"; too few readings, taken as constant: {', '.join(missing)}"
+        words += f"; too few readings, or none that vary, usual assumed: {', '.join(missing)}"
     opened = [_number(shot["t_demold_actual_s"]) for shot in rows[-NEWEST_OPENINGS:]]
+    known = [time for time in opened if time > 0.0]
     content: dict[str, Any] = {"scatter": found, "scatter_source": words}
-    if not np.isnan(opened).all():
-        content["t_open_today_s"] = float(np.nanmedian(opened))
+    if known:
+        content["t_open_today_s"] = median(known)
     return content
 
 

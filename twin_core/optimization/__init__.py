@@ -1,6 +1,7 @@
 """Settings of a press that are better than those of today, and safe in the scatter of production.
 
     task        what may change, what must hold, what is wanted
+    quality_bounds  bounds beside the quality limits of a part
     variables   settings by name, with bounds and steps -> a scenario
     draws       scatter of the inputs, the same numbers for every candidate
     constraints limits by name -> quality, and margins of every draw

@@ -12,8 +12,8 @@ from twin_core.optimization.choose import apart, knee, preferred, thinned
 from twin_core.optimization.explain import binding, in_the_way, scatter_effects, sensitivities
 from twin_core.optimization.state import State
 
-NEAR_BEST = 1.005
-"""Candidates up to so many times the best may be exchanged for one of a lower pressure."""
+NEAR_BEST = 0.005
+"""Relative; candidates so near to the best may be exchanged for one of a lower pressure."""
 NEARLY = 0.02
 """Relative; candidates so near to the best are checked, too."""
 MOST_ALIKE, MOST_CHECKS = 5, 12
@@ -43,7 +43,7 @@ def finish(state: State) -> None:
     inputs = list(state.scatter)
     state.scatter_effects = scatter_effects(state.chosen, inputs, state.rows)
     state.binding = binding(
-        state.chosen, rules, state.constraints, inputs, state.rows, state.cancelled
+        state.chosen, rules, state.constraints, inputs, state.rows, state.count, state.cancelled
     )
     state.sensitivities = sensitivities(evaluator, state.chosen)
 
@@ -70,7 +70,8 @@ def _check_one(state: State, good: Sequence[Candidate]) -> None:
     held.sort(key=state.goals_of)
     state.chosen, state.why = held[0], f"the best {state.task.goals[0]} of those that hold"
     if state.task.prefer_lower_pressure:
-        most = NEAR_BEST * state.goals_of(held[0])[0]
+        best = state.goals_of(held[0])[0]
+        most = best + NEAR_BEST * abs(best)
         near = [c for c in held if state.goals_of(c)[0] <= most]
         state.chosen = min(near, key=lambda c: state.checked[c].figures["pressure_bar"])
         state.why += ", with the lowest pressure of those within half a per cent"
@@ -116,8 +117,5 @@ def front_so_far(state: State) -> list[Candidate]:
 
 def _explain_infeasible(state: State) -> None:
     nearest = state.nearest()
-    if nearest is None:
-        return
-    if nearest.scenario is not None and not nearest.complete:
-        state.evaluator.look([(nearest.values, nearest.wait)], nearest.origin, full=True)
-    state.in_the_way = in_the_way(nearest, state.evaluator.rules)
+    if nearest is not None:
+        state.in_the_way = in_the_way(nearest, state.evaluator.rules)

@@ -50,6 +50,7 @@ def result_of(state: State, partial: bool = False) -> OptimizationResult:
         scatter=state.scatter,
         scatter_source=task.scatter_source,
         bounds={name: b.model_dump() for name, b in state.bounds.items()},
+        bounds_source=task.variables_source or ("as asked" if task.variables else "the usual ones"),
         limits=limits,
         sensitivities=state.sensitivities,
         scatter_effects_s=state.scatter_effects,

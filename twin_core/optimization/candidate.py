@@ -129,11 +129,11 @@ def judge(drawn: Drawn, rules: Rules, wait: float = 0.0) -> Judged:
     violation += MISSED * missing
     p = np.sort(np.nan_to_num(drawn.p_bar, nan=np.inf))
     p_max = p[max(count - allowed, 1) - 1] if count > allowed else 0.0
-    return Judged(violation, Reached(t_open, float(p_max), _margin(drawn, t_open, allowed)))
+    return Judged(violation, Reached(t_open, float(p_max), margin_at(drawn, t_open, allowed)))
 
 
-def _margin(drawn: Drawn, t_open: float, allowed: int) -> float:
-    """The least relative margin of all draws but the allowed ones.
+def margin_at(drawn: Drawn, t_open: float, allowed: int) -> float:
+    """The least relative margin of all draws but the allowed ones, opened at ``t_open`` [s].
 
     Of the shot's criteria but the defect risk, which is made of them, and of time: how much later
     than its earliest opening a part is opened.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from twin_core.arrays import Array
-from twin_core.optimization.candidate import Candidate, Drawn, Rules, judge
+from twin_core.optimization.candidate import Candidate, Drawn, Rules, judge, margin_at
 from twin_core.optimization.draws import deviations, scattered
 from twin_core.optimization.evaluation import BLOCK, Stopped, run_parts
 from twin_core.optimization.goals import Reached, figures
@@ -38,6 +39,7 @@ class Confirmed:
     held: bool
     """No more violations than asked for."""
     missed: Mapping[str, int]
+    """Draws that miss each criterion, or meet it only after the opening."""
 
 
 def fresh(task: OptimizationTask, scatter: Mapping[str, float]) -> Array:
@@ -79,8 +81,6 @@ def confirm(
         own = replace(own, t_low_s=t_open_s, t_step_s=None)
     elif not math.isnan(searched):
         own = replace(own, t_low_s=searched)
-        if rules.t_step_s is not None:
-            own = replace(own, t_step_s=rules.t_step_s)
     judged = judge(drawn, own)  # what was put off lies in ``searched``
     t = judged.reached.t_open_s if t_open_s is None else t_open_s
     if math.isnan(t):
@@ -89,7 +89,9 @@ def confirm(
     held = (start <= t + 1e-9) & (t <= end + 1e-9)
     violations = len(drawn.which) - int(held.sum())
     share, low, high = violated_share(violations, len(drawn.which))
-    reached = Reached(t, judged.reached.p_max_bar, judged.reached.margin)
+    reached = Reached(t, judged.reached.p_max_bar, margin_at(drawn, t, allowed))
+    missed = Counter(replace(candidate, drawn=drawn).missed(own))
+    missed.update(map(str, drawn.opens[start > t + 1e-9]))  # not met yet at the opening
     return Confirmed(
         t_open_s=t,
         t_open_search_s=searched,
@@ -100,7 +102,7 @@ def confirm(
         share_low=low,
         share_high=high,
         held=violations <= allowed,
-        missed=replace(candidate, drawn=drawn).missed(own),
+        missed=dict(missed),
     )
 
 

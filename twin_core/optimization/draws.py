@@ -86,9 +86,15 @@ def measured_scatter(readings: Mapping[str, Sequence[float] | Array]) -> dict[st
 
 
 def _spread(away: Array) -> float:
-    """Root mean square of deviations from 0, each at most three sigmas of their median."""
-    most = 3.0 * MAD_TO_SIGMA * float(np.median(np.abs(away)))
-    return float(np.sqrt(np.mean(np.minimum(np.abs(away), most) ** 2)))
+    """Root mean square of deviations from 0, each at most three sigmas of their median.
+
+    Where more than half are 0, as of a coarse sensor, the median is that of the others.
+    """
+    size = np.abs(away)
+    if not size.any():
+        return 0.0
+    median = float(np.median(size)) or float(np.median(size[size > 0.0]))
+    return float(np.sqrt(np.mean(np.minimum(size, 3.0 * MAD_TO_SIGMA * median) ** 2)))
 
 
 def deviations(scatter: Mapping[str, float], count: int, seed: int, even: bool) -> Array:

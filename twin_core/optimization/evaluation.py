@@ -129,8 +129,8 @@ class Evaluator:
         found = [self._candidate(values, wait, origin) for values, wait in candidates]
         rival_of = dict[int, Score]()
         for i, candidate in enumerate(found):
-            if rivals is not None:
-                rival_of[id(candidate)] = rivals[i]
+            if rivals is not None:  # steps make trials alike: then it need beat only one rival
+                rival_of[id(candidate)] = max(rivals[i], rival_of.get(id(candidate), rivals[i]))
 
         def left(last: bool) -> list[Candidate]:
             there = {id(c): c for c in found if c.scenario is not None and not c.complete}

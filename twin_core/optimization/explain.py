@@ -52,7 +52,7 @@ class Sensitivity:
 
 
 def sensitivities(evaluator: Evaluator, point: Candidate) -> tuple[Sensitivity, ...]:
-    """Every variable moved down and up by a tenth of its bounds, all else as it is."""
+    """Every variable moved down and up by a tenth of its bounds, in its steps; the others stay."""
     names = list(evaluator.bounds)
     plan: list[tuple[str, tuple[float, ...]]] = []
     for i, name in enumerate(names):
@@ -84,7 +84,9 @@ def sensitivities(evaluator: Evaluator, point: Candidate) -> tuple[Sensitivity, 
 
 def _moved(name: str, value: float, bounds: Bounds) -> tuple[float | None, float | None]:
     about = SETTINGS[name]
-    step = max(STEP_SHARE * (bounds.high - bounds.low), bounds.step or 0.0)
+    step = STEP_SHARE * (bounds.high - bounds.low)
+    if bounds.step is not None:
+        step = max(round(step / bounds.step), 1) * bounds.step
     down, up = value - step, value + step
     if step == 0.0:
         return None, None
@@ -146,11 +148,15 @@ def binding(
     constraints: Mapping[str, float],
     inputs: Sequence[str],
     deviations: Array,
+    tell: Callable[[int], None],
     cancelled: Callable[[], bool],
 ) -> Binding:
     """The criterion that decides the opening, and what it brings when its limit gives.
 
     The settings stay; only the limit moves.
+
+    Args:
+        tell: told of the shots after each block of them.
     """
     assert point.judged is not None
     criterion = point.deciding(rules)
@@ -162,8 +168,8 @@ def binding(
         limits = []
     gives = []
     for share in GIVES if limits else ():
-        loose = {name: _loosened(name, rules.what.limit(name), share) for name in limits}
-        gives += _given(point, rules, dict(constraints), loose, inputs, deviations, cancelled)
+        loose = {name: loosened(name, rules.what.limit(name) or 0.0, share) for name in limits}
+        gives += _given(point, rules, dict(constraints), loose, inputs, deviations, tell, cancelled)
     least = np.sort(point.drawn.margins, axis=0)[min(rules.violations, len(point.drawn.which) - 1)]
     near = {
         name: float(margin)
@@ -177,9 +183,10 @@ def binding(
     return Binding(criterion, words, tuple(gives), near)
 
 
-def _loosened(name: str, now: float | None, share: float) -> float:
-    assert now is not None
-    return now * (1.0 + share) if LIMITS[name].most else now * (1.0 - share)
+def loosened(name: str, now: float, share: float) -> float:
+    """A limit that gives by a share of itself, in its unit."""
+    more = share * abs(now)
+    return now + more if LIMITS[name].most else now - more
 
 
 def _given(
@@ -189,6 +196,7 @@ def _given(
     loose: Mapping[str, float],
     inputs: Sequence[str],
     deviations: Array,
+    tell: Callable[[int], None],
     cancelled: Callable[[], bool],
 ) -> list[Give]:
     """One line for each limit of a criterion, all of them loosened together."""
@@ -198,7 +206,7 @@ def _given(
     try:
         what = asked(point.simulated, constraints | dict(loose), rules.what.memory_factor)
         own = replace(rules, what=what)
-        drawn = simulated(what.scenario, own, inputs, deviations, lambda _: None, cancelled)
+        drawn = simulated(what.scenario, own, inputs, deviations, tell, cancelled)
         judged = judge(drawn, own, point.wait)
         then = replace(point, drawn=drawn, judged=judged)
         if not math.isnan(judged.reached.t_open_s):

@@ -18,7 +18,7 @@ def earliest_opening(
     """First time inside all windows but so many; and how many windows are missing if there is none.
 
     Args:
-        start, end: of each draw's window, s; NaN where it has none.
+        start, end: of each draw's window, s, ``start <= end``; NaN where it has none.
         violations: windows that may be missed.
         step: first value and step of the times that can be set; None is any.
 
@@ -36,8 +36,9 @@ def earliest_opening(
         return (float(times[0]) if len(times) else 0.0), 0
     if not len(times):
         return math.nan, needed
-    inside = (start[there] <= times[:, None] + 1e-9) & (times[:, None] <= end[there] + 1e-9)
-    held = inside.sum(axis=1)
+    begun = np.searchsorted(np.sort(start[there]), times + 1e-9, side="right")
+    over = np.searchsorted(np.sort(end[there]), times - 1e-9, side="left")
+    held = begun - over  # no window ends before it begins
     enough = np.flatnonzero(held >= needed)
     if not len(enough):
         return math.nan, int(needed - held.max())

@@ -36,7 +36,7 @@ def prepared(
 ) -> tuple[dict[str, Bounds], Rules]:
     """Bounds and rules, checked against each other."""
     what = asked(task.scenario, constraints, task.memory_factor)
-    bounds = checked_bounds(task.scenario, variables)
+    bounds = checked_bounds(task.scenario, variables, task.variables_source or "variables")
     opening = bounds.get("t_open_s")
     low = 0.0 if opening is None else opening.low
     high = what.t_max_s if opening is None else min(opening.high, what.t_max_s)

@@ -35,7 +35,7 @@ class Point:
     confirmed: bool
     """On fresh draws, with no more violations than are allowed."""
     missed: Mapping[str, int]
-    """Draws that miss each criterion."""
+    """Draws that miss each criterion, or meet it only after the opening."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,7 @@ class OptimizationResult:
     scatter: Mapping[str, float]
     scatter_source: str
     bounds: Mapping[str, Mapping[str, float | None]]
+    bounds_source: str
     limits: Mapping[str, float]
     sensitivities: tuple[Sensitivity, ...]
     scatter_effects_s: Mapping[str, float]

@@ -38,7 +38,7 @@ def _begin(
     """Make the evaluator of a phase, look at today; settings that the search starts from."""
     bounds, rules = state.plan[number]
     state.constraints = changed(state.task, number)[1]
-    state.bounds = bounds
+    state.bounds, state.today = bounds, None  # that of before has the settings of before
     state.evaluator = Evaluator(
         state.task,
         {name: b for name, b in bounds.items() if name != "t_open_s"},
@@ -90,7 +90,7 @@ def _one(state: State, given: Sequence[Candidate], known: Sequence[Candidate], e
     scores = [c.score for c in members]
     if len(places) < de.LEAST_POPULATION:
         more = random_shares(size, evaluator.dimensions, state.task.seed + 1)
-        more = more[: de.LEAST_POPULATION - len(places)]
+        more = more[: min(de.LEAST_POPULATION - len(places), end - state.tried)]
         places = np.vstack([places, more])
         scores += [c.score for c in _compete(state, more, None)]
 

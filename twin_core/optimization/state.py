@@ -59,18 +59,19 @@ class State:
         ]
         self.bounds = self.plan[0][0]
 
-    def check(self, candidate: Candidate, t_open_s: float | None = None) -> Confirmed:
-        def tell(count: int) -> None:
-            self.checks += count
-            self.tell()
+    def count(self, shots: int) -> None:
+        """Count shots of a check or of a reason, and tell of them."""
+        self.checks += shots
+        self.tell()
 
+    def check(self, candidate: Candidate, t_open_s: float | None = None) -> Confirmed:
         return confirm(
             candidate,
             self.task,
             self.evaluator.rules,
             list(self.scatter),
             self.fresh_rows,
-            tell,
+            self.count,
             self.cancelled,
             t_open_s,
         )
@@ -107,8 +108,7 @@ class State:
         return [dict(zip(names, c.values, strict=True)) for c in best[:32]]
 
     def best_so_far(self) -> Mapping[str, Any] | None:
-        good = [c for c in self.evaluator.kept if c.feasible and c.origin != "sensitivity"]
-        best = self.chosen or min(good, key=lambda c: c.score, default=None)
+        best = self.chosen or next(iter(self.good()), None)
         if best is None or best.judged is None:
             return None
         settings = dict(zip(self.evaluator.bounds, best.values, strict=True))

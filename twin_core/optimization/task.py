@@ -16,6 +16,8 @@ from twin_core.scenario import Scenario
 
 MOST_CANDIDATES = 20_000
 """All are kept: a hundred megabytes."""
+SAMPLES, CANDIDATES = 40, 400
+"""Of a task that says none."""
 
 
 def _renamed(name_of: Callable[[str], str]) -> Callable[[object], object]:
@@ -87,6 +89,8 @@ class OptimizationTask(BaseModel):
     variables: Variables = {}
     """What may change, within which bounds; left out: the three temperatures of the first
     generation. All else stays."""
+    variables_source: str = ""
+    """Where the bounds are from; empty: as asked, or the usual ones."""
     constraints: Constraints = {}
     """Limits in place of those of the scenario's quality."""
     scatter: dict[str, float] | None = None
@@ -104,7 +108,8 @@ class OptimizationTask(BaseModel):
     prefer: dict[str, Annotated[float, Field(ge=0)]] = {}
     """Weights of the goals for the point that is chosen on a front; none: its knee."""
     prefer_lower_pressure: bool = False
-    """Of points within half a per cent of the best cycle, take the one of the lowest pressure."""
+    """With one goal: of points within half a per cent of the best, take that of the lowest
+    pressure."""
     prices: Prices = Prices()
     handling_s: Annotated[float, Field(ge=0, le=86_400)] = 0.0
     """What a cycle takes beside the time from the pour to the opening."""
@@ -112,13 +117,26 @@ class OptimizationTask(BaseModel):
     """That the press works; 0: no sum per year is given."""
     t_open_today_s: Annotated[float, Field(gt=0)] | None = None
     """When the mold is opened today; left out: as early as today's settings allow."""
-    samples: Annotated[int, Field(ge=1, le=MOST_CANDIDATES)] = 40
+    samples: Annotated[int, Field(ge=1, le=MOST_CANDIDATES)] = SAMPLES
     """Random candidates: the baseline of the report, and the start of the search."""
-    candidates: Annotated[int, Field(ge=1, le=MOST_CANDIDATES)] = 400
+    candidates: Annotated[int, Field(ge=1, le=MOST_CANDIDATES)] = CANDIDATES
     """All of them, random ones included."""
     front_points: Annotated[int, Field(ge=3, le=200)] = 20
     """Points of a front that are confirmed and returned, at most."""
     changes: tuple[Change, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _counts(cls, raw: object) -> object:
+        """Where one of ``samples`` and ``candidates`` is given, the other's default fits to it."""
+        if not isinstance(raw, Mapping):
+            return raw
+        samples, candidates = raw.get("samples"), raw.get("candidates")
+        if isinstance(samples, int) and candidates is None:
+            return {**raw, "candidates": max(samples, CANDIDATES)}
+        if isinstance(candidates, int) and samples is None:
+            return {**raw, "samples": min(candidates, SAMPLES)}
+        return raw
 
     @model_validator(mode="after")
     def _complete(self) -> OptimizationTask:
@@ -126,11 +144,18 @@ class OptimizationTask(BaseModel):
             checked_scatter(self.scatter)
         if "cost" in self.goals and not self.prices.given:
             raise ValueError("goals: cost needs prices: give polyol_per_kg, press_per_h or others")
+        if self.hours_per_year and not self.prices.given:
+            raise ValueError("hours_per_year: a sum per year needs prices: press_per_h or others")
         for name in self.prefer:
             if goal_name(name) not in self.goals:
                 raise ValueError(f"prefer: {name} is not among the goals {', '.join(self.goals)}")
         if self.prefer and not sum(self.prefer.values()):
             raise ValueError("prefer: all weights are 0")
+        if self.prefer_lower_pressure and len(self.goals) > 1:
+            raise ValueError(
+                "prefer_lower_pressure: is for one goal; on a front give the goal pressure a weight"
+                " in prefer"
+            )
         if self.candidates < self.samples:
             raise ValueError(
                 f"candidates: {self.candidates} is fewer than the {self.samples} random samples"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -31,6 +32,14 @@ class Bounds(BaseModel):
     step: Annotated[float, Field(gt=0)] | None = None
     """From ``low`` on; left out: any value."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _pair(cls, raw: object) -> object:
+        """``[low, high]``, as in the first generation."""
+        if isinstance(raw, (list, tuple)) and len(raw) == 2:
+            return {"low": raw[0], "high": raw[1]}
+        return raw
+
     @model_validator(mode="after")
     def _in_order(self) -> Bounds:
         if self.low > self.high:
@@ -48,7 +57,7 @@ class Bounds(BaseModel):
             return float(value)
         steps = round((value - self.low) / self.step)
         most = int((self.high - self.low) / self.step * (1.0 + ON_STEP))
-        return float(self.low + min(steps, most) * self.step)
+        return float(f"{self.low + min(steps, most) * self.step:.12g}")  # 23.7, not 23.7 and a bit
 
     def share(self, value: float) -> float:
         """Where a value lies between the bounds, 0..1; 0 where they are one."""
@@ -84,6 +93,10 @@ SETTINGS = {
 """Bounds of the temperatures are those of the first generation. An index outside 0.8 to 1.4 needs
 trimer chemistry, which the model does not have. ``t_open_s`` is not searched: it follows from the
 windows of the draws, within its bounds and on its steps."""
+FOLLOWS = {"T_mold_2_C": "C", "m_polyol_kg": "kg", "m_iso_kg": "kg", "m_additives_kg": "kg"}
+"""Fields of a process that follow from settings, with their units: a press is set to them, too."""
+WHOLE = ("vents_count",)
+"""Settings that are counted: whole numbers, in steps of one where no step is given."""
 USUAL = ("T_polyol_C", "T_iso_C", "T_mold_C")
 """What may change when nothing is said."""
 ALIASES = {
@@ -138,11 +151,18 @@ def usual_bounds(scenario: Scenario, name: str) -> Bounds:
     """Bounds of a setting for which none are given; the value of today lies inside."""
     value = today(scenario)[name]
     low, high = SETTINGS[name].usual or (0.95 * value, 1.05 * value)
+    if name in WHOLE:
+        low, high = math.floor(low), math.ceil(high)
     return Bounds(low=min(low, value), high=max(high, value))
 
 
-def checked_bounds(scenario: Scenario, bounds: Mapping[str, Bounds]) -> dict[str, Bounds]:
+def checked_bounds(
+    scenario: Scenario, bounds: Mapping[str, Bounds], where: str = "variables"
+) -> dict[str, Bounds]:
     """The bounds of a task, or the usual ones where it has none.
+
+    Args:
+        where: they are given, for errors.
 
     Raises:
         InputError: one line for each setting that the scenario does not have, or that leaves what
@@ -154,15 +174,20 @@ def checked_bounds(scenario: Scenario, bounds: Mapping[str, Bounds]) -> dict[str
     for name, b in bounds.items():
         about = SETTINGS[name]
         if name not in there and name != "t_open_s":
-            problems.append(f"variables: {name}: {_why_not(scenario, name)}")
+            problems.append(f"{where}: {name}: {_why_not(scenario, name)}")
         elif b.low < about.least or b.high > about.most:
             problems.append(
-                f"variables: {name}: {b.low:g} to {b.high:g} {about.unit} leaves what the model "
+                f"{where}: {name}: {b.low:g} to {b.high:g} {about.unit} leaves what the model "
                 f"takes, {about.least:g} to {about.most:g} {about.unit}"
             )
+        elif name in WHOLE and any(v is not None and v % 1.0 for v in (b.low, b.high, b.step)):
+            problems.append(f"{where}: {name}: bounds and step must be whole numbers")
     if problems:
         raise InputError("\n".join(problems))
-    return dict(bounds)
+    return {
+        name: b.model_copy(update={"step": 1.0}) if name in WHOLE and b.step is None else b
+        for name, b in bounds.items()
+    }
 
 
 def with_values(base: Scenario, values: Mapping[str, float]) -> Scenario:

@@ -97,7 +97,7 @@ async def advise(request: Request, web: Parts, job_id: JobId, given: AdviceOfJob
     lots = lots_in(web.live, key) if given.lots is None else dict(given.lots)
     asked = await web.jobs.asked(job_id)
     try:
-        proposal = proposal_of(result, asked, job_id, given.point, lots)
+        proposal = proposal_of(result, asked, job_id, given.point, lots, given.mold_id)
     except InputError as error:
         raise Refused(409, "NO_RESULT", str(error), error.hint) from None
     by = request.state.principal.name

@@ -13,8 +13,8 @@ from edge_agent.web.live.state import LiveState, MoldKey
 from twin_core.errors import InputError
 
 SET_POINTS = (
-    *("T_polyol_C", "T_iso_C", "T_mold_C", "m_polyol_kg", "m_iso_kg", "m_additives_kg"),
-    "blowing_agent_pct",
+    *("T_polyol_C", "T_iso_C", "T_mold_C", "T_mold_2_C"),
+    *("m_polyol_kg", "m_iso_kg", "m_additives_kg", "blowing_agent_pct"),
 )
 """Of a process; what a press is set to."""
 OF_THE_MOLD = ("vents_count", "vent_area_m2")
@@ -36,19 +36,26 @@ def proposal_of(
     job_id: str,
     number: int | None,
     lots: Mapping[Component, str],
+    mold_id: str,
 ) -> AdviceProposal:
-    """What to advise.
+    """What to advise to a mold.
 
     Args:
         result: of a job ``optimize``.
-        asked: the document of the job, which names the material.
+        asked: the document of the job, which names mold and material.
         job_id: of the job.
         number: of a point of the front; None: the point that was chosen.
         lots: that it is valid for.
+        mold_id: of the mold; it must be the one that was optimised.
 
     Raises:
-        InputError: there is no such point, it is not feasible, or it changes nothing.
+        InputError: it is another mold, there is no such point, it is not feasible, or it changes
+            nothing.
     """
+    if (own := _mold_id(asked)) != mold_id:
+        raise InputError(f"mold_id: the job has optimised mold {own}, not {mold_id}")
+    if result.get("partial"):
+        raise InputError("the job did not run to its end: nothing of a partial result is advised")
     point, today = _point(result, number), result.get("today")
     if not isinstance(today, Mapping):
         raise InputError("the result has no settings of today to compare with")
@@ -125,13 +132,19 @@ def _alike(first: float, second: float) -> bool:
 
 
 def _why(result: Mapping[str, Any], point: Mapping[str, Any], number: int | None) -> str:
-    chosen = result.get("why_chosen") if number is None else f"point {number} of the front"
+    is_chosen = point == result.get("chosen")
+    chosen = result.get("why_chosen") if is_chosen else f"point {number} of the front"
     share, low, high = (100 * point[f"violated_{name}"] for name in ("share", "low", "high"))
     return (
         f"{chosen or 'the best point'}; {point['decides']} decides the opening; limits missed in "
         f"{share:.1f} % ({low:.1f} to {high:.1f} %) of {point['draws']} draws in the scatter of "
         f"production ({result.get('scatter_source', '')})"
     )
+
+
+def _mold_id(asked: Mapping[str, Any]) -> str:
+    mold = asked.get("mold")
+    return str((mold.get("mold_id") or "mold") if isinstance(mold, Mapping) else mold)
 
 
 def _system_id(asked: Mapping[str, Any]) -> str:

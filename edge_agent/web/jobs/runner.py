@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -45,6 +45,8 @@ class Jobs:
         self._running: dict[str, OneJob] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._wake, self._changed = asyncio.Event(), asyncio.Condition()
+        self._beginning = asyncio.Lock()
+        """Held while a job leaves the queue: until it can be cancelled as one that runs."""
         self._stopping = False
         self._over = asyncio.Event()
         """Set while no further job is begun."""
@@ -96,12 +98,13 @@ class Jobs:
         Returns:
             The job: one that runs ends within ``CANCEL_S``. None where there is none.
         """
-        running = self._running.get(job_id)
-        if running is not None:
-            running.cancel()
-        else:
-            await asyncio.to_thread(self._store.end, job_id, "cancelled", problem=CANCELLED)
-            await self._tell()
+        async with self._beginning:
+            running = self._running.get(job_id)
+            if running is not None:
+                running.cancel()
+            else:
+                await asyncio.to_thread(self._store.end, job_id, "cancelled", problem=CANCELLED)
+        await self._tell()
         return await self.get(job_id)
 
     async def ended(self, job_id: str, wait_s: float) -> Job | None:
@@ -116,7 +119,7 @@ class Jobs:
         """Run jobs in their order until ``stop``."""
         self._over.clear()
         try:
-            await self._until_kept(self._store.interrupt_running)
+            await self._until_kept(partial(asyncio.to_thread, self._store.interrupt_running))
             while not self._stopping:
                 self._wake.clear()
                 while await self._begin():
@@ -138,11 +141,16 @@ class Jobs:
         """Begin the next job; false when none waits, or enough run."""
         if self._stopping or len(self._running) >= self._settings.web.jobs_at_once:
             return False
-        begun = await self._until_kept(self._store.begin_next)
-        if begun is None:
-            return False
-        job, asked = begun
-        self._running[job.job_id] = running = OneJob(job, partial(self._keep_partial, job.job_id))
+        return bool(await self._until_kept(self._begin_next))
+
+    async def _begin_next(self) -> bool:
+        async with self._beginning:
+            begun = await asyncio.to_thread(self._store.begin_next)
+            if begun is None:
+                return False
+            job, asked = begun
+            running = OneJob(job, partial(self._keep_partial, job.job_id))
+            self._running[job.job_id] = running
         task = asyncio.create_task(self._work(running, asked))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -175,7 +183,7 @@ class Jobs:
             self._store.trim(web.jobs_kept, web.jobs_kept_days)
 
         try:
-            await self._until_kept(write)
+            await self._until_kept(partial(asyncio.to_thread, write))
         finally:
             del self._running[job_id]
             self._wake.set()
@@ -186,11 +194,11 @@ class Jobs:
         progress = self._running[job_id].progress
         await asyncio.to_thread(self._store.keep_partial, job_id, progress, result)
 
-    async def _until_kept(self, write: Any) -> Any:
+    async def _until_kept(self, change: Callable[[], Awaitable[Any]]) -> Any:
         """What a change of the store returns, tried until the disk takes it or the server ends."""
         while True:
             try:
-                return await asyncio.to_thread(write)
+                return await change()
             except StoreError as error:
                 get_logger().error("jobs_not_kept", error=str(error), hint=error.hint)
                 if self._stopping:

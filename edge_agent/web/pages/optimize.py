@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from statistics import median
 from typing import Annotated
 
@@ -13,10 +12,9 @@ from fastapi.responses import HTMLResponse
 from edge_agent.web.access.roles import Role
 from edge_agent.web.jobs.store import Job
 from edge_agent.web.pages.form_words import GOALS, JOB_STATES, OPTIMIZE_SCRIPT, SETTINGS
-from edge_agent.web.pages.shown_shot import EXAMPLE, shown_shot
+from edge_agent.web.pages.shown_shot import EXAMPLE, ShownShot, shown_shot
 from edge_agent.web.pages.what_if import script_text
 from edge_agent.web.parts import Web, web_of
-from edge_agent.web.results.shots import LastShot
 
 router = APIRouter(include_in_schema=False)
 Parts = Annotated[Web, Depends(web_of)]
@@ -41,7 +39,7 @@ async def optimize(request: Request, web: Parts) -> HTMLResponse:
         shots=shown.shots,
         chosen=shown.chosen,
         base=script_text(shown.base),
-        opened_s=_opened_s(shown.shots),
+        opened_s=opened_today_s(shown),
         is_example=shown.base is EXAMPLE,
         history_problem=shown.problem,
         may_ask=principal is not None
@@ -65,9 +63,19 @@ async def optimize(request: Request, web: Parts) -> HTMLResponse:
     )
 
 
-def _opened_s(shots: Sequence[LastShot]) -> float | None:
-    """When a mold is opened today: the median of its last shots; None where too few are known."""
-    known = [shot.opened_s for shot in shots if shot.opened_s is not None and shot.opened_s > 0]
+def opened_today_s(shown: ShownShot) -> float | None:
+    """When a mold is opened today with the material of the chosen shot, s after the pour.
+
+    The median of its last shots; None where too few are known.
+    """
+    if shown.chosen is None:
+        return None
+    known = [
+        shot.opened_s
+        for shot in shown.shots
+        if shot.system_id == shown.chosen.system_id and shot.opened_s is not None
+    ]
+    known = [time for time in known if time > 0.0]
     return median(known) if len(known) >= OPENINGS_MIN else None
 
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from edge_agent.what_if.frames import frame
 from edge_agent.what_if.worker import hello
 from tests.support.job_kinds import KINDS
 from tests.support.processes import ROOT, wait_for
+from tests.support.waiting import LIMIT_S
 from tests.support.web_access import access_in, bearer, client_of, token_of
 from tests.support.web_app import running_app, web_settings
 from twin_core.errors import InputError
@@ -30,9 +32,9 @@ LONG = {"to": 100_000, "pause_s": 0.005}
 
 
 @asynccontextmanager
-async def jobs_in(folder: Path, **web: Any) -> AsyncIterator[Jobs]:
+async def jobs_in(folder: Path, kind: type[JobStore] = JobStore, **web: Any) -> AsyncIterator[Jobs]:
     with access_in(folder) as access:
-        store = JobStore(access.database, access.audit, access.audit._now)
+        store = kind(access.database, access.audit, access.audit._now)
         jobs = Jobs(web_settings(folder, web=web), store, KINDS)
         running = asyncio.create_task(jobs.run())
         try:
@@ -44,14 +46,14 @@ async def jobs_in(folder: Path, **web: Any) -> AsyncIterator[Jobs]:
 
 async def ended(jobs: Jobs, kind: str, **asked: Any) -> Job:
     job = await jobs.ask(kind, asked, "eva")
-    found = await jobs.ended(job.job_id, 30.0)
+    found = await jobs.ended(job.job_id, LIMIT_S)
     assert found is not None
     assert not found.alive, found
     return found
 
 
 async def has_begun(jobs: Jobs, job_id: str) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(LIMIT_S):
         while (job := await jobs.get(job_id)) is None or not job.has_result:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
@@ -63,7 +65,7 @@ async def test_one_after_the_other_with_low_priority(tmp_path: Path) -> None:
         second = await jobs.ask("count", {"to": 3}, "eva")
         assert [job.state for job in await jobs.newest(2)] == ["queued", "running"]
         await jobs.cancel(first.job_id)
-        done = await jobs.ended(second.job_id, 30.0)
+        done = await jobs.ended(second.job_id, LIMIT_S)
         assert done is not None
         assert (done.state, done.is_partial) == ("done", False)
         assert done.progress == {"done": 3, "of": 3, "best": {"number": 3}, "phase": ""}
@@ -78,6 +80,30 @@ async def test_one_after_the_other_with_low_priority(tmp_path: Path) -> None:
         assert 0 < partial["reached"] < LONG["to"]
         with pytest.raises(InputError, match="known: count"):
             await jobs.ask("other", {}, "eva")
+
+
+class HeldStore(JobStore):
+    """A store that has begun a job, and answers only when it may."""
+
+    begun, may_answer = Event(), Event()
+
+    def begin_next(self) -> tuple[Job, dict[str, Any]] | None:
+        found = super().begin_next()
+        if found is not None:
+            self.begun.set()
+            assert self.may_answer.wait(LIMIT_S)
+        return found
+
+
+async def test_a_cancel_while_the_job_leaves_the_queue(tmp_path: Path) -> None:
+    async with jobs_in(tmp_path, HeldStore) as jobs:
+        job = await jobs.ask("count", LONG, "eva")
+        assert await asyncio.to_thread(HeldStore.begun.wait, LIMIT_S)
+        cancel = asyncio.create_task(jobs.cancel(job.job_id))
+        await asyncio.wait({cancel}, timeout=0.05)
+        HeldStore.may_answer.set()
+        await cancel
+        assert jobs._running[job.job_id]._stopped.is_set(), "its process is told"
 
 
 async def test_what_goes_wrong_is_told(tmp_path: Path) -> None:
@@ -100,7 +126,7 @@ async def test_what_goes_wrong_is_told(tmp_path: Path) -> None:
         await has_begun(jobs, waiting.job_id)
         jobs._running[waiting.job_id].grace_s = 0.0
         await jobs.cancel(waiting.job_id)
-        deaf = await jobs.ended(waiting.job_id, 30.0)
+        deaf = await jobs.ended(waiting.job_id, LIMIT_S)
         assert deaf is not None
         assert (deaf.state, await jobs.result(deaf.job_id)) == ("cancelled", {"reached": 1})
 
@@ -109,7 +135,9 @@ async def test_the_time_of_a_job_is_limited(tmp_path: Path) -> None:
     async with jobs_in(tmp_path, job_limit_s=0.8) as jobs:
         job = await ended(jobs, "count", **LONG)
         assert (job.state, job.problem and job.problem["code"]) == ("cancelled", "TIMEOUT")
-        assert (await jobs.result(job.job_id) or {})["reached"] > 0
+        found = await jobs.result(job.job_id)
+        assert found is not None
+        assert found["reached"] < LONG["to"]
 
 
 async def test_a_server_that_ends_interrupts_and_the_queue_goes_on(tmp_path: Path) -> None:
@@ -123,7 +151,7 @@ async def test_a_server_that_ends_interrupts_and_the_queue_goes_on(tmp_path: Pat
         found = await jobs.get(first.job_id)
         assert found is not None
         assert (found.state, found.has_result) == ("interrupted", True)
-        done = await jobs.ended(second.job_id, 30.0)
+        done = await jobs.ended(second.job_id, LIMIT_S)
         assert (done and done.state) == "done"
         cancelled = await jobs.get(third.job_id)
         assert cancelled is not None
@@ -170,7 +198,7 @@ async def test_jobs_over_rest(tmp_path: Path) -> None:
             assert (await rest.delete(path, headers=headers)).status_code == status
         gone = await rest.delete(f"/api/v1/jobs/{waiting.job_id}", headers=engineer)
         assert gone.json()["state"] == "cancelled"
-        await jobs.ended(job.job_id, 30.0)
+        await jobs.ended(job.job_id, LIMIT_S)
         again = await rest.delete(path, headers=engineer)
         assert (again.status_code, again.json()["code"]) == (409, "ENDED")
         entries = access.audit.newest(5)

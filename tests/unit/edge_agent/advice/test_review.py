@@ -92,7 +92,7 @@ def test_a_gain_that_was_expected() -> None:
     opening = found.comparisons[0]
     assert (opening.before_count, opening.after_count, opening.verdict) == (30, 20, "less")
     assert "earlier than before" in found.words
-    assert found.words.endswith("30.0 s were expected: that fits")
+    assert found.words.endswith("30.0 s earlier were expected: that fits")
     assert (found.before_count, found.followed_count, found.others_count) == (30, 20, 0)
     assert found.not_checked == ("t_open_s",)
 
@@ -100,16 +100,18 @@ def test_a_gain_that_was_expected() -> None:
 @pytest.mark.parametrize(
     ("after", "words"),
     [
-        (some(20, 1.0, 290.0, 47.0, 100), "30.0 s were expected: it is less"),
-        (some(20, 1.0, 250.0, 47.0, 100), "30.0 s were expected: it is more"),
+        (some(20, 1.0, 290.0, 47.0, 100), "30.0 s earlier were expected: it is less"),
+        (some(20, 1.0, 250.0, 47.0, 100), "30.0 s earlier were expected: it is more"),
         (some(20, 1.0, 300.0, 47.0, 100), "no change of the opening time can be seen"),
-        (some(20, 1.0, 320.0, 47.0, 100), "later than before"),
+        (some(20, 1.0, 320.0, 47.0, 100), "opened 21.3 s later than before (19.0 to 23.6 s, 95 %)"),
         (some(7, 1.0, 272.0, 47.0, 100), "too few shots with an opening time: 30 before, 7 after"),
         ([], "too few shots with an opening time: 30 before, 0 after"),
     ],
 )
 def test_what_else_may_come_of_it(after: list[dict[str, Any]], words: str) -> None:
-    assert words in judged(BEFORE, after).words
+    found = judged(BEFORE, after).words
+    assert words in found
+    assert not ("later" in found and "-" in found), "not: earlier by less than nothing"
 
 
 def test_only_shots_of_it_count() -> None:

@@ -148,6 +148,7 @@ def test_a_scenario_of_the_plant(config: Path, tmp_path: Path) -> None:
     found = twin("-s", other, "--config", config, *FEW)
     assert f"what was learned does not count: mold {MOLD} of the scenario is not" in found.stderr
     assert "as learned" not in found.stdout
+    assert "the physics: nothing of the plant counts: mold" in found.stdout
 
 
 def test_every_mold_in_one_table(config: Path, tmp_path: Path) -> None:
@@ -163,7 +164,7 @@ def test_every_mold_in_one_table(config: Path, tmp_path: Path) -> None:
     assert not data["partial"]
     assert data["left_out"].keys() == {UNUSED}
     few = data["molds"][OTHER]["result"]
-    assert "2 shots of mold PANEL_2 with a recipe, more than 20 are needed" in few["scatter_source"]
+    assert "2 shots of mold PANEL_2 with RIGID_PANEL and a recipe" in few["scatter_source"]
     assert found.stdout.count("+") >= 1
 
 
@@ -179,6 +180,14 @@ def test_all_molds_ends_with_a_code(config: Path, tmp_path: Path) -> None:
         "--config", config, "--all-molds", exit_code=2
     ).stderr  # fmt: skip
     assert "is not in the catalogue" in twin("--config", config, "--mold", "A", exit_code=2).stderr
+
+
+def test_one_calibration_counts(config: Path, tmp_path: Path) -> None:
+    made = made_set(0.8, {MOLD: {}}, system=load_systems(tmp_path / "systems")[SYSTEM])
+    task = tmp_path / "task.json"
+    task.write_text(json.dumps({"parameter_set": made.model_dump(mode="json")}))
+    ask = ("--config", config, "--mold", MOLD, "--task", task)
+    assert "parameter_set: the task has one" in twin(*ask, exit_code=2).stderr
 
 
 def test_the_review_is_that_of_advice(config: Path) -> None:

@@ -19,6 +19,7 @@ from edge_agent.what_if.optimization_task import task_of_document
 from edge_agent.what_if.worker import hello
 from tests.support.shots import rows_of, write_history
 from tests.support.what_if import BASE, web_settings
+from twin_core.optimization.draws import ASSUMED
 
 ASKED: dict[str, Any] = {
     **BASE,
@@ -82,6 +83,20 @@ def test_the_history_of_the_plant_counts(tmp_path: Path) -> None:
     assert with_plant(
         task_of_document(PANEL_A, catalogue), work_of(PANEL_A, tmp_path), catalogue
     ).scatter is None  # fmt: skip
+
+
+def test_a_mold_that_is_not_of_the_plant_is_said(tmp_path: Path) -> None:
+    """The history that was asked for cannot count."""
+    catalogue = read_catalogue(CatalogueSettings())
+    mold = catalogue.molds["PANEL_A"].model_dump(mode="json", exclude_unset=True)
+    asked = PANEL_A | {"mold": mold | {"mass_kg": 1.0}, "optimizer_config": {"history": True}}
+    found = with_plant(task_of_document(asked, catalogue), work_of(asked, tmp_path), catalogue)
+    why = "mold PANEL_A of the scenario is not as in the catalogue"
+    assert found.scatter_source == f"{ASSUMED}; {why}"
+    assert found.memory_source == f"nothing of the plant counts: {why}"
+    again = task_of_document(asked | {"optimizer_config": {}}, catalogue)
+    plain = with_plant(again, work_of(asked | {"optimizer_config": {}}, tmp_path), catalogue)
+    assert plain.scatter_source == ASSUMED
 
 
 def test_a_history_that_is_away_is_said(tmp_path: Path) -> None:

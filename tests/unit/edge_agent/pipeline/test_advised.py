@@ -105,6 +105,13 @@ def test_what_may_follow(first: list[AdviceSaid], second: AdviceSaid, taken: boo
         assert (kept.now.ended_by, kept.now.ended_at) == ("max", at(20.0))
 
 
+def test_words_that_the_broker_hands_over_again() -> None:
+    """As after a crash between the commit and the acknowledgement."""
+    kept, words = Kept(), [word("proposed"), word("accepted", 10.0), word("withdrawn", 20.0)]
+    assert kept.hear(*words, *words) == [None] * 6
+    assert [one.state for one in kept.said] == ["proposed", "accepted", "withdrawn"]
+
+
 def test_a_newer_advice_takes_the_place_and_an_older_one_does_not() -> None:
     kept = Kept()
     kept.hear(word("proposed"), word("accepted", 5.0), word("proposed", 10.0, "a2"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from edge_agent.config.catalogue import Catalogue, read_catalogue
 from edge_agent.config.parameter_sets import AppliedSets
 from edge_agent.config.settings import CatalogueSettings
+from edge_agent.what_if import optimization_task
 from edge_agent.what_if.optimization_task import task_of_document
 from tests.support.parameter_sets import made_set
 from tests.support.what_if import BASE
@@ -40,12 +42,34 @@ def test_the_first_generations_form(catalogue: Catalogue) -> None:
     assert (plain.goals, plain.scenario.system.system_id) == (("cycle_s",), "RIGID_PANEL")
 
 
+def test_as_many_samples_as_the_first_generation_took(catalogue: Catalogue) -> None:
+    many = task_of_document(BASE | {"optimizer_config": {"samples": 1000}}, catalogue)
+    assert (many.samples, many.candidates) == (1000, 1000)
+    few = task_of_document(BASE | {"optimizer_config": {"candidates": 20}}, catalogue)
+    assert (few.samples, few.candidates) == (20, 20)
+
+
 def test_bounds_that_are_left_open_are_the_usual_ones(catalogue: Catalogue) -> None:
     given = {"T_mold_C": None, "nco_oh_index": {"low": None, "high": 1.2}}
     task = task_of_document(BASE | {"optimizer_config": {"variables": given}}, catalogue)
     mold, index = task.variables["T_mold_C"], task.variables["nco_oh_index"]
     assert (mold.low, mold.high) == (35.0, 50.0)
     assert (index.low < 1.2, index.high) == (True, 1.2)
+
+
+def test_bounds_of_a_preset_count_where_none_are_asked_for(
+    catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preset = tmp_path / "quality" / "rigid_panel.yaml"
+    preset.parent.mkdir()
+    preset.write_text("optimizer: {bounds: {T_mold_C: {low: 38, high: 48, step: 1}}}\n")
+    monkeypatch.setattr(optimization_task, "configs_folder", lambda: tmp_path)
+    named = BASE | {"quality": "rigid_panel"}
+    found = task_of_document(named, catalogue)
+    assert found.variables["T_mold_C"].step == 1.0
+    assert found.variables_source == "optimizer section of rigid_panel.yaml"
+    config = {"optimizer_config": {"bounds": {"T_iso_C": [20, 30]}}}
+    assert task_of_document(named | config, catalogue).variables.keys() == {"T_iso_C"}
 
 
 def test_the_calibration_in_use_is_the_jobs(catalogue: Catalogue) -> None:
@@ -70,6 +94,19 @@ def test_the_calibration_in_use_is_the_jobs(catalogue: Catalogue) -> None:
         ({"optimizer_config": {"goals": ["cost"]}}, "needs prices"),
         ({"optimizer_config": {"candidates": 9_000}}, "at most 5000"),
         ({"optimizer_config": {"draws": 4_000}}, "at most 1024"),
+        ({"optimizer_config": {"confirm_draws": 90_000}}, "at most 20000"),
+        (
+            {"optimizer_config": {"variables": {"t_open_s": [400, 500]}, "t_cycle_max": 300}},
+            "no opening time can meet both",
+        ),
+        (
+            {
+                "optimizer_config": {
+                    "changes": [{"after_candidates": 9, "variables": {"T_mold_C": [38, 300]}}]
+                }
+            },
+            "leaves what the model",
+        ),
         ({"optimizer_config": {"scenario": {}}}, "beside"),
         ({"optimizer_config": {"constraints": {"p_max": "low"}}}, "p_max"),
         ({"optimizer_config": {"constraints": [], "t_cycle_max": 9}}, "object"),

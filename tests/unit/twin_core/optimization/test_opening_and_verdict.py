@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,19 @@ def test_the_first_time_inside_enough_windows(violations: int) -> None:
         t, missing = earliest_opening(start, end, violations)
         assert t == pytest.approx(by_trial(start, end, violations), nan_ok=True)
         assert (missing > 0) == math.isnan(t)
+
+
+def test_many_windows_take_little_memory() -> None:
+    """A table of times and windows would have a hundred million places."""
+    start = RNG.uniform(100.0, 400.0, 10_000)
+    tracemalloc.start()
+    try:
+        t, missing = earliest_opening(start, start + 400.0, 500)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (t, missing) == (np.sort(start)[9_499], 0)
+    assert most < 5e6
 
 
 def test_times_on_steps() -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pytest
 
-from twin_core.batch import simulate_many
+from twin_core.batch import BatchResult, simulate_many
 from twin_core.errors import InputError
 from twin_core.files import load_scenario
+from twin_core.optimization import evaluation
 from twin_core.optimization.candidate import Drawn, Rules, judge
 from twin_core.optimization.constraints import asked
 from twin_core.optimization.draws import deviations, scattered, usual_scatter
@@ -56,6 +58,20 @@ def test_better_than_today_and_than_random() -> None:
     assert result.binding.criterion == result.chosen.decides
     assert set(result.scatter_effects_s) == set(result.scatter)
     assert [item.name for item in result.sensitivities] == list(VARIABLES)
+
+
+def test_every_shot_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    shots = list[int]()
+
+    def counted(given: Sequence[Scenario], workers: int) -> BatchResult:
+        shots.append(len(given))
+        return simulate_many(given, workers=workers)
+
+    monkeypatch.setattr(evaluation, "simulate_many", counted)
+    result = optimize(task(constraints={"swell_mm": 0.05}, samples=4, candidates=4))
+    assert result.binding is not None
+    assert result.binding.gives
+    assert result.simulations == sum(shots)
 
 
 def test_the_same_task_gives_the_same() -> None:
@@ -121,6 +137,21 @@ def test_a_search_that_is_ended_keeps_what_it_has() -> None:
     assert [p.done for p in seen] == sorted(p.done for p in seen)
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_no_more_candidates_than_are_allowed(count: int) -> None:
+    assert optimize(task(samples=1, candidates=count, confirm_draws=0)).candidates == count
+
+
+def test_the_best_so_far_lies_within_the_bounds() -> None:
+    """Today does not: it is shown beside, but not as what was found."""
+    seen: list[Progress] = []
+    bounds = {"T_mold_C": {"low": 35, "high": 38}}
+    optimize(task(variables=bounds, samples=4, candidates=4), progress=seen.append)
+    best = [now.best["settings"]["T_mold_C"] for now in seen if now.best is not None]
+    assert best
+    assert all(35.0 <= value <= 38.0 for value in best)
+
+
 def test_it_goes_on_from_an_earlier_search() -> None:
     again = optimize(task(samples=1, candidates=1), start=found().population)
     assert again.chosen is not None
@@ -139,12 +170,37 @@ def test_the_heater_becomes_limited_on_the_way() -> None:
     assert result.notes == ("after 20 candidates: heater limited",)
 
 
+def test_a_search_can_be_ended_while_a_setting_is_added() -> None:
+    more = {"T_iso_C": {"low": 20, "high": 30}}
+    change = {"after_candidates": 8, "why": "a heater more", "variables": more}
+    given = task(changes=[change], samples=8, candidates=12, confirm_draws=0)
+    noted = list[bool]()
+
+    def partial(now: Progress) -> None:
+        noted.append(bool(now.partial().notes))
+
+    assert optimize(given, progress=partial).candidates >= 12
+    calls = iter(range(len(noted)))
+    ended = optimize(given, cancelled=lambda: next(calls) > noted.index(True))
+    assert ended.partial
+    assert ended.notes
+
+
 def test_the_opening_time_on_steps_and_within_bounds() -> None:
     bounds = {"low": 300.0, "high": 600.0, "step": 10.0}
     result = optimize(task(variables={**VARIABLES, "t_open_s": bounds}, candidates=20))
     assert result.chosen is not None
     assert result.chosen.t_open_s >= 300.0
     assert result.chosen.t_open_s % 10.0 == pytest.approx(0.0, abs=1e-9)
+
+
+def test_what_is_counted_is_moved_by_whole_numbers() -> None:
+    variables = {"vents_count": {"low": 1, "high": 16}}
+    result = optimize(task(variables=variables, samples=2, candidates=2, confirm_draws=0))
+    assert result.chosen is not None
+    (item,) = result.sensitivities
+    assert all(value % 1.0 == 0.0 for value in (item.value, item.up, item.down) if value)
+    assert all(tried.settings["vents_count"] % 1.0 == 0.0 for tried in result.history)
 
 
 def test_nothing_is_feasible() -> None:
@@ -182,6 +238,27 @@ def test_a_quality_margin_is_bought_with_time() -> None:
     margins = [point.figures["quality_margin"] for point in result.front]
     assert margins == sorted(margins)
     assert margins[-1] > margins[0]
+
+
+def test_the_lowest_pressure_of_nearly_equal_margins() -> None:
+    """A goal of which more is better: nearly equal is below the best."""
+    goals = {"goals": ["quality_margin"], "prefer_lower_pressure": True}
+    result = optimize(task(**goals, samples=4, candidates=12, violations_allowed=0.2))
+    assert result.chosen is not None
+    assert "lowest pressure" in result.why_chosen
+
+
+def test_today_is_judged_when_it_is_opened() -> None:
+    """A mold that is opened too early: by how much, and which criterion is not met then."""
+    goals = {"goals": ["cycle", "quality_margin"], "samples": 6, "candidates": 6}
+    as_early_as_may_be = found().today
+    assert as_early_as_may_be is not None
+    early = optimize(task(**goals, t_open_today_s=0.8 * as_early_as_may_be.t_open_s)).today
+    assert early is not None
+    assert early.violations > 0.5 * early.draws
+    assert early.missed == {as_early_as_may_be.decides: early.violations}
+    assert -0.4 < early.figures["quality_margin"] < -0.1
+    assert sum(as_early_as_may_be.missed.values()) >= as_early_as_may_be.violations
 
 
 def changed(**process: Any) -> Scenario:

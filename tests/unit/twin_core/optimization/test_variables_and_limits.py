@@ -16,7 +16,13 @@ from twin_core.optimization.constraints import asked, flat
 from twin_core.optimization.draws import deviations, measured_scatter, scattered, usual_scatter
 from twin_core.optimization.goals import Prices, Reached, figures
 from twin_core.optimization.task import OptimizationTask
-from twin_core.optimization.variables import Bounds, checked_bounds, today, with_values
+from twin_core.optimization.variables import (
+    Bounds,
+    checked_bounds,
+    today,
+    usual_bounds,
+    with_values,
+)
 
 PANEL = load_scenario("rigid_panel")
 WALL = load_scenario("refrigerator_wall")
@@ -60,6 +66,16 @@ class TestSettings:
         b = Bounds(low=35.0, high=50.0, step=4.0)
         assert [b.at(share) for share in (0.0, 0.2, 0.9, 1.0)] == [35.0, 39.0, 47.0, 47.0]
         assert Bounds(low=1.0, high=1.0).at(0.7) == 1.0
+        tenths = Bounds(low=20.0, high=30.0, step=0.1)
+        for i in range(101):  # a value of today that is on a step does not change
+            assert tenths.snapped(float(f"{20 + i / 10:.1f}")) == float(f"{20 + i / 10:.1f}")
+
+    def test_vents_are_counted(self) -> None:
+        """What is advised is what was simulated: 3 vents, not 3.2."""
+        found = checked_bounds(PANEL, {"vents_count": Bounds(low=1.0, high=4.0)})["vents_count"]
+        assert [found.at(share) for share in (0.0, 0.4, 0.74, 1.0)] == [1.0, 2.0, 3.0, 4.0]
+        usual = usual_bounds(PANEL, "vents_count")
+        assert (usual.low, usual.high) == (1.0, 3.0)
 
     @pytest.mark.parametrize(
         ("variables", "words"),
@@ -81,6 +97,7 @@ class TestSettings:
             ("T_mold_C", 35.0, 300.0, "35 to 300 C leaves what the model takes, 0 to 120 C"),
             ("blowing_agent_pct", 1.0, 2.0, "has no physical blowing agent"),
             ("nco_oh_index", 1.0, 1.7, "0.8 to 1.4"),
+            ("vents_count", 1.5, 3.0, "must be whole numbers"),
         ],
     )
     def test_bounds_that_the_model_does_not_take(
@@ -170,6 +187,13 @@ class TestScatter:
         with pytest.raises(InputError, match="20 are needed"):
             measured_scatter({"T_mold_C": series[:20]})
 
+    def test_scatter_of_a_coarse_sensor(self) -> None:
+        """Whole degrees: most readings are as the one before, and one is broken."""
+        series = np.round(40.0 + np.random.default_rng(2).normal(0.0, 0.4, 4000))
+        series[77] = 0.0
+        assert measured_scatter({"T_mold_C": series})["T_mold_C"] == pytest.approx(0.5, rel=0.2)
+        assert measured_scatter({"T_mold_C": np.full(50, 40.0)})["T_mold_C"] == 0.0
+
     @pytest.mark.parametrize(
         ("scatter", "words"), [({"T_mold": 1.0}, "no input"), ({"T_mold_C": -1.0}, "sigma -1")]
     )
@@ -192,9 +216,14 @@ class TestGoals:
             ({"goals": ["speed"]}, "no goal"),
             ({"goals": ["cycle", "cycle_s"]}, "twice"),
             ({"goals": ["cost"]}, "needs prices"),
+            ({"hours_per_year": 4000}, "a sum per year needs prices"),
             ({"prefer": {"material": 1.0}}, "not among the goals"),
             ({"prefer": {"cycle": 0.0}}, "all weights are 0"),
             ({"samples": 50, "candidates": 40}, "fewer than the 50"),
+            (
+                {"goals": ["cycle", "material"], "prefer_lower_pressure": True},
+                "is for one goal",
+            ),
         ],
     )
     def test_tasks_that_cannot_be(self, given: Any, words: str) -> None:

@@ -13,7 +13,8 @@ from tests.support.predictions import POURED
 from twin_core.errors import InputError
 
 JOB = "0" * 20
-ASKED = {"system_id": "RIGID_PANEL"}
+MOLD = "PANEL_A"
+ASKED = {"system_id": "RIGID_PANEL", "mold": MOLD}
 
 
 def point(T_mold_C: float, t_open_s: float, **more: Any) -> dict[str, Any]:
@@ -43,7 +44,7 @@ RESULT: dict[str, Any] = {
 
 
 def test_what_changes_and_what_is_gained() -> None:
-    found = proposal_of(RESULT, ASKED, JOB, None, {"polyol": "P-1"})
+    found = proposal_of(RESULT, ASKED, JOB, None, {"polyol": "P-1"}, MOLD)
     assert {one.name: (one.before, one.value) for one in found.changes} == {
         "T_mold_C": (40.0, 47.0),
         "t_open_s": (300.0, 270.0),
@@ -55,8 +56,27 @@ def test_what_changes_and_what_is_gained() -> None:
     assert "2.0 % (1.0 to 5.0 %) of 256 draws" in found.why
 
 
+def test_both_halves_of_a_mold_are_set() -> None:
+    """They stay as far apart."""
+    halves = [point(T, 300.0) for T in (40.0, 47.0)]
+    for half in halves:
+        half["process"] |= {"T_mold_2_C": half["process"]["T_mold_C"] + 5.0}
+    found = proposal_of(RESULT | dict(zip(("today", "chosen"), halves, strict=True)), ASKED, JOB,
+                        None, {}, MOLD)  # fmt: skip
+    assert {one.name: one.value for one in found.changes} == {
+        "T_mold_C": 47.0,
+        "T_mold_2_C": 52.0,
+    }
+
+
+def test_the_chosen_point_by_its_number() -> None:
+    """As the page sends it: the front of one goal is the chosen point alone."""
+    found = proposal_of(RESULT, ASKED, JOB, 0, {}, MOLD)
+    assert found == proposal_of(RESULT, ASKED, JOB, None, {}, MOLD)
+
+
 def test_another_point_of_the_front_has_no_sum_per_year() -> None:
-    found = proposal_of(RESULT, ASKED, JOB, 1, {})
+    found = proposal_of(RESULT, ASKED, JOB, 1, {}, MOLD)
     assert (found.gain_s, found.gain_money_per_year, found.currency) == (20.0, None, None)
     assert "point 1 of the front" in found.why
 
@@ -66,22 +86,25 @@ def test_another_point_of_the_front_has_no_sum_per_year() -> None:
     [
         (RESULT | {"chosen": None}, ASKED, None, "no point is feasible"),
         (RESULT, ASKED, 2, "2 points"),
+        (RESULT | {"partial": True}, ASKED, 1, "nothing of a partial result is advised"),
         (RESULT | {"chosen": point(47.0, 270.0, confirmed=False)}, ASKED, None, "not confirmed"),
         (RESULT | {"chosen": TODAY}, ASKED, None, "changes nothing"),
         (RESULT | {"today": None}, ASKED, None, "no settings of today"),
-        (RESULT, {"system": {}}, None, "no material system"),
+        (RESULT, {"system": {}, "mold": MOLD}, None, "no material system"),
+        (RESULT, ASKED | {"mold": "PANEL_B"}, None, "has optimised mold PANEL_B, not PANEL_A"),
+        (RESULT, ASKED | {"mold": {"mold_id": "M"}}, None, "has optimised mold M, not PANEL_A"),
     ],
 )
 def test_what_is_not_advised(
     result: dict[str, Any], asked: dict[str, Any], number: int | None, words: str
 ) -> None:
     with pytest.raises(InputError, match=words):
-        proposal_of(result, asked, JOB, number, {})
+        proposal_of(result, asked, JOB, number, {}, MOLD)
 
 
 def test_a_name_of_no_currency_is_left_out() -> None:
     gain = {"gain": {"per_year": 1.0, "currency": "zloty"}}
-    found = proposal_of(RESULT | gain, ASKED | {"system": {"system_id": "X"}}, JOB, None, {})
+    found = proposal_of(RESULT | gain, ASKED | {"system": {"system_id": "X"}}, JOB, None, {}, MOLD)
     assert (found.gain_money_per_year, found.currency) == (1.0, None)
 
 
