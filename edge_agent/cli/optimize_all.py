@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -161,7 +160,6 @@ def _print(found: Sequence[MoldResult], left_out: Mapping[str, str]) -> None:
         click.echo("*: on the draws of the search, not confirmed on fresh ones")
     for words in left_out.values():
         click.echo(f"left out: {words}", err=True)
-    sys.stdout.flush()
 
 
 def _unsafe(one: MoldResult) -> bool:

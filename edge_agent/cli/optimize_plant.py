@@ -53,7 +53,12 @@ class Plant:
         Args:
             content: of the task so far, with its ``scenario``; what it has stays.
             scatter: measure it in the history.
+
+        Raises:
+            InputError: the task has a parameter set of its own.
         """
+        if "parameter_set" in content:
+            raise InputError("parameter_set: the task has one, and --config another: give one")
         scenario: Scenario = content["scenario"]
         mold_id, system_id = scenario.mold.mold_id, scenario.system.system_id
         used = self.catalogue.parameter_sets.get((mold_id, system_id))

@@ -168,7 +168,7 @@ def binding(
         limits = []
     gives = []
     for share in GIVES if limits else ():
-        loose = {name: _loosened(name, rules.what.limit(name), share) for name in limits}
+        loose = {name: loosened(name, rules.what.limit(name) or 0.0, share) for name in limits}
         gives += _given(point, rules, dict(constraints), loose, inputs, deviations, tell, cancelled)
     least = np.sort(point.drawn.margins, axis=0)[min(rules.violations, len(point.drawn.which) - 1)]
     near = {
@@ -183,9 +183,10 @@ def binding(
     return Binding(criterion, words, tuple(gives), near)
 
 
-def _loosened(name: str, now: float | None, share: float) -> float:
-    assert now is not None
-    return now * (1.0 + share) if LIMITS[name].most else now * (1.0 - share)
+def loosened(name: str, now: float, share: float) -> float:
+    """A limit that gives by a share of itself, in its unit."""
+    more = share * abs(now)
+    return now + more if LIMITS[name].most else now - more
 
 
 def _given(

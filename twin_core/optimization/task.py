@@ -147,6 +147,8 @@ class OptimizationTask(BaseModel):
             checked_scatter(self.scatter)
         if "cost" in self.goals and not self.prices.given:
             raise ValueError("goals: cost needs prices: give polyol_per_kg, press_per_h or others")
+        if self.hours_per_year and not self.prices.given:
+            raise ValueError("hours_per_year: a sum per year needs prices: press_per_h or others")
         for name in self.prefer:
             if name not in self.goals:
                 raise ValueError(f"prefer: {name} is not among the goals {', '.join(self.goals)}")

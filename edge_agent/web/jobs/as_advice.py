@@ -54,6 +54,8 @@ def proposal_of(
     """
     if (own := _mold_id(asked)) != mold_id:
         raise InputError(f"mold_id: the job has optimised mold {own}, not {mold_id}")
+    if result.get("partial"):
+        raise InputError("the job did not run to its end: nothing of a partial result is advised")
     point, today = _point(result, number), result.get("today")
     if not isinstance(today, Mapping):
         raise InputError("the result has no settings of today to compare with")

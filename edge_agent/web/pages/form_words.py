@@ -94,7 +94,6 @@ OPTIMIZE_SCRIPT = {
     "advised": "The advice was sent to the press.",
     "opening": "Opening after the pour",
     "violations": "Limits missed, share of the draws",
-    "decided": "Decided by",
     "best": "best so far",
 }
 """Words that the script of the page needs, by its names."""

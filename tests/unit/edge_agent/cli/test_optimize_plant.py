@@ -18,7 +18,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edge_agent.cli import main
-from edge_agent.config.parameter_set_store import promote, write_new
+from edge_agent.config.new_parameter_set import write_new
+from edge_agent.config.parameter_set_store import promote
 from edge_agent.history.sqlite import SqliteHistory
 from tests.support.parameter_sets import made_set
 from tests.support.processes import ROOT
@@ -179,6 +180,14 @@ def test_all_molds_ends_with_a_code(config: Path, tmp_path: Path) -> None:
         "--config", config, "--all-molds", exit_code=2
     ).stderr  # fmt: skip
     assert "is not in the catalogue" in twin("--config", config, "--mold", "A", exit_code=2).stderr
+
+
+def test_one_calibration_counts(config: Path, tmp_path: Path) -> None:
+    made = made_set(0.8, {MOLD: {}}, system=load_systems(tmp_path / "systems")[SYSTEM])
+    task = tmp_path / "task.json"
+    task.write_text(json.dumps({"parameter_set": made.model_dump(mode="json")}))
+    ask = ("--config", config, "--mold", MOLD, "--task", task)
+    assert "parameter_set: the task has one" in twin(*ask, exit_code=2).stderr
 
 
 def test_the_review_is_that_of_advice(config: Path) -> None:

@@ -216,6 +216,7 @@ class TestGoals:
             ({"goals": ["speed"]}, "no goal"),
             ({"goals": ["cycle", "cycle_s"]}, "twice"),
             ({"goals": ["cost"]}, "needs prices"),
+            ({"hours_per_year": 4000}, "a sum per year needs prices"),
             ({"prefer": {"material": 1.0}}, "not among the goals"),
             ({"prefer": {"cycle": 0.0}}, "all weights are 0"),
             ({"samples": 50, "candidates": 40}, "fewer than the 50"),
