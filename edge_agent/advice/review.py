@@ -78,7 +78,10 @@ def review(advice: Advice, shots: Iterable[ShotAndResults], now: datetime) -> Re
     if since is None:
         words = f"it was never accepted: it is {advice.state}"
         return Review(advice, None, until, words=words)
-    own = sorted((one for one in shots if _fits(one.shot, advice)), key=_poured)
+    known = list(shots)
+    own = sorted((one for one in known if _fits(one.shot, advice)), key=_poured)
+    other_kind = [one for one in known if _fits(one.shot, advice, not advice.simulated)]
+    other_kind = [one for one in other_kind if since - LOOK_BACK <= _poured(one) < until]
     before = [one for one in own if since - LOOK_BACK <= _poured(one) < since][-BEFORE_MAX:]
     after = [one for one in own if since <= _poured(one) < until]
     named = {
@@ -104,14 +107,23 @@ def review(advice: Advice, shots: Iterable[ShotAndResults], now: datetime) -> Re
         len(after) - len(followed),
         tuple(c.name for c in advice.proposal.changes if c.name not in named),
         [one for one in comparisons if one.before_count or one.after_count],
-        _words(advice, comparisons[0]),
+        _words(advice, comparisons[0], len(other_kind)),
     )
 
 
-def _words(advice: Advice, opening: Comparison) -> str:
+def _words(advice: Advice, opening: Comparison, other_kind: int) -> str:
+    """The verdict on the opening time.
+
+    Args:
+        other_kind: shots that are simulated where the advice is not, or the other way round.
+    """
     if opening.difference is None or opening.low is None or opening.high is None:
         counts = f"{opening.before_count} before, {opening.after_count} after"
-        return f"too few shots with an opening time: {counts}; {SHOTS_MIN} each are needed"
+        words = f"too few shots with an opening time: {counts}; {SHOTS_MIN} each are needed"
+        if other_kind:
+            kinds = ("of a press", "simulated") if advice.simulated else ("simulated", "not")
+            words += f"; {other_kind} do not count: they are {kinds[0]}, the advice is {kinds[1]}"
+        return words
     gained, low, high = -opening.difference, -opening.high, -opening.low
     expected = advice.proposal.gain_s
     if opening.verdict == "no difference seen":
@@ -130,12 +142,17 @@ def _words(advice: Advice, opening: Comparison) -> str:
     return f"{words}: it is {'less' if high < expected else 'more'}"
 
 
-def _fits(shot: Row, advice: Advice) -> bool:
+def _fits(shot: Row, advice: Advice, simulated: bool | None = None) -> bool:
+    """Whether a shot is of the advice.
+
+    Args:
+        simulated: whether it must be; None: as the advice is.
+    """
     return (
         (shot["site"], shot["press"], shot["mold_id"])
         == (advice.site, advice.press, advice.mold_id)
         and shot["system_id"] == advice.proposal.system_id
-        and bool(shot["simulated"]) == advice.simulated
+        and bool(shot["simulated"]) == (advice.simulated if simulated is None else simulated)
         and shot["poured_at"] is not None
         and shot["outcome"] not in (None, "aborted")
     )

@@ -43,8 +43,8 @@ what there is; a second one ends at once.
 \b
 Ends with 0 when there is advice, 3 when nothing is feasible, 130 after
 Ctrl-C or SIGTERM, 2 when the input is wrong or a file cannot be written, 1
-when the solver failed. --all-molds: 0 when there is advice for every mold that
-was searched. --review: 1 where there is no advice.
+when the solver failed. --all-molds: 0 when there is advice for every mold
+that was searched. --review: 1 where there is no advice.
 """
 File = click.Path(path_type=Path)
 INFEASIBLE, ENDED = 3, 130

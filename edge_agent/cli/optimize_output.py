@@ -105,7 +105,7 @@ def print_result(result: OptimizationResult, task: OptimizationTask) -> None:
     for line in (*gain_words(result), random_words(result), *binding_words(result)):
         console.print(line)
     if len(result.front) > 1:
-        _print_front(console, result)
+        _print_front(console, result, task.prices.currency)
 
 
 def _settings(point: Point) -> str:
@@ -150,14 +150,15 @@ def _print_points(console: object, today: Point | None, chosen: Point, currency:
     console.print(table)
 
 
-def _print_front(console: object, result: OptimizationResult) -> None:
+def _print_front(console: object, result: OptimizationResult, currency: str) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
     assert isinstance(console, Console)
+    goal_columns = [f"{name} {currency}" if name == "cost" else name for name in result.goals]
     table = Table(
-        *result.goals, "opens s", *(n for n in result.bounds if n != "t_open_s"),
+        *goal_columns, "opens s", *(n for n in result.bounds if n != "t_open_s"),
         box=box.SIMPLE, pad_edge=False, title="front",
     )  # fmt: skip
     for point in result.front:

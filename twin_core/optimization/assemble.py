@@ -12,6 +12,7 @@ from twin_core.optimization.candidate import Candidate
 from twin_core.optimization.confirm import Confirmed, confirm
 from twin_core.optimization.constraints import LIMITS
 from twin_core.optimization.evaluation import Evaluator
+from twin_core.optimization.explain import in_the_way
 from twin_core.optimization.goals import S_PER_H
 from twin_core.optimization.result import Gain, OptimizationResult, Point, Tried
 from twin_core.optimization.state import State
@@ -31,6 +32,9 @@ def result_of(state: State, partial: bool = False) -> OptimizationResult:
     if state.today is not None:
         today_point = _point(state, state.today, state.today_checked, task.t_open_today_s)
     nearest = state.nearest() if chosen is None else None
+    ways = state.in_the_way
+    if partial and nearest is not None and not ways:
+        ways = in_the_way(nearest, evaluator.rules, state.checked.get(nearest))
     used = [c for c in evaluator.kept if c.origin != "sensitivity"]
     index = {c: i for i, c in enumerate(used)}
     rules = evaluator.rules
@@ -58,7 +62,7 @@ def result_of(state: State, partial: bool = False) -> OptimizationResult:
         scatter_effects_s=state.scatter_effects,
         binding=state.binding,
         nearest=None if nearest is None else _point(state, nearest),
-        in_the_way=state.in_the_way,
+        in_the_way=ways,
         history=tuple(_tried(i, c, evaluator) for i, c in enumerate(used)),
         population=tuple(state.population()),
         notes=tuple(state.notes),

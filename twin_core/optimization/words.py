@@ -28,8 +28,10 @@ def basis_words(result: OptimizationResult) -> Iterator[str]:
 
 
 def gain_words(result: OptimizationResult) -> Iterator[str]:
-    """What the advice brings against today, a line each."""
+    """What the advice brings against today, a line each; none without advice."""
     gain = result.gain
+    if result.chosen is None:
+        return
     if gain is None:
         yield "today's settings have no opening time that holds: there is nothing to compare with"
         return

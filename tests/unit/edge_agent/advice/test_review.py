@@ -114,6 +114,13 @@ def test_what_else_may_come_of_it(after: list[dict[str, Any]], words: str) -> No
     assert not ("later" in found and "-" in found), "not: earlier by less than nothing"
 
 
+def test_simulated_shots_that_do_not_count_are_said() -> None:
+    simulated = [{**row, "simulated": True} for row in [*BEFORE, *AFTER]]
+    words = judged([], simulated).words
+    assert "0 before, 0 after" in words
+    assert words.endswith("50 do not count: they are simulated, the advice is not")
+
+
 def test_only_shots_of_it_count() -> None:
     others = [
         some(9, 1.0, 100.0, 45.4, 200),  # as before: it was not followed

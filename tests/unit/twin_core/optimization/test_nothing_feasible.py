@@ -9,7 +9,7 @@ import pytest
 from tests.unit.twin_core.optimization.test_run import task
 from twin_core.optimization.result import OptimizationResult
 from twin_core.optimization.run import optimize
-from twin_core.optimization.words import way_words
+from twin_core.optimization.words import gain_words, way_words
 
 LITTLE = {"draws": 4, "confirm_draws": 8, "samples": 4, "candidates": 6}
 
@@ -63,3 +63,12 @@ def test_what_the_fresh_draws_miss_is_in_the_way() -> None:
     assert result.nearest is not None
     assert result.nearest.violations
     assert result.in_the_way
+
+
+def test_a_search_that_was_ended_says_what_is_in_the_way() -> None:
+    given = task(**LITTLE, constraints={"p_max_bar": 0.5})
+    seen = list[int]()
+    result = optimize(given, progress=lambda _: seen.append(1), cancelled=lambda: len(seen) > 1)
+    assert result.partial
+    assert result.in_the_way[0].criterion == "pressure"
+    assert not list(gain_words(result)), "there is no advice that could be compared"
