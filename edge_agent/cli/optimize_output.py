@@ -14,6 +14,7 @@ from twin_core.optimization.variables import FOLLOWS, SETTINGS
 from twin_core.optimization.words import (
     basis_words,
     binding_words,
+    counted,
     gain_words,
     random_words,
     way_words,
@@ -83,7 +84,7 @@ def print_result(result: OptimizationResult, task: OptimizationTask) -> None:
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     console.print(
-        f"{result.scenario_id}: {result.candidates} candidates, {result.simulations} shots, "
+        f"{result.scenario_id}: {counted(result)}, {result.simulations} shots, "
         f"{result.draws} draws each; scatter {result.scatter_source}; bounds {result.bounds_source}"
     )
     for line in basis_words(result):

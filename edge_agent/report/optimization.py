@@ -28,6 +28,7 @@ from twin_core.optimization.variables import FOLLOWS, SETTINGS
 from twin_core.optimization.words import (
     basis_words,
     binding_words,
+    counted,
     gain_words,
     random_words,
     signed,
@@ -56,7 +57,7 @@ def optimization_page(result: OptimizationResult, task: OptimizationTask) -> Pag
 
 def _lead(result: OptimizationResult) -> str:
     return (
-        f"{result.candidates} candidates, {result.simulations} simulated shots, {result.draws} "
+        f"{counted(result)}, {result.simulations} simulated shots, {result.draws} "
         f"draws of the scatter each ({result.scatter_source}). Advice only: nothing was written to "
         "a machine. All numbers are simulated."
     )

@@ -11,6 +11,7 @@ from twin_core.optimization.candidate import Candidate
 from twin_core.optimization.choose import apart, knee, preferred, thinned
 from twin_core.optimization.confirm import Confirmed
 from twin_core.optimization.explain import binding, in_the_way, scatter_effects, sensitivities
+from twin_core.optimization.result import NO_BETTER
 from twin_core.optimization.state import State
 
 NEAR_BEST = 0.005
@@ -75,6 +76,9 @@ def _check_one(state: State, good: Sequence[Candidate]) -> None:
         return
     held.sort(key=state.goals_of)
     state.chosen, state.why = held[0], f"the best {state.task.goals[0]} of those that hold"
+    least = state.goals_of(held[0])[0]
+    if today in held and state.goals_of(today)[0] <= least + NO_BETTER * abs(least):
+        state.chosen, state.why = today, f"{state.why}: today's settings"
     if state.task.prefer_lower_pressure:
         best = state.goals_of(held[0])[0]
         most = best + NEAR_BEST * abs(best)

@@ -14,6 +14,11 @@ SMALL_S = 0.5
 """Changes of the cycle below this are not worth words."""
 
 
+def counted(result: OptimizationResult) -> str:
+    """How many candidates were looked at."""
+    return f"{result.candidates} candidate{'s' * (result.candidates != 1)}"
+
+
 def basis_words(result: OptimizationResult) -> Iterator[str]:
     """What was simulated with beside the physics, a line each; none without."""
     if result.parameter_set is not None:

@@ -168,6 +168,19 @@ def test_every_mold_in_one_table(config: Path, tmp_path: Path) -> None:
     assert found.stdout.count("+") >= 1
 
 
+def test_what_is_not_safe_or_not_confirmed_is_marked_in_the_table(
+    config: Path, tmp_path: Path
+) -> None:
+    with sqlite3.connect(tmp_path / "history.db") as file:
+        file.execute("UPDATE shot SET t_demold_actual_s = 100 WHERE mold_id = ?", (MOLD,))
+    file.close()
+    found = twin("--config", config, "--all-molds", *FEW, "--confirm-draws", 0).stdout
+    assert "100 !" in found
+    assert "% *" in found
+    assert "!: opened then, more draws miss a limit than are allowed" in found
+    assert "*: on the draws of the search, not confirmed on fresh ones" in found
+
+
 def test_all_molds_ends_with_a_code(config: Path, tmp_path: Path) -> None:
     found = twin("--config", config, "--all-molds", *FEW, "--t-cycle-max", 20, exit_code=3)
     assert "nothing is feasible: cycle" in found.stdout
