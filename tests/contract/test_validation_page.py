@@ -21,13 +21,14 @@ from tests.support.quoted import NUMBER, differences
 from tests.support.scenarios import ROOT
 from twin_core import InputError
 
+pytestmark = pytest.mark.xdist_group("validation")  # the page is computed once
 DOCS = ROOT / "docs"
 AGAIN = "run: pur-mold-twin validate --out docs/validation.md"
 
 
 @cache
 def page() -> Page:
-    """Computed once for this file: it takes seconds."""
+    """Computed once for this file: it takes many seconds."""
     return validation_page()
 
 

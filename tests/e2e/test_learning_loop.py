@@ -162,7 +162,9 @@ async def heard(port: int, code: str, words: str) -> Alert:
     async with connect(BrokerSettings(port=port), "ear") as session, asyncio.timeout(900):
         await session.subscribe(["pur/v1/test/+/twin/alert"])
         while True:
-            for message in await session.next_batch(64):
+            batch = await session.next_batch(64)
+            session.acknowledge(batch)  # else the broker keeps back what comes after twenty
+            for message in batch:
                 alert = Alert.model_validate_json(message.payload)
                 if alert.code == code and alert.severity == "critical" and words in alert.words:
                     return alert

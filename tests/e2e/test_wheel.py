@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.processes import ROOT
 
+pytestmark = pytest.mark.peers
 COMPILING_S = 600
 """A new place compiles the model anew."""
 
@@ -110,7 +111,6 @@ def test_commands_answer(installed: Installed) -> None:
     assert not list(installed.folder.iterdir())
 
 
-@pytest.mark.peers
 @pytest.mark.timeout(2 * COMPILING_S)
 def test_a_shot_and_the_demo(installed: Installed) -> None:
     shot = installed.run(
