@@ -36,24 +36,19 @@ def proposal_of(
     job_id: str,
     number: int | None,
     lots: Mapping[Component, str],
-    mold_id: str,
 ) -> AdviceProposal:
     """What to advise to a mold.
 
     Args:
         result: of a job ``optimize``.
-        asked: the document of the job, which names mold and material.
+        asked: the document of the job, which names the material.
         job_id: of the job.
         number: of a point of the front; None: the point that was chosen.
         lots: that it is valid for.
-        mold_id: of the mold; it must be the one that was optimised.
 
     Raises:
-        InputError: it is another mold, there is no such point, it is not feasible, or it changes
-            nothing.
+        InputError: there is no such point, it is not feasible, or it changes nothing.
     """
-    if (own := _mold_id(asked)) != mold_id:
-        raise InputError(f"mold_id: the job has optimised mold {own}, not {mold_id}")
     point, today = _point(result, number), result.get("today")
     if not isinstance(today, Mapping):
         raise InputError("the result has no settings of today to compare with")
@@ -138,11 +133,6 @@ def _why(result: Mapping[str, Any], point: Mapping[str, Any], number: int | None
         f"{share:.1f} % ({low:.1f} to {high:.1f} %) of {point['draws']} draws in the scatter of "
         f"production ({result.get('scatter_source', '')})"
     )
-
-
-def _mold_id(asked: Mapping[str, Any]) -> str:
-    mold = asked.get("mold")
-    return str((mold.get("mold_id") or "mold") if isinstance(mold, Mapping) else mold)
 
 
 def _system_id(asked: Mapping[str, Any]) -> str:

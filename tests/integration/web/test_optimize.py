@@ -51,6 +51,7 @@ async def test_what_is_wrong_is_said_before_there_is_a_job(tmp_path: Path) -> No
         for asked, pointer in (
             (QUICK | {"optimizer_config": {"samples": -1}}, "#/samples"),
             (QUICK | {"mold": "NONE"}, "#/mold"),
+            (QUICK | {"press": "p9"}, "#/press"),
         ):
             answer = await rest.post("/optimize", json=asked)
             problem = answer.json()
@@ -92,7 +93,7 @@ async def test_its_result_is_advised_to_the_press(tmp_path: Path) -> None:
             ),
         ):
             await until(lambda: web.listener.session is not None, "the pages' session")
-            asked = QUICK | {"optimizer_config": CONFIG}
+            asked = QUICK | {"press": "p1", "optimizer_config": CONFIG}
             job = await done(web, (await rest.post("/optimize", json=asked)).json()["job_id"])
             path = f"/api/v1/jobs/{job['job_id']}"
             result = (await rest.get(f"{path}/result")).json()["result"]
@@ -101,8 +102,10 @@ async def test_its_result_is_advised_to_the_press(tmp_path: Path) -> None:
             assert (far.status_code, "points" in far.json()["detail"]) == (409, True)
             wrong = await rest.post(f"{path}/advice", json=to | {"mold_id": "PANEL_A"})
             assert (wrong.status_code, "not PANEL_A" in wrong.json()["detail"]) == (409, True)
+            assert job["made_for"]["mold_id"] == key.mold_id
             sent = await rest.post(f"{path}/advice", json=to | {"lots": {"polyol": "P-1"}})
             assert sent.status_code == 202, sent.text
+            assert sent.json()["made_for"] == job["made_for"]
 
             def advice() -> Advice | None:
                 mold = web.live.molds.get(key)
