@@ -40,10 +40,11 @@ async def test_from_the_search_to_the_decision(tmp_path: Path) -> None:
             bound = page.locator(".bound[data-name=T_mold_C] .low")
             await bound.fill("warm")
             await page.locator("#start").click()
-            await expect(page.locator("#problem")).to_contain_text("warm?")
+            await expect(page.locator("#problem")).to_have_text("Mold, from: warm?")
             await bound.fill("200")
             await page.locator("#start").click()
             await expect(page.locator("#problem")).to_contain_text("T_mold_C")
+            await expect(page.locator("#problem")).not_to_contain_text("No answer")
             await bound.fill("")
 
             # one that is cancelled leaves what it has, and nothing of it can be advised
@@ -78,6 +79,15 @@ async def test_from_the_search_to_the_decision(tmp_path: Path) -> None:
             await fits(watched)
             await page.reload()
             await expect(page.locator("#state")).to_have_text("done")
+            for other in (f"s/p2/{PANEL}", "s/p1/OTHER"):  # the result stays that of its own mold
+                await page.goto(f"{page.url.partition('?')[0]}?mold={other}")
+                await page.locator(".jobs a").first.click()
+                await expect(page.locator("#searched")).to_have_text(
+                    f"Searched for mold {PANEL} on p1"
+                )
+                await expect(page.locator("#advise button")).to_have_text(
+                    f"Advise this to {PANEL} on p1"
+                )
             await page.locator("#advise input").fill("try it in the late shift")
             await page.locator("#advise button").click()
             await expect(page.locator("#told")).to_contain_text("sent to the press")
