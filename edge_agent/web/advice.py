@@ -31,16 +31,26 @@ def advice_of(live: LiveState, advice_id: str) -> Advice:
 
 async def propose(
     web: Web, press: PressAddress, mold_id: str, advice_id: str, proposal: AdviceProposal, by: str,
-    note: str | None = None,
+    note: str | None = None, *, simulated: bool,
 ) -> AdviceWord:  # fmt: skip
     """Propose an advice to the twin, which retains it for the mold.
+
+    Args:
+        web: sends it.
+        press: of the mold.
+        mold_id: that it is for.
+        advice_id: its name.
+        proposal: what is advised.
+        by: who proposes.
+        note: words of the person.
+        simulated: the shots of the mold are a simulator's; it is judged by such ones.
 
     Raises:
         LinkError: the broker is away: nothing was sent.
     """
     word = AdviceWord(
         ts=web.clock.now(), advice_id=advice_id, mold_id=mold_id, said="proposed", by=by,
-        note=note, proposal=proposal,
+        note=note, proposal=proposal, simulated=simulated,
     )  # fmt: skip
     await web.to_twin.advise(press, word)
     return word
@@ -61,7 +71,7 @@ async def decide(
         raise Refused(409, "CLOSED", words, advice.reason or "")
     word = AdviceWord(
         ts=web.clock.now(), advice_id=advice_id, mold_id=advice.mold_id, said=said, by=by,
-        note=note,
+        note=note, simulated=advice.simulated,
     )  # fmt: skip
     await web.to_twin.advise(PressAddress(advice.site, advice.press), word)
     return word

@@ -20,6 +20,7 @@ from edge_agent.web.api.known_press import known_press
 from edge_agent.web.jobs.as_advice import lots_in, proposal_of
 from edge_agent.web.jobs.made_for import MadeFor, check_goes_to, made_for
 from edge_agent.web.live.state import MoldKey
+from edge_agent.web.molds_on_presses import is_simulated
 from edge_agent.web.parts import Web, web_of
 from edge_agent.web.problems import Refused, as_json, responses
 from twin_core.errors import InputError
@@ -40,6 +41,9 @@ class OptimizationRequest(SimulationRequest):
     ``t_cycle_max`` …: see docs/rest.md."""
     press: Identifier | None = None
     """That it is for: its result can be advised to no other."""
+    simulated: bool | None = None
+    """Whether the shot of the scenario is a simulator's; the advice says so. Left out: as the
+    newest shot of the mold when it is advised."""
 
 
 class SaidOfJob(SaidOfAdvice):
@@ -114,7 +118,10 @@ async def advise(request: Request, web: Parts, job_id: JobId, given: AdviceOfJob
     except InputError as error:
         raise Refused(409, "NO_RESULT", str(error), error.hint) from None
     by = request.state.principal.name
-    word = await propose(web, press, given.mold_id, token_hex(10), proposal, by, given.note)
+    simulated = await is_simulated(web, key) if made.simulated is None else made.simulated
+    word = await propose(
+        web, press, given.mold_id, token_hex(10), proposal, by, given.note, simulated=simulated
+    )
     shown = word.model_dump(include=set(SaidOfAdvice.model_fields))
     shown |= {"press": press.press, "made_for": made.model_dump()}
     return Response(as_json(shown), 202, media_type="application/json")
@@ -123,7 +130,7 @@ async def advise(request: Request, web: Parts, job_id: JobId, given: AdviceOfJob
 async def _begin(request: Request, asked: OptimizationRequest, web: Web, prefer: str) -> Response:
     document = asked.model_dump(exclude_unset=True, exclude_none=True)
     must_be_text(document)
-    press = document.pop("press", None)
+    press, simulated = document.pop("press", None), document.pop("simulated", None)
     site = web.settings.site if press is None else known_press(web, press).site
     checked = await web.worker.check_optimization(document)
     made = MadeFor(
@@ -132,6 +139,7 @@ async def _begin(request: Request, asked: OptimizationRequest, web: Web, prefer:
         mold_id=checked["mold_id"],
         system_id=checked["system_id"],
         in_catalogue=isinstance(asked.mold, str),
+        simulated=simulated,
     )
     if press is not None:
         await check_goes_to(web, made, MoldKey(site, press, made.mold_id))

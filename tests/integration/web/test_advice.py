@@ -74,6 +74,7 @@ async def test_from_the_proposal_to_the_next_lot(tmp_path: Path) -> None:
             ({**PROPOSAL, "changes": []}, "#/changes"),
             ({**PROPOSAL, "changed": []}, "#/changed"),
             ({**PROPOSAL, "mold_id": "a/b"}, "#/mold_id"),
+            ({**PROPOSAL, "simulated": 1}, "#/simulated"),
         ):
             answer = await post(path, json=wrong, headers=engineer)
             assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
@@ -81,6 +82,7 @@ async def test_from_the_proposal_to_the_next_lot(tmp_path: Path) -> None:
         assert sent.status_code == 202, sent.text
         found = await becomes(plant, "proposed")
         assert (found.advice_id, found.proposed_by) == (sent.json()["advice_id"], "token:eva")
+        assert (found.simulated, sent.json()["simulated"]) == (False, False), "no shot is known"
 
         # the operator's page shows it, and takes the decision
         page = await plant.page(f"/molds/{KEY}")
@@ -113,9 +115,10 @@ async def test_from_the_proposal_to_the_next_lot(tmp_path: Path) -> None:
         states = [json.loads(document)["state"] for (document,) in plant.rows(rows)]
         assert states == ["proposed", "accepted", "expired"]
 
-        # a pour of another system ends the next one
-        await post(path, json=PROPOSAL | {"system_id": "SYSTEM_M1"}, headers=engineer)
-        await becomes(plant, "proposed")
+        # a pour of another system ends the next one; that says of itself what it is of
+        await post(path, json=PROPOSAL | {"system_id": "SYSTEM_M1", "simulated": True},
+                   headers=engineer)  # fmt: skip
+        assert (await becomes(plant, "proposed")).simulated
         pour = event("poured", datetime.now(UTC), "S-1", "UNKNOWN")
         async with connect(plant.settings.broker, "press") as press:
             await press.publish(f"{TOPIC}/shot", encode(pour))

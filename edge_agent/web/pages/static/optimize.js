@@ -68,7 +68,9 @@
     byId("start").disabled = true;
     try {
       const asked = { ...base, optimizer_config: config() };
-      if (event.target.dataset.press) asked.press = event.target.dataset.press;
+      const { press, simulated } = event.target.dataset;
+      if (press) asked.press = press;
+      if (simulated) asked.simulated = simulated === "true";
       const job = await ask("/api/v1/optimize", { method: "POST", body: JSON.stringify(asked) });
       jobId = job.job_id;
       const address = new URL(location.href);
