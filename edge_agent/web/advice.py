@@ -11,6 +11,8 @@ from edge_agent.web.problems import Refused
 FROM = {"accepted": ("proposed",), "refused": ("proposed",), "withdrawn": ("proposed", "accepted")}
 """States of an advice that a word may follow."""
 
+CLOSED_HINT = "the list of advice says how it stands; a newer one takes its place"
+
 
 def advised_molds(live: LiveState) -> list[Mold]:
     """Molds that have an advice, in order."""
@@ -68,7 +70,7 @@ async def decide(
     advice = advice_of(web.live, advice_id)
     if advice.state not in FROM[said]:
         words = f"the advice {advice_id} is {advice.state} already"
-        raise Refused(409, "CLOSED", words, advice.reason or "")
+        raise Refused(409, "CLOSED", words, CLOSED_HINT)
     word = AdviceWord(
         ts=web.clock.now(), advice_id=advice_id, mold_id=advice.mold_id, said=said, by=by,
         note=note, simulated=advice.simulated,

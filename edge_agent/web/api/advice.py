@@ -18,6 +18,7 @@ from edge_agent.web.api.known_press import known_press
 from edge_agent.web.live.state import MoldKey
 from edge_agent.web.molds_on_presses import is_simulated
 from edge_agent.web.parts import Web, web_of
+from edge_agent.web.possible_advice import impossible_in
 from edge_agent.web.problems import (
     NOT_AGAIN,
     FieldProblem,
@@ -173,16 +174,22 @@ def _proposal(fields: Document) -> AdviceProposal:
     try:
         proposal = AdviceProposal.model_validate(fields)
         as_json(proposal.model_dump(mode="json"))
-        return proposal
     except ValidationError as error:
         problems = [
             FieldProblem(pointer=pointer(item["loc"]), detail=item["msg"])
             for item in error.errors(include_url=False, include_input=False, include_context=False)
         ]
-        words = f"{problems[0].pointer}: {problems[0].detail}"
-        raise Refused(422, "INVALID_INPUT", words, errors=problems) from None
+        raise _refused(problems) from None
     except ValueError:
         raise field_refused("why", "a text of the proposal is not Unicode") from None
+    if problems := impossible_in(proposal):
+        raise _refused(problems)
+    return proposal
+
+
+def _refused(problems: list[FieldProblem]) -> Refused:
+    words = f"{problems[0].pointer}: {problems[0].detail}"
+    return Refused(422, "INVALID_INPUT", words, errors=problems)
 
 
 def _said(document: Document) -> Response:

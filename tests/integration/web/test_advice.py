@@ -75,6 +75,8 @@ async def test_from_the_proposal_to_the_next_lot(tmp_path: Path) -> None:
             ({**PROPOSAL, "changed": []}, "#/changed"),
             ({**PROPOSAL, "mold_id": "a/b"}, "#/mold_id"),
             ({**PROPOSAL, "simulated": 1}, "#/simulated"),
+            ({**PROPOSAL, "changes": [{"name": "T_nope", "value": -1e300}]}, "#/changes/0/name"),
+            ({**PROPOSAL, "changes": [{"name": "T_mold_C", "value": 500}]}, "#/changes/0/value"),
         ):
             answer = await post(path, json=wrong, headers=engineer)
             assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
@@ -97,6 +99,7 @@ async def test_from_the_proposal_to_the_next_lot(tmp_path: Path) -> None:
         late = await post(f"{path}/{found.advice_id}/decision", json={"said": "refused"},
                           headers=operator)  # fmt: skip
         assert (late.status_code, late.json()["code"]) == (409, "CLOSED")
+        assert "late shift" not in late.text, "what somebody has noted is no hint"
         assert (await post(f"{path}/{found.advice_id}/withdrawal", json={}, headers=operator)
                 ).status_code == 403  # fmt: skip
         assert (await post(f"{path}/none/decision", json={"said": "refused"}, headers=operator)
