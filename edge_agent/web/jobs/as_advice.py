@@ -9,6 +9,7 @@ from broker.ids import is_identifier
 from broker.messages import AdviceProposal, AdvisedChange
 from broker.messages.advice import CHANGES_LIMIT
 from broker.messages.events import Component
+from edge_agent.web.jobs.rounded import MASSES, Changes, rounded
 from edge_agent.web.live.state import LiveState, MoldKey
 from twin_core.errors import InputError
 
@@ -52,16 +53,22 @@ def proposal_of(
     point, today = _point(result, number), result.get("today")
     if not isinstance(today, Mapping):
         raise InputError("the result has no settings of today to compare with")
-    changes = _changes(today, point)
+    masses = {name: point["process"].get(name) or 0.0 for name in MASSES}
+    index = point["settings"].get("nco_oh_index")
+    changes = rounded(_changes(today, point), result, masses, index)
     if not changes:
         raise InputError("the point changes nothing: the settings of today are as good")
     gain = result.get("gain") or {}
-    before, after = today.get("t_open_s"), point.get("t_open_s")
+    before = today.get("t_open_s")
+    _, after = changes.get("t_open_s", (before, before))
     per_year = gain.get("per_year") if point == result.get("chosen") else None
     return AdviceProposal(
         system_id=_system_id(asked),
         lots=dict(lots),
-        changes=changes[:CHANGES_LIMIT],
+        changes=[
+            AdvisedChange(name=name, value=value, before=was)
+            for name, (was, value) in [*changes.items()][:CHANGES_LIMIT]
+        ],
         why=_why(result, point, number)[:WHY_CHARACTERS],
         gain_s=None if before is None or after is None else float(before - after),
         gain_money_per_year=per_year,
@@ -103,7 +110,7 @@ def _point(result: Mapping[str, Any], number: int | None) -> Mapping[str, Any]:
     return dict(found)
 
 
-def _changes(today: Mapping[str, Any], point: Mapping[str, Any]) -> list[AdvisedChange]:
+def _changes(today: Mapping[str, Any], point: Mapping[str, Any]) -> Changes:
     found: list[tuple[str, Any, Any]] = [
         (name, today["process"].get(name), point["process"].get(name)) for name in SET_POINTS
     ]
@@ -111,13 +118,11 @@ def _changes(today: Mapping[str, Any], point: Mapping[str, Any]) -> list[Advised
         (name, today["settings"].get(name), point["settings"].get(name)) for name in OF_THE_MOLD
     ]
     found.append(("t_open_s", today.get("t_open_s"), point.get("t_open_s")))
-    return [
-        AdvisedChange(
-            name=name, value=float(value), before=None if before is None else float(before)
-        )
+    return {
+        name: (None if before is None else float(before), float(value))
         for name, before, value in found
         if value is not None and (before is None or not _alike(before, value))
-    ]
+    }
 
 
 def _alike(first: float, second: float) -> bool:

@@ -56,6 +56,22 @@ def test_what_changes_and_what_is_gained() -> None:
     assert "2.0 % (1.0 to 5.0 %) of 256 draws" in found.why
 
 
+def test_what_is_advised_can_be_set_at_a_press() -> None:
+    odd = point(54.942117851779415, 185.97187402118226)
+    odd["settings"]["vents_count"] = 3.851
+    odd["process"] |= {"m_polyol_kg": 0.1923, "m_iso_kg": 0.3397, "T_iso_C": 23.004}
+    today = TODAY | {"process": TODAY["process"] | {"T_iso_C": 23.0}}
+    found = proposal_of(RESULT | {"today": today, "chosen": odd}, ASKED, JOB, None, {})
+    assert {one.name: one.value for one in found.changes} == {
+        "T_mold_C": 54.9,
+        "m_polyol_kg": 0.192,
+        "m_iso_kg": 0.34,
+        "vents_count": 4.0,
+        "t_open_s": 186.0,
+    }
+    assert found.gain_s == pytest.approx(300.0 - 186.0)
+
+
 def test_both_halves_of_a_mold_are_set() -> None:
     """They stay as far apart."""
     halves = [point(T, 300.0) for T in (40.0, 47.0)]
