@@ -17,6 +17,7 @@ from edge_agent.web.api.advice import SaidOfAdvice
 from edge_agent.web.api.first_generation import SimulationRequest, must_be_text
 from edge_agent.web.api.jobs import JobId, ShownJob, known, taken
 from edge_agent.web.api.known_press import known_press
+from edge_agent.web.api.task_fields import refusal_in_body
 from edge_agent.web.jobs.as_advice import lots_in, proposal_of
 from edge_agent.web.jobs.made_for import MadeFor, check_goes_to, made_for
 from edge_agent.web.live.state import MoldKey
@@ -132,7 +133,10 @@ async def _begin(request: Request, asked: OptimizationRequest, web: Web, prefer:
     must_be_text(document)
     press, simulated = document.pop("press", None), document.pop("simulated", None)
     site = web.settings.site if press is None else known_press(web, press).site
-    checked = await web.worker.check_optimization(document)
+    try:
+        checked = await web.worker.check_optimization(document)
+    except InputError as error:
+        raise refusal_in_body(error, document) from None
     made = MadeFor(
         site=site,
         press=press,

@@ -50,7 +50,7 @@ async def done(web: Web, job_id: str) -> dict[str, Any]:
 async def test_what_is_wrong_is_said_before_there_is_a_job(tmp_path: Path) -> None:
     async with engineer_at(tmp_path) as (rest, web):
         for asked, pointer in (
-            (QUICK | {"optimizer_config": {"samples": -1}}, "#/samples"),
+            (QUICK | {"optimizer_config": {"samples": -1}}, "#/optimizer_config/samples"),
             (QUICK | {"mold": "NONE"}, "#/mold"),
             (QUICK | {"press": "p9"}, "#/press"),
         ):
