@@ -50,6 +50,8 @@ def proposal_of(
     Raises:
         InputError: there is no such point, it is not feasible, or it changes nothing.
     """
+    if result.get("partial"):
+        raise InputError("the job did not run to its end: nothing of a partial result is advised")
     point, today = _point(result, number), result.get("today")
     if not isinstance(today, Mapping):
         raise InputError("the result has no settings of today to compare with")

@@ -99,7 +99,6 @@ OPTIMIZE_SCRIPT = {
     "searched": "Searched for mold {mold}",
     "opening": "Opening after the pour",
     "violations": "Limits missed, share of the draws",
-    "decided": "Decided by",
     "best": "best so far",
 }
 """Words that the script of the page needs, by its names."""

@@ -193,7 +193,7 @@
     notice.textContent = text;
     notice.hidden = !text;
     const form = byId("advise");
-    if (form) form.querySelector("button").disabled = !point || !point.confirmed;
+    if (form) form.querySelector("button").disabled = isPartial || !point || !point.confirmed;
     for (const box of byId("weights").querySelectorAll(".slider:not([hidden])")) {
       box.querySelector("output").textContent = point ? `${number(shown(box.dataset.name, point), Number(box.dataset.digits))} ${box.dataset.unit}` : "–";
       box.querySelector(".was").textContent = today ? `(${number(shown(box.dataset.name, today), Number(box.dataset.digits))})` : "";

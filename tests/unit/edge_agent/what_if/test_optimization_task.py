@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from edge_agent.config.catalogue import Catalogue, read_catalogue
 from edge_agent.config.parameter_sets import AppliedSets
 from edge_agent.config.settings import CatalogueSettings
+from edge_agent.what_if import optimization_task
 from edge_agent.what_if.optimization_task import task_of_document
 from tests.support.parameter_sets import made_set
 from tests.support.what_if import BASE
@@ -53,6 +55,21 @@ def test_bounds_that_are_left_open_are_the_usual_ones(catalogue: Catalogue) -> N
     mold, index = task.variables["T_mold_C"], task.variables["nco_oh_index"]
     assert (mold.low, mold.high) == (35.0, 50.0)
     assert (index.low < 1.2, index.high) == (True, 1.2)
+
+
+def test_bounds_of_a_preset_count_where_none_are_asked_for(
+    catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preset = tmp_path / "quality" / "rigid_panel.yaml"
+    preset.parent.mkdir()
+    preset.write_text("optimizer: {bounds: {T_mold_C: {low: 38, high: 48, step: 1}}}\n")
+    monkeypatch.setattr(optimization_task, "configs_folder", lambda: tmp_path)
+    named = BASE | {"quality": "rigid_panel"}
+    found = task_of_document(named, catalogue)
+    assert found.variables["T_mold_C"].step == 1.0
+    assert found.variables_source == "optimizer section of rigid_panel.yaml"
+    config = {"optimizer_config": {"bounds": {"T_iso_C": [20, 30]}}}
+    assert task_of_document(named | config, catalogue).variables.keys() == {"T_iso_C"}
 
 
 def test_the_calibration_in_use_is_the_jobs(catalogue: Catalogue) -> None:

@@ -102,6 +102,7 @@ def test_another_point_of_the_front_has_no_sum_per_year() -> None:
     [
         (RESULT | {"chosen": None}, ASKED, None, "no point is feasible"),
         (RESULT, ASKED, 2, "2 points"),
+        (RESULT | {"partial": True}, ASKED, 1, "nothing of a partial result is advised"),
         (RESULT | {"chosen": point(47.0, 270.0, confirmed=False)}, ASKED, None, "not confirmed"),
         (RESULT | {"chosen": TODAY}, ASKED, None, "changes nothing"),
         (RESULT | {"today": None}, ASKED, None, "no settings of today"),
