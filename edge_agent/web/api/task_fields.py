@@ -11,11 +11,15 @@ from edge_agent.web.problems import FieldProblem, Refused, pointer
 from twin_core.errors import InputError
 
 CONFIG = "optimizer_config"
-WHOLE = "the whole"
-"""In place of a field, where the error is of all of them."""
+PARTS = ("variables", "constraints", "scatter", "prices", "prefer", "goals", "changes")
+"""Of it, that errors begin with."""
+TRANSPARENT = ("the whole", "constraints")
+"""Words of errors that need not be in the body: the longest cycle may stand without constraints."""
+OF_PRESET, OF_PROCESS = "optimizer section of ", "settings"
+"""Places of errors in bounds of a preset of quality, and in the process that follows from them."""
 OLDER = {"variables": "bounds", "t_cycle_max_s": "t_cycle_max"}
 """Names of the first generation, where the current one is not given."""
-_NAME = re.compile(r"[A-Za-z_][\w.-]*", re.ASCII)
+_NAME = re.compile(r"the whole|[A-Za-z_][\w.-]*", re.ASCII)
 
 
 def refusal_in_body(error: InputError, body: Mapping[str, Any]) -> Refused:
@@ -27,24 +31,32 @@ def refusal_in_body(error: InputError, body: Mapping[str, Any]) -> Refused:
     """
     refused = refusal_of(error)
     config = body.get(CONFIG)
-    if isinstance(config, Mapping):
-        lines = str(error).splitlines()
-        places = (_in_config(line, config) or next(fields_in(line), None) for line in lines)
-        refused.errors = [place for place in places if place is not None]
+    config = config if isinstance(config, Mapping) else {}
+    places = (_place(line, config) for line in str(error).splitlines())
+    refused.errors = [place for place in places if place is not None]
     return refused
 
 
-def _in_config(line: str, config: Mapping[str, Any]) -> FieldProblem | None:
-    """The field of a line; None where it is of the scenario."""
-    words = line.split(": ")
-    if words[0] == CONFIG:
-        words = words[1:]
-    elif _key(config, words[0]) is None:
-        return None
-    place: list[Any] = [CONFIG]
+def _place(line: str, config: Mapping[str, Any]) -> FieldProblem | None:
+    first, _, rest = line.partition(": ")
+    if first.startswith(OF_PRESET):
+        return FieldProblem(pointer=pointer(("quality",)), detail=rest)
+    if first == CONFIG:
+        return _in_config(rest.split(": "), config)
+    if first in PARTS:
+        return _in_config(line.split(": "), config)
+    found = next(fields_in(line), None)
+    if found is not None and first == OF_PROCESS:
+        found.pointer = f"#/process{(found.pointer or '#')[1:]}"
+    return found
+
+
+def _in_config(words: Sequence[str], config: Mapping[str, Any]) -> FieldProblem:
+    """The deepest field that the configuration has, and what is said of it."""
+    place: list[Any] = [CONFIG] if config else []
     at: Any = config
-    while len(words) > 1 and (words[0] == WHOLE or _NAME.fullmatch(words[0])):
-        if words[0] != WHOLE:
+    while len(words) > 1 and _NAME.fullmatch(words[0]):
+        if words[0] not in TRANSPARENT or _key(at, words[0]) is not None:
             further = _walk(at, words[0].split("."))
             if further is None:
                 break
@@ -59,8 +71,8 @@ def _walk(at: Any, parts: Sequence[str]) -> tuple[list[Any], Any] | None:
     keys: list[Any] = []
     for part in parts:
         key = _key(at, part)
-        if key is None and part == "constraints":
-            continue  # the longest cycle may stand without
+        if key is None and part in TRANSPARENT:
+            continue
         if key is None:
             return (keys, at) if keys else None
         keys.append(key)

@@ -48,7 +48,8 @@ def proposal_of(
         lots: that it is valid for.
 
     Raises:
-        InputError: there is no such point, it is not feasible, or it changes nothing.
+        InputError: the result is partial, there is no such point, it is not feasible, or it
+            changes nothing.
     """
     if result.get("partial"):
         raise InputError("the job did not run to its end: nothing of a partial result is advised")

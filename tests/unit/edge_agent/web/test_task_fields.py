@@ -27,6 +27,8 @@ CONFIG: dict[str, Any] = {
         ("optimizer_config: variables.T_mold_C.low: x", "variables/T_mold_C", "x"),
         ("optimizer_config: changes.0.after_candidates: y", "changes/0/after_candidates", "y"),
         ("optimizer_config: constraints.t_cycle_max_s: z", "t_cycle_max", "z"),
+        ("constraints: t_cycle_max_s: -3 s must be above 0", "t_cycle_max", "-3 s must be"),
+        ("scatter: m_iso_pct: -1 is below 0", "", "scatter: m_iso_pct: -1"),
         ("optimizer_config: the whole: goals: cost needs prices: a", "goals", "cost needs prices"),
         ("optimizer_config: candidates: 9000 are too many", "", "candidates: 9000"),
     ],
@@ -41,6 +43,19 @@ def test_bounds_is_what_the_body_says() -> None:
     body = {"optimizer_config": {"bounds": {"T_mold_C": [35, 500]}}}
     (found,) = refusal_in_body(InputError("variables: T_mold_C: leaves"), body).errors
     assert found.pointer == "#/optimizer_config/bounds/T_mold_C"
+
+
+@pytest.mark.parametrize(
+    ("line", "pointer"),
+    [
+        ("optimizer section of rigid_panel.yaml: T_mold_C: leaves", "#/quality"),
+        ("settings: m_iso_kg: must be above 0", "#/process/m_iso_kg"),
+    ],
+)
+def test_of_what_follows(line: str, pointer: str) -> None:
+    for body in ({}, {"optimizer_config": CONFIG}):
+        (found,) = refusal_in_body(InputError(line), body).errors
+        assert found.pointer == pointer
 
 
 def test_of_the_scenario() -> None:
