@@ -128,6 +128,18 @@ async def test_from_the_proposal_to_the_next_lot(tmp_path: Path) -> None:
         expired = await becomes(plant, "expired")
         assert re.search("was poured, the advice is for SYSTEM_M1", expired.reason or "")
 
+        # after a pour of a simulator it is for such ones, without a word
+        pour = event("poured", datetime.now(UTC), "S-2", "UNKNOWN").model_copy(
+            update={"simulated": True}
+        )
+        async with connect(plant.settings.broker, "press") as press:
+            await press.publish(f"{TOPIC}/shot", encode(pour))
+        live = plant.web.live.molds
+        await until(lambda: (heard := live[KEY].event) is not None and heard.simulated, "the pour")
+        sent = await post(path, json=PROPOSAL, headers=engineer)
+        assert sent.json()["simulated"]
+        assert (await becomes(plant, "proposed")).simulated
+
 
 @pytest.mark.peers
 async def test_a_broker_that_forgets_gets_it_again_and_one_that_is_away_nothing(
