@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from edge_agent.calibration.calibration_shot import CalibrationShot
+from edge_agent.config.kept_files import remove_left
 from edge_agent.errors import StoreError, disk_hint
 from twin_core import PHYSICS_HASH
 from twin_core.errors import InputError
@@ -37,6 +38,7 @@ class Checkpoint:
 
     def load(self) -> Mapping[str, Any] | None:
         """State of an earlier run of the same fit; None if there is none."""
+        self._clear()
         if not self.path.exists():
             return None
         try:
@@ -78,10 +80,15 @@ class Checkpoint:
 
     def remove(self) -> None:
         """Forget it: the fit is done. That of another fit, which runs at the same time, stays."""
+        self._clear()
         with suppress(InputError, ValueError, KeyError, TypeError):
             if json.loads(read_text(self.path, BYTES_MAX))["binding"] != self._binding:
                 return
         self.path.unlink(missing_ok=True)
+
+    def _clear(self) -> None:
+        """Remove what a run that was killed while it saved has left."""
+        remove_left(self.path.parent, f"{self.path.name}.*.part")
 
 
 def binding_of(shots: Sequence[CalibrationShot], options: Mapping[str, Any]) -> str:

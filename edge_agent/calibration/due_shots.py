@@ -109,12 +109,16 @@ def _choice(
     sets: Mapping[MoldAndSystem, ParameterSet],
     counts: Counter[MoldAndSystem],
 ) -> list[Candidate]:
-    """Shots to look at; ``counts`` gets how many there are since each set."""
+    """Shots to look at; ``counts`` gets how many there are since each set.
+
+    Simulated ones count where a mold has no others.
+    """
     chosen = []
     of_keys: dict[MoldAndSystem, list[Candidate]] = {}
     for one in candidates:
         of_keys.setdefault((one.mold_id, one.system_id), []).append(one)
-    for key, own in of_keys.items():
+    for key, of_key in of_keys.items():
+        own = [one for one in of_key if not one.simulated] or of_key
         if key not in sets:
             counts[key] = len(own)
             continue

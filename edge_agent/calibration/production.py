@@ -11,10 +11,11 @@ from broker.timestamps import format_timestamp
 from edge_agent.calibration.calibration_shot import CalibrationShot, ShotsFound
 from edge_agent.calibration.checkpoint import Checkpoint, binding_of, shots_hash
 from edge_agent.calibration.shots_words import left_out_lines
-from edge_agent.config.parameter_set_store import write_new
+from edge_agent.config.new_parameter_set import write_new
 from twin_core.calibration.mold_numbers import MOLD_NUMBERS
 from twin_core.calibration.parameter_set import ParameterSet, Provenance
-from twin_core.calibration.production import ProductionFit, fit_production
+from twin_core.calibration.production import fit_production
+from twin_core.calibration.production_fit import ProductionFit
 from twin_core.calibration.production_model import Simulate
 from twin_core.calibration.production_numbers import usual_paths
 from twin_core.calibration.production_shot import ProductionShot
@@ -22,6 +23,8 @@ from twin_core.errors import InputError
 from twin_core.materials import MaterialSystem
 
 Progress = Callable[[str, int, int], None]
+WORDS_MAX = 2000
+"""Characters of a command and of a source that a set keeps: paths may be longer."""
 
 
 @dataclass(frozen=True)
@@ -165,8 +168,8 @@ def provenance_of(found: ShotsFound, fit: ProductionFit, request: Request) -> Pr
     return Provenance(
         made_at=format_timestamp(request.now),
         made_by=request.made_by,
-        command=request.command,
-        source=found.source,
+        command=request.command[:WORDS_MAX],
+        source=found.source[:WORDS_MAX],
         shots_count=len(shots),
         first_poured_at=format_timestamp(shots[0].poured_at),
         last_poured_at=format_timestamp(shots[-1].poured_at),

@@ -11,7 +11,7 @@ from edge_agent.calibration.calibration_shot import LEFT_OUT, ShotsFound
 from edge_agent.calibration.production import Outcome
 from edge_agent.calibration.shots_words import left_out_lines
 from edge_agent.calibration.text import number, print_rates, say, table
-from twin_core.calibration.production import ProductionEstimate, ProductionFit
+from twin_core.calibration.production_fit import ProductionEstimate, ProductionFit
 from twin_core.calibration.record import Change
 
 HEAD = ("before", "after", "95 % from", "to", "unit")

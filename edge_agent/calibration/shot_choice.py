@@ -24,7 +24,16 @@ Choose = Callable[[Sequence[Candidate]], Iterable[Candidate]]
 
 
 def in_turn(candidates: Iterable[Candidate]) -> Iterator[Candidate]:
-    """The newest of each mold, then the one before it of each, and so on."""
+    """The newest of each mold, then the one before it of each, and so on; simulated ones last.
+
+    They are of use only where a source has no others.
+    """
+    found = list(candidates)
+    for simulated in (False, True):
+        yield from _in_turn(one for one in found if one.simulated is simulated)
+
+
+def _in_turn(candidates: Iterable[Candidate]) -> Iterator[Candidate]:
     of_molds: dict[str, list[Candidate]] = {}
     for one in candidates:
         of_molds.setdefault(one.mold_id, []).append(one)

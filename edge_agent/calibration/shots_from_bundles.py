@@ -51,7 +51,8 @@ def shots_of_bundles(
             found.fitting_count += 1
             found.leave_out("not_poured", meta.shot_id)
         else:
-            candidates.append(Candidate(meta.mold_id, meta.system_id, at, meta.shot_id, path))
+            ids = meta.mold_id, meta.system_id, at, meta.shot_id
+            candidates.append(Candidate(*ids, path, bool(meta.simulated)))
     horizon_s = (limits or ShotSettings()).horizon_s
     reduction = Reduction(found, catalogue, horizon_s)
     for one in in_turn(candidates):

@@ -57,10 +57,14 @@ def show_advice(
     from edge_agent.history.read import open_reader
     from twin_core.errors import TwinError
 
+    others = set[str]()
+
     async def ask() -> tuple[list[Advice], list[Review]]:
         reader = open_reader(load_settings(config).history)
         try:
             found = await advice_in(reader, mold_id, since)
+            if not found and mold_id is not None:
+                others.update(one.mold_id for one in await advice_in(reader, None, since))
             now = datetime.now(UTC)
             return found, [await review_of(reader, one, now) for one in found if judge]
         finally:
@@ -81,7 +85,9 @@ def show_advice(
     elif found:
         _print_list(found)
     if not found:
-        click.echo("no advice is in this history", err=True)
+        what = "no advice" if mold_id is None else f"no advice for mold {mold_id}"
+        known = f"; there is for {', '.join(sorted(others))}" if others else ""
+        click.echo(f"{what} is in this history{known}", err=True)
         raise SystemExit(1)
 
 

@@ -14,7 +14,7 @@ from edge_agent.cli.calibrate_plant_options import (
     check_systems,
     plant_options,
 )
-from edge_agent.cli.common import fail, say_when_compiling
+from edge_agent.cli.common import fail, fault, say_when_compiling
 
 EXAMPLE = """\b
 Examples:
@@ -122,10 +122,8 @@ def command(
             raise InputError("--hold-out needs --cure FILE or --rise-test FILE")
         if more and not rise_tests:
             raise InputError(f"{more[0]}: what is it? A rise test stands behind --rise-test")
-        if plant.due:
-            ok = not calibrate_due.due(plant, system, systems)
-        elif plant.production:
-            ok = calibrate_production.production(plant, system, systems, paths, dry_run=dry_run)
+        if plant.asked:
+            ok = _of_plant(plant, system, systems, paths, dry_run=dry_run)
         elif rise_tests:
             _alone("--rise-test", measured, series, scenario, cure, like, infer_water or None)
             ok = rise.rise_tests(
@@ -147,6 +145,35 @@ def command(
     except TwinError as error:
         fail(error, 2 if plant.due else None)  # 1 says that a calibration is due
     sys.exit(0 if ok else 1)
+
+
+def _of_plant(
+    plant: PlantOptions,
+    system: str | None,
+    systems: Path | None,
+    paths: tuple[str, ...],
+    *,
+    dry_run: bool,
+) -> bool:
+    """Do what is asked about the shots of a plant; whether it ends with 0.
+
+    What was stopped ends with 130. Whatever fails of --due ends with 2: 1 says that one is due.
+    """
+    from twin_core.errors import TwinError
+
+    try:
+        if plant.due:
+            return not calibrate_due.due(plant, system, systems)
+        return calibrate_production.production(plant, system, systems, paths, dry_run=dry_run)
+    except KeyboardInterrupt:
+        click.echo("stopped", err=True)
+        sys.exit(130)
+    except (TwinError, click.Abort, BrokenPipeError):
+        raise
+    except Exception as error:
+        if not plant.due:
+            raise
+        fault(error, 2)
 
 
 def _alone(option: str, *others: object) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
@@ -51,7 +52,7 @@ def production(
         print_outcome,
         print_shots,
     )
-    from edge_agent.config.parameter_set_store import check_writable
+    from edge_agent.config.new_parameter_set import check_writable
     from edge_agent.learning.parallel import ray_kept
     from edge_agent.learning.parallel_batch import simulate_batch
     from twin_core.errors import SolverError
@@ -79,7 +80,7 @@ def production(
                 outcome = calibrate(found, request, simulate_batch, _note, progress.count)
         except KeyboardInterrupt:
             progress.end()
-            click.echo("stopped" + "; the same command again goes on" * (not dry_run), err=True)
+            click.echo("stopped" if dry_run else _goes_on(plant, found), err=True)
             sys.exit(130)
     if plant.output == "json":
         click.echo(json.dumps(document(found, outcome), indent=2, allow_nan=False))
@@ -90,6 +91,18 @@ def production(
     if not outcome.fit.converged:
         raise SolverError("the fit did not converge: give more shots, or fewer numbers (--fit)")
     return outcome.fit.verdict.use
+
+
+def _goes_on(plant: PlantOptions, found: ShotsFound) -> str:
+    """How a fit that was stopped goes on: with the same shots, whatever has been added since."""
+    words = "stopped; the same command again goes on"
+    if plant.bundles is not None:
+        return words
+    times = {"--until": found.shots[-1].poured_at + timedelta(seconds=1)}
+    if plant.since is not None:
+        times["--since"] = plant.since
+    said = " ".join(f"{name} {at:%Y-%m-%dT%H:%M:%SZ}" for name, at in times.items())
+    return f"{words}; where shots are added meanwhile, with {said}"
 
 
 def _note(words: str) -> None:
@@ -131,8 +144,8 @@ def _where(plant: PlantOptions, folders: CatalogueSettings) -> tuple[str, str]:
     from edge_agent.config.settings import CatalogueSettings
 
     if plant.config is not None and plant.sets is None:
-        return f" -c {plant.config}", ""
-    folder, molds = folders.parameter_sets, folders.molds
+        return f" -c {quote(str(plant.config))}", ""
+    folder, molds = quote(str(folders.parameter_sets)), folders.molds
     if molds == CatalogueSettings().molds:
         return f" --folder {folder}" if plant.sets else "", ""
     words = f"AGENT.yaml is that of an agent with catalogue.molds: {molds}"

@@ -51,8 +51,9 @@ File = click.Path(path_type=Path)
     "system is]",
 )  # fmt: skip
 @click.option(
-    "--parameters-after", metavar="SET", help="The same, of a calibration to compare with."
-)
+    "--parameters-after", metavar="SET",
+    help="The same, of a calibration to compare with. [default: none]",
+)  # fmt: skip
 @click.option("--systems", type=File, help="Folder of systems. [default: catalogue]")
 @click.option(
     "-s", "--scenario", type=File,

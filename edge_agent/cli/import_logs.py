@@ -228,12 +228,12 @@ async def _import(
     from edge_agent.config.database_address import without_password
     from edge_agent.config.settings import CatalogueSettings
     from edge_agent.imports.beside_catalogue import BesideCatalogue
-    from edge_agent.imports.bundle_folder import BundleFolder
+    from edge_agent.imports.bundle_folder import BundleFolder, beside_folder
     from edge_agent.imports.datasource_file import load_datasource, path_of
     from edge_agent.imports.into_history import IntoHistory
     from edge_agent.imports.open_source import open_source
     from edge_agent.imports.run import import_shots
-    from edge_agent.imports.state import ImportState, beside_history
+    from edge_agent.imports.state import ImportState, beside_history, forget
 
     path = path_of(source_id, datasources)
     settings = load_datasource(path)
@@ -242,7 +242,7 @@ async def _import(
     beside_catalogue = BesideCatalogue(read_catalogue(CatalogueSettings().model_copy(update=given)))
     if where is None:
         words = str(output_dir)
-        beside = output_dir.with_name(f"{output_dir.name}.{path.stem}")
+        beside = beside_folder(output_dir, f".{path.stem}")
     else:
         words = without_password(where) if "://" in where else where
         beside = beside_history(path.stem, where)
@@ -251,8 +251,8 @@ async def _import(
     try:
         unused = await source.check()  # before anything is written, or forgotten
         if again:
-            state_path.unlink(missing_ok=True)
-        state = ImportState(state_path, str(path.stem), words)
+            forget(state_path, path.stem, words)
+        state = ImportState(state_path, path.stem, words)
         try:
             target: Target = (
                 BundleFolder(output_dir)

@@ -34,7 +34,8 @@ def take_back_import(
         output: ``table`` or ``json``.
 
     Raises:
-        InputError: no history is named, or the state is that of another import.
+        InputError: no history is named, a program would be asked, or the state is that of another
+            import.
         StoreError: the history cannot be read or written.
     """
     from edge_agent.imports.state import beside_history, forget
@@ -45,6 +46,8 @@ def take_back_import(
             "--take-back: name the history with --history",
             hint="bundles that were imported: remove their folder with its .state.db",
         )
+    if output == "json" and not (dry_run or yes):
+        raise InputError("--take-back --output json asks nobody: give --yes, or --dry-run")
     source_id = Path(source).stem if source.endswith((".yaml", ".yml")) else Path(source).name
     found = asyncio.run(_count(source_id, where))
     if not dry_run and found.taken_count:

@@ -1,4 +1,4 @@
-"""Ctrl-C once: end with what there is; twice: end at once."""
+"""Ctrl-C or SIGTERM once: end with what there is; twice: end at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def until_interrupted() -> Iterator[Callable[[], bool]]:
-    """What says whether Ctrl-C was pressed; a second one ends the program."""
+    """What says whether Ctrl-C was pressed, or SIGTERM came; a second one ends the program."""
     told = False
 
     def tell(*_: object) -> None:
@@ -19,11 +19,12 @@ def until_interrupted() -> Iterator[Callable[[], bool]]:
         told = True
 
     try:
-        before = signal.signal(signal.SIGINT, tell)
+        before = {which: signal.signal(which, tell) for which in (signal.SIGINT, signal.SIGTERM)}
     except ValueError:  # not the main thread
         yield lambda: False
         return
     try:
         yield lambda: told
     finally:
-        signal.signal(signal.SIGINT, before)
+        for which, handler in before.items():
+            signal.signal(which, handler)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -11,14 +10,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from edge_agent.cli.common import fail, quality_option, say_when_compiling, write_file
+from edge_agent.cli.common import fail, quality_option, say_when_compiling
 from edge_agent.cli.interrupted import until_interrupted
 from edge_agent.cli.optimize_options import parse_goals, task_of
 from edge_agent.cli.values import SEED, Moment, Number
 
 if TYPE_CHECKING:
+    from edge_agent.cli.optimize_files import KeptFile
     from twin_core.optimization.result import OptimizationResult, Progress
-    from twin_core.optimization.task import OptimizationTask
 
 EXAMPLE = """\b
 Examples:
@@ -43,12 +42,11 @@ what there is; a second one ends at once.
 
 \b
 Ends with 0 when there is advice, 3 when nothing is feasible, 130 after
-Ctrl-C, 2 when the input is wrong, 1 when the solver failed. --all-molds: 0
-when there is advice for every mold that was searched. --review: 1 where there
-is no advice.
+Ctrl-C or SIGTERM, 2 when the input is wrong or a file cannot be written, 1
+when the solver failed. --all-molds: 0 when there is advice for every mold
+that was searched. --review: 1 where there is no advice.
 """
 File = click.Path(path_type=Path)
-KEEP_EVERY_S = 10.0
 INFEASIBLE, ENDED = 3, 130
 
 
@@ -148,6 +146,7 @@ def command(
     ones, too. The result says what changes against today, what it brings, and which limit keeps the
     cycle from being shorter.
     """
+    from edge_agent.cli.optimize_files import KeptFile, check_files, write_results
     from edge_agent.cli.optimize_output import as_json, print_result
     from twin_core.errors import TwinError
     from twin_core.optimization.run import optimize
@@ -174,12 +173,14 @@ def command(
             from edge_agent.report.files import check_report_file
 
             check_report_file(report)
+        check_files(save_json, export_csv, report)
         say_when_compiling()
         with until_interrupted() as told:
-            keep = _Keeper(save_json, as_json)
+            kept = KeptFile(save_json)
+            keep = _Keeper(kept, as_json)
             result = optimize(task, progress=keep.seen, cancelled=told)
             keep.end()
-        _write(result, task, save_json, export_csv, report)
+        unwritten = write_results(result, task, kept, export_csv, report)
     except TwinError as error:
         fail(error)
     if output == "json":
@@ -188,6 +189,9 @@ def command(
         print_result(result, task)
     if result.partial:
         click.echo("ended before its end: the result is partial", err=True)
+    if unwritten is not None:
+        fail(unwritten)
+    if result.partial:
         sys.exit(ENDED)
     if not result.feasible:
         sys.exit(INFEASIBLE)
@@ -206,6 +210,7 @@ def _all_molds(
         TwinError: configuration, catalogue or options are wrong.
     """
     from edge_agent.cli.optimize_all import optimize_all_molds
+    from edge_agent.cli.optimize_files import check_files
     from edge_agent.cli.optimize_plant import plant_of
 
     if options["config"] is None:
@@ -215,68 +220,28 @@ def _all_molds(
             "--all-molds: --mold, --report and --export-csv are of one mold; give --save-json"
         )
     plant = plant_of(options["config"], options["history"])
+    check_files(save_json)
     say_when_compiling()
     with until_interrupted() as told:
-        code = optimize_all_molds(options, goals, plant, output, _keep, save_json, told)
+        code = optimize_all_molds(options, goals, plant, output, save_json, told)
     sys.exit(code)
-
-
-def _write(
-    result: OptimizationResult,
-    task: OptimizationTask,
-    save_json: Path | None,
-    export_csv: Path | None,
-    report: Path | None,
-) -> None:
-    from edge_agent.cli.optimize_output import as_csv, as_json
-
-    if save_json is not None:
-        _keep(save_json, as_json(result))
-    if export_csv is not None:
-        write_file(export_csv, as_csv(result))
-    if report is not None:
-        from edge_agent.report.files import page_text
-        from edge_agent.report.optimization import optimization_page
-
-        write_file(report, page_text(optimization_page(result, task), report.suffix))
-
-
-def _keep(path: Path, text: str) -> None:
-    """Write a file so that a program killed meanwhile leaves the one before.
-
-    Raises:
-        InputError: it cannot be written.
-    """
-    if path.exists() and not path.is_file():  # /dev/stdout
-        write_file(path, text)
-        return
-    part = path.with_name(f"{path.name}.part")
-    write_file(part, text)
-    try:
-        part.replace(path)
-    except OSError as error:
-        from twin_core.errors import InputError
-
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 class _Keeper:
     """Shows progress, and keeps the partial result in its file against a sudden end."""
 
-    def __init__(self, path: Path | None, text: Callable[[OptimizationResult], str]) -> None:
+    def __init__(self, kept: KeptFile, text: Callable[[OptimizationResult], str]) -> None:
         from edge_agent.cli.progress import Progress as Line
 
-        self._path, self._text, self._line = path, text, Line()
-        self._kept_at = time.monotonic()
+        self._kept, self._text, self._line = kept, text, Line()
 
     def seen(self, now: Progress) -> None:
         """Show how far the search is."""
         best = "" if now.best is None else f", opens at {now.best['t_open_s']:.0f} s"
         words = f"{now.phase}: candidates {now.done}/{now.of}, {now.simulations} shots{best}"
         self._line.say(words)
-        if self._path is not None and time.monotonic() - self._kept_at >= KEEP_EVERY_S:
-            _keep(self._path, self._text(now.partial()))
-            self._kept_at = time.monotonic()
+        if self._kept.is_due:
+            self._kept.keep(lambda: self._text(now.partial()))
 
     def end(self) -> None:
         """End the line."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from edge_agent.cli.optimize_files import KeptFile
 from edge_agent.cli.optimize_options import task_of
 from twin_core.errors import InputError
+from twin_core.optimization.words import signed
 
 if TYPE_CHECKING:
     from edge_agent.cli.optimize_plant import Plant
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from twin_core import Scenario
     from twin_core.optimization.task import OptimizationTask
 
-KEEP_EVERY_S = 10.0
 INFEASIBLE, FAILED, ENDED = 3, 1, 130
 
 
@@ -29,7 +29,6 @@ def optimize_all_molds(
     goals: Mapping[str, Any],
     plant: Plant,
     output: str,
-    keep: Callable[[Path, str], None],
     save_json: Path | None,
     cancelled: Callable[[], bool],
 ) -> int:
@@ -38,11 +37,10 @@ def optimize_all_molds(
     The code of a mold that could not be simulated goes before that of one with nothing feasible.
 
     Args:
-        keep: writes a file so that it is whole at any time.
         cancelled: ends the search; what there is is printed.
 
     Raises:
-        InputError: no mold can be optimised.
+        InputError: no mold can be optimised, or at the end the file cannot be written.
     """
     from edge_agent.cli.progress import Progress as Line
     from edge_agent.jobs.all_molds import MoldResult, optimize_all
@@ -50,32 +48,37 @@ def optimize_all_molds(
     tasks, left_out = _tasks(options, goals, plant)
     if not tasks:
         raise InputError("--all-molds: no mold can be optimised\n" + "\n".join(left_out.values()))
-    line, found, kept_at = Line(), list[Any](), time.monotonic()
+    line, found, kept = Line(), list[Any](), KeptFile(save_json)
 
-    def write(now: Any = None) -> None:
-        nonlocal kept_at
-        if save_json is not None:
-            keep(save_json, _json(found, left_out, len(tasks), now))
-            kept_at = time.monotonic()
+    def text(now: Any = None) -> str:
+        return _json(found, left_out, len(tasks), now)
 
     def told(mold_id: str, now: Any) -> None:
         line.say(f"mold {len(found) + 1}/{len(tasks)} {mold_id}: candidates {now.done}/{now.of}")
-        if time.monotonic() - kept_at >= KEEP_EVERY_S:
+        if kept.is_due:
             system_id = tasks[mold_id].scenario.system.system_id
-            write(MoldResult(mold_id, system_id, now.partial()))
+            kept.keep(lambda: text(MoldResult(mold_id, system_id, now.partial())))
 
     for one in optimize_all(tasks, told, cancelled):
         found.append(one)
         line.say(f"mold {len(found)}/{len(tasks)} {one.mold_id}: done")
-        write()
+        kept.keep(text)
     line.end()
-    write()
+    problem = None
+    try:
+        kept.finish(text())
+    except InputError as error:
+        problem = error
     if output == "json":
-        click.echo(_json(found, left_out, len(tasks)), nl=False)
+        click.echo(text(), nl=False)
     else:
         _print(found, left_out)
-    if len(found) < len(tasks) or any(one.result and one.result.partial for one in found):
+    ended = len(found) < len(tasks) or any(one.result and one.result.partial for one in found)
+    if ended:
         click.echo("ended before its end: the result is partial", err=True)
+    if problem is not None:
+        raise problem
+    if ended:
         return ENDED
     if any(one.result is None for one in found):
         return 2 if all(one.is_input for one in found if one.result is None) else FAILED
@@ -151,8 +154,20 @@ def _print(found: Sequence[MoldResult], left_out: Mapping[str, str]) -> None:
     for one in found:
         if one.problem:
             click.echo(f"{one.mold_id}: {one.problem}", err=True)
+    if any(_unsafe(one) for one in found):
+        click.echo("!: opened then, more draws miss a limit than are allowed")
+    if any(one.result and one.result.chosen and not one.result.chosen.confirmed for one in found):
+        click.echo("*: on the draws of the search, not confirmed on fresh ones")
     for words in left_out.values():
         click.echo(f"left out: {words}", err=True)
+
+
+def _unsafe(one: MoldResult) -> bool:
+    """Whether there is advice, and today's opening does not hold."""
+    result = one.result
+    if result is None or result.chosen is None or result.today is None:
+        return False
+    return not math.isnan(result.today.t_open_s) and not result.holds(result.today)
 
 
 def _row(one: MoldResult) -> list[str]:
@@ -175,17 +190,20 @@ def _row(one: MoldResult) -> list[str]:
         ]
     today, gain = result.today, result.gain
     year = None if gain is None else gain.per_year
+    opened = "-" if today is None or math.isnan(today.t_open_s) else f"{today.t_open_s:.0f}"
+    opened += " !" * _unsafe(one)
+    missed = f"{chosen.violated_share:.1%}" + " *" * (not chosen.confirmed)
     with_ = [] if result.parameter_set is None else [result.parameter_set]
     if result.memory_factor != 1.0:
         with_.append(f"learned {100.0 * (result.memory_factor - 1.0):+.1f} %")
     return [
         one.mold_id,
         one.system_id,
-        "-" if today is None or math.isnan(today.t_open_s) else f"{today.t_open_s:.0f}",
+        opened,
         f"{chosen.t_open_s:.0f}",
-        "-" if gain is None else f"{gain.cycle_s:+.1f}",
-        "-" if gain is None or year is None else f"{year:+,.0f} {gain.currency}",
-        f"{chosen.violated_share:.1%}",
+        "-" if gain is None else signed(gain.cycle_s),
+        "-" if gain is None or year is None else f"{signed(year, ',.0f')} {gain.currency}",
+        missed,
         chosen.decides,
         ", ".join(with_),
     ]

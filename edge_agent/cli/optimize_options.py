@@ -28,16 +28,15 @@ _PLAIN = {
 
 
 def parse_goals(goals: tuple[str, ...], prefer: str | None, knee: bool) -> dict[str, Any]:
-    """Goals and weights as they stand in a task.
+    """Goals and weights as they stand in a task; without goals, weights go to those of the file.
 
     Raises:
         InputError: names the option and what it should look like.
     """
     found = dict[str, Any]()
     weights = {} if prefer is None else _numbers("--prefer", prefer.split(","))
-    names = list(goals) or list(weights)
-    if names:
-        found["goals"] = names
+    if goals:
+        found["goals"] = list(goals)
     if weights or knee:
         found["prefer"] = weights
     return found
@@ -95,7 +94,10 @@ def task_of(
     for option, name in _PLAIN.items():
         if options[option] is not None:
             content[name] = options[option]
-    return parse(OptimizationTask, content | dict(goals), where)
+    content |= goals
+    if content.get("prefer") and not content.get("goals"):
+        content["goals"] = list(content["prefer"])
+    return parse(OptimizationTask, content, where)
 
 
 def _scenario(

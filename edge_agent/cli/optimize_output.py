@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,14 @@ import click
 
 from twin_core.optimization.goals import GOALS
 from twin_core.optimization.variables import FOLLOWS, SETTINGS
-from twin_core.optimization.words import basis_words, binding_words, gain_words, way_words
+from twin_core.optimization.words import (
+    basis_words,
+    binding_words,
+    counted,
+    gain_words,
+    random_words,
+    way_words,
+)
 
 if TYPE_CHECKING:
     from twin_core.optimization.result import OptimizationResult, Point, Tried
@@ -76,7 +84,7 @@ def print_result(result: OptimizationResult, task: OptimizationTask) -> None:
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     console.print(
-        f"{result.scenario_id}: {result.candidates} candidates, {result.simulations} shots, "
+        f"{result.scenario_id}: {counted(result)}, {result.simulations} shots, "
         f"{result.draws} draws each; scatter {result.scatter_source}; bounds {result.bounds_source}"
     )
     for line in basis_words(result):
@@ -90,15 +98,15 @@ def print_result(result: OptimizationResult, task: OptimizationTask) -> None:
         for line in way_words(result):
             console.print(f"  {line}")
         if result.nearest is not None:
-            console.print("nearest settings: " + _settings(result.nearest))
+            console.print("nearest settings: " + (_settings(result.nearest) or "those of today"))
         return
     console.print(f"advice ({result.why_chosen}):")
-    _print_points(console, today, chosen, result)
+    _print_points(console, today, chosen, task.prices.currency)
     console.print(_violations(chosen))
-    for line in (*gain_words(result), *_random_words(result), *binding_words(result)):
+    for line in (*gain_words(result), random_words(result), *binding_words(result)):
         console.print(line)
     if len(result.front) > 1:
-        _print_front(console, result)
+        _print_front(console, result, task.prices.currency)
 
 
 def _settings(point: Point) -> str:
@@ -113,23 +121,7 @@ def _violations(point: Point) -> str:
     )
 
 
-def _random_words(result: OptimizationResult) -> list[str]:
-    best = result.random_best
-    if best is None:
-        return [f"random search: none of {result.random_count} candidates is feasible"]
-    return [
-        f"random search: the best of {result.random_count} candidates has "
-        + ", ".join(
-            f"{name} {-v if GOALS[name].more else v:.4g}"
-            for name, v in zip(result.goals, best.values, strict=True)
-        )
-        + ", on the draws of the search"
-    ]
-
-
-def _print_points(
-    console: object, today: Point | None, chosen: Point, result: OptimizationResult
-) -> None:
+def _print_points(console: object, today: Point | None, chosen: Point, currency: str) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -149,24 +141,25 @@ def _print_points(
     ]
     rows.append(("t_open_s", "s", None if today is None else today.t_open_s, chosen.t_open_s))
     for name, goal in GOALS.items():
-        if name == "cost" and not chosen.figures[name]:
+        if name == "cost" and not chosen.figures[name]:  # no prices were given
             continue
         old = None if today is None else today.figures[name]
-        rows.append((name, goal.unit, old, chosen.figures[name]))
+        rows.append((name, goal.unit or currency, old, chosen.figures[name]))
     for name, unit, old, value in rows:
         if name not in chosen.settings:
             table.add_row(name, unit, _short(old), _short(value))
     console.print(table)
 
 
-def _print_front(console: object, result: OptimizationResult) -> None:
+def _print_front(console: object, result: OptimizationResult, currency: str) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
     assert isinstance(console, Console)
+    goal_columns = [f"{name} {currency}" if name == "cost" else name for name in result.goals]
     table = Table(
-        *result.goals, "opens s", *(n for n in result.bounds if n != "t_open_s"),
+        *goal_columns, "opens s", *(n for n in result.bounds if n != "t_open_s"),
         box=box.SIMPLE, pad_edge=False, title="front",
     )  # fmt: skip
     for point in result.front:
@@ -178,4 +171,4 @@ def _print_front(console: object, result: OptimizationResult) -> None:
 
 
 def _short(value: float | None) -> str:
-    return "-" if value is None or value != value else f"{value:.4g}"  # noqa: PLR0124
+    return "-" if value is None or not math.isfinite(value) else f"{value:.4g}"

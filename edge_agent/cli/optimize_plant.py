@@ -98,9 +98,18 @@ def measured(where: str, scenario: Scenario, mold_id: str | None) -> dict[str, A
         InputError: it has too few shots of the mold.
     """
     try:
-        return asked(history_at(where), lambda reader: scatter_in(reader, scenario, mold_id))
+        found = asked(history_at(where), lambda reader: scatter_in(reader, scenario, mold_id))
     except InputError as error:
-        raise InputError(f"--history {error}", hint="give another history, or --scatter") from None
+        words = str(error) if str(error).startswith("--history") else f"--history {error}"
+        raise InputError(words, hint="give another history, or --scatter") from None
+    own = scenario.mold.mold_id
+    if mold_id not in (None, own):
+        click.echo(
+            f"note: the shots are of mold {mold_id}, the scenario of {own}: their scatter counts, "
+            "when they are opened does not",
+            err=True,
+        )
+    return found
 
 
 def asked(settings: HistorySettings, ask: Callable[[HistoryReader], Awaitable[T]]) -> T:

@@ -112,8 +112,7 @@ def print_set(found: ParameterSet) -> None:
         f"{origin.last_poured_at[:10]}, {origin.held_out_count} of them held out; "
         f"shots {origin.shots_hash[:16]}"
     )
-    words = verdict.words.removeprefix("use it: ").removeprefix("not used: ")
-    say(f"verdict: {'use it' if verdict.use else 'do not use it'}: {words}")
+    say(f"verdict: {'use it' if verdict.use else 'do not use it'}: {verdict.reason}")
     if verdict.held_out:
         columns = ("before", "after", "noise floor")
         errors = [

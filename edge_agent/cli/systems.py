@@ -115,7 +115,7 @@ def rollback(system_id: str, folder: Path | None, config: Path | None) -> None:
 
     try:
         place = _place(folder, config)
-        before = versions_in_use(place)[system_id]
+        before = versions_in_use(place).get(system_id, 0)
         version = system_versions.rollback(place, system_id)
         sets = _sets_that_fit_no_more(place, config, system_id)
     except TwinError as error:
@@ -145,8 +145,9 @@ def _sets_that_fit_no_more(place: Path, config: Path | None, system_id: str) -> 
     if config is not None:
         folder = load_settings(config).catalogue.parameter_sets
     users: dict[int, list[str]] = {}
-    system, found = load_systems(place).get(system_id), []
+    found: list[str] = []
     try:
+        system = load_systems(place).get(system_id)
         for (mold_id, of_system), used in sets_in_use(folder).items():
             if of_system == system_id and used.number is not None:
                 users.setdefault(used.number, []).append(mold_id)
@@ -158,7 +159,7 @@ def _sets_that_fit_no_more(place: Path, config: Path | None, system_id: str) -> 
                     f"{', '.join(molds)}: predictions go without a parameter set: {problem}"
                 )
     except InputError as error:  # the version is promoted all the same
-        found.append(f"parameter sets cannot be read: {error}")
+        found.append(f"whether parameter sets fit cannot be told: {error}")
     return found
 
 

@@ -1,7 +1,7 @@
-"""Changes of a folder of parameter sets: write a set, promote one, go back.
+"""Changes of which parameter set each mold uses: promote one, go back.
 
-Files of sets are never changed, and a new one never takes the name of another. ``in_use.yaml`` is
-replaced whole: a reader sees the old one or the new one, and one process at a time changes it.
+``in_use.yaml`` is replaced whole: a reader sees the old one or the new one, and one process at a
+time changes it.
 """
 
 from __future__ import annotations
@@ -14,31 +14,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from broker.timestamps import format_timestamp
+from edge_agent.config.kept_files import keep_names, write_kept
+from edge_agent.config.new_parameter_set import not_written
 from edge_agent.config.parameter_sets import (
-    CONTENT_HASH,
     IN_USE,
     MoldAndSystem,
     SetInUse,
-    content_hash,
     load_set,
-    numbers_of,
     problem_of,
-    set_file,
     sets_in_use,
 )
-from edge_agent.errors import StoreError, disk_hint
 from twin_core.calibration.parameter_set import ParameterSet
 from twin_core.errors import InputError
 from twin_core.fingerprint import PHYSICS_HASH
 from twin_core.materials import MaterialSystem
 from twin_core.mold import Mold
-from twin_core.yaml_text import dump_yaml
 
 HEADER = "# Sets in use; `pur-mold-twin parameter-sets promote` and `rollback` write this file.\n"
-SET_HEADER = "# Made by calibrate. Do not edit: a changed file is refused.\n"
 ANYWAY = "--anyway promotes it all the same"
 
 
@@ -62,62 +56,6 @@ class Change:
     mold_id: str
     number: int | None
     before: int | None
-
-
-def next_number(folder: Path, system_id: str) -> int:
-    """Next free number of a set of a system."""
-    return max((number for _, number in numbers_of(folder, system_id)), default=0) + 1
-
-
-def check_writable(folder: Path) -> None:
-    """Refuse a folder of sets that cannot be written, before hours of work are lost to it.
-
-    Args:
-        folder: the folder; nothing is made or written.
-
-    Raises:
-        InputError: it cannot be written, or not be made where it is not there.
-    """
-    there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
-    if not there.is_dir():
-        raise InputError(f"{folder}: cannot be written: {there} is no folder (--sets)")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise InputError(f"{folder}: cannot be written: no permission in {there} (--sets)")
-
-
-def write_new(folder: Path, parameter_set: ParameterSet) -> tuple[Path, ParameterSet]:
-    """Write a set under the next free number.
-
-    Args:
-        folder: the folder; it is made where it is not there.
-        parameter_set: the set, with any number.
-
-    Returns:
-        The file, and the set with its number.
-
-    Raises:
-        StoreError: the folder cannot be written.
-    """
-    part = folder / f"{parameter_set.system_id}.{uuid4().hex}.part"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        while True:
-            number = next_number(folder, parameter_set.system_id)
-            numbered = parameter_set.model_copy(update={"number": number})
-            file = set_file(folder, parameter_set.system_id, number)
-            content = numbered.model_dump(mode="json", exclude_none=True)
-            _write(part, SET_HEADER, content | {CONTENT_HASH: content_hash(content)})
-            try:
-                os.link(part, file)  # fails where another one has taken the name meanwhile
-            except FileExistsError:
-                continue
-            _keep(folder)
-            return file, numbered
-    except OSError as error:
-        raise _not_written(folder, error) from None
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 def promote(
@@ -249,7 +187,7 @@ def _problems(
                 f"calibrate with some; {ANYWAY}, with the numbers of the system alone"
             )
     if not found.verdict.use and not anyway:
-        yield f"{found.set_id}: its verdict is not to use it: {found.verdict.words}: {ANYWAY}"
+        yield f"{found.set_id}: its verdict is not to use it: {found.verdict.reason}; {ANYWAY}"
     if found.physics_hash != PHYSICS_HASH and not anyway:
         yield f"{found.set_id} was fitted with another physics: calibrate anew; {ANYWAY}"
 
@@ -262,13 +200,13 @@ def _write_in_use(folder: Path, promoted: Mapping[MoldAndSystem, SetInUse]) -> N
     path = folder / IN_USE
     part = path.with_suffix(".part")
     try:
-        _write(part, HEADER, {"sets": content})
+        write_kept(part, HEADER, {"sets": content})
         part.replace(path)
-        _keep(folder)
+        keep_names(folder)
     except OSError as error:
         with suppress(OSError):
             part.unlink(missing_ok=True)
-        raise _not_written(path, error) from None
+        raise not_written(path, error) from None
 
 
 @contextmanager
@@ -285,33 +223,3 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(opened)
-
-
-def _keep(folder: Path) -> None:
-    """Have the disk keep the names of new files, too, when the power fails."""
-    with suppress(OSError):  # not every file system can
-        opened = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(opened)
-        finally:
-            os.close(opened)
-
-
-def _write(file: Path, header: str, content: dict[str, Any]) -> None:
-    with file.open("w", encoding="utf-8") as out:
-        out.write(header)
-        out.write(dump_yaml(content, default_flow_style=None, allow_unicode=True, width=100))
-        out.flush()
-        os.fsync(out.fileno())
-    file.chmod(0o644)
-
-
-def _not_written(path: Path, error: OSError) -> StoreError:
-    denied = isinstance(error, PermissionError)
-    way_out = (
-        "run this as its owner, or name a folder of your own" if denied else "name another folder"
-    )
-    return StoreError(
-        f"{path}: cannot be written: {error.strerror}: {way_out} (catalogue.parameter_sets)",
-        hint="" if denied else disk_hint(error),
-    )

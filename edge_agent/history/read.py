@@ -48,6 +48,7 @@ from edge_agent.errors import StoreError, disk_hint
 from edge_agent.history import schema, time_texts
 from edge_agent.history.engine import make_engine
 from edge_agent.history.older_telemetry import VIEW
+from edge_agent.history.sqlite import SCHEMA_VERSION
 from twin_core.plain_files import FileRefused, check_regular
 
 T = TypeVar("T")
@@ -310,10 +311,26 @@ def open_sqlite(path: Path) -> HistoryReader:
     except FileRefused as error:
         raise StoreError(str(error), hint=error.hint) from None
     address = f"file:{quote(str(path))}?mode=ro"
-    engine = create_engine(
-        "sqlite://", poolclass=NullPool, creator=lambda: sqlite3.connect(address, uri=True)
-    )
+    engine = create_engine("sqlite://", poolclass=NullPool, creator=lambda: _connect(address, path))
     return HistoryReader(engine, str(path))
+
+
+def _connect(address: str, path: Path) -> sqlite3.Connection:
+    """Open a file whose tables this program knows.
+
+    Raises:
+        StoreError: a newer program has changed them.
+    """
+    db = sqlite3.connect(address, uri=True)
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version > SCHEMA_VERSION:
+        db.close()
+        check = f"{path}: history of version {version}, this program knows {SCHEMA_VERSION}"
+        raise StoreError(
+            f"{check}: update the program",
+            hint="install the version that made this file, or a newer one",
+        )
+    return db
 
 
 def open_timescale(url: str, kept: int = 0) -> HistoryReader:

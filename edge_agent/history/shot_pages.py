@@ -44,6 +44,9 @@ async def known_pours(
 ) -> list[dict[str, Any]]:
     """Shots of some ids, with what was poured.
 
+    Site and press are compared behind the question: with them, a file would be read by its keys,
+    all shots of the press, and not by the index of ids.
+
     Args:
         reader: of the history.
         site, press: of the shots.
@@ -53,40 +56,36 @@ async def known_pours(
         StoreError: the history cannot be read.
     """
     shot = TABLES["shot"]
-    key = ("shot_key", "shot_id", "mold_id", "poured_at")
+    key = ("site", "press", "shot_key", "shot_id", "mold_id", "poured_at")
     names = (*key, "system_id", "recipe", "t_demold_actual_s")
-    statement = select(*(shot.c[name] for name in names)).where(
-        shot.c.site == site, shot.c.press == press, shot.c.shot_id.in_(list(shot_ids))
-    )
+    statement = select(*(shot.c[name] for name in names)).where(shot.c.shot_id.in_(list(shot_ids)))
 
     def run(connection: Connection) -> list[dict[str, Any]]:
-        return [dict(row) for row in connection.execute(statement).mappings()]
+        found = connection.execute(statement).mappings()
+        return [dict(row) for row in found if (row["site"], row["press"]) == (site, press)]
 
     async with reader.asking() as ask:
         return await ask(run)
 
 
 async def senders_of_pours(
-    reader: HistoryReader, site: str, press: str, shot_ids: Iterable[str]
+    reader: HistoryReader, shots: Iterable[tuple[str, str]]
 ) -> dict[str, set[str]]:
     """Devices that have told of the pours of some shots, by the key of the shot.
 
     Args:
         reader: of the history.
-        site, press: of the shots.
-        shot_ids: at most some hundred.
+        shots: id and key of each; at most some hundred. The key alone says site and press.
 
     Raises:
         StoreError: the history cannot be read.
     """
-    event = TABLES["event"]
+    asked, event = list(shots), TABLES["event"]
     device = event.c.document["device_id"].as_string()
     statement = select(event.c.shot_key, device).where(
-        event.c.site == site,
-        event.c.press == press,
         event.c.kind == "poured",
-        event.c.shot_id.in_(list(shot_ids)),
-        event.c.shot_key.is_not(None),
+        event.c.shot_id.in_({shot_id for shot_id, _ in asked}),
+        event.c.shot_key.in_([key for _, key in asked]),
     )
 
     def run(connection: Connection) -> dict[str, set[str]]:

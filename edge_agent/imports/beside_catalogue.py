@@ -12,7 +12,7 @@ HEAVIEST, LIGHTEST = 1500.0, 3.0
 """Metered mass by the volume of the cavity [kg/m³]: liquids are no denser, no foam is lighter."""
 RATIO_MAX = 3.0
 """Metered mass by the volume of the cavity, beside the density of the part or the other way round.
-Flash, gas and a slip of the pen are less (`twin_core.learning.teaching`); units are more."""
+Flash, gas and a slip of the pen are less (``twin_core.learning.teaching``); units are more."""
 
 
 class BesideCatalogue:

@@ -12,6 +12,7 @@ from broker.timestamps import format_timestamp
 from edge_agent.errors import StoreError
 from edge_agent.imports.taken import Taken
 from edge_agent.logged_shots.bundle import Bundle
+from twin_core.errors import InputError
 
 FILES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "sensors_core_temp.csv": {"T_core_C": ("T_core_C",)},
@@ -40,15 +41,21 @@ class BundleFolder:
 
         Raises:
             StoreError: it cannot be written.
+            InputError: nothing is beside it, or on another disk.
         """
-        self._folder, self._part = folder, folder.with_name(f"{folder.name}.part")
+        self._folder, self._part = folder, beside_folder(folder, ".part")
         self.words = str(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             shutil.rmtree(self._part, ignore_errors=True)
             self._part.mkdir()
+            is_other_disk = _disk(self._part) != _disk(folder)
         except OSError as error:
             raise StoreError(f"{folder}: cannot be written: {error.strerror or error}") from error
+        if is_other_disk:
+            self._part.rmdir()
+            words = f"{folder}: is a disk of its own, and bundles are made beside their folder"
+            raise InputError(f"{words}: name a folder on it, as {folder / 'bundles'}")
 
     async def put(self, bundles: Iterable[tuple[Bundle, bool]]) -> Taken:
         """Write bundles; one that is there is replaced.
@@ -87,6 +94,26 @@ class BundleFolder:
             shutil.rmtree(place)
         part.rename(place)
         return was_there
+
+
+def _disk(folder: Path) -> int:
+    return folder.stat().st_dev
+
+
+def beside_folder(folder: Path, end: str) -> Path:
+    """Place beside a folder, with its name; of ``.`` and ``..`` the name that the folder has.
+
+    Args:
+        folder: the folder.
+        end: goes behind its name.
+
+    Raises:
+        InputError: nothing is beside it.
+    """
+    named = folder.resolve() if folder.name in ("", "..") else folder
+    if not named.name:
+        raise InputError(f"{folder}: is no folder of its own: name another --output-dir")
+    return named.with_name(f"{named.name}{end}")
 
 
 def place_of(bundle: Bundle) -> Path:

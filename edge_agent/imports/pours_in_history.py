@@ -157,7 +157,7 @@ async def pours_in_history(
     rows = await known_pours(reader, press.site, press.press, ids)
     if not rows:
         return PoursInHistory((), ())
-    senders = await senders_of_pours(reader, press.site, press.press, ids)
+    senders = await senders_of_pours(reader, [(row["shot_id"], row["shot_key"]) for row in rows])
     return PoursInHistory(rows, [key for key, names in senders.items() if device_id in names])
 
 

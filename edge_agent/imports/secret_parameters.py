@@ -6,9 +6,11 @@ import re
 from urllib.parse import parse_qsl
 
 _SECRETS = frozenset(
-    "apikey auth authorization credential credentials passwd password passwort pwd secret sig "
-    "signature token".split()
+    "auth authorization bearer credential credentials jwt pass passphrase passwort pwd sig "
+    "signature".split()
 )
+_ENDS = ("accesskey", "apikey", "passwd", "password", "secret", "token")
+"""Of words that are secrets, also where they are written together: ``clientsecret``."""
 _OF_KEYS = frozenset({"access", "api", "private", "subscription"})
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
@@ -18,7 +20,7 @@ def is_secret(name: str) -> bool:
     words = [word.casefold() for word in _WORDS.findall(name)]
     if "key" in words and (len(words) == 1 or not _OF_KEYS.isdisjoint(words)):
         return True
-    return not _SECRETS.isdisjoint(words)
+    return not _SECRETS.isdisjoint(words) or any(word.endswith(_ENDS) for word in words)
 
 
 def secret_in(query: str) -> str | None:

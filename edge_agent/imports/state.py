@@ -44,6 +44,7 @@ class ImportState:
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"{path}: cannot be used: {error}") from error
         try:
+            self._refuse_another(path)
             self._db.executescript(_TABLES)
             row = self._db.execute("SELECT source, target FROM about").fetchone()
             if row is None:
@@ -58,7 +59,17 @@ class ImportState:
             raise
         except sqlite3.Error as error:
             self._db.close()
-            raise StoreError(f"{path}: cannot be used: {error}") from error
+            words = f"{path}: cannot be used: {error}"
+            raise StoreError(words, hint="give --state another file, or remove this one") from error
+
+    def _refuse_another(self, path: Path) -> None:
+        """Refuse a database of something else, before a table is made in it."""
+        names = {name for (name,) in self._db.execute(_NAMES)}
+        if not names <= {"about", "shot"}:
+            words = (
+                f"{path}: is no file of done shots: it has the tables {', '.join(sorted(names))}"
+            )
+            raise InputError(words[:300], hint="give --state another file")
 
     def judge(self, bundle: Bundle) -> str:
         """Whether a shot is ``new``, ``done``, has ``changed`` since, or ``contradicts`` one.
@@ -98,6 +109,7 @@ class ImportState:
         self._db.close()
 
 
+_NAMES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
 _ASK = "SELECT content FROM shot WHERE name = ?"
 
 

@@ -226,6 +226,9 @@ class _Shot:
                     f"{said:g} s, and opened_at is {seconds:g} s after the pour: opened_at counts"
                 )
                 self._tell("contradictory", self._column_of("t_demold_actual_s"), words)
+        if opened_at is not None and poured_at is None:
+            words = "no poured_at to count the opening from: it is left out"
+            self._tell("missing", self._column_of("opened_at"), words)
         found = said if seconds is None else seconds
         if found is not None and not 0.0 < found <= DAY_S:
             name = "t_demold_actual_s" if seconds is None else "opened_at"

@@ -25,7 +25,15 @@ from twin_core.optimization.goals import GOALS
 from twin_core.optimization.result import OptimizationResult, Point
 from twin_core.optimization.task import OptimizationTask
 from twin_core.optimization.variables import FOLLOWS, SETTINGS
-from twin_core.optimization.words import basis_words, binding_words, gain_words, way_words
+from twin_core.optimization.words import (
+    basis_words,
+    binding_words,
+    counted,
+    gain_words,
+    random_words,
+    signed,
+    way_words,
+)
 
 MORE = 0.05
 """Share of the width that a plot of a front has at either side."""
@@ -38,7 +46,7 @@ def optimization_page(result: OptimizationResult, task: OptimizationTask) -> Pag
     if notes or result.partial:
         ended = ("It was ended before its end: nothing more was looked at.",) * result.partial
         lead.append(Items((*ended, *notes)))
-    sections = [_infeasible(result)] if result.chosen is None else [_advice(result)]
+    sections = [_infeasible(result)] if result.chosen is None else [_advice(result, task)]
     if len(result.front) > 1:
         sections.append(_front(result))
     if result.chosen is not None:
@@ -49,7 +57,7 @@ def optimization_page(result: OptimizationResult, task: OptimizationTask) -> Pag
 
 def _lead(result: OptimizationResult) -> str:
     return (
-        f"{result.candidates} candidates, {result.simulations} simulated shots, {result.draws} "
+        f"{counted(result)}, {result.simulations} simulated shots, {result.draws} "
         f"draws of the scatter each ({result.scatter_source}). Advice only: nothing was written to "
         "a machine. All numbers are simulated."
     )
@@ -70,14 +78,18 @@ def _cards(result: OptimizationResult) -> Cards:
         ),
     ]  # fmt: skip
     if gain is not None:
-        cards.insert(1, Card("cycle", f"{-gain.cycle_s:+.0f} s", "against today"))
+        safe = result.today is not None and result.holds(result.today)
+        against = "against today" if safe else "against an opening that is not safe"
+        tone = "plain" if safe else "warning"
+        cards.insert(1, Card("cycle", f"{signed(-gain.cycle_s, '.0f')} s", against, tone))
         if gain.per_year is not None:
-            words = f"{-gain.per_year:+,.0f} {gain.currency}"
-            cards.append(Card("cost a year", words, "at as many parts as today"))
+            words = f"{signed(-gain.per_year, ',.0f')} {gain.currency}"
+            what = "at as many parts as today" if safe else against
+            cards.append(Card("cost a year", words, what, tone))
     return Cards(tuple(cards))
 
 
-def _advice(result: OptimizationResult) -> Section:
+def _advice(result: OptimizationResult, task: OptimizationTask) -> Section:
     chosen, today = result.chosen, result.today
     assert chosen is not None
     rows: list[tuple[Words, ...]] = [
@@ -106,7 +118,7 @@ def _advice(result: OptimizationResult) -> Section:
     rows += [
         (
             Code(name),
-            goal.unit,
+            goal.unit or task.prices.currency,
             _n(None if today is None else today.figures[name]),
             _n(chosen.figures[name]),
         )
@@ -246,16 +258,10 @@ def _asked(result: OptimizationResult, task: OptimizationTask) -> Section:
 
 
 def _looked_at(result: OptimizationResult) -> Section:
-    best = result.random_best
-    first = result.goals[0]
-    sign = -1.0 if GOALS[first].more else 1.0
-    words = (
-        f"Random search: none of {result.random_count} candidates is feasible."
-        if best is None
-        else f"Random search: the best of {result.random_count} candidates has {first} "
-        f"{sign * best.values[0]:.4g} on the draws of the search."
-    )
-    return Section("Beside a random search", (Text(words), *_progress_plot(result, sign)))
+    sign = -1.0 if GOALS[result.goals[0]].more else 1.0
+    words = random_words(result)
+    text = Text(f"{words[0].upper()}{words[1:]}.")
+    return Section("Beside a random search", (text, *_progress_plot(result, sign)))
 
 
 def _progress_plot(result: OptimizationResult, sign: float) -> list[Block]:

@@ -17,7 +17,7 @@ from twin_core.errors import InputError
 from twin_core.optimization.prepare import changed, prepared
 from twin_core.optimization.quality_bounds import bounds_of_quality
 from twin_core.optimization.task import OptimizationTask
-from twin_core.optimization.variables import setting_name, usual_bounds
+from twin_core.optimization.variables import SETTINGS, setting_name, usual_bounds
 from twin_core.scenario import Scenario
 from twin_core.shipped_files import configs_folder
 
@@ -115,9 +115,20 @@ def _with_usual_bounds(config: dict[str, Any], scenario: Scenario) -> dict[str, 
         one = {} if given is None else given
         if isinstance(one, Mapping) and (one.get("low") is None or one.get("high") is None):
             known = _usual(scenario, str(name))
+            known = _not_below_step(str(name), known, one.get("step"))
             one = {**known, **{key: value for key, value in one.items() if value is not None}}
         found[name] = one
     return config | {"variables": found}
+
+
+def _not_below_step(name: str, known: dict[str, Any], step: object) -> dict[str, Any]:
+    """Usual bounds that are nearer than a step are a step wider at either end."""
+    wide = known["high"] - known["low"]
+    if isinstance(step, bool) or not isinstance(step, (int, float)) or not 0.0 < wide < step:
+        return known
+    about = SETTINGS[setting_name(name)]
+    low, high = max(known["low"] - step, about.least), min(known["high"] + step, about.most)
+    return known | {"low": low, "high": high}
 
 
 def _usual(scenario: Scenario, name: str) -> dict[str, Any]:

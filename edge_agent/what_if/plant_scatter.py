@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from statistics import median
 from typing import Any
 
@@ -36,7 +37,8 @@ async def scatter_in(
 
     Args:
         scenario: shots of another material system than its own do not count.
-        mold_id: of the mold in the history; None: that of the scenario.
+        mold_id: of the mold in the history; None: that of the scenario. When another mold is
+            opened says nothing of this one: no ``t_open_today_s`` then.
 
     Raises:
         StoreError: the history cannot be read.
@@ -44,8 +46,12 @@ async def scatter_in(
     """
     mold_id, system_id = mold_id or scenario.mold.mold_id, scenario.system.system_id
     rows: list[dict[str, Any]] = []
+    others = Counter[str]()
 
     def take(found: list[dict[str, Any]]) -> None:
+        others.update(
+            row["system_id"] for row in found if row["system_id"] not in (system_id, None)
+        )
         rows.extend(
             row
             for row in found
@@ -55,9 +61,10 @@ async def scatter_in(
 
     await reader.each("shot", RowFilter(mold_id=mold_id), take)
     if len(rows) <= FEWEST:
+        there = ", ".join(f"{count} with {name}" for name, count in others.most_common())
         raise InputError(
             f"{reader.words}: {len(rows)} shots of mold {mold_id} with {system_id} and a recipe, "
-            f"more than {FEWEST} are needed"
+            f"more than {FEWEST} are needed" + (f"; there are {there}" if there else "")
         )
     usual = usual_scatter(scenario)
     found, missing = dict[str, float](), []
@@ -76,7 +83,7 @@ async def scatter_in(
     opened = [_number(shot["t_demold_actual_s"]) for shot in rows[-NEWEST_OPENINGS:]]
     known = [time for time in opened if time > 0.0]
     content: dict[str, Any] = {"scatter": found, "scatter_source": words}
-    if known:
+    if known and mold_id == scenario.mold.mold_id:
         content["t_open_today_s"] = median(known)
     return content
 

@@ -21,7 +21,8 @@ from tests.support.production_shots import (
     production,
     system_of,
 )
-from twin_core.calibration.production import ProductionFit, fit_production
+from twin_core.calibration.production import fit_production
+from twin_core.calibration.production_fit import ProductionFit
 from twin_core.calibration.production_shot import SENSORS
 
 SEEDS = int(os.environ.get("TWIN_CALIBRATION_SEEDS", "50"))

@@ -405,6 +405,7 @@ async def test_pages_of_shots_by_every_filter(history: Opened) -> None:
     assert await numbers(press="q") == ""
     known = await known_pours(history.reader, "s", "p", ["n1", "n4", "no"])
     assert {row["shot_id"] for row in known} == {"n1", "n4"}
+    assert await known_pours(history.reader, "s", "other", ["n1"]) == []
 
 
 async def test_imported_shots_are_there_once(history: Opened) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from edge_agent.config.parameter_set_store import write_new
+from edge_agent.config.new_parameter_set import write_new
 from tests.support.scenarios import CONFIGS
 from twin_core import PHYSICS_HASH, MaterialSystem, load_systems
 from twin_core.calibration.parameter_set import MOLD_NUMBERS, ParameterSet, Provenance, Verdict

@@ -24,7 +24,7 @@ from twin_core.arrays import Array
 from twin_core.calibration.free_parameters import FreeParameter, number, touched
 from twin_core.calibration.mold_numbers import MOLD_NUMBERS, OFFSETS
 from twin_core.calibration.parameter_set import ParameterSet, Provenance, Verdict, calibrated
-from twin_core.calibration.production import ProductionFit
+from twin_core.calibration.production_fit import ProductionFit
 from twin_core.calibration.production_model import simulate_shots
 from twin_core.calibration.production_numbers import LAGS, Numbers, usual_paths
 from twin_core.calibration.production_shot import RESULTS, SENSORS, ProductionShot

@@ -50,6 +50,9 @@ OFFSETS = {
 }
 """Sensors with the number that stands between what is true and what they read."""
 
+OF_CAVITY = ("cavity_volume_factor", "vent_area_factor")
+"""Numbers that an open cup does not have."""
+
 
 def mold_with(mold: Mold, numbers: Mapping[str, float], where: str) -> Mold:
     """The mold with its own numbers.
@@ -62,25 +65,11 @@ def mold_with(mold: Mold, numbers: Mapping[str, float], where: str) -> Mold:
     Raises:
         InputError: a number leaves the bounds of the mold's field, or an open cup has no such part.
     """
-    heat = numbers.get("heat_transfer_factor", 1.0)
-    vent = numbers.get("vent_area_factor", 1.0)
-    volume = numbers.get("cavity_volume_factor", 1.0)
-    offset = numbers.get("T_mold_offset_C", 0.0)
-    if mold.open and (volume, vent) != (1.0, 1.0):
+    if mold.open and any(numbers.get(name, 1.0) != 1.0 for name in OF_CAVITY):
         raise InputError(
             f"{where}: an open cup has no cavity and no vents: leave their factors out"
         )
-    vents = mold.vents.model_copy(update={"area_per_vent_m2": mold.vents.area_per_vent_m2 * vent})
-    values: dict[str, Any] = {
-        "heater_W_per_K": mold.heater_W_per_K * heat,
-        "h_ambient_W_per_m2_K": mold.h_ambient_W_per_m2_K * heat,
-        "cavity_volume_m3": _times(mold.cavity_volume_m3, volume),
-        "thickness_m": _times(mold.thickness_m, volume),
-        "T_set_C": _plus(mold.T_set_C, offset),
-        "T_set_2_C": _plus(mold.T_set_2_C, offset),
-        "vents": vents,
-    }
-    return checked(mold.model_copy(update=values), where)
+    return checked(changed_mold(mold, numbers), where)
 
 
 def process_with(process: Process, numbers: Mapping[str, float], where: str) -> Process:
@@ -95,11 +84,44 @@ def process_with(process: Process, numbers: Mapping[str, float], where: str) -> 
         InputError: a temperature leaves its bounds.
     """
     offset = numbers.get("T_mold_offset_C", 0.0)
-    values = {
-        "T_mold_C": _plus(process.T_mold_C, offset),
-        "T_mold_2_C": _plus(process.T_mold_2_C, offset),
+    return checked(changed_process(process, offset), f"{where}.T_mold_offset_C")
+
+
+def changed_mold(mold: Mold, numbers: Mapping[str, float]) -> Mold:
+    """The mold with its own numbers, not validated, as a fit makes it thousands of times.
+
+    Args:
+        mold: as its file says.
+        numbers: by name of ``MOLD_NUMBERS``; those left out are neutral.
+    """
+    heat = numbers.get("heat_transfer_factor", 1.0)
+    area = mold.vents.area_per_vent_m2 * numbers.get("vent_area_factor", 1.0)
+    volume = numbers.get("cavity_volume_factor", 1.0)
+    offset = numbers.get("T_mold_offset_C", 0.0)
+    values: dict[str, Any] = {
+        "heater_W_per_K": mold.heater_W_per_K * heat,
+        "h_ambient_W_per_m2_K": mold.h_ambient_W_per_m2_K * heat,
+        "cavity_volume_m3": _times(mold.cavity_volume_m3, volume),
+        "thickness_m": _times(mold.thickness_m, volume),
+        "T_set_C": _plus(mold.T_set_C, offset),
+        "T_set_2_C": _plus(mold.T_set_2_C, offset),
+        "vents": mold.vents.model_copy(update={"area_per_vent_m2": area}),
     }
-    return checked(process.model_copy(update=values), f"{where}.T_mold_offset_C")
+    return mold.model_copy(update=values)
+
+
+def changed_process(process: Process, offset_K: float) -> Process:
+    """The process with warmer molds, not validated.
+
+    Args:
+        process: as reported.
+        offset_K: true minus reported temperature of the mold [K].
+    """
+    values = {
+        "T_mold_C": _plus(process.T_mold_C, offset_K),
+        "T_mold_2_C": _plus(process.T_mold_2_C, offset_K),
+    }
+    return process.model_copy(update=values)
 
 
 def checked(model: Model, where: str) -> Model:

@@ -110,6 +110,11 @@ class Verdict(_Part):
     """By quantity."""
     improvement_pct: float | None = None
 
+    @property
+    def reason(self) -> str:
+        """The words, without the judgement that they begin with."""
+        return self.words.removeprefix("use it: ").removeprefix("not used: ")
+
 
 class ParameterSet(_Part):
     """Numbers of one calibration, with what they rest on; the content of one file."""

@@ -16,7 +16,7 @@ import numpy as np
 from twin_core.arrays import Array
 from twin_core.calibration import shot_features as sf
 from twin_core.calibration import statistics
-from twin_core.calibration.production_model import Flags, Model
+from twin_core.calibration.production_model import Flags, Ints, Model
 from twin_core.calibration.production_numbers import ALONG, Number
 from twin_core.calibration.production_search import RIDGE, Local
 
@@ -46,6 +46,8 @@ class Certainty:
 
     Attributes:
         clusters: number of each shot's cluster, its lot or itself; by_lot: which of both.
+        normal: equations of each shot; whole: their matrix of all together.
+        g, told: gradient and diagonal of each cluster, (clusters, n).
     """
 
     def __init__(self, model: Model, here: Local) -> None:
@@ -54,13 +56,13 @@ class Certainty:
         self.by_lot = None not in lots and len(set(lots)) >= LOTS_MIN
         keys = lots if self.by_lot else [shot.name for shot in model.shots]
         self.clusters = np.unique(np.array(keys, dtype=str), return_inverse=True)[1]
-        A, g = here.normal(model.place, model.numbers.shared, len(self.numbers))
-        count = int(self.clusters.max()) + 1
-        n = len(self.numbers)
-        self.A, self.g = np.zeros((count, n, n)), np.zeros((count, n))
-        np.add.at(self.A, self.clusters, A)
-        np.add.at(self.g, self.clusters, g)
-        self.whole = self.A.sum(axis=0)
+        self.normal = here.normal(model.place, model.numbers.shared)
+        count, n = int(self.clusters.max()) + 1, len(self.numbers)
+        self.whole = self.normal.whole(n)[0]
+        self.g, self.told = np.zeros((count, n)), np.zeros((count, n))
+        at = self.clusters[:, None], self.normal.where
+        np.add.at(self.g, at, self.normal.g)
+        np.add.at(self.told, at, np.diagonal(self.normal.A, axis1=1, axis2=2))
         self.spread = np.array([one.spread for one in self.numbers])
         floors = np.array([sf.FLOOR[name] for name, _ in sf.names()])
         pull = here.pull(model.place, model.numbers.shared, n)
@@ -80,16 +82,7 @@ class Certainty:
             d = np.flatnonzero(~kept & ~certain)
         H = self.whole[np.ix_(k, k)] + np.diag(RIDGE / self.spread[k] ** 2)
         if jackknife:
-            left = H[None] - self.A[:, k[:, None], k]
-            try:
-                moved = np.linalg.solve(left, self.g[:, k, None])[:, :, 0]
-            except np.linalg.LinAlgError:
-                moved = np.array(
-                    [
-                        np.linalg.lstsq(a, b, rcond=None)[0]
-                        for a, b in zip(left, self.g[:, k], strict=True)
-                    ]
-                )
+            moved = np.array([self._moved_without(one, H, k) for one in range(len(self.g))])
         else:
             moved = self.g[:, k] @ np.linalg.pinv(H, hermitian=True)
         count = len(moved)
@@ -102,11 +95,26 @@ class Certainty:
         P = np.linalg.lstsq(H, self.pull[k], rcond=None)[0]
         return np.asarray(C + P @ P.T)
 
+    def _moved_without(self, cluster: int, H: Array, k: Ints) -> Array:
+        """How far the numbers ``k`` move when a cluster is left out of their matrix."""
+        place = np.full(len(self.numbers), -1)
+        place[k] = np.arange(len(k))
+        left = H.copy()
+        for shot in np.flatnonzero(self.clusters == cluster):
+            at = place[self.normal.where[shot]]
+            own = np.flatnonzero(at >= 0)
+            left[np.ix_(at[own], at[own])] -= self.normal.A[shot][np.ix_(own, own)]
+        try:
+            moved = np.linalg.solve(left, self.g[cluster, k])
+        except np.linalg.LinAlgError:
+            moved = np.linalg.lstsq(left, self.g[cluster, k], rcond=None)[0]
+        return np.asarray(moved)
+
     def freedom(self, kept: Flags) -> Array:
         """Degrees of freedom of each number: clusters that tell of it, less what they tell."""
         found = np.empty(len(self.numbers))
         for i, one in enumerate(self.numbers):
-            tell = int(np.sum(self.A[:, i, i] > 0.0))
+            tell = int(np.sum(self.told[:, i] > 0.0))
             alike = [j for j, other in enumerate(self.numbers) if other.mold_id == one.mold_id]
             found[i] = tell - np.sum(kept[alike])
         return np.maximum(found, 1.0)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from twin_core.arrays import Array
 from twin_core.batch import BatchResult, simulate_many
 from twin_core.calibration import shot_features as sf
+from twin_core.calibration.mold_numbers import OFFSETS
 from twin_core.calibration.production_numbers import LAGS, NOT_SIMULATED, SAFE_RATIO, Numbers
 from twin_core.calibration.production_shot import SENSORS, ProductionShot
 from twin_core.scenario import Scenario
@@ -22,11 +23,6 @@ FIT_LAYERS = 12
 """Of the model, for the derivatives; what is compared with readings has the layers of its scenario:
 with 12 instead of 24 the core of a part that cools is up to 1 K too cold."""
 FIT_RTOL = 1e-5
-OFFSETS = {
-    "T_core_C": "T_core_offset_C",
-    "p_cavity_bar": "p_cavity_offset_bar",
-    "T_mold_C": "T_mold_offset_C",
-}
 CHORD = 0.25
 """Derivatives hold until a number has moved by so much, in units of its assumed spread."""
 FROM_WINDOW = {sf.SAFE: "t_demold_min_s", "H_demold_shore": "H_demold_shore"}

@@ -12,7 +12,7 @@ from typing import Any
 
 from twin_core.arrays import Array
 from twin_core.calibration.free_parameters import FreeParameter, number
-from twin_core.calibration.mold_numbers import MOLD_NUMBERS
+from twin_core.calibration.mold_numbers import MOLD_NUMBERS, changed_mold, changed_process
 from twin_core.calibration.production_shot import ProductionShot
 from twin_core.calibration.unknown import Unknown
 from twin_core.errors import InputError
@@ -61,7 +61,9 @@ STEPS = {
 }
 STEP = 0.01
 """Of the derivatives, of shared numbers and lags; of those in ``STEPS`` as they stand there."""
-ALIKE = {"gelling.E": 0.003, "gelling.heat": 0.005}
+SMALLER_STEPS = {"gelling.E": 0.003, "gelling.heat": 0.005}
+FARTHEST = 50.0
+"""Logarithm of a factor beyond which an end of an interval says nothing more."""
 NOT_SIMULATED = ("T_core_offset_C", "p_cavity_offset_bar", *ALONG)
 """Numbers that only a sensor or the laboratory feels: no simulation is needed to turn them."""
 
@@ -98,7 +100,9 @@ class Number:
 
     def value(self, x: float) -> float:
         """The number that a trial value stands for, in ``unit``."""
-        return self.start * math.exp(x) if self.factor else self.start + x
+        if not self.factor:
+            return self.start + x
+        return self.start * math.exp(min(max(x, -FARTHEST), FARTHEST))
 
     def spread_of_value(self, x: float, sigma: float) -> float:
         """One sigma of the value."""
@@ -181,35 +185,23 @@ class Numbers:
             update: dict[str, Any] = {"system": system, "mold": mold}
             offset = self.at(x, "T_mold_offset_C", mold_id)
             if offset:
-                process, both = base.process, ("T_mold_C", "T_mold_2_C")
-                warm = {name: _plus(getattr(process, name), offset) for name in both}
-                update["process"] = process.model_copy(update=warm)
+                update["process"] = changed_process(base.process, offset)
             found.append(base.model_copy(update=update))
         return found
 
     def _mold(self, mold: Mold, x: Array) -> Mold:
         own = {name: self.at(x, name, mold.mold_id) for name in MOLD_NUMBERS}
-        heat = math.exp(own["heat_transfer_factor"])
-        volume = math.exp(own["cavity_volume_factor"])
-        area = mold.vents.area_per_vent_m2 * math.exp(own["vent_area_factor"])
-        offset = own["T_mold_offset_C"]
-        values = {
-            "heater_W_per_K": mold.heater_W_per_K * heat,
-            "h_ambient_W_per_m2_K": mold.h_ambient_W_per_m2_K * heat,
-            "cavity_volume_m3": _times(mold.cavity_volume_m3, volume),
-            "thickness_m": _times(mold.thickness_m, volume),
-            "T_set_C": _plus(mold.T_set_C, offset),
-            "T_set_2_C": _plus(mold.T_set_2_C, offset),
-            "vents": mold.vents.model_copy(update={"area_per_vent_m2": area}),
-        }
-        return mold.model_copy(update=values)
+        return changed_mold(
+            mold,
+            {name: math.exp(t) if MOLD_NUMBERS[name].neutral else t for name, t in own.items()},
+        )
 
 
 def _of_system(path: str, system: MaterialSystem, mold: Mold) -> Number:
     known = Unknown(path, system, mold)
     if known.free is None:
         raise InputError(f"{path}: is no number of a system")
-    spread, step = USUAL.get(path, OTHER), ALIKE.get(path, STEP)
+    spread, step = USUAL.get(path, OTHER), SMALLER_STEPS.get(path, STEP)
     return Number(path, None, known.unit, known.start, True, known.low, known.high, spread, step)
 
 
@@ -225,11 +217,3 @@ def _of_mold(name: str, mold_id: str) -> Number:
         name, mold_id, known.unit, known.neutral, factor, low, high, SPREADS[name],
         STEPS.get(name, 1.0),
     )  # fmt: skip
-
-
-def _times(value: float | None, factor: float) -> float | None:
-    return None if value is None else value * factor
-
-
-def _plus(value: float | None, offset: float) -> float | None:
-    return None if value is None else value + offset

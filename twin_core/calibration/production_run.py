@@ -17,7 +17,7 @@ from twin_core.calibration.production_numbers import Number
 from twin_core.calibration.production_search import STEPS_MAX, Local, search
 
 ROUNDS = 4
-"""Of fitting and looking at what is determined."""
+"""Of fitting and looking at what is determined, as a rule: each takes away a number at least."""
 COMMON_SHIFT_K = 2.5
 """Probes are seldom all wrong by so much, and the same way (assumed)."""
 Checkpoint = Mapping[str, Any]
@@ -111,32 +111,28 @@ class Run:
         not_fitted = [NotFitted(*one) for one in self.state["not_fitted"]]
         kept = np.array(self.state["kept"], bool)
         x = np.array(self.state["x"], float)
-        first = int(self.state["round"])
-        here, converged = None, False
-        for turn in range(first, ROUNDS + 1):
-            done = int(self.state["step"]) if turn == first else 0
+        turn, done = int(self.state["round"]), int(self.state["step"])
+        while True:
             self.state |= {"round": turn, "kept": kept.tolist()}
             here, converged = search(self.model, x, kept, turn == 0, self._step, done)
             left, more = Certainty(self.model, here).undetermined(kept)
             not_fitted += more
             self.state["not_fitted"] = [[n.path, n.mold_id, n.why] for n in not_fitted]
-            if turn > 0 and (not more or turn == ROUNDS):
-                break
-            kept = left
+            if turn > 0 and not more:
+                return self._outcome(here, kept, not_fitted, converged)
+            kept, turn, done = left, turn + 1, 0
             x = np.where(kept, here.x, 0.0)
-            self.state |= {"round": turn + 1, "step": 0, "x": x.tolist(), "kept": kept.tolist()}
+            self.state |= {"round": turn, "step": 0, "x": x.tolist(), "kept": kept.tolist()}
             self.save(dict(self.state))
-        assert here is not None
-        return self._outcome(here, kept, not_fitted, converged)
 
     def of_molds_alone(self, whole: Outcome) -> Outcome:
-        """The fit without numbers of the system."""
+        """The fit without numbers of the system; nothing is saved: it is not what goes on."""
         shared = np.array(
             [n.mold_id is None and not fitted_along(n) for n in self.model.numbers.all]
         )
         kept = whole.kept & ~shared
         x = np.where(kept, whole.here.x, 0.0)
-        here, converged = search(self.model, x, kept, False, self._step)
+        here, converged = search(self.model, x, kept, False, self._count)
         why = "on the held-out shots the numbers of the molds are better alone"
         dropped = [
             NotFitted(n.path, None, why)
@@ -146,9 +142,12 @@ class Run:
         return self._outcome(here, kept, whole.not_fitted + dropped, converged)
 
     def _step(self, here: Local, step: int) -> None:
-        self.steps += 1
-        self.state |= {"step": step, "x": here.x.tolist(), "steps": self.steps}
+        self.state |= {"step": step, "x": here.x.tolist(), "steps": self.steps + 1}
         self.save(dict(self.state))
+        self._count(here, step)
+
+    def _count(self, here: Local, step: int) -> None:
+        self.steps += 1
         self.progress("fit", min(self.steps, self.steps_at_most), self.steps_at_most)
 
     def _outcome(
@@ -171,5 +170,5 @@ def _digest(model: Model) -> str:
     found = hashlib.sha256(np.nan_to_num(model.features.measured, nan=-1e9).tobytes())
     for shot in model.shots:
         found.update(f"{shot.name} {shot.poured_at!r}\n".encode())
-    found.update(repr([n.label for n in model.numbers.all]).encode())
+    found.update(repr([(n.label, n.start) for n in model.numbers.all]).encode())
     return found.hexdigest()[:16]

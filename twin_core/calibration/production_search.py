@@ -30,6 +30,28 @@ RIDGE = 1e-6
 
 
 @dataclass(frozen=True)
+class Normal:
+    """Normal equations of each shot in the numbers that it has: few of all, where molds are many.
+
+    Attributes:
+        where: (shots, m): which of all numbers they are.
+        A: (shots, m, m): normal matrices.
+        g: (shots, m): gradients.
+    """
+
+    where: Ints
+    A: Array
+    g: Array
+
+    def whole(self, count: int) -> tuple[Array, Array]:
+        """Matrix and gradient of all shots together, in ``count`` numbers."""
+        A, g = np.zeros((count, count)), np.zeros(count)
+        np.add.at(A, (self.where[:, :, None], self.where[:, None, :]), self.A)
+        np.add.at(g, self.where, self.g)
+        return A, g
+
+
+@dataclass(frozen=True)
 class Local:
     """Fit at one place: all that certainty is computed from.
 
@@ -49,18 +71,20 @@ class Local:
     scales: Array
     rejected: Flags
 
-    def normal(self, place: Ints, shared: int, count: int) -> tuple[Array, Array]:
-        """Normal matrix and gradient of each shot, spread over all numbers: (shots, n, n), …"""
+    def normal(self, place: Ints, shared: int) -> Normal:
+        """Normal equations of each shot.
+
+        Args:
+            place: (shots, own): number of each of the shot's own numbers among all.
+            shared: how many numbers are shared; they come first.
+        """
         JW = self.jacobian * self.weights[:, :, None]
-        small = np.einsum("sfi,sfj->sij", JW, self.jacobian)
-        slope = np.einsum("sfi,sf->si", JW, self.residuals)
-        A = np.zeros((len(place), count, count))
-        g = np.zeros((len(place), count))
-        for s, own in enumerate(place):
-            where = np.concatenate((np.arange(shared), own))
-            A[s][np.ix_(where, where)] = small[s]
-            g[s, where] = slope[s]
-        return A, g
+        of_all = np.broadcast_to(np.arange(shared), (len(place), shared))
+        return Normal(
+            np.concatenate((of_all, place), axis=1),
+            np.einsum("sfi,sfj->sij", JW, self.jacobian),
+            np.einsum("sfi,sf->si", JW, self.residuals),
+        )
 
     def pull(self, place: Ints, shared: int, count: int) -> Array:
         """Gradient for one unit of an error that a feature has in all shots: (n, features)."""
@@ -154,7 +178,7 @@ def search(
     here = local(model, x)
     for step in range(done, STEPS_MAX):
         after_step(here, step)
-        A, g = (part.sum(axis=0) for part in here.normal(model.place, model.numbers.shared, len(x)))
+        A, g = here.normal(model.place, model.numbers.shared).whole(len(x))
         A, g = A + np.diag(prior), g + prior * here.x
         move = _move(A, g, here.x, free, low, high)
         move = np.clip(move, -2.0 * spread, 2.0 * spread)

@@ -31,7 +31,11 @@ LEAST_GAIN_PCT = 2.0
 MOST_LOSS_PCT = dict.fromkeys(UNITS, 2.0) | {"T_mold_C": 10.0}
 """No quantity may get worse by more; the temperature of the mold tells least of the part."""
 FEWEST = 8
-"""A quantity that fewer held-out shots have is not judged."""
+"""A quantity that fewer held-out shots have is not judged; nor is one that no mold has twice, for
+its scatter is not known."""
+MOST_LOST = 0.05
+"""Share of the shots, and one at least, of which a quantity may not be predicted any more: no time
+is safe, or the simulation fails (assumed)."""
 BLOCKS = 12
 """Neighboring shots are alike: so many stretches of time are compared, not single shots."""
 CHANCE = 0.025
@@ -41,8 +45,10 @@ FOLLOW = 0.2
 UNEXPLAINED = 5.0
 """Noise floors. A quantity that stays further off, and is not halved, is not explained by the fit:
 its sensor, or what it is mapped to, is looked at first (assumed)."""
-STIFF = {"T_core_C": 0.5, "p_cavity_bar": 0.005, "T_mold_C": 0.3}
+NEGLIGIBLE = {"T_core_C": 0.5, "p_cavity_bar": 0.005, "T_mold_C": 0.3}
 """Errors below these do not matter [unit of the series]."""
+LEAST = 1e-9
+"""Scatter of a quantity that is the same to the last digit in all shots [its unit]."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +116,7 @@ class HeldOut:
         """Judge the errors of ``off`` with the numbers of a fit against those without."""
         mold = np.unique([shot.mold_id for shot in self.shots], return_inverse=True)[1]
         errors, gains, scores = {}, {}, []
+        lost = [words for name in before if (words := _lost(name, before[name], after[name]))]
         for name in before:
             judged = _judged(name, before[name], after[name], mold)
             if judged is None:
@@ -118,14 +125,24 @@ class HeldOut:
             scores.append(squares)
             gains[name] = squares
         if not scores:
-            words = f"not used: no quantity was measured of {FEWEST} held-out shots"
-            return Verdict(False, words, errors, 0.0)
-        return _verdict(errors, gains, _mean(np.array(scores)))
+            few = f"no quantity was measured of {FEWEST} held-out shots, with two of a mold"
+            words = " and ".join(lost) or few
+            return Verdict(False, f"not used: {words}", errors, 0.0)
+        return _verdict(errors, gains, _mean(np.array(scores)), lost)
 
 
 def _result(shot: ProductionShot, name: str) -> float:
     value = shot.results.get(name, math.nan)
     return value if POSSIBLE[name].holds(value) else math.nan
+
+
+def _lost(name: str, before: Array, after: Array) -> str:
+    """Words on a quantity that many shots have no prediction of any more; empty where few have."""
+    had, has = (np.any(~np.isnan(one), axis=1) for one in (before, after))
+    gone, come = int(np.sum(had & ~has)), int(np.sum(has & ~had))
+    if gone - come <= max(1.0, MOST_LOST * np.sum(had)):
+        return ""
+    return f"{name} is not predicted any more of {gone} of {int(np.sum(had))} held-out shots"
 
 
 def _judged(name: str, before: Array, after: Array, mold: Ints) -> tuple[Errors, Array] | None:
@@ -145,10 +162,17 @@ def _judged(name: str, before: Array, after: Array, mold: Ints) -> tuple[Errors,
     squares[~np.any(there, axis=1)] = np.nan
     root = np.sqrt(np.nanmean(squares, axis=0))
     floor = _floor(after, mold)
+    if math.isnan(floor):
+        return None
     errors = Errors(
         float(root[0]), float(root[1]), floor, UNITS[name], int(np.any(there, axis=1).sum())
     )
-    return errors, squares / max(floor, STIFF.get(name, 1e-9)) ** 2
+    return errors, squares / _scatter(name, floor) ** 2
+
+
+def _scatter(name: str, floor: float) -> float:
+    """The noise floor, as far as it matters: never 0."""
+    return max(floor, NEGLIGIBLE.get(name, LEAST))
 
 
 def _from_center(off: Array, mold: Ints) -> Array:
@@ -168,7 +192,7 @@ def _median(off: Array) -> Array:
 
 def _scale(off: Array, mold: Ints) -> Array:
     away = _from_center(off, mold)
-    return np.maximum(1.4826 * _median(away), 1e-9)
+    return np.maximum(1.4826 * _median(away), LEAST)
 
 
 def _floor(off: Array, mold: Ints) -> float:
@@ -191,7 +215,9 @@ def _floor(off: Array, mold: Ints) -> float:
     return math.sqrt(min(about_mean / freedom, about_running / count))
 
 
-def _verdict(errors: Mapping[str, Errors], gains: Mapping[str, Array], both: Array) -> Verdict:
+def _verdict(
+    errors: Mapping[str, Errors], gains: Mapping[str, Array], both: Array, lost: Sequence[str]
+) -> Verdict:
     count = int(np.sum(~np.isnan(both[:, 0])))
     improvement = _improvement(both)
     late = _improvement(both[len(both) // 2 :])
@@ -200,7 +226,9 @@ def _verdict(errors: Mapping[str, Errors], gains: Mapping[str, Array], both: Arr
     share = f"{abs(improvement):.0f} % {'less' if improvement >= 0.0 else 'more'} error"
     told = f"{share} on {count} held-out shots"
     off = [_stays_off(name, e) for name, e in errors.items() if _unexplained(name, e)]
-    if off:
+    if lost:
+        words = f"not used: {' and '.join(lost)}"
+    elif off:
         words = (
             f"not used: {' and '.join(off)}: look at the sensor, and its unit and mapping, first"
         )
@@ -218,14 +246,14 @@ def _verdict(errors: Mapping[str, Errors], gains: Mapping[str, Array], both: Arr
 
 
 def _unexplained(name: str, e: Errors) -> bool:
-    floor = max(e.noise_floor, STIFF.get(name, 0.0))
-    return e.after > max(UNEXPLAINED * floor, 0.5 * e.before)
+    return e.after > max(UNEXPLAINED * _scatter(name, e.noise_floor), 0.5 * e.before)
 
 
 def _stays_off(name: str, e: Errors) -> str:
-    return (
-        f"{name} stays {e.after:.3g} {e.unit} off, {e.after / e.noise_floor:.0f} times its scatter"
-    )
+    stays = f"{name} stays {e.after:.3g} {e.unit} off"
+    if e.noise_floor <= LEAST:
+        return f"{stays} in all shots alike"
+    return f"{stays}, {e.after / e.noise_floor:.0f} times its scatter"
 
 
 def _not_better(errors: Mapping[str, Errors]) -> str:

@@ -9,7 +9,9 @@ import numpy as np
 from twin_core.optimization import front as fr
 from twin_core.optimization.candidate import Candidate
 from twin_core.optimization.choose import apart, knee, preferred, thinned
+from twin_core.optimization.confirm import Confirmed
 from twin_core.optimization.explain import binding, in_the_way, scatter_effects, sensitivities
+from twin_core.optimization.result import NO_BETTER
 from twin_core.optimization.state import State
 
 NEAR_BEST = 0.005
@@ -30,7 +32,11 @@ def finish(state: State) -> None:
         return
     assert state.today is not None
     if state.today.scenario is not None:
-        state.today_checked = state.check(state.today, state.task.t_open_today_s)
+        opened = state.task.t_open_today_s
+        state.today_checked = state.check(state.today, opened)
+        if state.today in good:  # it is a candidate, too, opened as early as may be
+            own = state.today_checked if opened is None else state.check(state.today)
+            state.checked[state.today] = own
     if len(state.task.goals) > 1:
         _check_front(state)
     else:
@@ -62,13 +68,17 @@ def _check_one(state: State, good: Sequence[Candidate]) -> None:
     for candidate in [*some, *others]:
         if candidate in others and held:
             break
-        found = state.check(candidate)
-        state.checked[candidate] = found
-        held += [candidate] if found.held else []
+        held += [candidate] if _checked(state, candidate).held else []
+    today = state.today
+    if today in state.checked and state.checked[today].held and today not in held:
+        held.append(today)
     if not held:
         return
     held.sort(key=state.goals_of)
     state.chosen, state.why = held[0], f"the best {state.task.goals[0]} of those that hold"
+    least = state.goals_of(held[0])[0]
+    if today in held and state.goals_of(today)[0] <= least + NO_BETTER * abs(least):
+        state.chosen, state.why = today, f"{state.why}: today's settings"
     if state.task.prefer_lower_pressure:
         best = state.goals_of(held[0])[0]
         most = best + NEAR_BEST * abs(best)
@@ -81,10 +91,13 @@ def _check_one(state: State, good: Sequence[Candidate]) -> None:
 def _check_front(state: State) -> None:
     held = []
     for candidate in front_so_far(state):
-        found = state.check(candidate)
-        state.checked[candidate] = found
-        if found.held:
+        if _checked(state, candidate).held:
             held.append(candidate)
+    today = state.today
+    if today in state.checked and state.checked[today].held and today not in held:
+        own = np.array(state.goals_of(today))
+        if any((own <= np.array(state.goals_of(c))).all() for c in held):
+            held.append(today)
     if not held:
         return
     goals = np.array([state.goals_of(c) for c in held])
@@ -94,12 +107,19 @@ def _check_front(state: State) -> None:
     state.chosen, state.why = chosen_of(state, state.front)
 
 
+def _checked(state: State, candidate: Candidate) -> Confirmed:
+    """A candidate on the fresh draws; one that was checked before is not simulated again."""
+    if candidate not in state.checked:
+        state.checked[candidate] = state.check(candidate)
+    return state.checked[candidate]
+
+
 def chosen_of(state: State, front: Sequence[Candidate]) -> tuple[Candidate, str]:
     """The point of a front that the weights prefer, or its knee; and why."""
     goals = np.array([state.goals_of(c) for c in front])
     if not state.task.prefer:
         return front[knee(goals)], "the knee of the front"
-    weights = state.task.weights
+    weights = state.task.prefer
     at = preferred(goals, state.task.goals, weights)
     return front[at], "preferred: " + ", ".join(f"{n} {w:g}" for n, w in weights.items())
 
@@ -116,6 +136,6 @@ def front_so_far(state: State) -> list[Candidate]:
 
 
 def _explain_infeasible(state: State) -> None:
-    nearest = state.nearest()
+    nearest = state.nearest() or state.cannot_be()
     if nearest is not None:
-        state.in_the_way = in_the_way(nearest, state.evaluator.rules)
+        state.in_the_way = in_the_way(nearest, state.evaluator.rules, state.checked.get(nearest))

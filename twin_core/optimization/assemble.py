@@ -12,6 +12,7 @@ from twin_core.optimization.candidate import Candidate
 from twin_core.optimization.confirm import Confirmed, confirm
 from twin_core.optimization.constraints import LIMITS
 from twin_core.optimization.evaluation import Evaluator
+from twin_core.optimization.explain import in_the_way
 from twin_core.optimization.goals import S_PER_H
 from twin_core.optimization.result import Gain, OptimizationResult, Point, Tried
 from twin_core.optimization.state import State
@@ -27,8 +28,13 @@ def result_of(state: State, partial: bool = False) -> OptimizationResult:
         chosen, why = chosen_of(state, front)
         why = f"{'the best' if len(front) == 1 else why}, of a search that is not at its end"
     chosen_point = None if chosen is None else _point(state, chosen)
-    today_point = None if state.today is None else _point(state, state.today, state.today_checked)
+    today_point = None
+    if state.today is not None:
+        today_point = _point(state, state.today, state.today_checked, task.t_open_today_s)
     nearest = state.nearest() if chosen is None else None
+    ways = state.in_the_way
+    if partial and nearest is not None and not ways:
+        ways = in_the_way(nearest, evaluator.rules, state.checked.get(nearest))
     used = [c for c in evaluator.kept if c.origin != "sensitivity"]
     index = {c: i for i, c in enumerate(used)}
     rules = evaluator.rules
@@ -42,7 +48,7 @@ def result_of(state: State, partial: bool = False) -> OptimizationResult:
         front=tuple(_point(state, c) for c in front),
         gain=_gain(task, today_point, chosen_point),
         random_best=_random(state.random_best, index, evaluator),
-        random_count=min(task.samples, state.tried),
+        random_count=state.random_count,
         candidates=max(state.tried, 0),
         simulations=state.earlier_simulations + evaluator.simulated + state.checks,
         draws=len(state.rows),
@@ -56,7 +62,7 @@ def result_of(state: State, partial: bool = False) -> OptimizationResult:
         scatter_effects_s=state.scatter_effects,
         binding=state.binding,
         nearest=None if nearest is None else _point(state, nearest),
-        in_the_way=state.in_the_way,
+        in_the_way=ways,
         history=tuple(_tried(i, c, evaluator) for i, c in enumerate(used)),
         population=tuple(state.population()),
         notes=tuple(state.notes),
@@ -68,16 +74,25 @@ def result_of(state: State, partial: bool = False) -> OptimizationResult:
     )
 
 
-def _point(state: State, c: Candidate, checked: Confirmed | None = None) -> Point:
+def _point(
+    state: State, c: Candidate, checked: Confirmed | None = None, t_open_s: float | None = None
+) -> Point:
+    """A candidate as it was checked; unchecked, on the draws of the search.
+
+    Args:
+        checked: in place of its own check.
+        t_open_s: open then, where it is not checked.
+    """
     rules = state.evaluator.rules
     assert c.scenario is not None
     assert c.judged is not None
-    found = checked or state.checked.get(c)
+    found = checked or (state.checked.get(c) if t_open_s is None else None)
     if found is None:
         none = np.empty((0, len(state.scatter)))
         found = confirm(
-            c, state.task, rules, list(state.scatter), none, lambda _: None, lambda: False
-        )
+            c, state.task, rules, list(state.scatter), none, lambda _: None, lambda: False,
+            t_open_s,
+        )  # fmt: skip
     on_fresh = found.draws != len(c.drawn.which) or bool(len(state.fresh_rows))
     was_checked = checked is not None or c in state.checked
     return Point(
@@ -136,7 +151,7 @@ def _tried(index: int, c: Candidate, evaluator: Evaluator) -> Tried:
 def _random(
     best: Candidate | None, index: Mapping[Candidate, int], evaluator: Evaluator
 ) -> Tried | None:
-    """None, too, where the limits changed since: it was judged by others."""
+    """None where none of them is feasible."""
     if best is None or best not in index or not best.feasible:
         return None
     return _tried(index[best], best, evaluator)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -82,6 +82,11 @@ class Rules:
     t_low_s: float
     t_high_s: float
     t_step_s: float | None
+
+    @property
+    def latest(self) -> str:
+        """Criterion that ``t_high_s`` is from: the longest cycle, or the bound of the opening."""
+        return "cycle" if self.t_high_s >= self.what.t_max_s else "t_open_s"
 
     def windows(self, drawn: Drawn) -> tuple[Array, Array]:
         """Start and end of each draw's window within the bounds; NaN where it has none."""
@@ -188,13 +193,13 @@ class Candidate:
 
     def missed(self, rules: Rules) -> dict[str, int]:
         """Draws that miss each criterion."""
-        found = Counter[str]()
+        found = defaultdict[str, set[int]](set)
         for i, name in enumerate(OF_THE_SHOT):
-            found[name] += int((self.drawn.margins[:, i] < 0.0).sum())
-        no_window = np.isnan(self.drawn.start)
-        for name in self.drawn.opens[no_window]:
-            found[str(name) or "simulation"] += 1
-        late = self.drawn.start > rules.t_high_s
-        found["cycle"] += int(late.sum())
-        found["t_open_s"] += int((self.drawn.end < rules.t_low_s).sum())
-        return {name: count for name, count in found.items() if count}
+            found[name].update(np.flatnonzero(self.drawn.margins[:, i] < 0.0).tolist())
+        for draw in np.flatnonzero(np.isnan(self.drawn.start)).tolist():
+            found[str(self.drawn.opens[draw]) or "simulation"].add(draw)
+        late = np.flatnonzero(self.drawn.start > rules.t_high_s)
+        found[rules.latest].update(late.tolist())
+        early = np.flatnonzero(self.drawn.end < rules.t_low_s)
+        found["t_open_s"].update(early.tolist())
+        return {name: len(draws) for name, draws in found.items() if draws}

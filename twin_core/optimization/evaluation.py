@@ -86,6 +86,11 @@ class Evaluator:
         """Numbers of a candidate: its variables, and how long the opening is put off."""
         return len(self.bounds) + self.waits
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether there is one candidate alone: no variable has a second value."""
+        return not self.waits and all(b.low == b.high for b in self.bounds.values())
+
     def values(self, shares: Array) -> tuple[tuple[float, ...], float]:
         """Settings at shares 0..1 of their bounds, and how long the opening is put off."""
         found = tuple(

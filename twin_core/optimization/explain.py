@@ -11,7 +11,7 @@ import numpy as np
 from twin_core.arrays import Array
 from twin_core.errors import InputError
 from twin_core.optimization.candidate import Candidate, Rules, judge
-from twin_core.optimization.confirm import simulated
+from twin_core.optimization.confirm import Confirmed, simulated
 from twin_core.optimization.constraints import LIMITS, OF_THE_SHOT, asked
 from twin_core.optimization.evaluation import Evaluator
 from twin_core.optimization.variables import SETTINGS, Bounds
@@ -233,23 +233,54 @@ class InTheWay:
     problem: str = ""
 
 
-def in_the_way(nearest: Candidate, rules: Rules) -> tuple[InTheWay, ...]:
-    """What the nearest point misses, most draws first."""
+def in_the_way(
+    nearest: Candidate, rules: Rules, checked: Confirmed | None = None
+) -> tuple[InTheWay, ...]:
+    """What the nearest point misses, most draws first.
+
+    Args:
+        checked: on fresh draws, where it holds on those of the search.
+    """
     if nearest.scenario is None:
         return (InTheWay("settings", 1.0, None, {}, nearest.problem),)
     count = max(len(nearest.drawn.which), 1)
     found = []
-    for name, missed in sorted(nearest.missed(rules).items(), key=lambda item: -item[1]):
+    by_name = nearest.missed(rules)
+    if checked is not None:
+        by_name, count = dict(checked.missed), checked.draws
+    for name, missed in sorted(by_name.items(), key=lambda item: -item[1]):
         limits = {
             limit: float(value)
             for limit, about in LIMITS.items()
             if about.criterion == name and (value := rules.what.limit(limit)) is not None
         }
         worst = None
-        if name in OF_THE_SHOT:
+        if checked is None and name in OF_THE_SHOT:
             worst = float(nearest.drawn.margins[:, OF_THE_SHOT.index(name)].min())
-        elif name == "cycle":
+        elif checked is None and name == "cycle":
             worst = 1.0 - float(np.nanmax(nearest.drawn.start)) / rules.t_high_s
         problem = nearest.drawn.errors[0] if nearest.drawn.errors else ""
+        if name == "t_open_s":
+            problem = _outside(nearest, rules, checked)
         found.append(InTheWay(name, missed / count, worst, limits, problem))
     return tuple(found)
+
+
+def _outside(nearest: Candidate, rules: Rules, checked: Confirmed | None) -> str:
+    """How the windows lie beside the bounds of the opening time."""
+    if checked is not None:
+        return f"the window of these draws ends before {checked.t_open_s:.0f} s"
+    start, end = nearest.drawn.start, nearest.drawn.end
+    late, early = start > rules.t_high_s, end < rules.t_low_s
+    words = []
+    if late.any() and rules.latest == "t_open_s":
+        words.append(
+            f"the upper bound of t_open_s is {rules.t_high_s:.4g} s, these draws may be opened "
+            f"from {start[late].max():.0f} s on"
+        )
+    if early.any():
+        words.append(
+            f"the lower bound of t_open_s is {rules.t_low_s:.4g} s, these draws may be opened "
+            f"until {end[early].min():.0f} s"
+        )
+    return "; ".join(words)

@@ -13,7 +13,7 @@ from twin_core.scenario import Scenario
 
 S_PER_H = 3600.0
 J_PER_KWH = 3.6e6
-Price = Annotated[float, Field(ge=0)]
+Price = Annotated[float, Field(ge=0, le=1e9)]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from twin_core.optimization.explain import Binding, InTheWay, Sensitivity
+from twin_core.optimization.goals import minimised
 from twin_core.scenario import Process
+
+NO_BETTER = 1e-4
+"""Relative; what is better by less is not worth a change."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,20 @@ class OptimizationResult:
     memory_source: str
     seed: int
     partial: bool
+
+    def holds(self, point: Point) -> bool:
+        """Whether no more draws of a point miss a limit at its opening than are allowed."""
+        return point.violations <= math.floor(self.violations_allowed * point.draws + 1e-9)
+
+    @property
+    def nothing_better(self) -> bool:
+        """Whether today holds and is as good as the chosen point in every goal, or nearly."""
+        if self.today is None or self.chosen is None or not self.holds(self.today):
+            return False
+        goals = (self.today.figures, self.chosen.figures)
+        own, found = (minimised(dict(figures), self.goals) for figures in goals)
+        pairs = zip(own, found, strict=True)
+        return all(mine <= its + NO_BETTER * abs(its) for mine, its in pairs)
 
     @property
     def feasible(self) -> bool:

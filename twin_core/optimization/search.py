@@ -32,6 +32,19 @@ def all_phases(state: State, start: Sequence[Mapping[str, float]]) -> None:
         _look_for_better(state, given, end, first=number == 0)
 
 
+def _at_random(state: State, first: bool) -> None:
+    """The random candidates, counted once; after a change they are judged by its limits, too."""
+    several = len(state.task.goals) > 1
+    count = 1 if state.evaluator.is_fixed else state.task.samples
+    shares = random_shares(count, state.evaluator.dimensions, state.task.seed)
+    # in parts, so that progress counts them
+    for at in range(0, len(shares), 16):
+        part = shares[at : at + 16]
+        state.random_best = random_search(state.evaluator, part, state.random_best, full=several)
+        state.random_count += len(part)
+        state.tried += len(part) if first else 0
+
+
 def _begin(
     state: State, number: int, start: Sequence[Mapping[str, float]]
 ) -> list[tuple[tuple[float, ...], float]]:
@@ -39,6 +52,7 @@ def _begin(
     bounds, rules = state.plan[number]
     state.constraints = changed(state.task, number)[1]
     state.bounds, state.today = bounds, None  # that of before has the settings of before
+    state.random_best, state.random_count = None, 0
     state.evaluator = Evaluator(
         state.task,
         {name: b for name, b in bounds.items() if name != "t_open_s"},
@@ -67,15 +81,13 @@ def _look_for_better(
     """Look at ``start``, at random candidates, and search from them."""
     evaluator, several = state.evaluator, len(state.task.goals) > 1
     given = evaluator.look(start, "start", full=True)
-    if first:
-        shares = random_shares(state.task.samples, evaluator.dimensions, state.task.seed)
-        # in parts, so that progress counts them
-        for at in range(0, len(shares), 16):
-            part = shares[at : at + 16]
-            state.random_best = random_search(evaluator, part, state.random_best, full=several)
-            state.tried += len(part)
+    _at_random(state, first)
     state.phase = "search"
-    if not evaluator.dimensions or state.tried >= end:
+    if evaluator.is_fixed:
+        if first:
+            state.notes.append("no setting has a second value to search: there is one candidate")
+        return
+    if state.tried >= end:
         return
     known = [c for c in evaluator.kept if c.origin in {"random", "start"}]
     (_several if several else _one)(state, given, known, end)
@@ -137,6 +149,13 @@ def _several(
         missed = np.array([c.score.violation for c in found])
         return np.clip(np.nan_to_num(values, nan=1e12), -1e12, 1e12), missed
 
+    left = end - state.tried
+    if left < size:  # those that are there already are the first generation
+        state.notes.append(
+            f"{left} candidates are left beside the {state.task.samples} random ones, a generation "
+            f"of NSGA-II has {size}: the front is that of random candidates: raise candidates, or "
+            "lower samples"
+        )
     fr.nsga2(
         evaluate,
         places,

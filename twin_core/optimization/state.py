@@ -37,6 +37,8 @@ class State:
     today: Candidate | None = None
     today_checked: Confirmed | None = None
     random_best: Candidate | None = None
+    random_count: int = 0
+    """Random candidates that were judged by the limits in force."""
     checked: dict[Candidate, Confirmed] = field(default_factory=dict)
     front: list[Candidate] = field(default_factory=list)
     chosen: Candidate | None = None
@@ -78,14 +80,19 @@ class State:
 
     def good(self) -> list[Candidate]:
         """Feasible candidates within the bounds, the best first."""
-        good = [c for c in self.evaluator.kept if c.feasible and c.origin != "sensitivity"]
-        good = [c for c in good if c is not self.today or self._inside(c)]
+        good = [c for c in self._within_bounds() if c.feasible]
         good.sort(key=lambda c: c.score)
         return good
 
+    def _within_bounds(self) -> list[Candidate]:
+        """What the search may return: today only where it lies within the bounds."""
+        own = [c for c in self.evaluator.kept if c.origin != "sensitivity"]
+        return [c for c in own if c is not self.today or self._inside(c)]
+
     def _inside(self, candidate: Candidate) -> bool:
+        """Whether today lies within the bounds; on a step or not, the press is set so today."""
         pairs = zip(self.evaluator.bounds.values(), candidate.values, strict=True)
-        return all(b.snapped(v) == v for b, v in pairs)
+        return all(b.low <= v <= b.high for b, v in pairs)
 
     def goals_of(self, candidate: Candidate) -> tuple[float, ...]:
         found = self.checked.get(candidate)
@@ -93,9 +100,18 @@ class State:
         return minimised(dict(values), self.task.goals)
 
     def nearest(self) -> Candidate | None:
-        """The candidate that misses least, of those that were looked at to the end."""
-        known = [c for c in self.evaluator.kept if c.drawn.which and c.complete]
+        """The candidate within the bounds that misses least, of those looked at to the end.
+
+        Where all that were checked miss on the fresh draws, that with the fewest of these.
+        """
+        if self.checked:
+            return min(self.checked, key=lambda c: (self.checked[c].share, c.score))
+        known = [c for c in self._within_bounds() if c.drawn.which and c.complete]
         return min(known, key=lambda c: c.score, default=None)
+
+    def cannot_be(self) -> Candidate | None:
+        """A candidate whose settings no shot can have."""
+        return next((c for c in self._within_bounds() if c.problem), None)
 
     def population(self) -> list[Mapping[str, float]]:
         """Settings of the best candidates, for another search."""

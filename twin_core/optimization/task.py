@@ -53,6 +53,9 @@ def _goals(raw: object) -> object:
 
 
 Variables = Annotated[dict[str, Bounds], BeforeValidator(_renamed(setting_name))]
+Weights = Annotated[
+    dict[str, Annotated[float, Field(ge=0, le=1e9)]], BeforeValidator(_renamed(goal_name))
+]
 Constraints = Annotated[dict[str, float], BeforeValidator(_flat)]
 
 
@@ -105,7 +108,7 @@ class OptimizationTask(BaseModel):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     goals: Annotated[tuple[str, ...], BeforeValidator(_goals), Field(min_length=1)] = ("cycle_s",)
     """One is optimised; of several the front is found."""
-    prefer: dict[str, Annotated[float, Field(ge=0)]] = {}
+    prefer: Weights = {}
     """Weights of the goals for the point that is chosen on a front; none: its knee."""
     prefer_lower_pressure: bool = False
     """With one goal: of points within half a per cent of the best, take that of the lowest
@@ -147,7 +150,7 @@ class OptimizationTask(BaseModel):
         if self.hours_per_year and not self.prices.given:
             raise ValueError("hours_per_year: a sum per year needs prices: press_per_h or others")
         for name in self.prefer:
-            if goal_name(name) not in self.goals:
+            if name not in self.goals:
                 raise ValueError(f"prefer: {name} is not among the goals {', '.join(self.goals)}")
         if self.prefer and not sum(self.prefer.values()):
             raise ValueError("prefer: all weights are 0")
@@ -160,9 +163,10 @@ class OptimizationTask(BaseModel):
             raise ValueError(
                 f"candidates: {self.candidates} is fewer than the {self.samples} random samples"
             )
+        for change in self.changes:
+            if change.after_candidates >= self.candidates:
+                raise ValueError(
+                    f"changes: after_candidates {change.after_candidates} leaves none of the "
+                    f"{self.candidates} candidates for a search with them"
+                )
         return self
-
-    @property
-    def weights(self) -> dict[str, float]:
-        """Weights of ``prefer`` by the names of ``GOALS``."""
-        return {goal_name(name): weight for name, weight in self.prefer.items()}

@@ -180,6 +180,11 @@ def checked_bounds(
                 f"{where}: {name}: {b.low:g} to {b.high:g} {about.unit} leaves what the model "
                 f"takes, {about.least:g} to {about.most:g} {about.unit}"
             )
+        elif b.step is not None and b.step * (1.0 - ON_STEP) > b.high - b.low > 0.0:
+            problems.append(
+                f"{where}: {name}: a step of {b.step:g} {about.unit} is larger than the range, "
+                f"{b.low:g} to {b.high:g} {about.unit}"
+            )
         elif name in WHOLE and any(v is not None and v % 1.0 for v in (b.low, b.high, b.step)):
             problems.append(f"{where}: {name}: bounds and step must be whole numbers")
     if problems:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from twin_core.optimization.constraints import LIMITS
 from twin_core.optimization.explain import Give
+from twin_core.optimization.goals import GOALS
 from twin_core.optimization.result import OptimizationResult
 
 SMALL_S = 0.5
 """Changes of the cycle below this are not worth words."""
+
+
+def counted(result: OptimizationResult) -> str:
+    """How many candidates were looked at."""
+    return f"{result.candidates} candidate{'s' * (result.candidates != 1)}"
 
 
 def basis_words(result: OptimizationResult) -> Iterator[str]:
@@ -26,19 +33,60 @@ def basis_words(result: OptimizationResult) -> Iterator[str]:
 
 
 def gain_words(result: OptimizationResult) -> Iterator[str]:
-    """What the advice brings against today, a line each."""
+    """What the advice brings against today, a line each; none without advice."""
     gain = result.gain
+    if result.chosen is None:
+        return
     if gain is None:
         yield "today's settings have no opening time that holds: there is nothing to compare with"
         return
-    yield f"against today: {-gain.cycle_s:+.1f} s a cycle"
+    yield from today_words(result)
+    yield f"against today: {signed(-gain.cycle_s)} s a cycle"
     if gain.cost is not None:
-        yield f"against today: {-gain.cost:+.4g} {gain.currency} a part"
+        yield f"against today: {signed(-gain.cost, '.4g')} {gain.currency} a part"
     if gain.per_year is not None:
         yield (
-            f"against today: {-gain.per_year:+,.0f} {gain.currency} a year, at as many parts as "
-            "today"
+            f"against today: {signed(-gain.per_year, ',.0f')} {gain.currency} a year, at as many "
+            "parts as today"
         )
+
+
+def today_words(result: OptimizationResult) -> Iterator[str]:
+    """That today does not hold, or that nothing better was found; none where neither is so."""
+    today, chosen = result.today, result.chosen
+    if today is None or chosen is None or math.isnan(today.t_open_s):
+        return
+    if not result.holds(today):
+        limits = ", ".join(f"{name} {count}" for name, count in today.missed.items())
+        missed = f" ({limits})" if limits else ""
+        yield (
+            f"today does not hold: opened at {today.t_open_s:.0f} s, {today.violations} of "
+            f"{today.draws} draws miss a limit{missed}, {result.violations_allowed:.1%} may; the "
+            "comparison is with an opening that is not safe"
+        )
+    elif result.nothing_better:
+        what = "the advice is today's settings" if chosen.settings == today.settings else (
+            "the advice is the best that was found within the bounds, and no reason to change"
+        )  # fmt: skip
+        yield f"nothing better than today was found: {what}"
+
+
+def signed(value: float, form: str = ".1f") -> str:
+    """A number with its sign; one that is shown as nought has a plus."""
+    text = format(value, f"+{form}")
+    return text if any(digit in text for digit in "123456789") else text.replace("-", "+")
+
+
+def random_words(result: OptimizationResult) -> str:
+    """The baseline of the report."""
+    best, count = result.random_best, result.random_count
+    if best is None:
+        return f"random search: none of {count} candidates is feasible"
+    found = ", ".join(
+        f"{name} {-value if GOALS[name].more else value:.4g}"
+        for name, value in zip(result.goals, best.values, strict=True)
+    )
+    return f"random search: the best of {count} candidates has {found}, on the draws of the search"
 
 
 def binding_words(result: OptimizationResult) -> Iterator[str]:
@@ -86,8 +134,9 @@ def way_words(result: OptimizationResult) -> Iterator[str]:
     """What the nearest settings miss, a line each."""
     for item in result.in_the_way:
         limits = ", ".join(
-            f"{name} {value:.4g} {LIMITS[name].unit}" for name, value in item.limits.items()
+            f"{name} {value:.4g} {LIMITS[name].unit}".removesuffix(" 1")
+            for name, value in item.limits.items()
         )
         worst = "" if item.worst is None else f", the worst by {-item.worst:.1%}"
-        why = f" ({item.problem})" if item.problem else ""
-        yield f"{item.criterion}: missed by {item.share:.0%} of the draws{worst}; {limits}{why}"
+        after = "".join(f"; {words}" for words in (limits, item.problem) if words)
+        yield f"{item.criterion}: missed by {item.share:.0%} of the draws{worst}{after}"

@@ -66,7 +66,7 @@ async def test_of_a_group_one_agent_is_the_node(tmp_path: Path) -> None:
         press, node = TalkingPress(session, B_GETS), host.node(B_GETS)
         key = Key(B_GETS, MOLD, READING)
         one, other = member(tmp_path, "a", tap.port), member(tmp_path, "b", tap.port)
-        async with running(one):
+        async with running(one, BrokerSettings(port=broker.port)):
             await until(lambda: node.online, "the first agent's node")
             await press.read(MOLD)
             await until(lambda: not host.samples.missing(key, press.sent[MOLD]), "its reading")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,21 @@ def test_the_binding_is_of_all_that_is_fitted() -> None:
         assert binding_of([other], options) != first
     assert binding_of([shot(1, T_core_C=120.0)], {"held_out": 0.2}) != first
     assert shots_hash(["a", "b"]) == shots_hash(["b", "a"]) != shots_hash(["a"])
+
+
+def test_what_a_killed_run_left_is_removed_and_what_is_written_now_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "S.unfinished.json"
+    left, new, other = (tmp_path / name for name in (f"{path.name}.7.part", f"{path.name}.8.part",
+                                                     "T.unfinished.json.7.part"))  # fmt: skip
+    for file in (left, new, other):
+        file.touch()
+    for file in (left, other):
+        os.utime(file, (0.0, 0.0))
+    assert checkpoint(path).load() is None
+    assert sorted(file.name for file in tmp_path.iterdir()) == [new.name, other.name]
+    os.utime(new, (0.0, 0.0))
+    checkpoint(path).remove()
+    assert list(tmp_path.iterdir()) == [other]
 
 
 def test_another_fit_at_the_same_time_keeps_its_own(tmp_path: Path) -> None:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from edge_agent.calibration.calibration_shot import ShotsFound
-from edge_agent.calibration.production import Request, numbers_of, production_shot, system_of
+from edge_agent.calibration.production import (
+    Request,
+    numbers_of,
+    production_shot,
+    provenance_of,
+    system_of,
+)
 from tests.support.calibration_shots import shot
 from tests.support.scenarios import catalogue
 from twin_core.calibration.mold_numbers import MOLD_NUMBERS
@@ -55,3 +63,10 @@ def test_a_shot_as_the_fit_takes_it() -> None:
     one = production_shot(shot(3, "A", T_core_C=120.0, lot="polyol P-1"))
     assert (one.name, one.mold_id, one.lot) == ("s/p1/A-3", "A", "polyol P-1")
     assert one.poured_at == shot(3).poured_at.timestamp()
+
+
+def test_a_command_of_any_length_has_a_set() -> None:
+    found = ShotsFound(f"bundles {'b' * 3000}", [shot(1), shot(2)])
+    asked = replace(request(), command="c" * 3000)
+    origin = provenance_of(found, SimpleNamespace(held_out_count=1), asked)  # type: ignore[arg-type]
+    assert (len(origin.command), len(origin.source)) == (2000, 2000)

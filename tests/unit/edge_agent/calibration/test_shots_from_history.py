@@ -87,6 +87,13 @@ def test_simulated_shots_are_taken_where_there_are_no_others(tmp_path: Path) -> 
     assert shot.simulated
 
 
+def test_simulated_shots_take_no_place_of_those_of_a_press(tmp_path: Path) -> None:
+    rows = [*rows_of(1), *rows_of(2), *rows_of(3, simulated=True), *rows_of(4, simulated=True)]
+    found = found_in(history(tmp_path, rows), most=2)
+    assert [one.name for one in found.shots] == ["S1", "S2"]
+    assert not any(one.simulated for one in found.shots)
+
+
 def test_impossible_readings_and_results_are_left_out(tmp_path: Path) -> None:
     rows = rows_of(1)
     for kind, columns in rows:

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from edge_agent.cli import main
+from edge_agent.cli import calibrate_due, calibrate_production, main
 from edge_agent.config.catalogue import read_catalogue
-from edge_agent.config.parameter_set_store import promote, write_new
+from edge_agent.config.new_parameter_set import write_new
+from edge_agent.config.parameter_set_store import promote
 from edge_agent.config.settings import CatalogueSettings
 from tests.support.calibration_shots import parameter_set
 from tests.support.shots import rows_of, write_history
@@ -73,6 +74,15 @@ def test_simulated_shots_and_molds_of_nobody_are_named(tmp_path: Path) -> None:
     assert "M-77, SYSTEM_R1 (simulated): note: mold M-77" in run(*where, exit_code=0).stdout
 
 
+def test_simulated_shots_beside_others_do_not_count(tmp_path: Path) -> None:
+    rows = [row for n in range(30) for row in rows_of(n, lab_after_s=None, simulated=True)]
+    rows += [row for n in (30, 31) for row in rows_of(n, lab_after_s=None)]
+    path = asyncio.run(write_history(tmp_path / "history.db", rows))
+    where = ("--history", path, "--sets", tmp_path / "none", "--output", "json")
+    (one,) = json.loads(run(*where, exit_code=0).stdout)
+    assert (one["shots_since_count"], one["due"]) == (2, False)
+
+
 def test_the_configuration_of_an_agent_is_no_file_of_systems(tmp_path: Path, history: Path) -> None:
     agent = tmp_path / "agent.yaml"
     agent.write_text("site: s\nagent_id: a\npresses: [p1]\n")
@@ -81,6 +91,25 @@ def test_the_configuration_of_an_agent_is_no_file_of_systems(tmp_path: Path, his
         assert f"here -c is --systems, a file or folder of systems: write --config {agent}" in (
             " ".join(found.stderr.split())
         )
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [(KeyboardInterrupt(), 130, "stopped"), (RuntimeError("odd"), 2, "a fault of this program")],
+)
+def test_what_was_stopped_or_failed_is_no_word_on_what_is_due(
+    history: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, words: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(calibrate_due, "query_of", fail)
+    monkeypatch.setattr(calibrate_production, "query_of", fail)
+    assert words in run("--history", history, exit_code=code).stderr
+    if isinstance(error, KeyboardInterrupt):
+        command = ["calibrate", "--production", "--history", str(history), "--dry-run"]
+        found = CliRunner().invoke(main, command)
+        assert (found.exit_code, found.stderr.splitlines()[-1]) == (130, "stopped")
 
 
 def test_what_cannot_be_told_ends_with_2(tmp_path: Path, history: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,8 +22,8 @@ from edge_agent.cli import main
 from edge_agent.config.parameter_sets import load_set
 from tests.support.scenarios import catalogue
 from tests.support.shots import rows_of, write_history
-from twin_core.calibration.production import ProductionEstimate, ProductionFit
 from twin_core.calibration.production_certainty import NotFitted
+from twin_core.calibration.production_fit import ProductionEstimate, ProductionFit
 from twin_core.calibration.production_verdict import Errors, Verdict
 from twin_core.errors import InputError
 from twin_core.parameters import Parameter
@@ -159,6 +160,16 @@ def test_a_rate_that_goes_with_a_fitted_energy_is_told_both_ways(
     assert "verdict: use it: 61 % less error" in shown
 
 
+def test_the_next_commands_can_be_typed_as_they_are_printed(
+    tmp_path: Path, history: Path, fit: Any
+) -> None:
+    fit(lambda options: fit_of())
+    sets = tmp_path / "my sets"
+    said = run("--history", history, "--sets", sets).stdout
+    line = next(line for line in said.splitlines() if "parameter-sets rollback" in line)
+    assert shlex.split(line)[-2:] == ["--folder", str(sets)]
+
+
 def test_a_verdict_of_no_ends_with_1(tmp_path: Path, history: Path, fit: Any) -> None:
     fit(lambda options: fit_of(use=False))
     found = run("--history", history, "--sets", tmp_path / "sets", exit_code=1)
@@ -192,15 +203,20 @@ def test_what_was_stopped_goes_on_when_shots_and_options_are_the_same(
     sets = tmp_path / "sets"
     fit(stop)
     found = run("--history", history, "--sets", sets, exit_code=130)
-    assert "stopped; the same command again goes on" in found.stderr
+    assert "stopped; the same command again goes on; where shots are added meanwhile, with " in (
+        found.stderr
+    )
+    again = shlex.split(found.stderr.splitlines()[-1].rpartition(" with ")[2])
+    assert again[0] == "--until"
+    asyncio.run(write_history(history, rows_of(30)))  # the press goes on
     assert [file.name for file in sets.iterdir()] == ["SYSTEM_R1.unfinished.json"]
     fit(lambda options: fit_of())
-    found = run("--history", history, "--sets", sets, "--held-out", "0.3")
+    found = run("--history", history, "--sets", sets, *again, "--held-out", "0.3")
     assert "this one begins anew" in found.stderr
     fit(stop)
-    run("--history", history, "--sets", sets, exit_code=130)
+    run("--history", history, "--sets", sets, *again, "--since", "2026-05-01", exit_code=130)
     calls = fit(lambda options: fit_of())
-    found = run("--history", history, "--sets", sets)
+    found = run("--history", history, "--sets", sets, *again)
     assert "the fit goes on where it was stopped" in found.stderr
     assert calls[-1]["checkpoint"] == {"x": [1.0]}
     assert [file.suffix for file in sets.iterdir()] == [".yaml", ".yaml"]

@@ -187,6 +187,7 @@ def test_an_import_is_taken_back_and_can_come_again(tmp_path: Path) -> None:
     [
         (["--take-back"], "name the history with --history"),
         (["--take-back", "--history", "h.db", "--mold", "A"], "filters do not go with it"),
+        (["--take-back", "--history", "h.db", "--output", "json"], "asks nobody: give --yes"),
         (["--yes"], "go with --take-back alone"),
     ],
 )

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from edge_agent.imports import bundle_folder
 from edge_agent.imports import run as import_run
 from edge_agent.imports.bundle_folder import BundleFolder
 from edge_agent.imports.taken import Taken
@@ -206,6 +207,48 @@ def test_a_second_history_in_a_folder_needs_a_state_of_its_own(tmp_path: Path) -
     assert done.exit_code == 2, done.output
     assert "give --state another file" in done.output
     report_of("-s", mapping, "--history", tmp_path / "b.db", "--state", tmp_path / "b.state.db")
+
+
+def test_forgetting_removes_no_file_but_its_own(tmp_path: Path) -> None:
+    mapping, history, notes = plant(tmp_path), tmp_path / "a.db", tmp_path / "notes.txt"
+    notes.write_text("not ours")
+    report_of("-s", mapping, "--history", history)
+    before = history.read_bytes()
+    for state, code, words in (
+        (history, 2, "a.db: is no file of done shots"),
+        (notes, 1, "notes.txt: cannot be used: file is not a database"),
+        (tmp_path, 1, "cannot be used"),
+    ):
+        for more in ([], ["--again"]):
+            done = run("import-logs", "-s", mapping, "--history", history, "--state", state, *more)
+            assert done.exit_code == code, done.output
+            assert words in done.stderr
+    assert (history.read_bytes(), notes.read_text()) == (before, "not ours")
+
+
+def test_a_folder_that_is_a_disk_of_its_own_is_refused_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mapping, out = plant(tmp_path), tmp_path / "out"
+    monkeypatch.setattr(bundle_folder, "_disk", lambda folder: folder == out)
+    done = run("import-logs", "-s", mapping, "-o", out)
+    assert done.exit_code == 2, done.output
+    assert "out: is a disk of its own" in done.stderr
+    assert f"name a folder on it, as {out / 'bundles'}" in done.stderr
+    assert not (tmp_path / "out.part").exists()
+
+
+@pytest.mark.parametrize("folder", [".", ".."])
+def test_bundles_go_into_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    mapping = plant(tmp_path)
+    here = tmp_path / "here"
+    (here / "below").mkdir(parents=True)
+    monkeypatch.chdir(here if folder == "." else here / "below")
+    assert report_of("-s", mapping, "-o", folder)["shots"]["imported"] == COUNT
+    assert len(bundle_folders(here)) == COUNT
+    assert report_of("-s", mapping, "-o", folder)["shots"]["done_before"] == COUNT
 
 
 def test_a_shot_without_a_time_is_not_lost_when_one_is_asked_for(tmp_path: Path) -> None:

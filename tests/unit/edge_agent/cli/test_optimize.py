@@ -152,6 +152,10 @@ def test_what_does_not_hold_on_fresh_draws_is_said(quick: Path) -> None:
         (["--prefer", "cycle=1", "--knee"], "give one of them"),
         (["--mold", "PANEL_A"], "the scenario is of mold PANEL_500x500x50"),
         (["--prefer-lower-pressure", "--prefer", "cycle=1,pressure=1"], "is for one goal"),
+        (["--prefer", "cycle=1,cycle_s=2"], "cycle_s is given twice"),
+        (["--prefer", "cycle=1e300,material=1e300"], "less than or equal to"),
+        (["--price", "press_per_h=1e300"], "less than or equal to"),
+        (["--vary", "T_mold_C=35:50:100"], "T_mold_C: a step of 100 C is larger than the range"),
     ],
 )
 def test_wrong_input_is_named(quick: Path, options: list[str], words: str) -> None:
@@ -188,6 +192,8 @@ def test_scatter_and_opening_of_a_history(quick: Path, tmp_path: Path) -> None:
     assert found["today"]["t_open_s"] == 500.0
     few = twin(*ask, "--mold", "OTHER", exit_code=2).stderr
     assert "0 shots of mold OTHER" in few
+    twice = twin("--task", quick, "--history", "sqlite://a", exit_code=2).stderr
+    assert twice.count("--history") == 1, twice
     assert "no such history file" in twin("--task", quick, "--history", "no.db", exit_code=1).stderr
 
 
@@ -212,6 +218,34 @@ def write_history(path: Path, mold_id: str, count: int) -> None:
             row = ("s", "p", f"k{i}", f"k{i}", mold_id, "demolded", at, 500.0, json.dumps(recipe))
             file.execute(f"INSERT INTO shot ({columns}) VALUES (?,?,?,?,?,?,?,?,?)", row)
     file.close()
+
+
+def test_shots_of_another_mold_give_scatter_and_no_opening(quick: Path, tmp_path: Path) -> None:
+    history = tmp_path / "history.db"
+    write_history(history, "OTHER", 40)
+    ask = ("--task", quick, "--history", history, "--mold", "OTHER", "--output", "json")
+    found = twin(*ask)
+    words = "note: the shots are of mold OTHER, the scenario of PANEL_500x500x50: their scatter"
+    assert words in found.stderr
+    data = json.loads(found.stdout)
+    assert data["scatter_source"].startswith("measured on 40 shots of OTHER")
+    assert data["today"]["t_open_s"] != 500.0
+    with sqlite3.connect(history) as file:
+        file.execute("UPDATE shot SET system_id = 'THEIRS'")
+    file.close()
+    refused = twin(*ask, exit_code=2).stderr
+    assert "0 shots of mold OTHER with RIGID_PANEL and a recipe" in refused
+    assert "there are 40 with THEIRS" in refused
+
+
+def test_weights_leave_the_goals_of_the_task(quick: Path) -> None:
+    quick.write_text(quick.read_text() + "goals: [cycle, pressure, material]\n")
+    ask = ("--task", quick, "--prefer", "cycle=2,material=1", "--output", "json")
+    found = json.loads(twin(*ask, "--candidates", 30).stdout)
+    assert found["goals"] == ["cycle_s", "pressure_bar", "material_kg"]
+    assert found["why_chosen"] == "preferred: cycle_s 2, material_kg 1"
+    other = twin("--task", quick, "--prefer", "cycle=2,energy=1", exit_code=2).stderr
+    assert "energy_kWh is not among the goals" in other
 
 
 @pytest.mark.peers

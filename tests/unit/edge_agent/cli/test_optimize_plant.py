@@ -18,7 +18,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from edge_agent.cli import main
-from edge_agent.config.parameter_set_store import promote, write_new
+from edge_agent.config.new_parameter_set import write_new
+from edge_agent.config.parameter_set_store import promote
 from edge_agent.history.sqlite import SqliteHistory
 from tests.support.parameter_sets import made_set
 from tests.support.processes import ROOT
@@ -167,6 +168,19 @@ def test_every_mold_in_one_table(config: Path, tmp_path: Path) -> None:
     assert found.stdout.count("+") >= 1
 
 
+def test_what_is_not_safe_or_not_confirmed_is_marked_in_the_table(
+    config: Path, tmp_path: Path
+) -> None:
+    with sqlite3.connect(tmp_path / "history.db") as file:
+        file.execute("UPDATE shot SET t_demold_actual_s = 100 WHERE mold_id = ?", (MOLD,))
+    file.close()
+    found = twin("--config", config, "--all-molds", *FEW, "--confirm-draws", 0).stdout
+    assert "100 !" in found
+    assert "% *" in found
+    assert "!: opened then, more draws miss a limit than are allowed" in found
+    assert "*: on the draws of the search, not confirmed on fresh ones" in found
+
+
 def test_all_molds_ends_with_a_code(config: Path, tmp_path: Path) -> None:
     found = twin("--config", config, "--all-molds", *FEW, "--t-cycle-max", 20, exit_code=3)
     assert "nothing is feasible: cycle" in found.stdout
@@ -192,6 +206,17 @@ def test_one_calibration_counts(config: Path, tmp_path: Path) -> None:
 def test_the_review_is_that_of_advice(config: Path) -> None:
     found = twin("--config", config, "--review", exit_code=1)
     assert "no advice is in this history" in found.stderr
+    unknown = twin("--config", config, "--review", "--mold", "NOPE", exit_code=1)
+    assert "no advice for mold NOPE is in this history" in unknown.stderr
+
+
+def test_a_history_of_a_newer_program_is_refused(config: Path, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "history.db") as file:
+        file.execute("PRAGMA user_version = 99")
+    file.close()
+    found = twin("-s", "rigid_panel", *FEW, "--history", tmp_path / "history.db", exit_code=1)
+    assert "history of version 99, this program knows" in found.stderr
+    assert "update the program" in found.stderr
 
 
 @pytest.mark.peers

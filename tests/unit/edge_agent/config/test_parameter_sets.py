@@ -19,6 +19,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from edge_agent.cli import main
+from edge_agent.config import new_parameter_set
 from edge_agent.config import parameter_set_store as store
 from edge_agent.config.catalogue import Catalogue, changed_sets, read_catalogue
 from edge_agent.config.parameter_sets import IN_USE, load_set, sets_in_use
@@ -36,6 +37,7 @@ from tests.support.parameter_sets import (
 )
 from tests.support.scenarios import CONFIGS
 from twin_core import InputError
+from twin_core.calibration.parameter_set import Verdict
 
 OTHER = "PANEL_B"
 
@@ -75,7 +77,7 @@ def test_a_new_set_takes_a_free_number_and_changes_nothing(plant: Path) -> None:
     files = written(sets_of(plant), made_set(0.5), made_set(0.6))
     assert [file.name for file in files] == ["SYSTEM_R1-c1.yaml", "SYSTEM_R1-c2.yaml"]
     files[0].unlink()  # a number is never taken again while a later one is there
-    assert store.next_number(sets_of(plant), SYSTEM) == 3
+    assert new_parameter_set.next_number(sets_of(plant), SYSTEM) == 3
     found = load_set(sets_of(plant), SYSTEM, 2)
     assert found == made_set(0.6).model_copy(update={"number": 2})
     assert used(plant) == {}
@@ -84,13 +86,44 @@ def test_a_new_set_takes_a_free_number_and_changes_nothing(plant: Path) -> None:
     assert (facts.parameters_hash, facts.set_id) == (system_r1().parameters_hash(), None)
 
 
+def test_a_number_that_rollback_may_go_to_is_not_taken_again(plant: Path) -> None:
+    files = written(sets_of(plant), made_set(0.5), made_set(0.6), made_set(0.7))
+    run(plant, "promote", SYSTEM, 2)
+    run(plant, "promote", SYSTEM, 3)
+    run(plant, "rollback", SYSTEM)
+    run(plant, "promote", SYSTEM, 1)
+    for file in files[1:]:
+        file.unlink()  # rollback would find another set under its number
+    assert written(sets_of(plant), made_set(0.8))[0].name == "SYSTEM_R1-c3.yaml"
+    assert "no parameter set 2" in run(plant, "rollback", SYSTEM, exit_code=2).stderr
+
+
 def test_a_set_is_never_written_over_another(plant: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (first,) = written(sets_of(plant), made_set(0.5))
     before, numbers = first.read_bytes(), iter([1, 2])
-    monkeypatch.setattr(store, "next_number", lambda *_: next(numbers))  # somebody was faster
+    monkeypatch.setattr(
+        new_parameter_set, "next_number", lambda *_: next(numbers)
+    )  # somebody was faster
     (second,) = written(sets_of(plant), made_set(0.6))
     assert (second.name, first.read_bytes()) == ("SYSTEM_R1-c2.yaml", before)
     assert [file.suffix for file in sets_of(plant).iterdir()] == [".yaml"] * 2
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP])
+def test_a_set_is_written_where_files_have_one_name(
+    plant: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", fail)
+    (first,) = written(sets_of(plant), made_set(0.5))
+    numbers, before = iter([1, 2]), first.read_bytes()
+    monkeypatch.setattr(new_parameter_set, "next_number", lambda *_: next(numbers))
+    (second,) = written(sets_of(plant), made_set(0.6))
+    assert (second.name, first.read_bytes()) == ("SYSTEM_R1-c2.yaml", before)
+    assert load_set(sets_of(plant), SYSTEM, 2).number == 2
+    assert not list(sets_of(plant).glob("*.part"))
 
 
 def test_promote_and_go_back(plant: Path) -> None:
@@ -124,6 +157,12 @@ def test_promote_and_go_back(plant: Path) -> None:
     ("made", "more", "words", "anyway"),
     [
         (made_set(use=False), (), "SYSTEM_R1-c1: its verdict is not to use it: no better", True),
+        (
+            made_set(verdict=Verdict(use=False, words="not used: 1 % less error")),
+            (),
+            "its verdict is not to use it: 1 % less error; --anyway promotes it",
+            True,
+        ),
         (made_set(physics_hash="ab" * 8), (), "was fitted with another physics", True),
         (made_set(), ("--mold", OTHER), "without shots of mold PANEL_B (molds: PANEL_A)", True),
         (made_set(molds={}), (), "names no mold: say which with --mold", False),
@@ -308,6 +347,7 @@ def test_wrong_sets_in_use_are_named_each_with_its_molds(plant: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+from edge_agent.config import new_parameter_set
 from edge_agent.config import parameter_set_store as store
 from edge_agent.config.parameter_sets import load_set
 
@@ -319,7 +359,7 @@ if which == "in_use":
     Path.replace = die
     store.rollback(folder, "SYSTEM_R1")
 setattr(os, which, die)
-store.write_new(folder, load_set(folder, "SYSTEM_R1", 1))
+new_parameter_set.write_new(folder, load_set(folder, "SYSTEM_R1", 1))
 """
 
 
@@ -336,12 +376,14 @@ def test_what_was_killed_while_it_wrote_is_not_seen(plant: Path, killed_at: str)
     run(plant, "promote", SYSTEM, 1)
     command = [sys.executable, "-c", KILLED, str(sets_of(plant)), killed_at]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
-    assert list(sets_of(plant).glob("*.part"))
+    (left,) = sets_of(plant).glob("*.part")
+    os.utime(left, (0.0, 0.0))
     assert run(plant, "list").stdout.count("SYSTEM_R1-c1") == 3
     assert used(plant) == {MOLD: "SYSTEM_R1-c1"}
     assert written(sets_of(plant), made_set(0.6))[0].name == "SYSTEM_R1-c2.yaml"
     run(plant, "promote", SYSTEM, 2)
     assert used(plant) == {MOLD: "SYSTEM_R1-c2"}
+    assert not list(sets_of(plant).glob("*.part"))
 
 
 @pytest.mark.parametrize(
@@ -406,7 +448,7 @@ def test_two_at_once_lose_no_change(plant: Path) -> None:
     known = catalogue(plant)
 
     def make_and_promote(mold: str) -> None:
-        _, one = store.write_new(sets_of(plant), made_set(0.5, {mold: {}}))
+        _, one = new_parameter_set.write_new(sets_of(plant), made_set(0.5, {mold: {}}))
         store.promote(sets_of(plant), SYSTEM, one.number, known.systems, known.molds)
 
     with ThreadPoolExecutor(4) as pool:
@@ -452,6 +494,25 @@ def test_another_version_of_the_system_leaves_its_sets_behind(plant: Path) -> No
     ask = ["systems", "rollback", SYSTEM, "--config", str(plant / "agent.yaml")]
     assert "without a parameter set" not in CliRunner().invoke(main, ask).stdout
     assert used(plant) == {MOLD: "SYSTEM_R1-c1"}
+
+
+def test_a_system_is_promoted_though_another_one_is_damaged(plant: Path) -> None:
+    written(sets_of(plant), made_set())
+    run(plant, "promote", SYSTEM, 1)
+    folder = plant / "systems"
+    data = yaml.safe_load((folder / f"{SYSTEM}.yaml").read_text())
+    (folder / f"{SYSTEM}-v3.yaml").write_text(yaml.safe_dump(data | {"version": 3}))
+    odd = data | {"system_id": "ODD", "gelling": {"A": "much"}}
+    (folder / "ODD.yaml").write_text(yaml.safe_dump(odd))
+    where = ["--config", str(plant / "agent.yaml")]
+    said = CliRunner().invoke(main, ["systems", "promote", SYSTEM, "3", *where])
+    assert said.exit_code == 0, said.output
+    assert "SYSTEM_R1: in use: version 3 (before: 2)" in said.stdout
+    assert "whether parameter sets fit cannot be told: " in said.stdout
+    assert "ODD.yaml" in said.stdout
+    said = CliRunner().invoke(main, ["systems", "rollback", "NOBODY", *where])
+    assert said.exit_code == 2, said.output
+    assert "no system 'NOBODY'" in said.stderr
 
 
 def test_facts_of_a_mold_with_a_set(plant: Path) -> None:

@@ -57,6 +57,13 @@ def test_bounds_that_are_left_open_are_the_usual_ones(catalogue: Catalogue) -> N
     assert (index.low < 1.2, index.high) == (True, 1.2)
 
 
+def test_usual_bounds_are_not_nearer_than_the_step_that_is_asked_for(catalogue: Catalogue) -> None:
+    """The page has a step for each setting; five per cent of a small shot are less."""
+    config = {"optimizer_config": {"variables": {"m_total_kg": {"step": 0.1}}}}
+    bounds = task_of_document(BASE | config, catalogue).variables["m_total_kg"]
+    assert bounds.high - bounds.low >= bounds.step
+
+
 def test_bounds_of_a_preset_count_where_none_are_asked_for(
     catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,12 +13,11 @@ from twin_core import simulate_many
 from twin_core.calibration import shot_features as sf
 from twin_core.calibration.free_parameters import with_energy_before
 from twin_core.calibration.parameter_set import calibrated
-from twin_core.calibration.production import (
+from twin_core.calibration.production import fit_production, thinned
+from twin_core.calibration.production_fit import (
     ProductionEstimate,
     ProductionFit,
-    fit_production,
     numbers_of_system,
-    thinned,
 )
 from twin_core.calibration.production_model import Model, simulate_shots
 from twin_core.calibration.production_numbers import Numbers

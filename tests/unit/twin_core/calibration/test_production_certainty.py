@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -118,6 +119,34 @@ def test_what_scatters_too_much_is_named_with_its_limit() -> None:
     assert kept.tolist() == [True, True, False]
     assert left[0].path == "n2"
     assert left[0].why.endswith("of it, allowed 25 %") or "depends on it" in left[0].why
+
+
+def test_many_molds_take_little_memory() -> None:
+    shots, molds, own = 200, 40, 6
+    made = linear(shots)
+    made.J = np.random.default_rng(2).standard_normal((shots, FEATURES, own))
+    made.place = (np.arange(shots) % molds)[:, None] * own + np.arange(own)
+    made.numbers = AllNumbers(
+        [
+            Number(f"n{i}", f"M{m}", "1", 1.0, True, -9.0, 9.0, 0.5, 0.01)
+            for m in range(molds)
+            for i in range(own)
+        ],
+        0,
+    )
+    there = np.ones((shots, FEATURES))
+    residuals = np.random.default_rng(3).standard_normal(there.shape)
+    none = np.zeros(there.shape, bool)
+    here = Local(np.zeros(molds * own), residuals, made.J, there, there[0], none)
+    tracemalloc.start()
+    try:
+        certainty = Certainty(made, here)  # type: ignore[arg-type]
+        C = certainty.covariance(np.ones(molds * own, bool), jackknife=True)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 20e6  # (shots, numbers, numbers) alone are 92 MB
+    assert np.all(np.diag(C) > 0.0)
 
 
 def test_only_a_shift_that_all_molds_share_is_suspicious() -> None:

@@ -10,6 +10,7 @@ from twin_core.calibration.production_search import weigh
 from twin_core.calibration.production_verdict import HeldOut
 
 RHO = "rho_moulded_kg_per_m3"
+TOO_FEW = "not used: no quantity was measured of 8 held-out shots, with two of a mold"
 
 
 def test_slips_and_failed_shots_do_not_count() -> None:
@@ -117,4 +118,39 @@ def test_too_few_are_not_judged() -> None:
     before, after = errors(3.0, count=7), errors(0.0, count=7)
     verdict = Judged(1, 7).verdict({RHO: before}, {RHO: after})
     assert not verdict.use
-    assert verdict.words == "not used: no quantity was measured of 8 held-out shots"
+    assert verdict.words == TOO_FEW
+
+
+def test_one_shot_of_each_mold_tells_no_scatter() -> None:
+    verdict = Judged(24, 24).verdict({RHO: errors(3.0, count=24)}, {RHO: errors(0.2, count=24)})
+    assert not verdict.use
+    assert verdict.words == TOO_FEW
+    assert verdict.held_out == {}
+
+
+def test_a_quantity_that_never_varies_is_judged() -> None:
+    before, after = np.full((48, 1), 6.0), np.full((48, 1), 5.0)
+    verdict = Judged(2, 48).verdict({RHO: before}, {RHO: after})
+    assert not verdict.use
+    assert "rho_moulded_kg_per_m3 stays 5 kg/m3 off in all shots alike" in verdict.words
+    assert Judged(2, 48).verdict({RHO: before}, {RHO: np.zeros((48, 1))}).use
+
+
+def test_a_set_with_which_no_time_is_safe_any_more_is_refused() -> None:
+    name = "t_demold_safe_s"
+    before, after = errors(30.0), errors(0.2)
+    after[:5] = np.nan
+    verdict = Judged(2, 48).verdict({name: before}, {name: after})
+    assert not verdict.use
+    assert verdict.words == (
+        "not used: t_demold_safe_s is not predicted any more of 5 of 48 held-out shots"
+    )
+    few = slice(0, 9)
+    after[:9] = 0.2
+    after[3] = np.nan  # one of nine may be chance
+    assert "any more" not in Judged(1, 9).verdict({name: before[few]}, {name: after[few]}).words
+    after[:5] = np.nan
+    before[10:14] = np.nan  # as many nearly have one now
+    assert Judged(2, 48).verdict({name: before}, {name: after}).use
+    after[:] = np.nan
+    assert "of 44 of 44" in Judged(2, 48).verdict({name: before}, {name: after}).words

@@ -168,6 +168,9 @@ def test_the_heater_becomes_limited_on_the_way() -> None:
     assert result.chosen is not None
     assert result.chosen.settings["T_mold_C"] <= 42.0
     assert result.notes == ("after 20 candidates: heater limited",)
+    assert result.random_count == 8
+    assert result.random_best is not None, "judged by the last limits"
+    assert result.random_best.settings["T_mold_C"] <= 42.0
 
 
 def test_a_search_can_be_ended_while_a_setting_is_added() -> None:
@@ -281,3 +284,17 @@ def changed(**process: Any) -> Scenario:
 def test_what_cannot_be_is_named(given: Any, words: str) -> None:
     with pytest.raises(InputError, match=words):
         optimize(task(**given))
+
+
+def test_a_change_after_the_last_candidate_is_refused() -> None:
+    change = {"after_candidates": 12, "constraints": {"p_max_bar": 3}}
+    with pytest.raises(ValueError, match="after_candidates 12 leaves none of the 12 candidates"):
+        task(samples=8, candidates=12, changes=[change])
+
+
+def test_too_few_candidates_for_a_front_are_said() -> None:
+    goals = {"goals": ["cycle", "material"], "samples": 8}
+    few = optimize(task(**goals, candidates=20))
+    assert "12 candidates are left beside the 8 random ones" in few.notes[0]
+    assert len(few.front) >= 1
+    assert not optimize(task(**goals, candidates=48)).notes
