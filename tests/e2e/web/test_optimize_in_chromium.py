@@ -21,10 +21,15 @@ pytestmark = [
 
 
 async def few_draws(route: Route) -> None:
-    """The task of the page with one layer and few draws: seconds in place of minutes."""
+    """The task of the page with one layer and few draws: seconds in place of minutes.
+
+    The one that is cancelled keeps its draws: else it could end before the click.
+    """
     asked = route.request.post_data_json
     asked["simulation"] = {"dimension": "0d"}
-    asked["optimizer_config"] |= {"draws": 4, "confirm_draws": 8, "violations_allowed": 0.3}
+    config = asked["optimizer_config"]
+    draws = 4 if config["candidates"] < 1000 else 256
+    config |= {"draws": draws, "confirm_draws": 8, "violations_allowed": 0.3}
     await route.continue_(post_data=json.dumps(asked))
 
 
