@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -20,6 +21,8 @@ RESULTS = ("rho_moulded_kg_per_m3", "H_demold_shore", "H_24h_shore")
 LOOK_BACK = timedelta(days=30)
 """Shots before the advice was accepted count from so long ago on."""
 BEFORE_MAX = 500
+KINDS = {True: "of a simulator", False: "of a real press"}
+"""Words for shots, by whether they are simulated."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class Review:
     """Shots after it whose recipe is as advised."""
     others_count: int = 0
     """Shots after it with another recipe; they are not judged."""
+    not_counted: Mapping[str, int] = field(default_factory=dict)
+    """Other shots of the mold on its press in this time, by why they do not count."""
     not_checked: tuple[str, ...] = ()
     """Advised set points that no recipe names: nobody knows whether they were followed."""
     comparisons: list[Comparison] = field(default_factory=list)
@@ -57,6 +62,7 @@ class Review:
             "before_count": self.before_count,
             "followed_count": self.followed_count,
             "others_count": self.others_count,
+            "not_counted": dict(self.not_counted),
             "not_checked": list(self.not_checked),
             "comparisons": [asdict(one) for one in self.comparisons],
             "words": self.words,
@@ -78,10 +84,10 @@ def review(advice: Advice, shots: Iterable[ShotAndResults], now: datetime) -> Re
     if since is None:
         words = f"it was never accepted: it is {advice.state}"
         return Review(advice, None, until, words=words)
-    known = list(shots)
-    own = sorted((one for one in known if _fits(one.shot, advice)), key=_poured)
-    other_kind = [one for one in known if _fits(one.shot, advice, not advice.simulated)]
-    other_kind = [one for one in other_kind if since - LOOK_BACK <= _poured(one) < until]
+    near = [one for one in shots if _is_of(one.shot, advice)]
+    own = sorted((one for one in near if not _why_not(one.shot, advice)), key=_poured)
+    in_time = [one for one in near if since - LOOK_BACK <= _poured(one) < until]
+    left_out = Counter(why for one in in_time if (why := _why_not(one.shot, advice)))
     before = [one for one in own if since - LOOK_BACK <= _poured(one) < since][-BEFORE_MAX:]
     after = [one for one in own if since <= _poured(one) < until]
     named = {
@@ -105,25 +111,17 @@ def review(advice: Advice, shots: Iterable[ShotAndResults], now: datetime) -> Re
         len(before),
         len(followed),
         len(after) - len(followed),
+        dict(left_out),
         tuple(c.name for c in advice.proposal.changes if c.name not in named),
         [one for one in comparisons if one.before_count or one.after_count],
-        _words(advice, comparisons[0], len(other_kind)),
+        _words(advice, comparisons[0]) + _left_out_words(advice, left_out),
     )
 
 
-def _words(advice: Advice, opening: Comparison, other_kind: int) -> str:
-    """The verdict on the opening time.
-
-    Args:
-        other_kind: shots that are simulated where the advice is not, or the other way round.
-    """
+def _words(advice: Advice, opening: Comparison) -> str:
     if opening.difference is None or opening.low is None or opening.high is None:
         counts = f"{opening.before_count} before, {opening.after_count} after"
-        words = f"too few shots with an opening time: {counts}; {SHOTS_MIN} each are needed"
-        if other_kind:
-            kinds = ("of a press", "simulated") if advice.simulated else ("simulated", "not")
-            words += f"; {other_kind} do not count: they are {kinds[0]}, the advice is {kinds[1]}"
-        return words
+        return f"too few shots with an opening time: {counts}; {SHOTS_MIN} each are needed"
     gained, low, high = -opening.difference, -opening.high, -opening.low
     expected = advice.proposal.gain_s
     if opening.verdict == "no difference seen":
@@ -142,20 +140,30 @@ def _words(advice: Advice, opening: Comparison, other_kind: int) -> str:
     return f"{words}: it is {'less' if high < expected else 'more'}"
 
 
-def _fits(shot: Row, advice: Advice, simulated: bool | None = None) -> bool:
-    """Whether a shot is of the advice.
+def _left_out_words(advice: Advice, left_out: Mapping[str, int]) -> str:
+    if not left_out:
+        return ""
+    words = ", ".join(f"{count} {why}" for why, count in left_out.items())
+    words = f"; shots that are not counted: {words}"
+    if KINDS[not advice.simulated] in left_out:
+        words += f" (the advice is for shots {KINDS[advice.simulated]})"
+    return words
 
-    Args:
-        simulated: whether it must be; None: as the advice is.
-    """
-    return (
-        (shot["site"], shot["press"], shot["mold_id"])
-        == (advice.site, advice.press, advice.mold_id)
-        and shot["system_id"] == advice.proposal.system_id
-        and bool(shot["simulated"]) == (advice.simulated if simulated is None else simulated)
-        and shot["poured_at"] is not None
-        and shot["outcome"] not in (None, "aborted")
-    )
+
+def _is_of(shot: Row, advice: Advice) -> bool:
+    place = shot["site"], shot["press"], shot["mold_id"]
+    return place == (advice.site, advice.press, advice.mold_id) and shot["poured_at"] is not None
+
+
+def _why_not(shot: Row, advice: Advice) -> str:
+    """Why a shot of the mold does not count; empty: it does."""
+    if bool(shot["simulated"]) != advice.simulated:
+        return KINDS[bool(shot["simulated"])]
+    if shot["system_id"] != advice.proposal.system_id:
+        return "of another material"
+    if shot["outcome"] is None:
+        return "without an end"
+    return "aborted" if shot["outcome"] == "aborted" else ""
 
 
 def _follows(shot: Row, advice: Advice) -> bool:

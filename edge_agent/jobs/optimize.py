@@ -38,7 +38,8 @@ def run(work: JobWork) -> Document:
     def tell(now: Progress) -> None:
         best = None if now.best is None else _finite(dict(now.best))
         work.progress(now.done, now.of, best, now.phase)
-        work.partial(lambda: _document(now.partial()))
+        if now.done:  # before, there is nothing that could be of use
+            work.partial(lambda: _document(now.partial()))
 
     found = optimize(task, progress=tell, cancelled=work.cancelled)
     return _document(found)

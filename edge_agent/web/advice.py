@@ -11,6 +11,8 @@ from edge_agent.web.problems import Refused
 FROM = {"accepted": ("proposed",), "refused": ("proposed",), "withdrawn": ("proposed", "accepted")}
 """States of an advice that a word may follow."""
 
+CLOSED_HINT = "the list of advice says how it stands; a newer one takes its place"
+
 
 def advised_molds(live: LiveState) -> list[Mold]:
     """Molds that have an advice, in order."""
@@ -31,16 +33,26 @@ def advice_of(live: LiveState, advice_id: str) -> Advice:
 
 async def propose(
     web: Web, press: PressAddress, mold_id: str, advice_id: str, proposal: AdviceProposal, by: str,
-    note: str | None = None,
+    note: str | None = None, *, simulated: bool,
 ) -> AdviceWord:  # fmt: skip
     """Propose an advice to the twin, which retains it for the mold.
+
+    Args:
+        web: sends it.
+        press: of the mold.
+        mold_id: that it is for.
+        advice_id: its name.
+        proposal: what is advised.
+        by: who proposes.
+        note: words of the person.
+        simulated: the shots of the mold are a simulator's; it is judged by such ones.
 
     Raises:
         LinkError: the broker is away: nothing was sent.
     """
     word = AdviceWord(
         ts=web.clock.now(), advice_id=advice_id, mold_id=mold_id, said="proposed", by=by,
-        note=note, proposal=proposal,
+        note=note, proposal=proposal, simulated=simulated,
     )  # fmt: skip
     await web.to_twin.advise(press, word)
     return word
@@ -58,10 +70,10 @@ async def decide(
     advice = advice_of(web.live, advice_id)
     if advice.state not in FROM[said]:
         words = f"the advice {advice_id} is {advice.state} already"
-        raise Refused(409, "CLOSED", words, advice.reason or "")
+        raise Refused(409, "CLOSED", words, CLOSED_HINT)
     word = AdviceWord(
         ts=web.clock.now(), advice_id=advice_id, mold_id=advice.mold_id, said=said, by=by,
-        note=note,
+        note=note, simulated=advice.simulated,
     )  # fmt: skip
     await web.to_twin.advise(PressAddress(advice.site, advice.press), word)
     return word

@@ -93,7 +93,13 @@ class Simulator:
         from edge_agent.what_if.optimization_task import task_of_document
 
         task = task_of_document(document, self.catalogue)
-        return {"goals": list(task.goals), "candidates": task.candidates, "draws": task.draws}
+        return {
+            "mold_id": task.scenario.mold.mold_id,
+            "system_id": task.scenario.system.system_id,
+            "goals": list(task.goals),
+            "candidates": task.candidates,
+            "draws": task.draws,
+        }
 
     def predict(self, features: dict[str, float], system_id: str | None) -> dict[str, Any]:
         """See ``worker.Worker.predict``."""

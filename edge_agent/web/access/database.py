@@ -19,7 +19,7 @@ from edge_agent.spool.sqlite_files import (
     tighten,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 BUSY_TIMEOUT_MS = 5_000
 """Server and commands share the file; each writes for some milliseconds."""
 _TABLES = """
@@ -82,8 +82,10 @@ CREATE TABLE job (
 ) STRICT;
 CREATE INDEX job_state ON job (state, number)
 """
-_STEPS = {0: (_TABLES, _JOBS), 1: (_JOBS,)}
-"""Tables that a file of each version has not."""
+_MADE_FOR = "ALTER TABLE job ADD COLUMN made_for TEXT"
+"""Press and mold of a job; none in jobs of before."""
+_STEPS = {0: (_TABLES, _JOBS, _MADE_FOR), 1: (_JOBS, _MADE_FOR), 2: (_MADE_FOR,)}
+"""Tables and columns that a file of each version has not."""
 
 
 class AccessDatabase:

@@ -15,7 +15,10 @@ from edge_agent.web.advice import advised_molds, decide, propose
 from edge_agent.web.api.answers import IfNoneMatch, answer
 from edge_agent.web.api.filters import Id, known_parameters
 from edge_agent.web.api.known_press import known_press
+from edge_agent.web.live.state import MoldKey
+from edge_agent.web.molds_on_presses import is_simulated
 from edge_agent.web.parts import Web, web_of
+from edge_agent.web.possible_advice import impossible_in
 from edge_agent.web.problems import (
     NOT_AGAIN,
     FieldProblem,
@@ -64,6 +67,8 @@ class SaidOfAdvice(BaseModel):
     advice_id: str
     said: str
     by: str
+    simulated: bool
+    """It is of a simulator's shots, and judged by such ones."""
 
 
 def proposal_schema() -> Document:
@@ -72,6 +77,8 @@ def proposal_schema() -> Document:
     schema["properties"] |= {
         name: {"type": "string", "pattern": IDENTIFIER_PATTERN} for name in ("press", "mold_id")
     }
+    about = "Whether the shots are a simulator's; left out: as those of the mold, or of its press"
+    schema["properties"]["simulated"] = {"type": "boolean", "description": about}
     schema["required"] = ["press", "mold_id", *schema["required"]]
     schema["additionalProperties"] = False
     return schema
@@ -119,9 +126,14 @@ async def propose_advice(
     address = known_press(web, press)
     if not isinstance(mold_id, str) or not is_identifier(mold_id):
         raise field_refused("mold_id", "is the name of no mold")
+    simulated = fields.pop("simulated", None)
+    if simulated is not None and not isinstance(simulated, bool):
+        raise field_refused("simulated", "must be true or false")
     proposal = _proposal(fields)
     by, advice_id = request.state.principal.name, token_hex(10)
-    word = await propose(web, address, mold_id, advice_id, proposal, by)
+    if simulated is None:
+        simulated = await is_simulated(web, MoldKey(address.site, address.press, mold_id))
+    word = await propose(web, address, mold_id, advice_id, proposal, by, simulated=simulated)
     shown = word.model_dump(include=set(SaidOfAdvice.model_fields))
     return _said(shown | {"press": address.press})
 
@@ -162,16 +174,22 @@ def _proposal(fields: Document) -> AdviceProposal:
     try:
         proposal = AdviceProposal.model_validate(fields)
         as_json(proposal.model_dump(mode="json"))
-        return proposal
     except ValidationError as error:
         problems = [
             FieldProblem(pointer=pointer(item["loc"]), detail=item["msg"])
             for item in error.errors(include_url=False, include_input=False, include_context=False)
         ]
-        words = f"{problems[0].pointer}: {problems[0].detail}"
-        raise Refused(422, "INVALID_INPUT", words, errors=problems) from None
+        raise _refused(problems) from None
     except ValueError:
         raise field_refused("why", "a text of the proposal is not Unicode") from None
+    if problems := impossible_in(proposal):
+        raise _refused(problems)
+    return proposal
+
+
+def _refused(problems: list[FieldProblem]) -> Refused:
+    words = f"{problems[0].pointer}: {problems[0].detail}"
+    return Refused(422, "INVALID_INPUT", words, errors=problems)
 
 
 def _said(document: Document) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -20,6 +21,11 @@ _CODES = {400: "BAD_REQUEST", 404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: 
 _FIELD = re.compile(r"[^:]*: ([A-Za-z_][\w.\[\]-]*): (.*)", re.DOTALL)
 """A line of an ``InputError``: place, field, what is wrong with it."""
 BUSY_RETRY_S = "5"
+_NO_JSON = {
+    RecursionError: "is JSON that is nested too deep to be read",
+    UnicodeDecodeError: "is no JSON: it is not UTF-8",
+}
+"""What is wrong with a body, by what the parser said; else, a number of too many digits."""
 
 
 def install(app: FastAPI) -> None:
@@ -50,20 +56,19 @@ def refusal_of(error: TwinError) -> Refused:
     words = str(error)
     for kind, status, code in _BY_KIND:
         if isinstance(error, kind):
-            errors = list(_fields(words)) if kind is InputError else []
+            errors = list(fields_in(words)) if kind is InputError else []
             headers = {"retry-after": BUSY_RETRY_S} if error.retryable else {}
             return Refused(status, code, words, error.hint, errors, headers)
     return Refused(500, "INTERNAL_ERROR", words, error.hint)
 
 
-def _fields(words: str) -> list[FieldProblem]:
-    found = []
+def fields_in(words: str) -> Iterator[FieldProblem]:
+    """Fields that the lines of an ``InputError`` name, as places in a scenario."""
     for line in words.splitlines():
         match = _FIELD.fullmatch(line)
         if match is not None:
             place = tuple(match[1].split("."))
-            found.append(FieldProblem(pointer=pointer(place), detail=match[2]))
-    return found
+            yield FieldProblem(pointer=pointer(place), detail=match[2])
 
 
 async def _refused(_request: Request, error: Exception) -> Response:
@@ -71,16 +76,34 @@ async def _refused(_request: Request, error: Exception) -> Response:
     return error.response()
 
 
-async def _of_framework(_request: Request, error: Exception) -> Response:
+async def _of_framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400 and _says_json(request):  # a body that the parser gave up
+        return _body_refused(_NO_JSON.get(type(error.__cause__), "is no JSON")).response()
     code = _CODES.get(error.status_code, "REFUSED")
     return Refused(
         error.status_code, code, str(error.detail), headers=error.headers or {}
     ).response()
 
 
-async def _invalid(_request: Request, error: Exception) -> Response:
+def _says_json(request: Request) -> bool:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == "application/json" or kind.endswith("+json")
+
+
+def _body_refused(detail: str) -> Refused:
+    problem = FieldProblem(pointer="#", detail=detail)
+    return Refused(422, "INVALID_INPUT", f"the body {detail}", errors=[problem])
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
+    if not _says_json(request) and any(
+        item["loc"] == ("body",) and item["type"] != "missing" for item in error.errors()
+    ):
+        sent = request.headers.get("content-type") or "nothing"
+        detail = f"is not marked as JSON: Content-Type is {sent[:80]}, not application/json"
+        return _body_refused(detail).response()
     problems = [_problem(item) for item in error.errors()]
     first = problems[0]
     place = first.parameter or first.pointer

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from edge_agent.web.api.answers import IfNoneMatch, answer
 from edge_agent.web.api.filters import known_parameters
+from edge_agent.web.jobs.made_for import MadeFor
 from edge_agent.web.jobs.store import Job, State
 from edge_agent.web.parts import Web, web_of
 from edge_agent.web.problems import NOT_AGAIN, Refused, as_json, responses
@@ -38,6 +39,8 @@ class ShownJob(BaseModel):
     has_result: bool
     is_partial: bool
     """The result is what there is so far, or was when it ended early."""
+    made_for: MadeFor | None = None
+    """What was searched; None of jobs of an older version."""
 
 
 class ShownJobs(BaseModel):

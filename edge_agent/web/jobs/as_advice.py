@@ -9,6 +9,7 @@ from broker.ids import is_identifier
 from broker.messages import AdviceProposal, AdvisedChange
 from broker.messages.advice import CHANGES_LIMIT
 from broker.messages.events import Component
+from edge_agent.web.jobs.rounded import MASSES, Changes, rounded
 from edge_agent.web.live.state import LiveState, MoldKey
 from twin_core.errors import InputError
 
@@ -36,39 +37,41 @@ def proposal_of(
     job_id: str,
     number: int | None,
     lots: Mapping[Component, str],
-    mold_id: str,
 ) -> AdviceProposal:
     """What to advise to a mold.
 
     Args:
         result: of a job ``optimize``.
-        asked: the document of the job, which names mold and material.
+        asked: the document of the job, which names the material.
         job_id: of the job.
         number: of a point of the front; None: the point that was chosen.
         lots: that it is valid for.
-        mold_id: of the mold; it must be the one that was optimised.
 
     Raises:
-        InputError: it is another mold, there is no such point, it is not feasible, or it changes
-            nothing.
+        InputError: the result is partial, there is no such point, it is not feasible, or it
+            changes nothing.
     """
-    if (own := _mold_id(asked)) != mold_id:
-        raise InputError(f"mold_id: the job has optimised mold {own}, not {mold_id}")
     if result.get("partial"):
         raise InputError("the job did not run to its end: nothing of a partial result is advised")
     point, today = _point(result, number), result.get("today")
     if not isinstance(today, Mapping):
         raise InputError("the result has no settings of today to compare with")
-    changes = _changes(today, point)
+    masses = {name: point["process"].get(name) or 0.0 for name in MASSES}
+    index = point["settings"].get("nco_oh_index")
+    changes = rounded(_changes(today, point), result, masses, index)
     if not changes:
         raise InputError("the point changes nothing: the settings of today are as good")
     gain = result.get("gain") or {}
-    before, after = today.get("t_open_s"), point.get("t_open_s")
+    before = today.get("t_open_s")
+    _, after = changes.get("t_open_s", (before, before))
     per_year = gain.get("per_year") if point == result.get("chosen") else None
     return AdviceProposal(
         system_id=_system_id(asked),
         lots=dict(lots),
-        changes=changes[:CHANGES_LIMIT],
+        changes=[
+            AdvisedChange(name=name, value=value, before=was)
+            for name, (was, value) in [*changes.items()][:CHANGES_LIMIT]
+        ],
         why=_why(result, point, number)[:WHY_CHARACTERS],
         gain_s=None if before is None or after is None else float(before - after),
         gain_money_per_year=per_year,
@@ -110,7 +113,7 @@ def _point(result: Mapping[str, Any], number: int | None) -> Mapping[str, Any]:
     return dict(found)
 
 
-def _changes(today: Mapping[str, Any], point: Mapping[str, Any]) -> list[AdvisedChange]:
+def _changes(today: Mapping[str, Any], point: Mapping[str, Any]) -> Changes:
     found: list[tuple[str, Any, Any]] = [
         (name, today["process"].get(name), point["process"].get(name)) for name in SET_POINTS
     ]
@@ -118,13 +121,11 @@ def _changes(today: Mapping[str, Any], point: Mapping[str, Any]) -> list[Advised
         (name, today["settings"].get(name), point["settings"].get(name)) for name in OF_THE_MOLD
     ]
     found.append(("t_open_s", today.get("t_open_s"), point.get("t_open_s")))
-    return [
-        AdvisedChange(
-            name=name, value=float(value), before=None if before is None else float(before)
-        )
+    return {
+        name: (None if before is None else float(before), float(value))
         for name, before, value in found
         if value is not None and (before is None or not _alike(before, value))
-    ]
+    }
 
 
 def _alike(first: float, second: float) -> bool:
@@ -140,11 +141,6 @@ def _why(result: Mapping[str, Any], point: Mapping[str, Any], number: int | None
         f"{share:.1f} % ({low:.1f} to {high:.1f} %) of {point['draws']} draws in the scatter of "
         f"production ({result.get('scatter_source', '')})"
     )
-
-
-def _mold_id(asked: Mapping[str, Any]) -> str:
-    mold = asked.get("mold")
-    return str((mold.get("mold_id") or "mold") if isinstance(mold, Mapping) else mold)
 
 
 def _system_id(asked: Mapping[str, Any]) -> str:

@@ -52,7 +52,14 @@ class Jobs:
         """Set while no further job is begun."""
         self._over.set()
 
-    async def ask(self, kind: str, asked: Document, made_by: str, address: str = "") -> Job:
+    async def ask(
+        self,
+        kind: str,
+        asked: Document,
+        made_by: str,
+        address: str = "",
+        made_for: Document | None = None,
+    ) -> Job:
         """Put a job into the queue.
 
         Args:
@@ -60,6 +67,7 @@ class Jobs:
             asked: finite JSON for its function.
             made_by: who asks.
             address: from where.
+            made_for: press, mold and material that it is about.
 
         Raises:
             InputError: there is no such kind.
@@ -69,7 +77,9 @@ class Jobs:
             known = ", ".join(sorted(self._kinds)) or "none"
             raise InputError(f"job: kind: {kind[:64]!r} is none (known: {known})")
         waiting_max = self._settings.web.jobs_waiting
-        job = await asyncio.to_thread(self._store.add, kind, asked, made_by, address, waiting_max)
+        job = await asyncio.to_thread(
+            self._store.add, kind, asked, made_by, address, waiting_max, made_for
+        )
         get_logger().info("job_queued", detail=job.job_id, code=kind)
         self._wake.set()
         return job

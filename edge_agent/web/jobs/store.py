@@ -50,6 +50,9 @@ class Job:
     has_result: bool
     is_partial: bool
     """The result is what there was when it ended, or is so far."""
+    made_for: Document | None = None
+    """Press, mold and material that it is about: see ``made_for.MadeFor``; None where it is about
+    none, and of jobs of an older version."""
 
     @property
     def alive(self) -> bool:
@@ -63,7 +66,7 @@ class Job:
 
 _COLUMNS = (
     "job_id, kind, state, made_by, created_at, started_at, ended_at, progress, problem,"
-    " result IS NOT NULL, is_partial"
+    " result IS NOT NULL, is_partial, made_for"
 )
 
 
@@ -75,7 +78,15 @@ class JobStore:
     ) -> None:
         self._database, self._audit, self._now = database, audit, now
 
-    def add(self, kind: str, asked: Document, made_by: str, address: str, waiting_max: int) -> Job:
+    def add(
+        self,
+        kind: str,
+        asked: Document,
+        made_by: str,
+        address: str,
+        waiting_max: int,
+        made_for: Document | None = None,
+    ) -> Job:
         """Put a job into the queue, with an entry of the audit log.
 
         Args:
@@ -84,6 +95,7 @@ class JobStore:
             made_by: who asks.
             address: from where.
             waiting_max: so many wait at most.
+            made_for: press, mold and material that it is about.
 
         Raises:
             TooManyJobs: so many wait already.
@@ -98,9 +110,9 @@ class JobStore:
                     hint="cancel one, or ask again when some have ended",
                 )
             db.execute(
-                "INSERT INTO job (job_id, kind, state, made_by, created_at, asked, is_partial)"
-                " VALUES (?, ?, 'queued', ?, ?, ?, 1)",
-                (job_id, kind, made_by, now, json.dumps(asked)),
+                "INSERT INTO job (job_id, kind, state, made_by, created_at, asked, is_partial,"
+                " made_for) VALUES (?, ?, 'queued', ?, ?, ?, 1, ?)",
+                (job_id, kind, made_by, now, json.dumps(asked), _json(made_for)),
             )
             self._audit.add(db, made_by, "job_asked", "done", address, job=job_id, kind=kind)
             return _job(db.execute(f"SELECT {_COLUMNS} FROM job WHERE job_id = ?", (job_id,)))
@@ -224,7 +236,7 @@ def _job(found: sqlite3.Cursor) -> Job:
 
 def _of_row(row: tuple[Any, ...]) -> Job:
     found = dict(zip(Job.__dataclass_fields__, row, strict=True))
-    for name in ("progress", "problem"):
+    for name in ("progress", "problem", "made_for"):
         found[name] = None if found[name] is None else json.loads(found[name])
     for name in ("has_result", "is_partial"):
         found[name] = bool(found[name])

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from broker.alert_codes import ALERT_CODES
 from edge_agent.web.results import csv_file, fields
+from twin_core.set_points import SET_POINTS
 
 LABELS = {
     "rho_moulded_kg_per_m3": "Density of the part",
@@ -66,16 +67,17 @@ GOALS = (
     ("energy_kWh", "Energy", "kWh", 3),
 )
 """Name, label, unit and digits."""
-SETTINGS = (
-    ("T_polyol_C", "Polyol", "°C", 1, 0.5),
-    ("T_iso_C", "Isocyanate", "°C", 1, 0.5),
-    ("T_mold_C", "Mold", "°C", 1, 0.5),
-    ("nco_oh_index", "Index", "", 3, 0.01),
-    ("m_total_kg", "Mass of the shot", "kg", 3, 0.001),
-    ("m_additives_kg", "Additives", "kg", 3, 0.001),
-    ("blowing_agent_pct", "Blowing agent", "%", 2, 0.1),
-    ("vents_count", "Vents", "", 0, 1.0),
+_SETTINGS = (
+    ("T_polyol_C", "Polyol", "°C", 1),
+    ("T_iso_C", "Isocyanate", "°C", 1),
+    ("T_mold_C", "Mold", "°C", 1),
+    ("nco_oh_index", "Index", "", 3),
+    ("m_total_kg", "Mass of the shot", "kg", 3),
+    ("m_additives_kg", "Additives", "kg", 3),
+    ("blowing_agent_pct", "Blowing agent", "%", 2),
+    ("vents_count", "Vents", "", 0),
 )
+SETTINGS = tuple((*one, SET_POINTS[one[0]].step) for one in _SETTINGS)
 """Name, label, unit, digits and step of what may be changed: steps that a press can be set to."""
 JOB_STATES = {
     "queued": "waits",
@@ -92,6 +94,9 @@ OPTIMIZE_SCRIPT = {
     "partial": "A part of the result: the job did not run to its end. Nothing of it is advised.",
     "unconfirmed": "This point was not confirmed on fresh draws: it is not advised.",
     "advised": "The advice was sent to the press.",
+    "advise": "Advise this to {mold} on {press}",
+    "searched_on": "Searched for mold {mold} on {press}",
+    "searched": "Searched for mold {mold}",
     "opening": "Opening after the pour",
     "violations": "Limits missed, share of the draws",
     "best": "best so far",

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 
 from edge_agent.web.access.roles import Role
 from edge_agent.web.jobs.store import Job
+from edge_agent.web.live.state import MoldKey
 from edge_agent.web.pages.form_words import GOALS, JOB_STATES, OPTIMIZE_SCRIPT, SETTINGS
 from edge_agent.web.pages.shown_shot import EXAMPLE, ShownShot, shown_shot
 from edge_agent.web.pages.what_if import script_text
@@ -28,8 +29,10 @@ async def optimize(request: Request, web: Parts) -> HTMLResponse:
     """Show the form, the jobs, and the job that was chosen."""
     asked = request.query_params
     say = web.renderer.words[web.renderer.language_of(request)].say
-    shown = await shown_shot(web, asked.get("mold", ""), asked.get("shot", ""))
-    jobs = [job for job in await web.jobs.newest(JOBS_SHOWN) if job.kind == "optimize"]
+    job = await _job(web, asked.get("job", ""))
+    mold = asked.get("mold") or (mold_place(job) if job else "")
+    shown = await shown_shot(web, mold, asked.get("shot", ""))
+    jobs = [one for one in await web.jobs.newest(JOBS_SHOWN) if one.kind == "optimize"]
     principal = request.state.principal
     return web.renderer.page(
         request,
@@ -45,8 +48,8 @@ async def optimize(request: Request, web: Parts) -> HTMLResponse:
         may_ask=principal is not None
         and principal.role >= Role.ENGINEER
         and principal.kind != "anonymous",
-        job=await _job(web, asked.get("job", "")),
-        jobs=jobs,
+        job=job,
+        jobs=[(one, mold_place(one)) for one in jobs],
         job_states=JOB_STATES,
         goals=GOALS,
         settings=SETTINGS,
@@ -77,6 +80,14 @@ def opened_today_s(shown: ShownShot) -> float | None:
     ]
     known = [time for time in known if time > 0.0]
     return median(known) if len(known) >= OPENINGS_MIN else None
+
+
+def mold_place(job: Job) -> str:
+    """The mold of a job as the page's address has it; empty where it is for no press."""
+    made = job.made_for
+    if made is None or made["press"] is None:
+        return ""
+    return str(MoldKey(made["site"], made["press"], made["mold_id"]))
 
 
 async def _job(web: Web, job_id: str) -> Job | None:

@@ -41,6 +41,8 @@ class LastShot:
     recipe: dict[str, Any]
     records: tuple[dict[str, Any], ...] = ()
     """Quality records of it, the newest first."""
+    simulated: bool = False
+    """It is a simulator's."""
 
 
 @asynccontextmanager
@@ -126,6 +128,7 @@ def _shot(row: dict[str, Any]) -> LastShot:
         outcome=row["outcome"],
         opened_s=row["t_demold_actual_s"] if row["outcome"] == "demolded" else None,
         recipe=row["recipe"] or {},
+        simulated=bool(row["simulated"]),
     )
 
 

@@ -21,10 +21,15 @@ pytestmark = [
 
 
 async def few_draws(route: Route) -> None:
-    """The task of the page with one layer and few draws: seconds in place of minutes."""
+    """The task of the page with one layer and few draws: seconds in place of minutes.
+
+    The one that is cancelled keeps its draws: else it could end before the click.
+    """
     asked = route.request.post_data_json
     asked["simulation"] = {"dimension": "0d"}
-    asked["optimizer_config"] |= {"draws": 4, "confirm_draws": 8, "violations_allowed": 0.3}
+    config = asked["optimizer_config"]
+    draws = 4 if config["candidates"] < 1000 else 256
+    config |= {"draws": draws, "confirm_draws": 8, "violations_allowed": 0.3}
     await route.continue_(post_data=json.dumps(asked))
 
 
@@ -40,10 +45,11 @@ async def test_from_the_search_to_the_decision(tmp_path: Path) -> None:
             bound = page.locator(".bound[data-name=T_mold_C] .low")
             await bound.fill("warm")
             await page.locator("#start").click()
-            await expect(page.locator("#problem")).to_contain_text("warm?")
+            await expect(page.locator("#problem")).to_have_text("Mold, from: warm?")
             await bound.fill("200")
             await page.locator("#start").click()
             await expect(page.locator("#problem")).to_contain_text("T_mold_C")
+            await expect(page.locator("#problem")).not_to_contain_text("No answer")
             await bound.fill("")
 
             # one that is cancelled leaves what it has, and nothing of it can be advised
@@ -78,6 +84,15 @@ async def test_from_the_search_to_the_decision(tmp_path: Path) -> None:
             await fits(watched)
             await page.reload()
             await expect(page.locator("#state")).to_have_text("done")
+            for other in (f"s/p2/{PANEL}", "s/p1/OTHER"):  # the result stays that of its own mold
+                await page.goto(f"{page.url.partition('?')[0]}?mold={other}")
+                await page.locator(".jobs a").first.click()
+                await expect(page.locator("#searched")).to_have_text(
+                    f"Searched for mold {PANEL} on p1"
+                )
+                await expect(page.locator("#advise button")).to_have_text(
+                    f"Advise this to {PANEL} on p1"
+                )
             await page.locator("#advise input").fill("try it in the late shift")
             await page.locator("#advise button").click()
             await expect(page.locator("#told")).to_contain_text("sent to the press")

@@ -74,6 +74,9 @@ async def test_from_the_proposal_to_the_next_lot(tmp_path: Path) -> None:
             ({**PROPOSAL, "changes": []}, "#/changes"),
             ({**PROPOSAL, "changed": []}, "#/changed"),
             ({**PROPOSAL, "mold_id": "a/b"}, "#/mold_id"),
+            ({**PROPOSAL, "simulated": 1}, "#/simulated"),
+            ({**PROPOSAL, "changes": [{"name": "T_nope", "value": -1e300}]}, "#/changes/0/name"),
+            ({**PROPOSAL, "changes": [{"name": "T_mold_C", "value": 500}]}, "#/changes/0/value"),
         ):
             answer = await post(path, json=wrong, headers=engineer)
             assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
@@ -81,6 +84,7 @@ async def test_from_the_proposal_to_the_next_lot(tmp_path: Path) -> None:
         assert sent.status_code == 202, sent.text
         found = await becomes(plant, "proposed")
         assert (found.advice_id, found.proposed_by) == (sent.json()["advice_id"], "token:eva")
+        assert (found.simulated, sent.json()["simulated"]) == (False, False), "no shot is known"
 
         # the operator's page shows it, and takes the decision
         page = await plant.page(f"/molds/{KEY}")
@@ -95,6 +99,7 @@ async def test_from_the_proposal_to_the_next_lot(tmp_path: Path) -> None:
         late = await post(f"{path}/{found.advice_id}/decision", json={"said": "refused"},
                           headers=operator)  # fmt: skip
         assert (late.status_code, late.json()["code"]) == (409, "CLOSED")
+        assert "late shift" not in late.text, "what somebody has noted is no hint"
         assert (await post(f"{path}/{found.advice_id}/withdrawal", json={}, headers=operator)
                 ).status_code == 403  # fmt: skip
         assert (await post(f"{path}/none/decision", json={"said": "refused"}, headers=operator)
@@ -113,14 +118,27 @@ async def test_from_the_proposal_to_the_next_lot(tmp_path: Path) -> None:
         states = [json.loads(document)["state"] for (document,) in plant.rows(rows)]
         assert states == ["proposed", "accepted", "expired"]
 
-        # a pour of another system ends the next one
-        await post(path, json=PROPOSAL | {"system_id": "SYSTEM_M1"}, headers=engineer)
-        await becomes(plant, "proposed")
+        # a pour of another system ends the next one; that says of itself what it is of
+        await post(path, json=PROPOSAL | {"system_id": "SYSTEM_M1", "simulated": True},
+                   headers=engineer)  # fmt: skip
+        assert (await becomes(plant, "proposed")).simulated
         pour = event("poured", datetime.now(UTC), "S-1", "UNKNOWN")
         async with connect(plant.settings.broker, "press") as press:
             await press.publish(f"{TOPIC}/shot", encode(pour))
         expired = await becomes(plant, "expired")
         assert re.search("was poured, the advice is for SYSTEM_M1", expired.reason or "")
+
+        # after a pour of a simulator it is for such ones, without a word
+        pour = event("poured", datetime.now(UTC), "S-2", "UNKNOWN").model_copy(
+            update={"simulated": True}
+        )
+        async with connect(plant.settings.broker, "press") as press:
+            await press.publish(f"{TOPIC}/shot", encode(pour))
+        live = plant.web.live.molds
+        await until(lambda: (heard := live[KEY].event) is not None and heard.simulated, "the pour")
+        sent = await post(path, json=PROPOSAL, headers=engineer)
+        assert sent.json()["simulated"]
+        assert (await becomes(plant, "proposed")).simulated
 
 
 @pytest.mark.peers

@@ -112,8 +112,21 @@ async def test_what_is_no_scenario(rest: httpx.AsyncClient, body: bytes) -> None
     answer = await rest.post(
         "/simulate", content=body, headers={"Content-Type": "application/json"}
     )
-    assert answer.status_code in {400, 422}, answer.text
-    assert answer.json()["code"] in {"INVALID_INPUT", "BAD_REQUEST"}
+    assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_INPUT"), answer.text
+
+
+async def test_a_body_that_cannot_be_read_is_said(rest: httpx.AsyncClient) -> None:
+    for content, kind, words in (
+        (b"[" * 100_000, "application/json", "nested too deep"),
+        (b'"\xff"', "application/json", "not UTF-8"),
+        (json.dumps(BASE).encode(), "text/plain", "Content-Type is text/plain, not application/"),
+        (json.dumps(BASE).encode(), "", "Content-Type is nothing, not application/json"),
+    ):
+        answer = await rest.post("/simulate", content=content, headers={"Content-Type": kind})
+        found = answer.json()
+        assert (answer.status_code, found["code"]) == (422, "INVALID_INPUT"), answer.text
+        assert words in found["detail"]
+        assert [one["pointer"] for one in found["errors"]] == ["#"]
 
 
 async def test_optimize_health_version(rest: httpx.AsyncClient) -> None:

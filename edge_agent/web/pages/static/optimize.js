@@ -15,25 +15,32 @@
 
   const section = byId("job");
   let jobId = section.dataset.job;
-  let result = null, chosen = null, isPartial = true;
+  let result = null, chosen = null, isPartial = true, target = null;
 
   function problem(text) {
     byId("problem").textContent = text;
     byId("problem").hidden = !text;
   }
 
+  class Refusal extends Error {} // of what was asked: there is an answer, and it says why not
+
   async function ask(path, options = {}) {
     const answer = await fetch(path, { headers, ...options });
     const found = answer.status === 304 ? null : await answer.json();
-    if (!answer.ok) throw new Error([found.detail, found.hint].filter(Boolean).join(" – "));
-    return found;
+    if (answer.ok) return found;
+    const text = [found.detail, found.hint].filter(Boolean).join(" – ");
+    throw answer.status < 500 ? new Refusal(text) : new Error(text);
+  }
+
+  function failed(error) {
+    problem(error instanceof Refusal ? error.message : `${words.no_answer} ${error.message}`);
   }
 
   function typed(input) {
     const text = input.value.trim();
     if (!text) return null;
     const value = Number(text.replace(",", "."));
-    if (!Number.isFinite(value)) throw new Error(`${input.ariaLabel || input.labels[0].textContent.trim()}: ${text}?`);
+    if (!Number.isFinite(value)) throw new Refusal(`${input.ariaLabel || input.labels[0].textContent.trim()}: ${text}?`);
     return value;
   }
 
@@ -60,7 +67,11 @@
     problem("");
     byId("start").disabled = true;
     try {
-      const job = await ask("/api/v1/optimize", { method: "POST", body: JSON.stringify({ ...base, optimizer_config: config() }) });
+      const asked = { ...base, optimizer_config: config() };
+      const { press, simulated } = event.target.dataset;
+      if (press) asked.press = press;
+      if (simulated) asked.simulated = simulated === "true";
+      const job = await ask("/api/v1/optimize", { method: "POST", body: JSON.stringify(asked) });
       jobId = job.job_id;
       const address = new URL(location.href);
       address.searchParams.set("job", jobId);
@@ -70,7 +81,7 @@
       event.target.closest("details").open = false;
       follow();
     } catch (error) {
-      problem(`${words.no_answer} ${error.message}`);
+      failed(error);
     }
     byId("start").disabled = false;
   });
@@ -79,7 +90,7 @@
     try {
       await ask(`/api/v1/jobs/${jobId}`, { method: "DELETE" });
     } catch (error) {
-      problem(`${words.no_answer} ${error.message}`);
+      failed(error);
     }
   });
 
@@ -91,6 +102,7 @@
       if (followed !== jobId) return;
       const alive = job.state === "queued" || job.state === "running";
       byId("state").textContent = words[job.state];
+      aim(job.made_for);
       byId("running").hidden = !alive;
       if (job.progress) {
         byId("progress").value = job.progress.done / Math.max(1, job.progress.of);
@@ -104,9 +116,25 @@
       problem(job.problem && job.state === "failed" ? [job.problem.detail, job.problem.hint].filter(Boolean).join(" – ") : "");
       if (job.has_result) show(await ask(`/api/v1/jobs/${followed}/result`));
     } catch (error) {
-      problem(`${words.no_answer} ${error.message}`);
+      failed(error);
       setTimeout(() => { if (followed === jobId) follow(); }, 5 * LOOK_MS);
     }
+  }
+
+  const filled = (text, made) => text.replace("{mold}", made.mold_id).replace("{press}", made.press);
+
+  // The press that may get the advice: that of the job, or of a bare scenario the chosen one with its mold.
+  function aim(made) {
+    byId("searched").hidden = !made;
+    if (made) byId("searched").textContent = filled(made.press ? words.searched_on : words.searched, made);
+    target = null;
+    if (made && made.press) target = made;
+    else if (section.dataset.press && (!made || made.mold_id === section.dataset.mold)) target = { press: section.dataset.press, mold_id: section.dataset.mold };
+    const form = byId("advise");
+    if (!form) return;
+    form.hidden = !target;
+    byId("no-target").hidden = Boolean(target);
+    if (target) form.querySelector("button").textContent = filled(words.advise, target);
   }
 
   function show(found) {
@@ -251,7 +279,7 @@
   byId("advise")?.addEventListener("submit", async (event) => {
     event.preventDefault();
     const form = event.target, note = form.elements.note.value.trim();
-    const asked = { press: form.dataset.press, mold_id: form.dataset.mold };
+    const asked = { press: target.press, mold_id: target.mold_id };
     if (note) asked.note = note;
     if (chosen >= 0) asked.point = chosen;
     byId("told").hidden = true;
@@ -261,7 +289,7 @@
       byId("told").textContent = words.advised;
       byId("told").hidden = false;
     } catch (error) {
-      problem(`${words.no_answer} ${error.message}`);
+      failed(error);
     }
   });
 

@@ -114,13 +114,6 @@ def test_what_else_may_come_of_it(after: list[dict[str, Any]], words: str) -> No
     assert not ("later" in found and "-" in found), "not: earlier by less than nothing"
 
 
-def test_simulated_shots_that_do_not_count_are_said() -> None:
-    simulated = [{**row, "simulated": True} for row in [*BEFORE, *AFTER]]
-    words = judged([], simulated).words
-    assert "0 before, 0 after" in words
-    assert words.endswith("50 do not count: they are simulated, the advice is not")
-
-
 def test_only_shots_of_it_count() -> None:
     others = [
         some(9, 1.0, 100.0, 45.4, 200),  # as before: it was not followed
@@ -133,12 +126,29 @@ def test_only_shots_of_it_count() -> None:
         some(9, -24.0 * 40, 100.0, 45.0, 900),  # long ago
     ]
     found, alone = judged(BEFORE, AFTER, *others), judged(BEFORE, AFTER)
-    assert (found.others_count, found.words) == (9, alone.words)
+    not_counted = {"of another material": 9, "of a simulator": 9, "aborted": 9}
+    assert (found.others_count, found.not_counted) == (9, not_counted)
+    assert found.words == (
+        f"{alone.words}; shots that are not counted: 9 of another material, 9 of a simulator, "
+        "9 aborted (the advice is for shots of a real press)"
+    )
+    assert alone.not_counted == {}
     assert found.comparisons == alone.comparisons
     ended = judged(BEFORE, AFTER, of=advice(ended_at=ACCEPTED + timedelta(hours=1.55)))
     assert ended.followed_count == 6
     never = judged(BEFORE, AFTER, of=advice(accepted_at=None, state="refused"))
     assert never.words == "it was never accepted: it is refused"
+
+
+def test_advice_for_real_shots_is_not_judged_by_simulated_ones() -> None:
+    before, after = some(9, -2.0, 300.0, 45.0, 0), some(9, 1.0, 269.0, 47.0, 100)
+    plant = [one | {"simulated": True} for one in (*before, *after)]
+    real = judged(plant).words
+    assert "too few shots with an opening time: 0 before, 0 after" in real
+    assert "not counted: 18 of a simulator (the advice is for shots of a real press)" in real
+    assert "earlier than before" in judged(plant, of=advice(simulated=True)).words
+    other = judged(before, after, of=advice(simulated=True)).words
+    assert "18 of a real press (the advice is for shots of a simulator)" in other
 
 
 def test_the_command_reads_the_history(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_a_search_tells_how_far_it_is(tmp_path: Path, monkeypatch: pytest.Monkey
     assert [one["done"] for one in steps] == sorted(one["done"] for one in steps)
     assert (steps[-1]["done"], steps[-1]["of"]) == (20, 20)
     partial = [one["partial"] for one in told if "partial" in one]
-    assert all(one["partial"] for one in partial)
+    assert all(one["partial"] and one["candidates"] for one in partial), "none before a candidate"
     assert partial[-1].keys() == result.keys()
     json.dumps([told, result], allow_nan=False)
 

@@ -130,3 +130,19 @@ def test_a_database_of_before_jobs(tmp_path: Path) -> None:
         kept = Kept(access, clock)
         assert kept.store.get(kept.add()) is not None
         assert access.audit.verify().entries_count == 2
+
+
+def test_a_database_of_jobs_that_do_not_say_for_which_mold(tmp_path: Path) -> None:
+    with access_in(tmp_path) as access:
+        job_id = Kept(access, SetClock()).add()
+    with closing(sqlite3.connect(tmp_path / "web.db")) as db:
+        db.executescript("ALTER TABLE job DROP COLUMN made_for; PRAGMA user_version = 2")
+    clock = SetClock()
+    with access_in(tmp_path, clock) as access:
+        store = Kept(access, clock).store
+        old = store.get(job_id)
+        assert old is not None
+        assert old.made_for is None
+        made_for = {"site": "s", "press": "p1", "mold_id": "PANEL_A"}
+        job = store.add("count", {}, "eva", "", 9, made_for)
+        assert (job.made_for, store.newest(1)[0].made_for) == (made_for, made_for)
