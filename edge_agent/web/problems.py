@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 from starlette.responses import Response
 
@@ -107,3 +107,17 @@ def field_refused(field: str, detail: str) -> Refused:
     """A refusal of one field of what was sent, with words on it."""
     problem = FieldProblem(pointer=pointer((field,)), detail=detail)
     return Refused(422, "INVALID_INPUT", f"{field}: {detail}", errors=[problem])
+
+
+def fields_refused(problems: list[FieldProblem]) -> Refused:
+    """A refusal of fields of what was sent; the words are on the first."""
+    words = f"{problems[0].pointer}: {problems[0].detail}"
+    return Refused(422, "INVALID_INPUT", words, errors=problems)
+
+
+def problems_of(error: ValidationError) -> list[FieldProblem]:
+    """What is wrong with fields, without what was sent in them."""
+    return [
+        FieldProblem(pointer=pointer(item["loc"]), detail=item["msg"])
+        for item in error.errors(include_url=False, include_input=False, include_context=False)
+    ]

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner, Result
+
+from edge_agent.cli import main
+from edge_agent.config.catalogue import Catalogue, read_catalogue
 from edge_agent.config.new_parameter_set import write_new
+from edge_agent.config.settings import CatalogueSettings
 from tests.support.scenarios import CONFIGS
 from twin_core import PHYSICS_HASH, MaterialSystem, load_systems
 from twin_core.calibration.parameter_set import MOLD_NUMBERS, ParameterSet, Provenance, Verdict
 from twin_core.parameters import Parameter
 
-SYSTEM, MOLD = "SYSTEM_R1", "PANEL_A"
+SYSTEM, MOLD, OTHER = "SYSTEM_R1", "PANEL_A", "PANEL_B"
 MADE = Provenance(
     made_at="2026-01-31T12:00:00Z",
     made_by="tester",
@@ -89,3 +95,35 @@ def small_catalogue(folder: Path, *molds: str) -> dict[str, str]:
 def written(folder: Path, *sets: ParameterSet) -> list[Path]:
     """Files of sets in a folder, in order of their numbers."""
     return [write_new(folder, one)[0] for one in sets]
+
+
+def plant_in(folder: Path) -> Path:
+    """A folder with a system, two molds, and a configuration that names them."""
+    folders = small_catalogue(folder, MOLD, OTHER)
+    settings = {"site": "s", "agent_id": "a", "presses": ["p1"], "catalogue": folders}
+    (folder / "agent.yaml").write_text(json.dumps(settings))
+    return folder
+
+
+def sets_of(plant: Path) -> Path:
+    """The folder of its sets."""
+    return plant / "parameter_sets"
+
+
+def catalogue(plant: Path) -> Catalogue:
+    """Its catalogue, read anew."""
+    folders = {name: plant / name for name in ("systems", "molds", "parameter_sets")}
+    return read_catalogue(CatalogueSettings(**folders))
+
+
+def run(plant: Path, *arguments: object, exit_code: int = 0) -> Result:
+    """``parameter-sets`` with its configuration."""
+    command = ["parameter-sets", *map(str, arguments), "--config", str(plant / "agent.yaml")]
+    found = CliRunner().invoke(main, command)
+    assert found.exit_code == exit_code, found.output
+    return found
+
+
+def used(plant: Path) -> dict[str, str]:
+    """The set that applies to each mold."""
+    return {mold: one.set_id for (mold, _), one in catalogue(plant).parameter_sets.items()}

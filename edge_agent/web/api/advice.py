@@ -21,11 +21,10 @@ from edge_agent.web.parts import Web, web_of
 from edge_agent.web.possible_advice import impossible_in
 from edge_agent.web.problems import (
     NOT_AGAIN,
-    FieldProblem,
-    Refused,
     as_json,
     field_refused,
-    pointer,
+    fields_refused,
+    problems_of,
     responses,
 )
 
@@ -175,21 +174,12 @@ def _proposal(fields: Document) -> AdviceProposal:
         proposal = AdviceProposal.model_validate(fields)
         as_json(proposal.model_dump(mode="json"))
     except ValidationError as error:
-        problems = [
-            FieldProblem(pointer=pointer(item["loc"]), detail=item["msg"])
-            for item in error.errors(include_url=False, include_input=False, include_context=False)
-        ]
-        raise _refused(problems) from None
+        raise fields_refused(problems_of(error)) from None
     except ValueError:
         raise field_refused("why", "a text of the proposal is not Unicode") from None
     if problems := impossible_in(proposal):
-        raise _refused(problems)
+        raise fields_refused(problems)
     return proposal
-
-
-def _refused(problems: list[FieldProblem]) -> Refused:
-    words = f"{problems[0].pointer}: {problems[0].detail}"
-    return Refused(422, "INVALID_INPUT", words, errors=problems)
 
 
 def _said(document: Document) -> Response:

@@ -16,11 +16,11 @@ from edge_agent.history import pages
 from edge_agent.web.api.known_press import known_press
 from edge_agent.web.parts import Web, web_of
 from edge_agent.web.problems import (
-    FieldProblem,
     Refused,
     as_json,
     field_refused,
-    pointer,
+    fields_refused,
+    problems_of,
     responses,
 )
 from twin_core.checked_yaml import nearest_field
@@ -136,13 +136,7 @@ def _record(fields: Document) -> QualityRecord:
         record = QualityRecord.model_validate(fields)
         as_json(record.model_dump(mode="json"))
     except ValidationError as error:
-        problems = [
-            FieldProblem(pointer=pointer(item["loc"]), detail=item["msg"])
-            for item in error.errors(include_url=False, include_input=False, include_context=False)
-        ]
-        first = problems[0]
-        words = f"{first.pointer}: {first.detail}"
-        raise Refused(422, "INVALID_INPUT", words, errors=problems) from None
+        raise fields_refused(problems_of(error)) from None
     except ValueError:
         raise field_refused("note", "a text of the record is not Unicode") from None
     return record
