@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -321,15 +321,16 @@ def _connect(address: str, path: Path) -> sqlite3.Connection:
     Raises:
         StoreError: a newer program has changed them.
     """
-    db = sqlite3.connect(address, uri=True)
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version > SCHEMA_VERSION:
-        db.close()
-        check = f"{path}: history of version {version}, this program knows {SCHEMA_VERSION}"
-        raise StoreError(
-            f"{check}: update the program",
-            hint="install the version that made this file, or a newer one",
-        )
+    with ExitStack() as refused:
+        db = refused.enter_context(closing(sqlite3.connect(address, uri=True)))
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if version > SCHEMA_VERSION:
+            check = f"{path}: history of version {version}, this program knows {SCHEMA_VERSION}"
+            raise StoreError(
+                f"{check}: update the program",
+                hint="install the version that made this file, or a newer one",
+            )
+        refused.pop_all()
     return db
 
 
