@@ -72,7 +72,9 @@ async def proxied(
 
 
 @pytest.mark.parametrize("link", ["broker", "database"])
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    "fault", [FAULTS[0], *(pytest.param(f, marks=pytest.mark.peers) for f in FAULTS[1:])]
+)
 async def test_a_link_breaks_and_heals(
     link: str, fault: Fault, tmp_path: Path, broker: MosquittoProcess, database: str
 ) -> None:
@@ -98,7 +100,7 @@ async def test_a_link_breaks_and_heals(
             assert proxy.connections_count > 1
 
 
-@pytest.mark.parametrize("link", ["broker", "database"])
+@pytest.mark.parametrize("link", ["broker", pytest.param("database", marks=pytest.mark.peers)])
 async def test_a_connection_that_dies_in_silence_is_given_up(
     link: str, tmp_path: Path, broker: MosquittoProcess, database: str
 ) -> None:

@@ -33,8 +33,8 @@ def test_it_is_around_the_window_and_made_of_its_effects(panel: SimulationResult
 @pytest.mark.parametrize(
     ("system_id", "thickness_mm", "packing", "wall_C"),
     [
-        ("SYSTEM_R1", 150.0, 2.5, 80.0),
-        ("WATER_CYCLOPENTANE", 50.0, 1.5, 80.0),
+        pytest.param("SYSTEM_R1", 150.0, 2.5, 80.0, marks=pytest.mark.peers),
+        pytest.param("WATER_CYCLOPENTANE", 50.0, 1.5, 80.0, marks=pytest.mark.peers),
         ("RIGID_PANEL", 100.0, 1.15, 40.0),
     ],
 )

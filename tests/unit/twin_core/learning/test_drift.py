@@ -37,7 +37,7 @@ def test_twenty_windows_of_slow_values_do_not_alarm() -> None:
 @pytest.mark.parametrize(
     ("before", "now", "phi"),
     [
-        (300, 60, 0.0),
+        pytest.param(300, 60, 0.0, marks=pytest.mark.peers),
         pytest.param(300, 200, 0.0, marks=pytest.mark.peers),
         pytest.param(300, 100, 0.6, marks=pytest.mark.peers),
         pytest.param(500, 200, 0.9, marks=pytest.mark.peers),
