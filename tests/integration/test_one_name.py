@@ -89,7 +89,9 @@ async def retained(plain: BrokerSettings, topic: str) -> bytes:
         return message.payload
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [pytest.param(c, marks=[pytest.mark.peers] * (c != "own secrets")) for c in CASES]
+)
 @pytest.mark.timeout(300)
 async def test_both_are_at_work_before_they_hear_of_each_other(tmp_path: Path, case: str) -> None:
     """The first one was cut off when the second came: it is back, and the second ends."""

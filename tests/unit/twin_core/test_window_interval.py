@@ -51,6 +51,7 @@ def test_it_does_not_begin_while_the_skin_sticks(
     assert 0.6 * sticks_until < found.t_min_low_s <= found.t_min_s
 
 
+@pytest.mark.peers
 def test_it_ends_with_the_longest_cycle() -> None:
     """Later openings were not looked at: there is no window then, as with a single number."""
     panel = simulate(panel_of("R11_BASER_KHAKHAR_1994", 100.0, 1.2, 60.0))
