@@ -22,7 +22,6 @@ from tests.support.parameter_sets import (
     SYSTEM,
     catalogue,
     made_set,
-    plant_in,
     run,
     sets_of,
     system_r1,
@@ -30,11 +29,6 @@ from tests.support.parameter_sets import (
     written,
 )
 from tests.support.scenarios import CONFIGS
-
-
-@pytest.fixture
-def plant(tmp_path: Path) -> Path:
-    return plant_in(tmp_path)
 
 
 def test_a_new_set_takes_a_free_number_and_changes_nothing(plant: Path) -> None:

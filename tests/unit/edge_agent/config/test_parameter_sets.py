@@ -23,7 +23,6 @@ from tests.support.parameter_sets import (
     SYSTEM,
     catalogue,
     made_set,
-    plant_in,
     run,
     sets_of,
     used,
@@ -31,11 +30,6 @@ from tests.support.parameter_sets import (
 )
 from twin_core import InputError
 from twin_core.calibration.parameter_set import Verdict
-
-
-@pytest.fixture
-def plant(tmp_path: Path) -> Path:
-    return plant_in(tmp_path)
 
 
 def test_promote_and_go_back(plant: Path) -> None:
